@@ -1,0 +1,155 @@
+//! The one error of okuo: what was wrong, where (object, row, column), and what to do about it.
+
+use std::fmt;
+
+/// Who has to act, which decides the exit code and whether a caller may retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What was asked for cannot be done: a flag, a date, a name that does not exist. Exit code 1.
+    Request,
+    /// The data that were read are wrong. Exit code 1.
+    Input,
+    /// An object or bucket that was named does not exist. Exit code 1.
+    NotFound,
+    /// A conditional write lost: the object is already there, or has changed since it was read. Exit code 2.
+    Conflict,
+    /// okuo, the disk, the network or a permission failed. Exit code 2.
+    System,
+}
+
+/// The result of everything in okuo that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error with its place and a hint.
+///
+/// ```
+/// use okuo::error::Error;
+/// let error = Error::input("\"-\" is not a number").object("2017-11.csv").row(812).column("quantity").hint("map another column with --quantity");
+/// assert_eq!(error.to_string(), "2017-11.csv: row 812, column \"quantity\": \"-\" is not a number\nhint: map another column with --quantity");
+/// assert_eq!(error.exit_code(), 1);
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    what: String,
+    object: Option<String>,
+    row: Option<u64>,
+    column: Option<String>,
+    hint: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    fn new(kind: Kind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), object: None, row: None, column: None, hint: None, source: None }
+    }
+
+    /// What was asked for cannot be done.
+    #[must_use]
+    pub fn request(what: impl Into<String>) -> Self {
+        Self::new(Kind::Request, what)
+    }
+
+    /// The data that were read are wrong.
+    #[must_use]
+    pub fn input(what: impl Into<String>) -> Self {
+        Self::new(Kind::Input, what)
+    }
+
+    /// Something that was named does not exist.
+    #[must_use]
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, what)
+    }
+
+    /// A conditional write lost.
+    #[must_use]
+    pub fn conflict(what: impl Into<String>) -> Self {
+        Self::new(Kind::Conflict, what)
+    }
+
+    /// okuo or its surroundings failed.
+    #[must_use]
+    pub fn system(what: impl Into<String>) -> Self {
+        Self::new(Kind::System, what)
+    }
+
+    /// Names the object (file, URI) in which it happened. The innermost name stands.
+    #[must_use]
+    pub fn object(mut self, object: impl Into<String>) -> Self {
+        self.object.get_or_insert(object.into());
+        self
+    }
+
+    /// Names the row, counted from 1 as an editor or `LIMIT` counts data rows (the header is not counted).
+    #[must_use]
+    pub fn row(mut self, row: u64) -> Self {
+        self.row.get_or_insert(row);
+        self
+    }
+
+    /// Names the column.
+    #[must_use]
+    pub fn column(mut self, column: impl Into<String>) -> Self {
+        self.column.get_or_insert(column.into());
+        self
+    }
+
+    /// Says what the reader can do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert(hint.into());
+        self
+    }
+
+    /// Keeps the error below; its text stands in the message once.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Who has to act.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The process's exit code: 1 the input or the request was wrong, 2 okuo or its surroundings failed.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.kind {
+            Kind::Request | Kind::Input | Kind::NotFound => 1,
+            Kind::Conflict | Kind::System => 2,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(object) = &self.object {
+            write!(f, "{object}: ")?;
+        }
+        match (self.row, &self.column) {
+            (Some(row), Some(column)) => write!(f, "row {row}, column \"{column}\": ")?,
+            (Some(row), None) => write!(f, "row {row}: ")?,
+            (None, Some(column)) => write!(f, "column \"{column}\": ")?,
+            (None, None) => {}
+        }
+        f.write_str(&self.what)?;
+        let mut below = self.source.as_deref().map(|e| e as &(dyn std::error::Error + 'static));
+        while let Some(error) = below {
+            let text = error.to_string();
+            if !text.is_empty() && !self.what.contains(&text) {
+                write!(f, ": {text}")?;
+            }
+            below = error.source();
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

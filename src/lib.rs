@@ -1,0 +1,21 @@
+//! okuo tells a supermarket which customers come back regularly, on which day each will buy next, and what will be in that basket.
+//!
+//! Data flows one way; a module may use what stands above it here, never below.
+
+pub mod error;
+pub mod calendar;
+pub mod store;
+pub mod ingest;
+pub mod purchases;
+pub mod recurrence;
+pub mod features;
+pub mod models;
+pub mod artifact;
+pub mod predictions;
+pub mod publish;
+pub mod pipeline;
+pub mod eval;
+pub mod report;
+pub mod simulate;
+pub mod config;
+pub mod cli;

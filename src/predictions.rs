@@ -1,0 +1,82 @@
+//! What one night's run says: a prediction a customer, with the products of the next basket, and the offers made of them.
+
+use serde::Serialize;
+
+use crate::calendar::{AsOf, Day};
+use crate::purchases::Ids;
+use crate::recurrence::Funnel;
+
+/// The horizons of the return probabilities, in days.
+pub const RETURN_HORIZONS: [u32; 3] = [7, 14, 28];
+
+/// How many products a customer's prediction lists at most.
+pub const MAX_RANK: usize = 25;
+
+/// Everything that is predicted on one night.
+#[derive(Debug, Clone)]
+pub struct Predictions {
+    /// The night T.
+    pub as_of: AsOf,
+    /// The id of the model that predicted.
+    pub model_id: String,
+    /// How many customers pass each part of the rule.
+    pub funnel: Funnel,
+    /// The ids behind the customer codes.
+    pub customer_ids: Ids,
+    /// The ids behind the product codes.
+    pub product_ids: Ids,
+    /// One a recurrent customer, by ascending code.
+    pub customers: Vec<CustomerPrediction>,
+}
+
+/// When a customer comes back, and with what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CustomerPrediction {
+    /// Customer code.
+    pub customer: u32,
+    /// Day of the latest purchase.
+    pub last_purchase: Day,
+    /// Purchases in the 90 days up to T.
+    pub purchases_90d: u32,
+    /// Median of the days from T to the next purchase, at least 1.
+    pub days_to_next: f64,
+    /// First day of the 80 % interval.
+    pub earliest: Day,
+    /// Last day of the 80 % interval.
+    pub latest: Day,
+    /// Probability of a purchase within 7, 14 and 28 days.
+    pub return_probability: [f64; 3],
+    /// Expected number of distinct products in the next basket.
+    pub expected_basket_size: f64,
+    /// The likeliest products of the next basket, by descending probability (then ascending product code), at most [`MAX_RANK`].
+    pub products: Vec<ProductPrediction>,
+}
+
+/// One likely product of the next basket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProductPrediction {
+    /// Product code.
+    pub product: u32,
+    /// Probability that it is in the next basket, given that the customer comes.
+    pub probability: f64,
+    /// How many purchases of the customer up to T had it; 0 = new to the customer.
+    pub times_bought: u32,
+    /// Days from its latest purchase by this customer to T.
+    pub days_since_bought: Option<i32>,
+    /// Mean days between the customer's purchases of it, where it was bought twice or more.
+    pub typical_gap_days: Option<f64>,
+    /// Which model has spoken.
+    pub model: ProductModel,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+/// Which model gave a product's probability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProductModel {
+    /// The pooled model, corrected by this product's own tree.
+    Product,
+    /// The pooled model alone.
+    Pooled,
+}

@@ -1,0 +1,152 @@
+//! The recurrence rule and its funnel: which customers come back regularly.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::Day;
+use crate::error::{Error, Result};
+use crate::purchases::{History, Visits};
+
+/// "More than one purchase every 30 days, and every purchase with more than 10 products", with its parameters.
+///
+/// In each of the last `periods` periods of `period_days` days, counted back from and including the as-of date, at least
+/// `min_purchases` purchases; and of all purchases in those periods, at least the share `basket_share` with `min_products`
+/// distinct products or more.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rule {
+    /// Length of a period, in days.
+    pub period_days: u32,
+    /// How many periods are looked at.
+    pub periods: u32,
+    /// Fewest purchases in each period.
+    pub min_purchases: u32,
+    /// Fewest distinct products of a large basket.
+    pub min_products: u32,
+    /// The share of the purchases that must have a large basket, 0 to 1.
+    pub basket_share: f64,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self { period_days: 30, periods: 3, min_purchases: 2, min_products: 11, basket_share: 1.0 }
+    }
+}
+
+impl Rule {
+    /// The rule itself, if its parameters make sense.
+    ///
+    /// # Errors
+    /// If a count is 0, the window is longer than 10 years, or the share is not 0 to 1.
+    pub fn check(self) -> Result<Self> {
+        let at_least_one = |name: &str, value: u32| match value {
+            0 => Err(Error::request(format!("{name} should be at least 1, but is 0"))),
+            _ => Ok(()),
+        };
+        at_least_one("period_days", self.period_days)?;
+        at_least_one("periods", self.periods)?;
+        at_least_one("min_purchases", self.min_purchases)?;
+        at_least_one("min_products", self.min_products)?;
+        if u64::from(self.period_days) * u64::from(self.periods) > 3_653 {
+            return Err(Error::request(format!(
+                "periods × period_days should be at most 3653 days, but is {} × {}",
+                self.periods, self.period_days
+            )));
+        }
+        if !(0.0..=1.0).contains(&self.basket_share) {
+            return Err(Error::request(format!("basket_share should be between 0 and 1, but is {}", self.basket_share)));
+        }
+        Ok(self)
+    }
+
+    /// How many days the rule looks back, the as-of date included.
+    #[must_use]
+    pub fn window_days(&self) -> i32 {
+        (self.period_days * self.periods) as i32
+    }
+
+    /// How far a customer with these purchases gets on the night.
+    #[must_use]
+    pub fn standing(&self, visits: &Visits<'_>, night: Day) -> Standing {
+        let known = visits.until(night);
+        if known.is_empty() {
+            return Standing::Unseen;
+        }
+        let first = known.days().partition_point(|day| night - *day >= self.window_days());
+        if first == known.len() {
+            return Standing::Seen;
+        }
+        let mut purchases = vec![0_u32; self.periods as usize];
+        let mut large = 0_u32;
+        for at in first..known.len() {
+            let back = (night - known.days()[at]) as u32 / self.period_days;
+            purchases[back as usize] += 1;
+            large += u32::from(known.basket_size(at) >= self.min_products as usize);
+        }
+        if purchases.iter().any(|count| *count < self.min_purchases) {
+            return Standing::Active;
+        }
+        let share = f64::from(large) / f64::from(purchases.iter().sum::<u32>());
+        Standing::Frequent { share }
+    }
+
+    /// Whether a customer with these purchases is recurrent on the night.
+    #[must_use]
+    pub fn met(&self, visits: &Visits<'_>, night: Day) -> bool {
+        matches!(self.standing(visits, night), Standing::Frequent { share } if share >= self.basket_share)
+    }
+}
+
+/// How far one customer gets through the rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Standing {
+    /// No purchase yet.
+    Unseen,
+    /// Has bought, but not in the rule's window.
+    Seen,
+    /// Has bought in the window, but not often enough in each period.
+    Active,
+    /// Buys often enough; `share` of the purchases in the window have a large basket.
+    Frequent {
+        /// Share of large baskets, 0 to 1.
+        share: f64,
+    },
+}
+
+/// How many customers pass each part of the rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Funnel {
+    /// Customers with a purchase up to the night.
+    pub seen: usize,
+    /// Of those, with a purchase in the rule's window.
+    pub active: usize,
+    /// Of those, with enough purchases in each period.
+    pub frequent: usize,
+    /// Of those, with at least one large basket in the window.
+    pub large_baskets: usize,
+    /// Of those, with at least the share `basket_share` of large baskets.
+    pub recurrent: usize,
+    /// What other shares would let in: `(basket_share, recurrent customers)`, from 1.0 down to 0.0.
+    pub by_basket_share: Vec<(f64, usize)>,
+}
+
+/// The recurrent customers of a night, by ascending code, and the funnel.
+#[must_use]
+pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {
+    let night = history.as_of().day();
+    let standings: Vec<Standing> =
+        (0..history.customer_count()).into_par_iter().map(|customer| rule.standing(&history.visits(customer), night)).collect();
+    let count = |pass: &dyn Fn(&Standing) -> bool| standings.iter().filter(|standing| pass(standing)).count();
+    let at_share = |least: f64| count(&|standing| matches!(standing, Standing::Frequent { share } if *share >= least));
+    let funnel = Funnel {
+        seen: count(&|standing| *standing != Standing::Unseen),
+        active: count(&|standing| !matches!(standing, Standing::Unseen | Standing::Seen)),
+        frequent: at_share(0.0),
+        large_baskets: count(&|standing| matches!(standing, Standing::Frequent { share } if *share > 0.0)),
+        recurrent: at_share(rule.basket_share),
+        by_basket_share: [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0].map(|share| (share, at_share(share))).to_vec(),
+    };
+    let passing = (0..history.customer_count()).zip(&standings);
+    let customers = passing.filter(|(_, standing)| matches!(standing, Standing::Frequent { share } if *share >= rule.basket_share));
+    (customers.map(|(customer, _)| customer).collect(), funnel)
+}
