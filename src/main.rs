@@ -1,1 +1,3 @@
+//! The okuo binary: parse, run, map an error to an exit code.
+
 fn main() {}

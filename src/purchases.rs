@@ -56,7 +56,7 @@ impl Ids {
 
     /// Sorts the ids; `rank[old code]` is the new one.
     fn sorted(self) -> (Ids, Vec<u32>) {
-        fn sort<T: Ord>(ids: Vec<T>) -> (Vec<T>, Vec<u32>) {
+        fn sort<T: Ord + Send>(ids: Vec<T>) -> (Vec<T>, Vec<u32>) {
             let mut order: Vec<(T, u32)> = ids.into_iter().zip(0..).collect();
             order.par_sort_unstable();
             let mut rank = vec![0; order.len()];
