@@ -29,7 +29,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.exit_code(), 1);
 /// ```
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+/// Boxed, so that a `Result` stays as small as its value.
+#[derive(Debug)]
+struct Details {
     kind: Kind,
     what: String,
     object: Option<String>,
@@ -41,7 +45,7 @@ pub struct Error {
 
 impl Error {
     fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), object: None, row: None, column: None, hint: None, source: None }
+        Self(Box::new(Details { kind, what: what.into(), object: None, row: None, column: None, hint: None, source: None }))
     }
 
     /// What was asked for cannot be done.
@@ -77,48 +81,48 @@ impl Error {
     /// Names the object (file, URI) in which it happened. The innermost name stands.
     #[must_use]
     pub fn object(mut self, object: impl Into<String>) -> Self {
-        self.object.get_or_insert(object.into());
+        self.0.object.get_or_insert(object.into());
         self
     }
 
     /// Names the row, counted from 1 as an editor or `LIMIT` counts data rows (the header is not counted).
     #[must_use]
     pub fn row(mut self, row: u64) -> Self {
-        self.row.get_or_insert(row);
+        self.0.row.get_or_insert(row);
         self
     }
 
     /// Names the column.
     #[must_use]
     pub fn column(mut self, column: impl Into<String>) -> Self {
-        self.column.get_or_insert(column.into());
+        self.0.column.get_or_insert(column.into());
         self
     }
 
     /// Says what the reader can do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint.get_or_insert(hint.into());
+        self.0.hint.get_or_insert(hint.into());
         self
     }
 
     /// Keeps the error below; its text stands in the message once.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
     /// Who has to act.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The process's exit code: 1 the input or the request was wrong, 2 okuo or its surroundings failed.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match self.kind {
+        match self.0.kind {
             Kind::Request | Kind::Input | Kind::NotFound => 1,
             Kind::Conflict | Kind::System => 2,
         }
@@ -127,25 +131,25 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(object) = &self.object {
+        if let Some(object) = &self.0.object {
             write!(f, "{object}: ")?;
         }
-        match (self.row, &self.column) {
+        match (self.0.row, &self.0.column) {
             (Some(row), Some(column)) => write!(f, "row {row}, column \"{column}\": ")?,
             (Some(row), None) => write!(f, "row {row}: ")?,
             (None, Some(column)) => write!(f, "column \"{column}\": ")?,
             (None, None) => {}
         }
-        f.write_str(&self.what)?;
-        let mut below = self.source.as_deref().map(|e| e as &(dyn std::error::Error + 'static));
+        f.write_str(&self.0.what)?;
+        let mut below = self.0.source.as_deref().map(|e| e as &(dyn std::error::Error + 'static));
         while let Some(error) = below {
             let text = error.to_string();
-            if !text.is_empty() && !self.what.contains(&text) {
+            if !text.is_empty() && !self.0.what.contains(&text) {
                 write!(f, ": {text}")?;
             }
             below = error.source();
         }
-        if let Some(hint) = &self.hint {
+        if let Some(hint) = &self.0.hint {
             write!(f, "\nhint: {hint}")?;
         }
         Ok(())
