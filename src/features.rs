@@ -9,3 +9,6 @@ pub mod world;
 
 /// What stands for a value that is not known.
 pub const MISSING: f32 = -1.0;
+
+#[cfg(test)]
+mod tests;

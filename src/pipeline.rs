@@ -176,3 +176,6 @@ fn reason(scored: &Scored, visits: &Visits<'_>, world: &World) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

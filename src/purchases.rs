@@ -401,3 +401,6 @@ impl<'a> Visits<'a> {
         Visits { days: &self.days[..len], ..*self }
     }
 }
+
+#[cfg(test)]
+mod tests;

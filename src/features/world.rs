@@ -87,9 +87,6 @@ impl World {
                 (counts, visits, scratch)
             })
             .reduce(fold, |(mut counts, mut visits, scratch), (more, more_visits, _)| {
-                if counts.is_empty() {
-                    return (more, more_visits, scratch);
-                }
                 counts.iter_mut().zip(&more).for_each(|(a, b)| a.add(b));
                 visits.iter_mut().zip(more_visits).for_each(|(a, b)| *a += b);
                 (counts, visits, scratch)
@@ -266,10 +263,10 @@ pub struct NeighbourScratch {
 
 impl NeighbourScratch {
     fn own_products(&mut self, visits: &Visits<'_>, night: Day, products: usize) {
-        self.seen.resize(products, false);
         for product in self.own.drain(..) {
             self.seen[product as usize] = false;
         }
+        self.seen.resize(products, false);
         for (day, basket) in visits.iter().rev() {
             if night - day >= LIKENESS_DAYS {
                 break;
@@ -359,10 +356,10 @@ impl References {
 
     fn scores(&self, customer: u32, visits: &Visits<'_>, night: Day, scratch: &mut NeighbourScratch) {
         let products = self.rarity.len();
-        scratch.scores.resize(products, 0.0);
         for product in scratch.touched.drain(..) {
             scratch.scores[product as usize] = 0.0;
         }
+        scratch.scores.resize(products, 0.0);
         scratch.own_products(visits, night, products);
         scratch.likeness.clear();
         scratch.likeness.resize(self.customers.len(), 0.0);

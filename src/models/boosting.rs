@@ -524,3 +524,90 @@ fn finish(grown: &Grown, bins: &Bins) -> Tree {
     });
     Tree { nodes: nodes.collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sampling::unit;
+
+    /// Outcomes that depend on an interaction of the first two of four features.
+    fn table(n: u64) -> (Vec<f32>, BinnedRows, Bins) {
+        let value = |row: u64, feature: u64| (unit(hash(row, &[feature])) * 10.0) as f32;
+        let raw: Vec<f32> = (0..n).flat_map(|row| (0..4).map(move |feature| value(row, feature))).collect();
+        let bins = Bins::from_sample(&raw, 4, 64);
+        let mut rows = BinnedRows::with_capacity(4, n as usize);
+        for (row, values) in (0..n).zip(raw.chunks(4)) {
+            let mut binned = vec![];
+            bins.bin_row(values, &mut binned);
+            let p = if (values[0] > 5.0) == (values[1] > 3.0) { 0.7 } else { 0.1 };
+            rows.extend(&binned, &[unit(hash(row, &[77])) < p], &[1.0]);
+        }
+        (raw, rows, bins)
+    }
+
+    fn parameters() -> BoostingParameters {
+        BoostingParameters { trees: 60, leaves: 8, learning_rate: 0.2, min_rows: 20, ..BoostingParameters::default() }
+    }
+
+    #[test]
+    fn an_interaction_is_learnt_with_its_probabilities() {
+        let (_, rows, bins) = table(8_000);
+        let fitted = Boosted::fit(&rows, &bins, &parameters(), 1, rows.len()).unwrap();
+        let p = |row: [f32; 4]| sigmoid(fitted.model.log_odds(&row));
+        assert!((p([8.0, 8.0, 5.0, 5.0]) - 0.7).abs() < 0.12, "{}", p([8.0, 8.0, 5.0, 5.0]));
+        assert!((p([8.0, 1.0, 5.0, 5.0]) - 0.1).abs() < 0.08, "{}", p([8.0, 1.0, 5.0, 5.0]));
+        assert!(fitted.model.is_consistent());
+    }
+
+    #[test]
+    fn scores_of_the_table_are_those_of_the_raw_rows() {
+        let (raw, rows, bins) = table(3_000);
+        let fitted = Boosted::fit(&rows, &bins, &parameters(), 1, 2_000).unwrap();
+        let again = fitted.model.log_odds_of(&raw);
+        for ((row, score), batch) in raw.chunks(4).zip(&fitted.score).zip(again) {
+            assert!((f64::from(*score) - batch).abs() < 1e-4);
+            assert!((fitted.model.log_odds(row) - batch).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn rows_after_the_taken_ones_do_not_matter() {
+        let (_, mut rows, bins) = table(3_000);
+        let first = Boosted::fit(&rows, &bins, &parameters(), 1, 2_000).unwrap().model;
+        rows.label[2_000..].iter_mut().for_each(|label| *label = !*label);
+        assert_eq!(Boosted::fit(&rows, &bins, &parameters(), 1, 2_000).unwrap().model, first);
+    }
+
+    #[test]
+    fn a_weight_counts_like_copies_of_the_row() {
+        let (_, rows, bins) = table(2_000);
+        let mut weighted = rows.clone();
+        weighted.weight.iter_mut().zip(&rows.label).for_each(|(weight, label)| *weight = if *label { 3.0 } else { 1.0 });
+        let plain = Boosted::fit(&rows, &bins, &parameters(), 1, rows.len()).unwrap().model;
+        let heavy = Boosted::fit(&weighted, &bins, &parameters(), 1, rows.len()).unwrap().model;
+        assert!((heavy.base - plain.base - 3.0_f64.ln()).abs() < 1e-9);
+        assert!(heavy.log_odds(&[8.0, 8.0, 5.0, 5.0]) > plain.log_odds(&[8.0, 8.0, 5.0, 5.0]) + 0.5);
+    }
+
+    #[test]
+    fn one_sided_outcomes_are_refused() {
+        let (_, mut rows, bins) = table(100);
+        rows.label.fill(true);
+        assert!(Boosted::fit(&rows, &bins, &parameters(), 1, 100).is_err());
+    }
+
+    #[test]
+    fn bins_keep_the_order_and_equal_values_together() {
+        let sample: Vec<f32> = (0..1_000).map(|i| (i % 7) as f32).collect();
+        let bins = Bins::from_sample(&sample, 1, 255);
+        let found: Vec<u8> = (0..7).map(|i| bins.bin(0, i as f32)).collect();
+        assert_eq!(found, (0..7).collect::<Vec<u8>>());
+        assert!((0..6).all(|bin| bins.edge(0, bin) >= f32::from(bin) && bins.edge(0, bin) < f32::from(bin) + 1.0));
+    }
+
+    #[test]
+    fn words_add_up_with_either_sign() {
+        let sum = pack(-300, 7).wrapping_add(pack(120, 9)).wrapping_add(pack(-1, 0));
+        assert_eq!(unpack(sum), (-181, 16));
+    }
+}

@@ -125,19 +125,20 @@ impl Wait {
         found
     }
 
-    /// The mass of the smallest nested interval that holds an outcome; 1 for one that no interval holds.
-    #[must_use]
-    fn mass_to_hold(&self, days: Option<i32>) -> f64 {
+    /// The mass of the largest nested interval that does not hold an outcome yet; 1 for an outcome that none holds. An interval of at
+    /// least mass `m` holds the outcome exactly if this is below `m`.
+    fn mass_before(&self, days: Option<i32>) -> f64 {
+        let Some(days) = days else { return 1.0 };
+        let mut before = 0.0;
         let mut found = 1.0;
-        if let Some(days) = days {
-            self.nested(|first, last, mass| {
-                let holds = (first as i32..=last as i32).contains(&days);
-                if holds {
-                    found = mass;
-                }
-                holds
-            });
-        }
+        self.nested(|first, last, mass| {
+            let holds = (first as i32..=last as i32).contains(&days);
+            if holds {
+                found = before;
+            }
+            before = mass;
+            holds
+        });
         found
     }
 }
@@ -292,7 +293,7 @@ impl TimingModel {
         // come back in two weeks counts as held by no interval; nights with a shorter follow-up say nothing.
         let scores = |wanted: Option<usize>| {
             let of_group = outcomes.iter().filter(|(wait, _, followed)| *followed >= 14 && wanted.is_none_or(|g| group(wait) == g));
-            let mut scores: Vec<f64> = of_group.map(|(wait, days, _)| wait.mass_to_hold(*days)).collect();
+            let mut scores: Vec<f64> = of_group.map(|(wait, days, _)| wait.mass_before(*days)).collect();
             scores.sort_unstable_by(f64::total_cmp);
             scores
         };
