@@ -16,6 +16,9 @@ use crate::recurrence::{Rule, recurrent};
 /// The last days before the as-of date are held out to calibrate, to gate the products' trees and to measure.
 pub const HELD_OUT_DAYS: i32 = HORIZON as i32;
 
+/// From so many days on, two months are held out of the timing model's first fit instead of one.
+const LONG_HISTORY: i32 = 200;
+
 /// What training gives.
 #[derive(Debug, Clone)]
 pub struct Trained {
@@ -44,15 +47,17 @@ pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Param
         warnings.push(format!("the history has {known} days up to {as_of}; below {needed} days predictions are poor"));
     }
     let split = as_of.day() - HELD_OUT_DAYS;
-    let early = history.until(AsOf(split));
+    // Intervals and return probabilities vary from month to month: two months steady them, where there are enough.
+    let calibrated_from = if known >= LONG_HISTORY { split - HELD_OUT_DAYS } else { split };
+    let early = history.until(AsOf(calibrated_from));
     let seed = parameters.seed;
-    stage("timing model, without the last 28 days");
+    stage("timing model, without the days that calibrate it");
     let mut timing_early = TimingModel::fit(&early, &parameters.timing, seed)?;
     stage("calibration of the timing model");
-    let nights: Vec<(u32, Day)> = (0..HELD_OUT_DAYS - 7)
+    let nights: Vec<(u32, Day)> = (calibrated_from.epoch()..=as_of.day().epoch() - 7)
         .step_by(2)
-        .flat_map(|ahead| {
-            let night = split + ahead;
+        .flat_map(|night| {
+            let night = Day::from_epoch(night);
             let (scored, _) = recurrent(&history.until(AsOf(night)), rule);
             scored.into_iter().map(move |customer| (customer, night))
         })

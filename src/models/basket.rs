@@ -33,6 +33,12 @@ pub struct BasketParameters {
     pub new_products: usize,
     /// Most rows that the pooled model is fitted on.
     pub max_rows: usize,
+    /// How much a purchase counts that many nights wait for: the power of their number.
+    pub night_power: f64,
+    /// Largest share of the rows from customers who are far from meeting the rule.
+    pub others: f64,
+    /// Smallest share of the candidates not bought that is kept.
+    pub min_negatives: f64,
     /// Fewest purchases of a customer before a night for the night to count.
     pub min_purchases: usize,
     /// How the trees of the pooled model grow.
@@ -48,6 +54,9 @@ impl Default for BasketParameters {
             every: 3,
             new_products: 50,
             max_rows: 1_000_000,
+            night_power: 0.5,
+            others: 0.3,
+            min_negatives: 0.3,
             min_purchases: 6,
             boosting: BoostingParameters::default(),
             correction: CorrectionParameters::default(),
@@ -219,12 +228,19 @@ impl Table {
         drop(pilot);
         let per_snapshot = pilot_rows as f64 / pilot_snapshots.max(1) as f64;
         let bought = pilot_bought as f64 / pilot_snapshots.max(1) as f64;
-        let room = parameters.max_rows as f64 / all.len() as f64;
-        let negatives = ((room - bought) / (per_snapshot - bought).max(1.0)).clamp(0.2, 1.0);
-        let share = room / (bought + negatives * (per_snapshot - bought)).max(1.0);
-        if share < 1.0 {
-            all.retain(|s| keep(hash(seed, &[0xcaf, u64::from(s.customer), s.next.epoch() as u64]), share));
-        }
+        let near: Vec<bool> = all.par_iter().map(|s| is_near(history, rule, s)).collect();
+        let near_count = near.iter().filter(|near| **near).count() as f64;
+        let other_count = all.len() as f64 - near_count;
+        let room = parameters.max_rows as f64 / near_count.max(1.0);
+        let negatives = ((room - bought) / (per_snapshot - bought).max(1.0)).clamp(parameters.min_negatives, 1.0);
+        let wanted = parameters.max_rows as f64 / (bought + negatives * (per_snapshot - bought)).max(1.0);
+        let others = other_count.min((wanted - near_count).max(wanted * parameters.others));
+        let shares = [others / other_count.max(1.0), (wanted - others) / near_count.max(1.0)];
+        let mut is_near = near.into_iter();
+        all.retain(|s| {
+            let share = shares[usize::from(is_near.next().unwrap_or(false))];
+            keep(hash(seed, &[0xcaf, u64::from(s.customer), s.next.epoch() as u64]), share)
+        });
         let capacity = (all.len() as f64 * (bought + negatives * (per_snapshot - bought)) * 1.05) as usize;
         let mut table = Table {
             rows: BinnedRows::with_capacity(BASKET_WIDTH, capacity),
@@ -243,7 +259,7 @@ impl Table {
                     let mut part = Part::default();
                     for snapshot in snapshots {
                         look(history, &world, timing, snapshot, scratch);
-                        part.add(history, rule, bins, snapshot, scratch, negatives, seed);
+                        part.add(history, rule, bins, snapshot, scratch, (negatives, parameters.night_power), seed);
                     }
                     part
                 })
@@ -259,6 +275,12 @@ impl Table {
         }
         Ok(table)
     }
+}
+
+/// Whether the customer is much like those who are scored: frequent, with a good part of the large baskets that the rule asks for.
+fn is_near(history: &History<'_>, rule: &Rule, snapshot: &Snapshot) -> bool {
+    let relaxed = Rule { basket_share: 0.4 * rule.basket_share, ..*rule };
+    relaxed.met(&history.visits(snapshot.customer), snapshot.night)
 }
 
 fn look(history: &History<'_>, world: &World, timing: &TimingModel, snapshot: &Snapshot, scratch: &mut BasketScratch) {
@@ -286,12 +308,12 @@ impl Part {
         bins: &Bins,
         snapshot: &Snapshot,
         scratch: &BasketScratch,
-        negatives: f64,
+        (negatives, night_power): (f64, f64),
         seed: u64,
     ) {
         let basket = history.following(snapshot.customer, snapshot.night).map_or(&[][..], |(_, basket)| basket);
         let scored = rule.met(&history.visits(snapshot.customer), snapshot.night);
-        let nights = snapshot.nights as f32;
+        let nights = f64::from(snapshot.nights).powf(night_power) as f32;
         for (candidate, row) in scratch.candidates.iter().zip(scratch.rows.chunks_exact(BASKET_WIDTH)) {
             let bought = basket.binary_search(&candidate.product).is_ok();
             let names = [0xbad, u64::from(snapshot.customer), snapshot.next.epoch() as u64, u64::from(candidate.product)];
@@ -430,13 +452,13 @@ fn corrections(
     };
     let groups: Vec<&[(u32, u32)]> =
         by_product.chunk_by(|a, b| a.0 == b.0).filter(|rows| bought(rows, true) >= parameters.correction.min_bought).collect();
-    let value = |row: usize, feature: usize| table.bins.edge(columns[feature], table.rows.columns[columns[feature]][row]);
+    let value = |row: usize, feature: usize| table.bins.edge(columns[feature], table.rows.row(row)[columns[feature]]);
     let fit = |rows: &&[(u32, u32)]| {
         let (early, late): (Vec<u32>, Vec<u32>) = rows.iter().map(|(_, row)| *row).partition(|row| (*row as usize) < table.early);
         let mut own = ProductRows::default();
         for row in &early {
             let row = *row as usize;
-            own.bins.extend(columns.iter().map(|column| table.rows.columns[*column][row]));
+            own.bins.extend(columns.iter().map(|column| table.rows.row(row)[*column]));
             own.label.push(table.rows.label[row]);
             own.probability.push(sigmoid(f64::from(score[row])));
             own.weight.push(f64::from(table.rows.weight[row]));
