@@ -247,10 +247,13 @@ fn decode_bincode<M: DeserializeOwned>(body: &[u8]) -> Result<M> {
     const MEDIUM: usize = 32 << 20;
     const LARGE: usize = 512 << 20;
     let config = bincode::config::standard();
-    let decoded = match body.len().saturating_mul(8) {
-        0..=SMALL => bincode::serde::decode_from_slice(body, config.with_limit::<SMALL>()),
-        ..=MEDIUM => bincode::serde::decode_from_slice(body, config.with_limit::<MEDIUM>()),
-        _ => bincode::serde::decode_from_slice(body, config.with_limit::<LARGE>()),
+    let most = body.len().saturating_mul(8);
+    let decoded = if most <= SMALL {
+        bincode::serde::decode_from_slice(body, config.with_limit::<SMALL>())
+    } else if most <= MEDIUM {
+        bincode::serde::decode_from_slice(body, config.with_limit::<MEDIUM>())
+    } else {
+        bincode::serde::decode_from_slice(body, config.with_limit::<LARGE>())
     };
     let wrong = |what: String| Error::input(format!("the model file's body is not a model: {what}")).hint("train again with this okuo");
     match decoded {

@@ -3,6 +3,8 @@
 //! Types: ids as they came (64-bit integers or text), dates as Date32, counts as signed 32-bit integers, the rest as doubles and text;
 //! no dictionaries, no string views, nothing unsigned. The same predictions give the same bytes.
 
+use std::str::FromStr;
+
 use bytes::Bytes;
 use polars::prelude::{
     Column, CsvWriter, DataFrame, DataType, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader, SerWriter,
@@ -41,6 +43,18 @@ impl Format {
             Format::Parquet => "parquet",
             Format::Csv => "csv",
             Format::Jsonl => "jsonl",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "parquet" => Ok(Format::Parquet),
+            "csv" => Ok(Format::Csv),
+            "jsonl" => Ok(Format::Jsonl),
+            _ => Err(Error::request(format!("\"{text}\" is not a format of tables")).hint("the formats are parquet, csv and jsonl")),
         }
     }
 }

@@ -203,20 +203,10 @@ fn what_is_wrong_is_not_written() {
     assert!(parquet_rows("x.parquet", &Bytes::from_static(b"PAR1PAR1")).unwrap_err().to_string().starts_with("x.parquet: "));
 }
 
-/// Writes a night where OKUO_EXAMPLE_NIGHT says, for looking at it with other readers.
 #[test]
-#[ignore = "writes files for a person to look at"]
-fn write_an_example_night() {
-    let Some(folder) = std::env::var_os("OKUO_EXAMPLE_NIGHT") else { return };
-    for (name, predictions) in [("integer", examples::integer()), ("text", examples::text())] {
-        let folder = std::path::Path::new(&folder).join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        for file in all(&predictions) {
-            std::io::Write::write_all(
-                &mut std::fs::OpenOptions::new().write(true).create(true).truncate(true).open(folder.join(file.file)).unwrap(),
-                &file.content,
-            )
-            .unwrap();
-        }
+fn formats_are_named_by_their_extension() {
+    for format in [Format::Parquet, Format::Csv, Format::Jsonl] {
+        assert_eq!(format.extension().parse::<Format>().unwrap(), format);
     }
+    assert!("xlsx".parse::<Format>().unwrap_err().to_string().contains("hint: the formats are parquet, csv and jsonl"));
 }
