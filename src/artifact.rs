@@ -115,7 +115,11 @@ fn check(header: &Header, model: &Model) -> Result<()> {
     if header.description.as_of != model.as_of {
         return Err(Error::input(format!("the header speaks of {}, the model of {}", header.description.as_of, model.as_of)));
     }
-    model.rule.check().map(|_| ())
+    model.rule.check()?;
+    if !model.is_consistent() {
+        return Err(Error::input("its trees and tables do not fit together").hint("train the model again"));
+    }
+    Ok(())
 }
 
 fn sha256(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {

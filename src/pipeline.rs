@@ -183,4 +183,6 @@ fn reason(scored: &Scored, visits: &Visits<'_>, world: &World) -> String {
 }
 
 #[cfg(test)]
+pub(crate) mod examples;
+#[cfg(test)]
 mod tests;

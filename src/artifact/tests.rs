@@ -21,7 +21,7 @@ fn description() -> Description {
 }
 
 fn model() -> Model {
-    Model { as_of: as_of(), rule: Rule::default(), parameters: Parameters::default() }
+    crate::pipeline::examples::tiny_model(as_of(), 1)
 }
 
 /// A body of the kinds of values that models are made of.

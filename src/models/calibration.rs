@@ -51,11 +51,22 @@ impl Isotonic {
         if group[0] > 0.0 {
             push(&mut blocks, group);
         }
-        let from = blocks.iter().map(|[weight, score, _]| score / weight).collect();
+        let mut furthest = f64::NEG_INFINITY;
+        let from = blocks.iter().map(|[weight, score, _]| {
+            // Blocks of one and the same score differ by rounding.
+            furthest = (score / weight).max(furthest);
+            furthest
+        });
+        let from = from.collect();
         // Half an outcome of either kind keeps the log-odds of a pure block finite.
         let mean = points.iter().map(|(_, _, weight)| weight).sum::<f64>() / points.len() as f64;
-        let to = blocks.iter().map(|[weight, _, hits]| log_odds((hits + 0.5 * mean) / (weight + mean))).collect();
-        Self { from, to }
+        let mut highest = f64::NEG_INFINITY;
+        let smoothed = blocks.iter().map(|[weight, _, hits]| {
+            // A small block is smoothed more than its neighbour, which could turn their order round.
+            highest = log_odds((hits + 0.5 * mean) / (weight + mean)).max(highest);
+            highest
+        });
+        Self { from, to: smoothed.collect() }
     }
 
     /// The calibrated probability of a pair with these log-odds; strictly increasing.

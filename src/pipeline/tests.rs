@@ -1,50 +1,6 @@
+use super::examples::{NIGHT, read, rule, small, store};
 use super::*;
-use crate::purchases::{Ids, Line};
-use crate::sampling::{hash, unit};
-
-const NIGHT: AsOf = AsOf(Day::from_epoch(17_300));
-
-/// A small store: each customer comes every few days and buys products on a cycle of its own, some by chance.
-fn store(customers: u32, days: i32, seed: u64) -> Vec<Line> {
-    let mut lines = vec![];
-    for customer in 0..customers {
-        let random = |names: &[u64]| unit(hash(seed ^ u64::from(customer), names));
-        let cadence = 2.0 + 4.0 * random(&[1]);
-        let mut day = NIGHT.day() - days;
-        let mut visit = 0_u64;
-        while day <= NIGHT.day() + 40 {
-            for product in 0..60_u64 {
-                let cycle = 1 + (hash(seed, &[2, u64::from(customer), product]) % 9);
-                let staple = hash(seed, &[3, u64::from(customer), product]).is_multiple_of(3);
-                let bought = if staple { visit % cycle == 0 } else { random(&[4, visit, product]) < 0.08 };
-                if bought {
-                    lines.push(Line { customer, day, product: product as u32 });
-                }
-            }
-            visit += 1;
-            day = day + 1 + (cadence * (0.5 + random(&[5, visit]))) as i32;
-        }
-    }
-    lines
-}
-
-fn read(lines: Vec<Line>) -> Purchases {
-    Purchases::from_lines(Ids::Integer((0..200).collect()), Ids::Integer((0..70).collect()), lines).unwrap()
-}
-
-fn small() -> Parameters {
-    let mut parameters = Parameters::default();
-    parameters.timing.boosting.trees = 20;
-    parameters.timing.max_rows = 20_000;
-    parameters.basket.boosting.trees = 20;
-    parameters.basket.days = 60;
-    parameters.basket.max_rows = 40_000;
-    parameters
-}
-
-fn rule() -> Rule {
-    Rule { basket_share: 0.5, min_products: 5, ..Rule::default() }
-}
+use crate::purchases::Line;
 
 fn bytes(model: &Model) -> String {
     serde_json::to_string(model).unwrap()
@@ -125,4 +81,12 @@ fn requests_that_cannot_be_met_say_so() {
     let error = score(&model, "m", &purchases, NIGHT, &strict).unwrap_err();
     assert!(error.to_string().contains("nobody meets") && error.to_string().contains("hint: a lower --basket-share"), "{error}");
     assert_eq!(error.exit_code(), 1);
+}
+
+#[test]
+fn every_part_of_a_trained_model_is_consistent() {
+    let model = super::examples::tiny_model(NIGHT, 1);
+    assert!(model.timing.is_consistent(), "timing");
+    assert!(model.basket.is_consistent(), "basket");
+    assert!(model.is_consistent());
 }

@@ -5,7 +5,6 @@ use super::super::promotion::Decision;
 use super::*;
 use crate::artifact::Description;
 use crate::calendar::Day;
-use crate::models::Parameters;
 use crate::recurrence::Rule;
 
 fn file(seed: u64, note: &str) -> Bytes {
@@ -18,7 +17,7 @@ fn file(seed: u64, note: &str) -> Bytes {
         parameters: serde_json::json!({"seed": seed}),
         figures: serde_json::json!({"note": note}),
     };
-    let model = Model { as_of, rule: Rule::default(), parameters: Parameters { seed, ..Parameters::default() } };
+    let model = crate::pipeline::examples::tiny_model(as_of, seed);
     artifact::encode(description, &model).unwrap().into()
 }
 
