@@ -1,12 +1,13 @@
 //! From objects to purchases: CSV and Parquet, columns by name, times to store-local days, every line accounted for.
 
 use bytes::Bytes;
+use futures::StreamExt;
 use polars::prelude::*;
-use serde::Serialize;
 
 use crate::calendar::{AsOf, Day, StoreClock};
 use crate::error::{Error, Result};
 use crate::purchases::{Line, Purchases};
+use crate::store::{self, Found};
 
 mod frames;
 mod ids;
@@ -59,17 +60,6 @@ pub struct InputOptions {
     pub max_bad_share: f64,
 }
 
-/// One object that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InputObject {
-    /// Its URI.
-    pub object: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its tag in the store.
-    pub etag: String,
-}
-
 /// What was read.
 #[derive(Debug)]
 pub struct Ingested {
@@ -79,6 +69,42 @@ pub struct Ingested {
     pub report: Report,
     /// Empty objects, a last day that looks partial.
     pub warnings: Vec<String>,
+}
+
+/// How many objects are fetched while one is read.
+const FETCHED_AHEAD: usize = 3;
+
+/// Reads everything that the URIs name (files, folders, prefixes, globs), each object once, in the order of their URIs. `each` is told
+/// the objects' number and the object that comes next.
+///
+/// # Errors
+/// If nothing matches, an object cannot be fetched, or [`Reader`] refuses what is in it.
+pub async fn read(
+    uris: &[String],
+    options: &InputOptions,
+    until: Option<AsOf>,
+    each: &(dyn Fn(usize, &Found) + Sync),
+) -> Result<(Ingested, Vec<Found>)> {
+    let mut found: Vec<Found> = vec![];
+    for uri in uris {
+        found.extend(store::find(uri, &ENDINGS).await?);
+    }
+    found.sort_by(|a, b| a.uri.cmp(&b.uri));
+    found.dedup_by(|a, b| a.uri == b.uri);
+    let mut reader = Reader::new(options, until);
+    {
+        let fetch = |object: Found| async move {
+            let content = object.get().await;
+            (object, content)
+        };
+        let mut contents = futures::stream::iter(found.iter().cloned()).map(fetch).buffered(FETCHED_AHEAD);
+        while let Some((object, content)) = contents.next().await {
+            each(found.len(), &object);
+            let (content, _) = content?;
+            tokio::task::block_in_place(|| reader.object(&object.uri, content))?;
+        }
+    }
+    Ok((tokio::task::block_in_place(|| reader.finish())?, found))
 }
 
 /// Takes objects one after another.

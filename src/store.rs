@@ -2,13 +2,29 @@
 //!
 //! Keys are relative paths with `/` between their parts; no part is empty, `.` or `..`. A key that is written is seen whole or not at
 //! all, and a conditional write has one winner.
+//!
+//! What a person types becomes a [`Location`] by [`open`] (a place to write to and read from) or a list of [`Found`] objects by [`find`]
+//! (input). Only this module knows where the bytes lie.
+
+mod find;
+mod local;
+mod location;
+mod memory;
+mod s3;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
-use crate::error::Result;
+pub use find::{Found, find};
+pub use local::Local;
+pub use location::{Location, open};
+pub use memory::Memory;
+pub use s3::S3;
+
+use crate::error::{Error, Result};
 
 /// What a listing says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +33,8 @@ pub struct ObjectMeta {
     pub key: String,
     /// Size in bytes.
     pub size: u64,
-    /// An opaque tag that changes when the content does.
+    /// An opaque tag that changes when the content does. [`Store::list`], [`Store::head`], [`Store::get`] and [`Store::put`] of one
+    /// store give the same tag for the same version of an object.
     pub etag: String,
 }
 
@@ -38,8 +55,34 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The place as a person would name it, for messages: `s3://bucket/prefix`, `/data/tickets`.
     fn name(&self) -> String;
 
+    /// An object as a person would name it: `s3://bucket/2017-11.csv`, `/data/tickets/2017-11.csv`.
+    fn uri(&self, key: &str) -> String {
+        let name = self.name();
+        if key.is_empty() { name } else { format!("{}/{key}", name.trim_end_matches('/')) }
+    }
+
     /// All objects whose key begins with `prefix`, in the byte order of their keys. Nothing there is an empty list.
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>>;
+
+    /// The names directly below a folder (`""` is the store itself) in byte order, folders with a `/` at their end. For hints to a
+    /// person: a store may stop after 1,000 names.
+    async fn children(&self, folder: &str) -> Result<Vec<String>> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let mut names: Vec<String> = Vec::new();
+        for object in self.list(&prefix).await? {
+            let below = object.key.get(prefix.len()..).unwrap_or_default();
+            let name = below.split_once('/').map_or_else(|| below.to_owned(), |(name, _)| format!("{name}/"));
+            names.push(name);
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// What a listing would say of this one object; `None` if it is not there.
+    async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
+        Ok(self.list(key).await?.into_iter().find(|object| object.key == key))
+    }
 
     /// The object's content and its tag. [`crate::error::Kind::NotFound`] if there is none.
     async fn get(&self, key: &str) -> Result<(Bytes, String)>;
@@ -49,4 +92,53 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Removes an object; one that is not there is no error.
     async fn delete(&self, key: &str) -> Result<()>;
+}
+
+/// Refuses a key that is absolute, empty, or has a part that is empty, `.` or `..`, so that no key leads out of its store.
+fn check_key(key: &str) -> Result<()> {
+    let wrong = if key.is_empty() {
+        "is empty"
+    } else if key.starts_with('/') {
+        "begins with /"
+    } else if key.contains('\0') {
+        "has a NUL character"
+    } else if key.split('/').any(str::is_empty) {
+        "has an empty part"
+    } else if key.split('/').any(|part| part == "." || part == "..") {
+        "has a part that is . or .."
+    } else {
+        return Ok(());
+    };
+    Err(Error::request(format!("the key {key:?} {wrong}")).hint("name objects as folder/name, with one / between parts"))
+}
+
+/// The SHA-256 of a content in hexadecimal digits.
+fn sha256_hex(content: &[u8]) -> String {
+    use fmt::Write;
+    Sha256::digest(content).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_stays_inside_its_store() {
+        for key in ["a", "a/b.csv", "as_of=2017-10-31/x", "...", "a b/ü+%", ".hidden"] {
+            assert!(check_key(key).is_ok(), "{key}");
+        }
+        for key in ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a/./b", "a\0b"] {
+            assert!(check_key(key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn sha256_is_the_published_one() {
+        // FIPS 180-4, "abc".
+        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
 }

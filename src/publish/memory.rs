@@ -5,7 +5,10 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::store::{ObjectMeta, Store};
 
 type Hook = Box<dyn FnMut(&str, &str) + Send>;
 

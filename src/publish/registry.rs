@@ -10,12 +10,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::promotion::Decision;
-use super::{ATTEMPTS, Place, from_json, replacing, to_json};
+use super::{ATTEMPTS, from_json, replacing, to_json};
 use crate::artifact::{self, Header, MAX_FILE_BYTES, sha256_hex};
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
 use crate::models::Model;
-use crate::store::PutMode;
+use crate::store::{Location, PutMode};
 
 #[cfg(test)]
 mod tests;
@@ -59,20 +59,20 @@ pub struct Promoted {
 /// A prefix with models.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    place: Place,
+    place: Location,
 }
 
 impl Registry {
     /// The registry at a place; an empty place is an empty registry.
     #[must_use]
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: Location) -> Self {
         Self { place }
     }
 
     /// Its name, for messages.
     #[must_use]
     pub fn name(&self) -> String {
-        self.place.name("")
+        self.place.name()
     }
 
     /// Stores a model's file and its card, and returns its id. Saving the same bytes again is harmless.
@@ -89,7 +89,7 @@ impl Registry {
                 let same = self.place.find(&key).await?.is_some_and(|(standing, _)| standing == file);
                 if !same {
                     return Err(Error::conflict("another file stands under this model's id: the same model, described otherwise")
-                        .object(self.place.name(&key))
+                        .object(self.place.name_of(&key))
                         .hint("use it as it is, or remove its folder first")
                         .source(error));
                 }
@@ -124,7 +124,7 @@ impl Registry {
         let key = format!("{}/{CARD}", checked(id)?);
         match self.place.find(&key).await? {
             Some((content, _)) => {
-                let name = self.place.name(&key);
+                let name = self.place.name_of(&key);
                 let again = |error: Error| error.hint(format!("remove it: it is made again from {MODEL}"));
                 let card: Card = from_json(&name, "a model's card", &content).map_err(again)?;
                 match card.model_id == id {
@@ -134,7 +134,7 @@ impl Registry {
             }
             None => {
                 let file = self.file(id).await?;
-                let header = artifact::read_header(&self.place.name(&format!("{id}/{MODEL}")), &file)?;
+                let header = artifact::read_header(&self.place.name_of(&format!("{id}/{MODEL}")), &file)?;
                 Ok(card_of(id, header, &file))
             }
         }
@@ -146,7 +146,7 @@ impl Registry {
     /// If there is no such model (the hint lists those that there are), it is damaged, or it is another one.
     pub async fn load(&self, id: &str) -> Result<(Header, Model)> {
         let file = self.file(id).await?;
-        let name = self.place.name(&format!("{id}/{MODEL}"));
+        let name = self.place.name_of(&format!("{id}/{MODEL}"));
         let (header, model) = artifact::decode(&name, &file)?;
         match header.model_id() == id {
             true => Ok((header, model)),
@@ -172,7 +172,7 @@ impl Registry {
         let loaded = self.load(id).await;
         loaded.map_err(|error| match error.kind() {
             Kind::NotFound => Error::not_found(format!("it names the model {id}, which is not in the registry"))
-                .object(self.place.name(LATEST))
+                .object(self.place.name_of(LATEST))
                 .hint("promote another model with `okuo models promote`, or train one")
                 .source(error),
             _ => error,
@@ -185,7 +185,7 @@ impl Registry {
     /// If it is damaged.
     pub async fn promoted(&self) -> Result<Option<Promoted>> {
         let Some((content, tag)) = self.place.find(LATEST).await? else { return Ok(None) };
-        let name = self.place.name(LATEST);
+        let name = self.place.name_of(LATEST);
         let hint = "remove it and promote a model with `okuo models promote`";
         let pointer: Pointer = from_json(&name, "the pointer to a model", &content).map_err(|error| error.hint(hint))?;
         match is_model_id(&pointer.model_id) {
@@ -228,7 +228,7 @@ impl Registry {
                 Err(error) => return Err(error),
             }
         }
-        let error = Error::conflict(format!("others moved the pointer {ATTEMPTS} times")).object(self.place.name(LATEST));
+        let error = Error::conflict(format!("others moved the pointer {ATTEMPTS} times")).object(self.place.name_of(LATEST));
         let error = error.hint("train into a registry from one place at a time");
         Err(match lost {
             Some(lost) => error.source(lost),
@@ -254,7 +254,7 @@ impl Registry {
         let key = format!("{id}/{MODEL}");
         if size > MAX_FILE_BYTES as u64 {
             return Err(Error::input(format!("a file of {size} bytes is not a model; {MAX_FILE_BYTES} are the most"))
-                .object(self.place.name(&key))
+                .object(self.place.name_of(&key))
                 .hint("train again"));
         }
         Ok(self.place.get(&key).await?.0)

@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::manifest::{InputObject, MANIFEST, Manifest, ModelReference, Table, is_run_id, night_folder, run_folder, run_id};
-use super::{ATTEMPTS, Place, manifest, replacing, to_json};
+use super::{ATTEMPTS, manifest, replacing, to_json};
 use crate::artifact::sha256_hex;
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
 use crate::predictions::tables::{TableFile, parquet_rows};
 use crate::recurrence::Funnel;
-use crate::store::{ObjectMeta, PutMode};
+use crate::store::{Location, ObjectMeta, PutMode};
 
 #[cfg(test)]
 mod tests;
@@ -57,7 +57,7 @@ pub struct Published {
 ///
 /// # Errors
 /// If the store fails, another okuo's newer manifest stands there, or other publishers keep winning. The former run then still stands.
-pub async fn publish_run(output: &Place, run: &Run) -> Result<Published> {
+pub async fn publish_run(output: &Location, run: &Run) -> Result<Published> {
     let night = output.child(&night_folder(run.as_of));
     let id = run_id(&run.tables);
     let mut warnings = Vec::new();
@@ -66,7 +66,7 @@ pub async fn publish_run(output: &Place, run: &Run) -> Result<Published> {
         let found = night.find(MANIFEST).await?;
         let standing = match &found {
             None => None,
-            Some((content, _)) => match Manifest::read(&night.name(MANIFEST), content) {
+            Some((content, _)) => match Manifest::read(&night.name_of(MANIFEST), content) {
                 Ok(manifest) => Some(manifest),
                 Err(error) if error.kind() == Kind::Input => {
                     warnings = vec![format!("the manifest that stood there is replaced: {error}")];
@@ -93,15 +93,15 @@ pub async fn publish_run(output: &Place, run: &Run) -> Result<Published> {
         if let Err(error) = remove(&night, &doomed).await {
             warnings.push(format!("the run is published, but an older one could not be removed: {error}"));
         }
-        return Ok(Published { manifest, name: night.name(MANIFEST), warnings });
+        return Ok(Published { manifest, name: night.name_of(MANIFEST), warnings });
     }
     Err(Error::conflict(format!("other publishers of the same night won {ATTEMPTS} times"))
-        .object(night.name(MANIFEST))
+        .object(night.name_of(MANIFEST))
         .hint("publish a night from one place at a time"))
 }
 
 /// Writes the tables that are not there yet as they should be.
-async fn upload(night: &Place, run: &Run, id: &str, listed: &[ObjectMeta]) -> Result<()> {
+async fn upload(night: &Location, run: &Run, id: &str, listed: &[ObjectMeta]) -> Result<()> {
     for table in &run.tables {
         let key = format!("{}/{}", run_folder(id), table.file);
         let same_size = listed.iter().any(|object| object.key == key && object.size == table.content.len() as u64);
@@ -156,11 +156,11 @@ fn succeed(run: &Run, id: &str, standing: Option<&Manifest>, listed: &[ObjectMet
 /// Removes runs, except one that the manifest which stands now names: another publisher may have published it again, so this is asked
 /// before each object. Between that question and the removal one request's time remains; a run that is hit then is reported by its
 /// readers, and whole again once it is published again.
-async fn remove(night: &Place, doomed: &[String]) -> Result<()> {
+async fn remove(night: &Location, doomed: &[String]) -> Result<()> {
     for id in doomed {
         for object in night.list(&format!("{}/", run_folder(id))).await? {
             let Some((content, _)) = night.find(MANIFEST).await? else { return Ok(()) };
-            let standing = Manifest::read(&night.name(MANIFEST), &content)?;
+            let standing = Manifest::read(&night.name_of(MANIFEST), &content)?;
             if standing.run_id == *id || standing.previous.as_ref() == Some(id) {
                 break;
             }
@@ -174,13 +174,13 @@ async fn remove(night: &Place, doomed: &[String]) -> Result<()> {
 ///
 /// # Errors
 /// If the night is not published ([`Kind::NotFound`]), or a table is missing, damaged, or does not have its rows.
-pub async fn read_run(output: &Place, as_of: AsOf) -> Result<(Manifest, BTreeMap<String, Bytes>)> {
+pub async fn read_run(output: &Location, as_of: AsOf) -> Result<(Manifest, BTreeMap<String, Bytes>)> {
     let night = output.child(&night_folder(as_of));
     let mut failed: Option<(Bytes, Error)> = None;
     loop {
         let Some((content, _)) = night.find(MANIFEST).await? else {
             return Err(Error::not_found(format!("no run is published for {as_of}"))
-                .object(night.name(MANIFEST))
+                .object(night.name_of(MANIFEST))
                 .hint(format!("publish it with `okuo score --as-of {as_of}`")));
         };
         match failed.take() {
@@ -188,9 +188,9 @@ pub async fn read_run(output: &Place, as_of: AsOf) -> Result<(Manifest, BTreeMap
             Some((before, error)) if before == content => return Err(error),
             _ => {}
         }
-        let manifest = Manifest::read(&night.name(MANIFEST), &content)?;
+        let manifest = Manifest::read(&night.name_of(MANIFEST), &content)?;
         if manifest.as_of != as_of {
-            return Err(Error::input(format!("it is the manifest of {}", manifest.as_of)).object(night.name(MANIFEST)));
+            return Err(Error::input(format!("it is the manifest of {}", manifest.as_of)).object(night.name_of(MANIFEST)));
         }
         match read_tables(&night, &manifest).await {
             Ok(tables) => return Ok((manifest, tables)),
@@ -199,11 +199,11 @@ pub async fn read_run(output: &Place, as_of: AsOf) -> Result<(Manifest, BTreeMap
     }
 }
 
-async fn read_tables(night: &Place, manifest: &Manifest) -> Result<BTreeMap<String, Bytes>> {
+async fn read_tables(night: &Location, manifest: &Manifest) -> Result<BTreeMap<String, Bytes>> {
     let mut tables = BTreeMap::new();
     for (name, table) in &manifest.tables {
         let wrong = |what: String| {
-            Error::input(format!("the manifest's table {name} {what}")).object(night.name(&table.path)).hint("publish the night again")
+            Error::input(format!("the manifest's table {name} {what}")).object(night.name_of(&table.path)).hint("publish the night again")
         };
         let (content, _) = night.find(&table.path).await?.ok_or_else(|| wrong("is missing".to_owned()))?;
         let checksum = sha256_hex(&content);
@@ -211,7 +211,7 @@ async fn read_tables(night: &Place, manifest: &Manifest) -> Result<BTreeMap<Stri
             return Err(wrong(format!("is damaged: its SHA-256 is {checksum}, not {}", table.sha256)));
         }
         if table.path.ends_with(".parquet") {
-            let rows = parquet_rows(&night.name(&table.path), &content)?;
+            let rows = parquet_rows(&night.name_of(&table.path), &content)?;
             if rows != table.rows {
                 return Err(wrong(format!("has {rows} rows, not {}", table.rows)));
             }

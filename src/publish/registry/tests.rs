@@ -22,7 +22,7 @@ fn file(seed: u64, note: &str) -> Bytes {
 }
 
 fn registry(store: &Arc<Memory>) -> Registry {
-    Registry::new(Place::new(Arc::clone(store) as Arc<dyn crate::store::Store>, "models/"))
+    Registry::new(Location::new(Arc::clone(store) as Arc<dyn crate::store::Store>, "models"))
 }
 
 async fn filled() -> (Arc<Memory>, Registry, Vec<String>) {

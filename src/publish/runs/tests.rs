@@ -30,8 +30,8 @@ fn make_run(variant: u32) -> Run {
     }
 }
 
-fn output(store: &Arc<Memory>) -> Place {
-    Place::new(Arc::clone(store) as Arc<dyn crate::store::Store>, "predictions")
+fn output(store: &Arc<Memory>) -> Location {
+    Location::new(Arc::clone(store) as Arc<dyn crate::store::Store>, "predictions")
 }
 
 async fn publish(store: &Arc<Memory>, variant: u32) -> Result<Published> {

@@ -1,0 +1,316 @@
+//! The blocking half of the local store: walking, reading, and writing so that a crash or a rival leaves one whole content.
+
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tempfile::NamedTempFile;
+
+use super::super::sha256_hex;
+use super::{ObjectMeta, PutMode, failure, is_absent, is_own, parent};
+use crate::error::{Error, Result};
+
+/// Up to this size in bytes a tag is a hash of the content.
+const HASHED: u64 = 256 * 1024;
+
+/// How often a reader or a writer starts again when a rival got in between.
+const TRIES: usize = 5;
+
+/// How long a writer waits for another process's lock: 2,000 times 15 ms.
+const LOCK_TRIES: usize = 2_000;
+const LOCK_PAUSE: Duration = Duration::from_millis(15);
+
+/// The names in a folder with their paths, this store's own files left out. No folder is no names.
+pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let unreadable = |error| failure(error, "the folder cannot be read").object(folder.display().to_string());
+    let listing = match fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut entries = Vec::new();
+    for entry in listing {
+        let entry = entry.map_err(unreadable)?;
+        // A name that is not UTF-8 is listed as well as it can be; reading it fails, which is better than leaving it out in silence.
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !is_own(&name) {
+            entries.push((name, entry.path()));
+        }
+    }
+    Ok(entries)
+}
+
+/// Collects the objects below a folder whose key begins with `prefix`; `key` is the folder's own key with a `/` at its end.
+/// `linked_from` holds the folders that were left through links, so that a circle of links ends.
+pub(super) fn walk(folder: &Path, key: &str, prefix: &str, linked_from: &mut Vec<PathBuf>, objects: &mut Vec<ObjectMeta>) -> Result<()> {
+    for (name, path) in entries(folder)? {
+        let key = format!("{key}{name}");
+        let Ok(own) = fs::symlink_metadata(&path) else { continue }; // Deleted while we list.
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(_) if own.is_symlink() => {
+                if key.starts_with(prefix) {
+                    objects.push(ObjectMeta { key, size: 0, etag: String::new() });
+                }
+                continue;
+            }
+            Err(_) => continue,
+        };
+        if metadata.is_dir() {
+            let key = format!("{key}/");
+            if !key.starts_with(prefix) {
+                continue;
+            }
+            if !own.is_symlink() {
+                walk(&path, &key, prefix, linked_from, objects)?;
+            } else if let (Ok(target), Ok(here)) = (fs::canonicalize(&path), fs::canonicalize(folder)) {
+                linked_from.push(here);
+                if !linked_from.iter().any(|folder| folder.starts_with(&target)) {
+                    walk(&path, &key, prefix, linked_from, objects)?;
+                }
+                linked_from.pop();
+            }
+        } else if metadata.is_file() && key.starts_with(prefix) {
+            objects.push(ObjectMeta { key, size: metadata.len(), etag: tag_of_file(&path, &metadata) });
+        }
+    }
+    Ok(())
+}
+
+/// The tag of a content that lies in a file with this metadata.
+fn tag(metadata: &Metadata, content: &[u8]) -> String {
+    if metadata.len() <= HASHED { sha256_hex(content) } else { tag_of_large(metadata) }
+}
+
+fn tag_of_large(metadata: &Metadata) -> String {
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+    #[cfg(not(unix))]
+    let inode = 0_u64;
+    format!("{:x}-{:x}-{inode:x}", metadata.len(), changed_ns(metadata))
+}
+
+/// Nanoseconds from 1970 to the file's last change; 0 where the disk does not keep it.
+fn changed_ns(metadata: &Metadata) -> u128 {
+    metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_nanos())
+}
+
+/// The tag of a file without its content at hand. A small file that cannot be read gets a tag too: reading it will say what is wrong.
+pub(super) fn tag_of_file(path: &Path, metadata: &Metadata) -> String {
+    if metadata.is_file() && metadata.len() <= HASHED {
+        let mut content = Vec::new();
+        let read = open(path).and_then(|file| file.take(HASHED + 1).read_to_end(&mut content));
+        if read.is_ok() {
+            return sha256_hex(&content);
+        }
+    }
+    tag_of_large(metadata)
+}
+
+/// The one place where files are opened for reading.
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+/// A file's content, whole, and its tag.
+pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
+    const WHAT: &str = "cannot be read";
+    for _ in 0..TRIES {
+        let metadata = fs::metadata(path).map_err(|error| {
+            let not_utf8 = path.to_string_lossy().contains('\u{fffd}') && is_absent(&error);
+            let dangling = fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink()) && is_absent(&error);
+            if dangling {
+                Error::not_found("is a link that leads nowhere").hint("remove the link or mend it (ls -l shows where it leads)")
+            } else if error.kind() == ErrorKind::NotADirectory {
+                Error::not_found("there is no such file")
+            } else if not_utf8 {
+                failure(error, WHAT).hint("its name may not be UTF-8: rename it")
+            } else {
+                failure(error, WHAT)
+            }
+        })?;
+        if metadata.is_dir() {
+            return Err(Error::not_found("is a folder, not a file"));
+        }
+        if !metadata.is_file() {
+            return Err(Error::request("is neither a file nor a folder").hint("pipes and devices cannot be read: write the data to a file"));
+        }
+        let mut file = open(path).map_err(|error| failure(error, WHAT))?;
+        let before = file.metadata().map_err(|error| failure(error, WHAT))?;
+        let mut content = Vec::new();
+        let size = usize::try_from(before.len()).unwrap_or(usize::MAX);
+        content.try_reserve_exact(size).map_err(|error| {
+            Error::system(format!("its {size} bytes do not fit into memory")).source(error).hint("split the file, or use a larger machine")
+        })?;
+        file.read_to_end(&mut content).map_err(|error| failure(error, WHAT))?;
+        let after = file.metadata().map_err(|error| failure(error, WHAT))?;
+        // Whoever writes in place (okuo does not) may have got in between.
+        if after.len() == content.len() as u64 && changed_ns(&before) == changed_ns(&after) {
+            let tag = tag(&after, &content);
+            return Ok((content.into(), tag));
+        }
+    }
+    Err(Error::system("changes while it is read").hint("wait until its writer has finished"))
+}
+
+/// Writes a file as a whole and returns its tag.
+pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String> {
+    const WHAT: &str = "cannot be written";
+    // A link stays a link: its target is replaced.
+    let is_link = fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink());
+    let target = if is_link { fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() };
+    let folder = parent(&target);
+    let mut temporary = temporary_in(folder).map_err(|error| failure(error, WHAT))?;
+    temporary.write_all(content).and_then(|()| temporary.as_file().sync_all()).map_err(|error| failure(error, WHAT))?;
+
+    let persisted = match mode {
+        PutMode::IfAbsent => temporary.persist_noclobber(&target),
+        PutMode::Overwrite => {
+            let _lock = Lock::of(folder)?;
+            temporary.persist(&target)
+        }
+        PutMode::IfMatch(expected) => {
+            let _lock = Lock::of(folder)?;
+            let present = match fs::metadata(&target) {
+                Ok(metadata) => Some(tag_of_file(&target, &metadata)),
+                Err(error) if is_absent(&error) => None,
+                Err(error) => return Err(failure(error, WHAT)),
+            };
+            if present.as_ref() != Some(&expected) {
+                return Err(Error::conflict("has changed since it was read"));
+            }
+            temporary.persist(&target)
+        }
+    };
+    let file = persisted.map_err(|failed| match failed.error.kind() {
+        ErrorKind::AlreadyExists => Error::conflict("is already there"),
+        _ => failure(failed.error, WHAT),
+    })?;
+    sync_folder(folder).map_err(|error| failure(error, WHAT))?;
+    let metadata = file.metadata().map_err(|error| failure(error, WHAT))?;
+    Ok(tag(&metadata, content))
+}
+
+/// Removes a file, and those of the `depth` folders above it that it leaves empty.
+pub(super) fn delete(path: &Path, depth: usize) -> Result<()> {
+    const WHAT: &str = "cannot be removed";
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()), // A folder is no object.
+        Ok(_) => {}
+        Err(error) if is_absent(&error) => return Ok(()),
+        Err(error) => return Err(failure(error, WHAT)),
+    }
+    let folder = parent(path);
+    {
+        let _lock = Lock::of(folder)?;
+        match fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(failure(error, WHAT)),
+        }
+        sync_folder(folder).map_err(|error| failure(error, WHAT))?;
+    }
+    // `remove_dir` refuses a folder that is not empty.
+    let _ = path.ancestors().skip(1).take(depth).try_for_each(fs::remove_dir);
+    Ok(())
+}
+
+/// A temporary file in a folder, which is created if need be. A rival's deletion may remove the folder while it is empty: once more then.
+fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".okuo-put-");
+    // The rights of a file that is created in the usual way, cut by the umask; a temporary file would be its owner's alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    for _ in 0..TRIES {
+        create_folder(folder)?;
+        match builder.tempfile_in(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            made => return made,
+        }
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Creates a folder and those above it, each entry synced, so that a crash does not lose a file with its new folder.
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
+    fs::create_dir_all(folder)?;
+    for made in missing {
+        // Only a safeguard: a rival may have removed the folder again.
+        let _ = sync_folder(parent(made));
+    }
+    Ok(())
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    if cfg!(unix) {
+        match open(folder).and_then(|folder| folder.sync_all()) {
+            // Some network file systems cannot sync a folder; a folder that may be written but not listed cannot be opened.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied) => Ok(()),
+            done => done,
+        }
+    } else {
+        Ok(())
+    }
+}
+
+/// Among the threads of this process.
+static WRITERS: Mutex<()> = Mutex::new(());
+
+/// Keeps other writers out of a folder as long as it lives. The file goes when the lock does, and the lock ends with its process,
+/// whatever happens to it.
+struct Lock {
+    file: File,
+    path: PathBuf,
+    _thread: MutexGuard<'static, ()>,
+}
+
+impl Lock {
+    fn of(folder: &Path) -> Result<Self> {
+        const WHAT: &str = "the folder cannot be locked";
+        let thread = WRITERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = folder.join(".okuo-lock");
+        for _ in 0..LOCK_TRIES {
+            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| failure(error, WHAT))?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, &path) => return Ok(Self { file, path, _thread: thread }),
+                Ok(()) => {} // The former holder has removed the file that we locked.
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(failure(error, WHAT)),
+            }
+        }
+        Err(Error::system("another process keeps the folder locked").hint(format!("see who has {} open (lsof)", path.display())))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Removed while locked, so nobody can hold a lock on it that is still good. What fails here harms nobody: the file is reused.
+        if cfg!(unix) {
+            let _ = fs::remove_file(&self.path);
+        }
+        let _ = self.file.unlock();
+    }
+}
+
+/// Whether the open file is still the one under the path.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        matches!((file.metadata(), fs::metadata(path)), (Ok(open), Ok(named)) if open.ino() == named.ino() && open.dev() == named.dev())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (file, path);
+        true
+    }
+}

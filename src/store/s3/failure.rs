@@ -1,0 +1,138 @@
+//! What an answer of S3, or none, means for a person.
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use crate::error::Error;
+
+/// What was asked of S3, for the name of the permission that it needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Operation {
+    List,
+    Get,
+    Put,
+    Delete,
+}
+
+impl Operation {
+    /// The permission and what it must be granted on.
+    fn permission(self, bucket: &str) -> String {
+        match self {
+            Self::List => format!("s3:ListBucket on arn:aws:s3:::{bucket}"),
+            Self::Get => {
+                format!(
+                    "s3:GetObject on arn:aws:s3:::{bucket}/* (and s3:ListBucket on arn:aws:s3:::{bucket}, without which S3 denies an object that does not exist)"
+                )
+            }
+            Self::Put => format!("s3:PutObject on arn:aws:s3:::{bucket}/*"),
+            Self::Delete => format!("s3:DeleteObject on arn:aws:s3:::{bucket}/*"),
+        }
+    }
+}
+
+/// The HTTP status of the answer, if there was one.
+pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
+}
+
+/// Whether the object is not there, its bucket being there.
+pub(super) fn is_no_such_key<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    status(error) == Some(404) && code(error).is_none_or(|code| matches!(code, "NoSuchKey" | "NotFound"))
+}
+
+/// Whether the same request may succeed a moment later.
+pub(super) fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    match error {
+        SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
+        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
+        SdkError::ServiceError(_) => {
+            matches!(status(error), Some(409 | 429 | 500 | 502 | 503 | 504))
+                || matches!(code(error), Some("RequestTimeout" | "RequestTimeoutException" | "SlowDown" | "InternalError"))
+        }
+        _ => false,
+    }
+}
+
+/// The error of okuo for one of the SDK; the caller names the object.
+pub(super) fn explain<E>(error: SdkError<E>, operation: Operation, bucket: &str, endpoint: &str) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match &error {
+        SdkError::ServiceError(_) => answered(&error, operation, bucket, endpoint),
+        SdkError::TimeoutError(_) => Error::system(format!("{endpoint} does not answer"))
+            .source(error)
+            .hint("try again later; check the network and AWS_ENDPOINT_URL_S3"),
+        SdkError::ResponseError(_) => Error::system(format!("the answer of {endpoint} cannot be understood"))
+            .source(error)
+            .hint("check that AWS_ENDPOINT_URL_S3 is the address of an S3 service"),
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+            Error::system(format!("cannot reach {endpoint}")).source(error).hint("check the network, the region and AWS_ENDPOINT_URL_S3")
+        }
+        // What is left failed before anything was sent: nearly always the credentials.
+        _ if is_of_credentials(&error) => Error::system("no usable AWS credentials were found").source(error).hint(
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (aws configure, aws sso login), or give the machine a role",
+        ),
+        _ => Error::system("the request to S3 could not be sent").source(error).hint("check the AWS_* variables and the AWS profile"),
+    }
+}
+
+/// Whether the search for credentials failed; the SDK keeps that in the causes alone.
+fn is_of_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("credential") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// S3 has answered, with an error.
+fn answered<E>(error: &SdkError<E>, operation: Operation, bucket: &str, endpoint: &str) -> Error
+where
+    E: ProvideErrorMetadata,
+{
+    let status = status(error).unwrap_or_default();
+    let code = code(error).unwrap_or_default();
+    let message = error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
+    let said = match (code, message) {
+        ("", _) => format!("status {status}"),
+        (code, "") => format!("{code}, status {status}"),
+        (code, message) => format!("{code}, status {status}: {}", message.trim()),
+    };
+    let denied = |hint: String| Error::system(format!("permission denied ({said})")).hint(hint);
+    match (code, status) {
+        ("NoSuchBucket", _) => Error::not_found(format!("there is no bucket {bucket:?} at {endpoint}"))
+            .hint(format!("check the name of the bucket {bucket}, the region and AWS_ENDPOINT_URL_S3")),
+        ("NoSuchKey" | "NotFound" | "", 404) => Error::not_found("there is no such object"),
+        ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "NotSignedUp" | "InvalidToken" | "UnrecognizedClientException", _) => denied(
+            "S3 does not know these credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE"
+                .to_owned(),
+        ),
+        ("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired", _) => {
+            denied("the credentials have expired: get new ones (aws sso login)".to_owned())
+        }
+        ("RequestTimeTooSkewed", _) => denied("the clock of this machine is wrong: set it".to_owned()),
+        ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _) | (_, 301 | 307) => {
+            let region = error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"));
+            let hint = match region {
+                Some(region) => format!("set AWS_REGION={region}"),
+                None => "set AWS_REGION to the region of the bucket".to_owned(),
+            };
+            Error::system(format!("the bucket is in another region ({said})")).hint(hint)
+        }
+        ("InvalidBucketName", _) => {
+            Error::request(format!("{bucket:?} is no name of a bucket ({said})")).hint("names have 3 to 63 small letters, digits, - and .")
+        }
+        (_, 401 | 403) => denied(format!("allow {}", operation.permission(bucket))),
+        ("NotImplemented", _) | (_, 501) => Error::system(format!("{endpoint} cannot do what okuo needs ({said})"))
+            .hint("okuo needs conditional writes (If-None-Match, If-Match)"),
+        (_, 429 | 500..=599) => Error::system(format!("{endpoint} fails again and again ({said})")).hint("try again later"),
+        _ => Error::system(format!("{endpoint} refuses the request ({said})")),
+    }
+}
