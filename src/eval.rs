@@ -48,7 +48,7 @@ pub struct Evaluation {
 
 /// Nights from `eve` on, every `every` days, while the next day is up to `last` and something follows.
 fn nights(eve: AsOf, last: crate::calendar::Day, every: u32) -> Vec<AsOf> {
-    (0..).map(|step| AsOf(eve.day() + step * every as i32)).take_while(|night| night.day() < last).collect()
+    (0..).map(|step| AsOf(eve.day() + step * every.max(1) as i32)).take_while(|night| night.day() < last).collect()
 }
 
 /// Collects the rows of several contenders over nights.
@@ -140,9 +140,21 @@ pub fn evaluate(
     every: u32,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
-    if every == 0 {
-        return Err(Error::request("--every should be at least 1 day, but is 0"));
+    let months = checked(all, months)?;
+    let mut board = Board::default();
+    let mut warnings = vec![];
+    for month in &months {
+        stage(&format!("training up to {}, the eve of {month}", month.eve()));
+        let known = all.known(month.eve())?;
+        let trained = pipeline::train(&known, month.eve(), rule, parameters, &|_| {})?;
+        warnings.extend(trained.warnings.into_iter().map(|warning| format!("{month}: {warning}")));
+        judge(&mut board, "okuo", &trained.model, all, rule, month.eve(), month.last(), every, stage)?;
     }
+    Ok(board.finish(warnings))
+}
+
+/// The months in order, if the data reach each of them and something lies before it.
+fn checked(all: &Purchases, months: &[Month]) -> Result<Vec<Month>> {
     let Some((first, last)) = all.span() else { return Err(Error::input("there is no purchase")) };
     let mut months = months.to_vec();
     months.sort_unstable();
@@ -155,16 +167,7 @@ pub fn evaluate(
                 .hint("choose months in which the data end and before which there is something to learn"));
         }
     }
-    let mut board = Board::default();
-    let mut warnings = vec![];
-    for month in &months {
-        stage(&format!("training up to {}, the eve of {month}", month.eve()));
-        let known = all.known(month.eve())?;
-        let trained = pipeline::train(&known, month.eve(), rule, parameters, &|_| {})?;
-        warnings.extend(trained.warnings.into_iter().map(|warning| format!("{month}: {warning}")));
-        judge(&mut board, "okuo", &trained.model, all, rule, month.eve(), month.last().min(last), every, stage)?;
-    }
-    Ok(board.finish(warnings))
+    Ok(months)
 }
 
 #[allow(clippy::too_many_arguments, reason = "one call in each kind of evaluation")]
@@ -180,6 +183,8 @@ fn judge(
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<()> {
     let population = baselines::population_median(&all.until(eve), rule, eve);
+    // A night that nothing follows has no truth.
+    let last = all.span().map_or(last, |(_, end)| end.min(last));
     for night in nights(eve, last, every) {
         stage(&format!("scoring the night of {night}"));
         let known = all.known(night)?;
@@ -191,18 +196,27 @@ fn judge(
     Ok(())
 }
 
-/// Evaluates a model that exists on one month.
+/// Evaluates a model that exists on months that it has not seen.
 ///
 /// # Errors
-/// If the model has seen the month.
-pub fn evaluate_model(model: &Model, all: &Purchases, rule: &Rule, month: Month, every: u32) -> Result<Evaluation> {
-    if model.as_of > month.eve() {
-        return Err(Error::request(format!("the model was trained up to {} and has seen {month}", model.as_of))
-            .hint(format!("train one with --as-of {} or earlier", month.eve())));
-    }
-    let last = all.span().map_or(month.last(), |(_, last)| last.min(month.last()));
+/// If the model has seen one of them, or nobody meets the rule on one of the nights.
+pub fn evaluate_model(
+    model: &Model,
+    all: &Purchases,
+    rule: &Rule,
+    months: &[Month],
+    every: u32,
+    stage: &(dyn Fn(&str) + Sync),
+) -> Result<Evaluation> {
+    let months = checked(all, months)?;
     let mut board = Board::default();
-    judge(&mut board, "okuo", model, all, rule, month.eve(), last, every, &|_| {})?;
+    for month in &months {
+        if model.as_of > month.eve() {
+            return Err(Error::request(format!("the model was trained up to {} and has seen {month}", model.as_of))
+                .hint(format!("hold out later months, or train one with --as-of {} or earlier", month.eve())));
+        }
+        judge(&mut board, "okuo", model, all, rule, month.eve(), month.last(), every, stage)?;
+    }
     Ok(board.finish(vec![]))
 }
 
