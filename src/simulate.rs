@@ -9,23 +9,23 @@
 //!   and regularity (a renewal process: 1 day plus a gamma-distributed rest), weekday habits, hours, a household that scales baskets and
 //!   consumption, holidays and long lapses, churn, and customers who first come in the middle.
 //! - **Baskets**: log-normal sizes around an own mean, larger after a longer wait. First the personal staples that have run out, then
-//!   whatever the shelves and tastes suggest. A staple runs out after its own cycle (gamma-distributed consumption), so the chance that it is in the next basket
-//!   rises with the days since it was bought; sometimes it is forgotten. Staples come and go.
-//! - **Products**: 24 categories, Zipf–Mandelbrot popularity within each, brands and loyalty to them, categories in which people seek variety,
-//!   yearly seasons, popularity that drifts, launched and discontinued products, promotion weeks with lower prices and more sales.
+//!   whatever the shelves and tastes suggest. A staple runs out after its own cycle (gamma-distributed consumption), so the chance that
+//!   it is in the next basket rises with the days since it was bought; sometimes it is forgotten. Staples come and go.
+//! - **Products**: 24 categories, Zipf–Mandelbrot popularity within each, brands and loyalty to them, categories in which people seek
+//!   variety, yearly seasons, popularity that drifts, launched and discontinued products, promotion weeks with lower prices and more sales.
 //! - **The till**: several units, voids (the line, its negative, the line again), lines scanned twice, returns on a later visit, a second
 //!   trip on one day, a store that is closed on 25 December, and on request naive UTC times instead of store-local ones.
 //!
 //! # What is not modelled
 //! Several stores, stock-outs, inflation, weighed goods (quantities are whole), coupons and the customers' reaction to personal offers, one
-//! product replacing another after a price change, products bought together for a recipe, events (weather, strikes, pandemics), sales without a loyalty
-//! card, and bad lines (test ingestion with hand-made ones). Households do not grow or share a card. People are more alike than in life: a
-//! model's figures on simulated tickets say whether it finds what was planted, not how well it will do in a store.
+//! product replacing another after a price change, products bought together for a recipe, events (weather, strikes, pandemics), sales
+//! without a loyalty card, and bad lines (test ingestion with hand-made ones). Households do not grow or share a card. People are more
+//! alike than in life: a model's figures on simulated tickets say whether it finds what was planted, not how well it will do in a store.
 //!
 //! # Order
-//! [`Order::Days`] gives lines by time, as a feed does, and keeps every customer's state in memory (3 to 5 kB each); [`Order::Customers`] gives
-//! them customer by customer, each by time, and keeps the lines of two chunks a thread. Measured: 103 million lines as Parquet in 183 MB at
-//! over 1 million lines a second and core; by days (130,000 customers) in 611 MB.
+//! [`Order::Days`] gives lines by time, as a feed does, and keeps every customer's state in memory (3 to 5 kB each);
+//! [`Order::Customers`] gives them customer by customer, each by time, and keeps the lines of two chunks a thread. Measured: 103 million
+//! lines as Parquet in 183 MB at over 1 million lines a second and core; by days (130,000 customers) in 611 MB.
 //!
 //! ```
 //! use okuo::simulate::{Order, Parameters, Simulation};
