@@ -8,23 +8,24 @@
 //! - **Customers**: a kind of shopper (weekly planner, weekly shop with top-up trips, frequent small baskets, occasional), an own mean gap
 //!   and regularity (a renewal process: 1 day plus a gamma-distributed rest), weekday habits, hours, a household that scales baskets and
 //!   consumption, holidays and long lapses, churn, and customers who first come in the middle.
-//! - **Baskets**: log-normal sizes around an own mean, larger after a longer wait. First the personal staples that have run out, then whatever the shelves and
-//!   tastes suggest. A staple runs out after its own cycle (gamma-distributed consumption), so the chance that it is in the next basket
-//!   rises with the days since it was bought; sometimes it is forgotten. Staples come and go.
-//! - **Products**: 24 categories, Zipf–Mandelbrot popularity within each, brands and loyalty to them, categories in which people seek variety,
-//!   yearly seasons, popularity that drifts, launched and discontinued products, promotion weeks with lower prices and more sales.
+//! - **Baskets**: log-normal sizes around an own mean, larger after a longer wait. First the personal staples that have run out, then
+//!   whatever the shelves and tastes suggest. A staple runs out after its own cycle (gamma-distributed consumption), so the chance that
+//!   it is in the next basket rises with the days since it was bought; sometimes it is forgotten. Staples come and go.
+//! - **Products**: 24 categories, Zipf–Mandelbrot popularity within each, brands and loyalty to them, categories in which people seek
+//!   variety, yearly seasons, popularity that drifts, launched and discontinued products, promotion weeks with lower prices and more sales.
 //! - **The till**: several units, voids (the line, its negative, the line again), lines scanned twice, returns on a later visit, a second
 //!   trip on one day, a store that is closed on 25 December, and on request naive UTC times instead of store-local ones.
 //!
 //! # What is not modelled
 //! Several stores, stock-outs, inflation, weighed goods (quantities are whole), coupons and the customers' reaction to personal offers, one
-//! product replacing another after a price change, products bought together for a recipe, events (weather, strikes, pandemics), sales without a loyalty
-//! card, and bad lines (test ingestion with hand-made ones). Households do not grow or share a card. People are more alike than in life: a model's figures on simulated tickets say whether it finds what was
-//! planted, not how well it will do in a store.
+//! product replacing another after a price change, products bought together for a recipe, events (weather, strikes, pandemics), sales
+//! without a loyalty card, and bad lines (test ingestion with hand-made ones). Households do not grow or share a card. People are more
+//! alike than in life: a model's figures on simulated tickets say whether it finds what was planted, not how well it will do in a store.
 //!
 //! # Order
-//! [`Order::Days`] gives lines by time, as a feed does, and keeps every customer's state in memory (about 1.5 kB each); [`Order::Customers`] gives
-//! them customer by customer, each by time, and keeps one group of customers.
+//! [`Order::Days`] gives lines by time, as a feed does, and keeps every customer's state in memory (3 to 5 kB each);
+//! [`Order::Customers`] gives them customer by customer, each by time, and keeps the lines of two chunks a thread. Measured: 103 million
+//! lines as Parquet in 183 MB at over 1 million lines a second and core; by days (130,000 customers) in 611 MB.
 //!
 //! ```
 //! use okuo::simulate::{Order, Parameters, Simulation};
@@ -176,9 +177,10 @@ impl Simulation {
         let mut shoppers: Vec<Shopper> = (0..self.parameters.customers).into_par_iter().map(|customer| self.shopper(customer)).collect();
         let (first, last) = (self.parameters.start, self.parameters.last_day());
         let mut lines: Vec<TicketLine> = Vec::new();
+        let days = days.min(self.parameters.days) as i32;
         let mut from = first;
         while from <= last {
-            let until = last.min(from + days as i32 - 1);
+            let until = last.min(from + days - 1);
             lines.clear();
             let groups: Vec<Vec<TicketLine>> = shoppers
                 .par_chunks_mut(256)

@@ -34,6 +34,7 @@ pub(super) struct Category {
 
 #[rustfmt::skip] // one row a category, as a table
 pub(super) const CATEGORIES: [Category; 24] = {
+    #[allow(clippy::too_many_arguments)] // the columns of the table
     const fn row(name: &'static str, share: f64, sales: f64, price: f64, cycle_days: f64, staple: f64, variety: f64, season: (i32, f64)) -> Category {
         Category { name, share, sales, price, cycle_days, staple, variety, peak: season.0, amplitude: season.1 }
     }

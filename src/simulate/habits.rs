@@ -19,8 +19,11 @@ pub(super) const FORGOTTEN: f64 = 0.22;
 pub(super) const FRESH_DAYS: f32 = 9.0;
 /// How store traffic is spread over the hours 7 to 21 (Complete Journey's, cut to opening hours).
 const HOURS: [f64; 15] = [0.010, 0.016, 0.027, 0.045, 0.064, 0.073, 0.077, 0.079, 0.083, 0.094, 0.106, 0.100, 0.082, 0.064, 0.042];
+/// Opening hours.
 const OPENING: f64 = 7.0;
 const CLOSING: f64 = 22.0;
+/// The last second of a day at which the tills are open.
+pub(super) const LAST_SECOND: i64 = 22 * 3600 - 1;
 /// Relative traffic from Monday to Sunday of customers without favourite days.
 const WEEKDAYS: [f64; 7] = [0.85, 0.80, 0.78, 0.80, 0.90, 1.45, 1.50];
 
@@ -134,7 +137,7 @@ impl Habits {
             loyalty: traits.individuality * rng.random_range(0.2..0.8),
             absences: absences(first, end, rng),
             from,
-            until: until.min(end),
+            until: until.min(end).max(from + 1),
         }
     }
 

@@ -135,7 +135,7 @@ impl Style {
             Style::Grocery => grocery,
             Style::Dense => Traits { kinds: vec![(0.8, DAILY), (0.2, FREQUENT)], churn_per_year: 0.05, ..grocery },
             Style::Sparse => Traits {
-                kinds: vec![(0.9, RARE), (0.1, Kind { staple_share: 0.1, ..OCCASIONAL })],
+                kinds: vec![(0.9, RARE), (0.1, Kind { staple_share: 0.04, ..OCCASIONAL })],
                 popularity_exponent: 1.6,
                 popularity_shift: 1.0,
                 individuality: 0.2,
@@ -275,6 +275,6 @@ const RARE: Kind = Kind {
     basket_between: 0.5,
     basket_within: 0.6,
     top_up: 0.0,
-    staple_share: 0.08,
+    staple_share: 0.03,
     weekday_habit: 0.1,
 };

@@ -126,7 +126,7 @@ impl Shopper {
         let mut second = self.habits.time_of_day(today.weekday, rng);
         if self.last_time.div_euclid(SECONDS_PER_DAY) == i64::from(trip.day) {
             let later = self.last_time.rem_euclid(SECONDS_PER_DAY) + rng.random_range(900..7200);
-            second = later.min(SECONDS_PER_DAY - 3600); // a second trip on the day
+            second = later.min(habits::LAST_SECOND); // a second trip on the day
         }
         let local = i64::from(trip.day) * SECONDS_PER_DAY + second;
         self.last_time = local;

@@ -21,7 +21,12 @@ fn small(style: Style) -> Parameters {
 
 fn lines(simulation: &Simulation, order: Order) -> Vec<TicketLine> {
     let mut all = Vec::new();
-    simulation.for_each_chunk(order, |chunk| Ok(all.extend_from_slice(chunk))).unwrap();
+    simulation
+        .for_each_chunk(order, |chunk| {
+            all.extend_from_slice(chunk);
+            Ok(())
+        })
+        .unwrap();
     all
 }
 
@@ -65,6 +70,7 @@ proptest! {
         prop_assert_eq!(&by_customer(whole.clone()), &whole);
         prop_assert_eq!(&lines(&simulation, Order::Customers(customers)), &whole);
         let feed = lines(&simulation, Order::Days(days));
+        prop_assert_eq!(&lines(&simulation, Order::Days(u32::MAX)), &feed);
         prop_assert!(feed.is_sorted_by_key(|line| line.time));
         prop_assert_eq!(by_customer(feed), whole);
     }
@@ -75,7 +81,7 @@ proptest! {
         let parameters = simulation.parameters();
         for line in lines(&simulation, Order::Customers(8)) {
             let second = line.time.div_euclid(1_000_000).rem_euclid(86_400);
-            prop_assert!((7 * 3600..23 * 3600).contains(&second), "{second}");
+            prop_assert!((7 * 3600..22 * 3600).contains(&second), "{second}");
             prop_assert!((parameters.start..=parameters.last_day()).contains(&day(&line)));
             prop_assert!((1..=i64::from(parameters.customers)).contains(&line.customer));
             prop_assert!((1..=i64::from(parameters.products)).contains(&line.product));
@@ -92,8 +98,7 @@ fn a_seed_is_a_store() {
 }
 
 #[test]
-fn the_days_before_do_not_depend_on_sizes_after() {
-    // A customer is the same whether or not others exist.
+fn a_customer_is_the_same_in_a_larger_store() {
     let few = simulation(small(Style::Grocery));
     let many = simulation(Parameters { customers: 400, ..small(Style::Grocery) });
     let mut of_many = lines(&many, Order::Customers(50));
@@ -268,7 +273,7 @@ fn csv_and_parquet_hold_the_same_lines() {
     assert_eq!(integers("product_id"), expected.iter().map(|line| line.product).collect::<Vec<_>>());
     assert_eq!(integers("quantity"), expected.iter().map(|line| i64::from(line.quantity)).collect::<Vec<_>>());
     let categories: Vec<&str> = table.column("category").unwrap().str().unwrap().iter().flatten().collect();
-    let prices: Vec<f64> = table.column("price").unwrap().f64().unwrap().iter().flatten().collect();
+    let prices: Vec<f64> = table.column("price").unwrap().f64().unwrap().into_no_null_iter().collect();
 
     let text = String::from_utf8(csv).unwrap();
     let mut rows = text.lines();
@@ -329,7 +334,9 @@ fn the_till_returns_voids_and_repeats() {
     // Who brings something back has bought it before.
     let mut bought = BTreeSet::new();
     for line in &all {
-        assert!(line.quantity < 0 || bought.insert((line.customer, line.product)) || line.quantity > 0);
+        if line.quantity > 0 {
+            bought.insert((line.customer, line.product));
+        }
         assert!(bought.contains(&(line.customer, line.product)), "{line:?}");
     }
 }

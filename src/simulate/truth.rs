@@ -61,7 +61,8 @@ pub fn write_truth_json(simulation: &Simulation, mut writer: impl Write) -> Resu
     Ok(count)
 }
 
-/// Writes the truth as CSV, one row a staple, streamed; says how many. A customer without a staple has one row in which its columns are empty.
+/// Writes the truth as CSV, one row a staple, streamed; says how many. A customer without a staple has one row in which its columns are
+/// empty.
 ///
 /// # Errors
 /// If `writer` fails.

@@ -1,8 +1,8 @@
 //! Writers of the tickets: CSV, gzipped CSV and Parquet, streamed into anything that can be written to.
 //!
-//! Columns: `customer_id, basket_id, timestamp, product_id, category, quantity, price`; `price` is that of one unit. Both formats hold the same lines in
-//! the same order. In Parquet, ids are signed 64-bit, `quantity` 32-bit, `price` a double, `category` a plain string and `timestamp`
-//! naive microseconds; a row group has half a million lines and is what memory holds.
+//! Columns: `customer_id, basket_id, timestamp, product_id, category, quantity, price`; `price` is that of one unit. Both
+//! formats hold the same lines in the same order. In Parquet, ids are signed 64-bit, `quantity` 32-bit, `price` a double, `category` a
+//! plain string and `timestamp` naive microseconds; a row group has half a million lines and is what memory holds.
 
 use std::io::Write;
 
