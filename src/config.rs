@@ -1,1 +1,359 @@
-//! To come.
+//! What was typed becomes something checked: okuo.toml < OKUO_* environment < flags. Nothing below sees a raw flag.
+//!
+//! clap reads flags and, below them, the environment; what neither gives is taken from the file, then from the defaults.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::StoreClock;
+use crate::error::{Error, Result};
+use crate::ingest::{Columns, InputOptions};
+use crate::models::Parameters;
+use crate::predictions::offers::OfferParameters;
+use crate::publish::promotion::Promote;
+use crate::recurrence::Rule;
+
+/// The name of the configuration file that is read where none is named.
+pub const FILE_NAME: &str = "okuo.toml";
+
+/// Largest share of bad lines where nothing else is said.
+pub const MAX_BAD_SHARE: f64 = 0.001;
+
+/// Values that may come from a file or a flag; `None` where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Layer {
+    /// `[columns]`.
+    pub columns: ColumnsLayer,
+    /// `[input]`.
+    pub input: InputLayer,
+    /// `[rule]`.
+    pub rule: RuleLayer,
+    /// `[training]`.
+    pub training: Option<Parameters>,
+    /// `[offers]`.
+    pub offers: Option<OfferParameters>,
+    /// Where models are.
+    pub registry: Option<String>,
+    /// Where predictions go.
+    pub output: Option<String>,
+    /// When a new model is promoted.
+    pub promote: Option<Promote>,
+    /// Threads to compute on.
+    pub threads: Option<usize>,
+}
+
+/// `[columns]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ColumnsLayer {
+    /// Column of the customer's id.
+    pub customer: Option<String>,
+    /// Column of the product's id.
+    pub product: Option<String>,
+    /// Column of the time.
+    pub time: Option<String>,
+    /// Column of the quantity.
+    pub quantity: Option<String>,
+}
+
+/// `[input]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InputLayer {
+    /// Files, folders, prefixes or globs.
+    pub paths: Option<Vec<String>>,
+    /// The store's time zone.
+    pub time_zone: Option<String>,
+    /// Whether naive times are UTC.
+    pub utc: Option<bool>,
+    /// The hour at which the store's day begins.
+    pub day_start: Option<u8>,
+    /// Largest share of bad lines.
+    pub max_bad_share: Option<f64>,
+    /// Products that are no purchase.
+    pub exclude_products: Option<Vec<String>>,
+}
+
+/// `[rule]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuleLayer {
+    /// See [`Rule::period_days`].
+    pub period_days: Option<u32>,
+    /// See [`Rule::periods`].
+    pub periods: Option<u32>,
+    /// See [`Rule::min_purchases`].
+    pub min_purchases: Option<u32>,
+    /// See [`Rule::min_products`].
+    pub min_products: Option<u32>,
+    /// See [`Rule::basket_share`].
+    pub basket_share: Option<f64>,
+}
+
+impl RuleLayer {
+    /// Whether it says anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Everything that a command needs, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Files, folders, prefixes or globs.
+    pub inputs: Vec<String>,
+    /// How input is read.
+    pub input: InputOptions,
+    /// The recurrence rule.
+    pub rule: Rule,
+    /// Whether the rule was given, by file, environment or flag.
+    pub rule_given: bool,
+    /// How models are fitted.
+    pub parameters: Parameters,
+    /// How offers are made.
+    pub offers: OfferParameters,
+    /// Where models are.
+    pub registry: String,
+    /// Where predictions go.
+    pub output: Option<String>,
+    /// When a new model is promoted.
+    pub promote: Promote,
+    /// Threads to compute on; `None` for one a core.
+    pub threads: Option<usize>,
+}
+
+/// Every key that a file may have, for the hint on one that it may not.
+const KEYS: [&str; 33] = [
+    "columns",
+    "customer",
+    "product",
+    "time",
+    "quantity",
+    "input",
+    "paths",
+    "time_zone",
+    "utc",
+    "day_start",
+    "max_bad_share",
+    "exclude_products",
+    "rule",
+    "period_days",
+    "periods",
+    "min_purchases",
+    "min_products",
+    "basket_share",
+    "training",
+    "seed",
+    "timing",
+    "basket",
+    "offers",
+    "per_customer",
+    "certain_above",
+    "control_share",
+    "salt",
+    "lead_days",
+    "registry",
+    "output",
+    "promote",
+    "threads",
+    "recent_days",
+];
+
+impl Layer {
+    /// Reads a file's text; `name` stands in messages.
+    ///
+    /// # Errors
+    /// If it is not TOML, or has an unknown key or a value of the wrong type.
+    pub fn parse(name: &str, text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text.get(..span.start).unwrap_or(text).lines().count().max(1));
+            let message = error.message().to_owned();
+            let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+            let mut out = Error::request(match line {
+                Some(line) => format!("line {line}: {message}"),
+                None => message.clone(),
+            })
+            .object(name);
+            if let Some(key) = unknown {
+                let nearest = KEYS.iter().max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
+                out = out.hint(nearest.map_or(String::new(), |nearest| format!("did you mean \"{nearest}\"?")));
+            }
+            out
+        })
+    }
+
+    /// This layer where it says something, else the one below.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            columns: ColumnsLayer {
+                customer: self.columns.customer.or(below.columns.customer),
+                product: self.columns.product.or(below.columns.product),
+                time: self.columns.time.or(below.columns.time),
+                quantity: self.columns.quantity.or(below.columns.quantity),
+            },
+            input: InputLayer {
+                paths: self.input.paths.or(below.input.paths),
+                time_zone: self.input.time_zone.or(below.input.time_zone),
+                utc: self.input.utc.or(below.input.utc),
+                day_start: self.input.day_start.or(below.input.day_start),
+                max_bad_share: self.input.max_bad_share.or(below.input.max_bad_share),
+                exclude_products: self.input.exclude_products.or(below.input.exclude_products),
+            },
+            rule: RuleLayer {
+                period_days: self.rule.period_days.or(below.rule.period_days),
+                periods: self.rule.periods.or(below.rule.periods),
+                min_purchases: self.rule.min_purchases.or(below.rule.min_purchases),
+                min_products: self.rule.min_products.or(below.rule.min_products),
+                basket_share: self.rule.basket_share.or(below.rule.basket_share),
+            },
+            training: self.training.or(below.training),
+            offers: self.offers.or(below.offers),
+            registry: self.registry.or(below.registry),
+            output: self.output.or(below.output),
+            promote: self.promote.or(below.promote),
+            threads: self.threads.or(below.threads),
+        }
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// If one is out of its range or a time zone does not exist: before any byte of data is read.
+    pub fn check(self) -> Result<Config> {
+        let default = Columns::default();
+        let columns = Columns {
+            customer: self.columns.customer.unwrap_or(default.customer),
+            product: self.columns.product.unwrap_or(default.product),
+            time: self.columns.time.unwrap_or(default.time),
+            quantity_required: self.columns.quantity.is_some(),
+            quantity: self.columns.quantity.unwrap_or(default.quantity),
+        };
+        let max_bad_share = self.input.max_bad_share.unwrap_or(MAX_BAD_SHARE);
+        if !(0.0..=1.0).contains(&max_bad_share) {
+            return Err(Error::request(format!("max_bad_share should be between 0 and 1, but is {max_bad_share}"))
+                .hint("it is a share: 0.001 allows one bad line in a thousand"));
+        }
+        let clock = StoreClock::new(
+            self.input.time_zone.as_deref().unwrap_or("UTC"),
+            self.input.utc.unwrap_or(false),
+            self.input.day_start.unwrap_or(0),
+        )?;
+        let rule_default = Rule::default();
+        let rule_given = !self.rule.is_empty();
+        let rule = Rule {
+            period_days: self.rule.period_days.unwrap_or(rule_default.period_days),
+            periods: self.rule.periods.unwrap_or(rule_default.periods),
+            min_purchases: self.rule.min_purchases.unwrap_or(rule_default.min_purchases),
+            min_products: self.rule.min_products.unwrap_or(rule_default.min_products),
+            basket_share: self.rule.basket_share.unwrap_or(rule_default.basket_share),
+        }
+        .check()?;
+        if self.threads == Some(0) {
+            return Err(Error::request("threads should be at least 1, but is 0"));
+        }
+        Ok(Config {
+            inputs: self.input.paths.unwrap_or_default(),
+            input: InputOptions { columns, clock, exclude_products: self.input.exclude_products.unwrap_or_default(), max_bad_share },
+            rule,
+            rule_given,
+            parameters: self.training.unwrap_or_default().check()?,
+            offers: self.offers.unwrap_or_default().check()?,
+            registry: self.registry.unwrap_or_else(|| "models".to_owned()),
+            output: self.output,
+            promote: self.promote.unwrap_or_default(),
+            threads: self.threads,
+        })
+    }
+}
+
+impl Config {
+    /// The inputs.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn required_inputs(&self) -> Result<&[String]> {
+        if self.inputs.is_empty() {
+            return Err(Error::request("no input was named")
+                .hint("give --input PATH (a file, a folder, a glob or s3://bucket/prefix), or [input] paths in okuo.toml"));
+        }
+        Ok(&self.inputs)
+    }
+
+    /// What a manifest keeps of it: nothing secret is in it.
+    #[must_use]
+    pub fn summary(&self) -> serde_json::Value {
+        #[derive(Serialize)]
+        struct Summary<'a> {
+            inputs: &'a [String],
+            customer: &'a str,
+            product: &'a str,
+            time: &'a str,
+            quantity: &'a str,
+            time_zone: &'a str,
+            utc: bool,
+            day_start: u8,
+            max_bad_share: f64,
+            exclude_products: &'a [String],
+            rule: Rule,
+            offers: &'a OfferParameters,
+        }
+        let columns = &self.input.columns;
+        serde_json::to_value(Summary {
+            inputs: &self.inputs,
+            customer: &columns.customer,
+            product: &columns.product,
+            time: &columns.time,
+            quantity: &columns.quantity,
+            time_zone: self.input.clock.zone(),
+            utc: self.input.clock.utc(),
+            day_start: self.input.clock.day_start(),
+            max_bad_share: self.input.max_bad_share,
+            exclude_products: &self.input.exclude_products,
+            rule: self.rule,
+            offers: &self.offers,
+        })
+        .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(text: &str) -> Result<Layer> {
+        Layer::parse("okuo.toml", text)
+    }
+
+    #[test]
+    fn a_layer_above_wins_value_by_value() {
+        let file = layer("registry = \"file\"\n[rule]\nbasket_share = 0.5\nperiods = 2\n[input]\npaths = [\"a\"]\nutc = true").unwrap();
+        let flags = Layer { rule: RuleLayer { basket_share: Some(0.7), ..RuleLayer::default() }, ..Layer::default() };
+        let config = flags.over(file).check().unwrap();
+        assert_eq!((config.rule.basket_share, config.rule.periods, config.rule.period_days), (0.7, 2, 30));
+        assert_eq!((config.registry.as_str(), config.input.clock.utc(), config.rule_given), ("file", true, true));
+        assert!(!Layer::default().check().unwrap().rule_given);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
+        let error = layer("[rule]\nperiods = 3\nbasket_shere = 0.5\n").unwrap_err().to_string();
+        assert!(
+            error.contains("okuo.toml: line 3") && error.contains("basket_shere") && error.contains("did you mean \"basket_share\""),
+            "{error}"
+        );
+        let error = layer("[rule]\nperiods = \"three\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_before_anything_is_read() {
+        let wrong = |text: &str| layer(text).unwrap().check().unwrap_err().to_string();
+        assert!(wrong("threads = 0").contains("threads should be at least 1"));
+        assert!(wrong("[input]\nmax_bad_share = 2.0").contains("between 0 and 1"));
+        assert!(wrong("[input]\ntime_zone = \"America/New_Yrok\"").contains("America/New_York"));
+        assert!(wrong("[rule]\nmin_products = 0").contains("min_products should be at least 1"));
+        assert!(wrong("[training.basket]\nevery = 0").contains("every should be at least 1"));
+    }
+}

@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod calendar;
+pub mod sampling;
 pub mod store;
 pub mod ingest;
 pub mod purchases;

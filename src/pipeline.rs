@@ -1,38 +1,188 @@
 //! `train` and `score`: the only wiring of history, features, models and predictions.
 
-use crate::calendar::AsOf;
+use rayon::prelude::*;
+
+use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
+use crate::features::basket::BasketScratch;
+use crate::features::world::World;
+use crate::models::basket::{BasketModel, Scored};
+use crate::models::timing::{HORIZON, TimingModel};
 use crate::models::{Model, Parameters};
-use crate::predictions::Predictions;
-use crate::purchases::Purchases;
-use crate::recurrence::Rule;
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
+use crate::purchases::{History, Purchases, Visits};
+use crate::recurrence::{Rule, recurrent};
+
+/// The last days before the as-of date are held out to calibrate, to gate the products' trees and to measure.
+pub const HELD_OUT_DAYS: i32 = HORIZON as i32;
+
+/// From so many days on, two months are held out of the timing model's first fit instead of one.
+const LONG_HISTORY: i32 = 200;
 
 /// What training gives.
 #[derive(Debug, Clone)]
 pub struct Trained {
     /// The model, trained on all up to the as-of date.
     pub model: Model,
-    /// The same procedure stopped 28 days earlier (`rehearsal.as_of` = T − 28): what held-out figures are measured with.
+    /// The same procedure stopped 28 days earlier (`rehearsal.as_of` = T − 28): what held-out figures are measured with. Its calibration
+    /// and the choice of products' trees have seen the days after.
     pub rehearsal: Model,
     /// What a user should know: few rows, a short history, a store that was closed.
     pub warnings: Vec<String>,
 }
 
-/// Trains on everything up to and including `as_of`.
+/// Trains on everything up to and including `as_of`. `stage` is told what is done next.
 ///
 /// # Errors
 /// If the history up to `as_of` is empty or too short to learn from.
 pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Parameters, stage: &(dyn Fn(&str) + Sync)) -> Result<Trained> {
-    stage("features");
-    let _ = (purchases, as_of, rule, parameters);
-    Err(Error::system("not built yet"))
+    let history = purchases.until(as_of);
+    let Some((first, last)) = history.span() else {
+        return Err(Error::request(format!("there is no purchase up to {as_of}")).hint("choose a later --as-of, or give more --input"));
+    };
+    let mut warnings = vec![];
+    let known = last - first + 1;
+    let needed = rule.window_days() + 2 * HELD_OUT_DAYS;
+    if known < needed {
+        warnings.push(format!("the history has {known} days up to {as_of}; below {needed} days predictions are poor"));
+    }
+    let split = as_of.day() - HELD_OUT_DAYS;
+    // Intervals and return probabilities vary from month to month: two months steady them, where there are enough.
+    let calibrated_from = if known >= LONG_HISTORY { split - HELD_OUT_DAYS } else { split };
+    let early = history.until(AsOf(calibrated_from));
+    let seed = parameters.seed;
+    stage("timing model, without the days that calibrate it");
+    let mut timing_early = TimingModel::fit(&early, &parameters.timing, seed)?;
+    stage("calibration of the timing model");
+    let nights: Vec<(u32, Day)> = (calibrated_from.epoch()..=as_of.day().epoch() - 7)
+        .step_by(2)
+        .flat_map(|night| {
+            let night = Day::from_epoch(night);
+            let (scored, _) = recurrent(&history.until(AsOf(night)), rule);
+            scored.into_iter().map(move |customer| (customer, night))
+        })
+        .collect();
+    timing_early.calibrate(&history, &nights);
+    stage("timing model");
+    let mut timing = TimingModel::fit(&history, &parameters.timing, seed)?;
+    timing.calibrate_as(&timing_early);
+    stage("basket model");
+    let basket = BasketModel::fit(&history, split, &timing_early, rule, &parameters.basket, seed)?;
+    let with = |as_of, timing, basket| Model { as_of, rule: *rule, parameters: parameters.clone(), timing, basket };
+    Ok(Trained { model: with(as_of, timing, basket.model), rehearsal: with(AsOf(split), timing_early, basket.rehearsal), warnings })
 }
 
-/// Predicts for the recurrent customers of the night `as_of`.
+/// Predicts for the recurrent customers of the night `as_of`, whom `rule` names.
 ///
 /// # Errors
 /// If nobody meets the rule, or the model was trained on days after `as_of`.
-pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf) -> Result<Predictions> {
-    let _ = (model, model_id, purchases, as_of);
-    Err(Error::system("not built yet"))
+pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
+    if model.as_of > as_of {
+        return Err(Error::request(format!("the model was trained up to {}, after the as-of date {as_of}", model.as_of))
+            .hint("choose an older model with --model; `okuo models list` shows them"));
+    }
+    let history = purchases.until(as_of);
+    let (customers, funnel) = recurrent(&history, rule);
+    if customers.is_empty() {
+        let others: Vec<String> = funnel
+            .by_basket_share
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .take(3)
+            .map(|(share, count)| format!("{share} ({count})"))
+            .collect();
+        let hint = match others.as_slice() {
+            [] => "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned(),
+            _ => format!("a lower --basket-share would let in: {}", others.join(", ")),
+        };
+        return Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint));
+    }
+    let world = model.basket.world(&history);
+    let trees = model.basket.trees_by_code(&history);
+    let predict = |scratch: &mut BasketScratch, customer: &u32| predict(model, &history, &world, &trees, *customer, scratch);
+    let customers = customers.par_iter().map_init(BasketScratch::default, predict).flatten().collect();
+    Ok(Predictions {
+        as_of,
+        model_id: model_id.to_owned(),
+        funnel,
+        customer_ids: purchases.customers().clone(),
+        product_ids: purchases.products().clone(),
+        customers,
+    })
 }
+
+fn predict(
+    model: &Model,
+    history: &History<'_>,
+    world: &World,
+    trees: &[Option<u32>],
+    customer: u32,
+    scratch: &mut BasketScratch,
+) -> Option<CustomerPrediction> {
+    let night = history.as_of().day();
+    let visits = history.visits(customer);
+    let last_purchase = *visits.days().last()?;
+    let wait = model.timing.wait(&visits, night);
+    let (first, last) = model.timing.interval(&wait);
+    let expected = model.timing.expected_days(&visits, night);
+    let scored = model.basket.score(world, trees, customer, &visits, expected, scratch);
+    let products = scored.iter().take(MAX_RANK).map(|scored| ProductPrediction {
+        product: scored.candidate.product,
+        probability: scored.probability,
+        times_bought: scored.candidate.times,
+        days_since_bought: (scored.candidate.times > 0).then_some(scored.candidate.last_ago),
+        typical_gap_days: scored.candidate.gap_days(),
+        model: scored.model,
+        reason: reason(scored, &visits, world),
+    });
+    Some(CustomerPrediction {
+        customer,
+        last_purchase,
+        purchases_90d: visits.days().iter().filter(|day| night - **day < 90).count() as u32,
+        days_to_next: wait.median(),
+        earliest: night + first,
+        latest: night + last,
+        return_probability: model.timing.return_probability(&wait),
+        expected_basket_size: expected_basket_size(&visits),
+        products: products.collect(),
+    })
+}
+
+/// The mean size of the latest baskets, each older one counting a tenth less.
+fn expected_basket_size(visits: &Visits<'_>) -> f64 {
+    let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
+    for (_, basket) in visits.iter().rev().take(50) {
+        sum += weight * basket.len() as f64;
+        weights += weight;
+        weight *= 0.9;
+    }
+    sum / f64::max(weights, 1e-9)
+}
+
+/// Why a product is likely, from the customer's own purchases.
+fn reason(scored: &Scored, visits: &Visits<'_>, world: &World) -> String {
+    let candidate = &scored.candidate;
+    if candidate.times == 0 {
+        return format!("new to the customer; in {:.1} % of all purchases of the last 28 days", 100.0 * world.share(candidate.product, 1));
+    }
+    let window = visits.len().min(10);
+    let mut text = match candidate.last_ten {
+        0 => format!("bought {} times", candidate.times),
+        bought => format!("bought on {bought} of the last {window} visits"),
+    };
+    let ago = |days: i32| match days {
+        0 => "last today".to_owned(),
+        1 => "last yesterday".to_owned(),
+        days => format!("last {days} days ago"),
+    };
+    match candidate.gap_days() {
+        Some(gap) => text.push_str(&format!("; every {:.0} days, {}", gap.max(1.0), ago(candidate.last_ago))),
+        None => text.push_str(&format!("; {}", ago(candidate.last_ago))),
+    }
+    text
+}
+
+#[cfg(test)]
+pub(crate) mod examples;
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,8 @@
 //! What one night's run says: a prediction a customer, with the products of the next basket, and the offers made of them.
 
+pub mod offers;
+pub mod tables;
+
 use serde::Serialize;
 
 use crate::calendar::{AsOf, Day};
@@ -80,3 +83,15 @@ pub enum ProductModel {
     /// The pooled model alone.
     Pooled,
 }
+
+impl Predictions {
+    /// The day on which a customer is expected: `days_to_next` rounded to whole days from T, at least the day after it.
+    #[must_use]
+    pub fn expected(&self, customer: &CustomerPrediction) -> Day {
+        // A cast of a float saturates, and NaN becomes 0.
+        self.as_of.day() + (customer.days_to_next.round() as i32).max(1)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod examples;

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
@@ -264,6 +265,24 @@ impl Purchases {
         Purchases::from_lines(self.customers.clone(), self.products.clone(), lines)
     }
 
+    /// A SHA-256 over everything, in hexadecimal: the same purchases have the same one, however their lines came.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut sha256 = Sha256::new();
+        for ids in [&self.customers, &self.products] {
+            sha256.update((ids.len() as u64).to_le_bytes());
+            for code in 0..ids.len() as u32 {
+                if let Some(id) = ids.get(code) {
+                    sha256.update(id.to_string());
+                    sha256.update([0]);
+                }
+            }
+        }
+        self.starts.iter().chain(&self.basket_starts).chain(&self.baskets).for_each(|number| sha256.update(number.to_le_bytes()));
+        self.days.iter().for_each(|day| sha256.update(day.epoch().to_le_bytes()));
+        sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// What is known on the night `as_of`: everything up to and including it, nothing after.
     #[must_use]
     pub fn until(&self, as_of: AsOf) -> History<'_> {
@@ -401,3 +420,6 @@ impl<'a> Visits<'a> {
         Visits { days: &self.days[..len], ..*self }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,3 +150,6 @@ pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {
     let customers = passing.filter(|(_, standing)| matches!(standing, Standing::Frequent { share } if *share >= rule.basket_share));
     (customers.map(|(customer, _)| customer).collect(), funnel)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The storage contract, on every store that okuo has, and what S3 does when things go wrong.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may; clippy sees that only of functions that are tests themselves")]
+
 mod support;
 
 use std::sync::Arc;

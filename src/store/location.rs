@@ -60,6 +60,24 @@ impl Location {
         Ok(found.map(|object| ObjectMeta { key: key.to_owned(), ..object }))
     }
 
+    /// An object below, as a person would name it.
+    #[must_use]
+    pub fn name_of(&self, key: &str) -> String {
+        self.store.uri(&self.key(key))
+    }
+
+    /// The object's content and tag, or nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`Location::get`], but for an object that is not there.
+    pub async fn find(&self, key: &str) -> Result<Option<(Bytes, String)>> {
+        match self.get(key).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == crate::error::Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// An object's content and its tag; an empty key is this place as an object.
     ///
     /// # Errors

@@ -1,0 +1,227 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::calendar::Day;
+use crate::error::Kind;
+use crate::models::Parameters;
+
+fn as_of() -> AsOf {
+    AsOf(Day::from_epoch(17_470)) // 2017-10-31
+}
+
+fn description() -> Description {
+    Description {
+        as_of: as_of(),
+        data_fingerprint: "c0ffee".into(),
+        rule: Rule::default(),
+        feature_names: vec!["days_since_last".into(), "share_of_purchases".into()],
+        parameters: serde_json::json!({"seed": 1}),
+        figures: serde_json::json!({"ndcg_at_10": 0.29, "mae_all": 3.6}),
+    }
+}
+
+fn model() -> Model {
+    crate::pipeline::examples::tiny_model(as_of(), 1)
+}
+
+/// A body of the kinds of values that models are made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Body {
+    name: String,
+    weights: Vec<f64>,
+    nodes: Vec<(u32, Option<i32>, bool)>,
+}
+
+fn body() -> Body {
+    Body { name: "pooled".into(), weights: vec![0.5, -1.25e-9, f64::MAX], nodes: vec![(1, None, true), (7, Some(-3), false)] }
+}
+
+fn accept<M>(_: &Header, _: &M) -> Result<()> {
+    Ok(())
+}
+
+/// A file with valid checksums around any body.
+fn framed(body: &[u8]) -> Vec<u8> {
+    let checksum = sha256(body);
+    let header =
+        Header { okuo_version: "0".into(), body_sha256: hex(&checksum), body_bytes: body.len() as u64, description: description() };
+    let json = serde_json::to_vec(&header).unwrap();
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes.extend_from_slice(&(json.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&json);
+    bytes.extend_from_slice(&sha256(&bytes));
+    bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&checksum);
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// The process's peak of resident memory, in KiB.
+fn peak_kib() -> u64 {
+    let status = std::process::Command::new("grep").args(["VmHWM", &format!("/proc/{}/status", std::process::id())]).output().unwrap();
+    String::from_utf8(status.stdout).unwrap().split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_model_comes_back_and_the_same_model_gives_the_same_bytes() {
+    let bytes = encode(description(), &model()).unwrap();
+    assert_eq!(bytes, encode(description(), &model()).unwrap());
+    let (header, read) = decode("model.okuo", &bytes).unwrap();
+    assert_eq!(read, model());
+    assert_eq!(header.description, description());
+    assert_eq!(header.okuo_version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(read_header("model.okuo", &bytes).unwrap(), header);
+    assert_eq!(header.model_id(), format!("2017-10-31-{}", &header.body_sha256[..12]));
+}
+
+#[test]
+fn the_id_follows_the_body_and_not_the_figures() {
+    let id = |description, model: &Model| read_header("m", &encode(description, model).unwrap()).unwrap().model_id();
+    let other_figures = Description { figures: serde_json::json!({}), ..description() };
+    assert_eq!(id(description(), &model()), id(other_figures, &model()));
+    let other = Model { parameters: Parameters { seed: 2, ..Parameters::default() }, ..model() };
+    assert_ne!(id(description(), &model()), id(description(), &other));
+}
+
+#[test]
+fn a_flip_of_any_bit_is_noticed() {
+    let bytes = encode_body(description(), &body(), accept).unwrap();
+    assert!(decode_body::<Body>("m", &bytes, accept).is_ok());
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            let error = decode_body::<Body>("models/m.okuo", &flipped, accept).expect_err(&format!("bit {bit} of byte {at}"));
+            assert_eq!(error.kind(), Kind::Input);
+            assert!(error.to_string().starts_with("models/m.okuo: "), "{error}");
+            assert!(error.to_string().contains("\nhint: "), "{error}");
+            assert!(read_header("m", &flipped).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_noticed() {
+    let bytes = encode_body(description(), &body(), accept).unwrap();
+    for len in 0..bytes.len() {
+        let error = decode_body::<Body>("m", &bytes[..len], accept).expect_err(&format!("{len} bytes"));
+        let text = error.to_string();
+        assert!(if len == 0 { text.contains("empty") } else { text.contains("truncated: it ends after") }, "{len}: {text}");
+    }
+    let mut longer = bytes;
+    longer.push(0);
+    assert!(decode_body::<Body>("m", &longer, accept).unwrap_err().to_string().contains("1 bytes follow its end"));
+}
+
+#[test]
+fn foreign_and_future_files_are_told_apart() {
+    for foreign in [&b"PAR1 and so on"[..], b"{}", &[0; 200]] {
+        let error = decode("x", foreign).unwrap_err().to_string();
+        assert!(error.contains("not a model file of okuo"), "{error}");
+    }
+    let mut future = encode(description(), &model()).unwrap();
+    future[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    let error = decode("x", &future).unwrap_err().to_string();
+    assert!(error.contains("format version 2; this okuo reads 1") && error.contains("hint: "), "{error}");
+}
+
+#[test]
+fn a_body_that_claims_2_to_the_60_entries_is_stopped_without_memory() {
+    let standard = bincode::config::standard();
+    let entries = |claimed: u64| bincode::serde::encode_to_vec(claimed, standard).unwrap();
+    let before = peak_kib();
+    for claimed in [1 << 60, u64::MAX, 1 << 40, 1 << 30, 1 << 24] {
+        // The text at the front; then an honest text before the vectors.
+        let mut vector = bincode::serde::encode_to_vec("pooled", standard).unwrap();
+        vector.extend(entries(claimed));
+        vector.extend([0; 64]);
+        let mut nodes = bincode::serde::encode_to_vec(("pooled", vec![1.0_f64]), standard).unwrap();
+        nodes.extend(entries(claimed));
+        nodes.extend([0; 64]);
+        for hostile in [[entries(claimed), vec![b'x'; 64]].concat(), vector, nodes] {
+            let file = framed(&hostile);
+            assert!(read_header("m", &file).is_ok(), "the frame itself is sound");
+            let error = decode_body::<Body>("m", &file, accept).unwrap_err().to_string();
+            assert!(error.contains("claims more than"), "{error}");
+        }
+    }
+    // Other tests of this process run at the same time; a gigabyte would show nevertheless.
+    assert!(peak_kib() < before + 300_000, "{} → {} KiB", before, peak_kib());
+}
+
+#[test]
+fn absurd_lengths_in_the_frame_are_refused() {
+    let mut header = encode(description(), &model()).unwrap();
+    header[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(decode("m", &header).unwrap_err().to_string().contains("claims a header of 4294967295 bytes"));
+    let mut body = encode(description(), &model()).unwrap();
+    let at = 16 + u32::from_le_bytes(body[12..16].try_into().unwrap()) as usize + CHECKSUM_BYTES;
+    body[at..at + 8].copy_from_slice(&(1_u64 << 60).to_le_bytes());
+    assert!(decode("m", &body).unwrap_err().to_string().contains("claims a body of 1152921504606846976 bytes"));
+}
+
+#[test]
+fn bytes_after_the_model_are_an_error() {
+    let mut bytes = bincode::serde::encode_to_vec(body(), bincode::config::standard()).unwrap();
+    bytes.extend([0; 3]);
+    let error = decode_body::<Body>("m", &framed(&bytes), accept).unwrap_err().to_string();
+    assert!(error.contains("3 bytes follow its end"), "{error}");
+}
+
+#[test]
+fn what_could_not_be_read_back_is_not_written() {
+    let too_large = vec![u64::MAX; MAX_BODY_BYTES / 9 + 1];
+    let error = encode_body(description(), &too_large, accept).unwrap_err();
+    assert!(error.to_string().contains("more than the"), "{error}");
+    let huge_header = Description { data_fingerprint: "x".repeat(MAX_HEADER_BYTES), ..description() };
+    assert!(encode(huge_header, &model()).unwrap_err().to_string().contains("header takes"));
+}
+
+#[test]
+fn small_integers_in_a_large_body_stay_within_the_limit() {
+    for len in [100_000, 200_000, 5_000_000] {
+        let ones = vec![1_u64; len];
+        let bytes = encode_body(description(), &ones, accept).unwrap();
+        assert_eq!(decode_body::<Vec<u64>>("m", &bytes, accept).unwrap().1, ones);
+    }
+}
+
+#[test]
+fn a_model_that_is_inconsistent_is_refused_at_both_ends() {
+    let refuse = |_: &Header, _: &Body| Err(Error::input("a tree without leaves"));
+    assert!(encode_body(description(), &body(), refuse).is_err());
+    let bytes = encode_body(description(), &body(), accept).unwrap();
+    assert_eq!(decode_body::<Body>("m", &bytes, refuse).unwrap_err().to_string(), "m: a tree without leaves");
+    let other_night = Model { as_of: AsOf(as_of().day() + 1), ..model() };
+    assert!(encode(description(), &other_night).unwrap_err().to_string().contains("the header speaks of 2017-10-31"));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_give_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), good_magic: bool, sound_frame: bool) {
+        let file = if sound_frame { framed(&bytes) } else if good_magic { [&MAGIC[..], &bytes].concat() } else { bytes };
+        if let Ok((_, decoded)) = decode_body::<Body>("m", &file, accept) {
+            // Random bytes may be a body; then it is one whose encoding has the same length or less.
+            prop_assert!(bincode::serde::encode_to_vec(&decoded, bincode::config::standard()).is_ok());
+        }
+    }
+
+    #[test]
+    fn any_body_comes_back(name in ".*", weights in prop::collection::vec(-1e300_f64..1e300, 0..50), nodes in prop::collection::vec(any::<(u32, Option<i32>, bool)>(), 0..50)) {
+        let body = Body { name, weights, nodes };
+        let bytes = encode_body(description(), &body, accept).unwrap();
+        prop_assert_eq!(decode_body::<Body>("m", &bytes, accept).unwrap().1, body);
+    }
+}
+
+/// Writes tests/fixtures/model-format-1.okuo once; a fixture that exists is never overwritten.
+#[test]
+#[ignore = "writes a fixture: run it once, when the model's fields are final"]
+fn write_the_fixture_of_this_format() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/model-format-{FORMAT_VERSION}.okuo"));
+    assert!(!path.exists(), "{} exists: an old format must keep loading; add a new version instead", path.display());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let bytes = encode(description(), &model()).unwrap();
+    std::io::Write::write_all(&mut std::fs::OpenOptions::new().write(true).create_new(true).open(&path).unwrap(), &bytes).unwrap();
+}

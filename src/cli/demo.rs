@@ -1,0 +1,75 @@
+//! `okuo demo`: all of it on the sample that is built in.
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::input::{Input, lines_and_funnel};
+use super::output::Output;
+use super::score::{in_words, score};
+use super::{DemoArguments, set_threads, train};
+use crate::calendar::AsOf;
+use crate::config::{Config, Layer};
+use crate::error::{Error, Result};
+use crate::eval;
+use crate::ingest::Reader;
+use crate::publish::manifest::InputObject;
+use crate::publish::promotion::Promote;
+use crate::publish::registry::Registry;
+use crate::recurrence::recurrent;
+use crate::store;
+
+/// The sample of data/, so that the binary shows itself wherever it is.
+const SAMPLE: &[u8] = include_bytes!("../../data/tickets.csv.gz");
+const NAME: &str = "data/tickets.csv.gz";
+/// How many customers are shown, and how many products of each.
+const SHOWN: (usize, usize) = (5, 5);
+
+pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()> {
+    set_threads(arguments.screen.threads)?;
+    let folder = arguments.output.trim_end_matches('/');
+    let config = Config { promote: Promote::Always, registry: format!("{folder}/models"), ..Layer::default().check()? };
+    let ingested = tokio::task::block_in_place(|| {
+        let mut reader = Reader::new(&config.input, None);
+        reader.object(NAME, Bytes::from_static(SAMPLE))?;
+        reader.finish()
+    })?;
+    let object = InputObject { object: NAME.into(), size: SAMPLE.len() as u64, etag: crate::artifact::sha256_hex(SAMPLE) };
+    let input = Input { ingested, objects: vec![object] };
+    let purchases = &input.ingested.purchases;
+    let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| Error::system("the sample is empty"))?;
+    let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
+    output.text(&format!(
+        "A year of simulated tickets ({NAME}, built into okuo)\n{}",
+        lines_and_funnel(&input.ingested, &funnel, &config.rule, last)
+    ))?;
+
+    let final_month = last.day().month();
+    let months = [(final_month.first() - 1).month(), final_month];
+    output.text(&format!("\n1. How well would it have gone? {} and {} held out, beside what costs nothing", months[0], months[1]))?;
+    let progress = output.progress();
+    let evaluation = tokio::task::block_in_place(|| {
+        eval::evaluate(purchases, &config.rule, &config.parameters, &months, 7, &|stage| progress.stage(stage))
+    })?;
+    drop(progress);
+    output.text(&eval::table(&evaluation))?;
+
+    output.text(&format!("2. Train on everything up to {last}"))?;
+    let registry = Registry::new(store::open(&config.registry).await?);
+    let stored = train::train(&config, purchases, last, &registry, output).await?;
+    let (header, model) = registry.load(&stored.model_id).await?;
+
+    output.text(&format!("\n3. Score the night of {last}"))?;
+    let target = format!("{folder}/predictions");
+    let night = score(&config, &header, &model, &input, last, &[], &target, output).await?;
+    output.text(&format!("\n{} of them:\n{}", SHOWN.0, in_words(&night.predictions, SHOWN.0, SHOWN.1)))?;
+    output.text(&format!("the model lies in {}/{}/, the night's tables beside {}", config.registry, stored.model_id, night.manifest))?;
+    output.document(&json!({
+        "evaluation": evaluation,
+        "model_id": stored.model_id,
+        "registry": config.registry,
+        "manifest": night.manifest,
+        "customers": night.predictions.customers.len(),
+        "lines": input.ingested.report,
+        "funnel": funnel,
+    }))
+}

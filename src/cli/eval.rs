@@ -1,0 +1,46 @@
+//! `okuo eval`.
+
+use serde_json::json;
+
+use super::EvalArguments;
+use super::input::{lines_and_funnel, read};
+use super::output::Output;
+use crate::calendar::AsOf;
+use crate::config::Layer;
+use crate::error::{Error, Result};
+use crate::eval;
+use crate::recurrence::recurrent;
+
+pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()> {
+    let config = arguments.common.config(Layer { registry: arguments.registry.clone(), ..Layer::default() }).await?;
+    let mut config = config;
+    let model = match &arguments.model {
+        Some(named) => Some(super::model(&config.registry, Some(named)).await?),
+        None => None,
+    };
+    if let (Some((_, model)), false) = (&model, config.rule_given) {
+        config.rule = model.rule;
+    }
+    let input = read(&config, None, output).await?;
+    let purchases = &input.ingested.purchases;
+    let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| Error::input("no line of the input is a purchase"))?;
+    let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
+    output.text(&lines_and_funnel(&input.ingested, &funnel, &config.rule, last))?;
+    let progress = output.progress();
+    let evaluation = tokio::task::block_in_place(|| match &model {
+        None => {
+            eval::evaluate(purchases, &config.rule, &config.parameters, &arguments.holdout, arguments.every, &|stage| progress.stage(stage))
+        }
+        Some((_, model)) => {
+            eval::evaluate_model(model, purchases, &config.rule, &arguments.holdout, arguments.every, &|stage| progress.stage(stage))
+        }
+    })?;
+    drop(progress);
+    evaluation.warnings.iter().for_each(|warning| output.warn(warning));
+    output.text(&format!("\n{}", eval::table(&evaluation)))?;
+    output.document(&json!({
+        "evaluation": evaluation,
+        "lines": input.ingested.report,
+        "funnel": funnel,
+    }))
+}

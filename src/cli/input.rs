@@ -1,0 +1,64 @@
+//! Reading tickets, and telling what became of them.
+
+use super::output::Output;
+use crate::calendar::AsOf;
+use crate::config::Config;
+use crate::error::Result;
+use crate::ingest::{self, Ingested};
+use crate::publish::manifest::InputObject;
+use crate::recurrence::{Funnel, Rule};
+
+/// Below so many recurrent customers, other basket shares are shown.
+const FEW: usize = 30;
+
+/// What was read, and from where.
+pub(super) struct Input {
+    pub(super) ingested: Ingested,
+    pub(super) objects: Vec<InputObject>,
+}
+
+/// Reads the configured input up to a night, with progress and warnings.
+pub(super) async fn read(config: &Config, until: Option<AsOf>, output: &Output) -> Result<Input> {
+    let uris = config.required_inputs()?;
+    let progress = output.progress();
+    let (ingested, found) =
+        ingest::read(uris, &config.input, until, &|of, object| progress.stage(&format!("reading {} (of {of} objects)", object.uri)))
+            .await?;
+    drop(progress);
+    ingested.warnings.iter().for_each(|warning| output.warn(warning));
+    let objects = found.into_iter().map(|object| InputObject { object: object.uri, size: object.size, etag: object.etag }).collect();
+    Ok(Input { ingested, objects })
+}
+
+/// The lines and the funnel as text.
+pub(super) fn lines_and_funnel(input: &Ingested, funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
+    format!("{}\n{}", input.report, funnel_text(funnel, rule, night))
+}
+
+/// The funnel as text, with other basket shares where few pass.
+pub(super) fn funnel_text(funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
+    let mut text = format!(
+        "customers on {night}: {} seen → {} active → {} frequent → {} large baskets → {} recurrent",
+        funnel.seen, funnel.active, funnel.frequent, funnel.large_baskets, funnel.recurrent
+    );
+    text.push_str(&format!(
+        "\n  (in each of the last {} periods of {} days at least {} purchases; {} of the purchases with at least {} products)",
+        rule.periods,
+        rule.period_days,
+        rule.min_purchases,
+        if rule.basket_share >= 1.0 { "every one".to_owned() } else { format!("a share of {}", rule.basket_share) },
+        rule.min_products
+    ));
+    if funnel.recurrent < FEW {
+        let shares: Vec<String> = funnel
+            .by_basket_share
+            .iter()
+            .filter(|(share, count)| *share < rule.basket_share && *count > funnel.recurrent)
+            .map(|(share, count)| format!("{share}: {count}"))
+            .collect();
+        if !shares.is_empty() {
+            text.push_str(&format!("\n  few pass; --basket-share would let in  {}", shares.join("  ")));
+        }
+    }
+    text
+}

@@ -1,0 +1,116 @@
+//! `okuo models list|show|promote`.
+
+use serde_json::json;
+
+use super::output::Output;
+use super::{ModelsArguments, ModelsCommand, RegistryArguments, file};
+use crate::error::Result;
+use crate::publish::registry::Registry;
+use crate::store;
+
+async fn open(arguments: &RegistryArguments) -> Result<(Registry, Output)> {
+    let uri = match &arguments.registry {
+        Some(uri) => uri.clone(),
+        None => file(arguments.config.as_deref()).await?.registry.unwrap_or_else(|| "models".to_owned()),
+    };
+    let output = Output { json: arguments.json, ..Output::plain() };
+    Ok((Registry::new(store::open(&uri).await?), output))
+}
+
+pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
+    match arguments.command {
+        ModelsCommand::List(registry) => list(&registry).await,
+        ModelsCommand::Show { id, registry } => show(&id, &registry).await,
+        ModelsCommand::Promote { id, registry } => {
+            let (registry, output) = open(&registry).await?;
+            let standing = registry.promoted().await?;
+            let pointer = registry.promote(&id, standing.as_ref()).await?;
+            output.text(&match &pointer.previous {
+                Some(previous) => format!("promoted {id} in place of {previous}"),
+                None => format!("promoted {id}"),
+            })?;
+            output.document(&pointer)
+        }
+    }
+}
+
+async fn list(arguments: &RegistryArguments) -> Result<()> {
+    let (registry, output) = open(arguments).await?;
+    let promoted = registry.promoted().await?.map(|promoted| promoted.pointer.model_id);
+    let mut cards = vec![];
+    for id in registry.list().await? {
+        cards.push(registry.card(&id).await?);
+    }
+    let mut text = format!("  {:<24} {:<11} {:>9} {:>9} {:>10}\n", "model", "trained to", "mae_all", "ndcg@10", "bytes");
+    let mut documents = vec![];
+    for card in &cards {
+        let is_promoted = promoted.as_deref() == Some(card.model_id.as_str());
+        let figure =
+            |name: &str| card.header.description.figures.pointer("/okuo").and_then(|own| own.get(name)).and_then(|value| value.as_f64());
+        let shown = |name: &str| figure(name).map_or("–".to_owned(), |value| format!("{value:.4}"));
+        let mark = if is_promoted { "*" } else { " " };
+        let night = card.header.description.as_of;
+        text.push_str(&format!(
+            "{mark} {:<24} {night:<11} {:>9} {:>9} {:>10}\n",
+            card.model_id,
+            shown("mae_all"),
+            shown("ndcg@10"),
+            card.file_bytes
+        ));
+        documents.push(json!({
+            "model_id": card.model_id,
+            "as_of": night,
+            "promoted": is_promoted,
+            "mae_all": figure("mae_all"),
+            "ndcg@10": figure("ndcg@10"),
+            "file_bytes": card.file_bytes,
+        }));
+    }
+    if cards.is_empty() {
+        output.note(&format!("no model is in {}; train one with `okuo train`", registry.name()));
+    } else {
+        text.push_str("* the promoted one, which `okuo score` uses; figures on the 28 days before the model's night");
+        output.text(&text)?;
+    }
+    output.document(&documents)
+}
+
+async fn show(id: &str, arguments: &RegistryArguments) -> Result<()> {
+    let (registry, output) = open(arguments).await?;
+    let card = registry.card(id).await?;
+    let promoted = registry.promoted().await?.is_some_and(|promoted| promoted.pointer.model_id == id);
+    let description = &card.header.description;
+    let mut text = format!(
+        "model {id}{}\ntrained up to {} by okuo {} on data {}\nrule: {} periods of {} days, at least {} purchases each, {} of the purchases with at least {} products\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n",
+        if promoted { " (promoted)" } else { "" },
+        description.as_of,
+        card.header.okuo_version,
+        description.data_fingerprint.get(..12).unwrap_or(&description.data_fingerprint),
+        description.rule.periods,
+        description.rule.period_days,
+        description.rule.min_purchases,
+        description.rule.basket_share,
+        description.rule.min_products,
+        card.file_bytes,
+        card.file_sha256,
+        description.as_of
+    );
+    match description.figures.as_object() {
+        Some(contenders) => {
+            for (name, figures) in contenders {
+                let shown = |figure: &str| {
+                    figures.get(figure).and_then(|value| value.as_f64()).map_or("–".to_owned(), |value| format!("{value:.4}"))
+                };
+                text.push_str(&format!(
+                    "  {name:<22} mae_all {:>7}  ndcg@10 {:>7}  recall@10 {:>7}\n",
+                    shown("mae_all"),
+                    shown("ndcg@10"),
+                    shown("recall@10")
+                ));
+            }
+        }
+        None => text.push_str("  none: it could not be measured\n"),
+    }
+    output.text(&text)?;
+    output.document(&card)
+}

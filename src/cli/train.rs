@@ -1,0 +1,147 @@
+//! `okuo train`.
+
+use serde_json::json;
+
+use super::TrainArguments;
+use super::input::{lines_and_funnel, read};
+use super::output::Output;
+use crate::artifact::{self, Description};
+use crate::calendar::AsOf;
+use crate::config::{Config, Layer};
+use crate::error::Result;
+use crate::eval::{self, HeldOutReport};
+use crate::features::basket::BASKET_FEATURES;
+use crate::features::timing::TIMING_FEATURES;
+use crate::ingest;
+use crate::models::Model;
+use crate::pipeline::{self, Trained};
+use crate::publish::promotion::{Decision, Promote, decide};
+use crate::publish::registry::Registry;
+use crate::purchases::Purchases;
+use crate::recurrence::recurrent;
+use crate::store;
+
+pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
+    let above = Layer { registry: arguments.registry.clone(), promote: arguments.promote, ..Layer::default() };
+    let mut config = arguments.common.config(above).await?;
+    if let Some(seed) = arguments.seed {
+        config.parameters.seed = seed;
+    }
+    let as_of = arguments.as_of;
+    let registry = Registry::new(store::open(&config.registry).await?);
+    let input = read(&config, Some(as_of), output).await?;
+    if let Some(stale) = ingest::staleness(&input.ingested.purchases, &input.ingested.report, as_of)? {
+        output.warn(&stale);
+    }
+    let purchases = &input.ingested.purchases;
+    let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(as_of), &config.rule));
+    output.text(&lines_and_funnel(&input.ingested, &funnel, &config.rule, as_of))?;
+    let stored = train(&config, purchases, as_of, &registry, output).await?;
+    output.document(&json!({
+        "model_id": stored.model_id,
+        "registry": config.registry,
+        "promoted": stored.decision.promote,
+        "reason": stored.decision.reason,
+        "held_out": stored.report,
+        "products_with_a_tree": stored.trees,
+        "lines": input.ingested.report,
+        "funnel": funnel,
+    }))
+}
+
+/// What became of a trained model.
+pub(super) struct Stored {
+    pub(super) model_id: String,
+    pub(super) decision: Decision,
+    pub(super) report: Option<HeldOutReport>,
+    pub(super) trees: usize,
+}
+
+/// Trains, measures, stores and perhaps promotes.
+pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, registry: &Registry, output: &Output) -> Result<Stored> {
+    let progress = output.progress();
+    let trained = tokio::task::block_in_place(|| {
+        pipeline::train(purchases, as_of, &config.rule, &config.parameters, &|stage| progress.stage(&format!("training: {stage}")))
+    })?;
+    trained.warnings.iter().for_each(|warning| output.warn(warning));
+    progress.stage("measuring on the last 28 days");
+    let standing = registry.promoted().await?;
+    let replaced = match &standing {
+        None => None,
+        Some(standing) => match registry.load(&standing.pointer.model_id).await {
+            Ok((_, model)) => Some(model),
+            Err(error) => {
+                output.warn(&format!("the promoted model {} cannot be compared: {error}", standing.pointer.model_id));
+                None
+            }
+        },
+    };
+    let report = measure(&trained, replaced.as_ref(), purchases, config, output);
+    drop(progress);
+    let file = encode(&trained.model, purchases, report.as_ref())?;
+    let model_id = registry.save(file.into()).await?;
+    let decision = match (&report, config.promote) {
+        (Some(report), policy) => {
+            let (new, replaced, baselines) = report.contenders();
+            let decision = decide(&new, replaced.as_ref(), &baselines, policy);
+            // Where the model that stands could not be measured on the same days, say so with the decision.
+            let reason = match &report.not_compared {
+                Some(why) if decision.promote && policy == Promote::IfBetter => format!("it is no worse than the baselines; {why}"),
+                _ => decision.reason,
+            };
+            Decision { promote: decision.promote, reason }
+        }
+        (None, Promote::Always) => Decision { promote: true, reason: "promotion was asked for, whatever the figures".into() },
+        (None, _) => Decision { promote: false, reason: "it could not be measured on the last 28 days".into() },
+    };
+    let decision = registry.promote_if(&model_id, async |_| Ok(decision.clone())).await?;
+    if let Some(report) = &report {
+        output.text(&format!(
+            "\nheld out: the 28 days up to {as_of}, with a model that stopped before them\n{}",
+            eval::table(&report.evaluation)
+        ))?;
+    }
+    let (gate, trees) = (&trained.model.basket.gate, trained.model.basket.products().len());
+    output.text(&format!(
+        "{trees} of {} products with enough purchases have a tree of their own (held-out log loss {:.5} → {:.5})",
+        gate.tried, gate.pooled_log_loss, gate.log_loss
+    ))?;
+    let verb = if decision.promote { "promoted" } else { "not promoted" };
+    output.text(&format!("model {model_id} is in {}; {verb}: {}", registry.name(), decision.reason))?;
+    if !decision.promote {
+        output.note(&format!("hint: `okuo models promote {model_id}` promotes it all the same"));
+    }
+    Ok(Stored { model_id, decision, report, trees })
+}
+
+fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &Purchases, config: &Config, output: &Output) -> Option<HeldOutReport> {
+    match tokio::task::block_in_place(|| eval::held_out(&trained.rehearsal, replaced, purchases, &config.rule)) {
+        Ok(report) => Some(report),
+        Err(error) => {
+            output.warn(&format!("the model cannot be measured on the last 28 days: {error}"));
+            None
+        }
+    }
+}
+
+fn encode(model: &Model, purchases: &Purchases, report: Option<&HeldOutReport>) -> Result<Vec<u8>> {
+    let names =
+        TIMING_FEATURES.iter().map(|name| format!("timing.{name}")).chain(BASKET_FEATURES.iter().map(|name| format!("basket.{name}")));
+    let description = Description {
+        as_of: model.as_of,
+        data_fingerprint: purchases.fingerprint(),
+        rule: model.rule,
+        feature_names: names.collect(),
+        parameters: serde_json::to_value(&model.parameters).unwrap_or_default(),
+        figures: report.map_or(json!(null), |report| {
+            report
+                .evaluation
+                .contenders
+                .iter()
+                .map(|contender| (contender.name.clone(), json!(contender.figures)))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        }),
+    };
+    artifact::encode(description, model)
+}

@@ -1,0 +1,343 @@
+//! Basket features: what is known on a night of each product that a customer may buy next.
+//!
+//! Candidates are the products that the customer bought before and the store's currently popular ones that they have not (`new`).
+
+use super::MISSING;
+use super::world::{NeighbourScratch, World};
+use crate::calendar::Day;
+use crate::purchases::Visits;
+
+/// The features of one (customer, night, product), in order. `…_v` counts purchases of the customer, `…_d` days.
+pub const BASKET_FEATURES: [&str; 54] = [
+    "purchases",
+    "elapsed",
+    "expected_days",
+    "gap_mean",
+    "basket_mean",
+    "basket_last",
+    "purchases_28d",
+    "repeat_share",
+    "distinct_products",
+    "target_weekday",
+    "bought",
+    "share",
+    "share_since_first",
+    "decay_98",
+    "decay_95",
+    "decay_90",
+    "decay_80",
+    "decay_60",
+    "recency_14d",
+    "recency_45d",
+    "bought_1v",
+    "bought_3v",
+    "bought_5v",
+    "bought_10v",
+    "bought_20v",
+    "bought_14d",
+    "bought_30d",
+    "bought_90d",
+    "last_days",
+    "first_days",
+    "last_visits",
+    "gap_days",
+    "gap_visits",
+    "gap_deviation",
+    "gap_last",
+    "due_days",
+    "due_visits",
+    "due_last",
+    "weekday_fit",
+    "size_fit",
+    "decay_share",
+    "decay_rank",
+    "product_share_28d",
+    "product_share_112d",
+    "product_trend",
+    "product_repeat_rate",
+    "product_next_rate",
+    "product_repeaters",
+    "product_gap_days",
+    "product_basket",
+    "neighbour_score",
+    "neighbour_lift",
+    "due_product",
+    "expected_rate",
+];
+
+/// How many basket features there are.
+pub const BASKET_WIDTH: usize = BASKET_FEATURES.len();
+
+/// Visit decays of the personal frequencies.
+const DECAYS: [f64; 5] = [0.98, 0.95, 0.9, 0.8, 0.6];
+
+/// What is known of one (customer, product) pair besides its features.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Product code.
+    pub product: u32,
+    /// Purchases of the customer with it; 0 = new to the customer.
+    pub times: u32,
+    /// Days from the latest purchase with it to the night.
+    pub last_ago: i32,
+    /// Days from the first purchase with it to the night.
+    pub first_ago: i32,
+    /// Purchases since the latest one with it (0 = it was in the last basket).
+    pub last_back: u32,
+    /// Purchases with it among the last ten.
+    pub last_ten: u32,
+}
+
+impl Candidate {
+    /// Mean days between the customer's purchases with it, from two on.
+    #[must_use]
+    pub fn gap_days(&self) -> Option<f64> {
+        (self.times > 1).then(|| f64::from(self.first_ago - self.last_ago) / f64::from(self.times - 1))
+    }
+}
+
+/// Sums over the purchases of one pair.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pair {
+    product: u32,
+    times: u32,
+    decays: [f64; DECAYS.len()],
+    recency: [f64; 2],
+    visits_window: [u32; 5],
+    days_window: [u32; 3],
+    last_ago: i32,
+    first_ago: i32,
+    last_back: u32,
+    first_back: u32,
+    last_gap: i32,
+    gap_squares: f64,
+    on_weekday: u32,
+    basket_sizes: u32,
+}
+
+/// Arrays of one thread, and the candidates of the customer that was looked at last.
+#[derive(Debug, Default)]
+pub struct BasketScratch {
+    slots: Vec<u32>,
+    pairs: Vec<Pair>,
+    neighbours: NeighbourScratch,
+    /// The candidates: bought ones by ascending code, then the new ones by descending popularity.
+    pub candidates: Vec<Candidate>,
+    /// Their features, row-major, [`BASKET_WIDTH`] a candidate.
+    pub rows: Vec<f32>,
+}
+
+/// Fills `scratch` with the candidates of `customer`, who has the purchases `visits` up to the world's night and is expected
+/// `expected_days` after it. Durations are days.
+pub fn basket_features(world: &World, customer: u32, visits: &Visits<'_>, expected_days: f64, scratch: &mut BasketScratch) {
+    let night = world.night();
+    let visits = visits.until(night);
+    scratch.candidates.clear();
+    scratch.rows.clear();
+    let days = visits.days();
+    let Some(last_day) = days.last() else { return };
+    let expected = expected_days.max(1.0);
+    let target_weekday = (night + expected.round() as i32).weekday();
+    collect(&visits, night, target_weekday, scratch);
+    let BasketScratch { slots, pairs, neighbours, candidates, rows } = scratch;
+    pairs.sort_unstable_by_key(|pair| pair.product);
+    let neighbour_scores = world.neighbourhood(customer, &visits, neighbours);
+
+    let n = days.len() as f64;
+    let decay_totals = DECAYS.map(|decay| (1.0 - decay.powi(days.len() as i32)) / (1.0 - decay));
+    let recent = days.len() - days.partition_point(|day| night - *day >= 120);
+    let gap_mean = if recent > 1 {
+        f64::from(days[days.len() - 1] - days[days.len() - recent]) / (recent - 1) as f64
+    } else if days.len() > 1 {
+        f64::from(*last_day - days[0]) / (n - 1.0)
+    } else {
+        f64::from(MISSING)
+    };
+    let tail = days.len().saturating_sub(10)..days.len();
+    let basket_mean = tail.clone().map(|at| visits.basket_size(at) as f64).sum::<f64>() / tail.len() as f64;
+    let repeats: u32 = pairs.iter().map(|pair| pair.visits_window[3] - u32::from(pair.first_back < 10)).sum();
+    let recent_lines: u32 = pairs.iter().map(|pair| pair.visits_window[3]).sum();
+    let purchases_28d = (days.len() - days.partition_point(|day| night - *day >= 28)) as f64;
+    let on_weekday = days.iter().filter(|day| day.weekday() == target_weekday).count() as f64;
+    let decay_sum: f64 = pairs.iter().map(|pair| pair.decays[2]).sum();
+    let all_sizes: f64 = (0..days.len()).map(|at| visits.basket_size(at) as f64).sum::<f64>() / n;
+    let mut order: Vec<(f64, usize)> = pairs.iter().zip(0..).map(|(pair, at)| (pair.decays[2], at)).collect();
+    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let mut ranks = vec![0_u32; pairs.len()];
+    for (rank, (_, at)) in (0..).zip(&order) {
+        ranks[*at] = rank;
+    }
+    let context = [
+        n,
+        f64::from(night - *last_day),
+        expected,
+        gap_mean,
+        basket_mean,
+        visits.basket_size(days.len() - 1) as f64,
+        purchases_28d,
+        (f64::from(repeats) + 3.0) / (f64::from(recent_lines) + 6.0),
+        pairs.len() as f64,
+        target_weekday as f64,
+    ];
+    let missing = f64::from(MISSING);
+    let mut push = |candidate: Candidate, own: [f64; 32]| {
+        let product = candidate.product;
+        let neighbour = f64::from(neighbour_scores.get(product as usize).copied().unwrap_or(0.0));
+        let share_112 = world.share(product, 3);
+        let product_gap = world.gap_days(product);
+        let since = if candidate.times > 0 { f64::from(candidate.last_ago) + expected } else { missing };
+        // The customer's own cycle, drawn to the product's (empirical Bayes), and how far through it the expected day is.
+        let gap = candidate.gap_days().map_or(product_gap, |own| {
+            let seen = f64::from(candidate.times - 1);
+            (own * seen + product_gap * 2.0) / (seen + 2.0)
+        });
+        let repeat_rate = world.repeat_rate(product);
+        let since_first = share_since_first(&candidate, &own);
+        let of_product = [
+            world.share(product, 1),
+            share_112,
+            world.trend(product),
+            repeat_rate,
+            world.next_rate(product),
+            world.repeater_share(product),
+            product_gap,
+            world.basket_size(product),
+            neighbour,
+            neighbour / (share_112 + 1e-4),
+            if candidate.times > 0 { since / gap.max(1.0) } else { missing },
+            since_first.map_or(neighbour, |(bought, chances)| (bought + 6.0 * repeat_rate) / (chances + 6.0)),
+        ];
+        rows.extend(context.iter().chain(&own).chain(&of_product).map(|value| *value as f32));
+        candidates.push(candidate);
+    };
+    for (pair, rank) in pairs.iter().zip(&ranks) {
+        let times = f64::from(pair.times);
+        let last_ago = f64::from(pair.last_ago);
+        let again = pair.times > 1;
+        let gap_days = if again { f64::from(pair.first_ago - pair.last_ago) / (times - 1.0) } else { missing };
+        let gap_visits = if again { f64::from(pair.first_back - pair.last_back) / (times - 1.0) } else { missing };
+        let deviation = if pair.times > 2 {
+            let mean_square = pair.gap_squares / (times - 1.0);
+            (mean_square - gap_days * gap_days).max(0.0).sqrt() / gap_days.max(1.0)
+        } else {
+            missing
+        };
+        let normal = |at: usize| pair.decays[at] / decay_totals[at];
+        let own = [
+            times,
+            times / n,
+            times / (f64::from(pair.first_back) + 1.0),
+            normal(0),
+            normal(1),
+            normal(2),
+            normal(3),
+            normal(4),
+            pair.recency[0],
+            pair.recency[1],
+            f64::from(pair.visits_window[0]),
+            f64::from(pair.visits_window[1]),
+            f64::from(pair.visits_window[2]),
+            f64::from(pair.visits_window[3]),
+            f64::from(pair.visits_window[4]),
+            f64::from(pair.days_window[0]),
+            f64::from(pair.days_window[1]),
+            f64::from(pair.days_window[2]),
+            last_ago + expected,
+            f64::from(pair.first_ago),
+            f64::from(pair.last_back),
+            gap_days,
+            gap_visits,
+            deviation,
+            if again { f64::from(pair.last_gap) } else { missing },
+            if again { (last_ago + expected) / gap_days.max(1.0) } else { missing },
+            if again { (f64::from(pair.last_back) + 1.0) / gap_visits.max(1.0) } else { missing },
+            if again { (last_ago + expected) / f64::from(pair.last_gap.max(1)) } else { missing },
+            (f64::from(pair.on_weekday) + 1.0) / (times * on_weekday / n + 1.0),
+            (f64::from(pair.basket_sizes) / times) / all_sizes.max(1.0),
+            pair.decays[2] / decay_sum.max(1e-9),
+            f64::from(*rank),
+        ];
+        let candidate = Candidate {
+            product: pair.product,
+            times: pair.times,
+            last_ago: pair.last_ago,
+            first_ago: pair.first_ago,
+            last_back: pair.last_back,
+            last_ten: pair.visits_window[3],
+        };
+        push(candidate, own);
+    }
+    let mut nothing = [missing; 32];
+    nothing[..20].fill(0.0);
+    nothing[30] = 0.0;
+    nothing[31] = pairs.len() as f64;
+    for product in world.popular() {
+        if slots.get(*product as usize).is_none_or(|slot| *slot == 0) {
+            let candidate = Candidate { product: *product, times: 0, last_ago: 0, first_ago: 0, last_back: 0, last_ten: 0 };
+            push(candidate, nothing);
+        }
+    }
+    for pair in pairs.iter() {
+        slots[pair.product as usize] = 0;
+    }
+    // Sized for the largest code seen, and clean again for the next customer.
+    pairs.clear();
+}
+
+/// Purchases with the product after the first one, and purchases at all since then; `None` for a new product.
+fn share_since_first(candidate: &Candidate, own: &[f64; 32]) -> Option<(f64, f64)> {
+    if candidate.times == 0 {
+        return None;
+    }
+    let times = f64::from(candidate.times);
+    Some((times - 1.0, (times / own[2] - 1.0).max(0.0)))
+}
+
+/// One pass over the purchases, from the newest to the oldest.
+fn collect(visits: &Visits<'_>, night: Day, target_weekday: usize, scratch: &mut BasketScratch) {
+    let BasketScratch { slots, pairs, .. } = scratch;
+    pairs.clear();
+    let mut weights = [1.0; DECAYS.len()];
+    for (back, (day, basket)) in (0_u32..).zip(visits.iter().rev()) {
+        let ago = night - day;
+        let recency = [(-f64::from(ago) / 14.0).exp(), (-f64::from(ago) / 45.0).exp()];
+        for product in basket {
+            let p = *product as usize;
+            if p >= slots.len() {
+                slots.resize(p + 1, 0);
+            }
+            if slots[p] == 0 {
+                pairs.push(Pair { product: *product, last_ago: ago, first_ago: ago, last_back: back, ..Pair::default() });
+                slots[p] = pairs.len() as u32;
+            }
+            let pair = &mut pairs[slots[p] as usize - 1];
+            if pair.times > 0 {
+                let gap = ago - pair.first_ago;
+                if pair.times == 1 {
+                    pair.last_gap = gap;
+                }
+                pair.gap_squares += f64::from(gap) * f64::from(gap);
+            }
+            pair.times += 1;
+            pair.first_ago = ago;
+            pair.first_back = back;
+            for (sum, weight) in pair.decays.iter_mut().zip(&weights) {
+                *sum += weight;
+            }
+            for (sum, weight) in pair.recency.iter_mut().zip(&recency) {
+                *sum += weight;
+            }
+            for (count, window) in pair.visits_window.iter_mut().zip([1, 3, 5, 10, 20]) {
+                *count += u32::from(back < window);
+            }
+            for (count, window) in pair.days_window.iter_mut().zip([14, 30, 90]) {
+                *count += u32::from(ago < window);
+            }
+            pair.on_weekday += u32::from(day.weekday() == target_weekday);
+            pair.basket_sizes += basket.len() as u32;
+        }
+        for (weight, decay) in weights.iter_mut().zip(DECAYS) {
+            *weight *= decay;
+        }
+    }
+}

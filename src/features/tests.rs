@@ -1,0 +1,248 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch, basket_features};
+use super::timing::{TIMING_FEATURES, timing_features};
+use super::world::{NeighbourScratch, World};
+use crate::calendar::{AsOf, Day};
+use crate::purchases::{Ids, Line, Purchases};
+
+/// Customers × visits: `(gap to the visit before, products)`.
+type Story = Vec<Vec<(i32, Vec<u32>)>>;
+
+const PRODUCTS: u32 = 15;
+
+fn stories() -> impl Strategy<Value = Story> {
+    let basket = prop::collection::btree_set(0..PRODUCTS, 1..8).prop_map(|basket| basket.into_iter().collect::<Vec<u32>>());
+    prop::collection::vec(prop::collection::vec((1_i32..9, basket), 1..25), 1..6)
+}
+
+fn lines(story: &Story) -> Vec<Line> {
+    let mut out = vec![];
+    for (customer, visits) in (0..).zip(story) {
+        let mut day = 0;
+        for (gap, basket) in visits {
+            day += gap;
+            out.extend(basket.iter().map(|product| Line { customer, day: Day::from_epoch(day), product: *product }));
+        }
+    }
+    out
+}
+
+fn purchases(lines: Vec<Line>, customers: usize) -> Purchases {
+    Purchases::from_lines(Ids::Integer((0..customers as i64).collect()), Ids::Integer((0..i64::from(PRODUCTS)).collect()), lines).unwrap()
+}
+
+/// The visits of a customer up to a night, the slow way.
+fn visits_of(story: &Story, customer: usize, night: i32) -> Vec<(i32, &[u32])> {
+    let mut day = 0;
+    let mut out = vec![];
+    for (gap, basket) in &story[customer] {
+        day += gap;
+        out.push((day, basket.as_slice()));
+    }
+    out.retain(|(day, _)| *day <= night);
+    out
+}
+
+fn timing_named(row: &[f32], name: &str) -> f64 {
+    f64::from(row[TIMING_FEATURES.iter().position(|feature| *feature == name).unwrap()])
+}
+
+fn basket_named(row: &[f32], name: &str) -> f64 {
+    f64::from(row[BASKET_FEATURES.iter().position(|feature| *feature == name).unwrap()])
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-4 * (1.0 + a.abs().max(b.abs()))
+}
+
+proptest! {
+    #[test]
+    fn timing_features_are_the_obvious_ones(story in stories(), night in 5_i32..150) {
+        let purchases = purchases(lines(&story), story.len());
+        let history = purchases.until(AsOf(Day::from_epoch(night)));
+        for customer in 0..history.customer_count() {
+            let Some(id) = history.customers().get(customer).and_then(|id| id.to_string().parse::<usize>().ok()) else { continue };
+            let visits = visits_of(&story, id, night);
+            let row = timing_features(&history.visits(customer), history.as_of().day());
+            let Some((last, basket)) = visits.last() else {
+                prop_assert!(row.iter().all(|value| *value == -1.0));
+                continue;
+            };
+            let check = |name: &str, value: f64| prop_assert_named(name, timing_named(&row, name), value);
+            check("elapsed", f64::from(night - last))?;
+            check("purchases", visits.len() as f64)?;
+            for window in [7, 14, 28, 56, 90] {
+                check(&format!("purchases_{window}d"), visits.iter().filter(|(day, _)| night - day < window).count() as f64)?;
+            }
+            check("basket_last", basket.len() as f64)?;
+            let gaps: Vec<f64> = visits.windows(2).filter(|pair| night - pair[1].0 < 120).map(|pair| f64::from(pair[1].0 - pair[0].0)).collect();
+            if !gaps.is_empty() {
+                check("gap_mean", gaps.iter().sum::<f64>() / gaps.len() as f64)?;
+                check("gap_last", visits[visits.len() - 1].0 as f64 - visits[visits.len() - 2].0 as f64)?;
+                let elapsed = f64::from(night - last);
+                let waits: Vec<f64> = gaps.iter().filter(|gap| **gap > elapsed).map(|gap| gap - elapsed).collect();
+                if !waits.is_empty() {
+                    check("wait_own", waits.iter().sum::<f64>() / waits.len() as f64)?;
+                }
+            }
+            check("bought_7d_before", f64::from(u8::from(visits.iter().any(|(day, _)| *day == night + 1 - 7))))?;
+            check("weekday", Day::from_epoch(night + 1).weekday() as f64)?;
+        }
+    }
+
+    #[test]
+    fn basket_features_are_the_obvious_ones(story in stories(), night in 20_i32..150) {
+        let purchases = purchases(lines(&story), story.len());
+        let history = purchases.until(AsOf(Day::from_epoch(night)));
+        let world = World::new(&history, 5, 1);
+        let mut scratch = BasketScratch::default();
+        let name = |ids: &Ids, code: u32| ids.get(code).unwrap().to_string().parse::<usize>().unwrap();
+        for customer in 0..history.customer_count() {
+            let visits = visits_of(&story, name(history.customers(), customer), night);
+            basket_features(&world, customer, &history.visits(customer), 3.0, &mut scratch);
+            if visits.is_empty() {
+                prop_assert!(scratch.candidates.is_empty());
+                continue;
+            }
+            let mut when = BTreeMap::<usize, Vec<(usize, i32)>>::new(); // product → (visits back, days ago), newest first
+            for (back, (day, basket)) in visits.iter().rev().enumerate() {
+                for product in *basket {
+                    when.entry(*product as usize).or_default().push((back, night - day));
+                }
+            }
+            let own: Vec<_> = scratch.candidates.iter().zip(scratch.rows.chunks(BASKET_WIDTH)).filter(|(c, _)| c.times > 0).collect();
+            prop_assert_eq!(own.len(), when.len());
+            for (candidate, row) in own {
+                let times = &when[&name(history.products(), candidate.product)];
+                let check = |name: &str, value: f64| prop_assert_named(name, basket_named(row, name), value);
+                let n = visits.len() as f64;
+                let count = times.len() as f64;
+                check("bought", count)?;
+                check("share", count / n)?;
+                check("share_since_first", count / (times[times.len() - 1].0 as f64 + 1.0))?;
+                check("last_days", f64::from(times[0].1) + 3.0)?;
+                check("last_visits", times[0].0 as f64)?;
+                check("decay_90", times.iter().map(|(back, _)| 0.9_f64.powi(*back as i32)).sum::<f64>() / (0..visits.len()).map(|back| 0.9_f64.powi(back as i32)).sum::<f64>())?;
+                check("recency_14d", times.iter().map(|(_, ago)| (-f64::from(*ago) / 14.0).exp()).sum())?;
+                for window in [1, 3, 5, 10, 20] {
+                    check(&format!("bought_{window}v"), times.iter().filter(|(back, _)| *back < window).count() as f64)?;
+                }
+                for window in [14, 30, 90] {
+                    check(&format!("bought_{window}d"), times.iter().filter(|(_, ago)| *ago < window).count() as f64)?;
+                }
+                if times.len() > 1 {
+                    let gap = f64::from(times[times.len() - 1].1 - times[0].1) / (count - 1.0);
+                    check("gap_days", gap)?;
+                    check("gap_last", f64::from(times[1].1 - times[0].1))?;
+                    check("due_days", (f64::from(times[0].1) + 3.0) / gap.max(1.0))?;
+                }
+            }
+            // The new ones: popular, and none that was bought before.
+            let new: Vec<u32> = scratch.candidates.iter().filter(|c| c.times == 0).map(|c| c.product).collect();
+            let expected: Vec<u32> = world.popular().iter().copied().filter(|p| !when.contains_key(&name(history.products(), *p))).collect();
+            prop_assert_eq!(new, expected);
+        }
+    }
+
+    #[test]
+    fn the_world_counts_what_the_obvious_way_counts(story in stories(), night in 20_i32..150) {
+        let purchases = purchases(lines(&story), story.len());
+        let history = purchases.until(AsOf(Day::from_epoch(night)));
+        let world = World::new(&history, 5, 1);
+        for product in 0..history.product_count() as u32 {
+            let id: u32 = history.products().get(product).unwrap().to_string().parse().unwrap();
+            let (mut recent, mut buyers, mut rebought, mut chances, mut followed, mut next, mut span) = (0, 0, 0, 0, 0, 0, 0);
+            for customer in 0..story.len() {
+                let visits = visits_of(&story, customer, night);
+                let at: Vec<usize> = (0..visits.len()).filter(|at| visits[*at].1.contains(&id)).collect();
+                recent += at.iter().filter(|at| night - visits[**at].0 < 28).count() as u32;
+                let Some(first) = at.first() else { continue };
+                buyers += 1;
+                rebought += at.len() as u32 - 1;
+                chances += (visits.len() - 1 - first) as u64;
+                followed += at.iter().filter(|at| **at + 1 < visits.len()).count() as u32;
+                next += at.windows(2).filter(|pair| pair[1] == pair[0] + 1).count() as u32;
+                span += (visits[at[at.len() - 1]].0 - visits[*first].0) as u64;
+            }
+            let counts = world.counts(product);
+            prop_assert_eq!(
+                (counts.bought[1], counts.buyers, counts.rebought, counts.chances, counts.followed, counts.next, counts.span_days),
+                (recent, buyers, rebought, chances, followed, next, span)
+            );
+        }
+    }
+
+    /// Whatever happens after the night, no feature knows it.
+    #[test]
+    fn the_future_does_not_leak(story in stories(), other in stories(), night in 20_i32..80) {
+        let day = Day::from_epoch(night);
+        let all = lines(&story);
+        let mut changed: Vec<Line> = all.iter().copied().filter(|line| line.day <= day).collect();
+        changed.extend(lines(&other).into_iter().filter(|line| line.day > day && (line.customer as usize) < story.len()));
+        let (one, two) = (purchases(all, story.len()), purchases(changed, story.len()));
+        let look = |purchases: &Purchases| {
+            let known = purchases.known(AsOf(day)).unwrap();
+            let history = purchases.until(AsOf(day));
+            let (world, known_world) = (World::new(&history, 5, 1), World::new(&known.until(AsOf(day)), 5, 1));
+            let mut scratch = BasketScratch::default();
+            let mut out = vec![];
+            for customer in 0..known.customers().len() as u32 {
+                let id = known.customers().get(customer).unwrap().to_string();
+                let code = history.customers().code(&id).unwrap();
+                let timing = timing_features(&history.visits(code), day);
+                basket_features(&known_world, customer, &known.until(AsOf(day)).visits(customer), 2.0, &mut scratch);
+                let products: Vec<String> = scratch.candidates.iter().map(|c| known.products().get(c.product).unwrap().to_string()).collect();
+                out.push((id, timing.map(f32::to_bits), products, scratch.rows.iter().map(|v| v.to_bits()).collect::<Vec<_>>()));
+                // Seen through a longer history, the candidates have the same times and counts.
+                let popular = world.popular().len();
+                basket_features(&world, code, &history.visits(code), 2.0, &mut scratch);
+                prop_assert_eq!(popular, known_world.popular().len());
+            }
+            Ok(out)
+        };
+        prop_assert_eq!(look(&one)?, look(&two)?);
+    }
+}
+
+fn prop_assert_named(name: &str, found: f64, expected: f64) -> Result<(), TestCaseError> {
+    prop_assert!(close(found, expected), "{name}: found {found}, expected {expected}");
+    Ok(())
+}
+
+#[test]
+fn neighbours_like_what_similar_customers_buy() {
+    // Customers 0..10 buy products 0..5, customers 10..20 buy 5..10; product 12 is bought by the first group alone.
+    let mut all = vec![];
+    for customer in 0..20_u32 {
+        for visit in 0..8 {
+            let base = if customer < 10 { 0 } else { 5 };
+            all.extend((base..base + 5).map(|product| Line { customer, day: Day::from_epoch(visit * 5), product }));
+            if (1..10).contains(&customer) {
+                all.push(Line { customer, day: Day::from_epoch(visit * 5), product: 12 });
+            }
+        }
+    }
+    let purchases = purchases(all, 20);
+    let history = purchases.until(AsOf(Day::from_epoch(40)));
+    let world = World::new(&history, 5, 1);
+    let code = history.products().code("12").unwrap() as usize;
+    let mut scratch = NeighbourScratch::default();
+    let first = world.neighbourhood(0, &history.visits(0), &mut scratch)[code];
+    let other = world.neighbourhood(15, &history.visits(15), &mut scratch)[code];
+    assert!(first > 0.9 && other < 0.1, "{first} {other}");
+}
+
+#[test]
+fn every_feature_has_a_name_of_its_own() {
+    let mut names: Vec<&str> = TIMING_FEATURES.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), TIMING_FEATURES.len());
+    let mut names: Vec<&str> = BASKET_FEATURES.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), BASKET_FEATURES.len());
+}

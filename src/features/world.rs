@@ -1,0 +1,406 @@
+//! What the whole store says on a night: product statistics, the currently popular products, and customers to compare with.
+
+use rayon::prelude::*;
+
+use crate::calendar::Day;
+use crate::purchases::{History, Visits};
+use crate::sampling::hash;
+
+/// How far back product statistics look, in days.
+const STATISTICS_DAYS: i32 = 365;
+/// How far back the products of a customer count for their likeness to others, in days.
+const LIKENESS_DAYS: i32 = 182;
+/// A visit counts this much less for the frequencies of reference customers than the one after it.
+const VISIT_DECAY: f64 = 0.95;
+/// Most customers to compare with: the cost of a neighbourhood is linear in the number of customers scored.
+const REFERENCES: usize = 2_500;
+/// How many of the nearest reference customers speak.
+const NEIGHBOURS: usize = 150;
+/// Likeness is raised to this power (the locality parameter q of UP-CF; Faggioli et al., UMAP 2020).
+const LOCALITY: i32 = 4;
+
+/// Counts of one product over all customers up to the night. Counts are exact, whatever the order of summation.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ProductCounts {
+    /// Purchases with it in the last 14, 28, 56 and 112 days.
+    pub bought: [u32; 4],
+    /// Customers who bought it in the last 365 days.
+    pub buyers: u32,
+    /// Of those, customers who bought it more than once.
+    pub repeaters: u32,
+    /// Purchases with it after each buyer's first.
+    pub rebought: u32,
+    /// Purchases of its buyers after the first with it, whatever was in them.
+    pub chances: u64,
+    /// Purchases with it that another purchase followed, and of those, how many had it again.
+    pub followed: u32,
+    /// See `followed`.
+    pub next: u32,
+    /// Days between the first and the last purchase with it, over the repeaters.
+    pub span_days: u64,
+    /// Products in the baskets that had it, itself included.
+    pub basket_products: u64,
+}
+
+impl ProductCounts {
+    fn add(&mut self, other: &Self) {
+        self.bought.iter_mut().zip(other.bought).for_each(|(a, b)| *a += b);
+        self.buyers += other.buyers;
+        self.repeaters += other.repeaters;
+        self.rebought += other.rebought;
+        self.chances += other.chances;
+        self.followed += other.followed;
+        self.next += other.next;
+        self.span_days += other.span_days;
+        self.basket_products += other.basket_products;
+    }
+}
+
+/// The store on a night.
+#[derive(Debug)]
+pub struct World {
+    night: Day,
+    counts: Vec<ProductCounts>,
+    /// Purchases of all customers in the last 14, 28, 56 and 112 days.
+    visits: [u32; 4],
+    totals: ProductCounts,
+    popular: Vec<u32>,
+    references: References,
+}
+
+/// Windows of [`ProductCounts::bought`], in days.
+pub const WINDOWS: [i32; 4] = [14, 28, 56, 112];
+
+impl World {
+    /// Looks at the store on the history's night.
+    #[must_use]
+    pub fn new(history: &History<'_>, new_products: usize, seed: u64) -> Self {
+        let night = history.as_of().day();
+        let products = history.product_count();
+        let customers = history.customer_count();
+        let fold = || (vec![ProductCounts::default(); products], [0_u32; 4], Scratch::new(products));
+        let (counts, visits, _) = (0..customers)
+            .into_par_iter()
+            .with_min_len(256)
+            .fold(fold, |(mut counts, mut visits, mut scratch), customer| {
+                count_customer(&history.visits(customer), night, &mut counts, &mut visits, &mut scratch);
+                (counts, visits, scratch)
+            })
+            .reduce(fold, |(mut counts, mut visits, scratch), (more, more_visits, _)| {
+                counts.iter_mut().zip(&more).for_each(|(a, b)| a.add(b));
+                visits.iter_mut().zip(more_visits).for_each(|(a, b)| *a += b);
+                (counts, visits, scratch)
+            });
+        let mut totals = ProductCounts::default();
+        counts.iter().for_each(|count| totals.add(count));
+        let mut popular: Vec<u32> = (0..products as u32).filter(|product| counts[*product as usize].bought[1] > 0).collect();
+        popular.sort_by_key(|product| (std::cmp::Reverse(counts[*product as usize].bought[1]), *product));
+        popular.truncate(new_products);
+        let references = References::new(history, &counts, seed);
+        Self { night, counts, visits, totals, popular, references }
+    }
+
+    /// The night.
+    #[must_use]
+    pub fn night(&self) -> Day {
+        self.night
+    }
+
+    /// The products that sold in most purchases of the last 28 days, the most popular first.
+    #[must_use]
+    pub fn popular(&self) -> &[u32] {
+        &self.popular
+    }
+
+    /// The counts of a product.
+    #[must_use]
+    pub fn counts(&self, product: u32) -> ProductCounts {
+        self.counts.get(product as usize).copied().unwrap_or_default()
+    }
+
+    /// The share of all purchases of a window (a position in [`WINDOWS`]) that had the product.
+    #[must_use]
+    pub fn share(&self, product: u32, window: usize) -> f64 {
+        let bought = self.counts.get(product as usize).map_or(0, |count| count.bought[window]);
+        f64::from(bought) / f64::from(self.visits[window].max(1))
+    }
+
+    /// How much more often the product sells lately: its share of the last 14 days to that of the last 56, drawn to 1.
+    #[must_use]
+    pub fn trend(&self, product: u32) -> f64 {
+        let expected = self.share(product, 2) * f64::from(self.visits[0].max(1));
+        let bought = self.counts.get(product as usize).map_or(0, |count| count.bought[0]);
+        (f64::from(bought) + 5.0) / (expected + 5.0)
+    }
+
+    /// The share of a buyer's later purchases that have the product again, drawn to the mean of all products (empirical Bayes).
+    #[must_use]
+    pub fn repeat_rate(&self, product: u32) -> f64 {
+        let all = f64::from(self.totals.rebought) / (self.totals.chances.max(1) as f64);
+        let count = self.counts(product);
+        (f64::from(count.rebought) + 100.0 * all) / (count.chances as f64 + 100.0)
+    }
+
+    /// The share of purchases with the product whose next purchase has it again, drawn to the mean of all products.
+    #[must_use]
+    pub fn next_rate(&self, product: u32) -> f64 {
+        let all = f64::from(self.totals.next) / f64::from(self.totals.followed.max(1));
+        let count = self.counts(product);
+        (f64::from(count.next) + 20.0 * all) / (f64::from(count.followed) + 20.0)
+    }
+
+    /// The share of its buyers who bought the product more than once, drawn to the mean of all products.
+    #[must_use]
+    pub fn repeater_share(&self, product: u32) -> f64 {
+        let all = f64::from(self.totals.repeaters) / f64::from(self.totals.buyers.max(1));
+        let count = self.counts(product);
+        (f64::from(count.repeaters) + 10.0 * all) / (f64::from(count.buyers) + 10.0)
+    }
+
+    /// Mean days between two purchases of the product by one customer, drawn to the mean of all products.
+    #[must_use]
+    pub fn gap_days(&self, product: u32) -> f64 {
+        let all = self.totals.span_days as f64 / f64::from(self.totals.rebought.max(1));
+        let count = self.counts(product);
+        (count.span_days as f64 + 5.0 * all) / (f64::from(count.rebought) + 5.0)
+    }
+
+    /// Mean size of the baskets that have the product.
+    #[must_use]
+    pub fn basket_size(&self, product: u32) -> f64 {
+        let count = self.counts(product);
+        let all = self.totals.basket_products as f64 / ((self.totals.buyers + self.totals.rebought).max(1) as f64);
+        (count.basket_products as f64 + 5.0 * all) / (f64::from(count.buyers + count.rebought) + 5.0)
+    }
+
+    /// How often customers like this one bought each product lately: `score[product]` is a weighted mean of the neighbours' shares of
+    /// purchases with it. `customer` is left out of the neighbours.
+    pub fn neighbourhood<'a>(&self, customer: u32, visits: &Visits<'_>, scratch: &'a mut NeighbourScratch) -> &'a [f32] {
+        self.references.scores(customer, visits, self.night, scratch);
+        &scratch.scores
+    }
+}
+
+/// Arrays of one thread that are cleared after each customer.
+struct Scratch {
+    first: Vec<u32>,
+    last: Vec<u32>,
+    times: Vec<u32>,
+    touched: Vec<u32>,
+}
+
+impl Scratch {
+    fn new(products: usize) -> Self {
+        Self { first: vec![0; products], last: vec![0; products], times: vec![0; products], touched: vec![] }
+    }
+}
+
+fn count_customer(visits: &Visits<'_>, night: Day, counts: &mut [ProductCounts], totals: &mut [u32; 4], scratch: &mut Scratch) {
+    let days = visits.days();
+    let from = days.partition_point(|day| night - *day >= STATISTICS_DAYS);
+    for (position, at) in (from..days.len()).enumerate() {
+        let ago = night - days[at];
+        let basket = visits.basket(at);
+        for (window, length) in WINDOWS.iter().enumerate() {
+            totals[window] += u32::from(ago < *length);
+        }
+        for product in basket {
+            let p = *product as usize;
+            let count = &mut counts[p];
+            for (window, length) in WINDOWS.iter().enumerate() {
+                count.bought[window] += u32::from(ago < *length);
+            }
+            count.basket_products += basket.len() as u64;
+            count.followed += u32::from(at + 1 < days.len());
+            if scratch.times[p] == 0 {
+                scratch.first[p] = position as u32;
+                scratch.touched.push(*product);
+            } else {
+                count.next += u32::from(scratch.last[p] + 1 == position as u32);
+            }
+            scratch.last[p] = position as u32;
+            scratch.times[p] += 1;
+        }
+    }
+    let visited = days.len() - from;
+    for product in scratch.touched.drain(..) {
+        let p = product as usize;
+        let count = &mut counts[p];
+        count.buyers += 1;
+        count.repeaters += u32::from(scratch.times[p] > 1);
+        count.rebought += scratch.times[p] - 1;
+        count.chances += visited as u64 - 1 - u64::from(scratch.first[p]);
+        let span = days[from + scratch.last[p] as usize] - days[from + scratch.first[p] as usize];
+        count.span_days += span as u64;
+        scratch.times[p] = 0;
+    }
+}
+
+/// Reference customers: an inverted index from products to who bought them, and what each buys how often.
+#[derive(Debug, Default)]
+struct References {
+    customers: Vec<u32>,
+    /// Product `p` was bought by the references `postings[starts[p]..starts[p + 1]]`.
+    starts: Vec<u32>,
+    postings: Vec<u16>,
+    norms: Vec<f32>,
+    /// Reference `r` buys `items[item_starts[r]..item_starts[r + 1]]`: product and decayed share of purchases.
+    item_starts: Vec<u32>,
+    items: Vec<(u32, f32)>,
+    /// Rare products tell more: the squared inverse document frequency.
+    rarity: Vec<f32>,
+}
+
+/// Arrays of one thread for [`World::neighbourhood`].
+#[derive(Debug, Default)]
+pub struct NeighbourScratch {
+    likeness: Vec<f32>,
+    scores: Vec<f32>,
+    touched: Vec<u32>,
+    seen: Vec<bool>,
+    own: Vec<u32>,
+}
+
+impl NeighbourScratch {
+    fn own_products(&mut self, visits: &Visits<'_>, night: Day, products: usize) {
+        for product in self.own.drain(..) {
+            self.seen[product as usize] = false;
+        }
+        self.seen.resize(products, false);
+        for (day, basket) in visits.iter().rev() {
+            if night - day >= LIKENESS_DAYS {
+                break;
+            }
+            for product in basket {
+                if !self.seen[*product as usize] {
+                    self.seen[*product as usize] = true;
+                    self.own.push(*product);
+                }
+            }
+        }
+        self.own.sort_unstable();
+    }
+}
+
+impl References {
+    fn new(history: &History<'_>, counts: &[ProductCounts], seed: u64) -> Self {
+        let night = history.as_of().day();
+        let mut candidates: Vec<(u64, u32)> = (0..history.customer_count())
+            .filter(|customer| {
+                let days = history.visits(*customer).days().iter().rev().take(4).copied().collect::<Vec<_>>();
+                days.len() == 4 && days.iter().all(|day| night - *day < LIKENESS_DAYS)
+            })
+            .map(|customer| (hash(seed, &[0x4e16, u64::from(customer)]), customer))
+            .collect();
+        candidates.sort_unstable();
+        candidates.truncate(REFERENCES);
+        let mut customers: Vec<u32> = candidates.into_iter().map(|(_, customer)| customer).collect();
+        customers.sort_unstable();
+        let rarity: Vec<f32> = counts
+            .iter()
+            .map(|count| {
+                let idf = (1.0 + f64::from(history.customer_count()) / f64::from(count.buyers.max(1))).ln();
+                (idf * idf) as f32
+            })
+            .collect();
+        let vectors: Vec<(Vec<(u32, f32)>, f32)> = customers
+            .par_iter()
+            .map(|customer| {
+                let visits = history.visits(*customer);
+                let mut all: Vec<(u32, f32)> = vec![];
+                let (mut weight, mut total) = (1.0_f64, 0.0);
+                for (day, basket) in visits.iter().rev() {
+                    if night - day >= LIKENESS_DAYS {
+                        break;
+                    }
+                    all.extend(basket.iter().map(|product| (*product, weight as f32)));
+                    total += weight;
+                    weight *= VISIT_DECAY;
+                }
+                // Stable, so that each product's weights are added from the newest purchase to the oldest.
+                all.sort_by_key(|(product, _)| *product);
+                let mut items: Vec<(u32, f32)> = vec![];
+                for (product, weight) in all {
+                    match items.last_mut() {
+                        Some((known, sum)) if *known == product => *sum += weight,
+                        _ => items.push((product, weight)),
+                    }
+                }
+                items.iter_mut().for_each(|(_, weight)| *weight /= total as f32);
+                let norm: f32 = items.iter().map(|(product, _)| rarity[*product as usize]).sum();
+                (items, norm.max(1e-6).sqrt())
+            })
+            .collect();
+        let mut starts = vec![0_u32; counts.len() + 1];
+        for (items, _) in &vectors {
+            items.iter().for_each(|(product, _)| starts[*product as usize + 1] += 1);
+        }
+        for product in 0..counts.len() {
+            starts[product + 1] += starts[product];
+        }
+        let mut next = starts.clone();
+        let mut postings = vec![0_u16; *starts.last().unwrap_or(&0) as usize];
+        let (mut item_starts, mut all_items, mut norms) = (vec![0_u32], vec![], vec![]);
+        for (reference, (items, norm)) in vectors.into_iter().enumerate() {
+            for (product, _) in &items {
+                let place = &mut next[*product as usize];
+                postings[*place as usize] = reference as u16;
+                *place += 1;
+            }
+            all_items.extend(items);
+            item_starts.push(all_items.len() as u32);
+            norms.push(norm);
+        }
+        Self { customers, starts, postings, norms, item_starts, items: all_items, rarity }
+    }
+
+    fn scores(&self, customer: u32, visits: &Visits<'_>, night: Day, scratch: &mut NeighbourScratch) {
+        let products = self.rarity.len();
+        for product in scratch.touched.drain(..) {
+            scratch.scores[product as usize] = 0.0;
+        }
+        scratch.scores.resize(products, 0.0);
+        scratch.own_products(visits, night, products);
+        scratch.likeness.clear();
+        scratch.likeness.resize(self.customers.len(), 0.0);
+        let mut norm = 0.0_f32;
+        for product in &scratch.own {
+            let p = *product as usize;
+            let rarity = self.rarity[p];
+            norm += rarity;
+            for reference in &self.postings[self.starts[p] as usize..self.starts[p + 1] as usize] {
+                scratch.likeness[*reference as usize] += rarity;
+            }
+        }
+        let norm = norm.max(1e-6).sqrt();
+        let mut near: Vec<(f32, u32)> = scratch
+            .likeness
+            .iter()
+            .zip(&self.norms)
+            .zip(0_u32..)
+            .filter(|((likeness, _), reference)| **likeness > 0.0 && self.customers[*reference as usize] != customer)
+            .map(|((likeness, other), reference)| (likeness / (norm * other), reference))
+            .collect();
+        let by_likeness = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        if near.len() > NEIGHBOURS {
+            near.select_nth_unstable_by(NEIGHBOURS, by_likeness);
+            near.truncate(NEIGHBOURS);
+        }
+        near.sort_unstable_by(by_likeness);
+        let total: f32 = near.iter().map(|(likeness, _)| likeness.powi(LOCALITY)).sum();
+        if total <= 0.0 {
+            return;
+        }
+        for (likeness, reference) in near {
+            let weight = likeness.powi(LOCALITY) / total;
+            let r = reference as usize;
+            for (product, share) in &self.items[self.item_starts[r] as usize..self.item_starts[r + 1] as usize] {
+                let score = &mut scratch.scores[*product as usize];
+                if *score == 0.0 {
+                    scratch.touched.push(*product);
+                }
+                *score += weight * share;
+            }
+        }
+    }
+}

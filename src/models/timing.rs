@@ -1,0 +1,334 @@
+//! When: the distribution of the day of the next purchase.
+//!
+//! Least squares on log days ([`LogDays`]) gives an expected wait; a discrete-time hazard model (Allison, Sociological Methodology 1982;
+//! boosted trees over person-days) turns it, with the customer's habits, into the probability of a purchase on each coming day, given
+//! none before. Every day of every customer is a row, so customers who have not come back yet count for each day that they stayed away
+//! and censoring needs no repair. The median of the distribution is what is predicted: it minimises the absolute error.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::boosting::{BinnedRows, Bins, Boosted, BoostingParameters, log_odds, sigmoid};
+use super::calibration::Platt;
+use super::linear::LogDays;
+use crate::calendar::Day;
+use crate::error::{Error, Result};
+use crate::features::timing::{TIMING_WIDTH, timing_features};
+use crate::predictions::RETURN_HORIZONS;
+use crate::purchases::{History, Visits};
+use crate::sampling::{hash, keep};
+
+/// A customer who has not returned for this many days is censored.
+pub const HORIZON: usize = 28;
+/// Share of the outcomes that the interval holds.
+const COVERAGE: f64 = 0.8;
+/// Person-days that long after the latest purchase are out of reach of the horizon.
+const MAX_ELAPSED: i32 = 58;
+/// The hazard model sees the timing features and the expected wait.
+const HAZARD_WIDTH: usize = TIMING_WIDTH + 2;
+/// Intervals are calibrated apart for customers expected back within these many days, and later.
+const GROUP_EDGES: [f64; 2] = [2.5, 5.5];
+/// Fewest outcomes that calibrate a group of its own.
+const MIN_GROUP: usize = 150;
+
+/// How the timing model is fitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimingParameters {
+    /// Days of the past that person-days are taken from.
+    pub days: u32,
+    /// Most person-days to fit on.
+    pub max_rows: usize,
+    /// Fewest purchases before a day for the day to count.
+    pub min_purchases: usize,
+    /// How the trees of the hazard grow.
+    pub boosting: BoostingParameters,
+}
+
+impl Default for TimingParameters {
+    fn default() -> Self {
+        let boosting = BoostingParameters {
+            trees: 150,
+            leaves: 24,
+            learning_rate: 0.05,
+            row_share: 0.5,
+            feature_share: 0.5,
+            min_rows: 150,
+            ridge: 10.0,
+        };
+        Self { days: 200, max_rows: 300_000, min_purchases: 4, boosting }
+    }
+}
+
+/// The fitted timing model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimingModel {
+    linear: LogDays,
+    hazard: Boosted,
+    returns: [Platt; RETURN_HORIZONS.len()],
+    /// Least mass of a nested interval, a group of expected days each.
+    masses: [f64; GROUP_EDGES.len() + 1],
+}
+
+/// The distribution of the days from a night to the next purchase.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wait {
+    /// `probability[d]`: the next purchase comes on day `d + 1` after the night.
+    pub probability: [f64; HORIZON],
+}
+
+impl Wait {
+    /// The probability of a purchase within `days`.
+    #[must_use]
+    pub fn within(&self, days: u32) -> f64 {
+        self.probability.iter().take(days as usize).sum::<f64>().min(1.0)
+    }
+
+    /// The median in days, interpolated within its day and at most the horizon.
+    #[must_use]
+    pub fn median(&self) -> f64 {
+        let mut before = 0.0;
+        for (day, probability) in (1_u32..).zip(&self.probability) {
+            if before + probability >= 0.5 {
+                return f64::from(day);
+            }
+            before += probability;
+        }
+        HORIZON as f64
+    }
+
+    /// Days from the likeliest outward, always the likelier neighbour next: nested intervals (Gupta, Kuchibhotla & Ramdas, Pattern
+    /// Recognition 2022). Calls `visit(first, last, mass)` for each until it returns true.
+    fn nested(&self, mut visit: impl FnMut(usize, usize, f64) -> bool) {
+        let mode = (0..HORIZON).reduce(|best, day| if self.probability[day] > self.probability[best] { day } else { best }).unwrap_or(0);
+        let (mut first, mut last, mut mass) = (mode, mode, self.probability[mode]);
+        while !visit(first + 1, last + 1, mass) {
+            let before = first.checked_sub(1).map(|day| self.probability[day]);
+            let after = self.probability.get(last + 1).copied();
+            match (before, after) {
+                (None, None) => return,
+                (Some(a), Some(b)) if a > b => (first, mass) = (first - 1, mass + a),
+                (Some(a), None) => (first, mass) = (first - 1, mass + a),
+                (_, Some(b)) => (last, mass) = (last + 1, mass + b),
+            }
+        }
+    }
+
+    /// The smallest nested interval with this mass: first and last day after the night.
+    #[must_use]
+    pub fn interval(&self, least: f64) -> (i32, i32) {
+        let mut found = (1, HORIZON as i32);
+        self.nested(|first, last, mass| {
+            found = (first as i32, last as i32);
+            mass >= least
+        });
+        found
+    }
+
+    /// The mass of the largest nested interval that does not hold an outcome yet; 1 for an outcome that none holds. An interval of at
+    /// least mass `m` holds the outcome exactly if this is below `m`.
+    fn mass_before(&self, days: Option<i32>) -> f64 {
+        let Some(days) = days else { return 1.0 };
+        let mut before = 0.0;
+        let mut found = 1.0;
+        self.nested(|first, last, mass| {
+            let holds = (first as i32..=last as i32).contains(&days);
+            if holds {
+                found = before;
+            }
+            before = mass;
+            holds
+        });
+        found
+    }
+}
+
+/// Rows of the hazard model for one customer: the night and each day after it as long as they do not come.
+fn hazard_row(linear: &LogDays, features: &[f32; TIMING_WIDTH]) -> [f32; HAZARD_WIDTH] {
+    let days = linear.days(features);
+    let mut row = [0.0; HAZARD_WIDTH];
+    row[..TIMING_WIDTH].copy_from_slice(features);
+    row[TIMING_WIDTH] = days as f32;
+    row[TIMING_WIDTH + 1] = (days + f64::from(features[0])) as f32;
+    row
+}
+
+/// One (customer, eve) that a model may be fitted on.
+#[derive(Debug, Clone, Copy)]
+struct PersonDay {
+    customer: u32,
+    eve: Day,
+    bought: bool,
+}
+
+fn person_days(history: &History<'_>, parameters: &TimingParameters, seed: u64) -> Vec<PersonDay> {
+    let end = history.as_of().day();
+    let start = end - parameters.days as i32;
+    let of_customer = |customer: u32| {
+        let days = history.visits(customer).days();
+        let mut rows = vec![];
+        for eve in (start.epoch()..end.epoch()).map(Day::from_epoch) {
+            let known = days.partition_point(|day| *day <= eve);
+            if known >= parameters.min_purchases && eve - days[known - 1] <= MAX_ELAPSED {
+                rows.push(PersonDay { customer, eve, bought: days.get(known) == Some(&(eve + 1)) });
+            }
+        }
+        rows
+    };
+    let all: Vec<PersonDay> = (0..history.customer_count()).into_par_iter().flat_map_iter(of_customer).collect();
+    let share = parameters.max_rows as f64 / all.len().max(1) as f64;
+    if share >= 1.0 {
+        return all;
+    }
+    all.into_iter().filter(|row| keep(hash(seed, &[0xda1, u64::from(row.customer), row.eve.epoch() as u64]), share)).collect()
+}
+
+impl TimingModel {
+    /// Fits to everything that the history knows; uncalibrated until [`TimingModel::calibrate`].
+    ///
+    /// # Errors
+    /// If there is too little to learn from.
+    pub fn fit(history: &History<'_>, parameters: &TimingParameters, seed: u64) -> Result<Self> {
+        let rows = person_days(history, parameters, seed);
+        if rows.is_empty() {
+            return Err(Error::input(format!(
+                "up to {} no customer has {} purchases to learn from",
+                history.as_of(),
+                parameters.min_purchases
+            ))
+            .hint("train on a longer history, or with a later --as-of"));
+        }
+        let features: Vec<[f32; TIMING_WIDTH]> =
+            rows.par_iter().map(|row| timing_features(&history.visits(row.customer).until(row.eve), row.eve)).collect();
+        // The linear fit sees whole waits only: nights that the history follows for the horizon, censored there.
+        let latest = history.as_of().day() - HORIZON as i32;
+        let (snapshots, waits): (Vec<_>, Vec<_>) = rows
+            .iter()
+            .zip(&features)
+            .filter(|(row, _)| row.eve <= latest)
+            .filter(|(row, _)| keep(hash(seed, &[0x11e, u64::from(row.customer), row.eve.epoch() as u64]), 0.25))
+            .map(|(row, features)| {
+                let wait = history.following(row.customer, row.eve).map_or(HORIZON as i32, |(day, _)| day - row.eve);
+                (*features, f64::from(wait.min(HORIZON as i32)))
+            })
+            .unzip();
+        let linear = LogDays::fit(&snapshots, &waits)?;
+        let hazard_rows: Vec<[f32; HAZARD_WIDTH]> = features.par_iter().map(|features| hazard_row(&linear, features)).collect();
+        drop(features);
+        let sample: Vec<f32> = hazard_rows.iter().step_by(hazard_rows.len().div_ceil(20_000)).flatten().copied().collect();
+        let bins = Bins::from_sample(&sample, HAZARD_WIDTH, 128);
+        let mut table = BinnedRows::with_capacity(HAZARD_WIDTH, hazard_rows.len());
+        for (rows, values) in rows.chunks(4096).zip(hazard_rows.chunks(4096)) {
+            let mut binned = Vec::with_capacity(values.len() * HAZARD_WIDTH);
+            values.iter().for_each(|row| bins.bin_row(row, &mut binned));
+            let label: Vec<bool> = rows.iter().map(|row| row.bought).collect();
+            table.extend(&binned, &label, &vec![1.0; label.len()]);
+        }
+        let hazard = Boosted::fit(&table, &bins, &parameters.boosting, hash(seed, &[0x4a2]), table.len())?.model;
+        Ok(Self { linear, hazard, returns: [Platt::IDENTITY; 3], masses: [COVERAGE; GROUP_EDGES.len() + 1] })
+    }
+
+    /// The expected days from a night to the next purchase, from least squares alone.
+    #[must_use]
+    pub fn expected_days(&self, visits: &Visits<'_>, night: Day) -> f64 {
+        self.linear.days(&timing_features(visits, night))
+    }
+
+    /// The distribution of the next purchase of a customer who has the purchases `visits` up to `night`.
+    #[must_use]
+    pub fn wait(&self, visits: &Visits<'_>, night: Day) -> Wait {
+        let mut rows = Vec::with_capacity(HORIZON * HAZARD_WIDTH);
+        for ahead in 0..HORIZON as i32 {
+            rows.extend(hazard_row(&self.linear, &timing_features(visits, night + ahead)));
+        }
+        let mut probability = [0.0; HORIZON];
+        let mut stays_away = 1.0;
+        for (out, score) in probability.iter_mut().zip(self.hazard.log_odds_of(&rows)) {
+            let hazard = sigmoid(score);
+            *out = stays_away * hazard;
+            stays_away *= 1.0 - hazard;
+        }
+        Wait { probability }
+    }
+
+    /// The 80 % interval of a wait: first and last day after the night.
+    #[must_use]
+    pub fn interval(&self, wait: &Wait) -> (i32, i32) {
+        wait.interval(self.masses[group(wait)])
+    }
+
+    /// Calibrated probabilities of a purchase within 7, 14 and 28 days, ascending.
+    #[must_use]
+    pub fn return_probability(&self, wait: &Wait) -> [f64; RETURN_HORIZONS.len()] {
+        let mut least = 0.0;
+        let mut at = 0;
+        RETURN_HORIZONS.map(|days| {
+            least = self.returns[at].probability(wait.within(days)).max(least);
+            at += 1;
+            least
+        })
+    }
+
+    /// Calibrates intervals and return probabilities on nights after the fit: `nights` are the (customer, night) pairs of the customers
+    /// that a run would score, `history` what became of them.
+    pub fn calibrate(&mut self, history: &History<'_>, nights: &[(u32, Day)]) {
+        let end = history.as_of().day();
+        let outcomes: Vec<(Wait, Option<i32>, i32)> = nights
+            .par_iter()
+            .map(|(customer, night)| {
+                let wait = self.wait(&history.visits(*customer).until(*night), *night);
+                let days = history.following(*customer, *night).map(|(day, _)| day - *night);
+                (wait, days, end - *night)
+            })
+            .collect();
+        for (at, horizon) in RETURN_HORIZONS.iter().enumerate() {
+            let points: Vec<(f64, bool)> = outcomes
+                .iter()
+                .filter(|(_, _, followed)| *followed >= *horizon as i32)
+                .map(|(wait, days, _)| (log_odds(wait.within(*horizon)), days.is_some_and(|days| days <= *horizon as i32)))
+                .collect();
+            self.returns[at] = Platt::fit(&points, 100.0);
+        }
+        // Split-conformal: the mass that held the share COVERAGE of the outcomes (Papadopoulos et al., ECML 2002). A customer who has not
+        // come back in two weeks counts as held by no interval; nights with a shorter follow-up say nothing.
+        let scores = |wanted: Option<usize>| {
+            let of_group = outcomes.iter().filter(|(wait, _, followed)| *followed >= 14 && wanted.is_none_or(|g| group(wait) == g));
+            let mut scores: Vec<f64> = of_group.map(|(wait, days, _)| wait.mass_before(*days)).collect();
+            scores.sort_unstable_by(f64::total_cmp);
+            scores
+        };
+        let quantile = |scores: &[f64]| {
+            let rank = (COVERAGE * (scores.len() + 1) as f64).ceil() as usize;
+            scores.get(rank.saturating_sub(1)).copied().unwrap_or(1.0)
+        };
+        let all = scores(None);
+        if all.len() < MIN_GROUP {
+            return;
+        }
+        for group in 0..self.masses.len() {
+            let own = scores(Some(group));
+            self.masses[group] = quantile(if own.len() < MIN_GROUP { &all } else { &own });
+        }
+    }
+
+    /// Takes over the calibration of a model that was fitted before and calibrated since.
+    pub fn calibrate_as(&mut self, other: &TimingModel) {
+        self.returns = other.returns;
+        self.masses = other.masses;
+    }
+
+    /// Whether everything is finite and in range.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        self.linear.is_consistent()
+            && self.hazard.is_consistent()
+            && self.hazard.width() == HAZARD_WIDTH
+            && self.returns.iter().all(Platt::is_consistent)
+            && self.masses.iter().all(|mass| (0.0..=1.0).contains(mass))
+    }
+}
+
+fn group(wait: &Wait) -> usize {
+    let median = wait.median();
+    GROUP_EDGES.iter().filter(|edge| median > **edge).count()
+}

@@ -1,0 +1,260 @@
+//! Offers: which of the likely products are worth a personal discount, when it is sent, and who is left out to measure it.
+//!
+//! A likely purchase is not an uplift: a customer who was going to buy anyway costs the discount and brings nothing. So a share of the
+//! customers, the control arm, is never sent anything, and the difference between the arms is what the offers bring.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::calendar::Day;
+use crate::error::{Error, Result};
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
+use crate::purchases::Id;
+
+#[cfg(test)]
+mod tests;
+
+/// How offers are made of predictions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OfferParameters {
+    /// Most offers a customer gets in one night.
+    pub per_customer: usize,
+    /// A product with a probability above this is bought without a discount (`certain`).
+    pub certain_above: f64,
+    /// A product that on the expected day was bought less than this share of its typical gap ago is not due (`recent`).
+    pub recent_gap_share: f64,
+    /// The same in days, for a product whose typical gap is unknown because the customer bought it once.
+    pub recent_days: i32,
+    /// Ids of products that are never offered (`excluded`).
+    pub exclude_products: Vec<String>,
+    /// The share of the customers in the control arm, 0 to 1.
+    pub control_share: f64,
+    /// What the arms are drawn with; the same salt gives a customer the same arm every night.
+    pub salt: String,
+    /// An offer is sent so many days before the expected day, but never before the day after T.
+    pub lead_days: i32,
+    /// Fewest days that an offer is valid.
+    pub min_valid_days: i32,
+    /// Most days that an offer is valid.
+    pub max_valid_days: i32,
+}
+
+impl Default for OfferParameters {
+    fn default() -> Self {
+        Self {
+            per_customer: 3,
+            certain_above: 0.9,
+            recent_gap_share: 0.5,
+            recent_days: 3,
+            exclude_products: vec![],
+            control_share: 0.1,
+            salt: "okuo".into(),
+            lead_days: 1,
+            min_valid_days: 3,
+            max_valid_days: 28,
+        }
+    }
+}
+
+impl OfferParameters {
+    /// The parameters themselves, if they make sense.
+    ///
+    /// # Errors
+    /// If a number is outside its range; the message names it.
+    pub fn check(self) -> Result<Self> {
+        let days = |name: &str, value: i32, least: i32| match (least..=365).contains(&value) {
+            true => Ok(()),
+            false => Err(Error::request(format!("{name} should be between {least} and 365 days, but is {value}"))),
+        };
+        let share = |name: &str, value: f64| match (0.0..=1.0).contains(&value) {
+            true => Ok(()),
+            false => Err(Error::request(format!("{name} should be between 0 and 1, but is {value}"))),
+        };
+        if !(1..=MAX_RANK).contains(&self.per_customer) {
+            return Err(Error::request(format!("per_customer should be between 1 and {MAX_RANK}, but is {}", self.per_customer)));
+        }
+        share("certain_above", self.certain_above)?;
+        share("recent_gap_share", self.recent_gap_share)?;
+        share("control_share", self.control_share)?;
+        days("recent_days", self.recent_days, 0)?;
+        days("lead_days", self.lead_days, 0)?;
+        days("min_valid_days", self.min_valid_days, 1)?;
+        days("max_valid_days", self.max_valid_days, 1)?;
+        if self.min_valid_days > self.max_valid_days {
+            return Err(Error::request(format!(
+                "min_valid_days should be at most max_valid_days, but is {} and max_valid_days is {}",
+                self.min_valid_days, self.max_valid_days
+            )));
+        }
+        Ok(self)
+    }
+}
+
+/// Whether a product is offered, or why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is offered (to the treatment arm).
+    Offer,
+    /// It is bought without a discount.
+    Certain,
+    /// It was bought so recently that it is not due.
+    Recent,
+    /// It is on the exclusion list.
+    Excluded,
+}
+
+impl Action {
+    /// The word in the table.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Offer => "offer",
+            Action::Certain => "certain",
+            Action::Recent => "recent",
+            Action::Excluded => "excluded",
+        }
+    }
+}
+
+/// Whether a customer is sent offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arm {
+    /// Offers are sent.
+    Treatment,
+    /// Offers are recorded and not sent.
+    Control,
+}
+
+impl Arm {
+    /// The arm of a customer: the first 53 bits of SHA-256 over salt and id, as a number from 0 to 1, below `control_share` or not.
+    /// It depends on nothing else, so it stays from night to night, and a larger share only adds customers to the control arm.
+    #[must_use]
+    pub fn of(customer: Id<'_>, salt: &str, control_share: f64) -> Self {
+        // The salt's length keeps ("a", "b1") and ("ab", "1") apart.
+        let digest = Sha256::new().chain_update((salt.len() as u64).to_le_bytes()).chain_update(salt).chain_update(customer.to_string());
+        let bytes: [u8; 32] = digest.finalize().into();
+        let bits = bytes.iter().take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte)) >> 11;
+        match (bits as f64) / ((1_u64 << 53) as f64) < control_share {
+            true => Arm::Control,
+            false => Arm::Treatment,
+        }
+    }
+
+    /// The word in the table.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Arm::Treatment => "treatment",
+            Arm::Control => "control",
+        }
+    }
+}
+
+/// One product that was looked at for one customer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    /// Customer code.
+    pub customer: u32,
+    /// Product code.
+    pub product: u32,
+    /// Its place among the customer's likely products, from 1.
+    pub rank: u32,
+    /// Probability that it is in the next basket, given that the customer comes.
+    pub probability: f64,
+    /// When to send and how long the offer holds; only what is offered has dates.
+    pub dates: Option<Dates>,
+    /// Offered, or why not.
+    pub action: Action,
+    /// The customer's arm.
+    pub arm: Arm,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+/// The days of an offer, all after T.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dates {
+    /// The day on which to send it.
+    pub send_on: Day,
+    /// The first day on which it holds, not before it is sent.
+    pub valid_from: Day,
+    /// The last day on which it holds.
+    pub valid_until: Day,
+}
+
+/// Walks each customer's likely products in their order until `per_customer` offers are found; each product walked is a row, offered or
+/// not. Rows are by customer, then rank.
+///
+/// # Errors
+/// If the parameters do not pass [`OfferParameters::check`], or a customer's code has no id.
+pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result<Vec<Offer>> {
+    let parameters = parameters.clone().check()?;
+    let mut excluded: Vec<u32> = parameters.exclude_products.iter().filter_map(|id| predictions.product_ids.code(id)).collect();
+    excluded.sort_unstable();
+    let mut offers = Vec::new();
+    for customer in &predictions.customers {
+        let id = predictions.customer_ids.get(customer.customer);
+        let id = id.ok_or_else(|| Error::system(format!("the predictions' customer {} has no id", customer.customer)))?;
+        let arm = Arm::of(id, &parameters.salt, parameters.control_share);
+        let dates = dates(predictions, customer, &parameters);
+        let ahead = predictions.expected(customer) - predictions.as_of.day();
+        let mut found = 0;
+        for (rank, product) in (1..).zip(&customer.products) {
+            if found == parameters.per_customer {
+                break;
+            }
+            let (action, reason) = decide(product, ahead, &excluded, &parameters);
+            let offered = action == Action::Offer;
+            found += usize::from(offered);
+            offers.push(Offer {
+                customer: customer.customer,
+                product: product.product,
+                rank,
+                probability: product.probability,
+                dates: offered.then_some(dates),
+                action,
+                arm,
+                reason,
+            });
+        }
+    }
+    Ok(offers)
+}
+
+/// The ids of `exclude_products` that no ticket knows, in their order: most likely misspelt.
+#[must_use]
+pub fn unknown_exclusions<'a>(predictions: &Predictions, parameters: &'a OfferParameters) -> Vec<&'a str> {
+    parameters.exclude_products.iter().map(String::as_str).filter(|id| predictions.product_ids.code(id).is_none()).collect()
+}
+
+fn decide(product: &ProductPrediction, ahead: i32, excluded: &[u32], parameters: &OfferParameters) -> (Action, String) {
+    if excluded.binary_search(&product.product).is_ok() {
+        return (Action::Excluded, "on the exclusion list".to_owned());
+    }
+    if product.probability > parameters.certain_above {
+        return (Action::Certain, format!("bought anyway with probability {:.2}", product.probability));
+    }
+    if let Some(since) = product.days_since_bought {
+        let by_then = since.saturating_add(ahead);
+        match product.typical_gap_days {
+            Some(gap) if f64::from(by_then) < parameters.recent_gap_share * gap => {
+                return (Action::Recent, format!("bought {since} days ago, typically every {gap:.0} days"));
+            }
+            None if by_then < parameters.recent_days => return (Action::Recent, format!("bought {since} days ago")),
+            _ => {}
+        }
+    }
+    (Action::Offer, product.reason.clone())
+}
+
+/// Sent `lead_days` before the expected day; valid over the 80 % interval, from the day it is sent, within the shortest and longest
+/// validity.
+fn dates(predictions: &Predictions, customer: &CustomerPrediction, parameters: &OfferParameters) -> Dates {
+    let send_on = (predictions.expected(customer) - parameters.lead_days).max(predictions.as_of.day() + 1);
+    let valid_from = customer.earliest.max(send_on);
+    let valid_until = customer.latest.max(valid_from + (parameters.min_valid_days - 1)).min(valid_from + (parameters.max_valid_days - 1));
+    Dates { send_on, valid_from, valid_until }
+}

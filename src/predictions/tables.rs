@@ -1,0 +1,386 @@
+//! The tables of a run, as files: Parquet that Spark, pandas and DuckDB read alike, or CSV and JSON lines.
+//!
+//! Types: ids as they came (64-bit integers or text), dates as Date32, counts as signed 32-bit integers, the rest as doubles and text;
+//! no dictionaries, no string views, nothing unsigned. The same predictions give the same bytes.
+
+use std::str::FromStr;
+
+use bytes::Bytes;
+use polars::prelude::{
+    Column, CsvWriter, DataFrame, DataType, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader, SerWriter,
+    Series,
+};
+
+use crate::calendar::Day;
+use crate::error::{Error, Result};
+use crate::predictions::offers::Offer;
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductModel};
+use crate::purchases::{Id, Ids};
+
+#[cfg(test)]
+mod tests;
+
+/// Customers of one row group; with [`MAX_RANK`] products each, some 250,000 rows.
+const CUSTOMERS_AT_A_TIME: usize = 10_000;
+const ROWS_AT_A_TIME: usize = CUSTOMERS_AT_A_TIME * MAX_RANK;
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// Apache Parquet, compressed with zstd.
+    Parquet,
+    /// Comma-separated values with a header line, UTF-8; an unknown value is empty.
+    Csv,
+    /// One JSON object a line; an unknown value is null.
+    Jsonl,
+}
+
+impl Format {
+    /// The extension of its files.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Parquet => "parquet",
+            Format::Csv => "csv",
+            Format::Jsonl => "jsonl",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "parquet" => Ok(Format::Parquet),
+            "csv" => Ok(Format::Csv),
+            "jsonl" => Ok(Format::Jsonl),
+            _ => Err(Error::request(format!("\"{text}\" is not a format of tables")).hint("the formats are parquet, csv and jsonl")),
+        }
+    }
+}
+
+/// One table, ready to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableFile {
+    /// Its name in the manifest: `customers`; in another format than Parquet with the extension, `offers.csv`.
+    pub name: String,
+    /// Its file name: `customers.parquet`.
+    pub file: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The file.
+    pub content: Bytes,
+}
+
+/// All tables of a night: `customers`, `products` and `offers` as Parquet, and the offers in `also`.
+///
+/// # Errors
+/// If the predictions are not what they should be: a probability outside 0 to 1, an interval that ends before it begins, a customer
+/// twice. What is wrong must not be published.
+pub fn files(predictions: &Predictions, offers: &[Offer], also: &[Format]) -> Result<Vec<TableFile>> {
+    check(predictions)?;
+    let mut files = vec![customers_file(predictions, Format::Parquet)?, products_file(predictions, Format::Parquet)?];
+    let mut formats = vec![Format::Parquet];
+    formats.extend(also);
+    formats.sort_unstable();
+    formats.dedup();
+    for format in formats {
+        files.push(offers_file(predictions, offers, format)?);
+    }
+    Ok(files)
+}
+
+/// The table `customers`: one row a recurrent customer, by ascending id.
+///
+/// # Errors
+/// If a code has no id.
+pub fn customers_file(predictions: &Predictions, format: Format) -> Result<TableFile> {
+    let chunk = |customers: &[CustomerPrediction]| {
+        let night = predictions.as_of.day();
+        let float = |value: &dyn Fn(&CustomerPrediction) -> f64| Values::Float(customers.iter().map(|c| Some(value(c))).collect());
+        let day = |value: &dyn Fn(&CustomerPrediction) -> Day| Values::Date(customers.iter().map(|c| Some(value(c))).collect());
+        Ok(vec![
+            ("customer_id", ids(&predictions.customer_ids, customers.iter().map(|c| c.customer))?),
+            ("as_of", day(&|_| night)),
+            ("last_purchase", day(&|c| c.last_purchase)),
+            ("days_since_last", Values::Count(customers.iter().map(|c| Some(night - c.last_purchase)).collect())),
+            ("purchases_90d", Values::Count(customers.iter().map(|c| count(c.purchases_90d)).collect::<Result<_>>()?)),
+            ("days_to_next", float(&|c| c.days_to_next)),
+            ("expected_date", day(&|c| predictions.expected(c))),
+            ("earliest_date", day(&|c| c.earliest)),
+            ("latest_date", day(&|c| c.latest)),
+            ("p_return_7d", float(&|c| c.return_probability[0])),
+            ("p_return_14d", float(&|c| c.return_probability[1])),
+            ("p_return_28d", float(&|c| c.return_probability[2])),
+            ("expected_basket_size", float(&|c| c.expected_basket_size)),
+            ("model_id", Values::Text(customers.iter().map(|_| predictions.model_id.clone()).collect())),
+        ])
+    };
+    write("customers", format, chunks(&predictions.customers, CUSTOMERS_AT_A_TIME), chunk)
+}
+
+/// The table `products`: the likely products of each customer, by customer, then rank.
+///
+/// # Errors
+/// If a code has no id.
+pub fn products_file(predictions: &Predictions, format: Format) -> Result<TableFile> {
+    let chunk = |customers: &[CustomerPrediction]| {
+        let rows = || customers.iter().flat_map(|c| (1_i32..).zip(&c.products).map(move |(rank, product)| (c, rank, product)));
+        let night = predictions.as_of.day();
+        Ok(vec![
+            ("customer_id", ids(&predictions.customer_ids, rows().map(|(c, _, _)| c.customer))?),
+            ("as_of", Values::Date(rows().map(|_| Some(night)).collect())),
+            ("rank", Values::Count(rows().map(|(_, rank, _)| Some(rank)).collect())),
+            ("product_id", ids(&predictions.product_ids, rows().map(|(_, _, product)| product.product))?),
+            ("probability", Values::Float(rows().map(|(_, _, product)| Some(product.probability)).collect())),
+            ("times_bought", Values::Count(rows().map(|(_, _, product)| count(product.times_bought)).collect::<Result<_>>()?)),
+            ("days_since_bought", Values::Count(rows().map(|(_, _, product)| product.days_since_bought).collect())),
+            ("typical_gap_days", Values::Float(rows().map(|(_, _, product)| product.typical_gap_days).collect())),
+            ("model", Values::Text(rows().map(|(_, _, product)| word(product.model).to_owned()).collect())),
+            ("reason", Values::Text(rows().map(|(_, _, product)| product.reason.clone()).collect())),
+        ])
+    };
+    write("products", format, chunks(&predictions.customers, CUSTOMERS_AT_A_TIME), chunk)
+}
+
+/// The table `offers`: the products that were looked at for each customer, by customer, then rank. Only a product that is offered has
+/// dates.
+///
+/// # Errors
+/// If a code has no id.
+pub fn offers_file(predictions: &Predictions, offers: &[Offer], format: Format) -> Result<TableFile> {
+    let chunk = |offers: &[Offer]| {
+        let text = |word: &dyn Fn(&Offer) -> &str| Values::Text(offers.iter().map(|offer| word(offer).to_owned()).collect());
+        Ok(vec![
+            ("customer_id", ids(&predictions.customer_ids, offers.iter().map(|offer| offer.customer))?),
+            ("product_id", ids(&predictions.product_ids, offers.iter().map(|offer| offer.product))?),
+            ("rank", Values::Count(offers.iter().map(|offer| count(offer.rank)).collect::<Result<_>>()?)),
+            ("probability", Values::Float(offers.iter().map(|offer| Some(offer.probability)).collect())),
+            ("send_on", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.send_on)).collect())),
+            ("valid_from", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.valid_from)).collect())),
+            ("valid_until", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.valid_until)).collect())),
+            ("action", text(&|offer| offer.action.word())),
+            ("arm", text(&|offer| offer.arm.word())),
+            ("reason", text(&|offer| &offer.reason)),
+        ])
+    };
+    write("offers", format, chunks(offers, ROWS_AT_A_TIME), chunk)
+}
+
+/// How many rows a Parquet file has; `name` names it in messages.
+///
+/// # Errors
+/// If it is not a Parquet file.
+pub fn parquet_rows(name: &str, content: &Bytes) -> Result<u64> {
+    let rows = ParquetReader::new(std::io::Cursor::new(content)).num_rows();
+    rows.map(|rows| rows as u64).map_err(|error| Error::input("it cannot be read as Parquet").object(name).source(error))
+}
+
+/// The values of one column of one chunk.
+enum Values {
+    Integer(Vec<i64>),
+    Text(Vec<String>),
+    Count(Vec<Option<i32>>),
+    Float(Vec<Option<f64>>),
+    Date(Vec<Option<Day>>),
+}
+
+type Columns = Vec<(&'static str, Values)>;
+
+/// The rows a chunk at a time; at least one chunk, which may be empty, so that an empty table has its columns.
+fn chunks<T>(rows: &[T], size: usize) -> impl Iterator<Item = &[T]> {
+    rows.is_empty().then_some(rows).into_iter().chain(rows.chunks(size))
+}
+
+fn write<'a, T: 'a>(
+    name: &str,
+    format: Format,
+    chunks: impl Iterator<Item = &'a [T]>,
+    columns: impl Fn(&'a [T]) -> Result<Columns>,
+) -> Result<TableFile> {
+    let file = format!("{name}.{}", format.extension());
+    let chunks = chunks.map(columns);
+    let (rows, content) = match format {
+        Format::Parquet => parquet(name, chunks),
+        Format::Csv => csv(name, chunks),
+        Format::Jsonl => json_lines(name, chunks),
+    }?;
+    let name = if format == Format::Parquet { name.to_owned() } else { file.clone() };
+    Ok(TableFile { name, file, rows, content: content.into() })
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(name: &str) -> impl Fn(E) -> Error {
+    move |error| Error::system(format!("the table {name} cannot be written")).source(error)
+}
+
+fn parquet(name: &str, mut chunks: impl Iterator<Item = Result<Columns>>) -> Result<(u64, Vec<u8>)> {
+    let mut content = Vec::new();
+    let first = frame(chunks.next().transpose()?.unwrap_or_default()).map_err(failed(name))?;
+    let writer = ParquetWriter::new(&mut content).with_compression(ParquetCompression::Zstd(None));
+    let mut writer = writer.batched(first.schema()).map_err(failed(name))?;
+    let mut rows = first.height() as u64;
+    writer.write_batch(&first).map_err(failed(name))?;
+    for chunk in chunks {
+        let frame = frame(chunk?).map_err(failed(name))?;
+        rows += frame.height() as u64;
+        writer.write_batch(&frame).map_err(failed(name))?;
+    }
+    // `finish` would add polars' Arrow schema, from which pyarrow reads string views; without it Parquet's own types stand.
+    match writer.get_writer().lock() {
+        Ok(mut footer) => footer.end(Some(Vec::new())).map_err(failed(name))?,
+        Err(_) => return Err(Error::system(format!("the table {name} cannot be written: its writer stopped"))),
+    };
+    drop(writer);
+    Ok((rows, content))
+}
+
+fn csv(name: &str, chunks: impl Iterator<Item = Result<Columns>>) -> Result<(u64, Vec<u8>)> {
+    let (mut rows, mut content) = (0, Vec::new());
+    for (at, chunk) in chunks.enumerate() {
+        let mut frame = frame(chunk?).map_err(failed(name))?;
+        rows += frame.height() as u64;
+        CsvWriter::new(&mut content).include_header(at == 0).finish(&mut frame).map_err(failed(name))?;
+    }
+    Ok((rows, content))
+}
+
+fn json_lines(name: &str, chunks: impl Iterator<Item = Result<Columns>>) -> Result<(u64, Vec<u8>)> {
+    let (mut rows, mut content) = (0, Vec::new());
+    for chunk in chunks {
+        rows += push_json_lines(&chunk?, &mut content).map_err(failed(name))?;
+    }
+    Ok((rows, content))
+}
+
+fn frame(columns: Columns) -> Result<DataFrame, PolarsError> {
+    let columns = columns.into_iter().map(|(name, values)| {
+        let name = name.into();
+        let series = match values {
+            Values::Integer(values) => Series::new(name, values),
+            Values::Text(values) => Series::new(name, values),
+            Values::Count(values) => Series::new(name, values),
+            Values::Float(values) => Series::new(name, values),
+            Values::Date(values) => {
+                let days: Vec<Option<i32>> = values.into_iter().map(|day| day.map(Day::epoch)).collect();
+                Series::new(name, days).cast(&DataType::Date)?
+            }
+        };
+        Ok(Column::from(series))
+    });
+    DataFrame::new_infer_height(columns.collect::<Result<_, PolarsError>>()?)
+}
+
+fn push_json_lines(columns: &Columns, content: &mut Vec<u8>) -> serde_json::Result<u64> {
+    let rows = columns.first().map_or(0, |(_, values)| values.len());
+    for row in 0..rows {
+        for (at, (name, values)) in columns.iter().enumerate() {
+            content.push(if at == 0 { b'{' } else { b',' });
+            serde_json::to_writer(&mut *content, name)?;
+            content.push(b':');
+            match values {
+                Values::Integer(values) => serde_json::to_writer(&mut *content, &values.get(row)),
+                Values::Text(values) => serde_json::to_writer(&mut *content, &values.get(row)),
+                Values::Count(values) => serde_json::to_writer(&mut *content, &values.get(row)),
+                Values::Float(values) => serde_json::to_writer(&mut *content, &values.get(row)),
+                Values::Date(values) => serde_json::to_writer(&mut *content, &values.get(row)),
+            }?;
+        }
+        content.extend_from_slice(b"}\n");
+    }
+    Ok(rows as u64)
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Values::Integer(values) => values.len(),
+            Values::Text(values) => values.len(),
+            Values::Count(values) => values.len(),
+            Values::Float(values) => values.len(),
+            Values::Date(values) => values.len(),
+        }
+    }
+}
+
+fn ids(ids: &Ids, codes: impl Iterator<Item = u32>) -> Result<Values> {
+    let without_id = |code: u32| Error::system(format!("the predictions name the code {code}, which has no id"));
+    Ok(match ids {
+        Ids::Integer(ids) => {
+            Values::Integer(codes.map(|code| ids.get(code as usize).copied().ok_or_else(|| without_id(code))).collect::<Result<_>>()?)
+        }
+        Ids::Text(ids) => {
+            Values::Text(codes.map(|code| ids.get(code as usize).cloned().ok_or_else(|| without_id(code))).collect::<Result<_>>()?)
+        }
+    })
+}
+
+fn count(value: u32) -> Result<Option<i32>> {
+    i32::try_from(value).map(Some).map_err(|_| Error::system(format!("a count of {value} does not fit the tables")))
+}
+
+fn word(model: ProductModel) -> &'static str {
+    match model {
+        ProductModel::Product => "product",
+        ProductModel::Pooled => "pooled",
+    }
+}
+
+/// What holds for every night's predictions; a violation is a mistake of the models and must not reach a customer.
+fn check(predictions: &Predictions) -> Result<()> {
+    let night = predictions.as_of.day();
+    let mut previous = None;
+    for customer in &predictions.customers {
+        let wrong = |what: String| {
+            let id = predictions.customer_ids.get(customer.customer).unwrap_or(Id::Text("?"));
+            Error::system(format!("the prediction for customer {id} is wrong: {what}")).hint("nothing was published; please report this")
+        };
+        let probability = |name: &str, value: f64| match (0.0..=1.0).contains(&value) {
+            true => Ok(()),
+            false => Err(wrong(format!("{name} is {value}, not a probability"))),
+        };
+        if previous.is_some_and(|previous| previous >= customer.customer) {
+            return Err(wrong("it stands twice or out of order".to_owned()));
+        }
+        previous = Some(customer.customer);
+        if !(1.0..=36_525.0).contains(&customer.days_to_next) {
+            return Err(wrong(format!("days_to_next is {}", customer.days_to_next)));
+        }
+        if customer.earliest <= night || customer.latest < customer.earliest || customer.last_purchase > night {
+            return Err(wrong(format!(
+                "seen from {night}, the last purchase is on {} and the next from {} to {}",
+                customer.last_purchase, customer.earliest, customer.latest
+            )));
+        }
+        let [p7, p14, p28] = customer.return_probability;
+        for (name, value) in [("p_return_7d", p7), ("p_return_14d", p14), ("p_return_28d", p28)] {
+            probability(name, value)?;
+        }
+        if p7 > p14 || p14 > p28 {
+            return Err(wrong(format!("its return probabilities fall with time: {p7}, {p14}, {p28}")));
+        }
+        if !(customer.expected_basket_size.is_finite() && customer.expected_basket_size >= 0.0) {
+            return Err(wrong(format!("expected_basket_size is {}", customer.expected_basket_size)));
+        }
+        if customer.products.len() > MAX_RANK {
+            return Err(wrong(format!("it lists {} products, more than {MAX_RANK}", customer.products.len())));
+        }
+        let mut seen = Vec::with_capacity(customer.products.len());
+        let mut above = f64::INFINITY;
+        for product in &customer.products {
+            probability("the probability of a product", product.probability)?;
+            if product.probability > above {
+                return Err(wrong("its products are not by descending probability".to_owned()));
+            }
+            above = product.probability;
+            if product.typical_gap_days.is_some_and(|gap| !gap.is_finite()) {
+                return Err(wrong("the typical gap of a product is not a number".to_owned()));
+            }
+            seen.push(product.product);
+        }
+        seen.sort_unstable();
+        if seen.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(wrong("it lists a product twice".to_owned()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Whether a new model takes the place of the promoted one.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// When a newly trained model is promoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promote {
+    /// If it is no worse than the model that it replaces and than every baseline, on the same held-out nights.
+    #[default]
+    IfBetter,
+    /// Whatever its figures.
+    Always,
+    /// Only by `okuo models promote`.
+    Never,
+}
+
+impl FromStr for Promote {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "if-better" => Ok(Promote::IfBetter),
+            "always" => Ok(Promote::Always),
+            "never" => Ok(Promote::Never),
+            _ => Err(Error::request(format!("\"{text}\" is not a way to promote")).hint("the ways are if-better, always and never")),
+        }
+    }
+}
+
+/// Figures on held-out nights that decide; a figure that something does not have is `None`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// Whose figures these are: a model's id or a baseline's name.
+    pub name: String,
+    /// Normalised discounted cumulative gain of the first 10 products; higher is better.
+    pub ndcg_at_10: Option<f64>,
+    /// Mean absolute error of the days to the next purchase, those who did not return within the horizon included; lower is better.
+    pub mae_all: Option<f64>,
+}
+
+/// What was decided, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// Whether the pointer moves.
+    pub promote: bool,
+    /// One sentence for the user.
+    pub reason: String,
+}
+
+/// Decides by figures that were all measured on the same nights: the new model's ndcg@10 must not be lower and its mae_all not higher
+/// than the replaced model's and than those of every baseline. A figure that another does not have is not compared; one that the new
+/// model does not have, or that is not a number, loses.
+#[must_use]
+pub fn decide(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut], policy: Promote) -> Decision {
+    let decision = |promote, reason: String| Decision { promote, reason };
+    match policy {
+        Promote::Always => return decision(true, "promotion was asked for, whatever the figures".to_owned()),
+        Promote::Never => return decision(false, "promotion was not asked for".to_owned()),
+        Promote::IfBetter => {}
+    }
+    for other in replaced.into_iter().chain(baselines) {
+        let compared = [("ndcg@10", new.ndcg_at_10, other.ndcg_at_10, true), ("mae_all", new.mae_all, other.mae_all, false)];
+        for (figure, new, other_figure, higher_is_better) in compared {
+            let Some(known) = other_figure.filter(|value| value.is_finite()) else { continue };
+            let no_worse =
+                new.filter(|value| value.is_finite()).is_some_and(|new| if higher_is_better { new >= known } else { new <= known });
+            if !no_worse {
+                let new = new.map_or("unknown".to_owned(), |new| format!("{new:.4}"));
+                return decision(false, format!("its {figure} is {new}, that of {} is {known:.4}", other.name));
+            }
+        }
+    }
+    match replaced {
+        Some(replaced) => decision(true, format!("it is no worse than {} and the baselines", replaced.name)),
+        None => decision(true, "it is no worse than the baselines, and no model was promoted before".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(name: &str, ndcg_at_10: f64, mae_all: f64) -> HeldOut {
+        HeldOut { name: name.into(), ndcg_at_10: Some(ndcg_at_10), mae_all: Some(mae_all) }
+    }
+
+    fn decided(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut]) -> Decision {
+        decide(new, replaced, baselines, Promote::IfBetter)
+    }
+
+    #[test]
+    fn it_must_be_no_worse_than_all_others_in_both_figures() {
+        let old = figures("old", 0.29, 3.6);
+        let counting = [
+            HeldOut { name: "personal median gap".into(), ndcg_at_10: None, mae_all: Some(3.8) },
+            HeldOut { name: "tifuknn".into(), ndcg_at_10: Some(0.285), mae_all: None },
+        ];
+        assert!(decided(&figures("new", 0.30, 3.5), Some(&old), &counting).promote);
+        assert!(decided(&figures("new", 0.29, 3.6), Some(&old), &counting).promote, "a tie is no worse");
+        assert!(decided(&figures("new", 0.285, 3.8), None, &counting).promote);
+        for (new, reason) in [
+            (figures("new", 0.28, 3.5), "its ndcg@10 is 0.2800, that of old is 0.2900"),
+            (figures("new", 0.30, 3.7), "its mae_all is 3.7000, that of old is 3.6000"),
+            (figures("new", f64::NAN, 3.5), "its ndcg@10 is NaN, that of old is 0.2900"),
+            (HeldOut { mae_all: None, ..figures("new", 0.3, 3.5) }, "its mae_all is unknown, that of old is 3.6000"),
+        ] {
+            assert_eq!(decided(&new, Some(&old), &counting), Decision { promote: false, reason: reason.into() });
+        }
+        assert!(decided(&figures("new", 0.284, 3.5), None, &counting).reason.contains("tifuknn"));
+        assert!(decided(&figures("new", 0.30, 3.9), None, &counting).reason.contains("personal median gap"));
+    }
+
+    #[test]
+    fn a_policy_may_overrule_the_figures() {
+        let (worse, old) = (figures("new", 0.1, 9.0), figures("old", 0.3, 3.0));
+        assert!(decide(&worse, Some(&old), &[], Promote::Always).promote);
+        assert!(!decide(&old, Some(&worse), &[], Promote::Never).promote);
+        for policy in [Promote::IfBetter, Promote::Always, Promote::Never] {
+            assert_eq!(serde_json::to_value(policy).unwrap().as_str().unwrap().parse::<Promote>().unwrap(), policy);
+        }
+        assert!("yes".parse::<Promote>().unwrap_err().to_string().contains("hint: the ways are"));
+    }
+}

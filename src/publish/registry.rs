@@ -1,0 +1,284 @@
+//! The registry: trained models under their ids, and `latest.json`, the pointer to the promoted one.
+//!
+//! ```text
+//! <model-id>/model.okuo   the model; never changed once it is there
+//! <model-id>/card.json    what a person wants to know of it
+//! latest.json             the promoted model's id
+//! ```
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::promotion::Decision;
+use super::{ATTEMPTS, from_json, replacing, to_json};
+use crate::artifact::{self, Header, MAX_FILE_BYTES, sha256_hex};
+use crate::calendar::AsOf;
+use crate::error::{Error, Kind, Result};
+use crate::models::Model;
+use crate::store::{Location, PutMode};
+
+#[cfg(test)]
+mod tests;
+
+const MODEL: &str = "model.okuo";
+const CARD: &str = "card.json";
+const LATEST: &str = "latest.json";
+const ID_DIGITS: usize = 12;
+
+/// What a person wants to know of a model, without reading it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// The model's id.
+    pub model_id: String,
+    /// Size of its file in bytes.
+    pub file_bytes: u64,
+    /// SHA-256 of its file, in hexadecimal.
+    pub file_sha256: String,
+    /// Its header: night, data, rule, features, parameters, held-out figures.
+    #[serde(flatten)]
+    pub header: Header,
+}
+
+/// The content of `latest.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// The promoted model.
+    pub model_id: String,
+    /// The model that it replaced: what to promote to go back.
+    pub previous: Option<String>,
+}
+
+/// The pointer as it stood when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promoted {
+    /// What it says.
+    pub pointer: Pointer,
+    tag: String,
+}
+
+/// A prefix with models.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    place: Location,
+}
+
+impl Registry {
+    /// The registry at a place; an empty place is an empty registry.
+    #[must_use]
+    pub fn new(place: Location) -> Self {
+        Self { place }
+    }
+
+    /// Its name, for messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.place.name()
+    }
+
+    /// Stores a model's file and its card, and returns its id. Saving the same bytes again is harmless.
+    ///
+    /// # Errors
+    /// If the bytes are not a model, or other bytes stand under the id ([`Kind::Conflict`]).
+    pub async fn save(&self, file: Bytes) -> Result<String> {
+        let header = artifact::read_header("the model to be saved", &file)?;
+        let id = checked(&header.model_id())?.to_owned();
+        let key = format!("{id}/{MODEL}");
+        match self.place.put(&key, file.clone(), PutMode::IfAbsent).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == Kind::Conflict => {
+                let same = self.place.find(&key).await?.is_some_and(|(standing, _)| standing == file);
+                if !same {
+                    return Err(Error::conflict("another file stands under this model's id: the same model, described otherwise")
+                        .object(self.place.name_of(&key))
+                        .hint("use it as it is, or remove its folder first")
+                        .source(error));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        let card = to_json("the model's card", &card_of(&id, header, &file))?;
+        let key = format!("{id}/{CARD}");
+        if self.place.find(&key).await?.is_none_or(|(standing, _)| standing != card) {
+            self.place.put(&key, card, PutMode::Overwrite).await?;
+        }
+        Ok(id)
+    }
+
+    /// The ids of all models, oldest night first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn list(&self) -> Result<Vec<String>> {
+        let found = self.place.list("").await?;
+        let ids = found.iter().filter_map(|object| object.key.strip_suffix(MODEL)?.strip_suffix('/'));
+        let mut ids: Vec<String> = ids.filter(|id| is_model_id(id)).map(str::to_owned).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// The card of a model; where it is missing, as a crash may leave it, it is made from the model.
+    ///
+    /// # Errors
+    /// If there is no such model (the hint lists those that there are), or its card is damaged.
+    pub async fn card(&self, id: &str) -> Result<Card> {
+        let key = format!("{}/{CARD}", checked(id)?);
+        match self.place.find(&key).await? {
+            Some((content, _)) => {
+                let name = self.place.name_of(&key);
+                let again = |error: Error| error.hint(format!("remove it: it is made again from {MODEL}"));
+                let card: Card = from_json(&name, "a model's card", &content).map_err(again)?;
+                match card.model_id == id {
+                    true => Ok(card),
+                    false => Err(again(Error::input(format!("it is the card of {}", card.model_id)).object(name))),
+                }
+            }
+            None => {
+                let file = self.file(id).await?;
+                let header = artifact::read_header(&self.place.name_of(&format!("{id}/{MODEL}")), &file)?;
+                Ok(card_of(id, header, &file))
+            }
+        }
+    }
+
+    /// A model and its header.
+    ///
+    /// # Errors
+    /// If there is no such model (the hint lists those that there are), it is damaged, or it is another one.
+    pub async fn load(&self, id: &str) -> Result<(Header, Model)> {
+        let file = self.file(id).await?;
+        let name = self.place.name_of(&format!("{id}/{MODEL}"));
+        let (header, model) = artifact::decode(&name, &file)?;
+        match header.model_id() == id {
+            true => Ok((header, model)),
+            false => Err(Error::input(format!("the file holds the model {}", header.model_id()))
+                .object(name)
+                .hint("train again, or put the model under its own id")),
+        }
+    }
+
+    /// The promoted model.
+    ///
+    /// # Errors
+    /// If none is promoted, or the pointer or the model that it names is missing or damaged.
+    pub async fn load_promoted(&self) -> Result<(Header, Model)> {
+        let Some(promoted) = self.promoted().await? else {
+            let hint = match self.list().await?.as_slice() {
+                [] => "train one with `okuo train`".to_owned(),
+                ids => format!("promote one with `okuo models promote`: {}", ids.join(", ")),
+            };
+            return Err(Error::not_found("no model is promoted in the registry").object(self.name()).hint(hint));
+        };
+        let id = &promoted.pointer.model_id;
+        let loaded = self.load(id).await;
+        loaded.map_err(|error| match error.kind() {
+            Kind::NotFound => Error::not_found(format!("it names the model {id}, which is not in the registry"))
+                .object(self.place.name_of(LATEST))
+                .hint("promote another model with `okuo models promote`, or train one")
+                .source(error),
+            _ => error,
+        })
+    }
+
+    /// The pointer, or nothing where no model was promoted yet.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub async fn promoted(&self) -> Result<Option<Promoted>> {
+        let Some((content, tag)) = self.place.find(LATEST).await? else { return Ok(None) };
+        let name = self.place.name_of(LATEST);
+        let hint = "remove it and promote a model with `okuo models promote`";
+        let pointer: Pointer = from_json(&name, "the pointer to a model", &content).map_err(|error| error.hint(hint))?;
+        match is_model_id(&pointer.model_id) {
+            true => Ok(Some(Promoted { pointer, tag })),
+            false => Err(Error::input(format!("\"{}\" is not a model's id", pointer.model_id)).object(name).hint(hint)),
+        }
+    }
+
+    /// Moves the pointer to a model, if it still stands as `expected`.
+    ///
+    /// # Errors
+    /// If there is no such model, or the pointer has moved meanwhile ([`Kind::Conflict`]).
+    pub async fn promote(&self, id: &str, expected: Option<&Promoted>) -> Result<Pointer> {
+        self.exists(id).await?;
+        if let Some(same) = expected.filter(|expected| expected.pointer.model_id == id) {
+            return Ok(same.pointer.clone());
+        }
+        let pointer = Pointer { model_id: id.to_owned(), previous: expected.map(|expected| expected.pointer.model_id.clone()) };
+        let content = to_json("the pointer", &pointer)?;
+        self.place.put(LATEST, content, replacing(expected.map(|expected| expected.tag.as_str()))).await?;
+        Ok(pointer)
+    }
+
+    /// Moves the pointer to a model if `evaluate` says so of the model that it names now; asked again when the pointer has moved meanwhile.
+    ///
+    /// # Errors
+    /// If there is no such model, `evaluate` fails, the pointer is damaged, or others keep moving it ([`Kind::Conflict`]).
+    pub async fn promote_if(&self, id: &str, mut evaluate: impl AsyncFnMut(Option<&Pointer>) -> Result<Decision>) -> Result<Decision> {
+        self.exists(id).await?;
+        let mut lost = None;
+        for _ in 0..ATTEMPTS {
+            let standing = self.promoted().await?;
+            let decision = evaluate(standing.as_ref().map(|standing| &standing.pointer)).await?;
+            if !decision.promote {
+                return Ok(decision);
+            }
+            match self.promote(id, standing.as_ref()).await {
+                Ok(_) => return Ok(decision),
+                Err(error) if error.kind() == Kind::Conflict => lost = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let error = Error::conflict(format!("others moved the pointer {ATTEMPTS} times")).object(self.place.name_of(LATEST));
+        let error = error.hint("train into a registry from one place at a time");
+        Err(match lost {
+            Some(lost) => error.source(lost),
+            None => error,
+        })
+    }
+
+    /// The size of a model's file; an error that lists the models there are, where there is none.
+    async fn exists(&self, id: &str) -> Result<u64> {
+        let key = format!("{}/{MODEL}", checked(id)?);
+        if let Some(found) = self.place.list(&key).await?.iter().find(|object| object.key == key) {
+            return Ok(found.size);
+        }
+        let hint = match self.list().await?.as_slice() {
+            [] => "the registry is empty; train a model with `okuo train`".to_owned(),
+            ids => format!("the registry has {}", ids.join(", ")),
+        };
+        Err(Error::not_found(format!("there is no model {id}")).object(self.name()).hint(hint))
+    }
+
+    async fn file(&self, id: &str) -> Result<Bytes> {
+        let size = self.exists(id).await?;
+        let key = format!("{id}/{MODEL}");
+        if size > MAX_FILE_BYTES as u64 {
+            return Err(Error::input(format!("a file of {size} bytes is not a model; {MAX_FILE_BYTES} are the most"))
+                .object(self.place.name_of(&key))
+                .hint("train again"));
+        }
+        Ok(self.place.get(&key).await?.0)
+    }
+}
+
+/// Whether a text has the form of a model's id: `2017-10-31-0123456789ab`.
+#[must_use]
+pub fn is_model_id(text: &str) -> bool {
+    let Some((night, digits)) = text.split_at_checked("YYYY-MM-DD".len()) else { return false };
+    let Some(digits) = digits.strip_prefix('-') else { return false };
+    let date = night.parse::<AsOf>().is_ok_and(|parsed| parsed.to_string() == night);
+    date && digits.len() == ID_DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The id, if it has the form of one: only such ones are used in a key.
+fn checked(id: &str) -> Result<&str> {
+    match is_model_id(id) {
+        true => Ok(id),
+        false => Err(Error::request(format!("\"{id}\" is not a model's id"))
+            .hint("an id is a night and 12 hexadecimal digits, as in 2017-10-31-0123456789ab; `okuo models list` shows them")),
+    }
+}
+
+fn card_of(id: &str, header: Header, file: &Bytes) -> Card {
+    Card { model_id: id.to_owned(), file_bytes: file.len() as u64, file_sha256: sha256_hex(file), header }
+}

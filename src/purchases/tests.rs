@@ -1,0 +1,96 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+type Triple = (i64, i32, u8);
+
+fn build(triples: &[Triple]) -> Purchases {
+    let (mut customers, mut products): (Vec<i64>, Vec<String>) = (vec![], vec![]);
+    let mut code = |customer: i64| {
+        customers.iter().position(|id| *id == customer).unwrap_or_else(|| {
+            customers.push(customer);
+            customers.len() - 1
+        }) as u32
+    };
+    let mut lines = vec![];
+    for (customer, day, product) in triples {
+        let name = format!("p{product}");
+        let product = products.iter().position(|id| *id == name).unwrap_or_else(|| {
+            products.push(name);
+            products.len() - 1
+        });
+        lines.push(Line { customer: code(*customer), day: Day::from_epoch(*day), product: product as u32 });
+    }
+    Purchases::from_lines(Ids::Integer(customers), Ids::Text(products), lines).unwrap()
+}
+
+/// customer → day → products, the slow and obvious way.
+fn oracle(triples: &[Triple]) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>> {
+    let mut out = BTreeMap::<i64, BTreeMap<i32, BTreeSet<String>>>::new();
+    for (customer, day, product) in triples {
+        out.entry(*customer).or_default().entry(*day).or_default().insert(format!("p{product}"));
+    }
+    out
+}
+
+fn spelled_out(history: &History<'_>) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>> {
+    let mut out = BTreeMap::<i64, BTreeMap<i32, BTreeSet<String>>>::new();
+    for customer in 0..history.customer_count() {
+        let Some(Id::Integer(id)) = history.customers().get(customer) else { panic!("customer {customer} has no integer id") };
+        for (day, basket) in history.visits(customer).iter() {
+            assert!(basket.windows(2).all(|pair| pair[0] < pair[1]), "a basket is distinct and ascending");
+            let names = basket.iter().map(|product| history.products().get(*product).unwrap().to_string()).collect();
+            out.entry(id).or_default().insert(day.epoch(), names);
+        }
+    }
+    out
+}
+
+fn triples() -> impl Strategy<Value = Vec<Triple>> {
+    prop::collection::vec((-3_i64..6, -5_i32..40, 0_u8..12), 0..200)
+}
+
+proptest! {
+    #[test]
+    fn any_lines_in_any_order_give_the_same_purchases(triples in triples(), night in -5_i32..40) {
+        let purchases = build(&triples);
+        prop_assert_eq!(spelled_out(&purchases.until(AsOf(Day::from_epoch(100)))), oracle(&triples));
+        let mut shuffled = triples.clone();
+        shuffled.reverse();
+        shuffled.extend(triples.iter().take(5));
+        prop_assert_eq!(&build(&shuffled), &purchases);
+
+        // What is known on a night is what would have been read then; history + what follows = everything.
+        let night = Day::from_epoch(night);
+        let early: Vec<Triple> = triples.iter().copied().filter(|(_, day, _)| *day <= night.epoch()).collect();
+        prop_assert_eq!(&purchases.known(AsOf(night)).unwrap(), &build(&early));
+        prop_assert_eq!(spelled_out(&purchases.until(AsOf(night))), oracle(&early));
+        let all = purchases.until(AsOf(Day::from_epoch(100)));
+        for customer in 0..all.customer_count() {
+            let (known, every) = (purchases.until(AsOf(night)).visits(customer), all.visits(customer));
+            let following = all.following(customer, night);
+            prop_assert_eq!(following.map(|(day, _)| day), every.days().get(known.len()).copied());
+            prop_assert!(following.is_none_or(|(day, basket)| day > night && basket == every.basket(known.len())));
+        }
+    }
+}
+
+#[test]
+fn ids_come_back_as_they_came_and_are_found_again() {
+    let purchases = build(&[(20, 1, 3), (-4, 1, 10), (20, 2, 9)]);
+    assert_eq!(purchases.customers(), &Ids::Integer(vec![-4, 20]));
+    assert_eq!(purchases.products(), &Ids::Text(vec!["p10".into(), "p3".into(), "p9".into()]));
+    assert_eq!(purchases.customers().code("20"), Some(1));
+    assert_eq!(purchases.products().code("p9"), Some(2));
+    assert_eq!(purchases.products().code("p1"), None);
+    assert_eq!((purchases.len(), purchases.distinct_lines()), (3, 3));
+    assert_eq!(purchases.span().map(|(a, b)| (a.epoch(), b.epoch())), Some((1, 2)));
+}
+
+#[test]
+fn a_line_outside_the_dictionary_is_an_error() {
+    let line = Line { customer: 1, day: Day::from_epoch(0), product: 0 };
+    assert!(Purchases::from_lines(Ids::Integer(vec![7]), Ids::Integer(vec![7]), vec![line]).is_err());
+}

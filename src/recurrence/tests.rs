@@ -1,0 +1,83 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::calendar::AsOf;
+use crate::purchases::{Ids, Line, Purchases};
+
+/// Purchases of several customers, each as `(day, number of products)`.
+fn purchases(customers: &[Vec<(i32, u32)>]) -> Purchases {
+    let ids = Ids::Integer((0..customers.len() as i64).collect());
+    let products = Ids::Integer((0..40).collect());
+    let mut lines = vec![];
+    for (customer, visits) in (0..).zip(customers) {
+        for (day, size) in visits {
+            lines.extend((0..*size).map(|product| Line { customer, day: Day::from_epoch(*day), product }));
+        }
+    }
+    Purchases::from_lines(ids, products, lines).unwrap()
+}
+
+/// The rule word for word, for one customer.
+fn obvious(visits: &[(i32, u32)], night: i32, rule: &Rule) -> bool {
+    let days: BTreeSet<i32> = visits.iter().map(|(day, _)| *day).collect();
+    let size = |day: i32| visits.iter().filter(|(d, _)| *d == day).map(|(_, size)| *size).max().unwrap_or(0);
+    let (mut all, mut large) = (0, 0);
+    for period in 0..rule.periods as i32 {
+        let length = rule.period_days as i32;
+        let inside: Vec<i32> =
+            days.iter().copied().filter(|day| *day <= night - period * length && *day > night - (period + 1) * length).collect();
+        if inside.len() < rule.min_purchases as usize {
+            return false;
+        }
+        all += inside.len();
+        large += inside.iter().filter(|day| size(**day) >= rule.min_products).count();
+    }
+    large as f64 / all as f64 >= rule.basket_share
+}
+
+proptest! {
+    #[test]
+    fn the_fast_rule_is_the_obvious_one(
+        customers in prop::collection::vec(prop::collection::vec((0_i32..60, 1_u32..20), 1..30), 1..6),
+        night in 10_i32..60, period_days in 1_u32..20, periods in 1_u32..4, min_purchases in 1_u32..4, min_products in 1_u32..15,
+        share in prop::sample::select(vec![0.0, 0.3, 0.5, 2.0 / 3.0, 1.0]),
+    ) {
+        let rule = Rule { period_days, periods, min_purchases, min_products, basket_share: share }.check().unwrap();
+        let purchases = purchases(&customers);
+        let history = purchases.until(AsOf(Day::from_epoch(night)));
+        let (found, funnel) = recurrent(&history, &rule);
+        let expected: Vec<u32> = (0..).zip(&customers).filter(|(_, visits)| obvious(visits, night, &rule)).map(|(c, _)| c).collect();
+        prop_assert_eq!(&found, &expected);
+        prop_assert!(found.iter().all(|customer| rule.met(&history.visits(*customer), history.as_of().day())));
+
+        let widths = [funnel.seen, funnel.active, funnel.frequent, funnel.recurrent];
+        prop_assert!(widths.windows(2).all(|pair| pair[0] >= pair[1]));
+        prop_assert!(funnel.large_baskets <= funnel.frequent);
+        prop_assert!(funnel.by_basket_share.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+        prop_assert_eq!(funnel.by_basket_share.last().map(|(_, count)| *count), Some(funnel.frequent));
+    }
+}
+
+#[test]
+fn the_literal_default_is_more_than_one_purchase_and_every_basket_above_ten() {
+    let rule = Rule::default();
+    let good: Vec<(i32, u32)> = [1, 15, 31, 45, 61, 75].map(|day| (day, 11)).to_vec();
+    let mut small_once = good.clone();
+    small_once[3].1 = 10;
+    let late: Vec<(i32, u32)> = good.iter().map(|(day, size)| (day - 1, *size)).collect(); // day 0 is outside the 90 days
+    let purchases = purchases(&[good, small_once, late]);
+    let (found, funnel) = recurrent(&purchases.until(AsOf(Day::from_epoch(90))), &rule);
+    assert_eq!(found, vec![0]);
+    assert_eq!((funnel.seen, funnel.active, funnel.frequent, funnel.large_baskets, funnel.recurrent), (3, 3, 2, 2, 1));
+}
+
+#[test]
+fn senseless_parameters_are_named() {
+    let wrong = |rule: Rule| rule.check().unwrap_err().to_string();
+    assert!(wrong(Rule { periods: 0, ..Rule::default() }).contains("periods should be at least 1, but is 0"));
+    assert!(wrong(Rule { basket_share: 1.5, ..Rule::default() }).contains("basket_share should be between 0 and 1, but is 1.5"));
+    assert!(wrong(Rule { basket_share: f64::NAN, ..Rule::default() }).contains("NaN"));
+    assert!(wrong(Rule { period_days: 4000, ..Rule::default() }).contains("3653"));
+}
