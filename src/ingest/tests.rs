@@ -243,12 +243,6 @@ fn a_file_cut_off_anywhere_is_noticed() {
         let error = read_all(&options(), None, &[("a.parquet", whole[..length].to_vec())]).unwrap_err();
         assert!(error.to_string().starts_with("a.parquet: ") && error.exit_code() == 1, "{length}: {error}");
     }
-    // A flipped byte may leave values that look right (Parquet has no checksums here), but never a panic.
-    for at in (0..whole.len()).step_by(7) {
-        let mut flipped = whole.clone();
-        flipped[at] ^= 0x55;
-        let _ = read_all(&options(), None, &[("a.parquet", flipped)]);
-    }
 }
 
 #[test]
