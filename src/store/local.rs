@@ -137,7 +137,8 @@ fn is_absent(error: &std::io::Error) -> bool {
 fn failure(error: std::io::Error, what: &str) -> Error {
     let (what, hint) = match error.kind() {
         ErrorKind::NotFound => return Error::not_found("there is no such file"),
-        ErrorKind::NotADirectory => (format!("{what}: a part of the path is a file, not a folder"), None),
+        // The second comes of making a folder where a file is.
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => (format!("{what}: a part of the path is a file, not a folder"), None),
         ErrorKind::IsADirectory => (format!("{what}: it is a folder, not a file"), None),
         ErrorKind::PermissionDenied => {
             (format!("{what}: permission denied"), Some("check the owner and the rights of the file and of its folder (ls -l)"))

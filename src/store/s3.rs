@@ -180,6 +180,13 @@ impl Store for S3 {
             }
             // The answer to HEAD has no body and so does not tell a missing bucket from a missing object: listing or reading will.
             Err(error) if failure::status(&error) == Some(404) => Ok(None),
+            // Nor does it tell a wrong key from a missing permission: reading does.
+            Err(error) if failure::status(&error) == Some(403) => {
+                match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+                    Err(told) => Err(self.failure(told, Operation::Get, key)),
+                    Ok(_) => Err(self.failure(error, Operation::Get, key)),
+                }
+            }
             Err(error) => Err(self.failure(error, Operation::Get, key)),
         }
     }

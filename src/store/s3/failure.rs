@@ -46,7 +46,7 @@ pub(super) fn is_no_such_key<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bo
 /// Whether the same request may succeed a moment later.
 pub(super) fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
-        SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
+        SdkError::DispatchFailure(_) => is_of_connection(error),
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(_) => {
             matches!(status(error), Some(409 | 429 | 500 | 502 | 503 | 504))
@@ -69,7 +69,7 @@ where
         SdkError::ResponseError(_) => Error::system(format!("the answer of {endpoint} cannot be understood"))
             .source(error)
             .hint("check that AWS_ENDPOINT_URL_S3 is the address of an S3 service"),
-        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+        SdkError::DispatchFailure(_) if is_of_connection(&error) => {
             Error::system(format!("cannot reach {endpoint}")).source(error).hint("check the network, the region and AWS_ENDPOINT_URL_S3")
         }
         // What is left failed before anything was sent: nearly always the credentials.
@@ -78,6 +78,12 @@ where
         ),
         _ => Error::system("the request to S3 could not be sent").source(error).hint("check the AWS_* variables and the AWS profile"),
     }
+}
+
+/// Whether the connection could not be made or was lost; a connection that ends without an answer is "other, transient" to the SDK.
+fn is_of_connection<E>(error: &SdkError<E>) -> bool {
+    let SdkError::DispatchFailure(failure) = error else { return false };
+    failure.is_io() || failure.is_timeout() || failure.as_connector_error().is_some_and(|error| error.as_other().is_some())
 }
 
 /// Whether the search for credentials failed; the SDK keeps that in the causes alone.
