@@ -1,5 +1,6 @@
 //! Arguments, and what each command does with them: clap structs here, one file a command below, all printing in `output`.
 
+mod config;
 mod demo;
 mod eval;
 mod input;
@@ -9,9 +10,11 @@ mod score;
 mod simulate;
 mod train;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::calendar::{AsOf, Month};
 use crate::config::{ColumnsLayer, Config, FILE_NAME, InputLayer, Layer, RuleLayer};
@@ -22,13 +25,37 @@ use crate::simulate::Style;
 use crate::store;
 use output::Output;
 
-const EXIT_CODES: &str = "\
+const MANUAL: &str = "\
+First steps:
+  okuo demo                                                         everything, on a sample that is built in
+  okuo train --input tickets/ --as-of 2017-10-31                    monthly: a model into models/
+  okuo score --input tickets/ --as-of 2017-11-07 --output nightly/  nightly: predictions and offers
+  okuo eval  --input tickets/ --holdout 2017-10                     how well it goes on your data
+
+Exit codes: 0 done; 1 the input or the request was wrong; 2 okuo or its surroundings (disk, network, permissions) failed.
+Results go to stdout, everything else to stderr.";
+
+const LONG_MANUAL: &str = "\
+First steps:
+  okuo demo                                                         everything, on a sample that is built in
+  okuo train --input tickets/ --as-of 2017-10-31                    monthly: a model into models/
+  okuo score --input tickets/ --as-of 2017-11-07 --output nightly/  nightly: predictions and offers
+  okuo eval  --input tickets/ --holdout 2017-10                     how well it goes on your data
+
+Settings come from okuo.toml in the present folder (or --config FILE), above it the environment (OKUO_BASKET_SHARE is
+--basket-share), above that the flags. `okuo config` prints what is in force, and where each value comes from, as a file
+that can be saved as okuo.toml. The dates of a run are never read from a clock or the environment: --as-of says them.
+
+s3:// addresses use the usual AWS_* environment: AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_REGION,
+and AWS_ENDPOINT_URL_S3 for a server other than Amazon's.
+
 Exit codes: 0 done; 1 the input or the request was wrong; 2 okuo or its surroundings (disk, network, permissions) failed.
 Results go to stdout, everything else to stderr.";
 
 /// Which customers come back regularly, on which day each will buy next, and what will be in that basket.
 #[derive(Debug, Parser)]
-#[command(name = "okuo", version, about, after_help = EXIT_CODES, arg_required_else_help = true, propagate_version = true)]
+#[command(name = "okuo", version, about, after_help = MANUAL, after_long_help = LONG_MANUAL, color = ColorChoice::Never)]
+#[command(arg_required_else_help = true, propagate_version = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -48,13 +75,44 @@ enum Command {
     Simulate(SimulateArguments),
     /// Show all of it on the sample that is built in
     Demo(DemoArguments),
+    /// Print the settings in force, and where each comes from, as an okuo.toml
+    Config(ConfigArguments),
+}
+
+impl Command {
+    /// What it has in common with every command that reads tickets.
+    fn common(&mut self) -> Option<&mut Common> {
+        match self {
+            Command::Train(arguments) => Some(&mut arguments.common),
+            Command::Score(arguments) => Some(&mut arguments.common),
+            Command::Eval(arguments) => Some(&mut arguments.common),
+            Command::Config(arguments) => Some(&mut arguments.common),
+            Command::Models(_) | Command::Simulate(_) | Command::Demo(_) => None,
+        }
+    }
+}
+
+/// Where the values of a command's arguments come from, by the arguments' names.
+#[derive(Debug, Default)]
+struct Sources(BTreeMap<String, ValueSource>);
+
+impl Sources {
+    fn of(matches: &ArgMatches) -> Self {
+        let Some((_, command)) = matches.subcommand() else { return Self::default() };
+        Self(command.ids().filter_map(|id| Some((id.to_string(), command.value_source(id.as_str())?))).collect())
+    }
+
+    /// Whether a flag or the environment gives the argument.
+    fn of_argument(&self, name: &str) -> Option<ValueSource> {
+        self.0.get(name).copied().filter(|source| *source != ValueSource::DefaultValue)
+    }
 }
 
 /// What every command that reads tickets takes.
 #[derive(Debug, Args)]
 struct Common {
     /// Tickets: a file, a folder, a prefix (all .csv, .csv.gz, .csv.zst and .parquet below it) or a glob; local or s3://
-    #[arg(long, short, num_args = 1.., env = "OKUO_INPUT", value_delimiter = ' ', value_name = "URI", help_heading = "Input")]
+    #[arg(long, short, num_args = 1.., env = "OKUO_INPUT", value_name = "URI", help_heading = "Input")]
     input: Vec<String>,
     /// Configuration file [default: okuo.toml, if it exists]
     #[arg(long, env = "OKUO_CONFIG", value_name = "FILE")]
@@ -120,6 +178,28 @@ struct Screen {
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  okuo config                                      what is in force here
+  okuo config --basket-share 0.5 > okuo.toml       a file to begin with
+  okuo config --json                               the same for machines")]
+struct ConfigArguments {
+    #[command(flatten)]
+    common: Common,
+    /// Where models are [default: models/]
+    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
+    registry: Option<String>,
+    /// Where the night's run is published
+    #[arg(long, short, env = "OKUO_OUTPUT", value_name = "URI")]
+    output: Option<String>,
+    /// When the new model takes the place of the promoted one: if-better, always or never [default: if-better]
+    #[arg(long, env = "OKUO_PROMOTE", value_name = "WHEN")]
+    promote: Option<Promote>,
+    /// Seed of every sampling [default: 1]
+    #[arg(long, env = "OKUO_SEED", value_name = "N")]
+    seed: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -314,6 +394,14 @@ impl Common {
 
 /// The configuration file's layer; one that is not named may be missing.
 async fn file(named: Option<&str>) -> Result<Layer> {
+    match file_text(named).await? {
+        Some((name, text)) => Layer::parse(&name, &text),
+        None => Ok(Layer::default()),
+    }
+}
+
+/// The configuration file's name and text; one that is not named may be missing.
+async fn file_text(named: Option<&str>) -> Result<Option<(String, String)>> {
     let name = named.unwrap_or(FILE_NAME);
     let (folder, file) = match name.rsplit_once('/') {
         Some(("", file)) => ("/", file),
@@ -323,9 +411,9 @@ async fn file(named: Option<&str>) -> Result<Layer> {
     match store::open(folder).await?.find(file).await? {
         Some((content, _)) => {
             let text = std::str::from_utf8(&content).map_err(|error| Error::request("it is not UTF-8 text").object(name).source(error))?;
-            Layer::parse(name, text)
+            Ok(Some((name.to_owned(), text.to_owned())))
         }
-        None if named.is_none() => Ok(Layer::default()),
+        None if named.is_none() => Ok(None),
         None => Err(Error::not_found("there is no such configuration file").object(name).hint("check --config")),
     }
 }
@@ -341,8 +429,12 @@ fn set_threads(threads: Option<usize>) -> Result<()> {
 /// Runs okuo with these arguments (the first is the program's name) and returns the exit code.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
+    let parsed = Arguments::command().try_get_matches_from(arguments).and_then(|matches| {
+        let sources = Sources::of(&matches);
+        Ok((Arguments::from_arg_matches(&matches)?.command, sources))
+    });
+    let (mut command, sources) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are results; everything else is a wrong request.
             let help = !error.use_stderr();
@@ -350,11 +442,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::from(!help);
         }
     };
+    // The environment has one text for all inputs; a flag may name a path with a space in it.
+    if let (Some(common), Some(ValueSource::EnvVariable)) = (command.common(), sources.of_argument("input")) {
+        common.input = common.input.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect();
+    }
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| runtime.block_on(dispatch(arguments.command)));
+        .and_then(|runtime| runtime.block_on(dispatch(command, &sources)));
     match result {
         Ok(()) => 0,
         Err(error) => {
@@ -364,15 +460,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-async fn dispatch(command: Command) -> Result<()> {
+async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
     let screen = match &command {
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
         Command::Eval(arguments) => Output::new(&arguments.common.screen),
         Command::Simulate(arguments) => Output::new(&arguments.screen),
         Command::Demo(arguments) => Output::new(&arguments.screen),
+        Command::Config(arguments) => Output::new(&arguments.common.screen),
         Command::Models(_) => Output::plain(),
     };
+    warn_of_unknown_variables(&screen);
     match command {
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
@@ -380,6 +478,25 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Models(arguments) => models::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments, &screen).await,
         Command::Demo(arguments) => demo::run(arguments, &screen).await,
+        Command::Config(arguments) => config::run(arguments, sources, &screen).await,
+    }
+}
+
+/// A variable that no flag has is most likely a slip, which would otherwise have no effect at all.
+fn warn_of_unknown_variables(output: &Output) {
+    let program = Arguments::command();
+    let of = |command: &clap::Command| -> Vec<String> {
+        command.get_arguments().filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned())).collect()
+    };
+    let nested = program.get_subcommands().flat_map(|command| command.get_subcommands().chain([command]));
+    let known: Vec<String> = nested.flat_map(of).collect();
+    let mut unknown: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    unknown.retain(|name| name.starts_with("OKUO_") && !known.contains(name));
+    unknown.sort_unstable();
+    for name in unknown {
+        let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name)));
+        let nearest = nearest.map_or(String::new(), |nearest| format!("; did you mean {nearest}?"));
+        output.warn(&format!("the variable {name} is none that okuo knows and has no effect{nearest}"));
     }
 }
 

@@ -123,64 +123,33 @@ pub struct Config {
     pub threads: Option<usize>,
 }
 
-/// Every key that a file may have, for the hint on one that it may not.
-const KEYS: [&str; 33] = [
-    "columns",
-    "customer",
-    "product",
-    "time",
-    "quantity",
-    "input",
-    "paths",
-    "time_zone",
-    "utc",
-    "day_start",
-    "max_bad_share",
-    "exclude_products",
-    "rule",
-    "period_days",
-    "periods",
-    "min_purchases",
-    "min_products",
-    "basket_share",
-    "training",
-    "seed",
-    "timing",
-    "basket",
-    "offers",
-    "per_customer",
-    "certain_above",
-    "control_share",
-    "salt",
-    "lead_days",
-    "registry",
-    "output",
-    "promote",
-    "threads",
-    "recent_days",
-];
-
 impl Layer {
     /// Reads a file's text; `name` stands in messages.
     ///
     /// # Errors
     /// If it is not TOML, or has an unknown key or a value of the wrong type.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| text.get(..span.start).unwrap_or(text).lines().count().max(1));
-            let message = error.message().to_owned();
-            let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-            let mut out = Error::request(match line {
-                Some(line) => format!("line {line}: {message}"),
-                None => message.clone(),
-            })
-            .object(name);
-            if let Some(key) = unknown {
-                let nearest = KEYS.iter().max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
-                out = out.hint(nearest.map_or(String::new(), |nearest| format!("did you mean \"{nearest}\"?")));
+        let wrong = |error: toml::de::Error| {
+            let line = error.span().map(|span| 1 + text.get(..span.start).unwrap_or(text).matches('\n').count());
+            let message = error.message();
+            let place = line.map_or(String::new(), |line| format!("line {line}: "));
+            let out = Error::request(format!("{place}{message}")).object(name);
+            match did_you_mean(message) {
+                Some(nearest) => out.hint(format!("did you mean \"{nearest}\"?")),
+                None => out.hint("`okuo config` shows every key with its value"),
             }
-            out
-        })
+        };
+        let mut layer: Self = toml::from_str(text).map_err(wrong)?;
+        // What a section leaves open is as in the defaults of that very model, at any depth: serde alone would fill a nested table
+        // with the defaults of its type, which two models share.
+        let table: toml::Table = toml::from_str(text).map_err(wrong)?;
+        if let Some(given) = table.get("training") {
+            let mut all = toml::Value::try_from(Parameters::default())
+                .map_err(|error| Error::system("the default parameters are no TOML").source(error))?;
+            merge(&mut all, given);
+            layer.training = Some(all.try_into().map_err(|error: toml::de::Error| Error::request(error.message()).object(name))?);
+        }
+        Ok(layer)
     }
 
     /// This layer where it says something, else the one below.
@@ -268,6 +237,30 @@ impl Layer {
     }
 }
 
+/// Of an unknown key's message, "unknown field `a`, expected one of `b`, `c`", the expected key that is nearest.
+fn did_you_mean(message: &str) -> Option<&str> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let unknown = quoted.next()?;
+    quoted.max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)))
+}
+
+/// Puts what is given over what is there, table by table.
+fn merge(below: &mut toml::Value, above: &toml::Value) {
+    match (below, above) {
+        (toml::Value::Table(below), toml::Value::Table(above)) => {
+            for (key, value) in above {
+                match below.get_mut(key) {
+                    Some(standing) => merge(standing, value),
+                    None => {
+                        below.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (below, above) => *below = above.clone(),
+    }
+}
+
 impl Config {
     /// The inputs.
     ///
@@ -345,6 +338,18 @@ mod tests {
         );
         let error = layer("[rule]\nperiods = \"three\"\n").unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
+        let error = layer("rule = 3").unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("okuo config"), "{error}");
+    }
+
+    #[test]
+    fn a_nested_table_keeps_the_defaults_of_its_own_model() {
+        let default = Parameters::default();
+        let given = layer("[training.timing.boosting]\ntrees = 7").unwrap().training.unwrap();
+        assert_eq!(given.timing.boosting, crate::models::boosting::BoostingParameters { trees: 7, ..default.timing.boosting });
+        assert_eq!(given.basket, default.basket);
+        let error = layer("[training.timing.boosting]\ntree = 7").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("did you mean \"trees\""), "{error}");
     }
 
     #[test]

@@ -77,10 +77,7 @@ pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Param
 /// # Errors
 /// If nobody meets the rule, or the model was trained on days after `as_of`.
 pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
-    if model.as_of > as_of {
-        return Err(Error::request(format!("the model was trained up to {}, after the as-of date {as_of}", model.as_of))
-            .hint("choose an older model with --model; `okuo models list` shows them"));
-    }
+    refuse_future(model, as_of)?;
     let history = purchases.until(as_of);
     let (customers, funnel) = recurrent(&history, rule);
     if customers.is_empty() {
@@ -109,6 +106,18 @@ pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, 
         product_ids: purchases.products().clone(),
         customers,
     })
+}
+
+/// Refuses a model that has seen days after the night: its predictions would look better than they are.
+///
+/// # Errors
+/// If it was trained up to a later day than `as_of`.
+pub fn refuse_future(model: &Model, as_of: AsOf) -> Result<()> {
+    if model.as_of <= as_of {
+        return Ok(());
+    }
+    Err(Error::request(format!("the model was trained up to {}, after the as-of date {as_of}", model.as_of))
+        .hint("choose an older model with --model; `okuo models list` shows them"))
 }
 
 fn predict(

@@ -12,8 +12,8 @@ use crate::eval;
 use crate::recurrence::recurrent;
 
 pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()> {
-    let config = arguments.common.config(Layer { registry: arguments.registry.clone(), ..Layer::default() }).await?;
-    let mut config = config;
+    let mut config = arguments.common.config(Layer { registry: arguments.registry.clone(), ..Layer::default() }).await?;
+    config.required_inputs()?;
     let model = match &arguments.model {
         Some(named) => Some(super::model(&config.registry, Some(named)).await?),
         None => None,

@@ -22,14 +22,18 @@ use crate::store;
 
 /// A model older than this many days should have been trained anew.
 const OLD_DAYS: i32 = 62;
+/// How many customers are shown, and how many products of each.
+const FIRST: (usize, usize) = (3, 5);
 
 pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()> {
     let above = Layer { registry: arguments.registry.clone(), output: arguments.output.clone(), ..Layer::default() };
     let mut config = arguments.common.config(above).await?;
     let target =
         config.output.clone().ok_or_else(|| Error::request("no output was named").hint("give --output URI, or output in okuo.toml"))?;
+    config.required_inputs()?;
     let as_of = arguments.as_of;
     let (header, model) = super::model(&config.registry, arguments.model.as_deref()).await?;
+    pipeline::refuse_future(&model, as_of)?;
     if !config.rule_given {
         config.rule = model.rule;
     } else if config.rule != model.rule {
@@ -43,6 +47,8 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
         output.warn(&stale);
     }
     let scored = score(&config, &header, &model, &input, as_of, &arguments.format, &target, output).await?;
+    let (shown, all) = (FIRST.0.min(scored.predictions.customers.len()), scored.predictions.customers.len());
+    output.text(&format!("\n{shown} of the {all} customers:\n{}", in_words(&scored.predictions, FIRST.0, FIRST.1)))?;
     output.document(&json!({
         "as_of": as_of,
         "model_id": header.model_id(),

@@ -27,31 +27,34 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         utc_zone: arguments.utc_zone.clone(),
         ..Parameters::default()
     })?;
+    let target = arguments.output.as_str();
+    // Both names are looked at before the first line is written.
+    let format = ending(target, &[".parquet", ".csv.gz", ".csv"])?;
+    let truth = arguments.truth.as_deref().map(|truth| Ok((truth, ending(truth, &[".json", ".csv"])?))).transpose()?;
     let order = if arguments.by_customer { Order::Customers(256) } else { Order::Days(CHUNK) };
     let progress = output.progress();
     progress.stage(&format!("writing about {} lines", simulation.estimated_lines()));
-    let target = arguments.output.as_str();
-    let lines = if target.ends_with(".parquet") {
-        write(target, |writer| write_parquet(&simulation, order, writer)).await?
-    } else if target.ends_with(".csv.gz") {
-        write(target, |writer| write_csv_gz(&simulation, order, GZIP_LEVEL, writer)).await?
-    } else if target.ends_with(".csv") {
-        write(target, |writer| write_csv(&simulation, order, writer)).await?
-    } else {
-        return Err(Error::request(format!("{target} ends with nothing that can be written")).hint("end it with .csv, .csv.gz or .parquet"));
+    let lines = write(target, |writer| match format {
+        ".parquet" => write_parquet(&simulation, order, writer),
+        ".csv.gz" => write_csv_gz(&simulation, order, GZIP_LEVEL, writer),
+        _ => write_csv(&simulation, order, writer),
+    })
+    .await?;
+    match truth {
+        Some((truth, ".json")) => write(truth, |writer| write_truth_json(&simulation, writer)).await?,
+        Some((truth, _)) => write(truth, |writer| write_truth_csv(&simulation, writer)).await?,
+        None => 0,
     };
-    if let Some(truth) = arguments.truth.as_deref() {
-        if truth.ends_with(".csv") {
-            write(truth, |writer| write_truth_csv(&simulation, writer)).await?;
-        } else if truth.ends_with(".json") {
-            write(truth, |writer| write_truth_json(&simulation, writer)).await?;
-        } else {
-            return Err(Error::request(format!("{truth} ends with nothing that can be written")).hint("end it with .csv or .json"));
-        }
-    }
     drop(progress);
     output.text(&format!("{target}: {lines} lines of {} customers", arguments.customers))?;
     output.document(&json!({ "output": target, "lines": lines, "truth": arguments.truth }))
+}
+
+/// Which of the endings a name has.
+fn ending(name: &str, endings: &[&'static str]) -> Result<&'static str> {
+    endings.iter().copied().find(|ending| name.ends_with(ending)).ok_or_else(|| {
+        Error::request(format!("{name} ends with nothing that can be written")).hint(format!("end it with {}", endings.join(" or ")))
+    })
 }
 
 /// Streams into a temporary file, which then becomes the object as a whole.
@@ -59,13 +62,17 @@ async fn write(target: &str, content: impl FnOnce(&mut dyn Write) -> Result<u64>
     let failed = |error: std::io::Error| Error::system("it cannot be written").object(target).source(error);
     let remote = target.contains("://");
     let folder = std::path::Path::new(target).parent().filter(|folder| !folder.as_os_str().is_empty() && !remote);
+    let mut builder = tempfile::Builder::new();
+    // A temporary file is its owner's alone; what it becomes is an ordinary file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = match folder {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(failed)?;
-            tempfile::NamedTempFile::new_in(folder)
+            builder.tempfile_in(folder)
         }
-        None if remote => tempfile::NamedTempFile::new(),
-        None => tempfile::NamedTempFile::new_in("."),
+        None if remote => builder.tempfile(),
+        None => builder.tempfile_in("."),
     }
     .map_err(failed)?;
     let mut writer = BufWriter::with_capacity(1 << 20, file);

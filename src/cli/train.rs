@@ -27,6 +27,7 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     if let Some(seed) = arguments.seed {
         config.parameters.seed = seed;
     }
+    config.required_inputs()?;
     let as_of = arguments.as_of;
     let registry = Registry::new(store::open(&config.registry).await?);
     let input = read(&config, Some(as_of), output).await?;
