@@ -267,7 +267,8 @@ impl<'a> Reader<'a> {
     /// If there was no line, or more bad ones than allowed.
     pub fn finish(mut self) -> Result<Ingested> {
         if self.report.lines_read == 0 {
-            return Err(Error::input(format!("{} objects were read and there is no line in them", self.report.objects))
+            let read = if self.report.objects == 1 { "1 object was".to_owned() } else { format!("{} objects were", self.report.objects) };
+            return Err(Error::input(format!("{read} read, without a single line"))
                 .hint("check that the feed was written: a header alone, or nothing, is not a day's tickets"));
         }
         let bad = self.report.bad_lines();
@@ -316,8 +317,12 @@ fn present(columns: &[String], column: &str, flag: &str) -> Result<String> {
     if columns.iter().any(|name| name == column) {
         return Ok(column.to_owned());
     }
-    let nearest = columns.iter().max_by(|a, b| strsim::jaro_winkler(a, column).total_cmp(&strsim::jaro_winkler(b, column)));
-    let hint = nearest.map_or(String::new(), |nearest| format!("is it \"{nearest}\"? then give {flag} {nearest}"));
+    let likeness = |name: &String| strsim::jaro_winkler(&name.to_lowercase(), &column.to_lowercase());
+    let nearest = columns.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|nearest| likeness(nearest) >= 0.65);
+    let hint = match nearest {
+        Some(nearest) => format!("is it \"{nearest}\"? then give {flag} {nearest}"),
+        None => format!("name the right one with {flag}"),
+    };
     Err(Error::input(format!("there is no column \"{column}\"; there are {}", columns.join(", "))).hint(hint))
 }
 
