@@ -27,7 +27,10 @@ const SHOWN: (usize, usize) = (5, 5);
 pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()> {
     set_threads(arguments.screen.threads)?;
     let folder = arguments.output.trim_end_matches('/');
-    let config = Config { promote: Promote::Always, registry: format!("{folder}/models"), ..Layer::default().check()? };
+    let mut config = Config { promote: Promote::Always, registry: format!("{folder}/models"), ..Layer::default().check()? };
+    // A small store needs fewer rows, and a demo should not take minutes.
+    config.parameters.basket.max_rows = 150_000;
+    config.parameters.timing.max_rows = 60_000;
     let ingested = tokio::task::block_in_place(|| {
         let mut reader = Reader::new(&config.input, None);
         reader.object(NAME, Bytes::from_static(SAMPLE))?;
