@@ -97,8 +97,10 @@ pub fn global_personal_frequency(history: &History<'_>, customers: &[u32], order
     let start = || Accumulator::new(history.product_count());
     let list = |scores: &mut Accumulator, customer: &u32| {
         count(scores, &history.visits(*customer), 1.0);
-        popular.iter().for_each(|product| scores.add(*product, 0.0));
-        let mut own = scores.take();
+        let mut own = scores.take_sorted();
+        let new = |product: &u32| own.binary_search_by_key(product, |(known, _)| *known).is_err();
+        let tail: Vec<(u32, f64)> = popular.iter().copied().filter(new).map(|product| (product, 0.0)).collect();
+        own.extend(tail);
         for (product, score) in &mut own {
             *score += share.get(*product as usize).copied().unwrap_or(0.0);
         }
@@ -126,44 +128,55 @@ pub(super) fn ranked(mut scores: Vec<(u32, f64)>, order: &TextOrder) -> Vec<u32>
     scores.into_iter().map(|(product, _)| product).collect()
 }
 
-/// Sums by code: dense, so that adding is one access, with a list of the codes that were touched, so that clearing is cheap.
+/// Sums of positive numbers by code: dense, so that adding is one access, with a list of the codes that were touched, so that clearing is
+/// cheap.
 #[derive(Debug)]
 pub(super) struct Accumulator {
     sums: Vec<f64>,
-    seen: Vec<bool>,
     touched: Vec<u32>,
 }
 
 impl Accumulator {
     pub(super) fn new(codes: usize) -> Self {
-        Self { sums: vec![0.0; codes], seen: vec![false; codes], touched: vec![] }
+        Self { sums: vec![0.0; codes], touched: vec![] }
     }
 
     /// Adds to the sum of a code; one that is out of range is nobody's.
+    #[inline]
     pub(super) fn add(&mut self, code: u32, value: f64) {
-        let at = code as usize;
-        if let (Some(sum), Some(seen)) = (self.sums.get_mut(at), self.seen.get_mut(at)) {
-            *sum += value;
-            if !*seen {
-                *seen = true;
+        if let Some(sum) = self.sums.get_mut(code as usize) {
+            if *sum == 0.0 {
                 self.touched.push(code);
+            }
+            *sum += value;
+        }
+    }
+
+    /// Multiplies all sums.
+    pub(super) fn scale(&mut self, by: f64) {
+        for code in &self.touched {
+            if let Some(sum) = self.sums.get_mut(*code as usize) {
+                *sum *= by;
             }
         }
     }
 
-    /// The sums by ascending code; all are 0 again afterwards.
+    /// The sums in no particular order; all are 0 again afterwards. A sum that vanishes (as a very old purchase's weight does) is left out.
     pub(super) fn take(&mut self) -> Vec<(u32, f64)> {
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.sort_unstable();
-        let mut out = Vec::with_capacity(touched.len());
-        for code in &touched {
-            if let (Some(sum), Some(seen)) = (self.sums.get_mut(*code as usize), self.seen.get_mut(*code as usize)) {
-                out.push((*code, *sum));
-                (*sum, *seen) = (0.0, false);
+        let mut out = Vec::with_capacity(self.touched.len());
+        for code in self.touched.drain(..) {
+            if let Some(sum) = self.sums.get_mut(code as usize).filter(|sum| **sum > 0.0) {
+                out.push((code, *sum));
+                *sum = 0.0;
             }
         }
-        touched.clear();
-        self.touched = touched;
+        out
+    }
+
+    /// The same by ascending code.
+    pub(super) fn take_sorted(&mut self) -> Vec<(u32, f64)> {
+        let mut out = self.take();
+        out.sort_unstable_by_key(|(code, _)| *code);
         out
     }
 }

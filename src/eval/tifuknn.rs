@@ -43,9 +43,10 @@ pub struct Tifuknn {
     vectors: Vec<Vec<(u32, f64)>>,
     /// Squared lengths.
     norms: Vec<f64>,
-    /// Product `p` is in the vectors `postings[posting_starts[p]..posting_starts[p + 1]]`: position and weight, by ascending position.
+    /// Product `p` is in the vectors `holders[posting_starts[p]..posting_starts[p + 1]]`, with these `weights`; by ascending position.
     posting_starts: Vec<usize>,
-    postings: Vec<(u32, f64)>,
+    holders: Vec<u32>,
+    weights: Vec<f64>,
 }
 
 impl Tifuknn {
@@ -70,25 +71,17 @@ impl Tifuknn {
             *start = sum;
         }
         let mut next = posting_starts.clone();
-        let mut postings = vec![(0, 0.0); sum];
+        let (mut holders, mut weights) = (vec![0; sum], vec![0.0; sum]);
         for (position, vector) in (0_u32..).zip(&vectors) {
             for (product, weight) in vector {
-                if let Some(next) = next.get_mut(*product as usize) {
-                    if let Some(posting) = postings.get_mut(*next) {
-                        *posting = (position, *weight);
-                    }
-                    *next += 1;
+                let Some(next) = next.get_mut(*product as usize) else { continue };
+                if let (Some(holder), Some(held)) = (holders.get_mut(*next), weights.get_mut(*next)) {
+                    (*holder, *held) = (position, *weight);
                 }
+                *next += 1;
             }
         }
-        Self { parameters, products, customers, vectors, norms, posting_starts, postings }
-    }
-
-    /// How many multiplications [`Self::lists`] needs to compare these customers with all: known before it starts.
-    #[must_use]
-    pub fn cost(&self, customers: &[u32]) -> u64 {
-        let of = |customer: &u32| self.own(*customer).map_or(0, |(_, own)| own.iter().map(|(p, _)| self.posting(*p).len() as u64).sum());
-        customers.iter().map(of).fold(0, u64::saturating_add)
+        Self { parameters, products, customers, vectors, norms, posting_starts, holders, weights }
     }
 
     /// The lists of these customers, the best product first; empty for a customer who has not bought.
@@ -106,12 +99,15 @@ impl Tifuknn {
         Some((position, self.vectors.get(position)?))
     }
 
-    fn posting(&self, product: u32) -> &[(u32, f64)] {
+    /// Whose vectors have the product, and with which weight.
+    fn posting(&self, product: u32) -> impl Iterator<Item = (&u32, &f64)> {
         let at = product as usize;
-        match (self.posting_starts.get(at), self.posting_starts.get(at + 1)) {
-            (Some(start), Some(end)) => self.postings.get(*start..*end).unwrap_or_default(),
-            _ => &[],
-        }
+        let range = match (self.posting_starts.get(at), self.posting_starts.get(at + 1)) {
+            (Some(start), Some(end)) => *start..*end,
+            _ => 0..0,
+        };
+        let (holders, weights) = (self.holders.get(range.clone()), self.weights.get(range));
+        holders.unwrap_or_default().iter().zip(weights.unwrap_or_default())
     }
 
     /// Scores of all products that the customer or a neighbour has bought. `dots` and `sums` are scratch.
@@ -138,17 +134,9 @@ impl Tifuknn {
         for vector in near.iter().filter_map(|(_, other)| self.vectors.get(*other)) {
             vector.iter().for_each(|(product, weight)| sums.add(*product, share * weight));
         }
-        own.iter().for_each(|(product, _)| sums.add(*product, 0.0));
-        let mut scores = sums.take();
-        let alpha = self.parameters.alpha;
-        let mut mine = own.iter().peekable();
-        for (product, score) in &mut scores {
-            *score *= 1.0 - alpha;
-            if let Some((_, weight)) = mine.next_if(|(known, _)| known == product) {
-                *score += alpha * weight;
-            }
-        }
-        Some(scores)
+        sums.scale(1.0 - self.parameters.alpha);
+        own.iter().for_each(|(product, weight)| sums.add(*product, self.parameters.alpha * weight));
+        Some(sums.take())
     }
 }
 
@@ -161,7 +149,7 @@ fn vector(sums: &mut Accumulator, visits: &Visits<'_>, parameters: &TifuknnParam
         let weight = parameters.within.powf(place as f64) / members * parameters.across.powf(group as f64) / groups;
         basket.iter().for_each(|product| sums.add(*product, weight));
     }
-    sums.take()
+    sums.take_sorted()
 }
 
 #[cfg(test)]

@@ -14,7 +14,9 @@ fn read(lines: &[(u32, i32, u32)]) -> Purchases {
 }
 
 fn scores(model: &Tifuknn, customer: u32) -> Option<Vec<(u32, f64)>> {
-    model.scores(customer, &mut vec![0.0; model.customers.len()], &mut Accumulator::new(model.products))
+    let mut scores = model.scores(customer, &mut vec![0.0; model.customers.len()], &mut Accumulator::new(model.products))?;
+    scores.sort_by_key(|(product, _)| *product);
+    Some(scores)
 }
 
 /// The paper's formulas word by word, on dense vectors.
