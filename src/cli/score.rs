@@ -15,7 +15,7 @@ use crate::pipeline;
 use crate::predictions::offers::{Action, Arm, Offer, offers, unknown_exclusions};
 use crate::predictions::tables::{Format, files};
 use crate::predictions::{CustomerPrediction, Predictions};
-use crate::publish::manifest::ModelReference;
+use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{Run, publish_run};
 use crate::recurrence::recurrent;
 use crate::store;
@@ -42,6 +42,8 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     if as_of.day() - model.as_of.day() > OLD_DAYS {
         output.warn(&format!("the model was trained up to {}: train one every month", model.as_of));
     }
+    // An output that cannot be reached is told now, not after the scoring.
+    store::open(&target).await?.child(&night_folder(as_of)).find(MANIFEST).await?;
     let input = read(&config, Some(as_of), output).await?;
     if let Some(stale) = ingest::staleness(&input.ingested.purchases, &input.ingested.report, as_of)? {
         output.warn(&stale);

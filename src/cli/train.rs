@@ -30,6 +30,8 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     config.required_inputs()?;
     let as_of = arguments.as_of;
     let registry = Registry::new(store::open(&config.registry).await?);
+    // A registry that cannot be reached is told now, not after the training.
+    registry.promoted().await?;
     let input = read(&config, Some(as_of), output).await?;
     if let Some(stale) = ingest::staleness(&input.ingested.purchases, &input.ingested.report, as_of)? {
         output.warn(&stale);
