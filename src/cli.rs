@@ -359,7 +359,7 @@ struct SimulateArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 It needs no data and no network and takes less than a minute on two cores: a year of simulated
-tickets is built in. It evaluates on the last two months, trains on all twelve, scores the last
+tickets is built in. It trains on the first ten months, evaluates on the last two, scores the last
 night, and says where model and tables lie.")]
 struct DemoArguments {
     /// Where the demo's models and predictions go

@@ -152,10 +152,9 @@ fn an_evaluation_stands_beside_the_baselines() {
         "GP-TopFreq",
         "decayed frequency",
         "TIFUKNN",
-        "coverage",
+        "coverage_80",
         "ndcg@10",
     ] {
-        let part = if part == "coverage" { "cover80" } else { part };
         assert!(run.done().out.contains(part), "{part} is missing: {run}");
     }
     let json = sandbox.okuo(&[&arguments[..], &["--json"]].concat()).json();

@@ -2,6 +2,7 @@
 //!
 //! Snapshots hold what does not depend on the models; learned numbers are filtered out, so that a better model changes no snapshot.
 
+#![allow(clippy::disallowed_methods, reason = "what the binary reads and leaves behind lies on the real disk")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
