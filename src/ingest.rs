@@ -267,8 +267,7 @@ impl<'a> Reader<'a> {
     /// If there was no line, or more bad ones than allowed.
     pub fn finish(mut self) -> Result<Ingested> {
         if self.report.lines_read == 0 {
-            let read = if self.report.objects == 1 { "1 object was".to_owned() } else { format!("{} objects were", self.report.objects) };
-            return Err(Error::input(format!("{read} read, without a single line"))
+            return Err(Error::input(format!("{} objects were read and there is no line in them", self.report.objects))
                 .hint("check that the feed was written: a header alone, or nothing, is not a day's tickets"));
         }
         let bad = self.report.bad_lines();

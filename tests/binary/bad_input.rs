@@ -42,7 +42,7 @@ fn a_column_of_the_wrong_type() {
 #[test]
 fn nothing_in_the_input() {
     assert_run!(train_on("t.csv", "customer_id,product_id,timestamp\n"));
-    assert!(train_on("t.csv", "").err.contains("without a single line"));
+    assert!(train_on("t.csv", "").err.contains("there is no line in them"));
 }
 
 #[test]
