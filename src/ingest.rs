@@ -92,6 +92,7 @@ pub async fn read(
     found.sort_by(|a, b| a.uri.cmp(&b.uri));
     found.dedup_by(|a, b| a.uri == b.uri);
     let mut reader = Reader::new(options, until);
+    let mut read = Vec::with_capacity(found.len());
     {
         let fetch = |object: Found| async move {
             let content = object.get().await;
@@ -100,11 +101,12 @@ pub async fn read(
         let mut contents = futures::stream::iter(found.iter().cloned()).map(fetch).buffered(FETCHED_AHEAD);
         while let Some((object, content)) = contents.next().await {
             each(found.len(), &object);
-            let (content, _) = content?;
+            let (content, etag) = content?;
+            read.push(Found { size: content.len() as u64, etag, ..object.clone() });
             tokio::task::block_in_place(|| reader.object(&object.uri, content))?;
         }
     }
-    Ok((tokio::task::block_in_place(|| reader.finish())?, found))
+    Ok((tokio::task::block_in_place(|| reader.finish())?, read))
 }
 
 /// Takes objects one after another.
@@ -115,8 +117,6 @@ pub struct Reader<'a> {
     clock: FastClock,
     customers: Dictionary,
     products: Dictionary,
-    /// Whether a product is on the exclusion list, by code.
-    excluded: Vec<bool>,
     lines: Vec<Line>,
     report: Report,
     warnings: Vec<String>,
@@ -135,8 +135,7 @@ impl<'a> Reader<'a> {
     pub fn new(options: &'a InputOptions, until: Option<AsOf>) -> Self {
         let clock = FastClock::new(options.clock);
         let (customers, products) = (Dictionary::default(), Dictionary::default());
-        let (excluded, lines) = (vec![], vec![]);
-        Self { options, until, clock, customers, products, excluded, lines, report: Report::default(), warnings: vec![] }
+        Self { options, until, clock, customers, products, lines: vec![], report: Report::default(), warnings: vec![] }
     }
 
     /// Reads one object; `name` says its format by its ending.
@@ -184,12 +183,8 @@ impl<'a> Reader<'a> {
         let times = frame.column(&columns.time).map_err(unexpected)?.as_materialized_series();
         let customers = ids(customer, &columns.customer)?;
         let products = ids(product, &columns.product)?;
-        if matches!(customers, Values::Text(_)) && !is_csv(name) {
-            self.customers.saw_text_column();
-        }
-        if matches!(products, Values::Text(_)) && !is_csv(name) {
-            self.products.saw_text_column();
-        }
+        let text_customers = matches!(customers, Values::Text(_)) && !is_csv(name);
+        let text_products = matches!(products, Values::Text(_)) && !is_csv(name);
         let days = Days::of(times, &columns.time)?;
         let quantities = match has_quantity {
             true => Some(numbers(frame.column(&columns.quantity).map_err(unexpected)?.as_materialized_series(), &columns.quantity)?),
@@ -241,24 +236,23 @@ impl<'a> Reader<'a> {
                 self.report.count(cause, || place(column, value));
                 continue;
             }
-            let product = products.code(at, &mut self.products)?;
-            if self.is_excluded(product) {
+            // What is dropped leaves no trace in the dictionaries: neither an id nor the type of the ids.
+            if !self.options.exclude_products.is_empty() && self.options.exclude_products.contains(&products.show(at)) {
                 self.report.excluded += 1;
                 continue;
             }
+            let product = products.code(at, &mut self.products)?;
             let customer = customers.code(at, &mut self.customers)?;
+            if text_customers {
+                self.customers.saw_text_column();
+            }
+            if text_products {
+                self.products.saw_text_column();
+            }
             self.report.kept += 1;
             self.lines.push(Line { customer, day, product });
         }
         Ok(())
-    }
-
-    fn is_excluded(&mut self, product: u32) -> bool {
-        while self.excluded.len() <= product as usize {
-            let id = self.products.id(self.excluded.len() as u32);
-            self.excluded.push(self.options.exclude_products.contains(&id));
-        }
-        self.excluded.get(product as usize).copied().unwrap_or(false)
     }
 
     /// The purchases, once every object has been read.
@@ -271,7 +265,8 @@ impl<'a> Reader<'a> {
                 .hint("check that the feed was written: a header alone, or nothing, is not a day's tickets"));
         }
         let bad = self.report.bad_lines();
-        let share = bad as f64 / self.report.lines_read as f64;
+        // Lines after the as-of date were not looked at further.
+        let share = bad as f64 / (self.report.lines_read - self.report.after_as_of).max(1) as f64;
         if share > self.options.max_bad_share {
             return Err(Error::input(format!(
                 "{bad} of {} lines are bad ({:.2} %), more than the {:.2} % allowed:{}",
@@ -378,6 +373,16 @@ impl Values<'_> {
             Values::Text(values) => dictionary.text(values.get(at).unwrap_or_default()),
             Values::Float(values) => dictionary.integer(values.get(at).and_then(whole).unwrap_or_default()),
         }
+    }
+
+    /// The id as text.
+    fn show(&self, at: usize) -> String {
+        match self {
+            Values::Integer(values) => values.get(at).map(|id| id.to_string()),
+            Values::Text(values) => values.get(at).map(str::to_owned),
+            Values::Float(values) => values.get(at).and_then(whole).map(|id| id.to_string()),
+        }
+        .unwrap_or_default()
     }
 
     /// The number, or the text that is none, or nothing.

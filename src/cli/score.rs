@@ -34,9 +34,8 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     let as_of = arguments.as_of;
     let (header, model) = super::model(&config.registry, arguments.model.as_deref()).await?;
     pipeline::refuse_future(&model, as_of)?;
-    if !config.rule_given {
-        config.rule = model.rule;
-    } else if config.rule != model.rule {
+    config.rule = config.rule_layer.on(model.rule).check()?;
+    if config.rule != model.rule {
         output.warn("the rule differs from the one that the model was trained with; the given one decides who is scored");
     }
     if as_of.day() - model.as_of.day() > OLD_DAYS {

@@ -78,15 +78,6 @@ impl Dictionary {
         Ok(code)
     }
 
-    /// The id of a code, as text.
-    pub(super) fn id(&self, code: u32) -> String {
-        match self.known.get(code as usize) {
-            Some(Known::Integer(id)) => id.to_string(),
-            Some(Known::Text(id)) => id.to_string(),
-            None => String::new(),
-        }
-    }
-
     /// Says that a column of text has come, whose ids come back as text.
     pub(super) fn saw_text_column(&mut self) {
         self.text_column = true;

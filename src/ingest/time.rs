@@ -43,8 +43,7 @@ impl FastClock {
         let table = self.days[day].get_or_insert_with(|| {
             Box::new(std::array::from_fn(|slot| {
                 let start = (day as i64 * QUARTERS as i64 + slot as i64) * QUARTER;
-                // Zones move by whole minutes at whole minutes: a quarter whose first and last minute agree and whose hour before and
-                // after does not jump lies in one day.
+                // Zones move by whole minutes at whole minutes: a quarter all of whose minutes agree lies in one day.
                 let minutes = (0..15).map(|minute| clock.day_of_instant(start + minute * (QUARTER / 15)));
                 let mut minutes = minutes.collect::<Vec<_>>().into_iter();
                 let first = minutes.next().flatten();
@@ -58,7 +57,7 @@ impl FastClock {
 /// What a text says of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// A date or a time without a zone, in microseconds since a naive 1970-01-01T00:00; a date stands for its noon.
+    /// A time without a zone, in microseconds since a naive 1970-01-01T00:00.
     Naive(i64),
     /// A date alone: the store's day as it is.
     Date(Day),
