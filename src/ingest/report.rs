@@ -1,92 +1,63 @@
-//! What became of every line: kept, dropped or bad, with the first places of each cause.
+//! What became of each line: read = kept + dropped + bad, always.
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// Why a line cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// The customer is null or empty.
-    NullCustomer,
-    /// The product is null or empty.
-    NullProduct,
-    /// The time is null or empty.
-    NullTime,
-    /// The time is in no form that can be read for sure.
-    UnreadableTime,
-    /// The time lies before 1990 or after 2099.
-    AbsurdDate,
-    /// The quantity is null or empty.
-    NullQuantity,
-    /// The quantity is not a number.
-    UnreadableQuantity,
-    /// An id that came as a number is not a whole one.
-    FractionalId,
-}
-
-impl Cause {
-    const ALL: [Cause; 8] = [
-        Cause::NullCustomer,
-        Cause::NullProduct,
-        Cause::NullTime,
-        Cause::UnreadableTime,
-        Cause::AbsurdDate,
-        Cause::NullQuantity,
-        Cause::UnreadableQuantity,
-        Cause::FractionalId,
-    ];
-
-    fn words(self) -> &'static str {
-        match self {
-            Cause::NullCustomer => "no customer",
-            Cause::NullProduct => "no product",
-            Cause::NullTime => "no time",
-            Cause::UnreadableTime => "unreadable time",
-            Cause::AbsurdDate => "date before 1990 or after 2099",
-            Cause::NullQuantity => "no quantity",
-            Cause::UnreadableQuantity => "quantity that is not a number",
-            Cause::FractionalId => "id that is not a whole number",
-        }
-    }
-
-    fn hint(self) -> &'static str {
-        match self {
-            Cause::UnreadableTime => {
-                "write times as 2017-10-31, 2017-10-31 18:05:00 or 2017-10-31T18:05:00Z; 31/10/2017 could be read in two ways"
-            }
-            Cause::NullCustomer => "leave sales without a customer out of the feed, or raise --max-bad-share",
-            Cause::NullQuantity | Cause::UnreadableQuantity => "map another column with --quantity, or mend the feed",
-            _ => "mend the feed, or raise --max-bad-share if these lines can be spared",
-        }
-    }
-}
-
-/// The lines of one cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Bad {
-    /// Why.
-    pub cause: Cause,
-    /// How many.
-    pub lines: u64,
-    /// The first of them: `object: row R, column "C": value`.
-    pub first: Vec<String>,
-}
+pub use super::cause::Cause;
+use crate::calendar::Day;
+use crate::error::{Error, Result};
 
 /// How many places of a cause are kept.
 const PLACES: usize = 3;
 
-/// Lines read = kept + dropped + bad.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// How many characters of a value are shown.
+const SHOWN: usize = 60;
+
+/// Where a bad value stands: `object: row R, column "C": value`, the value shortened and freed of control characters. Rows count from 1,
+/// without the header.
+pub(super) fn place(object: &str, row: u64, column: Option<&str>, value: &str) -> String {
+    let mut text = format!("{object}: row {row}");
+    if let Some(column) = column {
+        text.push_str(&format!(", column \"{column}\""));
+    }
+    text.push_str(": ");
+    for character in value.chars().take(SHOWN) {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    if value.chars().nth(SHOWN).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+/// The bad lines of one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bad {
+    /// Why.
+    pub cause: Cause,
+    /// How many lines.
+    pub lines: u64,
+    /// The first of them, at most three: `object: row R, column "C": value`.
+    pub first: Vec<String>,
+}
+
+/// What became of each line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Objects read.
     pub objects: u64,
-    /// Lines in them.
+    /// Of those, without a line.
+    pub empty_objects: u64,
+    /// Lines read = kept + returned + excluded + after the as-of date + bad.
     pub lines_read: u64,
-    /// Lines that count as bought.
+    /// Lines that went into purchases.
     pub kept: u64,
-    /// Of the kept, lines that repeat a (customer, day, product) of another one; harmless.
+    /// Of those, repeats of a customer, day and product, which change nothing.
     pub repeated: u64,
     /// Dropped: returns and voids, with a quantity of 0 or less.
     pub returned: u64,
@@ -94,8 +65,11 @@ pub struct Report {
     pub excluded: u64,
     /// Dropped: after the as-of date.
     pub after_as_of: u64,
-    /// Dropped: bad lines by cause.
+    /// Bad lines by cause, in a fixed order.
     pub bad: Vec<Bad>,
+    /// The first day after the as-of date: only for a message, since it must change no byte of a result.
+    #[serde(skip)]
+    pub(super) first_after: Option<Day>,
 }
 
 impl Report {
@@ -105,14 +79,19 @@ impl Report {
         self.bad.iter().map(|bad| bad.lines).sum()
     }
 
-    /// Counts a bad line; `place` is asked for only while places are kept.
-    pub(super) fn count(&mut self, cause: Cause, place: impl FnOnce() -> String) {
-        let at = match self.bad.iter().position(|bad| bad.cause == cause) {
-            Some(at) => at,
-            None => {
-                self.bad.push(Bad { cause, lines: 0, first: vec![] });
-                self.bad.sort_by_key(|bad| Cause::ALL.iter().position(|cause| *cause == bad.cause));
-                self.bad.iter().position(|bad| bad.cause == cause).unwrap_or(0)
+    /// Whether read = kept + dropped + bad.
+    #[must_use]
+    pub fn balanced(&self) -> bool {
+        self.lines_read == self.kept + self.returned + self.excluded + self.after_as_of + self.bad_lines()
+    }
+
+    /// Counts a bad line; `place` is asked for only while places of the cause are wanted.
+    pub(super) fn add_bad(&mut self, cause: Cause, place: impl FnOnce() -> String) {
+        let at = match self.bad.binary_search_by_key(&cause, |bad| bad.cause) {
+            Ok(at) => at,
+            Err(at) => {
+                self.bad.insert(at, Bad { cause, lines: 0, first: vec![] });
+                at
             }
         };
         if let Some(bad) = self.bad.get_mut(at) {
@@ -123,35 +102,77 @@ impl Report {
         }
     }
 
-    /// Every cause with its count and first places, and what to do: the text of an error.
+    /// Whether the lines may be used.
+    ///
+    /// # Errors
+    /// If there is no line, or more than the share `max_bad_share` is bad; then every cause is listed.
+    pub fn judge(&self, max_bad_share: f64) -> Result<()> {
+        if self.lines_read == 0 {
+            let what = match self.objects {
+                0 => "there is no object to read".to_owned(),
+                1 => "the input has no lines".to_owned(),
+                objects => format!("the input has no lines in any of its {objects} objects"),
+            };
+            return Err(Error::input(what).hint("check the --input location, and that the export has run"));
+        }
+        let bad = self.bad_lines();
+        if bad as f64 <= max_bad_share * self.lines_read as f64 {
+            return Ok(());
+        }
+        let what = format!(
+            "{} of {} lines are bad ({:.2} %), more than the {} % allowed:{}",
+            thousands(bad),
+            thousands(self.lines_read),
+            100.0 * bad as f64 / self.lines_read as f64,
+            100.0 * max_bad_share,
+            self.causes()
+        );
+        let mut advice: Vec<&str> = Vec::new();
+        for bad in &self.bad {
+            if !advice.contains(&bad.cause.hint()) {
+                advice.push(bad.cause.hint());
+            }
+        }
+        advice.push("or accept more bad lines with --max-bad-share: they are left out and counted");
+        Err(Error::input(what).hint(advice.join("\n      ")))
+    }
+
+    /// Every cause with its count and first places, each after a line break: the text of an error.
     #[must_use]
     pub fn causes(&self) -> String {
         let causes: Vec<String> =
-            self.bad.iter().map(|bad| format!("\n  {} × {}, first {}", bad.lines, bad.cause.words(), bad.first.join("; "))).collect();
+            self.bad.iter().map(|bad| format!("\n  {} × {}, first {}", thousands(bad.lines), bad.cause, bad.first.join("; "))).collect();
         causes.concat()
-    }
-
-    /// A hint on the most frequent cause.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        self.bad.iter().max_by_key(|bad| bad.lines).map_or("", |bad| bad.cause.hint())
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} lines read = {} kept", self.lines_read, self.kept)?;
-        for (count, words) in [(self.returned, "returned"), (self.excluded, "excluded"), (self.after_as_of, "after the as-of date")] {
-            if count > 0 {
-                write!(f, " + {count} {words}")?;
+        write!(f, "{} lines read = {} kept", thousands(self.lines_read), thousands(self.kept))?;
+        for (lines, what) in [(self.returned, "returned"), (self.excluded, "excluded"), (self.after_as_of, "after the as-of date")] {
+            if lines > 0 {
+                write!(f, " + {} {what}", thousands(lines))?;
             }
         }
         for bad in &self.bad {
-            write!(f, " + {} with {}", bad.lines, bad.cause.words())?;
+            write!(f, " + {} with {}", thousands(bad.lines), bad.cause)?;
         }
         if self.repeated > 0 {
-            write!(f, " ({} of the kept repeat another)", self.repeated)?;
+            write!(f, " ({} of the kept repeat another)", thousands(self.repeated))?;
         }
         Ok(())
     }
+}
+
+/// `1234567` as `1,234,567`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }

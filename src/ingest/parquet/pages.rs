@@ -1,0 +1,185 @@
+//! The page headers of a column chunk, looked at before polars trusts them.
+//!
+//! polars takes a damaged count of values as it stands and asks for as much memory: the process ends, and no error can be told. So the
+//! counts are compared with the file's footer first. A page header is a struct of Thrift's compact protocol; the field numbers are those
+//! of the Parquet format (parquet.thrift, PageHeader).
+
+/// The largest page that is believed without asking the footer, in bytes.
+const PLAIN_PAGE: i64 = 1 << 26;
+
+/// How deep structs may stand in each other.
+const DEPTH: u32 = 8;
+
+const DATA_PAGE: i64 = 0;
+const DICTIONARY_PAGE: i64 = 2;
+const DATA_PAGE_V2: i64 = 3;
+
+/// Whether the pages of a column chunk hold `values` values and fit in it; `uncompressed` is the chunk's size before compression.
+pub(super) fn are_whole(chunk: &[u8], values: i64, uncompressed: i64) -> bool {
+    let mut thrift = Thrift { rest: chunk };
+    let mut seen = 0_i64;
+    while seen < values {
+        let Some(page) = thrift.page() else { return false };
+        let sizes = 0..=PLAIN_PAGE.max(uncompressed);
+        if !sizes.contains(&page.uncompressed) || page.values < 0 || !page.parts_fit() {
+            return false;
+        }
+        if page.kind != DICTIONARY_PAGE {
+            seen = seen.saturating_add(page.values);
+        } else if page.values > page.uncompressed {
+            return false; // every value takes a byte or more
+        }
+        match usize::try_from(page.compressed).ok().and_then(|len| thrift.rest.get(len..)) {
+            Some(rest) => thrift.rest = rest,
+            None => return false,
+        }
+    }
+    seen == values
+}
+
+/// What a page header says; absent numbers are 0.
+#[derive(Debug, Default)]
+struct Page {
+    kind: i64,
+    uncompressed: i64,
+    compressed: i64,
+    values: i64,
+    /// Of a data page of version 2: nulls, rows, bytes of definition levels, bytes of repetition levels.
+    nulls: i64,
+    rows: i64,
+    definition_bytes: i64,
+    repetition_bytes: i64,
+}
+
+impl Page {
+    fn parts_fit(&self) -> bool {
+        let level_bytes = self.definition_bytes.saturating_add(self.repetition_bytes);
+        let not_negative = [self.nulls, self.rows, self.definition_bytes, self.repetition_bytes].iter().all(|number| *number >= 0);
+        not_negative && self.nulls <= self.values && self.rows <= self.values && level_bytes <= self.compressed.min(self.uncompressed)
+    }
+}
+
+/// A reader of Thrift's compact protocol; `None` where the bytes are none of it.
+struct Thrift<'a> {
+    rest: &'a [u8],
+}
+
+impl Thrift<'_> {
+    fn page(&mut self) -> Option<Page> {
+        let mut page = Page::default();
+        let mut field = 0;
+        while let Some(kind) = self.field(&mut field)? {
+            match (field, kind) {
+                (1, 5) => page.kind = self.integer()?,
+                (2, 5) => page.uncompressed = self.integer()?,
+                (3, 5) => page.compressed = self.integer()?,
+                (5, 12) if page.kind == DATA_PAGE => self.counts(&mut page, false)?,
+                (7, 12) if page.kind == DICTIONARY_PAGE => self.counts(&mut page, false)?,
+                (8, 12) if page.kind == DATA_PAGE_V2 => self.counts(&mut page, true)?,
+                _ => self.skip(kind, DEPTH)?,
+            }
+        }
+        Some(page)
+    }
+
+    /// The header of a kind of page, whose first number is its count of values.
+    fn counts(&mut self, page: &mut Page, version_2: bool) -> Option<()> {
+        let mut field = 0;
+        while let Some(kind) = self.field(&mut field)? {
+            match (field, kind) {
+                (1, 5) => page.values = self.integer()?,
+                (2, 5) if version_2 => page.nulls = self.integer()?,
+                (3, 5) if version_2 => page.rows = self.integer()?,
+                (5, 5) if version_2 => page.definition_bytes = self.integer()?,
+                (6, 5) if version_2 => page.repetition_bytes = self.integer()?,
+                _ => self.skip(kind, DEPTH)?,
+            }
+        }
+        Some(())
+    }
+
+    /// The type of the next field, whose number it sets; `Some(None)` at the end of the struct.
+    fn field(&mut self, field: &mut i64) -> Option<Option<u8>> {
+        let head = self.byte()?;
+        if head == 0 {
+            return Some(None);
+        }
+        *field = match head >> 4 {
+            0 => self.integer()?,
+            step => field.checked_add(i64::from(step))?,
+        };
+        Some(Some(head & 0x0f))
+    }
+
+    fn skip(&mut self, kind: u8, depth: u32) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match kind {
+            1 | 2 => {} // a boolean's value is its type
+            3 => self.take(1)?,
+            4..=6 => {
+                self.varint()?;
+            }
+            7 => self.take(8)?,
+            8 => {
+                let len = self.varint()?;
+                self.take(len)?;
+            }
+            9 | 10 => {
+                let head = self.byte()?;
+                let len = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+                for _ in 0..len {
+                    self.element(head & 0x0f, depth)?;
+                }
+            }
+            11 => {
+                let len = self.varint()?;
+                let kinds = if len == 0 { 0 } else { self.byte()? };
+                for _ in 0..len {
+                    self.element(kinds >> 4, depth)?;
+                    self.element(kinds & 0x0f, depth)?;
+                }
+            }
+            12 => {
+                let mut field = 0;
+                while let Some(kind) = self.field(&mut field)? {
+                    self.skip(kind, depth)?;
+                }
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// In a list or map a boolean takes a byte, so that each element ends the loop over a damaged length.
+    fn element(&mut self, kind: u8, depth: u32) -> Option<()> {
+        if matches!(kind, 1 | 2) { self.take(1) } else { self.skip(kind, depth) }
+    }
+
+    fn take(&mut self, len: u64) -> Option<()> {
+        self.rest = self.rest.get(usize::try_from(len).ok()?..)?;
+        Some(())
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*first)
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn integer(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+}

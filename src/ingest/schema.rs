@@ -1,0 +1,91 @@
+//! The mapped columns among those that an object has.
+
+use super::Columns;
+use super::cause::Role;
+use crate::error::{Error, Result};
+
+/// How many of an object's columns a message lists.
+const LISTED: usize = 40;
+
+/// Positions of the mapped columns in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Positions {
+    pub(super) customer: usize,
+    pub(super) product: usize,
+    pub(super) time: usize,
+    pub(super) quantity: Option<usize>,
+}
+
+impl Positions {
+    /// Finds the mapped columns.
+    ///
+    /// # Errors
+    /// If one is missing (all missing ones are named, each with the nearest name) or stands there twice.
+    pub(super) fn find(columns: &Columns, present: &[&str]) -> Result<Self> {
+        let mut missing: Vec<(Role, &str)> = vec![];
+        let mut find = |role, name, required| {
+            let mut found = present.iter().enumerate().filter(|(_, column)| **column == name).map(|(at, _)| at);
+            let first = found.next();
+            if found.next().is_some() {
+                return Err(Error::input("the column stands there twice").column(name).hint("name the columns of the export apart"));
+            }
+            if first.is_none() && required {
+                missing.push((role, name));
+            }
+            Ok(first)
+        };
+        let customer = find(Role::Customer, columns.customer.as_str(), true)?;
+        let product = find(Role::Product, columns.product.as_str(), true)?;
+        let time = find(Role::Time, columns.time.as_str(), true)?;
+        let quantity = find(Role::Quantity, columns.quantity.as_str(), columns.quantity_required)?;
+        match (customer, product, time, missing.is_empty()) {
+            (Some(customer), Some(product), Some(time), true) => Ok(Self { customer, product, time, quantity }),
+            _ => Err(missing_columns(&missing, present)),
+        }
+    }
+
+    /// The position of a column.
+    pub(super) fn of(&self, role: Role) -> Option<usize> {
+        match role {
+            Role::Customer => Some(self.customer),
+            Role::Product => Some(self.product),
+            Role::Time => Some(self.time),
+            Role::Quantity => self.quantity,
+        }
+    }
+}
+
+impl Columns {
+    /// The name of a column.
+    pub(super) fn name(&self, role: Role) -> &str {
+        match role {
+            Role::Customer => &self.customer,
+            Role::Product => &self.product,
+            Role::Time => &self.time,
+            Role::Quantity => &self.quantity,
+        }
+    }
+}
+
+fn missing_columns(missing: &[(Role, &str)], present: &[&str]) -> Error {
+    let names: Vec<String> = missing.iter().map(|(_, name)| format!("\"{name}\"")).collect();
+    let mut listed: Vec<String> = present.iter().take(LISTED).map(|name| format!("\"{name}\"")).collect();
+    if present.len() > LISTED {
+        listed.push(format!("and {} more", present.len() - LISTED));
+    }
+    let hints: Vec<String> = missing
+        .iter()
+        .filter_map(|(role, name)| {
+            let flag = role.flag();
+            let likeness = |column: &&&str| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
+            let nearest = present.iter().filter(|column| !column.is_empty()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+            Some(format!("for \"{name}\" the nearest is \"{nearest}\": {flag} {nearest}"))
+        })
+        .collect();
+    let error = Error::input(format!(
+        "there is no column {}; the columns are {}",
+        names.join(", "),
+        if listed.is_empty() { "none".to_owned() } else { listed.join(", ") }
+    ));
+    if hints.is_empty() { error } else { error.hint(hints.join("; ")) }
+}

@@ -1,0 +1,130 @@
+//! Files that are not whole, and lines that are not what the header says.
+
+use super::*;
+
+fn error(name: &str, content: Vec<u8>) -> String {
+    read_all(&options(), None, &[(name, content)]).unwrap_err().to_string()
+}
+
+#[test]
+fn a_line_of_another_width_is_bad_and_the_rest_is_read() {
+    let text = "customer_id,product_id,timestamp\n1,1,2017-10-30\n1,Milk, 1 l,2017-10-30\n1,2\n\n1,\"3\"x,2017-10-30\n1,\"a \"\"b\"\"\",2017-10-30\n";
+    let read = read_all(&InputOptions { max_bad_share: 1.0, ..options() }, None, &[("a.csv", csv(text))]).unwrap();
+    assert_eq!(read.purchases.products(), &Ids::Text(vec!["1".into(), "a \"b\"".into()]));
+    let first: Vec<&[String]> = read.report.bad.iter().map(|bad| bad.first.as_slice()).collect();
+    assert_eq!(first[0], ["a.csv: row 2: \"1,Milk, 1 l,2017-10-30\"", "a.csv: row 3: \"1,2\""]);
+    assert_eq!(first[1], ["a.csv: row 4: \"1,\"3\"x,2017-10-30\""]);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_named() {
+    let text = "customer_id,product_id,timestamp\n1,1,2017-10-30\n1,\"2,2017-10-30\n1,3,2017-10-30\n";
+    assert_eq!(
+        error("a.csv", csv(text)),
+        "a.csv: row 2: a quote is opened and never closed\nhint: close it, or double it if it belongs to the text"
+    );
+}
+
+#[test]
+fn lines_longer_than_a_chunk_and_across_chunks_are_read() {
+    let mut text = String::from("customer_id,product_id,timestamp,note\n");
+    for line in 0..3_000 {
+        let note = "é".repeat(if line == 1_500 { 2_000_000 } else { 700 });
+        text.push_str(&format!("{line},1,2017-10-30,\"{note}\n{note}\"\n"));
+    }
+    let read = read_all(&options(), None, &[("a.csv.gz", gz(&text))]).unwrap();
+    assert_eq!((read.report.kept, read.purchases.customers().len()), (3_000, 3_000));
+}
+
+#[test]
+fn compression_is_told_by_the_first_bytes() {
+    for (name, content) in [("a.csv.gz", csv(TEXT)), ("a.csv", gz(TEXT)), ("a.csv", zstd::encode_all(TEXT.as_bytes(), 1).unwrap())] {
+        assert_eq!(spelled_out(&read_all(&options(), None, &[(name, content)]).unwrap().purchases), LINES);
+    }
+    assert!(error("a.parquet", csv(TEXT)).starts_with("a.parquet: this is no Parquet file"));
+    let utf16: Vec<u8> = std::iter::once(0xfeff).chain(TEXT.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    assert!(error("a.csv", utf16).contains("UTF-16"));
+}
+
+#[test]
+fn compressed_data_cut_or_flipped_anywhere_are_an_error_or_whole() {
+    let text = format!("{TEXT}{}", "9,12,2017-10-31,1,b\n".repeat(50));
+    for (name, whole) in [("a.csv.gz", gz(&text)), ("a.csv.zst", zstd::encode_all(text.as_bytes(), 3).unwrap())] {
+        for length in 1..whole.len() {
+            let message = error(name, whole[..length].to_vec());
+            assert!(message.contains("truncated or damaged") && message.contains("hint: "), "{length}: {message}");
+        }
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            if let Err(error) = read_all(&options(), None, &[(name, flipped)]) {
+                assert_eq!(error.exit_code(), 1, "{error}");
+            }
+        }
+    }
+}
+
+/// Every kind of column, dictionary pages and several row groups.
+fn many_columns() -> Vec<u8> {
+    let rows = 300_i64;
+    let mut out = vec![];
+    let texts: Vec<String> = (0..rows).map(|row| format!("p{}", row % 7)).collect();
+    let mut frame = DataFrame::new(
+        rows as usize,
+        vec![
+            Column::new("customer_id".into(), (0..rows).map(|row| (row % 5 > 0).then_some(row)).collect::<Vec<_>>()),
+            Column::new("product_id".into(), texts),
+            Column::new("timestamp".into(), (0..rows).map(|row| 1_509_354_000_000_000 + row * 3_600_000_000).collect::<Vec<_>>())
+                .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+                .unwrap(),
+            Column::new("quantity".into(), (0..rows).map(|row| row as f64 / 2.0).collect::<Vec<_>>()),
+        ],
+    )
+    .unwrap();
+    ParquetWriter::new(&mut out).with_row_group_size(Some(100)).finish(&mut frame).unwrap();
+    out
+}
+
+#[test]
+fn parquet_cut_anywhere_is_an_error_that_names_the_object() {
+    let whole = many_columns();
+    for length in 1..whole.len() {
+        let message = error("a.parquet", whole[..length].to_vec());
+        assert!(message.starts_with("a.parquet: ") && message.contains("hint: "), "{length}: {message}");
+    }
+}
+
+#[test]
+fn parquet_flipped_anywhere_is_an_error_or_read_and_never_a_panic() {
+    let whole = many_columns();
+    let lenient = InputOptions { max_bad_share: 1.0, ..options() };
+    for at in 0..whole.len() {
+        for mask in [0x01, 0x80, 0xff] {
+            let mut flipped = whole.clone();
+            flipped[at] ^= mask;
+            match read_all(&lenient, None, &[("a.parquet", flipped)]) {
+                Ok(read) => assert!(read.report.balanced()),
+                Err(error) => assert_eq!(error.exit_code(), 1, "{at}: {error}"),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_under_any_name_are_an_error_or_lines(
+        content in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            "(customer_id|product_id|timestamp|quantity|[,;\"\n\r])*[0-9,;\"\n -]{0,80}".prop_map(String::into_bytes),
+            prop::collection::vec(any::<u8>(), 0..60).prop_map(|tail| [b"PAR1".to_vec(), tail, b"PAR1".to_vec()].concat()),
+        ],
+        name in prop::sample::select(&["a.csv", "a.csv.gz", "a.csv.zst", "a.parquet"][..]),
+    ) {
+        let lenient = InputOptions { max_bad_share: 1.0, ..options() };
+        if let Ok(read) = read_all(&lenient, None, &[(name, content)]) {
+            prop_assert!(read.report.balanced());
+        }
+    }
+}

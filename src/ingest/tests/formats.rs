@@ -1,0 +1,190 @@
+//! Types, ids, times and layouts.
+
+use super::*;
+
+const SMALL_INTEGERS: &[u8] = include_bytes!("fixtures/small_integers.parquet");
+const LARGE_INTEGERS: &[u8] = include_bytes!("fixtures/large_integers.parquet");
+const CATEGORIES: &[u8] = include_bytes!("fixtures/categories.parquet");
+const DECIMALS: &[u8] = include_bytes!("fixtures/decimals.parquet");
+const BINARY: &[u8] = include_bytes!("fixtures/binary.parquet");
+const NESTED: &[u8] = include_bytes!("fixtures/nested.parquet");
+const NO_ROWS: &[u8] = include_bytes!("fixtures/no_rows.parquet");
+const NULLS: &[u8] = include_bytes!("fixtures/nulls.parquet");
+
+fn lenient() -> InputOptions {
+    InputOptions { max_bad_share: 1.0, ..options() }
+}
+
+#[test]
+fn integers_of_every_width_stay_integers() {
+    let read = read_all(&options(), None, &[("a.parquet", SMALL_INTEGERS.to_vec())]).unwrap();
+    assert_eq!(spelled_out(&read.purchases), ["7 2017-10-30 -10", "7 2017-10-30 11"]);
+    assert_eq!((read.purchases.customers(), read.report.returned), (&Ids::Integer(vec![7]), 1));
+}
+
+#[test]
+fn unsigned_integers_beyond_i64_become_text() {
+    let read = read_all(&options(), None, &[("a.parquet", LARGE_INTEGERS.to_vec())]).unwrap();
+    assert_eq!(read.purchases.customers(), &Ids::Text(vec!["18446744073709551615".into(), "7".into()]));
+    assert_eq!(read.purchases.products(), &Ids::Integer(vec![10, 11, 4_294_967_295]));
+}
+
+#[test]
+fn categories_zones_and_float_quantities_of_pandas_are_read() {
+    let clock = StoreClock::new("America/New_York", false, 0).unwrap();
+    let read = read_all(&InputOptions { clock, ..lenient() }, None, &[("a.parquet", CATEGORIES.to_vec())]).unwrap();
+    assert_eq!(spelled_out(&read.purchases), ["a 2017-10-30 11", "b 2017-10-30 10"]);
+    assert_eq!(read.report.bad[0].first, ["a.parquet: row 3, column \"quantity\": null"]);
+}
+
+#[test]
+fn bytes_are_text_if_they_are_utf8() {
+    let read = read_all(&lenient(), None, &[("a.parquet", BINARY.to_vec())]).unwrap();
+    assert_eq!((read.report.kept, read.report.bad.len()), (1, 2));
+    assert_eq!(read.purchases.products(), &Ids::Text(vec!["7".into()]));
+}
+
+#[test]
+fn types_that_are_no_id_are_named_with_a_way_out() {
+    let error = |content: &[u8]| read_all(&options(), None, &[("a.parquet", content.to_vec())]).unwrap_err().to_string();
+    let decimals = error(DECIMALS);
+    assert!(decimals.contains("column \"customer_id\": the type is Decimal") && decimals.contains("cast(column as bigint)"), "{decimals}");
+    assert!(error(NESTED).contains("integers or text is needed"), "{}", error(NESTED));
+    assert!(error(NULLS).contains("2 × no customer"), "{}", error(NULLS));
+}
+
+#[test]
+fn a_file_without_rows_is_empty_and_harmless() {
+    assert!(read_all(&options(), None, &[("a.parquet", NO_ROWS.to_vec())]).unwrap_err().to_string().contains("no lines"));
+    let read = read_all(&options(), None, &[("a.parquet", NO_ROWS.to_vec()), ("b.csv", csv(TEXT)), ("c.csv", vec![])]).unwrap();
+    assert_eq!((read.report.objects, read.report.empty_objects, read.report.kept), (3, 2, 3));
+    assert_eq!(read.warnings, ["2 objects have no lines, for example a.parquet"]);
+}
+
+#[test]
+fn floats_that_are_whole_are_integers_and_others_are_bad() {
+    let file = parquet(vec![
+        Column::new("customer_id".into(), [Some(7.0), Some(1e17), Some(f64::INFINITY), Some(0.5), Some(f64::NAN), None]),
+        Column::new("product_id".into(), [1_i64; 6]),
+        text_column("timestamp", &["2017-10-30"; 6]),
+    ]);
+    let read = read_all(&lenient(), None, &[("a.parquet", file)]).unwrap();
+    assert_eq!(read.purchases.customers(), &Ids::Integer(vec![7]));
+    let counts: Vec<u64> = read.report.bad.iter().map(|bad| bad.lines).collect();
+    assert_eq!(counts, [2, 3], "{}", read.report);
+}
+
+#[test]
+fn objects_may_differ_in_order_types_and_separators() {
+    let dates = parquet(vec![
+        text_column("other", &["x"]),
+        Column::new("timestamp".into(), [17_470_i32]).cast(&DataType::Date).unwrap(),
+        Column::new("product_id".into(), [10_i64]),
+        Column::new("customer_id".into(), [8_i64]),
+    ]);
+    let tabs = "timestamp\tcustomer_id\tquantity\tproduct_id\n2017-10-30\t7\t1\t10\n2017-10-30\t7\t0.5\t11\n";
+    let read = read_all(&options(), None, &[("a.csv", csv(tabs)), ("b.parquet", dates)]).unwrap();
+    assert_eq!(spelled_out(&read.purchases), LINES);
+    assert_eq!(read.warnings, ["1 of 2 objects have no column \"quantity\": all of their lines count as sales"]);
+}
+
+#[test]
+fn every_unit_of_time_is_the_same_instant() {
+    let clock = StoreClock::new("America/New_York", true, 4).unwrap();
+    let options = InputOptions { clock, ..options() };
+    let instant = 1_509_436_799_i64; // 2017-10-31T07:59:59Z: 3:59:59 in New York, so still the 30th where the day starts at 4
+    for (unit, factor) in [(TimeUnit::Milliseconds, 1_000), (TimeUnit::Microseconds, 1_000_000), (TimeUnit::Nanoseconds, 1_000_000_000)] {
+        for zone in [None, Some(TimeZone::UTC)] {
+            let file = parquet(vec![
+                Column::new("customer_id".into(), [1_i64, 1]),
+                Column::new("product_id".into(), [1_i64, 1]),
+                Column::new("timestamp".into(), [instant * factor, (instant + 1) * factor])
+                    .cast(&DataType::Datetime(unit, zone.clone()))
+                    .unwrap(),
+            ]);
+            let read = read_all(&options, None, &[("a.parquet", file)]).unwrap();
+            assert_eq!(spelled_out(&read.purchases), ["1 2017-10-30 1", "1 2017-10-31 1"], "{unit:?} {zone:?}");
+        }
+    }
+}
+
+#[test]
+fn unambiguous_times_may_mix_in_one_file_and_ambiguous_ones_are_bad() {
+    let text = "customer_id,product_id,timestamp\n1,1,2017-10-30\n1,2,2017/10/30 08:00\n1,3,2017-10-30T08:00:00Z\n1,4,30/10/2017\n1,5,10-30-2017\n1,6,1509350400\n";
+    let error = read_all(&options(), None, &[("a.csv", csv(text))]).unwrap_err().to_string();
+    assert!(
+        error.contains("2 × ambiguous time (day or month first?), first a.csv: row 4, column \"timestamp\": \"30/10/2017\"; a.csv: row 5")
+    );
+    assert!(error.contains("1 × unreadable time") && error.contains("convert seconds since 1970"), "{error}");
+    assert_eq!(read_all(&lenient(), None, &[("a.csv", csv(text))]).unwrap().report.kept, 3);
+}
+
+#[test]
+fn the_words_for_nothing_are_nulls() {
+    let text =
+        "customer_id,product_id,timestamp,quantity\nNULL,1,2017-10-30,1\n1,NA,2017-10-30,1\n1,1,NULL,1\n1,1,2017-10-30,NaN\n1,1,\\N,1\n";
+    let report = read_all(&lenient(), None, &[("a.csv", csv(text))]).unwrap().report;
+    let causes: Vec<(Cause, u64)> = report.bad.iter().map(|bad| (bad.cause, bad.lines)).collect();
+    assert_eq!(causes, [(Cause::NullTime, 2), (Cause::NullCustomer, 1), (Cause::NullProduct, 1), (Cause::NullQuantity, 1)]);
+}
+
+#[test]
+fn quantities_may_have_a_decimal_comma_where_fields_are_not_separated_by_one() {
+    let text = "customer_id;product_id;timestamp;quantity\n1;1;2017-10-30;1,5\n1;2;2017-10-30;-0,5\n1;3;2017-10-30;1,5,0\n";
+    let report = read_all(&lenient(), None, &[("a.csv", csv(text))]).unwrap().report;
+    assert_eq!((report.kept, report.returned, report.bad_lines()), (1, 1, 1));
+}
+
+#[test]
+fn excluded_products_match_as_they_are_written() {
+    let text = "customer_id,product_id,timestamp\n1,7,2017-10-30\n1,007,2017-10-30\n1,bag,2017-10-30\n1,8,2017-10-30\n";
+    let options = InputOptions { exclude_products: vec!["7".into(), "bag".into()], ..options() };
+    let read = read_all(&options, None, &[("a.csv", csv(text))]).unwrap();
+    assert_eq!((read.purchases.products(), read.report.excluded), (&Ids::Text(vec!["007".into(), "8".into()]), 2));
+}
+
+#[test]
+fn lines_after_the_as_of_date_change_nothing_but_their_count() {
+    let known = "customer_id,product_id,timestamp,quantity\n1,10,2017-10-30,1\n2,11,2017-10-31,1\n";
+    let later = [
+        "3,12,2017-11-01,1\n1,10,2017-11-02,1\n",
+        "x,,2017-11-01,-1\n,007,2017-12-24T00:00:00Z,many\n", // ids of another type, bad in every other way
+    ];
+    let read = |later: &str| read_all(&options(), Some("2017-10-31"), &[("a.csv", csv(&format!("{known}{later}")))]).unwrap();
+    let (one, other) = (read(later[0]), read(later[1]));
+    assert_eq!(one.purchases, read("").purchases);
+    assert_eq!((&one.purchases, &one.report), (&other.purchases, &Report { first_after: one.report.first_after, ..other.report.clone() }));
+    assert_eq!(serde_json::to_string(&one.report).unwrap(), serde_json::to_string(&other.report).unwrap());
+    assert_eq!(one.report.after_as_of, 2);
+}
+
+#[test]
+fn all_missing_columns_are_named_at_once() {
+    let error = read_all(&options(), None, &[("a.csv", csv("household_id,Product_ID,day,quantity\n1,1,2017-10-30,1\n"))]).unwrap_err();
+    let message = error.to_string();
+    assert!(message.starts_with("a.csv: there is no column \"customer_id\", \"product_id\", \"timestamp\"; the columns are"), "{message}");
+    assert!(message.contains("for \"product_id\" the nearest is \"Product_ID\": --product Product_ID"), "{message}");
+    let twice = "customer_id,customer_id,product_id,timestamp\n1,1,1,2017-10-30\n";
+    assert!(read_all(&options(), None, &[("a.csv", csv(twice))]).unwrap_err().to_string().contains("stands there twice"));
+}
+
+#[test]
+fn many_row_groups_keep_their_row_numbers() {
+    let rows = 1_000_u32;
+    let mut out = vec![];
+    let times: Vec<Option<&str>> = (0..rows).map(|row| (row != 777).then_some("2017-10-30")).collect();
+    let mut frame = DataFrame::new(
+        rows as usize,
+        vec![
+            Column::new("customer_id".into(), (0..rows).collect::<Vec<u32>>()),
+            Column::new("product_id".into(), vec![1_i64; rows as usize]),
+            Column::new("timestamp".into(), times),
+        ],
+    )
+    .unwrap();
+    ParquetWriter::new(&mut out).with_row_group_size(Some(100)).finish(&mut frame).unwrap();
+    let read = read_all(&lenient(), None, &[("a.parquet", out)]).unwrap();
+    assert_eq!((read.report.lines_read, read.report.kept), (1_000, 999));
+    assert_eq!(read.report.bad[0].first, ["a.parquet: row 778, column \"timestamp\": null"]);
+    assert_eq!(read.purchases.customers().len(), 999);
+}
