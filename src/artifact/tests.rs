@@ -234,7 +234,7 @@ fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
             format!("{:.3} {:.4} {} {:.4}", customer.days_to_next, customer.return_probability[0], product.product, product.probability)
         })
         .collect();
-    assert_eq!(words, ["A", "B", "C"]);
+    assert_eq!(words, ["3.000 0.9745 16 0.9994", "3.000 0.9782 12 0.9994", "3.000 0.9725 6 0.9994"]);
 }
 
 /// Writes tests/fixtures/model-format-1.okuo once; a fixture that exists is never overwritten.
