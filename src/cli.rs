@@ -25,32 +25,39 @@ use crate::simulate::Style;
 use crate::store;
 use output::Output;
 
-const MANUAL: &str = "\
+/// The help's texts are written for 100 columns, which is where clap wraps.
+macro_rules! first_steps {
+    () => {
+        "\
 First steps:
-  okuo demo                                                         everything, on a sample that is built in
-  okuo train --input tickets/ --as-of 2017-10-31                    monthly: a model into models/
-  okuo score --input tickets/ --as-of 2017-11-07 --output nightly/  nightly: predictions and offers
-  okuo eval  --input tickets/ --holdout 2017-10                     how well it goes on your data
+  okuo demo                                                  all of it, on a built-in sample
+  okuo train -i tickets/ --as-of 2017-10-31                  monthly: a model into models/
+  okuo score -i tickets/ --as-of 2017-11-07 -o nightly/      nightly: predictions and offers
+  okuo eval  -i tickets/ --holdout 2017-10                   how well it goes on your data
+"
+    };
+}
+macro_rules! exit_codes {
+    () => {
+        "
+Exit codes: 0 done; 1 the input or the request was wrong; 2 okuo or its surroundings (disk,
+network, permissions) failed. Results go to stdout, everything else to stderr."
+    };
+}
+const MANUAL: &str = concat!(first_steps!(), exit_codes!());
+const LONG_MANUAL: &str = concat!(
+    first_steps!(),
+    "
+Settings come from okuo.toml in the present folder (or --config FILE), above it the environment
+(OKUO_BASKET_SHARE is --basket-share), above that the flags. `okuo config` prints what is in force
+and where each value comes from, as a file that can be saved as okuo.toml. The date of a run is
+read from no clock and no variable: --as-of says it.
 
-Exit codes: 0 done; 1 the input or the request was wrong; 2 okuo or its surroundings (disk, network, permissions) failed.
-Results go to stdout, everything else to stderr.";
-
-const LONG_MANUAL: &str = "\
-First steps:
-  okuo demo                                                         everything, on a sample that is built in
-  okuo train --input tickets/ --as-of 2017-10-31                    monthly: a model into models/
-  okuo score --input tickets/ --as-of 2017-11-07 --output nightly/  nightly: predictions and offers
-  okuo eval  --input tickets/ --holdout 2017-10                     how well it goes on your data
-
-Settings come from okuo.toml in the present folder (or --config FILE), above it the environment (OKUO_BASKET_SHARE is
---basket-share), above that the flags. `okuo config` prints what is in force, and where each value comes from, as a file
-that can be saved as okuo.toml. The dates of a run are never read from a clock or the environment: --as-of says them.
-
-s3:// addresses use the usual AWS_* environment: AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_REGION,
-and AWS_ENDPOINT_URL_S3 for a server other than Amazon's.
-
-Exit codes: 0 done; 1 the input or the request was wrong; 2 okuo or its surroundings (disk, network, permissions) failed.
-Results go to stdout, everything else to stderr.";
+s3:// addresses use the usual AWS_* environment: AWS_PROFILE or AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL_S3 for a server other than Amazon's.
+",
+    exit_codes!()
+);
 
 /// Which customers come back regularly, on which day each will buy next, and what will be in that basket.
 #[derive(Debug, Parser)]
@@ -186,8 +193,6 @@ struct Screen {
   okuo config --basket-share 0.5 > okuo.toml       a file to begin with
   okuo config --json                               the same for machines")]
 struct ConfigArguments {
-    #[command(flatten)]
-    common: Common,
     /// Where models are [default: models/]
     #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
     registry: Option<String>,
@@ -200,6 +205,8 @@ struct ConfigArguments {
     /// Seed of every sampling [default: 1]
     #[arg(long, env = "OKUO_SEED", value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -207,8 +214,6 @@ struct ConfigArguments {
   okuo train --input s3://tickets/2017/ --as-of 2017-10-31 --registry s3://models/okuo \\
       --time-zone America/New_York --utc --basket-share 0.5")]
 struct TrainArguments {
-    #[command(flatten)]
-    common: Common,
     /// The last day that the model may know
     #[arg(long, value_name = "DATE")]
     as_of: AsOf,
@@ -221,16 +226,17 @@ struct TrainArguments {
     /// Seed of every sampling [default: 1]
     #[arg(long, env = "OKUO_SEED", value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  okuo score --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo --output s3://predictions/okuo
+  okuo score --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo \\
+      --output s3://predictions/okuo
 
 Readers follow <output>/as_of=DATE/manifest.json and so see one whole run.")]
 struct ScoreArguments {
-    #[command(flatten)]
-    common: Common,
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE")]
     as_of: AsOf,
@@ -246,6 +252,8 @@ struct ScoreArguments {
     /// Write the offers also as csv or jsonl
     #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
     format: Vec<Format>,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -255,8 +263,6 @@ struct ScoreArguments {
 For each month: trains on the data up to its eve, scores nights in it, compares with what followed.
 With --model, that model is judged instead; one that has seen a month is refused.")]
 struct EvalArguments {
-    #[command(flatten)]
-    common: Common,
     /// A month to hold out; may be given several times
     #[arg(long, required = true, num_args = 1.., value_name = "YYYY-MM")]
     holdout: Vec<Month>,
@@ -269,6 +275,8 @@ struct EvalArguments {
     /// Where models are [default: models/]
     #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
     registry: Option<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -349,6 +357,10 @@ struct SimulateArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+It needs no data and no network and takes less than a minute on two cores: a year of simulated
+tickets is built in. It trains on the first ten months, evaluates on the last two, scores the last
+night, and says where model and tables lie.")]
 struct DemoArguments {
     /// Where the demo's models and predictions go
     #[arg(long, short, default_value = "out/demo", value_name = "FOLDER")]
@@ -419,7 +431,7 @@ async fn file_text(named: Option<&str>) -> Result<Option<(String, String)>> {
 }
 
 fn set_threads(threads: Option<usize>) -> Result<()> {
-    let Some(threads) = threads else { return Ok(()) };
+    let Some(threads) = crate::config::checked_threads(threads)? else { return Ok(()) };
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()

@@ -219,9 +219,6 @@ impl Layer {
             basket_share: self.rule.basket_share.unwrap_or(rule_default.basket_share),
         }
         .check()?;
-        if self.threads == Some(0) {
-            return Err(Error::request("threads should be at least 1, but is 0"));
-        }
         Ok(Config {
             inputs: self.input.paths.unwrap_or_default(),
             input: InputOptions { columns, clock, exclude_products: self.input.exclude_products.unwrap_or_default(), max_bad_share },
@@ -232,8 +229,20 @@ impl Layer {
             registry: self.registry.unwrap_or_else(|| "models".to_owned()),
             output: self.output,
             promote: self.promote.unwrap_or_default(),
-            threads: self.threads,
+            threads: checked_threads(self.threads)?,
         })
+    }
+}
+
+/// A number of threads, if a machine can start so many.
+///
+/// # Errors
+/// If it is 0 or more than 1024.
+pub fn checked_threads(threads: Option<usize>) -> Result<Option<usize>> {
+    match threads {
+        Some(0 | 1_025..) => Err(Error::request(format!("threads should be between 1 and 1024, but is {}", threads.unwrap_or_default()))
+            .hint("leave it out for one a core; results do not depend on it")),
+        _ => Ok(threads),
     }
 }
 
@@ -355,7 +364,7 @@ mod tests {
     #[test]
     fn values_out_of_range_are_refused_before_anything_is_read() {
         let wrong = |text: &str| layer(text).unwrap().check().unwrap_err().to_string();
-        assert!(wrong("threads = 0").contains("threads should be at least 1"));
+        assert!(wrong("threads = 0").contains("threads should be between 1 and 1024"));
         assert!(wrong("[input]\nmax_bad_share = 2.0").contains("between 0 and 1"));
         assert!(wrong("[input]\ntime_zone = \"America/New_Yrok\"").contains("America/New_York"));
         assert!(wrong("[rule]\nmin_products = 0").contains("min_products should be at least 1"));

@@ -1,261 +1,234 @@
-//! Evaluation on months that the model has not seen, through the very `train` and `score` that the commands call, beside baselines.
+//! Evaluation on days that a model has not seen, through the very `train` and `score` that the commands call, beside baselines.
+//!
+//! [`protocol`] says what is predicted and what counts as the truth, [`metrics`] makes figures of it, [`baselines`] and [`tifuknn`] are
+//! what okuo has to beat, [`bootstrap`] says how sure the figures are.
 
 pub mod baselines;
+mod board;
 pub mod bootstrap;
 pub mod metrics;
+pub mod protocol;
 mod table;
+pub mod tifuknn;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::calendar::{AsOf, Month};
+use crate::calendar::{AsOf, Day, Month};
 use crate::error::{Error, Result};
 use crate::models::{Model, Parameters};
 use crate::pipeline;
 use crate::publish::promotion::HeldOut;
 use crate::purchases::Purchases;
 use crate::recurrence::Rule;
-use bootstrap::Interval;
-use metrics::{Figures, NightRows};
+use board::Board;
+pub use bootstrap::{Figure, Interval};
+pub use metrics::{Figures, figures};
+pub use protocol::{NightRows, observe};
 pub use table::table;
 
-/// One model or baseline with its figures.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Contender {
-    /// Its name.
-    pub name: String,
-    /// Whether it is a baseline.
-    pub baseline: bool,
-    /// Its figures, named as shared by all.
-    pub figures: Figures,
-    /// 95 % intervals by bootstrap over customers.
-    pub intervals: BTreeMap<String, Interval>,
-    /// 95 % intervals of the difference to the best baseline of each figure.
-    pub differences: BTreeMap<String, Interval>,
-}
+/// The name of the model that is evaluated.
+pub const OKUO: &str = "okuo";
+
+/// The name of the model that a new one would replace, in a [`HeldOutReport`].
+pub const REPLACED: &str = "replaced model";
+
+/// Every so many days a night of the held-out ones is scored.
+const HELD_OUT_EVERY: i32 = 7;
+
+/// `train` compares with TIFUKNN only up to so many distinct (customer, day, product): its time grows with the square of the customers.
+const HELD_OUT_TIFUKNN_LINES: usize = 5_000_000;
 
 /// Models and baselines on the same nights.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
     /// The nights that were scored.
     pub nights: Vec<AsOf>,
-    /// okuo first, then the baselines.
+    /// [`OKUO`] first, then the baselines; after them the replaced model, if any.
     pub contenders: Vec<Contender>,
+    /// The name of the best baseline by each figure.
+    pub best_baselines: BTreeMap<Figure, String>,
     /// What a reader should know.
     pub warnings: Vec<String>,
 }
 
-/// Nights from `eve` on, every `every` days, while the next day is up to `last` and something follows.
-fn nights(eve: AsOf, last: crate::calendar::Day, every: u32) -> Vec<AsOf> {
-    (0..).map(|step| AsOf(eve.day() + step * every.max(1) as i32)).take_while(|night| night.day() < last).collect()
+/// A model or a baseline with its figures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Contender {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a baseline.
+    pub baseline: bool,
+    /// Its figures.
+    pub figures: Figures,
+    /// Their 95 % intervals, by bootstrap over customers.
+    pub intervals: BTreeMap<Figure, Interval>,
+    /// What a model gains over the best baseline by each figure, and over the model that it would replace.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
 }
 
-/// Collects the rows of several contenders over nights.
-#[derive(Default)]
-struct Board {
-    names: Vec<(String, bool)>,
-    nights: Vec<AsOf>,
-    rows: Vec<Vec<NightRows>>,
+/// A paired difference of two contenders.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// Of which figure.
+    pub figure: Figure,
+    /// The other contender's name.
+    pub to: String,
+    /// This contender's figure less the other's.
+    pub difference: f64,
+    /// Its 95 % interval, by bootstrap over customers; the same customers are drawn for both.
+    #[serde(flatten)]
+    pub interval: Interval,
+    /// What that says.
+    pub verdict: Verdict,
 }
 
-impl Board {
-    fn add(&mut self, name: &str, baseline: bool, rows: NightRows) {
-        let at = self.names.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
-            self.names.push((name.to_owned(), baseline));
-            self.rows.push(vec![]);
-            self.names.len() - 1
-        });
-        if let Some(own) = self.rows.get_mut(at) {
-            own.push(rows);
-        }
-    }
-
-    fn baselines(&mut self, all: &Purchases, night: AsOf, rule: &Rule, population: f64) {
-        let names = baselines::TIMING.iter().chain(&baselines::BASKET);
-        for (name, rows) in names.zip(baselines::observe(all, night, rule, population)) {
-            self.add(name, true, rows);
-        }
-    }
-
-    fn finish(self, warnings: Vec<String>) -> Evaluation {
-        let sums: Vec<_> = self.rows.iter().map(|rows| bootstrap::by_customer(rows)).collect();
-        let mut contenders: Vec<Contender> = self
-            .names
-            .into_iter()
-            .zip(&self.rows)
-            .map(|((name, baseline), rows)| {
-                let mut figures = metrics::figures(rows);
-                // A baseline speaks of days or of products, not of both.
-                if baseline {
-                    let timing = baselines::TIMING.contains(&name.as_str());
-                    figures.retain(|figure, _| figure.contains('@') != timing || ["rows", "returned", "nights"].contains(&figure.as_str()));
-                    if !timing {
-                        figures.retain(|figure, _| figure.contains('@') || ["rows", "returned", "nights"].contains(&figure.as_str()));
-                    }
-                }
-                Contender { name, baseline, figures, intervals: BTreeMap::new(), differences: BTreeMap::new() }
-            })
-            .collect();
-        let best: Vec<Option<usize>> = bootstrap::FIGURES
-            .iter()
-            .map(|figure| {
-                let larger = figure.contains('@');
-                let known =
-                    contenders.iter().enumerate().filter(|(_, c)| c.baseline).filter_map(|(at, c)| Some((at, *c.figures.get(*figure)?)));
-                known.reduce(|best, next| if (next.1 > best.1) == larger && next.1 != best.1 { next } else { best }).map(|(at, _)| at)
-            })
-            .collect();
-        for (at, contender) in contenders.iter_mut().enumerate() {
-            let intervals = bootstrap::intervals(&sums[at], None);
-            for (figure, interval) in bootstrap::FIGURES.iter().zip(intervals) {
-                if let (Some(interval), true) = (interval, contender.figures.contains_key(*figure)) {
-                    contender.intervals.insert((*figure).to_owned(), interval);
-                }
-            }
-            if contender.baseline {
-                continue;
-            }
-            for (place, figure) in bootstrap::FIGURES.iter().enumerate() {
-                let Some(other) = best[place] else { continue };
-                if let Some(interval) = bootstrap::intervals(&sums[at], Some(&sums[other]))[place] {
-                    contender.differences.insert((*figure).to_owned(), interval);
-                }
-            }
-        }
-        Evaluation { nights: self.nights, contenders, warnings }
-    }
+/// What an interval says of a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The whole interval is on the good side of 0.
+    Better,
+    /// The interval holds 0.
+    Tie,
+    /// The whole interval is on the bad side of 0.
+    Worse,
 }
 
-/// For each month: trains on the data up to its eve, scores nights from the eve on, every `every` days while the next day is in the month
-/// and something is known to follow, and compares with what followed.
+/// For each month: trains on what is known on its eve, scores nights from the eve on, every `every` days while the next day is in the month
+/// and the data follow, and compares with what followed. `stage` is told what is done next.
 ///
 /// # Errors
-/// If a month is named twice, the data do not reach it, or there is too little before it to train on.
+/// If a month is given twice, or the data do not reach it or have nothing before it; if `every` is 0; if training fails, or nobody meets the
+/// rule on any of the nights.
 pub fn evaluate(
-    all: &Purchases,
+    purchases: &Purchases,
     rule: &Rule,
     parameters: &Parameters,
     months: &[Month],
     every: u32,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
-    let months = checked(all, months)?;
-    let mut board = Board::default();
-    let mut warnings = vec![];
-    for month in &months {
-        stage(&format!("training up to {}, the eve of {month}", month.eve()));
-        let known = all.known(month.eve())?;
-        let trained = pipeline::train(&known, month.eve(), rule, parameters, &|_| {})?;
-        warnings.extend(trained.warnings.into_iter().map(|warning| format!("{month}: {warning}")));
-        judge(&mut board, "okuo", &trained.model, all, rule, month.eve(), month.last(), every, stage)?;
-    }
-    Ok(board.finish(warnings))
-}
-
-/// The months in order, if the data reach each of them and something lies before it.
-fn checked(all: &Purchases, months: &[Month]) -> Result<Vec<Month>> {
-    let Some((first, last)) = all.span() else { return Err(Error::input("there is no purchase")) };
-    let mut months = months.to_vec();
-    months.sort_unstable();
-    if let Some(twice) = months.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::request(format!("--holdout {} is given twice", twice[0])));
-    }
-    for month in &months {
-        if month.first() > last || month.eve().day() <= first {
-            return Err(Error::request(format!("the month {month} cannot be held out: the data go from {first} to {last}"))
-                .hint("choose months in which the data end and before which there is something to learn"));
+    let (months, last) = checked(purchases, months, every)?;
+    let mut board = Board::new(purchases, AsOf(last), rule)?;
+    for month in months {
+        let eve = month.eve();
+        stage(&format!("{month}: training up to {eve}"));
+        let training = |name: &str| stage(&format!("{month}: training up to {eve}: {name}"));
+        let trained = pipeline::train(&purchases.known(eve)?, eve, rule, parameters, &training)?;
+        trained.warnings.into_iter().for_each(|warning| board.warn(format!("{month}: {warning}")));
+        board.learn(eve);
+        for night in nights(eve, month.last().min(last), every) {
+            stage(&format!("{month}: scoring the night of {night}"));
+            board.night(night, &[(OKUO, &trained.model)])?;
         }
     }
-    Ok(months)
+    board.finish()
 }
 
-#[allow(clippy::too_many_arguments, reason = "one call in each kind of evaluation")]
-fn judge(
-    board: &mut Board,
-    name: &str,
-    model: &Model,
-    all: &Purchases,
-    rule: &Rule,
-    eve: AsOf,
-    last: crate::calendar::Day,
-    every: u32,
-    stage: &(dyn Fn(&str) + Sync),
-) -> Result<()> {
-    let population = baselines::population_median(&all.until(eve), rule, eve);
-    // A night that nothing follows has no truth.
-    let last = all.span().map_or(last, |(_, end)| end.min(last));
-    for night in nights(eve, last, every) {
-        stage(&format!("scoring the night of {night}"));
-        let known = all.known(night)?;
-        let predictions = pipeline::score(model, name, &known, night, rule)?;
-        board.add(name, false, metrics::observe(&predictions, all));
-        board.baselines(all, night, rule, population);
-        board.nights.push(night);
-    }
-    Ok(())
-}
-
-/// Evaluates a model that exists on months that it has not seen.
+/// Evaluates a model that exists on months that it has not seen, as [`evaluate`] does.
 ///
 /// # Errors
-/// If the model has seen one of them, or nobody meets the rule on one of the nights.
+/// If the model has seen one of the months, and as [`evaluate`] otherwise.
 pub fn evaluate_model(
     model: &Model,
-    all: &Purchases,
+    purchases: &Purchases,
     rule: &Rule,
     months: &[Month],
     every: u32,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
-    let months = checked(all, months)?;
-    let mut board = Board::default();
-    for month in &months {
-        if model.as_of > month.eve() {
-            return Err(Error::request(format!("the model was trained up to {} and has seen {month}", model.as_of))
-                .hint(format!("hold out later months, or train one with --as-of {} or earlier", month.eve())));
-        }
-        judge(&mut board, "okuo", model, all, rule, month.eve(), month.last(), every, stage)?;
+    let (months, last) = checked(purchases, months, every)?;
+    if let Some(month) = months.iter().find(|month| model.as_of > month.eve()) {
+        let wrong = format!("the model was trained up to {}, so it has seen {month}", model.as_of);
+        return Err(Error::request(wrong).hint(format!("hold out a later month, or train a model with --as-of {} or earlier", month.eve())));
     }
-    Ok(board.finish(vec![]))
+    let mut board = Board::new(purchases, AsOf(last), rule)?;
+    for month in months {
+        board.learn(month.eve());
+        for night in nights(month.eve(), month.last().min(last), every) {
+            stage(&format!("{month}: scoring the night of {night}"));
+            board.night(night, &[(OKUO, model)])?;
+        }
+    }
+    board.finish()
 }
 
-/// What `train` prints, keeps in the artifact and decides promotion by: figures on the last 28 days before the as-of date.
+/// The months in their order, and the last day with a purchase; refuses months that cannot be held out.
+fn checked(purchases: &Purchases, months: &[Month], every: u32) -> Result<(Vec<Month>, Day)> {
+    let (first, last) = purchases.span().ok_or_else(|| Error::input("there is no purchase"))?;
+    if every == 0 {
+        return Err(Error::request("every should be at least 1 day, but is 0").hint("7 scores one night a week"));
+    }
+    let mut months = months.to_vec();
+    months.sort_unstable();
+    if months.is_empty() {
+        return Err(Error::request("no month is held out").hint("name one with --holdout, for example --holdout 2017-11"));
+    }
+    if let Some(twice) = months.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Error::request(format!("the month {} is held out twice", twice[0])).hint("name each month once"));
+    }
+    for month in &months {
+        if month.first() > last {
+            let wrong = format!("the data end on {last} and do not reach {month}");
+            return Err(Error::request(wrong).hint(format!("hold out {} or an earlier month", last.month())));
+        }
+        if month.eve().day() < first {
+            let wrong = format!("the data begin on {first}, so there is nothing before {month} to train on");
+            return Err(Error::request(wrong).hint("hold out a later month, or give more --input"));
+        }
+    }
+    Ok((months, last))
+}
+
+/// The nights from `eve` on, every `every` days, whose next day is up to `last`.
+fn nights(eve: AsOf, last: Day, every: u32) -> Vec<AsOf> {
+    let every = i32::try_from(every).unwrap_or(i32::MAX).max(1);
+    let mut nights = vec![];
+    let mut night = eve.day();
+    while night < last {
+        nights.push(AsOf(night));
+        night = night + every;
+    }
+    nights
+}
+
+/// What `train` prints, keeps in the artifact and decides promotion by: figures on the days that the rehearsal has not seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HeldOutReport {
-    /// The new model's rehearsal and the baselines, and the replaced model where it has not seen these days.
+    /// The rehearsal (as [`OKUO`]), the baselines, and the replaced model where it has not seen these days.
     pub evaluation: Evaluation,
     /// Why the replaced model is not among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub not_compared: Option<String>,
 }
 
-/// The name of the replaced model in a [`HeldOutReport`].
-const REPLACED: &str = "replaced model";
-
-/// Measures the rehearsal of a training on the days that it has not seen, beside the replaced model and the baselines.
+/// Measures a training's rehearsal on the days that it has not seen, beside the baselines and the model that would be replaced: the nights
+/// from `rehearsal.as_of` on, every 7 days up to T = `rehearsal.as_of` + 28. Days after T count for nothing.
 ///
 /// # Errors
-/// If nobody meets the rule on one of the nights.
-pub fn held_out(rehearsal: &Model, replaced: Option<&Model>, all: &Purchases, rule: &Rule) -> Result<HeldOutReport> {
+/// If nobody meets the rule on any of the nights, or scoring fails.
+pub fn held_out(rehearsal: &Model, replaced: Option<&Model>, purchases: &Purchases, rule: &Rule) -> Result<HeldOutReport> {
     let eve = rehearsal.as_of;
-    let last = eve.day() + pipeline::HELD_OUT_DAYS;
-    let mut board = Board::default();
-    judge(&mut board, "okuo", rehearsal, all, rule, eve, last, 7, &|_| {})?;
-    let mut not_compared = None;
-    match replaced {
-        Some(replaced) if replaced.as_of <= eve => {
-            for night in board.nights.clone() {
-                let predictions = pipeline::score(replaced, REPLACED, &all.known(night)?, night, rule)?;
-                board.add(REPLACED, false, metrics::observe(&predictions, all));
-            }
-        }
-        Some(replaced) => {
-            not_compared =
-                Some(format!("the replaced model was trained up to {} and has seen the held-out days from {eve} on", replaced.as_of));
-        }
-        None => {}
+    let as_of = AsOf(eve.day() + pipeline::HELD_OUT_DAYS);
+    let not_compared = replaced.filter(|replaced| replaced.as_of > eve).map(|replaced| {
+        format!("the replaced model was trained up to {}, so it has seen the held-out days from {} on", replaced.as_of, eve.day() + 1)
+    });
+    let mut models = vec![(OKUO, rehearsal)];
+    if not_compared.is_none() {
+        models.extend(replaced.map(|replaced| (REPLACED, replaced)));
     }
-    Ok(HeldOutReport { evaluation: board.finish(vec![]), not_compared })
+    let mut board = Board::new(purchases, as_of, rule)?;
+    if purchases.distinct_lines() > HELD_OUT_TIFUKNN_LINES {
+        board.leave_out_tifuknn();
+    }
+    board.learn(eve);
+    for night in nights(eve, board.last(), HELD_OUT_EVERY as u32) {
+        board.night(night, &models)?;
+    }
+    Ok(HeldOutReport { evaluation: board.finish()?, not_compared })
 }
 
 impl HeldOutReport {
@@ -264,12 +237,12 @@ impl HeldOutReport {
     pub fn contenders(&self) -> (HeldOut, Option<HeldOut>, Vec<HeldOut>) {
         let of = |contender: &Contender| HeldOut {
             name: contender.name.clone(),
-            ndcg_at_10: contender.figures.get("ndcg@10").copied(),
-            mae_all: contender.figures.get("mae_all").copied(),
+            ndcg_at_10: contender.figures.ndcg_at_10,
+            mae_all: contender.figures.mae_all,
         };
-        let find = |name: &str| self.evaluation.contenders.iter().find(|c| c.name == name && !c.baseline).map(of);
-        let new = find("okuo").unwrap_or_else(|| HeldOut { name: "okuo".into(), ndcg_at_10: None, mae_all: None });
-        (new, find(REPLACED), self.evaluation.contenders.iter().filter(|c| c.baseline).map(of).collect())
+        let find = |name: &str| self.evaluation.contenders.iter().find(|contender| contender.name == name).map(of);
+        let new = find(OKUO).unwrap_or_else(|| HeldOut { name: OKUO.to_owned(), ndcg_at_10: None, mae_all: None });
+        (new, find(REPLACED), self.evaluation.contenders.iter().filter(|contender| contender.baseline).map(of).collect())
     }
 }
 

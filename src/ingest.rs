@@ -40,6 +40,9 @@ use report::Report;
 /// The endings of the objects that are read.
 pub const ENDINGS: [&str; 4] = [".csv", ".csv.gz", ".csv.zst", ".parquet"];
 
+/// What to do about an object that is cut off or damaged.
+const NOT_WHOLE: &str = "copy the object anew; it may have been cut off on the way";
+
 /// How many objects are fetched while one is read.
 const FETCHED_AHEAD: usize = 3;
 
@@ -219,18 +222,16 @@ pub async fn read(
 /// If no purchase is known on the as-of date.
 pub fn staleness(purchases: &Purchases, report: &Report, as_of: AsOf) -> Result<Option<String>> {
     let Some((first, last)) = purchases.span() else {
-        return Err(match report.first_after {
-            Some(first) => {
-                Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))
-                    .hint(format!("use an --as-of date from {first} on, or give the objects of earlier days with --input too"))
-            }
-            None => Error::input(format!("no line is a purchase up to {as_of}: {report}"))
-                .hint("check the column mapped with --quantity, and the excluded products"),
-        });
+        let what = if report.after_as_of > 0 {
+            format!("all {} usable lines lie after the as-of date {as_of}", report.after_as_of)
+        } else {
+            format!("of {} lines none is a purchase up to {as_of}", report.lines_read)
+        };
+        return Err(Error::request(what).hint("choose a later --as-of, or give older --input too"));
     };
     if as_of.day() < first {
         return Err(Error::request(format!("the as-of date {as_of} lies before the data, which begin on {first}"))
-            .hint(format!("use an --as-of date from {first} on, or give the objects of earlier days with --input too")));
+            .hint("choose a later --as-of, or give older --input too"));
     }
     let stale = as_of.day() - last;
     Ok((stale > 1).then(|| {

@@ -1,6 +1,5 @@
-//! okuo tells a supermarket which customers come back regularly, on which day each will buy next, and what will be in that basket.
-//!
-//! Data flows one way; a module may use what stands above it here, never below.
+#![doc = include_str!("../README.md")]
+// Data flows one way; a module may use what stands above it here, never below.
 
 pub mod error;
 pub mod calendar;

@@ -215,6 +215,28 @@ proptest! {
     }
 }
 
+/// Format 1 keeps loading, with the predictions that it had.
+#[test]
+fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
+    use crate::pipeline::examples::{NIGHT, read, rule, store};
+    let (header, model) = decode("model-format-1.okuo", include_bytes!("../../tests/fixtures/model-format-1.okuo")).unwrap();
+    assert_eq!(header.description, description());
+    assert_eq!((header.model_id().as_str(), header.okuo_version.as_str()), ("2017-10-31-91ffcccbe84e", "0.1.0"));
+    let purchases = read(store(40, 150, 3)).known(NIGHT).unwrap();
+    let model = Model { as_of: NIGHT, ..model };
+    let predictions = crate::pipeline::score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
+    let words: Vec<String> = predictions
+        .customers
+        .iter()
+        .take(3)
+        .map(|customer| {
+            let product = &customer.products[0];
+            format!("{:.3} {:.4} {} {:.4}", customer.days_to_next, customer.return_probability[0], product.product, product.probability)
+        })
+        .collect();
+    assert_eq!(words, ["A", "B", "C"]);
+}
+
 /// Writes tests/fixtures/model-format-1.okuo once; a fixture that exists is never overwritten.
 #[test]
 #[ignore = "writes a fixture: run it once, when the model's fields are final"]

@@ -49,9 +49,9 @@ fn source(section: &str, key: &str, flag: &str, sources: &Sources, file: Option<
         Some(ValueSource::EnvVariable) => return format!("OKUO_{}", flag.to_uppercase()),
         _ => {}
     }
-    let path = section.split('.').filter(|part| !part.is_empty()).chain([key]);
+    let mut path = section.split('.').filter(|part| !part.is_empty()).chain([key]);
     match file {
-        Some((name, table)) if path.fold(Some(table), |at, part| at?.get(part)).is_some() => name.clone(),
+        Some((name, table)) if path.try_fold(table, |at, part| at.get(part)).is_some() => name.clone(),
         _ => "default".to_owned(),
     }
 }

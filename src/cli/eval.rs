@@ -18,6 +18,13 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         Some(named) => Some(super::model(&config.registry, Some(named)).await?),
         None => None,
     };
+    // Before anything is read; the evaluation itself would refuse it too.
+    if let (Some((_, model)), Some(month)) = (&model, arguments.holdout.iter().min())
+        && model.as_of > month.eve()
+    {
+        return Err(Error::request(format!("the model was trained up to {} and has seen {month}", model.as_of))
+            .hint(format!("hold out later months, or train one with --as-of {} or earlier", month.eve())));
+    }
     if let (Some((_, model)), false) = (&model, config.rule_given) {
         config.rule = model.rule;
     }

@@ -25,7 +25,6 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         start: arguments.start,
         days: arguments.days,
         utc_zone: arguments.utc_zone.clone(),
-        ..Parameters::default()
     })?;
     let target = arguments.output.as_str();
     // Both names are looked at before the first line is written.

@@ -1,227 +1,185 @@
-//! What a team would do without okuo: baselines that cost nothing, and TIFUKNN.
+//! What a data team would do without okuo. Each baseline is a function of the history of a night alone.
+//!
+//! Timing baselines give days to the next purchase, one a customer; basket baselines give lists of products, the best first, at most
+//! [`TOP`], ties to the smaller product id as text.
 
 use rayon::prelude::*;
 
-use super::metrics::{NightRows, Row, rankings, truth};
+use super::metrics::{mean, median};
+use super::protocol::{HORIZON, TextOrder};
 use crate::calendar::{AsOf, Day};
-use crate::models::timing::HORIZON;
-use crate::purchases::{History, Purchases, Visits};
+use crate::purchases::{History, Visits};
 use crate::recurrence::{Rule, recurrent};
 
-/// How many products a baseline lists.
-const TOP: usize = 50;
-/// Gaps older than this many days do not count for a customer's own.
+/// How many products a baseline lists at most.
+pub const TOP: usize = 50;
+
+/// Gaps that ended this many days ago or more do not count for a customer's own.
 const RECENT_DAYS: i32 = 120;
 
-/// The timing baselines, in the order of their columns.
-pub const TIMING: [&str; 3] = ["population median", "personal median gap", "personal mean gap"];
-/// The basket baselines, in the order of their columns.
-pub const BASKET: [&str; 4] = ["P-TopFreq", "GP-TopFreq", "decayed frequency .9", "TIFUKNN"];
+/// The population's median is taken over so many nights, so many days apart.
+const MEDIAN_NIGHTS: i32 = 40;
+const MEDIAN_EVERY: i32 = 3;
 
-/// A customer's own gaps of the last 120 days, ascending.
-fn gaps(visits: &Visits<'_>, night: Day) -> Vec<f64> {
-    let days = visits.days();
-    let mut gaps: Vec<f64> =
-        days.windows(2).filter(|pair| night - pair[1] < RECENT_DAYS).map(|pair| f64::from(pair[1] - pair[0])).collect();
-    gaps.sort_unstable_by(f64::total_cmp);
-    gaps
-}
-
-fn median(sorted: &[f64]) -> Option<f64> {
-    let middle = sorted.len() / 2;
-    let upper = *sorted.get(middle)?;
-    if sorted.len() % 2 == 1 { Some(upper) } else { Some((sorted.get(middle - 1)? + upper) / 2.0) }
-}
-
-/// The median wait of the population over nights 28 days and more before `eve`, every 3 days, at most 40 of them; censored at the horizon.
+/// The median wait of the recurrent customers, over nights that lie [`HORIZON`] days and more before the history's end; those who did not
+/// return within the horizon count as it. It is learnt once for several nights, as a model is. `None` where the history is too short.
 #[must_use]
-pub fn population_median(history: &History<'_>, rule: &Rule, eve: AsOf) -> f64 {
-    let Some((first, _)) = history.span() else { return HORIZON as f64 };
+pub fn population_median(history: &History<'_>, rule: &Rule) -> Option<f64> {
+    let (first, _) = history.span()?;
     let earliest = first + rule.window_days();
-    let nights = (0..40).map(|i| eve.day() - HORIZON as i32 - 3 * i).filter(|night| *night >= earliest);
-    let mut waits: Vec<f64> = nights
-        .flat_map(|night| {
-            let (customers, _) = recurrent(&history.until(AsOf(night)), rule);
-            let wait = move |customer: u32| truth(history, customer, night).map_or(HORIZON as f64, |(days, _)| f64::from(days));
-            customers.into_iter().map(wait)
+    let latest = history.as_of().day() - HORIZON;
+    let nights = (0..MEDIAN_NIGHTS).map(|back| latest - MEDIAN_EVERY * back).filter(|night| *night >= earliest);
+    let waits = nights.flat_map(|night| {
+        let (customers, _) = recurrent(&history.until(AsOf(night)), rule);
+        customers.into_iter().map(move |customer| {
+            let wait = history.following(customer, night).map_or(HORIZON, |(day, _)| day - night);
+            f64::from(wait.min(HORIZON))
         })
-        .collect();
-    waits.sort_unstable_by(f64::total_cmp);
-    median(&waits).unwrap_or(HORIZON as f64)
+    });
+    median(waits.collect())
 }
 
-/// What every baseline says on one night, and what became of it: timing ones (each a row a customer), then basket ones.
+/// The middle of a customer's own gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Middle {
+    /// Their median.
+    Median,
+    /// Their mean.
+    Mean,
+}
+
+/// The middle of each customer's own gaps that ended in the last 120 days, less the days that have already elapsed; the horizon where there is
+/// no such gap. Days may be below 1, for a customer who is overdue.
 #[must_use]
-pub fn observe(all: &Purchases, night: AsOf, rule: &Rule, population: f64) -> Vec<NightRows> {
-    let history = all.until(night);
-    let (customers, _) = recurrent(&history, rule);
-    let last = all.span().map_or(night.day(), |(_, last)| last);
-    let everything = all.until(AsOf(last));
-    let row = |customer: u32, predicted: f64| {
-        let next = truth(&everything, customer, night.day());
-        Row {
-            customer: all.customers().get(customer).map(|id| id.to_string()).unwrap_or_default(),
-            days: next.map(|(days, _)| days),
-            // Unknown counts as not coming back.
-            predicted: predicted.max(1.0),
-            interval: None,
-            returns: None,
-            rankings: None,
-            pairs: vec![],
-        }
-    };
-    let mut tables: Vec<Vec<Row>> = vec![vec![]; TIMING.len() + BASKET.len()];
-    for customer in &customers {
-        let visits = history.visits(*customer);
-        let gaps = gaps(&visits, night.day());
-        let elapsed = visits.days().last().map_or(0.0, |last| f64::from(night.day() - *last));
-        let mean = (!gaps.is_empty()).then(|| gaps.iter().sum::<f64>() / gaps.len() as f64);
-        let own = |gap: Option<f64>| gap.map_or(HORIZON as f64, |gap| gap - elapsed);
-        for (table, predicted) in tables.iter_mut().zip([population, own(median(&gaps)), own(mean)]) {
-            table.push(row(*customer, predicted));
-        }
-    }
-    let names: Vec<String> =
-        (0..history.product_count() as u32).map(|p| all.products().get(p).map(|id| id.to_string()).unwrap_or_default()).collect();
-    let mut by_name: Vec<u32> = (0..names.len() as u32).collect();
-    by_name.sort_by(|a, b| names[*a as usize].cmp(&names[*b as usize]));
-    let mut name_rank = vec![0_u32; names.len()];
-    (0..).zip(&by_name).for_each(|(rank, product)| name_rank[*product as usize] = rank);
-    let lists = Lists::new(&history, &name_rank);
-    let of_customer = |customer: &u32| {
-        let basket = truth(&everything, *customer, night.day()).map(|(_, basket)| basket);
-        lists.of(*customer).map(|list| {
-            let mut row = row(*customer, 1.0);
-            row.rankings = basket.map(|basket| rankings(&list, basket));
-            row
-        })
-    };
-    let rows: Vec<[Row; BASKET.len()]> = customers.par_iter().map(of_customer).collect();
-    for row in rows {
-        tables[TIMING.len()..].iter_mut().zip(row).for_each(|(table, row)| table.push(row));
-    }
-    tables.into_iter().map(|rows| NightRows { night, followed: last - night.day(), rows }).collect()
+pub fn personal_gap(history: &History<'_>, customers: &[u32], middle: Middle) -> Vec<f64> {
+    let night = history.as_of().day();
+    let own = |customer: &u32| own_gap(&history.visits(*customer), night, middle).unwrap_or(f64::from(HORIZON));
+    customers.iter().map(own).collect()
 }
 
-/// TIFUKNN's parameters (Hu et al., SIGIR 2020), as tuned on grocery data: group size, decays within and across groups, share of the
-/// customer's own vector, neighbours.
-const GROUP: usize = 7;
-const WITHIN: f64 = 0.9;
-const ACROSS: f64 = 0.6;
-const ALPHA: f64 = 0.9;
-const NEIGHBOURS: usize = 300;
-
-/// The ranked lists of one night.
-struct Lists<'a> {
-    history: History<'a>,
-    name_rank: &'a [u32],
-    /// Purchases of all customers with each product.
-    all: Vec<u32>,
-    most: f64,
-    popular: Vec<u32>,
-    /// TIFUKNN: each customer's vector, by ascending product.
-    vectors: Vec<Vec<(u32, f64)>>,
-    norms: Vec<f64>,
-    /// Who has a product in the vector, with its weight.
-    postings: Vec<Vec<(u32, f64)>>,
+fn own_gap(visits: &Visits<'_>, night: Day, middle: Middle) -> Option<f64> {
+    let days = visits.days();
+    let gaps = days.windows(2).filter(|pair| night - pair[1] < RECENT_DAYS).map(|pair| f64::from(pair[1] - pair[0]));
+    let gap = match middle {
+        Middle::Median => median(gaps.collect()),
+        Middle::Mean => mean(gaps),
+    }?;
+    Some(gap - f64::from(night - *days.last()?))
 }
 
-impl<'a> Lists<'a> {
-    fn new(history: &History<'a>, name_rank: &'a [u32]) -> Self {
-        let mut all = vec![0_u32; history.product_count()];
-        let vectors: Vec<Vec<(u32, f64)>> = (0..history.customer_count()).into_par_iter().map(|c| vector(&history.visits(c))).collect();
-        let mut postings = vec![vec![]; all.len()];
-        for (customer, vector) in (0_u32..).zip(&vectors) {
-            vector.iter().for_each(|(product, weight)| postings[*product as usize].push((customer, *weight)));
-            history.visits(customer).iter().for_each(|(_, basket)| basket.iter().for_each(|product| all[*product as usize] += 1));
-        }
-        let norms = vectors.iter().map(|vector| vector.iter().map(|(_, weight)| weight * weight).sum()).collect();
-        let mut popular: Vec<u32> = (0..all.len() as u32).filter(|product| all[*product as usize] > 0).collect();
-        popular.sort_by_key(|product| (std::cmp::Reverse(all[*product as usize]), *product));
-        popular.truncate(TOP);
-        let most = f64::from(popular.first().map_or(0, |product| all[*product as usize])) + 1.0;
-        Self { history: *history, name_rank, all, most, popular, vectors, norms, postings }
-    }
+/// P-TopFreq with a decay: each purchase that had the product counts `decay` to the power of the number of purchases since. With 1.0 it is the
+/// plain count.
+#[must_use]
+pub fn personal_frequency(history: &History<'_>, customers: &[u32], decay: f64, order: &TextOrder) -> Vec<Vec<u32>> {
+    let start = || Accumulator::new(history.product_count());
+    let list = |scores: &mut Accumulator, customer: &u32| {
+        count(scores, &history.visits(*customer), decay);
+        ranked(scores.take(), order)
+    };
+    customers.par_iter().map_init(start, list).collect()
+}
 
-    /// The lists of [`BASKET`], the best product first.
-    fn of(&self, customer: u32) -> [Vec<u32>; BASKET.len()] {
-        let mut frequency: Vec<(u32, f64, f64)> = vec![];
-        let mut weight = 1.0;
-        let mut lines: Vec<(u32, f64)> = vec![];
-        for (_, basket) in self.history.visits(customer).iter().rev() {
-            lines.extend(basket.iter().map(|product| (*product, weight)));
-            weight *= 0.9;
-        }
-        lines.sort_by_key(|(product, _)| *product);
-        for (product, weight) in lines {
-            match frequency.last_mut() {
-                Some((known, count, decayed)) if *known == product => (*count, *decayed) = (*count + 1.0, *decayed + weight),
-                _ => frequency.push((product, 1.0, weight)),
+/// GP-TopFreq: the personal count; ties, then the tail, by the number of purchases of all customers that had the product.
+#[must_use]
+pub fn global_personal_frequency(history: &History<'_>, customers: &[u32], order: &TextOrder) -> Vec<Vec<u32>> {
+    let mut world = vec![0_u32; history.product_count()];
+    for customer in 0..history.customer_count() {
+        for product in history.visits(customer).iter().flat_map(|(_, basket)| basket) {
+            if let Some(count) = world.get_mut(*product as usize) {
+                *count += 1;
             }
         }
-        let of_all = |product: u32| f64::from(self.all[product as usize]) / self.most;
-        let mut global: Vec<(u32, f64)> = frequency.iter().map(|(product, count, _)| (*product, count + of_all(*product))).collect();
-        let known: Vec<u32> = global.iter().map(|(product, _)| *product).collect();
-        global.extend(
-            self.popular.iter().filter(|product| known.binary_search(product).is_err()).map(|product| (*product, of_all(*product))),
-        );
-        [
-            self.ranked(frequency.iter().map(|(product, count, _)| (*product, *count)).collect()),
-            self.ranked(global),
-            self.ranked(frequency.iter().map(|(product, _, decayed)| (*product, *decayed)).collect()),
-            self.ranked(self.tifuknn(customer)),
-        ]
     }
+    let most = f64::from(world.iter().copied().max().unwrap_or(0)) + 1.0;
+    let share: Vec<f64> = world.iter().map(|count| f64::from(*count) / most).collect();
+    let popular = (0_u32..).zip(&share).filter(|(_, share)| **share > 0.0).map(|(product, share)| (product, *share));
+    let popular = ranked(popular.collect(), order);
+    let start = || Accumulator::new(history.product_count());
+    let list = |scores: &mut Accumulator, customer: &u32| {
+        count(scores, &history.visits(*customer), 1.0);
+        let mut own = scores.take_sorted();
+        let new = |product: &u32| own.binary_search_by_key(product, |(known, _)| *known).is_err();
+        let tail: Vec<(u32, f64)> = popular.iter().copied().filter(new).map(|product| (product, 0.0)).collect();
+        own.extend(tail);
+        for (product, score) in &mut own {
+            *score += share.get(*product as usize).copied().unwrap_or(0.0);
+        }
+        ranked(own, order)
+    };
+    customers.par_iter().map_init(start, list).collect()
+}
 
-    /// By descending score, ties by id as text.
-    fn ranked(&self, mut scores: Vec<(u32, f64)>) -> Vec<u32> {
-        scores.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| self.name_rank[a.0 as usize].cmp(&self.name_rank[b.0 as usize])));
+fn count(scores: &mut Accumulator, visits: &Visits<'_>, decay: f64) {
+    let back = (0..visits.len()).rev();
+    for ((_, basket), back) in visits.iter().zip(back) {
+        let weight = decay.powf(back as f64);
+        basket.iter().for_each(|product| scores.add(*product, weight));
+    }
+}
+
+/// The [`TOP`] products by descending score, ties by id as text.
+pub(super) fn ranked(mut scores: Vec<(u32, f64)>, order: &TextOrder) -> Vec<u32> {
+    let compare = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| order.compare(a.0, b.0));
+    if scores.len() > TOP {
+        scores.select_nth_unstable_by(TOP, compare);
         scores.truncate(TOP);
-        scores.into_iter().map(|(product, _)| product).collect()
+    }
+    scores.sort_unstable_by(compare);
+    scores.into_iter().map(|(product, _)| product).collect()
+}
+
+/// Sums of positive numbers by code: dense, so that adding is one access, with a list of the codes that were touched, so that clearing is
+/// cheap.
+#[derive(Debug)]
+pub(super) struct Accumulator {
+    sums: Vec<f64>,
+    touched: Vec<u32>,
+}
+
+impl Accumulator {
+    pub(super) fn new(codes: usize) -> Self {
+        Self { sums: vec![0.0; codes], touched: vec![] }
     }
 
-    fn tifuknn(&self, customer: u32) -> Vec<(u32, f64)> {
-        let own = &self.vectors[customer as usize];
-        let mut products = vec![0.0; self.vectors.len()];
-        for (product, weight) in own {
-            self.postings[*product as usize].iter().for_each(|(other, theirs)| products[*other as usize] += weight * theirs);
+    /// Adds to the sum of a code; one that is out of range is nobody's.
+    #[inline]
+    pub(super) fn add(&mut self, code: u32, value: f64) {
+        if let Some(sum) = self.sums.get_mut(code as usize) {
+            if *sum == 0.0 {
+                self.touched.push(code);
+            }
+            *sum += value;
         }
-        let mut near: Vec<(f64, u32)> = (0_u32..)
-            .zip(&products)
-            .filter(|(other, _)| *other != customer && !self.vectors[*other as usize].is_empty())
-            .map(|(other, product)| (self.norms[other as usize] + self.norms[customer as usize] - 2.0 * product, other))
-            .collect();
-        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        near.truncate(NEIGHBOURS);
-        let mut scores: std::collections::BTreeMap<u32, f64> = own.iter().map(|(product, weight)| (*product, ALPHA * weight)).collect();
-        let share = (1.0 - ALPHA) / near.len().max(1) as f64;
-        for (_, other) in &near {
-            for (product, weight) in &self.vectors[*other as usize] {
-                *scores.entry(*product).or_default() += share * weight;
+    }
+
+    /// Multiplies all sums.
+    pub(super) fn scale(&mut self, by: f64) {
+        for code in &self.touched {
+            if let Some(sum) = self.sums.get_mut(*code as usize) {
+                *sum *= by;
             }
         }
-        scores.into_iter().collect()
+    }
+
+    /// The sums in no particular order; all are 0 again afterwards. A sum that vanishes (as a very old purchase's weight does) is left out.
+    pub(super) fn take(&mut self) -> Vec<(u32, f64)> {
+        let mut out = Vec::with_capacity(self.touched.len());
+        for code in self.touched.drain(..) {
+            if let Some(sum) = self.sums.get_mut(code as usize).filter(|sum| **sum > 0.0) {
+                out.push((code, *sum));
+                *sum = 0.0;
+            }
+        }
+        out
+    }
+
+    /// The same by ascending code.
+    pub(super) fn take_sorted(&mut self) -> Vec<(u32, f64)> {
+        let mut out = self.take();
+        out.sort_unstable_by_key(|(code, _)| *code);
+        out
     }
 }
 
-/// A customer's temporal item frequency: purchases in groups of [`GROUP`], decayed within and across the groups.
-fn vector(visits: &Visits<'_>) -> Vec<(u32, f64)> {
-    let n = visits.len();
-    let groups = n.div_ceil(GROUP).max(1) as f64;
-    let mut lines: Vec<(u32, f64)> = vec![];
-    for (back, (_, basket)) in visits.iter().rev().enumerate() {
-        let (group, within) = (back / GROUP, back % GROUP);
-        let size = GROUP.min(n - group * GROUP) as f64;
-        let weight = WITHIN.powi(within as i32) / size * ACROSS.powi(group as i32) / groups;
-        lines.extend(basket.iter().map(|product| (*product, weight)));
-    }
-    lines.sort_by_key(|(product, _)| *product);
-    let mut out: Vec<(u32, f64)> = vec![];
-    for (product, weight) in lines {
-        match out.last_mut() {
-            Some((known, sum)) if *known == product => *sum += weight,
-            _ => out.push((product, weight)),
-        }
-    }
-    out
-}
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,85 @@
 //! Confidence intervals by bootstrap over customers (Efron 1979): a customer's nights stay together, since they are not independent.
 
+use std::collections::BTreeMap;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::metrics::NightRows;
+use super::metrics::{Figures, rounded};
+use super::protocol::{NightRows, Row};
+
+/// How often the customers are drawn anew.
+const REPLICATES: u64 = 1_000;
+const SEED: u64 = 1;
+
+/// A figure that gets an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Figure {
+    /// Mean absolute error over all.
+    #[serde(rename = "mae_all")]
+    MaeAll,
+    /// Mean absolute error over those who returned.
+    #[serde(rename = "mae")]
+    Mae,
+    /// Recall of the first 10 products.
+    #[serde(rename = "recall@10")]
+    RecallAt10,
+    /// Normalised discounted cumulative gain of the first 10 products.
+    #[serde(rename = "ndcg@10")]
+    NdcgAt10,
+}
+
+impl Figure {
+    /// All of them; timing first.
+    pub const ALL: [Figure; 4] = [Figure::MaeAll, Figure::Mae, Figure::RecallAt10, Figure::NdcgAt10];
+    /// Those about when.
+    pub const TIMING: [Figure; 2] = [Figure::MaeAll, Figure::Mae];
+    /// Those about what.
+    pub const BASKET: [Figure; 2] = [Figure::RecallAt10, Figure::NdcgAt10];
+
+    /// The name, as in [`Figures`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Figure::MaeAll => "mae_all",
+            Figure::Mae => "mae",
+            Figure::RecallAt10 => "recall@10",
+            Figure::NdcgAt10 => "ndcg@10",
+        }
+    }
+
+    /// Whether more is better.
+    #[must_use]
+    pub const fn higher_is_better(self) -> bool {
+        matches!(self, Figure::RecallAt10 | Figure::NdcgAt10)
+    }
+
+    /// Its value in `figures`.
+    #[must_use]
+    pub const fn of(self, figures: &Figures) -> Option<f64> {
+        match self {
+            Figure::MaeAll => figures.mae_all,
+            Figure::Mae => figures.mae,
+            Figure::RecallAt10 => figures.recall_at_10,
+            Figure::NdcgAt10 => figures.ndcg_at_10,
+        }
+    }
+
+    /// What a row adds to the mean; `None` where it does not count.
+    fn of_row(self, row: &Row, followed: i32) -> Option<f64> {
+        match self {
+            Figure::MaeAll => row.error_all(followed).map(f64::abs),
+            Figure::Mae => row.error().map(f64::abs),
+            Figure::RecallAt10 => row.rankings.map(|[_, at_10, _]| at_10.recall),
+            Figure::NdcgAt10 => row.rankings.map(|[_, at_10, _]| at_10.ndcg),
+        }
+    }
+}
 
 /// A 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// 2.5 % of the replicates lie below.
     pub low: f64,
@@ -15,64 +87,91 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The figures that get an interval: name, whether smaller is better, and its value for a row.
-pub const FIGURES: [&str; 4] = ["mae_all", "mae", "recall@10", "ndcg@10"];
-const REPLICATES: usize = 1_000;
-const AT_10: usize = 1;
-
 /// Sum and count of each figure.
-type Sums = [(f64, f64); FIGURES.len()];
+type Sums = [(f64, f64); Figure::ALL.len()];
 
-/// Sums by customer, customers in the order of their ids.
-pub(super) fn by_customer(nights: &[NightRows]) -> Vec<Sums> {
-    let mut customers = std::collections::BTreeMap::<&str, Sums>::new();
-    for night in nights {
-        for row in &night.rows {
-            let ranking = row.rankings.and_then(|rankings| rankings.get(AT_10).copied());
-            let values =
-                [row.error_all(night.followed), row.error(), ranking.map(|ranking| ranking.recall), ranking.map(|ranking| ranking.ndcg)];
-            let sums = customers.entry(&row.customer).or_default();
-            for (sum, value) in sums.iter_mut().zip(values) {
-                if let Some(value) = value {
-                    *sum = (sum.0 + value, sum.1 + 1.0);
+/// The figures of several contenders on the same nights, in each replicate: the same customers are drawn for all of them, so that
+/// differences are paired.
+#[derive(Debug)]
+pub struct Bootstrap {
+    /// One a replicate: one a contender: one a figure, NaN where no drawn row counts.
+    replicates: Vec<Vec<[f64; Figure::ALL.len()]>>,
+}
+
+impl Bootstrap {
+    /// Draws. `contenders[i]` are the rows of contender i; customers are resampled with replacement from all that have a row. The result
+    /// does not depend on the number of threads.
+    #[must_use]
+    pub fn new(contenders: &[&[NightRows]]) -> Self {
+        let mut customers = BTreeMap::<u32, Vec<Sums>>::new();
+        for (at, nights) in contenders.iter().enumerate() {
+            for night in *nights {
+                for row in &night.rows {
+                    let own = customers.entry(row.customer).or_insert_with(|| vec![Sums::default(); contenders.len()]);
+                    let Some(sums) = own.get_mut(at) else { continue };
+                    for (sum, figure) in sums.iter_mut().zip(Figure::ALL) {
+                        if let Some(value) = figure.of_row(row, night.followed) {
+                            *sum = (sum.0 + value, sum.1 + 1.0);
+                        }
+                    }
                 }
             }
         }
-    }
-    customers.into_values().collect()
-}
-
-/// Intervals of `one`, or of the difference `one − other` where `other` is given (paired: the same customers are drawn).
-pub(super) fn intervals(one: &[Sums], other: Option<&[Sums]>) -> [Option<Interval>; FIGURES.len()] {
-    let n = one.len();
-    if n < 2 || other.is_some_and(|other| other.len() != n) {
-        return [None; FIGURES.len()];
-    }
-    let mut random = ChaCha8Rng::seed_from_u64(1);
-    let mut replicates: [Vec<f64>; FIGURES.len()] = Default::default();
-    for _ in 0..REPLICATES {
-        let mut sums = [[(0.0, 0.0); FIGURES.len()]; 2];
-        for _ in 0..n {
-            let drawn = random.random_range(0..n);
-            for (sums, from) in sums.iter_mut().zip([Some(one), other]) {
-                let Some(from) = from else { continue };
-                for (sum, value) in sums.iter_mut().zip(&from[drawn]) {
-                    *sum = (sum.0 + value.0, sum.1 + value.1);
+        let customers: Vec<Vec<Sums>> = customers.into_values().collect();
+        let count = customers.len() as u64;
+        if count < 2 {
+            // One customer says nothing of how customers differ.
+            return Self { replicates: vec![] };
+        }
+        let draw = |replicate: u64| {
+            let mut random = ChaCha8Rng::seed_from_u64(SEED);
+            random.set_stream(replicate);
+            let mut sums = vec![Sums::default(); contenders.len()];
+            for _ in 0..count {
+                let Some(drawn) = customers.get(random.random_range(0..count) as usize) else { continue };
+                for (sums, own) in sums.iter_mut().zip(drawn) {
+                    for (sum, own) in sums.iter_mut().zip(own) {
+                        *sum = (sum.0 + own.0, sum.1 + own.1);
+                    }
                 }
             }
-        }
-        for (figure, replicates) in replicates.iter_mut().enumerate() {
-            let mean = |sums: &Sums| sums[figure].0 / sums[figure].1;
-            let value = if other.is_some() { mean(&sums[0]) - mean(&sums[1]) } else { mean(&sums[0]) };
-            if value.is_finite() {
-                replicates.push(value);
-            }
-        }
+            sums.into_iter().map(|sums| sums.map(|(sum, count)| sum / count)).collect()
+        };
+        Self { replicates: (0..REPLICATES).into_par_iter().map(draw).collect() }
     }
-    replicates.map(|mut values| {
-        values.sort_unstable_by(f64::total_cmp);
-        let at = |share: f64| values.get(((values.len() as f64 - 1.0) * share).round() as usize).copied();
-        let round = |value: f64| (value * 1e4).round() / 1e4;
-        Some(Interval { low: round(at(0.025)?), high: round(at(0.975)?) })
-    })
+
+    /// The interval of a figure of one contender; `None` where it cannot be measured.
+    #[must_use]
+    pub fn interval(&self, contender: usize, figure: Figure) -> Option<Interval> {
+        interval(self.replicates.iter().filter_map(|replicate| value(replicate, contender, figure)).collect())
+    }
+
+    /// The interval of the paired difference `contender − other`.
+    #[must_use]
+    pub fn difference(&self, contender: usize, other: usize, figure: Figure) -> Option<Interval> {
+        let differences = self.replicates.iter().filter_map(|replicate| {
+            let (one, two) = (value(replicate, contender, figure)?, value(replicate, other, figure)?);
+            Some(one - two)
+        });
+        interval(differences.collect())
+    }
 }
+
+fn value(replicate: &[[f64; Figure::ALL.len()]], contender: usize, figure: Figure) -> Option<f64> {
+    let at = Figure::ALL.iter().position(|known| *known == figure)?;
+    replicate.get(contender)?.get(at).copied().filter(|value| value.is_finite())
+}
+
+/// The 2.5th and 97.5th percentiles, interpolated.
+fn interval(mut values: Vec<f64>) -> Option<Interval> {
+    values.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| {
+        let place = share * values.len().checked_sub(1)? as f64;
+        let (below, above) = (values.get(place.floor() as usize)?, values.get(place.ceil() as usize)?);
+        Some(rounded(below + (above - below) * place.fract(), 4))
+    };
+    Some(Interval { low: at(0.025)?, high: at(0.975)? })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,101 +1,134 @@
-//! An evaluation as a table for people.
+//! An evaluation as text for people.
 
-use std::fmt::Write;
+use super::{Contender, Difference, Evaluation, Figure, Figures, OKUO, Verdict};
 
-use super::{Contender, Evaluation};
+/// A column: its heading, its value, and its decimals.
+type Column = (&'static str, fn(&Figures) -> Option<f64>, usize);
 
-/// Columns of the two tables: figure and heading.
-const TIMING: [(&str, &str); 9] = [
-    ("mae_all", "mae_all"),
-    ("mae", "mae"),
-    ("median_ae", "median"),
-    ("within_1", "≤1 day"),
-    ("within_3", "≤3 days"),
-    ("coverage_80", "cover80"),
-    ("width_80", "width"),
-    ("brier_return_7d", "brier7"),
-    ("ece_return_7d", "ece7"),
-];
-const BASKET: [(&str, &str); 9] = [
-    ("ndcg@10", "ndcg@10"),
-    ("recall@10", "rec@10"),
-    ("precision@10", "prec@10"),
-    ("hit@10", "hit@10"),
-    ("ndcg@5", "ndcg@5"),
-    ("recall@20", "rec@20"),
-    ("hit@20", "hit@20"),
-    ("ece_products", "ece"),
-    ("log_loss_products", "logloss"),
+const TIMING: [Column; 8] = [
+    ("mae_all", |f| f.mae_all, 4),
+    ("mae", |f| f.mae, 4),
+    ("median_ae", |f| f.median_ae, 4),
+    ("within_1", |f| f.within_1, 4),
+    ("within_3", |f| f.within_3, 4),
+    ("bias", |f| f.bias, 4),
+    ("coverage_80", |f| f.coverage_80, 4),
+    ("width_80", |f| f.width_80, 2),
 ];
 
-/// Both tables with the intervals and what they mean.
+const BASKET: [Column; 8] = [
+    ("ndcg@10", |f| f.ndcg_at_10, 4),
+    ("recall@10", |f| f.recall_at_10, 4),
+    ("precision@10", |f| f.precision_at_10, 4),
+    ("hit@10", |f| f.hit_at_10, 4),
+    ("ndcg@5", |f| f.ndcg_at_5, 4),
+    ("recall@5", |f| f.recall_at_5, 4),
+    ("ndcg@20", |f| f.ndcg_at_20, 4),
+    ("recall@20", |f| f.recall_at_20, 4),
+];
+
+/// The figures of all contenders: when they come, what they buy, how good the probabilities are, and what okuo gains. A `*` marks the best
+/// baseline.
 #[must_use]
 pub fn table(evaluation: &Evaluation) -> String {
-    let mut out = String::new();
+    let mut parts = vec![heading(evaluation)];
+    parts.extend(section(evaluation, "when they come (days)", &Figure::TIMING, &TIMING));
+    parts.extend(section(evaluation, "what they buy", &Figure::BASKET, &BASKET));
+    if let Some(okuo) = evaluation.contenders.iter().find(|contender| contender.name == OKUO) {
+        parts.extend(probabilities(&okuo.figures));
+        parts.extend(gains(okuo, &evaluation.contenders));
+    }
+    parts.join("\n")
+}
+
+fn heading(evaluation: &Evaluation) -> String {
+    let figures = evaluation.contenders.first().map(|contender| contender.figures.clone()).unwrap_or_default();
     let nights: Vec<String> = evaluation.nights.iter().map(ToString::to_string).collect();
-    let rows = evaluation.contenders.first().map_or(0.0, |okuo| okuo.figures.get("rows").copied().unwrap_or(0.0));
-    let returned = evaluation.contenders.first().map_or(0.0, |okuo| okuo.figures.get("returned").copied().unwrap_or(0.0));
-    let _ = writeln!(
-        out,
-        "{rows} predictions on {} nights ({}); {returned} customers returned within 28 days",
+    let plural = if nights.len() == 1 { "" } else { "s" };
+    format!(
+        "{} predictions on {} night{plural} ({}); {} of them returned within 28 days\n",
+        figures.rows,
         nights.len(),
-        nights.join(", ")
-    );
-    section(&mut out, "when (days)", &TIMING, evaluation, "mae_all", false);
-    section(&mut out, "what", &BASKET, evaluation, "ndcg@10", true);
+        nights.join(", "),
+        figures.returned
+    )
+}
+
+/// One row a contender that has any of the columns.
+fn section(evaluation: &Evaluation, title: &str, main: &[Figure], columns: &[Column]) -> Option<String> {
+    let best = main.iter().find_map(|figure| evaluation.best_baselines.get(figure));
+    let own = |contender: &&Contender| columns.iter().any(|(_, value, _)| value(&contender.figures).is_some());
+    let mut lines = vec![std::iter::once(title).chain(columns.iter().map(|(heading, ..)| *heading)).map(str::to_owned).collect()];
+    for contender in evaluation.contenders.iter().filter(own) {
+        let mark = if best == Some(&contender.name) { " *" } else { "" };
+        let mut line = vec![format!("{}{mark}", contender.name)];
+        line.extend(columns.iter().map(|(_, value, decimals)| number(value(&contender.figures), *decimals)));
+        lines.push(line);
+    }
+    (lines.len() > 1).then(|| grid(&lines, columns.len() + 1))
+}
+
+fn probabilities(figures: &Figures) -> Option<String> {
+    let line = |name: &str, values: [Option<f64>; 4]| -> Vec<String> {
+        std::iter::once(name.to_owned()).chain(values.map(|value| number(value, 4))).collect()
+    };
+    let f = figures;
+    let lines = [
+        ["probabilities", "7 days", "14 days", "28 days", "products"].map(str::to_owned).to_vec(),
+        line("Brier score", [f.brier_return_7d, f.brier_return_14d, f.brier_return_28d, None]),
+        line("… of the observed rate", [f.brier_base_7d, f.brier_base_14d, f.brier_base_28d, None]),
+        line("calibration error", [f.ece_return_7d, f.ece_return_14d, f.ece_return_28d, f.ece_products]),
+        line("log loss", [None, None, None, f.log_loss_products]),
+    ];
+    [f.brier_return_7d, f.brier_return_14d, f.brier_return_28d, f.log_loss_products].iter().any(Option::is_some).then(|| grid(&lines, 5))
+}
+
+fn gains(okuo: &Contender, contenders: &[Contender]) -> Option<String> {
+    let headings = ["okuo beside", "okuo", "95 % interval", "other", "difference", "95 % interval", "", ""];
+    let mut lines = vec![headings.map(str::to_owned).to_vec()];
+    for Difference { figure, to, difference, interval, verdict } in &okuo.differences {
+        let other = contenders.iter().find(|contender| contender.name == *to).and_then(|contender| figure.of(&contender.figures));
+        let own = okuo.intervals.get(figure).map_or_else(String::new, |own| format!("({:.4} … {:.4})", own.low, own.high));
+        let verdict = match verdict {
+            Verdict::Better => "better",
+            Verdict::Tie => "a tie",
+            Verdict::Worse => "worse",
+        };
+        lines.push(vec![
+            figure.name().to_owned(),
+            number(figure.of(&okuo.figures), 4),
+            own,
+            number(other, 4),
+            format!("{difference:+.4}"),
+            format!("({:+.4} … {:+.4})", interval.low, interval.high),
+            format!("{verdict:<6}"),
+            to.clone(),
+        ]);
+    }
+    (lines.len() > 1).then(|| grid(&lines, 7))
+}
+
+fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+/// Lines of cells, the first column to the left, the others up to column `right` to the right, the rest to the left.
+fn grid(lines: &[Vec<String>], right: usize) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for line in lines {
+        let mut text = String::new();
+        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            text.push_str(if column == 0 { "" } else { "  " });
+            text.push_str(&if column == 0 || column >= right { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
+        }
+        out.push_str(text.trim_end());
+        out.push('\n');
+    }
     out
 }
 
-fn section(out: &mut String, title: &str, columns: &[(&str, &str)], evaluation: &Evaluation, main: &str, larger_is_better: bool) {
-    let own: Vec<&Contender> = evaluation.contenders.iter().filter(|contender| contender.figures.contains_key(main)).collect();
-    if own.is_empty() {
-        let _ = writeln!(out, "\n{title}: no night is followed long enough");
-        return;
-    }
-    let best = own.iter().filter(|contender| contender.baseline).reduce(|best, next| {
-        let (a, b) = (best.figures.get(main), next.figures.get(main));
-        if (b > a) == larger_is_better && b != a { next } else { best }
-    });
-    let width = own.iter().map(|contender| contender.name.chars().count()).max().unwrap_or(0).max(title.chars().count()) + 2;
-    let _ = write!(out, "\n{title:<width$}");
-    columns.iter().for_each(|(_, heading)| {
-        let _ = write!(out, "{heading:>9}");
-    });
-    out.push('\n');
-    for contender in &own {
-        let mark = if best.is_some_and(|best| best.name == contender.name) { " *" } else { "" };
-        let _ = write!(out, "{:<width$}", format!("{}{mark}", contender.name));
-        for (figure, _) in columns {
-            let _ = match contender.figures.get(*figure) {
-                Some(value) => write!(out, "{value:>9.4}"),
-                None => write!(out, "{:>9}", "–"),
-            };
-        }
-        out.push('\n');
-    }
-    let Some(okuo) = own.first() else { return };
-    if let Some(interval) = okuo.intervals.get(main) {
-        let _ = write!(out, "{main} of okuo: 95 % interval {:.4} … {:.4}", interval.low, interval.high);
-        if let Some((best, difference)) = best.zip(okuo.differences.get(main)) {
-            let verdict = match (difference.low > 0.0, difference.high < 0.0) {
-                (true, _) => {
-                    if larger_is_better {
-                        "better"
-                    } else {
-                        "worse"
-                    }
-                }
-                (_, true) => {
-                    if larger_is_better {
-                        "worse"
-                    } else {
-                        "better"
-                    }
-                }
-                _ => "a tie",
-            };
-            let _ = write!(out, "; less {} (*): {:+.4} … {:+.4}, {verdict}", best.name, difference.low, difference.high);
-        }
-        out.push('\n');
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ impl Default for BasketParameters {
             days: 150,
             every: 3,
             new_products: 50,
-            max_rows: 1_000_000,
+            max_rows: 800_000,
             night_power: 0.5,
             others: 0.3,
             min_negatives: 0.3,

@@ -32,7 +32,7 @@ pub struct BoostingParameters {
 
 impl Default for BoostingParameters {
     fn default() -> Self {
-        Self { trees: 100, leaves: 48, learning_rate: 0.06, row_share: 0.5, feature_share: 0.6, min_rows: 80, ridge: 5.0 }
+        Self { trees: 100, leaves: 48, learning_rate: 0.06, row_share: 0.4, feature_share: 0.5, min_rows: 80, ridge: 5.0 }
     }
 }
 

@@ -23,8 +23,8 @@ use tokio::net::TcpListener;
 /// The one bucket of the server.
 pub(crate) const BUCKET: &str = "okuo-tests";
 
-const KEY_ID: &str = "okuo";
-const SECRET: &str = "okuo-secret";
+pub(crate) const KEY_ID: &str = "okuo";
+pub(crate) const SECRET: &str = "okuo-secret";
 
 /// What goes wrong with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

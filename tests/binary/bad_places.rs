@@ -1,0 +1,112 @@
+//! Places that cannot be reached or written to: exit code 2 where okuo's surroundings fail, and nothing half-written.
+
+use crate::sandbox::{Run, SETTINGS, Sandbox, TICKETS, TRAINED, assert_run};
+use crate::support::{BUCKET, KEY_ID, SECRET, Server};
+
+/// Trains from S3 with these credentials.
+async fn train_from(server: &Server, input: &str, key: &str, secret: &str) -> Run {
+    let (endpoint, input, key, secret) = (server.endpoint.clone(), input.to_owned(), key.to_owned(), secret.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let sandbox = Sandbox::empty();
+        sandbox.write("okuo.toml", SETTINGS);
+        let variables = [("AWS_ENDPOINT_URL_S3", &*endpoint), ("AWS_ACCESS_KEY_ID", &*key), ("AWS_SECRET_ACCESS_KEY", &*secret)];
+        let run = sandbox.okuo_with(&["train", "--input", &input, "--as-of", TRAINED], &variables);
+        assert_eq!(sandbox.files("models"), []);
+        run
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_permission_on_the_bucket() {
+    let server = Server::start().await;
+    let run = train_from(&server, &format!("s3://{BUCKET}/tickets"), "stranger", "secret").await;
+    assert_run!(run.failed(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_such_bucket() {
+    let server = Server::start().await;
+    let run = train_from(&server, "s3://no-such-bucket/tickets", KEY_ID, SECRET).await;
+    assert_run!(run.failed(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_below_the_prefix() {
+    let server = Server::start().await;
+    let run = train_from(&server, &format!("s3://{BUCKET}/tickets/"), KEY_ID, SECRET).await;
+    run.failed(1);
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_reached() {
+    let sandbox = Sandbox::new();
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let variables = [("AWS_ENDPOINT_URL_S3", &*endpoint), ("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    assert_run!(sandbox.okuo_with(&["train", "--input", "s3://bucket/tickets", "--as-of", TRAINED], &variables).failed(2));
+    assert_eq!(sandbox.files("models"), []);
+}
+
+#[test]
+fn no_credentials() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.okuo(&["train", "--input", "s3://bucket/tickets", "--as-of", TRAINED]);
+    assert!(run.failed(2).err.contains("AWS_ACCESS_KEY_ID"), "{run}");
+}
+
+#[test]
+fn another_kind_of_address() {
+    let run = Sandbox::new().train_fails(1, &["--input", "gs://bucket/tickets"]);
+    assert!(run.err.contains("gs:// is not supported"), "{run}");
+}
+
+#[test]
+fn an_output_that_is_a_file() {
+    let sandbox = Sandbox::trained();
+    sandbox.write("out", "a file where a folder is needed");
+    let run = sandbox.okuo(&["score", "--input", "tickets.csv", "--as-of", "2024-07-10", "--output", "out"]);
+    assert_eq!(run.code, 2, "{run}");
+    assert_eq!(run.err.matches("error: ").count(), 1, "{run}");
+    assert_eq!(sandbox.read("out"), b"a file where a folder is needed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_three_verbs_on_s3_give_the_bytes_of_the_local_ones() {
+    let server = Server::start().await;
+    server.store().put_object("tickets/2024.csv", TICKETS.clone()).await;
+    let endpoint = server.endpoint.clone();
+    let (local, remote) = tokio::task::spawn_blocking(move || {
+        let sandbox = Sandbox::trained();
+        let variables = [("AWS_ENDPOINT_URL_S3", &*endpoint), ("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", SECRET)];
+        let (input, models, out) = (format!("s3://{BUCKET}/tickets/"), format!("s3://{BUCKET}/models"), format!("s3://{BUCKET}/out"));
+        let train = ["train", "--input", &input, "--as-of", TRAINED, "--registry", &models, "--promote", "always"];
+        sandbox.okuo_with(&train, &variables).done();
+        let listed = sandbox.okuo_with(&["models", "list", "--registry", &models, "--json"], &variables).json();
+        assert_eq!(listed[0]["model_id"], sandbox.model_id());
+        let score = |input: &str, models: &str, out: &str| {
+            let arguments = ["score", "--input", input, "--as-of", "2024-07-10", "--registry", models, "--output", out, "--json"];
+            sandbox.okuo_with(&arguments, &variables).json()
+        };
+        (score("tickets.csv", "models", "out"), score(&input, &models, &out))
+    })
+    .await
+    .unwrap();
+    // A run's id is made of its tables' checksums.
+    assert_eq!(local["run_id"], remote["run_id"]);
+    assert_eq!(remote["manifest"], format!("s3://{BUCKET}/out/as_of=2024-07-10/manifest.json"));
+}
+
+/// Puts one object.
+trait PutObject {
+    async fn put_object(&self, key: &str, content: Vec<u8>);
+}
+
+impl PutObject for okuo::store::S3 {
+    async fn put_object(&self, key: &str, content: Vec<u8>) {
+        use okuo::store::{PutMode, Store};
+        self.put(key, content.into(), PutMode::Overwrite).await.unwrap();
+    }
+}

@@ -1,0 +1,218 @@
+//! What the commands print and leave behind when all is well.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::sandbox::{NIGHT, Sandbox, TICKETS, TRAINED, assert_run};
+
+const SCORE: [&str; 7] = ["score", "--input", "tickets.csv", "--as-of", NIGHT, "--output", "out"];
+
+#[test]
+fn a_training_prints_lines_funnel_figures_and_the_decision() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", TRAINED]);
+    run.done();
+    for part in ["lines read = ", "seen → ", " recurrent", "held out: the 28 days up to", "mae_all", "ndcg@10", "TIFUKNN", "is in models; "]
+    {
+        assert!(run.out.contains(part), "{part} is missing: {run}");
+    }
+    assert!(run.out.contains(&sandbox.model_id()), "{run}");
+}
+
+#[test]
+fn training_is_the_same_again_and_on_any_number_of_threads() {
+    let sandbox = Sandbox::new();
+    for (registry, threads) in [("one", "1"), ("two", "2"), ("again", "2")] {
+        sandbox.okuo(&["train", "-i", "tickets.csv", "--as-of", TRAINED, "--registry", registry, "--threads", threads]).done();
+    }
+    let of = |registry: &str| -> Vec<(String, Vec<u8>)> {
+        let files = sandbox.files(registry).into_iter();
+        files.filter(|(name, _)| name.ends_with("model.okuo")).map(|(name, bytes)| (name.replacen(registry, "", 1), bytes)).collect()
+    };
+    assert_eq!(of("one").len(), 1);
+    assert_eq!(of("one"), of("two"));
+    assert_eq!(of("two"), of("again"));
+}
+
+#[test]
+fn a_night_is_published_with_its_manifest_and_said_in_words() {
+    let sandbox = Sandbox::trained();
+    let run = sandbox.okuo(&[&SCORE[..], &["--format", "csv", "--format", "jsonl"]].concat());
+    run.done();
+    for part in ["lines read = ", " recurrent", "published: out/as_of=2024-07-10/manifest.json", "customers:\ncustomer ", "expected 2024-"]
+    {
+        assert!(run.out.contains(part), "{part} is missing: {run}");
+    }
+    let manifest: serde_json::Value = serde_json::from_slice(&sandbox.read("out/as_of=2024-07-10/manifest.json")).unwrap();
+    for (_, table) in manifest["tables"].as_object().unwrap() {
+        let content = sandbox.read(&format!("out/as_of=2024-07-10/{}", table["path"].as_str().unwrap()));
+        assert_eq!(table["sha256"], okuo::artifact::sha256_hex(&content));
+    }
+    let names: Vec<String> = sandbox.files("out").into_iter().map(|(name, _)| name.rsplit('/').next().unwrap().to_owned()).collect();
+    for name in ["customers.parquet", "products.parquet", "offers.parquet", "offers.csv", "offers.jsonl"] {
+        assert!(names.iter().any(|known| known == name), "{name} is missing: {names:?}");
+    }
+    assert_eq!(manifest["model"]["id"], sandbox.model_id());
+}
+
+#[test]
+fn a_night_does_not_depend_on_what_comes_after_it_or_on_threads() {
+    let sandbox = Sandbox::trained();
+    sandbox.okuo(&[&SCORE[..], &["--threads", "1"]].concat()).done();
+    let tables = |out: &str| -> Vec<(String, Vec<u8>)> {
+        let files = sandbox.files(out).into_iter();
+        files.filter(|(name, _)| name.contains("/run=")).map(|(name, bytes)| (name.replacen(out, "", 1), bytes)).collect()
+    };
+    let first = tables("out");
+    assert_eq!(first.len(), 3);
+    // Every line after the night says something else: other customers, products, quantities and new ids.
+    let text = String::from_utf8(TICKETS.clone()).unwrap();
+    let changed: String = text
+        .lines()
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            match fields[2].get(..10) {
+                Some(day) if day > NIGHT && day.starts_with("2024") => format!("99{},9,{},77{},x,3,1\n", fields[0], fields[2], fields[3]),
+                _ => format!("{line}\n"),
+            }
+        })
+        .collect();
+    assert_ne!(changed, text);
+    sandbox.write("changed.csv", changed);
+    let arguments = ["score", "--input", "changed.csv", "--as-of", NIGHT, "--output", "other", "--threads", "2"];
+    sandbox.okuo(&arguments).done();
+    assert_eq!(tables("other"), first);
+    sandbox.okuo(&SCORE).done();
+    assert_eq!(tables("out"), first);
+}
+
+#[test]
+fn a_model_that_has_seen_the_future_is_refused_before_anything_is_read() {
+    let sandbox = Sandbox::trained();
+    let run = sandbox.okuo(&["score", "--input", "missing.csv", "--as-of", "2024-06-29", "--output", "out"]);
+    assert!(run.failed(1).err.contains("after the as-of date 2024-06-29"), "{run}");
+    assert_eq!(sandbox.files("out"), []);
+    let run = sandbox.okuo(&["eval", "--input", "tickets.csv", "--holdout", "2024-06", "--model", &sandbox.model_id()]);
+    assert!(run.failed(1).err.contains("has seen 2024-06"), "{run}");
+}
+
+#[test]
+fn a_rule_that_is_not_the_models_is_told() {
+    let sandbox = Sandbox::trained();
+    let run = sandbox.okuo(&[&SCORE[..], &["--basket-share", "0.2"]].concat());
+    assert!(run.done().err.contains("warning: the rule differs"), "{run}");
+    // Where no rule is given, the model's own decides.
+    sandbox.write("okuo.toml", "");
+    let run = sandbox.okuo(&SCORE);
+    assert_eq!(run.done().err, "", "{run}");
+    assert!(run.out.contains("a share of 0.3 of the purchases"), "{run}");
+}
+
+#[test]
+fn json_is_one_document_and_quiet_is_quiet() {
+    let sandbox = Sandbox::trained();
+    let json = sandbox.okuo(&[&SCORE[..], &["--json", "-q"]].concat());
+    assert_eq!(json.err, "");
+    let json = json.json();
+    assert_eq!((&json["as_of"], &json["model_id"]), (&NIGHT.into(), &sandbox.model_id().into()));
+    assert!(json["customers"].as_u64().unwrap() > 0 && json["funnel"]["recurrent"] == json["customers"], "{json}");
+    let verbose = sandbox.okuo(&[&SCORE[..], &["-v"]].concat());
+    assert!(verbose.done().err.contains("reading tickets.csv") && verbose.err.contains("publishing"), "{verbose}");
+}
+
+#[test]
+fn models_are_listed_shown_and_promoted() {
+    let sandbox = Sandbox::new();
+    assert!(sandbox.okuo(&["models", "list"]).done().err.contains("no model is in models"));
+    let train = |as_of: &str, promote: &str| {
+        sandbox.okuo(&["train", "-i", "tickets.csv", "--as-of", as_of, "--promote", promote, "--json"]).json()["model_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (june, july) = (train("2024-06-30", "always"), train("2024-07-10", "never"));
+    assert_run!(sandbox.okuo(&["models", "list"]).done());
+    assert_run!(sandbox.okuo(&["models", "show", &july]).done());
+    assert_eq!(sandbox.okuo(&["models", "promote", &july]).done().out, format!("promoted {july} in place of {june}\n"));
+    let listed = sandbox.okuo(&["models", "list", "--json"]).json();
+    assert_eq!((&listed[0]["promoted"], &listed[1]["promoted"]), (&false.into(), &true.into()));
+    assert_run!(sandbox.okuo(&["models", "promote", "2024-06-30-000000000000"]).failed(1));
+}
+
+#[test]
+fn an_evaluation_stands_beside_the_baselines() {
+    let sandbox = Sandbox::new();
+    let arguments = ["eval", "--input", "tickets.csv", "--holdout", "2024-06", "--every", "10"];
+    let run = sandbox.okuo(&arguments);
+    for part in [
+        "okuo",
+        "population median",
+        "personal median gap",
+        "P-TopFreq",
+        "GP-TopFreq",
+        "decayed frequency",
+        "TIFUKNN",
+        "coverage_80",
+        "ndcg@10",
+    ] {
+        assert!(run.done().out.contains(part), "{part} is missing: {run}");
+    }
+    let json = sandbox.okuo(&[&arguments[..], &["--json"]].concat()).json();
+    assert_eq!(json["evaluation"]["nights"], serde_json::json!(["2024-05-31", "2024-06-10", "2024-06-20"]));
+    let okuo = &json["evaluation"]["contenders"][0];
+    assert!(okuo["figures"]["mae_all"].is_number() && okuo["intervals"]["mae_all"].is_object(), "{okuo}");
+}
+
+#[test]
+fn columns_may_have_other_names_and_settings_come_from_the_environment() {
+    let sandbox = Sandbox::new();
+    let text = String::from_utf8(TICKETS.clone()).unwrap();
+    let renamed = text.replacen("customer_id,basket_id,timestamp,product_id", "client,basket,bought_at,article", 1);
+    sandbox.write("my tickets.csv", renamed);
+    let by_flag =
+        ["train", "-i", "my tickets.csv", "--as-of", TRAINED, "--customer", "client", "--product", "article", "--time", "bought_at"];
+    let by_flag = sandbox.okuo(&[&by_flag[..], &["--json"]].concat()).json();
+    let variables = [("OKUO_CUSTOMER", "client"), ("OKUO_PRODUCT", "article"), ("OKUO_TIME", "bought_at"), ("OKUO_REGISTRY", "other")];
+    let by_variable = sandbox.okuo_with(&["train", "-i", "my tickets.csv", "--as-of", TRAINED, "--json"], &variables).json();
+    assert_eq!(by_flag["model_id"], by_variable["model_id"]);
+    assert_eq!(by_variable["registry"], "other");
+}
+
+#[test]
+fn simulated_tickets_are_ordinary_files_and_the_same_again() {
+    let sandbox = Sandbox::empty();
+    let simulate = |output: &str| {
+        let arguments =
+            ["simulate", "--output", output, "--customers", "20", "--products", "100", "--days", "60", "--truth", "made/truth.json"];
+        sandbox.okuo(&arguments).done();
+        sandbox.read(output)
+    };
+    let first = simulate("made/t.csv.gz");
+    assert_eq!(first, simulate("again.csv.gz"));
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&first[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text.as_bytes(), simulate("t.csv"));
+    assert!(text.starts_with("customer_id,") && !sandbox.read("made/truth.json").is_empty());
+    assert!(simulate("t.parquet").starts_with(b"PAR1"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(sandbox.path("t.csv")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o400, 0o400);
+        let plain = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o666)).tempfile().unwrap();
+        assert_eq!(mode & 0o777, plain.as_file().metadata().unwrap().permissions().mode() & 0o777, "as any other new file");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let sandbox = Sandbox::trained();
+    for arguments in [&["models", "list"][..], &SCORE, &["config"], &["--help"]] {
+        let mut child = sandbox.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert!(child.wait().unwrap().success() && err.is_empty(), "{arguments:?}: {err}");
+    }
+    assert!(sandbox.path("out/as_of=2024-07-10/manifest.json").exists());
+}
