@@ -2,6 +2,9 @@
 //!
 //! The tickets are those of `okuo simulate --seed 1`; the sizes are customers × days.
 
+#![allow(missing_docs, reason = "criterion's macros make a function without one")]
+#![allow(clippy::expect_used, reason = "a bench whose data cannot be made has nothing to measure")]
+
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use okuo::calendar::AsOf;
 use okuo::ingest::{Columns, InputOptions, Reader};

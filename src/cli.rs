@@ -146,7 +146,7 @@ struct Common {
     #[arg(long, env = "OKUO_DAY_START", value_name = "HOUR", help_heading = "Input")]
     day_start: Option<u8>,
     /// Largest share of bad lines [default: 0.001]
-    #[arg(long, env = "OKUO_MAX_BAD_SHARE", value_name = "SHARE", help_heading = "Input")]
+    #[arg(long, env = "OKUO_MAX_BAD_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Input")]
     max_bad_share: Option<f64>,
     /// Product that is no purchase (fuel, bags); may be given several times
     #[arg(long, env = "OKUO_EXCLUDE_PRODUCT", value_delimiter = ',', value_name = "ID", help_heading = "Input")]
@@ -164,7 +164,7 @@ struct Common {
     #[arg(long, env = "OKUO_MIN_PRODUCTS", value_name = "N", help_heading = "Recurrence rule")]
     min_products: Option<u32>,
     /// Share of the purchases that must have a large basket [default: 1.0, every one]
-    #[arg(long, env = "OKUO_BASKET_SHARE", value_name = "SHARE", help_heading = "Recurrence rule")]
+    #[arg(long, env = "OKUO_BASKET_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Recurrence rule")]
     basket_share: Option<f64>,
     #[command(flatten)]
     screen: Screen,

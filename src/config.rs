@@ -91,10 +91,16 @@ pub struct RuleLayer {
 }
 
 impl RuleLayer {
-    /// Whether it says anything.
+    /// A rule with the values that this layer gives.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    pub fn on(&self, rule: Rule) -> Rule {
+        Rule {
+            period_days: self.period_days.unwrap_or(rule.period_days),
+            periods: self.periods.unwrap_or(rule.periods),
+            min_purchases: self.min_purchases.unwrap_or(rule.min_purchases),
+            min_products: self.min_products.unwrap_or(rule.min_products),
+            basket_share: self.basket_share.unwrap_or(rule.basket_share),
+        }
     }
 }
 
@@ -107,8 +113,8 @@ pub struct Config {
     pub input: InputOptions,
     /// The recurrence rule.
     pub rule: Rule,
-    /// Whether the rule was given, by file, environment or flag.
-    pub rule_given: bool,
+    /// What file, environment and flags say of the rule: the rest is the model's, where there is one.
+    pub rule_layer: RuleLayer,
     /// How models are fitted.
     pub parameters: Parameters,
     /// How offers are made.
@@ -209,21 +215,12 @@ impl Layer {
             self.input.utc.unwrap_or(false),
             self.input.day_start.unwrap_or(0),
         )?;
-        let rule_default = Rule::default();
-        let rule_given = !self.rule.is_empty();
-        let rule = Rule {
-            period_days: self.rule.period_days.unwrap_or(rule_default.period_days),
-            periods: self.rule.periods.unwrap_or(rule_default.periods),
-            min_purchases: self.rule.min_purchases.unwrap_or(rule_default.min_purchases),
-            min_products: self.rule.min_products.unwrap_or(rule_default.min_products),
-            basket_share: self.rule.basket_share.unwrap_or(rule_default.basket_share),
-        }
-        .check()?;
+        let rule = self.rule.on(Rule::default()).check()?;
         Ok(Config {
             inputs: self.input.paths.unwrap_or_default(),
             input: InputOptions { columns, clock, exclude_products: self.input.exclude_products.unwrap_or_default(), max_bad_share },
             rule,
-            rule_given,
+            rule_layer: self.rule,
             parameters: self.training.unwrap_or_default().check()?,
             offers: self.offers.unwrap_or_default().check()?,
             registry: self.registry.unwrap_or_else(|| "models".to_owned()),
@@ -334,8 +331,10 @@ mod tests {
         let flags = Layer { rule: RuleLayer { basket_share: Some(0.7), ..RuleLayer::default() }, ..Layer::default() };
         let config = flags.over(file).check().unwrap();
         assert_eq!((config.rule.basket_share, config.rule.periods, config.rule.period_days), (0.7, 2, 30));
-        assert_eq!((config.registry.as_str(), config.input.clock.utc(), config.rule_given), ("file", true, true));
-        assert!(!Layer::default().check().unwrap().rule_given);
+        assert_eq!((config.registry.as_str(), config.input.clock.utc(), config.rule_layer.period_days), ("file", true, None));
+        let model = Rule { basket_share: 0.2, period_days: 7, ..Rule::default() };
+        let on = config.rule_layer.on(model);
+        assert_eq!((on.basket_share, on.periods, on.period_days), (0.7, 2, 7), "what is not given stays the model's");
     }
 
     #[test]

@@ -40,9 +40,6 @@ use report::Report;
 /// The endings of the objects that are read.
 pub const ENDINGS: [&str; 4] = [".csv", ".csv.gz", ".csv.zst", ".parquet"];
 
-/// What to do about an object that is cut off or damaged.
-const NOT_WHOLE: &str = "copy the object anew; it may have been cut off on the way";
-
 /// How many objects are fetched while one is read.
 const FETCHED_AHEAD: usize = 3;
 
@@ -192,6 +189,7 @@ pub async fn read(
     let interrupted = |error| Error::system("reading the input was interrupted").source(error);
 
     let mut reader = Reader::new(options, until);
+    let mut read_objects = Vec::with_capacity(found.len());
     let fetch = |object: Found| async move {
         let content = object.get().await;
         (object, content)
@@ -200,7 +198,9 @@ pub async fn read(
     let mut next = objects.next().await;
     while let Some((object, content)) = next {
         each(found.len(), &object);
-        let (content, _) = content?;
+        // What was read, which may be newer than what was listed.
+        let (content, etag) = content?;
+        read_objects.push(Found { size: content.len() as u64, etag, ..object.clone() });
         let reading = tokio::task::spawn_blocking(move || {
             let result = reader.object(&object.uri, content);
             (reader, result)
@@ -213,7 +213,7 @@ pub async fn read(
         next = following;
     }
     let ingested = tokio::task::spawn_blocking(move || reader.finish()).await.map_err(interrupted)??;
-    Ok((ingested, found))
+    Ok((ingested, read_objects))
 }
 
 /// What to say of the gap between the as-of date and the data: nothing, or a warning if the last day lies more than a day before.
@@ -222,16 +222,18 @@ pub async fn read(
 /// If no purchase is known on the as-of date.
 pub fn staleness(purchases: &Purchases, report: &Report, as_of: AsOf) -> Result<Option<String>> {
     let Some((first, last)) = purchases.span() else {
-        let what = if report.after_as_of > 0 {
-            format!("all {} usable lines lie after the as-of date {as_of}", report.after_as_of)
-        } else {
-            format!("of {} lines none is a purchase up to {as_of}", report.lines_read)
-        };
-        return Err(Error::request(what).hint("choose a later --as-of, or give older --input too"));
+        return Err(match report.first_after {
+            Some(first) => {
+                Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))
+                    .hint(format!("use an --as-of date from {first} on, or give the objects of earlier days with --input too"))
+            }
+            None => Error::input(format!("no line is a purchase up to {as_of}: {report}"))
+                .hint("check the column mapped with --quantity, and the excluded products"),
+        });
     };
     if as_of.day() < first {
         return Err(Error::request(format!("the as-of date {as_of} lies before the data, which begin on {first}"))
-            .hint("choose a later --as-of, or give older --input too"));
+            .hint(format!("use an --as-of date from {first} on, or give the objects of earlier days with --input too")));
     }
     let stale = as_of.day() - last;
     Ok((stale > 1).then(|| {

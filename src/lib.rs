@@ -15,7 +15,6 @@ pub mod predictions;
 pub mod publish;
 pub mod pipeline;
 pub mod eval;
-pub mod report;
 pub mod simulate;
 pub mod config;
 pub mod cli;

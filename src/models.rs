@@ -70,9 +70,28 @@ impl Parameters {
             share(&name("learning_rate"), boosting.learning_rate, false)?;
             share(&name("row_share"), boosting.row_share, false)?;
             share(&name("feature_share"), boosting.feature_share, false)?;
-            if !(boosting.ridge >= 0.0 && boosting.ridge.is_finite()) {
-                return Err(Error::request(format!("{} should be 0 or more, but is {}", name("ridge"), boosting.ridge)));
+            if !(boosting.ridge > 0.0 && boosting.ridge.is_finite()) {
+                return Err(Error::request(format!("{} should be above 0, but is {}", name("ridge"), boosting.ridge)));
             }
+        }
+        let correction = &self.basket.correction;
+        at_least_one("training.basket.correction.min_bought", correction.min_bought)?;
+        if !(1..=16).contains(&correction.depth) {
+            return Err(Error::request(format!(
+                "training.basket.correction.depth should be between 1 and 16, but is {}",
+                correction.depth
+            )));
+        }
+        for (name, value) in [("min_leaf", correction.min_leaf), ("ridge", correction.ridge)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::request(format!("training.basket.correction.{name} should be above 0, but is {value}")));
+            }
+        }
+        if self.basket.new_products > 10_000 {
+            return Err(Error::request(format!(
+                "training.basket.new_products should be at most 10000, but is {}",
+                self.basket.new_products
+            )));
         }
         Ok(self)
     }

@@ -24,7 +24,7 @@ const LONG_HISTORY: i32 = 200;
 pub struct Trained {
     /// The model, trained on all up to the as-of date.
     pub model: Model,
-    /// The same procedure stopped 28 days earlier (`rehearsal.as_of` = T − 28): what held-out figures are measured with. Its calibration
+    /// The same procedure stopped 28 days earlier (`rehearsal.as_of` = the last day with a purchase − 28): what held-out figures are measured with. Its calibration
     /// and the choice of products' trees have seen the days after.
     pub rehearsal: Model,
     /// What a user should know: few rows, a short history, a store that was closed.
@@ -40,13 +40,15 @@ pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Param
     let Some((first, last)) = history.span() else {
         return Err(Error::request(format!("there is no purchase up to {as_of}")).hint("choose a later --as-of, or give more --input"));
     };
+    // Days after the last purchase are days that the feed does not tell of, not days on which nobody came.
+    let history = history.until(AsOf(last));
     let mut warnings = vec![];
     let known = last - first + 1;
     let needed = rule.window_days() + 2 * HELD_OUT_DAYS;
     if known < needed {
         warnings.push(format!("the history has {known} days up to {as_of}; below {needed} days predictions are poor"));
     }
-    let split = as_of.day() - HELD_OUT_DAYS;
+    let split = last - HELD_OUT_DAYS;
     // Intervals and return probabilities vary from month to month: two months steady them, where there are enough.
     let calibrated_from = if known >= LONG_HISTORY { split - HELD_OUT_DAYS } else { split };
     let early = history.until(AsOf(calibrated_from));
@@ -54,7 +56,7 @@ pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Param
     stage("timing model, without the days that calibrate it");
     let mut timing_early = TimingModel::fit(&early, &parameters.timing, seed)?;
     stage("calibration of the timing model");
-    let nights: Vec<(u32, Day)> = (calibrated_from.epoch()..=as_of.day().epoch() - 7)
+    let nights: Vec<(u32, Day)> = (calibrated_from.epoch()..=last.epoch() - 7)
         .step_by(2)
         .flat_map(|night| {
             let night = Day::from_epoch(night);

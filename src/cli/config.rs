@@ -135,7 +135,7 @@ mod tests {
             let config = Layer::parse("okuo.toml", file).unwrap().check().unwrap();
             let printed = text(&settings(&config, &|_, _, _| "somewhere".into()).unwrap());
             let again = Layer::parse("printed", &printed).unwrap().check().unwrap();
-            assert_eq!(Config { rule_given: config.rule_given, ..again }, config, "{printed}");
+            assert_eq!(Config { rule_layer: config.rule_layer.clone(), ..again }, config, "{printed}");
         }
     }
 }

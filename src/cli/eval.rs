@@ -25,8 +25,8 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         return Err(Error::request(format!("the model was trained up to {} and has seen {month}", model.as_of))
             .hint(format!("hold out later months, or train one with --as-of {} or earlier", month.eve())));
     }
-    if let (Some((_, model)), false) = (&model, config.rule_given) {
-        config.rule = model.rule;
+    if let Some((_, model)) = &model {
+        config.rule = config.rule_layer.on(model.rule).check()?;
     }
     let input = read(&config, None, output).await?;
     let purchases = &input.ingested.purchases;

@@ -15,7 +15,7 @@ use crate::pipeline;
 use crate::predictions::offers::{Action, Arm, Offer, offers, unknown_exclusions};
 use crate::predictions::tables::{Format, files};
 use crate::predictions::{CustomerPrediction, Predictions};
-use crate::publish::manifest::ModelReference;
+use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{Run, publish_run};
 use crate::recurrence::recurrent;
 use crate::store;
@@ -34,14 +34,15 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     let as_of = arguments.as_of;
     let (header, model) = super::model(&config.registry, arguments.model.as_deref()).await?;
     pipeline::refuse_future(&model, as_of)?;
-    if !config.rule_given {
-        config.rule = model.rule;
-    } else if config.rule != model.rule {
+    config.rule = config.rule_layer.on(model.rule).check()?;
+    if config.rule != model.rule {
         output.warn("the rule differs from the one that the model was trained with; the given one decides who is scored");
     }
     if as_of.day() - model.as_of.day() > OLD_DAYS {
         output.warn(&format!("the model was trained up to {}: train one every month", model.as_of));
     }
+    // An output that cannot be reached is told now, not after the scoring.
+    store::open(&target).await?.child(&night_folder(as_of)).find(MANIFEST).await?;
     let input = read(&config, Some(as_of), output).await?;
     if let Some(stale) = ingest::staleness(&input.ingested.purchases, &input.ingested.report, as_of)? {
         output.warn(&stale);

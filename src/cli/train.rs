@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::artifact::{self, Description};
 use crate::calendar::AsOf;
 use crate::config::{Config, Layer};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::eval::{self, HeldOutReport};
 use crate::features::basket::BASKET_FEATURES;
 use crate::features::timing::TIMING_FEATURES;
@@ -30,6 +30,8 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     config.required_inputs()?;
     let as_of = arguments.as_of;
     let registry = Registry::new(store::open(&config.registry).await?);
+    // A registry that cannot be reached is told now, not after the training.
+    registry.promoted().await?;
     let input = read(&config, Some(as_of), output).await?;
     if let Some(stale) = ingest::staleness(&input.ingested.purchases, &input.ingested.report, as_of)? {
         output.warn(&stale);
@@ -71,10 +73,11 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
         None => None,
         Some(standing) => match registry.load(&standing.pointer.model_id).await {
             Ok((_, model)) => Some(model),
-            Err(error) => {
+            Err(error) if matches!(error.kind(), Kind::Input | Kind::NotFound) => {
                 output.warn(&format!("the promoted model {} cannot be compared: {error}", standing.pointer.model_id));
                 None
             }
+            Err(error) => return Err(error),
         },
     };
     let report = measure(&trained, replaced.as_ref(), purchases, config, output);
@@ -95,10 +98,19 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
         (None, Promote::Always) => Decision { promote: true, reason: "promotion was asked for, whatever the figures".into() },
         (None, _) => Decision { promote: false, reason: "it could not be measured on the last 28 days".into() },
     };
-    let decision = registry.promote_if(&model_id, async |_| Ok(decision.clone())).await?;
+    let compared = standing.as_ref().map(|standing| standing.pointer.model_id.clone());
+    let decision = registry
+        .promote_if(&model_id, async |pointer| {
+            let stands = pointer.map(|pointer| pointer.model_id.clone());
+            if stands == compared || config.promote == Promote::Always {
+                return Ok(decision.clone());
+            }
+            Ok(Decision { promote: false, reason: "another model was promoted in the meantime, and was not compared".into() })
+        })
+        .await?;
     if let Some(report) = &report {
         output.text(&format!(
-            "\nheld out: the 28 days up to {as_of}, with a model that stopped before them\n{}",
+            "\nheld out: the 28 days up to {as_of}, with a model that stopped before them (but was calibrated on them: `okuo eval` is stricter)\n{}",
             eval::table(&report.evaluation)
         ))?;
     }
@@ -139,6 +151,8 @@ fn encode(model: &Model, purchases: &Purchases, report: Option<&HeldOutReport>) 
                 .evaluation
                 .contenders
                 .iter()
+                // The same training repeated meets another promoted model; the file is the same all the same.
+                .filter(|contender| contender.name != eval::REPLACED)
                 .map(|contender| (contender.name.clone(), json!(contender.figures)))
                 .collect::<serde_json::Map<_, _>>()
                 .into()

@@ -196,10 +196,13 @@ proptest! {
                 basket_features(&known_world, customer, &known.until(AsOf(day)).visits(customer), 2.0, &mut scratch);
                 let products: Vec<String> = scratch.candidates.iter().map(|c| known.products().get(c.product).unwrap().to_string()).collect();
                 out.push((id, timing.map(f32::to_bits), products, scratch.rows.iter().map(|v| v.to_bits()).collect::<Vec<_>>()));
-                // Seen through a longer history, the candidates have the same times and counts.
-                let popular = world.popular().len();
+                // Seen through a history that goes on, every candidate and every bit of its features is the same.
+                let before = scratch.rows.clone();
                 basket_features(&world, code, &history.visits(code), 2.0, &mut scratch);
-                prop_assert_eq!(popular, known_world.popular().len());
+                let names: Vec<String> = scratch.candidates.iter().map(|c| history.products().get(c.product).unwrap().to_string()).collect();
+                prop_assert_eq!(&names, &out.last().map(|last: &(String, _, Vec<String>, Vec<u32>)| last.2.clone()).unwrap_or_default());
+                prop_assert!(before.iter().zip(&scratch.rows).all(|(a, b)| a.to_bits() == b.to_bits()));
+                prop_assert_eq!(before.len(), scratch.rows.len());
             }
             Ok(out)
         };

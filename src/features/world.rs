@@ -296,10 +296,12 @@ impl References {
         candidates.truncate(REFERENCES);
         let mut customers: Vec<u32> = candidates.into_iter().map(|(_, customer)| customer).collect();
         customers.sort_unstable();
+        // The dictionary may hold customers who first come after the night.
+        let seen = (0..history.customer_count()).filter(|customer| !history.visits(*customer).is_empty()).count() as f64;
         let rarity: Vec<f32> = counts
             .iter()
             .map(|count| {
-                let idf = (1.0 + f64::from(history.customer_count()) / f64::from(count.buyers.max(1))).ln();
+                let idf = (1.0 + seen / f64::from(count.buyers.max(1))).ln();
                 (idf * idf) as f32
             })
             .collect();

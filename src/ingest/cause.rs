@@ -16,6 +16,8 @@ pub enum Cause {
     NullTime,
     /// A time in no known form, or a day that the calendar does not have.
     UnreadableTime,
+    /// A time that could be day/month or month/day.
+    AmbiguousTime,
     /// A day before 1990 or after 2099.
     AbsurdDate,
     /// No customer.
@@ -62,7 +64,7 @@ impl Cause {
     pub(super) fn role(self) -> Option<Role> {
         match self {
             Cause::FieldCount | Cause::BrokenQuotes => None,
-            Cause::NullTime | Cause::UnreadableTime | Cause::AbsurdDate => Some(Role::Time),
+            Cause::NullTime | Cause::UnreadableTime | Cause::AmbiguousTime | Cause::AbsurdDate => Some(Role::Time),
             Cause::NullCustomer | Cause::FractionalCustomer | Cause::CustomerNotText => Some(Role::Customer),
             Cause::NullProduct | Cause::FractionalProduct | Cause::ProductNotText => Some(Role::Product),
             Cause::NullQuantity | Cause::QuantityNotANumber => Some(Role::Quantity),
@@ -73,18 +75,17 @@ impl Cause {
     pub(super) fn hint(self) -> &'static str {
         match self {
             Cause::FieldCount | Cause::BrokenQuotes => "quote fields that contain the separator or a quote, and double the quotes in them",
-            Cause::UnreadableTime => {
-                "write times as 2017-10-31, 2017-10-31 18:05:00 or 2017-10-31T18:05:00Z; 31/10/2017 could be read in two ways"
+            Cause::NullTime | Cause::NullCustomer | Cause::NullProduct => {
+                "leave lines without an id or time (sales without a loyalty card, say) out of the export"
             }
-            Cause::NullCustomer => "leave sales without a customer out of the feed, or raise --max-bad-share",
+            Cause::UnreadableTime => "write times as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS; convert seconds since 1970 first",
+            Cause::AmbiguousTime => "okuo does not guess between day/month and month/day: write dates as YYYY-MM-DD",
+            Cause::AbsurdDate => "correct the dates or map another column with --time; 1990 to 2099 is taken for real",
             Cause::FractionalCustomer | Cause::CustomerNotText => {
                 "map another column with --customer, or write ids as integers or UTF-8 text"
             }
             Cause::FractionalProduct | Cause::ProductNotText => "map another column with --product, or write ids as integers or UTF-8 text",
-            Cause::NullQuantity | Cause::QuantityNotANumber => "map another column with --quantity, or mend the feed",
-            Cause::NullTime | Cause::AbsurdDate | Cause::NullProduct => {
-                "mend the feed, or raise --max-bad-share if these lines can be spared"
-            }
+            Cause::NullQuantity | Cause::QuantityNotANumber => "map another column with --quantity",
         }
     }
 }
@@ -96,6 +97,7 @@ impl fmt::Display for Cause {
             Cause::BrokenQuotes => "text after a closing quote",
             Cause::NullTime => "no time",
             Cause::UnreadableTime => "unreadable time",
+            Cause::AmbiguousTime => "ambiguous time (day or month first?)",
             Cause::AbsurdDate => "date before 1990 or after 2099",
             Cause::NullCustomer => "no customer",
             Cause::FractionalCustomer => "customer that is not a whole number",

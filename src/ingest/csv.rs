@@ -10,12 +10,12 @@ use std::io::Read;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
+use super::Columns;
 use super::cause::{Cause, Role};
 use super::dictionary::Raw;
 use super::lines::{Lines, Quantity};
 use super::schema::Positions;
 use super::time::Moment;
-use super::{Columns, NOT_WHOLE};
 use crate::error::{Error, Result};
 use records::{Field, Record, Step};
 
@@ -61,7 +61,9 @@ fn stream(mut source: impl Read, format: &str, table: &mut Table<'_>) -> Result<
             Ok(read) => read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => {
-                return Err(Error::input(format!("it is not a whole {format} file")).source(error).hint(NOT_WHOLE));
+                return Err(Error::input(format!("the {format} data are truncated or damaged after {} good lines", table.row))
+                    .source(error)
+                    .hint("write or transfer the object again"));
             }
         };
         filled += read;

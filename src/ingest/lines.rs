@@ -114,6 +114,7 @@ impl Lines {
         if self.until.is_some_and(|until| day > until.day()) {
             self.report.lines_read += 1;
             self.report.after_as_of += 1;
+            self.report.first_after = Some(self.report.first_after.map_or(day, |first| first.min(day)));
             return Ok(None);
         }
         let customer_key = match customer.key() {

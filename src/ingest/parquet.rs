@@ -9,15 +9,15 @@ use bytes::Bytes;
 use polars::io::parquet::metadata::{FileMetadata, FileMetadataRef};
 use polars::prelude::{
     ArrowDataType, BinaryChunked, DataFrame, DataType, Float64Chunked, Int32Chunked, Int64Chunked, ParquetReader, ParquetWriter,
-    PlSmallStr, PolarsError, PolarsResult, Schema, SerReader, Series, StringChunked, TimeUnit, UInt32Chunked,
+    PlSmallStr, PolarsResult, Schema, SerReader, Series, StringChunked, TimeUnit, UInt32Chunked,
 };
 
+use super::Columns;
 use super::cause::Role;
 use super::dictionary::Raw;
 use super::lines::{Lines, Quantity};
 use super::schema::Positions;
 use super::time::Moment;
-use super::{Columns, NOT_WHOLE};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
@@ -34,7 +34,10 @@ pub(super) fn is_parquet(name: &str, bytes: &[u8]) -> bool {
 /// Reads an object's lines; whether it has a quantity column.
 pub(super) fn read(bytes: Bytes, columns: &Columns, lines: &mut Lines) -> Result<bool> {
     if !bytes.starts_with(MAGIC) {
-        return Err(Error::input("it is not a Parquet file, whatever its name says").hint("name it by its format, or write it anew"));
+        return Err(Error::input("this is no Parquet file").hint("its name ends in .parquet; rename it, or write it again"));
+    }
+    if !bytes.ends_with(MAGIC) || bytes.len() < 12 {
+        return Err(Error::input("the Parquet file is truncated").hint("write or transfer the object again"));
     }
     let (mut metadata, schema) = guarded(|| {
         let mut reader = ParquetReader::new(Cursor::new(bytes.clone()));
@@ -110,7 +113,7 @@ fn check_counts(file: &[u8], metadata: &FileMetadata, columns: &Columns, positio
 }
 
 fn damaged() -> Error {
-    Error::input("it is not a whole Parquet file").hint(NOT_WHOLE)
+    Error::input("the Parquet file is damaged").hint("write or transfer the object again")
 }
 
 /// polars panics on some damaged files: that is the file's fault, and becomes an error.
@@ -121,8 +124,8 @@ fn guarded<T>(read: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
     }
 }
 
-fn unreadable(error: PolarsError) -> Error {
-    damaged().source(error)
+fn unreadable(error: polars::error::PolarsError) -> Error {
+    Error::input("the Parquet file cannot be read").source(error).hint("it may be truncated or damaged: write or transfer the object again")
 }
 
 /// The metadata of an empty file with these columns: what tells polars' reader which columns and types to expect.
@@ -161,45 +164,22 @@ fn readable_type(role: Role, found: &ArrowDataType) -> Result<DataType> {
 
 fn wrong_type(role: Role, found: &ArrowDataType) -> Error {
     use ArrowDataType as A;
-    let needed = match role {
-        Role::Time => "a date, a datetime or text",
-        Role::Quantity => "a number",
-        Role::Customer | Role::Product => "an integer or text",
+    let (needed, hint) = match (role, found) {
+        (Role::Time, A::Int64 | A::Int32 | A::UInt32 | A::UInt64 | A::Float64) => (
+            "a date, a timestamp or text",
+            "if these are seconds since 1970, write the column as a timestamp (pandas: pd.to_datetime(column, unit=\"s\"); SQL: to_timestamp(column)); \
+             or map another column with --time"
+                .to_owned(),
+        ),
+        (Role::Time, _) => ("a date, a timestamp or text", "map another column with --time".to_owned()),
+        (role, A::Decimal(..)) => (
+            if role == Role::Quantity { "a number" } else { "integers or text" },
+            format!("write the column as an integer (SQL: cast(column as bigint)), or map another one with {}", role.flag()),
+        ),
+        (Role::Quantity, _) => ("a number", "map another column with --quantity".to_owned()),
+        (role, _) => ("integers or text", format!("map another column with {}", role.flag())),
     };
-    let hint = match (role, found) {
-        (Role::Time, _) => {
-            "map another column with --time, or convert it first: pandas.to_datetime(…, unit=\"s\") for seconds since 1970".to_owned()
-        }
-        (_, A::Decimal(..)) => format!("map another column with {}, or cast it to an integer first: cast(… as bigint)", role.flag()),
-        (Role::Quantity, _) => "map another column with --quantity".to_owned(),
-        _ => format!("map another column with {}, or write the ids as text", role.flag()),
-    };
-    Error::input(format!("the type is {}, but {needed} is needed", type_name(found))).hint(hint)
-}
-
-/// A type as polars and Python name it.
-fn type_name(found: &ArrowDataType) -> String {
-    use ArrowDataType as A;
-    let name = match found {
-        A::Boolean => "bool",
-        A::Int8 => "i8",
-        A::Int16 => "i16",
-        A::Int32 => "i32",
-        A::Int64 => "i64",
-        A::UInt8 => "u8",
-        A::UInt16 => "u16",
-        A::UInt32 => "u32",
-        A::UInt64 => "u64",
-        A::Float32 => "f32",
-        A::Float64 => "f64",
-        A::Date32 => "date",
-        A::Timestamp(..) => "datetime",
-        A::List(_) | A::LargeList(_) => "list",
-        A::Struct(_) => "struct",
-        A::Decimal(digits, scale) => return format!("decimal({digits}, {scale})"),
-        other => return format!("{other:?}").to_lowercase(),
-    };
-    name.to_owned()
+    Error::input(format!("the type is {found:?}, but {needed} is needed")).hint(hint)
 }
 
 /// Takes the rows of a frame, which follow `before` others.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use super::cause::Cause;
+use crate::calendar::Day;
 use crate::error::{Error, Result};
 
 /// How many places of a cause are kept.
@@ -66,6 +67,9 @@ pub struct Report {
     pub after_as_of: u64,
     /// Bad lines by cause, in a fixed order.
     pub bad: Vec<Bad>,
+    /// The first day after the as-of date: only for a message, since it must change no byte of a result.
+    #[serde(skip)]
+    pub(super) first_after: Option<Day>,
 }
 
 impl Report {
@@ -104,54 +108,71 @@ impl Report {
     /// If there is no line, or more than the share `max_bad_share` is bad; then every cause is listed.
     pub fn judge(&self, max_bad_share: f64) -> Result<()> {
         if self.lines_read == 0 {
-            let read = if self.objects == 1 { "1 object was".to_owned() } else { format!("{} objects were", self.objects) };
-            return Err(Error::input(format!("{read} read, without a single line"))
-                .hint("check that the feed was written: a header alone, or nothing, is not a day's tickets"));
+            let what = match self.objects {
+                0 => "there is no object to read".to_owned(),
+                1 => "the input has no lines".to_owned(),
+                objects => format!("the input has no lines in any of its {objects} objects"),
+            };
+            return Err(Error::input(what).hint("check the --input location, and that the export has run"));
         }
         let bad = self.bad_lines();
-        let share = bad as f64 / self.lines_read as f64;
-        if share <= max_bad_share {
+        if bad as f64 <= max_bad_share * self.lines_read as f64 {
             return Ok(());
         }
         let what = format!(
-            "{bad} of {} lines are bad ({:.2} %), more than the {:.2} % allowed:{}",
-            self.lines_read,
-            100.0 * share,
-            100.0 * max_bad_share,
+            "{} of {} lines are bad ({:.2} %), more than the {} % allowed:{}",
+            thousands(bad),
+            thousands(self.lines_read),
+            100.0 * bad as f64 / self.lines_read as f64,
+            (100.0 * max_bad_share * 1e6).round() / 1e6, // 7, not 7.000000000000001
             self.causes()
         );
-        let mut hints: Vec<&str> = vec![];
+        let mut advice: Vec<&str> = Vec::new();
         for bad in &self.bad {
-            if !hints.contains(&bad.cause.hint()) {
-                hints.push(bad.cause.hint());
+            if !advice.contains(&bad.cause.hint()) {
+                advice.push(bad.cause.hint());
             }
         }
-        Err(Error::input(what).hint(hints.join("\n      ")))
+        advice.push("or accept more bad lines with --max-bad-share: they are left out and counted");
+        Err(Error::input(what).hint(advice.join("\n      ")))
     }
 
     /// Every cause with its count and first places, each after a line break: the text of an error.
     #[must_use]
     pub fn causes(&self) -> String {
         let causes: Vec<String> =
-            self.bad.iter().map(|bad| format!("\n  {} × {}, first {}", bad.lines, bad.cause, bad.first.join("; "))).collect();
+            self.bad.iter().map(|bad| format!("\n  {} × {}, first {}", thousands(bad.lines), bad.cause, bad.first.join("; "))).collect();
         causes.concat()
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} lines read = {} kept", self.lines_read, self.kept)?;
+        write!(f, "{} lines read = {} kept", thousands(self.lines_read), thousands(self.kept))?;
         for (lines, what) in [(self.returned, "returned"), (self.excluded, "excluded"), (self.after_as_of, "after the as-of date")] {
             if lines > 0 {
-                write!(f, " + {} {what}", lines)?;
+                write!(f, " + {} {what}", thousands(lines))?;
             }
         }
         for bad in &self.bad {
-            write!(f, " + {} with {}", bad.lines, bad.cause)?;
+            write!(f, " + {} with {}", thousands(bad.lines), bad.cause)?;
         }
         if self.repeated > 0 {
-            write!(f, " ({} of the kept repeat another)", self.repeated)?;
+            write!(f, " ({} of the kept repeat another)", thousands(self.repeated))?;
         }
         Ok(())
     }
+}
+
+/// `1234567` as `1,234,567`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }

@@ -7,9 +7,6 @@ use crate::error::{Error, Result};
 /// How many of an object's columns a message lists.
 const LISTED: usize = 40;
 
-/// How alike (Jaro-Winkler, 0 to 1) a name must be to be offered.
-const LIKE: f64 = 0.65;
-
 /// Positions of the mapped columns in an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Positions {
@@ -72,19 +69,23 @@ impl Columns {
 
 fn missing_columns(missing: &[(Role, &str)], present: &[&str]) -> Error {
     let names: Vec<String> = missing.iter().map(|(_, name)| format!("\"{name}\"")).collect();
-    let hint = |(role, name): &(Role, &str)| {
-        let likeness = |column: &str| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
-        let nearest = present.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|nearest| likeness(nearest) >= LIKE);
-        match nearest {
-            Some(nearest) => format!("is it \"{nearest}\"? then give {} {nearest}", role.flag()),
-            None => format!("name the right one with {}", role.flag()),
-        }
-    };
-    let hints: Vec<String> = missing.iter().map(hint).collect();
-    let mut listed = present.iter().take(LISTED).copied().collect::<Vec<&str>>().join(", ");
+    let mut listed: Vec<String> = present.iter().take(LISTED).map(|name| format!("\"{name}\"")).collect();
     if present.len() > LISTED {
-        listed.push_str(&format!(" and {} more", present.len() - LISTED));
+        listed.push(format!("and {} more", present.len() - LISTED));
     }
-    let none = if names.len() == 1 { "there is no column" } else { "there are no columns" };
-    Error::input(format!("{none} {}; there are {listed}", names.join(", "))).hint(hints.join("\n      "))
+    let hints: Vec<String> = missing
+        .iter()
+        .filter_map(|(role, name)| {
+            let flag = role.flag();
+            let likeness = |column: &&&str| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
+            let nearest = present.iter().filter(|column| !column.is_empty()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+            Some(format!("for \"{name}\" the nearest is \"{nearest}\": {flag} {nearest}"))
+        })
+        .collect();
+    let error = Error::input(format!(
+        "there is no column {}; the columns are {}",
+        names.join(", "),
+        if listed.is_empty() { "none".to_owned() } else { listed.join(", ") }
+    ));
+    if hints.is_empty() { error } else { error.hint(hints.join("; ")) }
 }

@@ -171,11 +171,11 @@ fn bad_lines_are_counted_by_cause_with_their_places() {
     let error = read_all(&options(), None, &[("tickets/a.csv", csv(text))]).unwrap_err();
     let message = error.to_string();
     for part in [
-        "7 of 8 lines are bad (87.50 %), more than the 0.00 % allowed",
+        "7 of 8 lines are bad (87.50 %), more than the 0 % allowed",
         "1 × no customer, first tickets/a.csv: row 2, column \"customer_id\": \"\"",
         "1 × no product, first tickets/a.csv: row 3, column \"product_id\": \"\"",
         "1 × no time, first tickets/a.csv: row 4, column \"timestamp\": \"\"",
-        "1 × unreadable time, first tickets/a.csv: row 5, column \"timestamp\": \"31/10/2017\"",
+        "1 × ambiguous time (day or month first?), first tickets/a.csv: row 5, column \"timestamp\": \"31/10/2017\"",
         "1 × date before 1990 or after 2099, first tickets/a.csv: row 6, column \"timestamp\": \"1017-10-30\"",
         "1 × quantity that is not a number, first tickets/a.csv: row 7, column \"quantity\": \"two\"",
         "1 × no quantity, first tickets/a.csv: row 8, column \"quantity\": \"\"",
@@ -193,7 +193,7 @@ fn a_missing_column_names_those_present_and_the_nearest() {
     let error = read_all(&options(), None, &[("a.csv", csv("customer,product_id,timestamp\n1,1,2017-10-30\n"))]).unwrap_err().to_string();
     assert_eq!(
         error,
-        "a.csv: there is no column \"customer_id\"; there are customer, product_id, timestamp\nhint: is it \"customer\"? then give --customer customer"
+        "a.csv: there is no column \"customer_id\"; the columns are \"customer\", \"product_id\", \"timestamp\"\nhint: for \"customer_id\" the nearest is \"customer\": --customer customer"
     );
     let wanted = InputOptions { columns: Columns { quantity: "units".into(), quantity_required: true, ..Columns::default() }, ..options() };
     assert!(read_all(&wanted, None, &[("a.csv", csv(TEXT))]).unwrap_err().to_string().contains("there is no column \"units\""));
@@ -207,18 +207,13 @@ fn a_wrong_type_is_named_with_what_is_needed() {
         Column::new("timestamp".into(), [1_509_420_600_i64]),
     ]);
     let error = read_all(&options(), None, &[("a.parquet", seconds)]).unwrap_err().to_string();
-    assert!(error.contains("a.parquet: column \"timestamp\": the type is i64, but a date, a datetime or text is needed"), "{error}");
+    assert!(error.contains("a.parquet: column \"timestamp\": the type is Int64, but a date, a timestamp or text is needed"), "{error}");
     let truth = parquet(vec![
         Column::new("customer_id".into(), [true]),
         Column::new("product_id".into(), [1_i64]),
         text_column("timestamp", &["2017-10-30"]),
     ]);
-    assert!(
-        read_all(&options(), None, &[("a.parquet", truth)])
-            .unwrap_err()
-            .to_string()
-            .contains("the type is bool, but an integer or text is needed")
-    );
+    assert!(read_all(&options(), None, &[("a.parquet", truth)]).unwrap_err().to_string().contains("integers or text is needed"));
     let fraction = parquet(vec![
         Column::new("customer_id".into(), [1.5_f64]),
         Column::new("product_id".into(), [1_i64]),
@@ -233,7 +228,7 @@ fn a_wrong_type_is_named_with_what_is_needed() {
 fn nothing_to_read_is_an_error_and_an_empty_file_among_others_a_warning() {
     for content in ["", "\n", "customer_id,product_id,timestamp\n"] {
         let error = read_all(&options(), None, &[("a.csv", csv(content))]).unwrap_err();
-        assert!(error.to_string().contains("1 object was read, without a single line") && error.exit_code() == 1, "{error}");
+        assert!(error.to_string().contains("the input has no lines") && error.exit_code() == 1, "{error}");
     }
     let read = read_all(&options(), None, &[("a.csv", csv("")), ("b.csv", csv(TEXT))]).unwrap();
     assert_eq!(read.warnings, ["a.csv has no lines"]);
@@ -246,7 +241,7 @@ fn a_file_cut_off_anywhere_is_noticed() {
     let compressed = gz(&text);
     for length in [1, 10, compressed.len() / 2, compressed.len() - 9, compressed.len() - 1] {
         let error = read_all(&options(), None, &[("a.csv.gz", compressed[..length].to_vec())]).unwrap_err();
-        assert!(error.to_string().contains("a.csv.gz: it is not a whole gzip file"), "{length}: {error}");
+        assert!(error.to_string().contains("a.csv.gz: the gzip data are truncated or damaged"), "{length}: {error}");
     }
     let packed = zstd::encode_all(text.as_bytes(), 3).unwrap();
     assert!(read_all(&options(), None, &[("a.csv.zst", packed[..packed.len() - 3].to_vec())]).unwrap_err().to_string().contains("zstd"));

@@ -22,8 +22,10 @@ pub(super) enum Moment {
     Naive(i64),
     /// A time with a zone, in microseconds since 1970-01-01T00:00Z.
     Instant(i64),
-    /// Text in no form that has one meaning.
+    /// Text in no known form.
     Unreadable,
+    /// Text that could be day/month or month/day.
+    Ambiguous,
 }
 
 impl Moment {
@@ -32,7 +34,13 @@ impl Moment {
         let text = text.trim_ascii();
         let bytes = text.as_bytes();
         let Some((date, rest)) = date(bytes) else {
-            return if is_null(text) { Moment::Null } else { Moment::Unreadable };
+            return if is_null(text) {
+                Moment::Null
+            } else if is_ambiguous(bytes) {
+                Moment::Ambiguous
+            } else {
+                Moment::Unreadable
+            };
         };
         if rest.is_empty() {
             return Moment::Date(date.epoch());
@@ -80,6 +88,19 @@ fn number(digits: &[u8]) -> Option<u32> {
 
 fn day(year: u32, month: u32, day: u32) -> Option<Day> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day).map(Day::from)
+}
+
+/// Whether text begins like `3/4/2017`, `03-04-17`, whatever its order.
+fn is_ambiguous(text: &[u8]) -> bool {
+    let parts = || {
+        let (first, rest) = digits(text)?;
+        let (separator, rest) = rest.split_first()?;
+        let (second, rest) = digits(rest)?;
+        let (again, rest) = rest.split_first()?;
+        let (third, _) = digits(rest)?;
+        Some(separator == again && matches!(separator, b'/' | b'-' | b'.') && first.len() <= 2 && second.len() <= 2 && third.len() <= 4)
+    };
+    parts().unwrap_or(false)
 }
 
 /// `T` or a space, `HH:MM[:SS[.fraction]]`, and perhaps a zone; all of the text.
@@ -185,6 +206,7 @@ impl DayResolver {
             }
             Moment::Null => return Err(Cause::NullTime),
             Moment::Unreadable => return Err(Cause::UnreadableTime),
+            Moment::Ambiguous => return Err(Cause::AmbiguousTime),
         };
         day.filter(|day| Day::PLAUSIBLE.contains(day)).ok_or(Cause::AbsurdDate)
     }
@@ -268,12 +290,10 @@ mod tests {
 
     #[test]
     fn what_is_uncertain_is_not_guessed() {
+        for text in ["03/04/2017", "31/10/2017", "3-4-2017", "03.04.2017", "03/04/17", "3.4.17", "10/31/2017 23:05"] {
+            assert_eq!(Moment::of(text), Moment::Ambiguous, "{text}");
+        }
         for text in [
-            "03/04/2017", // March or April?
-            "31/10/2017",
-            "03.04.2017",
-            "3-4-17",
-            "10/31/2017 23:05",
             "2017-02-30",
             "2017-13-01",
             "2017-10",

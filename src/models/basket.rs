@@ -335,13 +335,11 @@ pub struct FittedBasket {
     pub model: BasketModel,
     /// Fitted on what was known at the split.
     pub rehearsal: BasketModel,
-    /// Rows that the pooled model was fitted on.
-    pub rows: usize,
 }
 
 impl BasketModel {
     /// Fits to everything that the history knows; what was bought after `split` is held out first. `timing` says when customers were
-    /// expected, from what was known at the split.
+    /// expected: an earlier fit than the one that will score, so that its guesses are honest on these nights.
     ///
     /// # Errors
     /// If there is too little to learn from.
@@ -366,7 +364,7 @@ impl BasketModel {
             calibration: calibration.clone(),
             gate: gate.clone(),
         };
-        Ok(FittedBasket { model: with(pooled), rehearsal: with(early.model), rows: all })
+        Ok(FittedBasket { model: with(pooled), rehearsal: with(early.model) })
     }
 
     /// The products that have a tree of their own.

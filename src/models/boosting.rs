@@ -325,18 +325,6 @@ impl Boosted {
                     })
             })
     }
-
-    /// How often each feature splits, weighted by nothing: a rough sign of use.
-    #[must_use]
-    pub fn splits(&self) -> Vec<usize> {
-        let mut splits = vec![0; self.width];
-        for node in self.trees.iter().flat_map(|tree| &tree.nodes).filter(|node| node.left != 0) {
-            if let Some(count) = splits.get_mut(node.feature as usize) {
-                *count += 1;
-            }
-        }
-        splits
-    }
 }
 
 fn sample_features(bins: &Bins, share: f64, seed: u64) -> Vec<usize> {

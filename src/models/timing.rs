@@ -84,7 +84,7 @@ impl Wait {
         self.probability.iter().take(days as usize).sum::<f64>().min(1.0)
     }
 
-    /// The median in days, interpolated within its day and at most the horizon.
+    /// The median in days, a whole number, and at most the horizon.
     #[must_use]
     pub fn median(&self) -> f64 {
         let mut before = 0.0;

@@ -22,7 +22,7 @@ pub(crate) fn store(customers: u32, days: i32, seed: u64) -> Vec<Line> {
             for product in 0..60_u64 {
                 let cycle = 1 + (hash(seed, &[2, u64::from(customer), product]) % 9);
                 let staple = hash(seed, &[3, u64::from(customer), product]).is_multiple_of(3);
-                let bought = if staple { visit % cycle == 0 } else { random(&[4, visit, product]) < 0.08 };
+                let bought = if staple { visit.is_multiple_of(cycle) } else { random(&[4, visit, product]) < 0.08 };
                 if bought {
                     lines.push(Line { customer, day, product: product as u32 });
                 }

@@ -86,8 +86,8 @@ impl Registry {
         match self.place.put(&key, file.clone(), PutMode::IfAbsent).await {
             Ok(_) => {}
             Err(error) if error.kind() == Kind::Conflict => {
-                let same = self.place.find(&key).await?.is_some_and(|(standing, _)| standing == file);
-                if !same {
+                let standing = self.place.find(&key).await?.map(|(standing, _)| standing);
+                if standing.as_ref() != Some(&file) {
                     return Err(Error::conflict("another file stands under this model's id: the same model, described otherwise")
                         .object(self.place.name_of(&key))
                         .hint("use it as it is, or remove its folder first")

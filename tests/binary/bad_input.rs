@@ -36,13 +36,13 @@ fn a_column_of_the_wrong_type() {
     let mut bytes = vec![];
     ParquetWriter::new(&mut bytes).finish(&mut frame).unwrap();
     let run = train_on("t.parquet", bytes);
-    assert!(run.err.contains("column \"customer_id\": the type is bool"), "{run}");
+    assert!(run.err.contains("column \"customer_id\": the type is Boolean"), "{run}");
 }
 
 #[test]
 fn nothing_in_the_input() {
     assert_run!(train_on("t.csv", "customer_id,product_id,timestamp\n"));
-    assert!(train_on("t.csv", "").err.contains("without a single line"));
+    assert!(train_on("t.csv", "").err.contains("the input has no lines"));
 }
 
 #[test]

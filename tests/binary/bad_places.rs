@@ -51,6 +51,21 @@ fn an_endpoint_that_cannot_be_reached() {
 }
 
 #[test]
+fn a_registry_or_an_output_that_cannot_be_reached_is_told_before_anything_is_read() {
+    let sandbox = Sandbox::trained();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let variables = [("AWS_ENDPOINT_URL_S3", &*endpoint), ("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    for arguments in [
+        ["train", "--input", "missing.csv", "--as-of", TRAINED, "--registry", "s3://bucket/models"],
+        ["score", "--input", "missing.csv", "--as-of", "2024-07-10", "--output", "s3://bucket/out"],
+    ] {
+        let run = sandbox.okuo_with(&arguments, &variables);
+        assert!(run.failed(2).err.contains("cannot reach"), "{run}");
+    }
+}
+
+#[test]
 fn no_credentials() {
     let sandbox = Sandbox::new();
     let run = sandbox.okuo(&["train", "--input", "s3://bucket/tickets", "--as-of", TRAINED]);

@@ -20,6 +20,18 @@ fn a_training_prints_lines_funnel_figures_and_the_decision() {
 }
 
 #[test]
+fn a_training_for_a_rule_that_nobody_meets_is_stored_but_not_promoted() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", TRAINED, "--min-products", "500"]);
+    assert!(run.done().err.contains("warning: the model cannot be measured"), "{run}");
+    assert!(run.out.contains("→ 0 recurrent") && run.out.contains("--basket-share would let in"), "{run}");
+    assert!(run.out.contains("not promoted: it could not be measured"), "{run}");
+    assert!(!sandbox.path("models/latest.json").exists());
+    let run = sandbox.okuo(&SCORE);
+    assert!(run.failed(1).err.contains(&format!("promote one with `okuo models promote`: {}", sandbox.model_id())), "{run}");
+}
+
+#[test]
 fn training_is_the_same_again_and_on_any_number_of_threads() {
     let sandbox = Sandbox::new();
     for (registry, threads) in [("one", "1"), ("two", "2"), ("again", "2")] {

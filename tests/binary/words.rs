@@ -80,6 +80,7 @@ fn wrong_requests() {
         of(&["train", "--as-of", "2024-06-30"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--basket-shere", "0.5"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--basket-share", "1.5"]),
+        of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--max-bad-share", "-1"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--threads", "0"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--day-start", "24"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--promote", "sometimes"]),

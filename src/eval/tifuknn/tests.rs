@@ -103,10 +103,10 @@ proptest! {
                 })
                 .collect();
             distances.sort_by(f64::total_cmp);
-            if let (Some(last), Some(next)) = (distances.get(neighbours - 1), distances.get(neighbours)) {
-                if next - last < 1e-9 {
-                    continue;
-                }
+            if let (Some(last), Some(next)) = (distances.get(neighbours - 1), distances.get(neighbours))
+                && next - last < 1e-9
+            {
+                continue;
             }
             prop_assert_eq!(fast.len(), slow.len());
             for (product, score) in &fast {

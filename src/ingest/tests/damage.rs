@@ -41,7 +41,7 @@ fn compression_is_told_by_the_first_bytes() {
     for (name, content) in [("a.csv.gz", csv(TEXT)), ("a.csv", gz(TEXT)), ("a.csv", zstd::encode_all(TEXT.as_bytes(), 1).unwrap())] {
         assert_eq!(spelled_out(&read_all(&options(), None, &[(name, content)]).unwrap().purchases), LINES);
     }
-    assert!(error("a.parquet", csv(TEXT)).starts_with("a.parquet: it is not a Parquet file"));
+    assert!(error("a.parquet", csv(TEXT)).starts_with("a.parquet: this is no Parquet file"));
     let utf16: Vec<u8> = std::iter::once(0xfeff).chain(TEXT.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert!(error("a.csv", utf16).contains("UTF-16"));
 }
@@ -52,7 +52,7 @@ fn compressed_data_cut_or_flipped_anywhere_are_an_error_or_whole() {
     for (name, whole) in [("a.csv.gz", gz(&text)), ("a.csv.zst", zstd::encode_all(text.as_bytes(), 3).unwrap())] {
         for length in 1..whole.len() {
             let message = error(name, whole[..length].to_vec());
-            assert!(message.contains("it is not a whole ") && message.contains("hint: "), "{length}: {message}");
+            assert!(message.contains("truncated or damaged") && message.contains("hint: "), "{length}: {message}");
         }
         for at in 0..whole.len() {
             let mut flipped = whole.clone();
@@ -127,4 +127,12 @@ proptest! {
             prop_assert!(read.report.balanced());
         }
     }
+}
+
+#[test]
+fn the_allowed_share_is_told_as_it_was_given() {
+    let text = "customer_id,product_id,timestamp\n1,1,2017-10-30\n1,,2017-10-30\n";
+    let strict = InputOptions { max_bad_share: 0.07, ..options() }; // 100 × 0.07 is 7.000000000000001
+    let error = read_all(&strict, None, &[("a.csv", csv(text))]).unwrap_err().to_string();
+    assert!(error.contains("more than the 7 % allowed"), "{error}");
 }

@@ -48,17 +48,14 @@ fn bytes_are_text_if_they_are_utf8() {
 fn types_that_are_no_id_are_named_with_a_way_out() {
     let error = |content: &[u8]| read_all(&options(), None, &[("a.parquet", content.to_vec())]).unwrap_err().to_string();
     let decimals = error(DECIMALS);
-    assert!(
-        decimals.contains("column \"customer_id\": the type is decimal(38, 0)") && decimals.contains("cast(… as bigint)"),
-        "{decimals}"
-    );
-    assert!(error(NESTED).contains("the type is list, but an integer or text is needed"), "{}", error(NESTED));
+    assert!(decimals.contains("column \"customer_id\": the type is Decimal") && decimals.contains("cast(column as bigint)"), "{decimals}");
+    assert!(error(NESTED).contains("integers or text is needed"), "{}", error(NESTED));
     assert!(error(NULLS).contains("2 × no customer"), "{}", error(NULLS));
 }
 
 #[test]
 fn a_file_without_rows_is_empty_and_harmless() {
-    assert!(read_all(&options(), None, &[("a.parquet", NO_ROWS.to_vec())]).unwrap_err().to_string().contains("without a single line"));
+    assert!(read_all(&options(), None, &[("a.parquet", NO_ROWS.to_vec())]).unwrap_err().to_string().contains("no lines"));
     let read = read_all(&options(), None, &[("a.parquet", NO_ROWS.to_vec()), ("b.csv", csv(TEXT)), ("c.csv", vec![])]).unwrap();
     assert_eq!((read.report.objects, read.report.empty_objects, read.report.kept), (3, 2, 3));
     assert_eq!(read.warnings, ["2 objects have no lines, for example a.parquet"]);
@@ -115,8 +112,10 @@ fn every_unit_of_time_is_the_same_instant() {
 fn unambiguous_times_may_mix_in_one_file_and_ambiguous_ones_are_bad() {
     let text = "customer_id,product_id,timestamp\n1,1,2017-10-30\n1,2,2017/10/30 08:00\n1,3,2017-10-30T08:00:00Z\n1,4,30/10/2017\n1,5,10-30-2017\n1,6,1509350400\n";
     let error = read_all(&options(), None, &[("a.csv", csv(text))]).unwrap_err().to_string();
-    assert!(error.contains("3 × unreadable time, first a.csv: row 4, column \"timestamp\": \"30/10/2017\"; a.csv: row 5"), "{error}");
-    assert!(error.contains("31/10/2017 could be read in two ways"), "{error}");
+    assert!(
+        error.contains("2 × ambiguous time (day or month first?), first a.csv: row 4, column \"timestamp\": \"30/10/2017\"; a.csv: row 5")
+    );
+    assert!(error.contains("1 × unreadable time") && error.contains("convert seconds since 1970"), "{error}");
     assert_eq!(read_all(&lenient(), None, &[("a.csv", csv(text))]).unwrap().report.kept, 3);
 }
 
@@ -154,7 +153,8 @@ fn lines_after_the_as_of_date_change_nothing_but_their_count() {
     let read = |later: &str| read_all(&options(), Some("2017-10-31"), &[("a.csv", csv(&format!("{known}{later}")))]).unwrap();
     let (one, other) = (read(later[0]), read(later[1]));
     assert_eq!(one.purchases, read("").purchases);
-    assert_eq!((&one.purchases, &one.report), (&other.purchases, &other.report));
+    assert_eq!((&one.purchases, &one.report), (&other.purchases, &Report { first_after: one.report.first_after, ..other.report.clone() }));
+    assert_eq!(serde_json::to_string(&one.report).unwrap(), serde_json::to_string(&other.report).unwrap());
     assert_eq!(one.report.after_as_of, 2);
 }
 
@@ -162,11 +162,8 @@ fn lines_after_the_as_of_date_change_nothing_but_their_count() {
 fn all_missing_columns_are_named_at_once() {
     let error = read_all(&options(), None, &[("a.csv", csv("household_id,Product_ID,day,quantity\n1,1,2017-10-30,1\n"))]).unwrap_err();
     let message = error.to_string();
-    let start =
-        "a.csv: there are no columns \"customer_id\", \"product_id\", \"timestamp\"; there are household_id, Product_ID, day, quantity";
-    assert!(message.starts_with(start), "{message}");
-    assert!(message.contains("is it \"Product_ID\"? then give --product Product_ID"), "{message}");
-    assert!(message.contains("name the right one with --time"), "{message}");
+    assert!(message.starts_with("a.csv: there is no column \"customer_id\", \"product_id\", \"timestamp\"; the columns are"), "{message}");
+    assert!(message.contains("for \"product_id\" the nearest is \"Product_ID\": --product Product_ID"), "{message}");
     let twice = "customer_id,customer_id,product_id,timestamp\n1,1,1,2017-10-30\n";
     assert!(read_all(&options(), None, &[("a.csv", csv(twice))]).unwrap_err().to_string().contains("stands there twice"));
 }
