@@ -124,7 +124,7 @@ impl Report {
             thousands(bad),
             thousands(self.lines_read),
             100.0 * bad as f64 / self.lines_read as f64,
-            100.0 * max_bad_share,
+            (100.0 * max_bad_share * 1e6).round() / 1e6, // 7, not 7.000000000000001
             self.causes()
         );
         let mut advice: Vec<&str> = Vec::new();

@@ -128,3 +128,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_allowed_share_is_told_as_it_was_given() {
+    let text = "customer_id,product_id,timestamp\n1,1,2017-10-30\n1,,2017-10-30\n";
+    let strict = InputOptions { max_bad_share: 0.07, ..options() }; // 100 × 0.07 is 7.000000000000001
+    let error = read_all(&strict, None, &[("a.csv", csv(text))]).unwrap_err().to_string();
+    assert!(error.contains("more than the 7 % allowed"), "{error}");
+}
