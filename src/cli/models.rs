@@ -23,6 +23,8 @@ pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
         ModelsCommand::Show { id, registry } => show(&id, &registry).await,
         ModelsCommand::Promote { id, registry } => {
             let (registry, output) = open(&registry).await?;
+            // A damaged file would stop every night's run from now on: better to hear of it here.
+            registry.load(&id).await?;
             let standing = registry.promoted().await?;
             let pointer = registry.promote(&id, standing.as_ref()).await?;
             output.text(&match &pointer.previous {
