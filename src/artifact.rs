@@ -25,6 +25,7 @@ use crate::calendar::AsOf;
 use crate::error::{Error, Result};
 use crate::models::Model;
 use crate::recurrence::Rule;
+use crate::store::hex;
 
 #[cfg(test)]
 mod tests;
@@ -105,12 +106,6 @@ pub fn read_header(name: &str, bytes: &[u8]) -> Result<Header> {
     open(bytes).map(|(header, _)| header).map_err(|error| error.object(name))
 }
 
-/// The SHA-256 of bytes, in lower-case hexadecimal.
-#[must_use]
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&sha256(bytes))
-}
-
 fn check(header: &Header, model: &Model) -> Result<()> {
     if header.description.as_of != model.as_of {
         return Err(Error::input(format!("the header speaks of {}, the model of {}", header.description.as_of, model.as_of)));
@@ -124,10 +119,6 @@ fn check(header: &Header, model: &Model) -> Result<()> {
 
 fn sha256(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     Sha256::digest(bytes).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn encode_body<M: Serialize + DeserializeOwned>(

@@ -280,7 +280,7 @@ impl Purchases {
         }
         self.starts.iter().chain(&self.basket_starts).chain(&self.baskets).for_each(|number| sha256.update(number.to_le_bytes()));
         self.days.iter().for_each(|day| sha256.update(day.epoch().to_le_bytes()));
-        sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::store::hex(&sha256.finalize())
     }
 
     /// What is known on the night `as_of`: everything up to and including it, nothing after.

@@ -113,13 +113,14 @@ fn check_key(key: &str) -> Result<()> {
 }
 
 /// The SHA-256 of a content in hexadecimal digits.
-fn sha256_hex(content: &[u8]) -> String {
-    use fmt::Write;
-    Sha256::digest(content).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+#[must_use]
+pub fn sha256_hex(content: &[u8]) -> String {
+    hex(&Sha256::digest(content))
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

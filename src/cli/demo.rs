@@ -37,7 +37,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
         reader.object(NAME, Bytes::from_static(SAMPLE))?;
         reader.finish()
     })?;
-    let object = InputObject { object: NAME.into(), size: SAMPLE.len() as u64, etag: crate::artifact::sha256_hex(SAMPLE) };
+    let object = InputObject { object: NAME.into(), size: SAMPLE.len() as u64, etag: crate::store::sha256_hex(SAMPLE) };
     let input = Input { ingested, objects: vec![object] };
     let purchases = &input.ingested.purchases;
     let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| Error::system("the sample is empty"))?;

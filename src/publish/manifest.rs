@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::sha256_hex;
 use crate::calendar::AsOf;
 use crate::error::{Error, Result};
 use crate::predictions::tables::TableFile;
 use crate::recurrence::Funnel;
+use crate::store::sha256_hex;
 
 /// The file name of a night's manifest.
 pub const MANIFEST: &str = "manifest.json";

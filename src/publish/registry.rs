@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::promotion::Decision;
 use super::{ATTEMPTS, from_json, replacing, to_json};
-use crate::artifact::{self, Header, MAX_FILE_BYTES, sha256_hex};
+use crate::artifact::{self, Header, MAX_FILE_BYTES};
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
 use crate::models::Model;
+use crate::store::sha256_hex;
 use crate::store::{Location, PutMode};
 
 #[cfg(test)]

@@ -12,11 +12,11 @@ use bytes::Bytes;
 
 use super::manifest::{InputObject, MANIFEST, Manifest, ModelReference, Table, is_run_id, night_folder, run_folder, run_id};
 use super::{ATTEMPTS, manifest, replacing, to_json};
-use crate::artifact::sha256_hex;
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
 use crate::predictions::tables::{TableFile, parquet_rows};
 use crate::recurrence::Funnel;
+use crate::store::sha256_hex;
 use crate::store::{Location, ObjectMeta, PutMode};
 
 #[cfg(test)]

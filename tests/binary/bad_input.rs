@@ -227,7 +227,7 @@ fn a_model_that_claims_two_to_the_sixty_entries() {
 }
 
 fn sha2_hex(bytes: &[u8]) -> String {
-    okuo::artifact::sha256_hex(bytes)
+    okuo::store::sha256_hex(bytes)
 }
 
 fn bytes_of(hex: &str) -> Vec<u8> {

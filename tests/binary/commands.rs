@@ -58,7 +58,7 @@ fn a_night_is_published_with_its_manifest_and_said_in_words() {
     let manifest: serde_json::Value = serde_json::from_slice(&sandbox.read("out/as_of=2024-07-10/manifest.json")).unwrap();
     for (_, table) in manifest["tables"].as_object().unwrap() {
         let content = sandbox.read(&format!("out/as_of=2024-07-10/{}", table["path"].as_str().unwrap()));
-        assert_eq!(table["sha256"], okuo::artifact::sha256_hex(&content));
+        assert_eq!(table["sha256"], okuo::store::sha256_hex(&content));
     }
     let names: Vec<String> = sandbox.files("out").into_iter().map(|(name, _)| name.rsplit('/').next().unwrap().to_owned()).collect();
     for name in ["customers.parquet", "products.parquet", "offers.parquet", "offers.csv", "offers.jsonl"] {
