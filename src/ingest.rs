@@ -4,8 +4,9 @@
 //! their first bytes. Extra columns are ignored; objects may differ in column order and types.
 //!
 //! **Ids.** Integer columns stay integers; text stays text. A CSV column's ids are integers if every kept id of all objects is written
-//! as `i64` prints it (`7`, not `007` or `+7`), else text, so that `007` and `7` stay different and come back as they came. Integers in
-//! one object and text in another, or unsigned integers beyond `i64`, make text. Empty fields and the words `NULL`, `NA`, `NaN`, `None`,
+//! as `i64` prints it (`7`, not `007` or `+7`), or so and followed by `.0` as pandas writes integers beside nulls (`7.0` is 7), else text,
+//! so that `007` and `7` stay different and come back as they came. Integers in one object and text in another (warned of), or unsigned
+//! integers beyond `i64`, make text. Empty fields and the words `NULL`, `NA`, `NaN`, `None`,
 //! `<NA>` and `\N` are nulls.
 //!
 //! **Times.** Dates and timestamps of Parquet; in text `YYYY-MM-DD` (or with `/` or `.`, or `YYYYMMDD`), alone or followed by `T` or a
@@ -32,7 +33,7 @@ use futures::StreamExt;
 
 use crate::calendar::{AsOf, StoreClock};
 use crate::error::{Error, Result};
-use crate::purchases::Purchases;
+use crate::purchases::{Line, Purchases};
 use crate::store::{self, Found};
 use lines::Lines;
 use report::Report;
@@ -151,7 +152,8 @@ impl Reader {
     ///
     /// # Errors
     /// If there is no line, or too many are bad.
-    pub fn finish(self) -> Result<Ingested> {
+    pub fn finish(mut self) -> Result<Ingested> {
+        self.lines.decide();
         self.lines.report.judge(self.max_bad_share)?;
         let mut warnings = self.lines.warnings();
         if self.with_quantity > 0 && self.without_quantity > 0 {
@@ -162,8 +164,14 @@ impl Reader {
                 self.columns.quantity
             ));
         }
-        let Lines { customers, products, lines, mut report, .. } = self.lines;
-        let purchases = Purchases::from_lines(customers.into_ids(), products.into_ids(), lines)?;
+        let Lines { customers, products, mut lines, mut report, .. } = self.lines;
+        let (customers, products) = (customers.settle(), products.settle());
+        if customers.merges() || products.merges() {
+            for line in &mut lines {
+                *line = Line { customer: customers.one(line.customer), product: products.one(line.product), ..*line };
+            }
+        }
+        let purchases = Purchases::from_lines(customers.ids, products.ids, lines)?;
         report.repeated = report.kept.saturating_sub(purchases.distinct_lines() as u64);
         Ok(Ingested { purchases, report, warnings })
     }

@@ -45,11 +45,11 @@ impl Ids {
         }
     }
 
-    /// The code of an id written as text.
+    /// The code of an id written as text: of an integer only as `i64` prints it, so that `007` is not 7.
     #[must_use]
     pub fn code(&self, id: &str) -> Option<u32> {
         let found = match self {
-            Ids::Integer(ids) => ids.binary_search(&id.trim().parse().ok()?),
+            Ids::Integer(ids) => ids.binary_search(&id.parse().ok().filter(|parsed: &i64| parsed.to_string() == id)?),
             Ids::Text(ids) => ids.binary_search_by(|known| known.as_str().cmp(id)),
         };
         found.ok().and_then(|at| u32::try_from(at).ok())

@@ -30,6 +30,8 @@ pub(super) enum Raw<'a> {
 pub(super) enum Key<'a> {
     /// An integer, or text that is written as one.
     Integer(i64),
+    /// Text that is an integer and `.0`, as pandas writes an integer column with missing values: that integer, unless other ids are text.
+    Whole(i64),
     /// Any other text.
     Text(&'a str),
 }
@@ -84,7 +86,10 @@ impl<'a> Key<'a> {
     /// Text that `i64` prints the same way is an integer.
     #[inline]
     pub(super) fn of(text: &'a str) -> Self {
-        canonical_integer(text.as_bytes()).map_or(Key::Text(text), Key::Integer)
+        if let Some(id) = canonical_integer(text.as_bytes()) {
+            return Key::Integer(id);
+        }
+        text.strip_suffix(".0").and_then(|whole| canonical_integer(whole.as_bytes())).map_or(Key::Text(text), Key::Whole)
     }
 }
 
@@ -127,30 +132,75 @@ pub(super) struct Dictionary {
     what: &'static str,
     ids: Vec<Stored>,
     integers: PlHashMap<i64, u32>,
+    wholes: PlHashMap<i64, u32>,
     texts: PlHashMap<Arc<str>, u32>,
     from_text_column: bool,
     /// A ticket's lines stand together and name the same customer.
     last: Option<(i64, u32)>,
+    /// What the ids of the present object are.
+    here: Seen,
+    /// The first object whose ids are all integers, and the first that has text.
+    of_integers: Option<String>,
+    of_text: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    integer: bool,
+    text: bool,
 }
 
 #[derive(Debug)]
 enum Stored {
     Integer(i64),
+    Whole(i64),
     Text(Arc<str>),
+}
+
+/// Ids, and the codes that mean the same id as another code.
+#[derive(Debug, PartialEq)]
+pub(super) struct Settled {
+    pub(super) ids: Ids,
+    same: PlHashMap<u32, u32>,
+}
+
+impl Settled {
+    /// Whether some codes mean the same id.
+    pub(super) fn merges(&self) -> bool {
+        !self.same.is_empty()
+    }
+
+    /// The one code of an id.
+    pub(super) fn one(&self, code: u32) -> u32 {
+        self.same.get(&code).copied().unwrap_or(code)
+    }
 }
 
 impl Dictionary {
     /// An empty dictionary of `what`s.
     pub(super) fn new(what: &'static str) -> Self {
-        Self { what, ids: vec![], integers: PlHashMap::new(), texts: PlHashMap::new(), from_text_column: false, last: None }
+        Self {
+            what,
+            ids: vec![],
+            integers: PlHashMap::new(),
+            wholes: PlHashMap::new(),
+            texts: PlHashMap::new(),
+            from_text_column: false,
+            last: None,
+            here: Seen::default(),
+            of_integers: None,
+            of_text: None,
+        }
     }
 
     /// The code of a key; a new one if it is new.
     #[inline]
     pub(super) fn code(&mut self, key: Key<'_>, from_text_column: bool) -> Result<u32> {
         self.from_text_column |= from_text_column;
+        self.here.text |= from_text_column;
         match key {
             Key::Integer(id) => {
+                self.here.integer = true;
                 if let Some((last, code)) = self.last
                     && last == id
                 {
@@ -168,7 +218,18 @@ impl Dictionary {
                 self.last = Some((id, code));
                 Ok(code)
             }
+            Key::Whole(id) => {
+                self.here.integer = true;
+                if let Some(code) = self.wholes.get(&id) {
+                    return Ok(*code);
+                }
+                let code = self.next()?;
+                self.wholes.insert(id, code);
+                self.ids.push(Stored::Whole(id));
+                Ok(code)
+            }
             Key::Text(id) => {
+                self.here.text = true;
                 if let Some(code) = self.texts.get(id) {
                     return Ok(*code);
                 }
@@ -187,37 +248,75 @@ impl Dictionary {
         })
     }
 
-    /// A warning if text ids look like integers that were written as floats.
-    pub(super) fn warning(&self) -> Option<String> {
+    /// The object that was read so far has ended.
+    pub(super) fn end(&mut self, object: &str) {
+        let Seen { integer, text } = std::mem::take(&mut self.here);
+        match (integer, text) {
+            (_, true) => _ = self.of_text.get_or_insert_with(|| object.to_owned()),
+            (true, false) => _ = self.of_integers.get_or_insert_with(|| object.to_owned()),
+            (false, false) => {}
+        }
+    }
+
+    /// Whether one id at least is text, which makes all of them text.
+    pub(super) fn is_text(&self) -> bool {
+        self.from_text_column || !self.texts.is_empty()
+    }
+
+    /// Warnings of text ids that look like integers written as floats, and of objects that write ids in different ways.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        if !self.is_text() {
+            return vec![];
+        }
+        let mut warnings = vec![];
         let mut whole = self.ids.iter().filter_map(|id| match id {
-            Stored::Text(id) => id.strip_suffix(".0").filter(|whole| canonical_integer(whole.as_bytes()).is_some()),
-            Stored::Integer(_) => None,
+            Stored::Whole(id) => Some(id),
+            Stored::Integer(_) | Stored::Text(_) => None,
         });
-        let first = whole.next()?;
-        Some(format!(
-            "{} {} ids are written like floats, for example \"{first}.0\": they are taken as text, and differ from \"{first}\"",
-            whole.count() + 1,
-            self.what
-        ))
+        if let Some(first) = whole.next() {
+            warnings.push(format!(
+                "{} {} ids are written like floats, for example \"{first}.0\": they are taken as text, and differ from \"{first}\"",
+                whole.count() + 1,
+                self.what
+            ));
+        }
+        if let (Some(integers), Some(text)) = (&self.of_integers, &self.of_text) {
+            warnings.push(format!(
+                "the {what} ids are integers in {integers} and text in {text}: all are taken as text, and a {what} that is written in two ways counts as two",
+                what = self.what
+            ));
+        }
+        warnings
     }
 
     /// Integers if all are, else text.
-    pub(super) fn into_ids(self) -> Ids {
-        let Self { ids, integers, texts, from_text_column, .. } = self;
-        let any_text = from_text_column || !texts.is_empty();
-        drop((integers, texts));
+    pub(super) fn settle(self) -> Settled {
+        let any_text = self.is_text();
+        let Self { ids, integers, wholes, texts, .. } = self;
+        drop((wholes, texts));
+        let mut same = PlHashMap::new();
         if any_text {
+            drop(integers);
             let text = |id| match id {
                 Stored::Integer(id) => id.to_string(),
+                Stored::Whole(id) => format!("{id}.0"),
                 Stored::Text(id) => String::from(&*id),
             };
-            return Ids::Text(ids.into_iter().map(text).collect());
+            return Settled { ids: Ids::Text(ids.into_iter().map(text).collect()), same };
         }
-        let integer = |id| match id {
+        let integer = |(code, id)| match id {
             Stored::Integer(id) => Some(id),
+            Stored::Whole(id) => {
+                // No line will name this code any more, and so it is dropped.
+                if let Some(written) = integers.get(&id) {
+                    same.insert(code, *written);
+                }
+                Some(id)
+            }
             Stored::Text(_) => None,
         };
-        Ids::Integer(ids.into_iter().filter_map(integer).collect())
+        let ids = Ids::Integer((0..).zip(ids).filter_map(integer).collect());
+        Settled { ids, same }
     }
 }
 
@@ -245,7 +344,7 @@ mod tests {
         let mut ids = Dictionary::new("customer");
         let codes: Vec<u32> = ["7", "007", "7", "-3"].map(|id| ids.code(Key::of(id), false).unwrap()).to_vec();
         assert_eq!(codes, [0, 1, 0, 2]);
-        assert_eq!(ids.into_ids(), Ids::Text(vec!["7".into(), "007".into(), "-3".into()]));
+        assert_eq!(ids.settle().ids, Ids::Text(vec!["7".into(), "007".into(), "-3".into()]));
     }
 
     #[test]
@@ -253,16 +352,28 @@ mod tests {
         let mut ids = Dictionary::new("customer");
         ids.code(Key::of("7"), false).unwrap();
         ids.code(Raw::Text("8").key().unwrap(), true).unwrap();
-        assert_eq!(ids.into_ids(), Ids::Text(vec!["7".into(), "8".into()]));
+        assert_eq!(ids.settle().ids, Ids::Text(vec!["7".into(), "8".into()]));
     }
 
     #[test]
-    fn ids_like_floats_are_warned_of() {
+    fn ids_like_floats_are_the_integers_that_they_mean() {
+        let mut ids = Dictionary::new("customer");
+        let codes: Vec<u32> = ["211.0", "7", "211", "-3.0", "211.0"].map(|id| ids.code(Key::of(id), false).unwrap()).to_vec();
+        assert_eq!((&codes, ids.warnings()), (&vec![0, 1, 2, 3, 0], vec![]));
+        let settled = ids.settle();
+        assert_eq!(codes.into_iter().map(|code| settled.one(code)).collect::<Vec<_>>(), [2, 1, 2, 3, 2]);
+        assert_eq!(settled.ids, Ids::Integer(vec![211, 7, 211, -3]));
+    }
+
+    #[test]
+    fn ids_like_floats_are_text_beside_text_and_warned_of() {
         let mut ids = Dictionary::new("product");
-        for id in ["1.0", "a.0", "2.0", "3"] {
+        for id in ["1.0", "a.0", "2.0", "3", "-0.0", "1.00"] {
             ids.code(Key::of(id), false).unwrap();
         }
-        let warning = ids.warning().unwrap();
-        assert!(warning.starts_with("2 product ids are written like floats, for example \"1.0\""), "{warning}");
+        let warnings = ids.warnings();
+        assert!(warnings[0].starts_with("2 product ids are written like floats, for example \"1.0\""), "{warnings:?}");
+        let text = ["1.0", "a.0", "2.0", "3", "-0.0", "1.00"].map(str::to_owned).to_vec();
+        assert_eq!(ids.settle(), Settled { ids: Ids::Text(text), same: PlHashMap::new() });
     }
 }

@@ -1,6 +1,6 @@
 //! The one way of a line, whatever file it came from: checked, counted, and kept or not.
 
-use polars::prelude::{InitHashMaps, PlHashSet};
+use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::cause::{Cause, Role};
 use super::dictionary::{Dictionary, Fault, Key, Raw, is_null};
@@ -18,6 +18,9 @@ const MIN_WEEKS: usize = 4;
 
 /// Below this share of the median the last day looks partial.
 const PARTIAL: f64 = 0.5;
+
+/// How many excluded products a warning lists.
+const SHOWN: usize = 5;
 
 /// A quantity as a file has it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,6 +63,8 @@ pub(super) struct Lines {
     days: DayResolver,
     until: Option<AsOf>,
     excluded: Excluded,
+    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
+    undecided: Vec<(Line, usize)>,
     object: String,
     empty: Vec<String>,
     /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
@@ -76,6 +81,7 @@ impl Lines {
             days: DayResolver::new(clock),
             until,
             excluded: Excluded::new(excluded),
+            undecided: vec![],
             object: String::new(),
             empty: vec![],
             by_day: vec![0; (*Day::PLAUSIBLE.end() - *Day::PLAUSIBLE.start()) as usize + 1],
@@ -90,6 +96,8 @@ impl Lines {
     /// Counts the object, which has been read.
     pub(super) fn end(&mut self, is_empty: bool) {
         self.report.objects += 1;
+        self.customers.end(&self.object);
+        self.products.end(&self.object);
         if is_empty {
             self.report.empty_objects += 1;
             self.empty.push(std::mem::take(&mut self.object));
@@ -139,24 +147,48 @@ impl Lines {
         self.report.lines_read += 1;
         if returned {
             self.report.returned += 1;
-        } else if self.excluded.contains(product_key) {
+            return Ok(None);
+        }
+        let exclusion = self.excluded.of(product_key);
+        if exclusion == Exclusion::Excluded {
             self.report.excluded += 1;
-        } else {
-            self.report.kept += 1;
-            if let Some(count) = self.by_day.get_mut((day - *Day::PLAUSIBLE.start()) as usize) {
-                *count += 1;
-            }
-            let line = Line {
-                customer: self.customers.code(customer_key, customer.is_text())?,
-                day,
-                product: self.products.code(product_key, product.is_text())?,
-            };
-            // The same product scanned twice in a row is the commonest repeat.
-            if self.lines.last() != Some(&line) {
-                self.lines.push(line);
-            }
+            return Ok(None);
+        }
+        let line = Line {
+            customer: self.customers.code(customer_key, customer.is_text())?,
+            day,
+            product: self.products.code(product_key, product.is_text())?,
+        };
+        match exclusion {
+            Exclusion::IfInteger(at) => self.undecided.push((line, at)),
+            Exclusion::None | Exclusion::Excluded => self.keep(line),
         }
         Ok(None)
+    }
+
+    #[inline]
+    fn keep(&mut self, line: Line) {
+        self.report.kept += 1;
+        if let Some(count) = self.by_day.get_mut((line.day - *Day::PLAUSIBLE.start()) as usize) {
+            *count += 1;
+        }
+        // The same product scanned twice in a row is the commonest repeat.
+        if self.lines.last() != Some(&line) {
+            self.lines.push(line);
+        }
+    }
+
+    /// Decides on the lines that waited for all ids to be known.
+    pub(super) fn decide(&mut self) {
+        let text = self.products.is_text();
+        for (line, at) in std::mem::take(&mut self.undecided) {
+            if text {
+                self.keep(line);
+            } else {
+                self.report.excluded += 1;
+                self.excluded.mark(at);
+            }
+        }
     }
 
     /// Counts a bad line; `describe` gives the column's name and the value.
@@ -180,8 +212,9 @@ impl Lines {
             });
         }
         warnings.extend(self.days.warning());
-        warnings.extend(self.customers.warning());
-        warnings.extend(self.products.warning());
+        warnings.extend(self.customers.warnings());
+        warnings.extend(self.products.warnings());
+        warnings.extend(self.excluded.warning());
         warnings.extend(self.partial_last_day());
         warnings
     }
@@ -216,27 +249,70 @@ impl Lines {
 /// Products that are no purchase.
 #[derive(Debug)]
 struct Excluded {
-    integers: PlHashSet<i64>,
-    texts: PlHashSet<String>,
+    ids: Vec<String>,
+    /// Whether a line named the id.
+    met: Vec<bool>,
+    /// Positions in the ids.
+    integers: PlHashMap<i64, usize>,
+    wholes: PlHashMap<i64, usize>,
+    texts: PlHashMap<String, usize>,
+}
+
+/// What the exclusion list says of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exclusion {
+    None,
+    Excluded,
+    /// It is written `211.0`, and 211 is on the list, at this position.
+    IfInteger(usize),
 }
 
 impl Excluded {
     fn new(ids: &[String]) -> Self {
-        let mut excluded = Self { integers: PlHashSet::new(), texts: PlHashSet::new() };
-        for id in ids {
+        let (mut integers, mut wholes, mut texts) = (PlHashMap::new(), PlHashMap::new(), PlHashMap::new());
+        for (at, id) in ids.iter().enumerate() {
             match Key::of(id) {
-                Key::Integer(id) => excluded.integers.insert(id),
-                Key::Text(id) => excluded.texts.insert(id.to_owned()),
+                Key::Integer(id) => integers.insert(id, at),
+                Key::Whole(id) => wholes.insert(id, at),
+                Key::Text(id) => texts.insert(id.to_owned(), at),
             };
         }
-        excluded
+        Self { ids: ids.to_vec(), met: vec![false; ids.len()], integers, wholes, texts }
     }
 
     #[inline]
-    fn contains(&self, product: Key<'_>) -> bool {
-        match product {
-            Key::Integer(id) => !self.integers.is_empty() && self.integers.contains(&id),
-            Key::Text(id) => !self.texts.is_empty() && self.texts.contains(id),
+    fn of(&mut self, product: Key<'_>) -> Exclusion {
+        if self.ids.is_empty() {
+            return Exclusion::None;
         }
+        let found = match product {
+            Key::Integer(id) => self.integers.get(&id),
+            Key::Whole(id) => self.wholes.get(&id),
+            Key::Text(id) => self.texts.get(id),
+        };
+        if let Some(at) = found.copied() {
+            self.mark(at);
+            return Exclusion::Excluded;
+        }
+        match product {
+            Key::Whole(id) => self.integers.get(&id).map_or(Exclusion::None, |at| Exclusion::IfInteger(*at)),
+            _ => Exclusion::None,
+        }
+    }
+
+    fn mark(&mut self, at: usize) {
+        if let Some(met) = self.met.get_mut(at) {
+            *met = true;
+        }
+    }
+
+    /// A warning of the ids that no line names, which are most likely slips.
+    fn warning(&self) -> Option<String> {
+        let mut unmet: Vec<&str> = self.ids.iter().zip(&self.met).filter(|(_, met)| !**met).map(|(id, _)| id.as_str()).collect();
+        unmet.sort_unstable();
+        unmet.dedup();
+        let shown: Vec<String> = unmet.iter().take(SHOWN).map(|id| format!("\"{id}\"")).collect();
+        let more = if unmet.len() > SHOWN { format!(" and {} more", unmet.len() - SHOWN) } else { String::new() };
+        (!unmet.is_empty()).then(|| format!("no sale is of the excluded products {}{more}: ids are compared as the data write them", shown.join(", ")))
     }
 }

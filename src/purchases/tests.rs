@@ -83,6 +83,9 @@ fn ids_come_back_as_they_came_and_are_found_again() {
     assert_eq!(purchases.customers(), &Ids::Integer(vec![-4, 20]));
     assert_eq!(purchases.products(), &Ids::Text(vec!["p10".into(), "p3".into(), "p9".into()]));
     assert_eq!(purchases.customers().code("20"), Some(1));
+    for other in ["020", "+20", " 20", "20.0", ""] {
+        assert_eq!(purchases.customers().code(other), None, "{other:?} is not how 20 is written");
+    }
     assert_eq!(purchases.products().code("p9"), Some(2));
     assert_eq!(purchases.products().code("p1"), None);
     assert_eq!((purchases.len(), purchases.distinct_lines()), (3, 3));

@@ -144,6 +144,48 @@ fn excluded_products_match_as_they_are_written() {
 }
 
 #[test]
+fn integers_that_one_file_writes_like_floats_are_one_with_those_of_another() {
+    let floats = "customer_id,product_id,timestamp\n7.0,10.0,2017-10-30\n8.0,10.0,2017-10-31\n8.0,99.0,2017-10-31\n";
+    let integers = "customer_id,product_id,timestamp\n7,11,2017-10-30\n7,10,2017-10-30\n";
+    let options = InputOptions { exclude_products: vec!["99".into()], ..options() };
+    let read = read_all(&options, None, &[("a.csv", csv(floats)), ("b.csv", csv(integers))]).unwrap();
+    assert_eq!((spelled_out(&read.purchases), &read.warnings), (LINES.map(str::to_owned).to_vec(), &vec![]));
+    assert_eq!((read.purchases.customers(), read.purchases.products()), (&Ids::Integer(vec![7, 8]), &Ids::Integer(vec![10, 11])));
+    assert_eq!((read.report.kept, read.report.excluded, read.report.repeated, read.report.balanced()), (4, 1, 1, true));
+    // Beside other text they stay what they are, and 99.0 is not 99.
+    let read = read_all(&options, None, &[("a.csv", csv(&format!("{floats}x,y,2017-10-31\n")))]).unwrap();
+    assert_eq!(read.purchases.products(), &Ids::Text(vec!["10.0".into(), "99.0".into(), "y".into()]));
+    assert_eq!((read.report.kept, read.report.excluded), (4, 0));
+    assert!(read.warnings[0].contains("2 customer ids are written like floats, for example \"7.0\""), "{:?}", read.warnings);
+    assert_eq!(read.warnings[2], "no sale is of the excluded products \"99\": ids are compared as the data write them");
+}
+
+#[test]
+fn integers_in_one_object_and_text_in_another_are_warned_of() {
+    let text = parquet(vec![
+        text_column("customer_id", &["7", "9"]),
+        Column::new("product_id".into(), [10_i64, 11]),
+        text_column("timestamp", &["2017-10-30", "2017-10-31"]),
+        Column::new("quantity".into(), [1_i64, 1]),
+    ]);
+    let read = read_all(&options(), None, &[("a.csv", csv(TEXT)), ("b.parquet", text), ("c.csv", csv(TEXT))]).unwrap();
+    assert_eq!(read.warnings.len(), 1, "{:?}", read.warnings);
+    assert!(read.warnings[0].starts_with("the customer ids are integers in a.csv and text in b.parquet: all are"), "{:?}", read.warnings);
+    // One object that has both is text throughout.
+    let read = read_all(&options(), None, &[("a.csv", csv(&format!("{TEXT}007,10,2017-10-31,1,b\n")))]).unwrap();
+    assert_eq!(read.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn excluded_products_that_no_line_has_are_told() {
+    let list = ["10", "010", "bag", "12", "13", "14", "15"].map(str::to_owned).to_vec();
+    let read = read_all(&InputOptions { exclude_products: list, ..options() }, None, &[("a.csv", csv(TEXT))]).unwrap();
+    assert_eq!(read.report.excluded, 2);
+    let shown = "\"010\", \"12\", \"13\", \"14\", \"15\" and 1 more";
+    assert_eq!(read.warnings, [format!("no sale is of the excluded products {shown}: ids are compared as the data write them")]);
+}
+
+#[test]
 fn lines_after_the_as_of_date_change_nothing_but_their_count() {
     let known = "customer_id,product_id,timestamp,quantity\n1,10,2017-10-30,1\n2,11,2017-10-31,1\n";
     let later = [
