@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 pub use find::{Found, find};
 pub use local::Local;
-pub use location::{Location, open};
+pub use location::{Location, check_file, check_folder, open};
 pub use memory::Memory;
 pub use s3::S3;
 

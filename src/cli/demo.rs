@@ -28,6 +28,7 @@ const NIGHTS_APART: u32 = 7;
 
 pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()> {
     set_threads(arguments.screen.threads)?;
+    store::check_folder(&arguments.output).map_err(|error| error.hint("name another place with --output"))?;
     let folder = arguments.output.trim_end_matches('/');
     let mut config = Config { promote: Promote::Always, registry: format!("{folder}/models"), ..Layer::default().check()? };
     // Half the rows: on this small store they give nearly the same figures, in half the time.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{ModelsArguments, ModelsCommand, RegistryArguments, file};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::publish::registry::Registry;
 use crate::store;
 
@@ -13,6 +13,7 @@ async fn open(arguments: &RegistryArguments) -> Result<(Registry, Output)> {
         Some(uri) => uri.clone(),
         None => file(arguments.config.as_deref()).await?.registry.unwrap_or_else(|| "models".to_owned()),
     };
+    store::check_folder(&uri).map_err(|error| error.hint("name another place with --registry"))?;
     let output = Output { json: arguments.json, ..Output::plain() };
     Ok((Registry::new(store::open(&uri).await?), output))
 }
@@ -24,6 +25,7 @@ pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
         ModelsCommand::Promote { id, registry } => {
             let (registry, output) = open(&registry).await?;
             // A damaged file would stop every night's run from now on: better to hear of it here.
+            registry.check_whole(&id).await?;
             registry.load(&id).await?;
             let standing = registry.promoted().await?;
             let pointer = registry.promote(&id, standing.as_ref()).await?;
@@ -38,6 +40,11 @@ pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
 
 async fn list(arguments: &RegistryArguments) -> Result<()> {
     let (registry, output) = open(arguments).await?;
+    if !registry.is_there().await? {
+        return Err(Error::not_found("there is no registry")
+            .object(registry.name())
+            .hint("check --registry; the first `okuo train` makes it"));
+    }
     let promoted = registry.promoted().await?.map(|promoted| promoted.pointer.model_id);
     let mut cards = vec![];
     for id in registry.list().await? {
@@ -79,6 +86,7 @@ async fn list(arguments: &RegistryArguments) -> Result<()> {
 
 async fn show(id: &str, arguments: &RegistryArguments) -> Result<()> {
     let (registry, output) = open(arguments).await?;
+    registry.check_whole(id).await?;
     let card = registry.card(id).await?;
     let promoted = registry.promoted().await?.is_some_and(|promoted| promoted.pointer.model_id == id);
     let description = &card.header.description;

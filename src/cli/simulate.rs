@@ -30,6 +30,7 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
     // Both names are looked at before the first line is written.
     let format = ending(target, &[".parquet", ".csv.gz", ".csv"])?;
     let truth = arguments.truth.as_deref().map(|truth| Ok((truth, ending(truth, &[".json", ".csv"])?))).transpose()?;
+    [Some(target), arguments.truth.as_deref()].into_iter().flatten().try_for_each(store::check_file)?;
     let order = if arguments.by_customer { Order::Customers(256) } else { Order::Days(CHUNK) };
     let progress = output.progress();
     progress.stage(&format!("writing about {} lines", simulation.estimated_lines()));

@@ -117,6 +117,33 @@ impl Registry {
         Ok(ids)
     }
 
+    /// Whether anything at all lies there.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn is_there(&self) -> Result<bool> {
+        Ok(!self.place.list("").await?.is_empty())
+    }
+
+    /// Refuses the beginning of a model's id, a night perhaps, and names the models that it may mean.
+    ///
+    /// # Errors
+    /// If the text is no whole id and models begin with it.
+    pub async fn check_whole(&self, text: &str) -> Result<()> {
+        // A path has nothing to do with the registry, which may be out of reach.
+        if is_model_id(text) || text.is_empty() || !text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()) {
+            return Ok(());
+        }
+        let mut ids = self.list().await?;
+        ids.retain(|id| id.starts_with(text));
+        if ids.is_empty() {
+            return Ok(());
+        }
+        Err(Error::request(format!("\"{text}\" is only the beginning of a model's id"))
+            .object(self.name())
+            .hint(format!("name the whole of it: {}", ids.join(" or "))))
+    }
+
     /// The card of a model; where it is missing, as a crash may leave it, it is made from the model.
     ///
     /// # Errors

@@ -179,6 +179,43 @@ pub async fn open(uri: &str) -> Result<Location> {
     Place::parse(uri)?.open().await
 }
 
+/// Refuses a place of this machine that is to be a folder, where it or a part of its path is a file. Nothing there is fine, and so is S3,
+/// which has no folders.
+///
+/// # Errors
+/// [`crate::error::Kind::Request`] if a file stands there, or the URI is no address.
+pub fn check_folder(uri: &str) -> Result<()> {
+    let Some(path) = local_path(uri)? else { return Ok(()) };
+    match path.ancestors().find(|part| std::fs::metadata(part).is_ok_and(|found| !found.is_dir())) {
+        Some(file) if *file == path => Err(Error::request("it is a file, where a folder is needed").object(uri)),
+        Some(file) => Err(Error::request(format!("{} is a file, where a folder is needed", file.display())).object(uri)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a place of this machine that is to be a file, where it is a folder or a part of its path is a file.
+///
+/// # Errors
+/// As [`check_folder`].
+pub fn check_file(uri: &str) -> Result<()> {
+    let Some(path) = local_path(uri)? else { return Ok(()) };
+    if std::fs::metadata(&path).is_ok_and(|found| found.is_dir()) {
+        return Err(Error::request("it is a folder, where a file is needed").object(uri).hint("name a file in it"));
+    }
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => check_folder(&parent.to_string_lossy()).map_err(|error| error.hint("name a file in a folder")),
+        None => Ok(()),
+    }
+}
+
+/// The path of a place of this machine.
+fn local_path(uri: &str) -> Result<Option<std::path::PathBuf>> {
+    Ok(match Place::parse(uri)? {
+        Place::S3 { .. } => None,
+        Place::Local { root, name } => Some(Path::new(&root).join(name)),
+    })
+}
+
 /// A `file://` address as the path that it means; anything else as it is.
 pub(super) fn plain(uri: &str) -> Result<Cow<'_, str>> {
     let Some(rest) = uri.strip_prefix("file://") else { return Ok(Cow::Borrowed(uri)) };
@@ -257,6 +294,24 @@ mod tests {
             assert_eq!(error.kind(), crate::error::Kind::Request, "{uri}");
             assert!(error.to_string().contains(text), "{uri}: {error}");
         }
+    }
+
+    #[test]
+    fn a_file_is_no_folder_and_a_folder_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| format!("{}/{name}", folder.path().display());
+        let _file = tempfile::Builder::new().prefix("file").rand_bytes(0).tempfile_in(folder.path()).unwrap();
+        for (folder, file) in [("file", true), ("file/below", false), ("file/below/it", false)] {
+            let error = check_folder(&at(folder)).unwrap_err();
+            assert!(error.kind() == crate::error::Kind::Request && error.to_string().contains("is a file, where a folder"), "{error}");
+            assert_eq!(check_file(&at(folder)).is_ok(), file, "{folder}");
+        }
+        for nothing in [&at("new"), &at("new/below"), &at(""), "s3://bucket/file", ".", "new"] {
+            check_folder(nothing).unwrap();
+        }
+        check_file(&at("new.csv")).unwrap();
+        check_file("new.csv").unwrap();
+        assert!(check_file(&at("")).unwrap_err().to_string().contains("it is a folder, where a file"));
     }
 
     #[tokio::test]

@@ -79,13 +79,52 @@ fn another_kind_of_address() {
 }
 
 #[test]
-fn an_output_that_is_a_file() {
+fn a_file_where_a_folder_is_needed_is_told_before_anything_is_read() {
     let sandbox = Sandbox::trained();
-    sandbox.write("out", "a file where a folder is needed");
-    let run = sandbox.okuo(&["score", "--input", "tickets.csv", "--as-of", "2024-07-10", "--output", "out"]);
-    assert_eq!(run.code, 2, "{run}");
-    assert_eq!(run.err.matches("error: ").count(), 1, "{run}");
-    assert_eq!(sandbox.read("out"), b"a file where a folder is needed");
+    sandbox.write("file", "a file where a folder is needed");
+    std::fs::create_dir(sandbox.path("folder.csv")).unwrap();
+    let of = |arguments: &[&str]| format!("$ okuo {}\n{}\n", arguments.join(" "), sandbox.okuo(arguments).failed(1));
+    let runs = [
+        of(&["score", "--input", "missing.csv", "--as-of", "2024-07-10", "--output", "file"]),
+        of(&["score", "--input", "missing.csv", "--as-of", "2024-07-10", "--output", "file/out"]),
+        of(&["train", "--input", "missing.csv", "--as-of", TRAINED, "--registry", "file"]),
+        of(&["models", "list", "--registry", "file"]),
+        of(&["demo", "--output", "file"]),
+        of(&["simulate", "--output", "folder.csv"]),
+        of(&["simulate", "--output", "file/t.csv"]),
+        of(&["simulate", "--output", "t.csv", "--truth", "file/t.json"]),
+    ];
+    assert_run!(runs.join("\n"));
+    assert_eq!(sandbox.read("file"), b"a file where a folder is needed");
+    assert!(!sandbox.path("t.csv").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_the_system_refuses() {
+    let run = Sandbox::trained().okuo(&["score", "--input", "tickets.csv", "--as-of", "2024-07-10", "--output", "/proc/okuo"]);
+    assert_eq!((run.code, run.err.matches("error: /proc/okuo/").count()), (2, 1), "{run}");
+    assert!(run.err.contains("cannot be written") && run.err.contains("hint: name another place"), "{run}");
+}
+
+#[test]
+fn a_registry_that_is_not_there() {
+    let run = Sandbox::empty().okuo(&["models", "list", "--registry", "modles"]);
+    assert!(run.failed(1).err.contains("modles: there is no registry"), "{run}");
+}
+
+#[test]
+fn the_beginning_of_a_models_id() {
+    let sandbox = Sandbox::trained();
+    let hint = format!("hint: name the whole of it: {}", sandbox.model_id());
+    for arguments in [
+        &["score", "--input", "tickets.csv", "--as-of", "2024-07-10", "--output", "out", "--model", TRAINED][..],
+        &["models", "show", TRAINED],
+        &["models", "promote", TRAINED],
+    ] {
+        let run = sandbox.okuo(arguments);
+        assert!(run.failed(1).err.contains(&hint), "{run}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

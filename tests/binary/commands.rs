@@ -135,6 +135,8 @@ fn json_is_one_document_and_quiet_is_quiet() {
 #[test]
 fn models_are_listed_shown_and_promoted() {
     let sandbox = Sandbox::new();
+    assert!(sandbox.okuo(&["models", "list"]).failed(1).err.contains("models: there is no registry"));
+    sandbox.write("models/notes.txt", "the folder is there, and has no model");
     assert!(sandbox.okuo(&["models", "list"]).done().err.contains("no model is in models"));
     let train = |as_of: &str, promote: &str| {
         sandbox.okuo(&["train", "-i", "tickets.csv", "--as-of", as_of, "--promote", promote, "--json"]).json()["model_id"]

@@ -158,13 +158,12 @@ pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
 
 /// Writes a file as a whole and returns its tag.
 pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String> {
-    const WHAT: &str = "cannot be written";
     // A link stays a link: its target is replaced.
     let is_link = fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink());
     let target = if is_link { fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() };
     let folder = parent(&target);
-    let mut temporary = temporary_in(folder).map_err(|error| failure(error, WHAT))?;
-    temporary.write_all(content).and_then(|()| temporary.as_file().sync_all()).map_err(|error| failure(error, WHAT))?;
+    let mut temporary = temporary_in(folder).map_err(unwritable)?;
+    temporary.write_all(content).and_then(|()| temporary.as_file().sync_all()).map_err(unwritable)?;
 
     let persisted = match mode {
         PutMode::IfAbsent => temporary.persist_noclobber(&target),
@@ -177,7 +176,7 @@ pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String
             let present = match fs::metadata(&target) {
                 Ok(metadata) => Some(tag_of_file(&target, &metadata)),
                 Err(error) if is_absent(&error) => None,
-                Err(error) => return Err(failure(error, WHAT)),
+                Err(error) => return Err(unwritable(error)),
             };
             if present.as_ref() != Some(&expected) {
                 return Err(Error::conflict("has changed since it was read"));
@@ -187,11 +186,21 @@ pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String
     };
     let file = persisted.map_err(|failed| match failed.error.kind() {
         ErrorKind::AlreadyExists => Error::conflict("is already there"),
-        _ => failure(failed.error, WHAT),
+        _ => unwritable(failed.error),
     })?;
-    sync_folder(folder).map_err(|error| failure(error, WHAT))?;
-    let metadata = file.metadata().map_err(|error| failure(error, WHAT))?;
+    sync_folder(folder).map_err(unwritable)?;
+    let metadata = file.metadata().map_err(unwritable)?;
     Ok(tag(&metadata, content))
+}
+
+/// What the system refuses to create (a folder in /proc, say) is told as missing, but is no mistake in the name of an object.
+fn unwritable(error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            Error::system("cannot be written: the system does not let the folder be made").source(error).hint("name another place")
+        }
+        _ => failure(error, "cannot be written"),
+    }
 }
 
 /// Removes a file, and those of the `depth` folders above it that it leaves empty.
