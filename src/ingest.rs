@@ -164,6 +164,12 @@ impl Reader {
                 self.columns.quantity
             ));
         }
+        if self.with_quantity == 0 && self.without_quantity > 0 {
+            warnings.push(format!(
+                "there is no column \"{}\": all lines count as sales, and no return can be dropped; name the column with --quantity",
+                self.columns.quantity
+            ));
+        }
         let Lines { customers, products, mut lines, mut report, .. } = self.lines;
         let (customers, products) = (customers.settle(), products.settle());
         if customers.merges() || products.merges() {
@@ -231,12 +237,11 @@ pub async fn read(
 pub fn staleness(purchases: &Purchases, report: &Report, as_of: AsOf) -> Result<Option<String>> {
     let Some((first, last)) = purchases.span() else {
         return Err(match report.first_after {
-            Some(first) => {
+            Some(first) if report.returned + report.excluded + report.bad_lines() == 0 => {
                 Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))
                     .hint(format!("use an --as-of date from {first} on, or give the objects of earlier days with --input too"))
             }
-            None => Error::input(format!("no line is a purchase up to {as_of}: {report}"))
-                .hint("check the column mapped with --quantity, and the excluded products"),
+            _ => report.no_purchase(&format!(" up to {as_of}")),
         });
     };
     if as_of.day() < first {

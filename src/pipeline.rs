@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::calendar::{AsOf, Day};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::features::basket::BasketScratch;
 use crate::features::world::World;
 use crate::models::basket::{BasketModel, Scored};
@@ -48,13 +48,22 @@ pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Param
     if known < needed {
         warnings.push(format!("the history has {known} days up to {as_of}; below {needed} days predictions are poor"));
     }
+    // Whatever a fit finds too little of, a short history is the reason.
+    let too_short = |error: Error| match error.kind() {
+        Kind::Input if known < needed => Error::input(format!(
+            "{known} days of history are known up to {as_of} ({first} to {last}), too few to learn from: about {needed} are needed, \
+             the last {HELD_OUT_DAYS} of them to measure on"
+        ))
+        .hint(format!("give the objects of earlier days with --input too, or a later --as-of if the data go on after {last}")),
+        _ => error,
+    };
     let split = last - HELD_OUT_DAYS;
     // Intervals and return probabilities vary from month to month: two months steady them, where there are enough.
     let calibrated_from = if known >= LONG_HISTORY { split - HELD_OUT_DAYS } else { split };
     let early = history.until(AsOf(calibrated_from));
     let seed = parameters.seed;
     stage("timing model, without the days that calibrate it");
-    let mut timing_early = TimingModel::fit(&early, &parameters.timing, seed)?;
+    let mut timing_early = TimingModel::fit(&early, &parameters.timing, seed).map_err(too_short)?;
     stage("calibration of the timing model");
     let nights: Vec<(u32, Day)> = (calibrated_from.epoch()..=last.epoch() - 7)
         .step_by(2)
@@ -66,10 +75,10 @@ pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Param
         .collect();
     timing_early.calibrate(&history, &nights);
     stage("timing model");
-    let mut timing = TimingModel::fit(&history, &parameters.timing, seed)?;
+    let mut timing = TimingModel::fit(&history, &parameters.timing, seed).map_err(too_short)?;
     timing.calibrate_as(&timing_early);
     stage("basket model");
-    let basket = BasketModel::fit(&history, split, &timing_early, rule, &parameters.basket, seed)?;
+    let basket = BasketModel::fit(&history, split, &timing_early, rule, &parameters.basket, seed).map_err(too_short)?;
     let with = |as_of, timing, basket| Model { as_of, rule: *rule, parameters: parameters.clone(), timing, basket };
     Ok(Trained { model: with(as_of, timing, basket.model), rehearsal: with(AsOf(split), timing_early, basket.rehearsal), warnings })
 }

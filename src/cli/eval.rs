@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
     }
     let input = read(&config, None, output).await?;
     let purchases = &input.ingested.purchases;
-    let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| Error::input("no line of the input is a purchase"))?;
+    let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| input.ingested.report.no_purchase(""))?;
     let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
     output.text(&lines_and_funnel(&input.ingested, &funnel, &config.rule, last))?;
     let progress = output.progress();

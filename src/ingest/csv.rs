@@ -161,7 +161,15 @@ impl Table<'_> {
         }
         let Some((_, separator, names, len)) = best else { return Ok(None) };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let positions = Positions::find(self.columns, &names)?;
+        let positions = Positions::find(self.columns, &names).map_err(|error| {
+            // Columns that nobody asks for may be named in any way.
+            let unreadable = names.iter().any(|name| name.contains(char::REPLACEMENT_CHARACTER));
+            if unreadable {
+                Error::input("the header line is not UTF-8, and lacks a column").hint("write the file as UTF-8, or convert it with iconv")
+            } else {
+                error
+            }
+        })?;
         self.header = Some(Header { separator, width: names.len(), positions });
         Ok(Some(len))
     }

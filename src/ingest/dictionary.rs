@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use polars::prelude::{InitHashMaps, PlHashMap};
 
+use super::report::has_decimal_comma;
 use crate::error::{Error, Result};
 use crate::purchases::Ids;
 
@@ -263,7 +264,7 @@ impl Dictionary {
         self.from_text_column || !self.texts.is_empty()
     }
 
-    /// Warnings of text ids that look like integers written as floats, and of objects that write ids in different ways.
+    /// Warnings of text ids that look like numbers, and of objects that write ids in different ways.
     pub(super) fn warnings(&self) -> Vec<String> {
         if !self.is_text() {
             return vec![];
@@ -277,6 +278,17 @@ impl Dictionary {
             warnings.push(format!(
                 "{} {} ids are written like floats, for example \"{first}.0\": they are taken as text, and differ from \"{first}\"",
                 whole.count() + 1,
+                self.what
+            ));
+        }
+        let mut commas = self.ids.iter().filter_map(|id| match id {
+            Stored::Text(id) => has_decimal_comma(id).then_some(id),
+            Stored::Integer(_) | Stored::Whole(_) => None,
+        });
+        if let Some(first) = commas.next() {
+            warnings.push(format!(
+                "{} {} ids have a decimal comma, for example \"{first}\": they are taken as text; write ids as integers",
+                commas.count() + 1,
                 self.what
             ));
         }

@@ -313,6 +313,7 @@ impl Excluded {
         unmet.dedup();
         let shown: Vec<String> = unmet.iter().take(SHOWN).map(|id| format!("\"{id}\"")).collect();
         let more = if unmet.len() > SHOWN { format!(" and {} more", unmet.len() - SHOWN) } else { String::new() };
-        (!unmet.is_empty()).then(|| format!("no sale is of the excluded products {}{more}: ids are compared as the data write them", shown.join(", ")))
+        (!unmet.is_empty())
+            .then(|| format!("no sale is of the excluded products {}{more}: ids are compared as the data write them", shown.join(", ")))
     }
 }

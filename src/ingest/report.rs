@@ -129,12 +129,21 @@ impl Report {
         );
         let mut advice: Vec<&str> = Vec::new();
         for bad in &self.bad {
-            if !advice.contains(&bad.cause.hint()) {
-                advice.push(bad.cause.hint());
+            let decimal_comma = bad.cause == Cause::QuantityNotANumber && bad.first.iter().any(|place| ends_with_decimal_comma(place));
+            let hint = if decimal_comma { "write quantities with a decimal point: 1.5, not 1,5" } else { bad.cause.hint() };
+            if !advice.contains(&hint) {
+                advice.push(hint);
             }
         }
         advice.push("or accept more bad lines with --max-bad-share: they are left out and counted");
         Err(Error::input(what).hint(advice.join("\n      ")))
+    }
+
+    /// The error of an input in which no line is a purchase up to a night: what became of the lines.
+    #[must_use]
+    pub fn no_purchase(&self, until: &str) -> Error {
+        Error::input(format!("no line is a purchase{until}: {self}{}", self.causes()))
+            .hint("check the column mapped with --quantity, and the excluded products")
     }
 
     /// Every cause with its count and first places, each after a line break: the text of an error.
@@ -162,6 +171,18 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// Whether the value at the end of a place, which is in quotes, is a number with a decimal comma.
+fn ends_with_decimal_comma(place: &str) -> bool {
+    let value = place.strip_suffix('"').and_then(|place| place.rsplit_once('"')).map_or("", |(_, value)| value);
+    has_decimal_comma(value.trim().trim_start_matches('-'))
+}
+
+/// Whether a text is digits, a comma and digits.
+pub(super) fn has_decimal_comma(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once(',').is_some_and(|(whole, fraction)| digits(whole) && digits(fraction))
 }
 
 /// `1234567` as `1,234,567`.

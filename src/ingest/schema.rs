@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 /// How many of an object's columns a message lists.
 const LISTED: usize = 40;
 
+/// How alike a name must be to be proposed (Jaro–Winkler, 0 to 1).
+const NEAR: f64 = 0.65;
+
 /// Positions of the mapped columns in an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Positions {
@@ -40,7 +43,7 @@ impl Positions {
         let quantity = find(Role::Quantity, columns.quantity.as_str(), columns.quantity_required)?;
         match (customer, product, time, missing.is_empty()) {
             (Some(customer), Some(product), Some(time), true) => Ok(Self { customer, product, time, quantity }),
-            _ => Err(missing_columns(&missing, present)),
+            _ => Err(missing_columns(columns, &missing, present)),
         }
     }
 
@@ -67,25 +70,39 @@ impl Columns {
     }
 }
 
-fn missing_columns(missing: &[(Role, &str)], present: &[&str]) -> Error {
+fn missing_columns(columns: &Columns, missing: &[(Role, &str)], present: &[&str]) -> Error {
     let names: Vec<String> = missing.iter().map(|(_, name)| format!("\"{name}\"")).collect();
     let mut listed: Vec<String> = present.iter().take(LISTED).map(|name| format!("\"{name}\"")).collect();
     if present.len() > LISTED {
         listed.push(format!("and {} more", present.len() - LISTED));
     }
-    let hints: Vec<String> = missing
-        .iter()
-        .filter_map(|(role, name)| {
-            let flag = role.flag();
-            let likeness = |column: &&&str| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
-            let nearest = present.iter().filter(|column| !column.is_empty()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-            Some(format!("for \"{name}\" the nearest is \"{nearest}\": {flag} {nearest}"))
-        })
-        .collect();
-    let error = Error::input(format!(
+    // A column that has a role is proposed for no other.
+    let roles = [Role::Customer, Role::Product, Role::Time, Role::Quantity];
+    let mut free: Vec<&str> = present.iter().copied().filter(|column| !column.is_empty()).collect();
+    free.retain(|column| roles.iter().all(|role| columns.name(*role) != *column));
+    let mut hints: Vec<String> = vec![];
+    for (role, name) in missing {
+        let likeness = |column: &str| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
+        let nearest = free.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|column| likeness(column) >= NEAR);
+        if let Some(nearest) = nearest {
+            hints.push(format!("for \"{name}\" the nearest is \"{nearest}\": {} {}", role.flag(), in_shell(nearest)));
+            free.retain(|column| *column != nearest);
+        }
+    }
+    if hints.is_empty() {
+        let flags: Vec<&str> = missing.iter().map(|(role, _)| role.flag()).collect();
+        hints.push(format!("name the columns with {}", flags.join(", ")));
+    }
+    Error::input(format!(
         "there is no column {}; the columns are {}",
         names.join(", "),
         if listed.is_empty() { "none".to_owned() } else { listed.join(", ") }
-    ));
-    if hints.is_empty() { error } else { error.hint(hints.join("; ")) }
+    ))
+    .hint(hints.join("; "))
+}
+
+/// A name as it is typed in a shell.
+fn in_shell(name: &str) -> String {
+    let plain = name.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '.'));
+    if plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }

@@ -258,14 +258,14 @@ fn a_file_cut_off_anywhere_is_noticed() {
 
 #[test]
 fn a_last_day_far_below_its_weekday_is_warned_of() {
-    let mut text = String::from("customer_id,product_id,timestamp\n");
+    let mut text = String::from("customer_id,product_id,timestamp,quantity\n");
     let last: Day = "2017-10-31".parse().unwrap();
     for weeks in 1..=6 {
-        (0..100).for_each(|product| text.push_str(&format!("1,{product},{}\n", last - 7 * weeks)));
+        (0..100).for_each(|product| text.push_str(&format!("1,{product},{},1\n", last - 7 * weeks)));
     }
     let with = |lines: usize| {
         let mut text = text.clone();
-        (0..lines).for_each(|product| text.push_str(&format!("1,{product},{last}\n")));
+        (0..lines).for_each(|product| text.push_str(&format!("1,{product},{last},1\n")));
         read_all(&options(), None, &[("a.csv", text.into_bytes())]).unwrap().warnings
     };
     assert!(with(60).is_empty());
@@ -278,6 +278,9 @@ fn a_night_outside_the_data_is_told() {
     let early = read("2017-01-01");
     let error = staleness(&early.purchases, &early.report, "2017-01-01".parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("all 3 usable lines lie after the as-of date 2017-01-01"), "{error}");
+    let none = read_all(&options(), Some("2017-10-30"), &[("a.csv", csv(&TEXT.replace(",1,", ",0,").replace(",2,", ",-1,")))]).unwrap();
+    let error = staleness(&none.purchases, &none.report, "2017-10-30".parse().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("up to 2017-10-30: 3 lines read = 0 kept + 2 returned + 1 after the as-of date\nhint: "), "{error}");
     let late = read("2017-11-30");
     let warning = staleness(&late.purchases, &late.report, "2017-11-30".parse().unwrap()).unwrap().unwrap();
     assert!(warning.contains("30 days before the as-of date"), "{warning}");

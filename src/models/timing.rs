@@ -192,11 +192,11 @@ impl TimingModel {
         let rows = person_days(history, parameters, seed);
         if rows.is_empty() {
             return Err(Error::input(format!(
-                "up to {} no customer has {} purchases to learn from",
-                history.as_of(),
-                parameters.min_purchases
+                "no customer has {} purchases within the days to learn from, which end on {}",
+                parameters.min_purchases,
+                history.as_of()
             ))
-            .hint("train on a longer history, or with a later --as-of"));
+            .hint("check that --customer names the column of the customer, not of the ticket"));
         }
         let features: Vec<[f32; TIMING_WIDTH]> =
             rows.par_iter().map(|row| timing_features(&history.visits(row.customer).until(row.eve), row.eve)).collect();

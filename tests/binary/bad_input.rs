@@ -84,6 +84,25 @@ fn an_as_of_date_before_the_data() {
 }
 
 #[test]
+fn a_history_too_short_to_learn_from() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", "2024-01-12"]);
+    assert_eq!((run.code, sandbox.files("models")), (1, vec![]), "{run}");
+    assert!(run.err.contains("12 days of history are known up to 2024-01-12 (2024-01-01 to 2024-01-12), too few"), "{run}");
+    assert!(run.err.contains("about 146 are needed") && run.err.contains("hint: give the objects of earlier days with --input"), "{run}");
+}
+
+#[test]
+fn no_line_is_a_sale() {
+    let sandbox = Sandbox::new();
+    sandbox.write("t.csv", "customer_id,product_id,timestamp,quantity\n1,2,2024-05-01,0\n1,3,2024-05-01,-1\n");
+    let runs = [sandbox.train_fails(1, &["--input", "t.csv"]), sandbox.okuo(&["eval", "--input", "t.csv", "--holdout", "2024-05"])];
+    for run in runs {
+        assert!(run.failed(1).err.contains(": 2 lines read = 0 kept + 2 returned"), "{run}");
+    }
+}
+
+#[test]
 fn an_as_of_date_after_the_data_is_a_warning() {
     let sandbox = Sandbox::trained();
     let run = sandbox.okuo(&["score", "--input", "tickets.csv", "--as-of", "2024-07-28", "--output", "out", "--min-purchases", "1"]);

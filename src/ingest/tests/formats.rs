@@ -145,15 +145,15 @@ fn excluded_products_match_as_they_are_written() {
 
 #[test]
 fn integers_that_one_file_writes_like_floats_are_one_with_those_of_another() {
-    let floats = "customer_id,product_id,timestamp\n7.0,10.0,2017-10-30\n8.0,10.0,2017-10-31\n8.0,99.0,2017-10-31\n";
-    let integers = "customer_id,product_id,timestamp\n7,11,2017-10-30\n7,10,2017-10-30\n";
+    let floats = "customer_id,product_id,timestamp,quantity\n7.0,10.0,2017-10-30,1\n8.0,10.0,2017-10-31,1\n8.0,99.0,2017-10-31,1\n";
+    let integers = "customer_id,product_id,timestamp,quantity\n7,11,2017-10-30,1\n7,10,2017-10-30,1\n";
     let options = InputOptions { exclude_products: vec!["99".into()], ..options() };
     let read = read_all(&options, None, &[("a.csv", csv(floats)), ("b.csv", csv(integers))]).unwrap();
     assert_eq!((spelled_out(&read.purchases), &read.warnings), (LINES.map(str::to_owned).to_vec(), &vec![]));
     assert_eq!((read.purchases.customers(), read.purchases.products()), (&Ids::Integer(vec![7, 8]), &Ids::Integer(vec![10, 11])));
     assert_eq!((read.report.kept, read.report.excluded, read.report.repeated, read.report.balanced()), (4, 1, 1, true));
     // Beside other text they stay what they are, and 99.0 is not 99.
-    let read = read_all(&options, None, &[("a.csv", csv(&format!("{floats}x,y,2017-10-31\n")))]).unwrap();
+    let read = read_all(&options, None, &[("a.csv", csv(&format!("{floats}x,y,2017-10-31,1\n")))]).unwrap();
     assert_eq!(read.purchases.products(), &Ids::Text(vec!["10.0".into(), "99.0".into(), "y".into()]));
     assert_eq!((read.report.kept, read.report.excluded), (4, 0));
     assert!(read.warnings[0].contains("2 customer ids are written like floats, for example \"7.0\""), "{:?}", read.warnings);
@@ -208,6 +208,48 @@ fn all_missing_columns_are_named_at_once() {
     assert!(message.contains("for \"product_id\" the nearest is \"Product_ID\": --product Product_ID"), "{message}");
     let twice = "customer_id,customer_id,product_id,timestamp\n1,1,1,2017-10-30\n";
     assert!(read_all(&options(), None, &[("a.csv", csv(twice))]).unwrap_err().to_string().contains("stands there twice"));
+}
+
+#[test]
+fn a_column_that_has_a_role_or_is_too_unlike_is_not_proposed() {
+    let message = |header: &str, columns: Columns| {
+        let options = InputOptions { columns, ..options() };
+        read_all(&options, None, &[("a.csv", csv(&format!("{header}\n1,1,1\n")))]).unwrap_err().to_string()
+    };
+    let error = message("id_of_customer,product_id,timestamp", Columns { product: "product".into(), ..Columns::default() });
+    assert!(!error.contains("--product timestamp") && error.contains("--product product_id"), "{error}");
+    let customer = Columns { customer: "product_id".into(), ..Columns::default() };
+    let error = message("a,product_id,w", Columns { product: "product_ids".into(), ..customer });
+    assert!(error.ends_with("hint: name the columns with --product, --time"), "{error}");
+    let error = message("customer id,product_id,timestamp", Columns::default());
+    assert!(error.ends_with("the nearest is \"customer id\": --customer 'customer id'"), "{error}");
+}
+
+#[test]
+fn a_header_in_another_encoding_is_told() {
+    let latin = |name: &[u8]| [name, b",customer_id,product_id,timestamp\n1,1,1,2017-10-30\n"].concat();
+    let columns = Columns { customer: "Käufer".into(), ..Columns::default() };
+    let named = InputOptions { columns, ..options() };
+    let error = read_all(&named, None, &[("a.csv", latin(b"K\xe4ufer"))]).unwrap_err().to_string();
+    assert!(error.starts_with("a.csv: the header line is not UTF-8") && error.contains("hint: write the file as UTF-8"), "{error}");
+    assert_eq!(read_all(&options(), None, &[("a.csv", latin(b"K\xe4ufer"))]).unwrap().report.kept, 1);
+}
+
+#[test]
+fn decimal_commas_get_a_hint() {
+    let text = "customer_id,product_id,timestamp,quantity\n1,1,2017-10-30,\"1,5\"\n\"7,0\",1,2017-10-30,1\n";
+    let error = read_all(&options(), None, &[("a.csv", csv(text))]).unwrap_err().to_string();
+    assert!(error.contains("hint: write quantities with a decimal point: 1.5, not 1,5\n"), "{error}");
+    let read = read_all(&lenient(), None, &[("a.csv", csv(text))]).unwrap();
+    assert!(read.warnings[0].starts_with("1 customer ids have a decimal comma, for example \"7,0\""), "{:?}", read.warnings);
+}
+
+#[test]
+fn data_without_a_quantity_are_warned_of_once() {
+    let text = "customer_id,product_id,timestamp\n1,1,2017-10-30\n";
+    let read = read_all(&options(), None, &[("a.csv", csv(text)), ("b.csv", csv(text))]).unwrap();
+    assert_eq!(read.warnings.len(), 1);
+    assert!(read.warnings[0].starts_with("there is no column \"quantity\": all lines count as sales"), "{:?}", read.warnings);
 }
 
 #[test]
