@@ -226,7 +226,8 @@ impl StoreClock {
                 .hint(format!("use a name of the IANA database, for example {nearest}, with --time-zone"))
         })?;
         if day_start > 23 {
-            return Err(Error::request(format!("day_start should be an hour from 0 to 23, but is {day_start}")));
+            return Err(Error::request(format!("day_start should be an hour from 0 to 23, but is {day_start}"))
+                .hint("sales before this hour belong to the day before: 4 where the till closes after midnight, else 0"));
         }
         Ok(Self { zone: found, utc, day_start })
     }

@@ -18,6 +18,20 @@ pub const FILE_NAME: &str = "okuo.toml";
 /// Largest share of bad lines where nothing else is said.
 pub const MAX_BAD_SHARE: f64 = 0.001;
 
+/// The sections of the file.
+const SECTIONS: [&str; 10] = [
+    "columns",
+    "input",
+    "rule",
+    "offers",
+    "training",
+    "training.timing",
+    "training.timing.boosting",
+    "training.basket",
+    "training.basket.boosting",
+    "training.basket.correction",
+];
+
 /// Values that may come from a file or a flag; `None` where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -140,9 +154,10 @@ impl Layer {
             let message = error.message();
             let place = line.map_or(String::new(), |line| format!("line {line}: "));
             let out = Error::request(format!("{place}{message}")).object(name);
-            match did_you_mean(message) {
-                Some(nearest) => out.hint(format!("did you mean \"{nearest}\"?")),
-                None => out.hint("`okuo config` shows every key with its value"),
+            match (belongs_under(message), did_you_mean(message)) {
+                (Some(section), _) => out.hint(section),
+                (None, Some(nearest)) => out.hint(format!("did you mean \"{nearest}\"?")),
+                (None, None) => out.hint("`okuo config` shows every key with its value"),
             }
         };
         let mut layer: Self = toml::from_str(text).map_err(wrong)?;
@@ -205,6 +220,7 @@ impl Layer {
             quantity_required: self.columns.quantity.is_some(),
             quantity: self.columns.quantity.unwrap_or(default.quantity),
         };
+        one_role_each(&columns)?;
         let max_bad_share = self.input.max_bad_share.unwrap_or(MAX_BAD_SHARE);
         if !(0.0..=1.0).contains(&max_bad_share) {
             return Err(Error::request(format!("max_bad_share should be between 0 and 1, but is {max_bad_share}"))
@@ -221,14 +237,33 @@ impl Layer {
             input: InputOptions { columns, clock, exclude_products: self.input.exclude_products.unwrap_or_default(), max_bad_share },
             rule,
             rule_layer: self.rule,
-            parameters: self.training.unwrap_or_default().check()?,
-            offers: self.offers.unwrap_or_default().check()?,
+            parameters: self.training.unwrap_or_default().check().map_err(|error| {
+                error.hint("[training] says how models are fitted: leave the key out for its default, which `okuo config` shows without it")
+            })?,
+            offers: self.offers.unwrap_or_default().check().map_err(|error| {
+                error.hint(
+                    "in [offers] a share is a part of 1, as 0.1 for a tenth, and days are whole days; `okuo config` shows the defaults",
+                )
+            })?,
             registry: self.registry.unwrap_or_else(|| "models".to_owned()),
             output: self.output,
             promote: self.promote.unwrap_or_default(),
             threads: checked_threads(self.threads)?,
         })
     }
+}
+
+/// Refuses one column for two things.
+fn one_role_each(columns: &Columns) -> Result<()> {
+    let mut roles =
+        vec![("customer", &columns.customer), ("product", &columns.product), ("time", &columns.time), ("quantity", &columns.quantity)];
+    while let Some((role, name)) = roles.pop() {
+        if let Some((other, _)) = roles.iter().find(|(_, other)| *other == name) {
+            return Err(Error::request(format!("the column \"{name}\" cannot be both the {other} and the {role}"))
+                .hint(format!("give each a column of its own with --{other} and --{role}, or under [columns]")));
+        }
+    }
+    Ok(())
 }
 
 /// A number of threads, if a machine can start so many.
@@ -243,11 +278,32 @@ pub fn checked_threads(threads: Option<usize>) -> Result<Option<usize>> {
     }
 }
 
-/// Of an unknown key's message, "unknown field `a`, expected one of `b`, `c`", the expected key that is nearest.
-fn did_you_mean(message: &str) -> Option<&str> {
+/// Of an unknown key's message, "unknown field `a`, expected one of `b`, `c`", the key and the expected ones.
+fn unknown_key(message: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
     let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
-    quoted.max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)))
+    Some((quoted.next()?, quoted))
+}
+
+/// Where an unknown key of that very name is known.
+fn belongs_under(message: &str) -> Option<String> {
+    let (unknown, _) = unknown_key(message)?;
+    // What a section knows is asked of the parser itself, by a key that none has.
+    let knows = |section: &str| {
+        let probe = if section.is_empty() { "\"\" = 0".to_owned() } else { format!("[{section}]\n\"\" = 0") };
+        let told = toml::from_str::<Layer>(&probe).err();
+        told.is_some_and(|error| unknown_key(error.message()).is_some_and(|(_, mut known)| known.any(|key| key == unknown)))
+    };
+    let found: Vec<String> = SECTIONS.into_iter().filter(|section| knows(section)).map(|section| format!("[{section}]")).collect();
+    match found.as_slice() {
+        [] => knows("").then(|| format!("{unknown} belongs at the top of the file, above the first [section]")),
+        found => Some(format!("{unknown} belongs under {}", found.join(" or "))),
+    }
+}
+
+/// Of an unknown key's message, the expected key that is nearest.
+fn did_you_mean(message: &str) -> Option<&str> {
+    let (unknown, expected) = unknown_key(message)?;
+    expected.max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)))
 }
 
 /// Puts what is given over what is there, table by table.
@@ -368,5 +424,84 @@ mod tests {
         assert!(wrong("[input]\ntime_zone = \"America/New_Yrok\"").contains("America/New_York"));
         assert!(wrong("[rule]\nmin_products = 0").contains("min_products should be at least 1"));
         assert!(wrong("[training.basket]\nevery = 0").contains("every should be at least 1"));
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_place_is_told_the_right_one() {
+        let hint = |text: &str| layer(text).unwrap_err().to_string().split_once("\nhint: ").unwrap().1.to_owned();
+        assert_eq!(hint("time_zone = \"Europe/Rome\""), "time_zone belongs under [input]");
+        assert_eq!(hint("seed = 3"), "seed belongs under [training]");
+        assert_eq!(hint("[input]\nbasket_share = 0.5"), "basket_share belongs under [rule]");
+        assert_eq!(hint("depth = 3"), "depth belongs under [training.basket.correction]");
+        assert_eq!(hint("trees = 3"), "trees belongs under [training.timing.boosting] or [training.basket.boosting]");
+        assert_eq!(hint("[input]\nregistry = \"r\""), "registry belongs at the top of the file, above the first [section]");
+        for section in SECTIONS {
+            Layer::parse("okuo.toml", &format!("[{section}]")).unwrap();
+        }
+    }
+
+    #[test]
+    fn one_column_has_one_role() {
+        let error = layer("[columns]\ncustomer = \"x\"\ntime = \"x\"").unwrap().check().unwrap_err().to_string();
+        assert!(error.contains("the column \"x\" cannot be both the customer and the time") && error.contains("--customer"), "{error}");
+        assert!(layer("[columns]\nproduct = \"quantity\"").unwrap().check().is_err());
+    }
+
+    #[test]
+    fn every_range_error_has_a_hint() {
+        for text in [
+            "threads = 2000",
+            "[input]\nday_start = 24",
+            "[input]\nmax_bad_share = -1.0",
+            "[rule]\nperiods = 0",
+            "[rule]\nperiods = 4000",
+            "[rule]\nbasket_share = 1.5",
+            "[offers]\ncontrol_share = 2.0",
+            "[offers]\nmin_valid_days = 40",
+            "[offers]\nper_customer = 0",
+            "[training.timing]\ndays = 4000",
+            "[training.basket.boosting]\ntrees = 0",
+        ] {
+            let error = layer(text).unwrap().check().unwrap_err();
+            assert!(error.exit_code() == 1 && error.to_string().contains("\nhint: "), "{text}: {error}");
+        }
+    }
+
+    /// The block of README's section on configuration says that it has every key, with its default where it has one.
+    #[test]
+    fn the_readme_has_every_key_with_its_default() {
+        let readme = include_str!("../README.md");
+        let block = readme.split_once("## Configuration").unwrap().1.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+        let config = layer(block).unwrap().check().unwrap();
+        let default = Layer::default().check().unwrap();
+        let given: toml::Table = toml::from_str(block).unwrap();
+        let sections = [
+            ("rule", toml::Value::try_from(default.rule).unwrap()),
+            ("offers", toml::Value::try_from(&default.offers).unwrap()),
+            ("training", toml::Value::try_from(&default.parameters).unwrap()),
+        ];
+        for (section, all) in sections {
+            assert_eq!(given[section], all, "[{section}]");
+        }
+        for section in ["", "columns", "input"] {
+            let probe = if section.is_empty() { "\"\" = 0".to_owned() } else { format!("[{section}]\n\"\" = 0") };
+            let message = toml::from_str::<Layer>(&probe).unwrap_err().message().to_owned();
+            let table = if section.is_empty() { &given } else { given[section].as_table().unwrap() };
+            for key in unknown_key(&message).unwrap().1 {
+                assert!(table.contains_key(key), "[{section}] {key}");
+            }
+        }
+        // Examples stand where there is no default, or where nearly everyone needs another value.
+        let clock = StoreClock::new("Europe/Rome", false, 0).unwrap();
+        let columns = Columns { quantity_required: true, ..default.input.columns.clone() };
+        let expected = Config {
+            inputs: vec!["s3://acme-tickets/lines/".into()],
+            input: InputOptions { clock, columns, ..default.input.clone() },
+            output: Some("s3://acme-predictions/okuo".into()),
+            threads: Some(2),
+            rule_layer: config.rule_layer.clone(),
+            ..default
+        };
+        assert_eq!(config, expected);
     }
 }

@@ -39,22 +39,24 @@ impl Rule {
     /// # Errors
     /// If a count is 0, the window is longer than 10 years, or the share is not 0 to 1.
     pub fn check(self) -> Result<Self> {
-        let at_least_one = |name: &str, value: u32| match value {
-            0 => Err(Error::request(format!("{name} should be at least 1, but is 0"))),
+        let at_least_one = |name: &str, value: u32, hint: &str| match value {
+            0 => Err(Error::request(format!("{name} should be at least 1, but is 0")).hint(hint)),
             _ => Ok(()),
         };
-        at_least_one("period_days", self.period_days)?;
-        at_least_one("periods", self.periods)?;
-        at_least_one("min_purchases", self.min_purchases)?;
-        at_least_one("min_products", self.min_products)?;
+        at_least_one("period_days", self.period_days, "it is the length of a period in days: 30 is a month")?;
+        at_least_one("periods", self.periods, "it is how many periods the rule looks back on: 3 of 30 days are 90 days")?;
+        at_least_one("min_purchases", self.min_purchases, "it is the fewest purchases in each period; 1 asks the least")?;
+        at_least_one("min_products", self.min_products, "it is the fewest products of a large basket; 1 takes every basket for large")?;
         if u64::from(self.period_days) * u64::from(self.periods) > 3_653 {
             return Err(Error::request(format!(
                 "periods × period_days should be at most 3653 days, but is {} × {}",
                 self.periods, self.period_days
-            )));
+            ))
+            .hint("it is how far the rule looks back: 3 periods of 30 days are 90 days"));
         }
         if !(0.0..=1.0).contains(&self.basket_share) {
-            return Err(Error::request(format!("basket_share should be between 0 and 1, but is {}", self.basket_share)));
+            return Err(Error::request(format!("basket_share should be between 0 and 1, but is {}", self.basket_share))
+                .hint("it is the share of the purchases that must have a large basket: 0.5 is every second one, 1 every one"));
         }
         Ok(self)
     }

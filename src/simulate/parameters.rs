@@ -51,7 +51,8 @@ impl Parameters {
     pub fn check(self) -> Result<Self> {
         let within = |name: &str, value: u32, least: u32, most: u32| match value {
             value if (least..=most).contains(&value) => Ok(()),
-            _ => Err(Error::request(format!("{name} should be between {least} and {most}, but is {value}"))),
+            _ => Err(Error::request(format!("{name} should be between {least} and {most}, but is {value}"))
+                .hint("`okuo simulate --help` shows the values that it takes by itself")),
         };
         within("customers", self.customers, 1, 100_000_000)?;
         within("products", self.products, 100, 1_000_000)?;
@@ -62,7 +63,8 @@ impl Parameters {
                     "{name} should be between {} and {}, but is {day}",
                     Day::PLAUSIBLE.start(),
                     Day::PLAUSIBLE.end()
-                )));
+                ))
+                .hint("choose --start and --days so that the tickets lie between these years"));
             }
         }
         self.zone()?;
