@@ -20,12 +20,9 @@ struct Setting {
 }
 
 pub(super) async fn run(arguments: ConfigArguments, sources: &Sources, output: &Output) -> Result<()> {
-    let above =
-        Layer { registry: arguments.registry.clone(), output: arguments.output.clone(), promote: arguments.promote, ..Layer::default() };
-    let mut config = arguments.common.config(above).await?;
-    if let Some(seed) = arguments.seed {
-        config.parameters.seed = seed;
-    }
+    let above = Layer { output: arguments.output.clone(), ..arguments.training.layer() };
+    let mut config = arguments.common.settings(above).await?;
+    arguments.training.seed(&mut config);
     let file = match file_text(arguments.common.config.as_deref()).await? {
         Some((name, text)) => {
             let table = toml::from_str(&text).map_err(|error| Error::request("it is no TOML").object(&name).source(error))?;

@@ -7,7 +7,7 @@ use super::input::{lines_and_funnel, read};
 use super::output::Output;
 use crate::artifact::{self, Description};
 use crate::calendar::AsOf;
-use crate::config::{Config, Layer};
+use crate::config::Config;
 use crate::error::{Kind, Result};
 use crate::eval::{self, HeldOutReport};
 use crate::features::basket::BASKET_FEATURES;
@@ -22,11 +22,8 @@ use crate::recurrence::recurrent;
 use crate::store;
 
 pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
-    let above = Layer { registry: arguments.registry.clone(), promote: arguments.promote, ..Layer::default() };
-    let mut config = arguments.common.config(above).await?;
-    if let Some(seed) = arguments.seed {
-        config.parameters.seed = seed;
-    }
+    let mut config = arguments.common.config(arguments.training.layer()).await?;
+    arguments.training.seed(&mut config);
     config.required_inputs()?;
     let as_of = arguments.as_of;
     let registry = Registry::new(store::open(&config.registry).await?);

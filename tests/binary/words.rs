@@ -85,6 +85,7 @@ fn wrong_requests() {
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--day-start", "24"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--promote", "sometimes"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "-q", "-v"]),
+        of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--customer", "x", "--product", "x"]),
         of(&["score", "--input", "tickets.csv", "--as-of", "2024-07-10"]),
         of(&["score", "--input", "tickets.csv", "--as-of", "2024-07-10", "--output", "out", "--format", "xlsx"]),
         of(&["eval", "--input", "tickets.csv", "--holdout", "July"]),
@@ -123,12 +124,21 @@ fn a_slip_in_the_file_or_the_environment_is_told() {
     let run = sandbox.okuo_with(&["config"], &[("OKUO_BASKET_SHERE", "0.5")]);
     assert!(run.done().err.contains("OKUO_BASKET_SHERE is none that okuo knows"), "{run}");
     assert!(run.err.contains("did you mean OKUO_BASKET_SHARE?"), "{run}");
-    let runs =
-        ["[rule]\n\nbasket_shere = 0.5", "[rules]\nperiods = 3", "[rule]\nperiods = \"three\"", "[rule\n", "[offers]\nper_customers = 3"]
-            .map(|text| {
-                sandbox.write("okuo.toml", text);
-                format!("{}\n", sandbox.okuo(&["config"]).failed(1))
-            });
+    let run = sandbox.okuo_with(&["config"], &[("OKUO_QXZ", "1"), ("OKUO_TEST_S3", "http://localhost")]);
+    assert!(run.done().err.ends_with("warning: the variable OKUO_QXZ is none that okuo knows and has no effect\n"), "{run}");
+    assert_eq!(run.err.lines().count(), 1, "{run}");
+    let runs = [
+        "[rule]\n\nbasket_shere = 0.5",
+        "[rules]\nperiods = 3",
+        "time_zone = \"UTC\"",
+        "[rule]\nperiods = \"three\"",
+        "[rule\n",
+        "[offers]\nper_customers = 3",
+    ]
+    .map(|text| {
+        sandbox.write("okuo.toml", text);
+        format!("{}\n", sandbox.okuo(&["config"]).failed(1))
+    });
     assert_run!(runs.join("\n"));
     std::fs::remove_file(sandbox.path("okuo.toml")).unwrap();
     assert_run!(sandbox.okuo(&["config", "--config", "other.toml"]).failed(1));

@@ -1,0 +1,322 @@
+//! The arguments of each command, as clap reads them from the command line and the environment.
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+
+use crate::calendar::{AsOf, Day, Month};
+use crate::predictions::tables::Format;
+use crate::publish::promotion::Promote;
+
+/// The help's texts are written for 100 columns, which is where clap wraps.
+macro_rules! first_steps {
+    () => {
+        "\
+First steps:
+  okuo demo                                                  all of it, on a built-in sample
+  okuo train -i tickets/ --as-of 2017-10-31                  monthly: a model into models/
+  okuo score -i tickets/ --as-of 2017-11-07 -o nightly/      nightly: predictions and offers
+  okuo eval  -i tickets/ --holdout 2017-10                   how well it goes on your data
+"
+    };
+}
+macro_rules! exit_codes {
+    () => {
+        "
+Exit codes: 0 done; 1 the input or the request was wrong; 2 okuo or its surroundings (disk,
+network, permissions) failed. Results go to stdout, everything else to stderr."
+    };
+}
+const MANUAL: &str = concat!(first_steps!(), exit_codes!());
+const LONG_MANUAL: &str = concat!(
+    first_steps!(),
+    "
+Settings come from okuo.toml in the present folder (or --config FILE), above it the environment
+(OKUO_BASKET_SHARE is --basket-share), above that the flags. `okuo config` prints what is in force
+and where each value comes from, as a file that can be saved as okuo.toml. The date of a run is
+read from no clock and no variable: --as-of says it.
+
+s3:// addresses use the usual AWS_* environment: AWS_PROFILE or AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL_S3 for a server other than Amazon's.
+",
+    exit_codes!()
+);
+
+/// Which customers come back regularly, on which day each will buy next, and what will be in that basket.
+#[derive(Debug, Parser)]
+#[command(name = "okuo", version, about, after_help = MANUAL, after_long_help = LONG_MANUAL, color = ColorChoice::Never)]
+#[command(arg_required_else_help = true, propagate_version = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Train on everything up to a day and store the model in the registry
+    Train(TrainArguments),
+    /// Score one night: who is recurrent, when each comes back, with what, and what to offer
+    Score(ScoreArguments),
+    /// Evaluate on months that the model has not seen, beside baselines
+    Eval(EvalArguments),
+    /// List, show and promote the models of a registry
+    Models(ModelsArguments),
+    /// Write simulated tickets whose truth is known
+    Simulate(SimulateArguments),
+    /// Show all of it on the sample that is built in
+    Demo(DemoArguments),
+    /// Print the settings in force, and where each comes from, as an okuo.toml
+    Config(ConfigArguments),
+}
+
+/// What every command that reads tickets takes.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Tickets: a file, a folder, a prefix (all .csv, .csv.gz, .csv.zst and .parquet below it) or a glob; local or s3://
+    #[arg(long, short, num_args = 1.., env = "OKUO_INPUT", value_name = "URI", help_heading = "Input")]
+    pub(super) input: Vec<String>,
+    /// Configuration file [default: okuo.toml, if it exists]
+    #[arg(long, env = "OKUO_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<String>,
+    /// Column of the customer's id [default: customer_id]
+    #[arg(long, env = "OKUO_CUSTOMER", value_name = "COLUMN", help_heading = "Input")]
+    pub(super) customer: Option<String>,
+    /// Column of the product's id [default: product_id]
+    #[arg(long, env = "OKUO_PRODUCT", value_name = "COLUMN", help_heading = "Input")]
+    pub(super) product: Option<String>,
+    /// Column of the time [default: timestamp]
+    #[arg(long, env = "OKUO_TIME", value_name = "COLUMN", help_heading = "Input")]
+    pub(super) time: Option<String>,
+    /// Column of the quantity; lines of 0 or less are returns [default: quantity, if it exists]
+    #[arg(long, env = "OKUO_QUANTITY", value_name = "COLUMN", help_heading = "Input")]
+    pub(super) quantity: Option<String>,
+    /// The store's time zone: instants become its local days [default: UTC]
+    #[arg(long, env = "OKUO_TIME_ZONE", value_name = "ZONE", help_heading = "Input")]
+    pub(super) time_zone: Option<String>,
+    /// Times without a zone are UTC, not store-local
+    #[arg(long, env = "OKUO_UTC", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Input")]
+    pub(super) utc: Option<bool>,
+    /// Hour at which the store's day begins: earlier sales belong to the day before [default: 0]
+    #[arg(long, env = "OKUO_DAY_START", value_name = "HOUR", help_heading = "Input")]
+    pub(super) day_start: Option<u8>,
+    /// Largest share of bad lines [default: 0.001]
+    #[arg(long, env = "OKUO_MAX_BAD_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Input")]
+    pub(super) max_bad_share: Option<f64>,
+    /// Product that is no purchase (fuel, bags); may be given several times
+    #[arg(long, env = "OKUO_EXCLUDE_PRODUCT", value_delimiter = ',', value_name = "ID", help_heading = "Input")]
+    pub(super) exclude_product: Vec<String>,
+    /// Length of a period of the rule, in days [default: 30]
+    #[arg(long, env = "OKUO_PERIOD_DAYS", value_name = "DAYS", help_heading = "Recurrence rule")]
+    pub(super) period_days: Option<u32>,
+    /// How many periods the rule looks back [default: 3]
+    #[arg(long, env = "OKUO_PERIODS", value_name = "N", help_heading = "Recurrence rule")]
+    pub(super) periods: Option<u32>,
+    /// Fewest purchases in each period [default: 2]
+    #[arg(long, env = "OKUO_MIN_PURCHASES", value_name = "N", help_heading = "Recurrence rule")]
+    pub(super) min_purchases: Option<u32>,
+    /// Fewest distinct products of a large basket [default: 11]
+    #[arg(long, env = "OKUO_MIN_PRODUCTS", value_name = "N", help_heading = "Recurrence rule")]
+    pub(super) min_products: Option<u32>,
+    /// Share of the purchases that must have a large basket [default: 1.0, every one]
+    #[arg(long, env = "OKUO_BASKET_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Recurrence rule")]
+    pub(super) basket_share: Option<f64>,
+    #[command(flatten)]
+    pub(super) screen: Screen,
+}
+
+/// What a training takes beyond that.
+#[derive(Debug, Args)]
+pub(super) struct Training {
+    /// Where models are [default: models/]
+    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
+    pub(super) registry: Option<String>,
+    /// When the new model takes the place of the promoted one: if-better, always or never [default: if-better]
+    #[arg(long, env = "OKUO_PROMOTE", value_name = "WHEN")]
+    pub(super) promote: Option<Promote>,
+    /// Seed of every sampling [default: 1]
+    #[arg(long, env = "OKUO_SEED", value_name = "N")]
+    pub(super) seed: Option<u64>,
+}
+
+/// How a command speaks and computes.
+#[derive(Debug, Args)]
+pub(super) struct Screen {
+    /// Threads to compute on; results do not depend on it [default: one a core]
+    #[arg(long, env = "OKUO_THREADS", value_name = "N")]
+    pub(super) threads: Option<usize>,
+    /// Print one JSON document instead of tables
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Say more on stderr
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  okuo config                                      what is in force here
+  okuo config --basket-share 0.5 > okuo.toml       a file to begin with
+  okuo config --json                               the same for machines")]
+pub(super) struct ConfigArguments {
+    #[command(flatten)]
+    pub(super) training: Training,
+    /// Where the night's run is published
+    #[arg(long, short, env = "OKUO_OUTPUT", value_name = "URI")]
+    pub(super) output: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  okuo train --input s3://tickets/2017/ --as-of 2017-10-31 --registry s3://models/okuo \\
+      --time-zone America/New_York --utc --basket-share 0.5")]
+pub(super) struct TrainArguments {
+    /// The last day that the model may know
+    #[arg(long, value_name = "DATE")]
+    pub(super) as_of: AsOf,
+    #[command(flatten)]
+    pub(super) training: Training,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  okuo score --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo \\
+      --output s3://predictions/okuo
+
+Readers follow <output>/as_of=DATE/manifest.json and so see one whole run.")]
+pub(super) struct ScoreArguments {
+    /// The night to speak from: everything up to and including this day is known
+    #[arg(long, value_name = "DATE")]
+    pub(super) as_of: AsOf,
+    /// Where models are [default: models/]
+    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
+    pub(super) registry: Option<String>,
+    /// A model of the registry by its id, or a model file [default: the promoted one]
+    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
+    pub(super) model: Option<String>,
+    /// Where the night's run is published
+    #[arg(long, short, env = "OKUO_OUTPUT", value_name = "URI")]
+    pub(super) output: Option<String>,
+    /// Write the offers also as csv or jsonl
+    #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
+    pub(super) format: Vec<Format>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  okuo eval --input tickets/ --holdout 2017-11 --holdout 2017-12
+
+For each month: trains on the data up to its eve, scores nights in it, compares with what followed.
+With --model, that model is judged instead; one that has seen a month is refused.")]
+pub(super) struct EvalArguments {
+    /// A month to hold out; may be given several times
+    #[arg(long, required = true, num_args = 1.., value_name = "YYYY-MM")]
+    pub(super) holdout: Vec<Month>,
+    /// Days between two scored nights
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=31), value_name = "DAYS")]
+    pub(super) every: u32,
+    /// Judge this model (an id of the registry or a file) instead of training one a month
+    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
+    pub(super) model: Option<String>,
+    /// Where models are [default: models/]
+    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
+    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ModelsArguments {
+    #[command(subcommand)]
+    pub(super) command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// All models, the promoted one marked
+    List(RegistryArguments),
+    /// One model: when and on what it was trained, its rule, its held-out figures
+    Show {
+        /// The model's id
+        id: String,
+        #[command(flatten)]
+        registry: RegistryArguments,
+    },
+    /// Make a model the one that `okuo score` uses
+    Promote {
+        /// The model's id
+        id: String,
+        #[command(flatten)]
+        registry: RegistryArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RegistryArguments {
+    /// Where models are [default: models/]
+    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
+    pub(super) registry: Option<String>,
+    /// Configuration file [default: okuo.toml, if it exists]
+    #[arg(long, env = "OKUO_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<String>,
+    /// Print one JSON document instead of tables
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  okuo simulate --output tickets.parquet --customers 5000 --days 365 --seed 7 --truth truth.json")]
+pub(super) struct SimulateArguments {
+    /// File to write: .csv, .csv.gz or .parquet; local or s3://
+    #[arg(long, short, value_name = "URI")]
+    pub(super) output: String,
+    /// Kind of store: grocery, dense, sparse, seasonal or drifting
+    #[arg(long, default_value = "grocery", value_name = "STYLE")]
+    pub(super) style: String,
+    /// How many customers
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub(super) customers: u32,
+    /// How many products
+    #[arg(long, default_value_t = 3_000, value_name = "N")]
+    pub(super) products: u32,
+    /// The first day
+    #[arg(long, default_value = "2024-01-01", value_name = "DATE")]
+    pub(super) start: Day,
+    /// How many days
+    #[arg(long, default_value_t = 366, value_name = "N")]
+    pub(super) days: u32,
+    /// Everything random follows from it
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) seed: u64,
+    /// Write times as naive UTC of a store in this zone
+    #[arg(long, value_name = "ZONE")]
+    pub(super) utc_zone: Option<String>,
+    /// Also write the truth behind the tickets to this .json or .csv file
+    #[arg(long, value_name = "URI")]
+    pub(super) truth: Option<String>,
+    /// Customer by customer instead of by time: memory does not grow with the number of customers
+    #[arg(long)]
+    pub(super) by_customer: bool,
+    #[command(flatten)]
+    pub(super) screen: Screen,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It needs no data and no network and takes less than a minute on two cores: a year of simulated
+tickets is built in. It trains on the first ten months, evaluates on the last two, scores the last
+night, and says where model and tables lie.")]
+pub(super) struct DemoArguments {
+    /// Where the demo's models and predictions go
+    #[arg(long, short, default_value = "out/demo", value_name = "FOLDER")]
+    pub(super) output: String,
+    #[command(flatten)]
+    pub(super) screen: Screen,
+}
