@@ -80,13 +80,20 @@ fn missing_columns(columns: &Columns, missing: &[(Role, &str)], present: &[&str]
     let roles = [Role::Customer, Role::Product, Role::Time, Role::Quantity];
     let mut free: Vec<&str> = present.iter().copied().filter(|column| !column.is_empty()).collect();
     free.retain(|column| roles.iter().all(|role| columns.name(*role) != *column));
-    let mut hints: Vec<String> = vec![];
+    let likeness = |name: &str, column: &str| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
+    let mut pairs: Vec<(f64, Role, &str, &str)> = vec![];
     for (role, name) in missing {
-        let likeness = |column: &str| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
-        let nearest = free.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|column| likeness(column) >= NEAR);
-        if let Some(nearest) = nearest {
-            hints.push(format!("for \"{name}\" the nearest is \"{nearest}\": {} {}", role.flag(), in_shell(nearest)));
-            free.retain(|column| *column != nearest);
+        pairs.extend(free.iter().map(|column| (likeness(name, column), *role, *name, *column)));
+    }
+    pairs.retain(|(likeness, ..)| *likeness >= NEAR);
+    // The likest pair first, so that no role takes a column that means another.
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut proposed: Vec<(Role, &str)> = vec![];
+    let mut hints: Vec<String> = vec![];
+    for (_, role, name, column) in pairs {
+        if proposed.iter().all(|(other, taken)| *other != role && *taken != column) {
+            hints.push(format!("for \"{name}\" the nearest is \"{column}\": {} {}", role.flag(), in_shell(column)));
+            proposed.push((role, column));
         }
     }
     if hints.is_empty() {

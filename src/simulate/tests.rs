@@ -369,7 +369,7 @@ fn the_truth_is_written() {
 
 #[test]
 fn parameters_out_of_range_are_refused() {
-    let check = |parameters: Parameters| Simulation::new(parameters).unwrap_err().to_string();
+    let check = |parameters: Parameters| Simulation::new(parameters).unwrap_err().to_string().split_once("\nhint: ").unwrap().0.to_owned();
     let default = Parameters::default;
     assert_eq!(check(Parameters { customers: 0, ..default() }), "customers should be between 1 and 100000000, but is 0");
     assert_eq!(check(Parameters { products: 99, ..default() }), "products should be between 100 and 1000000, but is 99");
@@ -383,7 +383,7 @@ fn parameters_out_of_range_are_refused() {
         check(Parameters { start: Day::from_epoch(0), ..default() }),
         "start should be between 1990-01-01 and 2099-12-31, but is 1970-01-01"
     );
-    let zone = check(Parameters { utc_zone: Some("America/NewYork".into()), ..default() });
+    let zone = Simulation::new(Parameters { utc_zone: Some("America/NewYork".into()), ..default() }).unwrap_err().to_string();
     assert!(zone.starts_with("the time zone \"America/NewYork\" does not exist\nhint: ") && zone.contains("America/New_York"), "{zone}");
     let style = "huge".parse::<Style>().unwrap_err().to_string();
     assert_eq!(style, "\"huge\" is not a style of store\nhint: use one of grocery, dense, sparse, seasonal, drifting");
