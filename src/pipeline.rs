@@ -4,12 +4,12 @@ use rayon::prelude::*;
 
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
-use crate::features::basket::BasketScratch;
+use crate::features::basket::{BasketScratch, Candidate};
 use crate::features::world::World;
-use crate::models::basket::{BasketModel, Scored};
+use crate::models::basket::BasketModel;
 use crate::models::timing::{HORIZON, TimingModel};
 use crate::models::{Model, Parameters};
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
 use crate::purchases::{History, Purchases, Visits};
 use crate::recurrence::{Rule, recurrent};
 
@@ -144,7 +144,7 @@ fn predict(
         days_since_bought: (scored.candidate.times > 0).then_some(scored.candidate.last_ago),
         typical_gap_days: scored.candidate.gap_days(),
         model: scored.model,
-        reason: reason(scored, &visits, world),
+        reason: reason(&scored.candidate, &visits, world),
     });
     Some(CustomerPrediction {
         customer,
@@ -170,27 +170,26 @@ fn expected_basket_size(visits: &Visits<'_>) -> f64 {
     sum / f64::max(weights, 1e-9)
 }
 
-/// Why a product is likely, from the customer's own purchases.
-fn reason(scored: &Scored, visits: &Visits<'_>, world: &World) -> String {
-    let candidate = &scored.candidate;
+/// Why a product is likely: what the customer's own purchases, or the store's, say of it. Every word of it can be counted in the tickets.
+fn reason(candidate: &Candidate, visits: &Visits<'_>, world: &World) -> String {
     if candidate.times == 0 {
-        return format!("new to the customer; in {:.1} % of all purchases of the last 28 days", 100.0 * world.share(candidate.product, 1));
+        let percent = 100.0 * world.share(candidate.product, 1);
+        let percent = if percent < 0.05 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
+        return format!("new to the customer; in {percent} % of all purchases of the last 28 days");
     }
     let window = visits.len().min(10);
-    let mut text = match candidate.last_ten {
-        0 => format!("bought {} times", candidate.times),
-        bought => format!("bought on {bought} of the last {window} visits"),
+    let often = match (candidate.last_ten, window) {
+        (0, _) => format!("bought {}", words::times(candidate.times)),
+        (_, 1) => "bought on the only visit".to_owned(),
+        (bought, window) if bought as usize == window => format!("bought on each of the last {window} visits"),
+        (bought, window) => format!("bought on {bought} of the last {window} visits"),
     };
-    let ago = |days: i32| match days {
-        0 => "last today".to_owned(),
-        1 => "last yesterday".to_owned(),
-        days => format!("last {days} days ago"),
-    };
-    match candidate.gap_days() {
-        Some(gap) => text.push_str(&format!("; every {:.0} days, {}", gap.max(1.0), ago(candidate.last_ago))),
-        None => text.push_str(&format!("; {}", ago(candidate.last_ago))),
+    let ago = words::ago(candidate.last_ago);
+    // One gap is no habit.
+    match candidate.gap_days().filter(|_| candidate.times >= 3) {
+        Some(gap) => format!("{often}; {} on average, last {ago}", words::every(gap)),
+        None => format!("{often}; last {ago}"),
     }
-    text
 }
 
 #[cfg(test)]

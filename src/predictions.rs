@@ -2,6 +2,7 @@
 
 pub mod offers;
 pub mod tables;
+pub(crate) mod words;
 
 use serde::Serialize;
 
