@@ -3,8 +3,10 @@
 mod config;
 mod demo;
 mod eval;
+mod explain;
 mod input;
 mod models;
+mod night;
 pub mod output;
 mod score;
 mod simulate;
@@ -74,6 +76,8 @@ enum Command {
     Train(TrainArguments),
     /// Score one night: who is recurrent, when each comes back, with what, and what to offer
     Score(ScoreArguments),
+    /// Explain one customer on one night: history, rule, prediction, and what the model sees
+    Explain(explain::ExplainArguments),
     /// Evaluate on months that the model has not seen, beside baselines
     Eval(EvalArguments),
     /// List, show and promote the models of a registry
@@ -92,6 +96,7 @@ impl Command {
         match self {
             Command::Train(arguments) => Some(&mut arguments.common),
             Command::Score(arguments) => Some(&mut arguments.common),
+            Command::Explain(arguments) => Some(&mut arguments.common),
             Command::Eval(arguments) => Some(&mut arguments.common),
             Command::Config(arguments) => Some(&mut arguments.common),
             Command::Models(_) | Command::Simulate(_) | Command::Demo(_) => None,
@@ -235,7 +240,10 @@ struct TrainArguments {
   okuo score --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo \\
       --output s3://predictions/okuo
 
-Readers follow <output>/as_of=DATE/manifest.json and so see one whole run.")]
+Readers follow <output>/as_of=DATE/manifest.json and so see one whole run.
+
+An offer is to be sent lead_days before the customer's expected day, or on the day after DATE where
+that day is past; it is valid from then or from the 80 % interval's first day, whichever is later.")]
 struct ScoreArguments {
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE")]
@@ -476,6 +484,7 @@ async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
     let screen = match &command {
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
+        Command::Explain(arguments) => Output::new(&arguments.common.screen),
         Command::Eval(arguments) => Output::new(&arguments.common.screen),
         Command::Simulate(arguments) => Output::new(&arguments.screen),
         Command::Demo(arguments) => Output::new(&arguments.screen),
@@ -486,6 +495,7 @@ async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
     match command {
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
+        Command::Explain(arguments) => explain::run(arguments, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments, &screen).await,
