@@ -23,12 +23,17 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::AsOf;
 use crate::error::{Error, Result};
+use crate::features::basket::BASKET_FEATURES;
+use crate::features::timing::TIMING_FEATURES;
 use crate::models::Model;
 use crate::recurrence::Rule;
 use crate::store::hex;
 
+mod origin;
 #[cfg(test)]
 mod tests;
+
+pub use origin::Origin;
 
 /// The newest format version that this okuo writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -57,6 +62,9 @@ pub struct Description {
     pub parameters: serde_json::Value,
     /// Held-out figures: how well the same procedure did on nights that it had not seen.
     pub figures: serde_json::Value,
+    /// What tickets it was trained on; the first files do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// The readable part of a model file.
@@ -82,20 +90,30 @@ impl Header {
     }
 }
 
+/// The names of the features that this okuo's models read, in their order.
+#[must_use]
+pub fn feature_names() -> Vec<String> {
+    let timing = TIMING_FEATURES.iter().map(|name| format!("timing.{name}"));
+    timing.chain(BASKET_FEATURES.iter().map(|name| format!("basket.{name}"))).collect()
+}
+
 /// The file of a model.
 ///
 /// # Errors
 /// If the model is not consistent in itself or too large to be read back.
 pub fn encode(description: Description, model: &Model) -> Result<Vec<u8>> {
+    check_features(&description, env!("CARGO_PKG_VERSION"))?;
     encode_body(description, model, check)
 }
 
 /// The header and the model of a file; `name` names it in messages.
 ///
 /// # Errors
-/// If the file is not a model, is truncated or damaged in any bit, comes from a newer okuo, or is not consistent in itself.
+/// If the file is not a model, is truncated or damaged in any bit, comes from a newer okuo, reads other features than this one computes, or
+/// is not consistent in itself.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<(Header, Model)> {
-    decode_body(name, bytes, check)
+    let same_features = |header: &Header| check_features(&header.description, &header.okuo_version);
+    decode_body(name, bytes, same_features, check)
 }
 
 /// The header of a file, without decoding the model; the checksums of both are verified.
@@ -110,11 +128,27 @@ fn check(header: &Header, model: &Model) -> Result<()> {
     if header.description.as_of != model.as_of {
         return Err(Error::input(format!("the header speaks of {}, the model of {}", header.description.as_of, model.as_of)));
     }
+    if header.description.rule != model.rule {
+        return Err(Error::input("the header speaks of another recurrence rule than the model").hint("train the model again"));
+    }
     model.rule.check()?;
     if !model.is_consistent() {
         return Err(Error::input("its trees and tables do not fit together").hint("train the model again"));
     }
     Ok(())
+}
+
+/// A model knows its features by their places alone: under other names, in another order, it would speak nonsense without a sign of it.
+fn check_features(description: &Description, okuo_version: &str) -> Result<()> {
+    let (theirs, ours) = (&description.feature_names, feature_names());
+    if *theirs == ours {
+        return Ok(());
+    }
+    let differing = theirs.iter().find(|name| !ours.contains(name)).map(|name| format!("\"{name}\", which this one does not know"));
+    let missing = || ours.iter().find(|name| !theirs.contains(name)).map(|name| format!("no \"{name}\", which this one computes"));
+    let what = differing.or_else(missing).unwrap_or_else(|| "the same ones in another order".to_owned());
+    Err(Error::input(format!("the model was made by another version of okuo ({okuo_version}): of features, it reads {what}"))
+        .hint("train anew with this okuo, or score with the one that trained it"))
 }
 
 fn sha256(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
@@ -162,9 +196,15 @@ fn encode_body<M: Serialize + DeserializeOwned>(
     Ok(bytes)
 }
 
-fn decode_body<M: DeserializeOwned>(name: &str, bytes: &[u8], validate: impl Fn(&Header, &M) -> Result<()>) -> Result<(Header, M)> {
+fn decode_body<M: DeserializeOwned>(
+    name: &str,
+    bytes: &[u8],
+    accept: impl Fn(&Header) -> Result<()>,
+    validate: impl Fn(&Header, &M) -> Result<()>,
+) -> Result<(Header, M)> {
     let read = || {
         let (header, body) = open(bytes)?;
+        accept(&header)?;
         let model = decode_bincode(body)?;
         validate(&header, &model)?;
         Ok((header, model))

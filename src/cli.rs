@@ -4,8 +4,10 @@ mod arguments;
 mod config;
 mod demo;
 mod eval;
+mod explain;
 mod input;
 mod models;
+mod night;
 pub mod output;
 mod score;
 mod simulate;
@@ -22,8 +24,8 @@ use crate::error::{Error, Kind, Result};
 use crate::simulate::Style;
 use crate::store;
 use arguments::{
-    Arguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments, ModelsArguments, ModelsCommand, RegistryArguments,
-    ScoreArguments, Screen, SimulateArguments, TrainArguments, Training,
+    Arguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments, ExplainArguments, ModelsArguments, ModelsCommand,
+    RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments, Training,
 };
 use output::Output;
 
@@ -36,6 +38,7 @@ impl Command {
         match self {
             Command::Train(arguments) => Some(&mut arguments.common),
             Command::Score(arguments) => Some(&mut arguments.common),
+            Command::Explain(arguments) => Some(&mut arguments.common),
             Command::Eval(arguments) => Some(&mut arguments.common),
             Command::Config(arguments) => Some(&mut arguments.common),
             Command::Models(_) | Command::Simulate(_) | Command::Demo(_) => None,
@@ -188,6 +191,7 @@ async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
     let screen = match &command {
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
+        Command::Explain(arguments) => Output::new(&arguments.common.screen),
         Command::Eval(arguments) => Output::new(&arguments.common.screen),
         Command::Simulate(arguments) => Output::new(&arguments.screen),
         Command::Demo(arguments) => Output::new(&arguments.screen),
@@ -198,6 +202,7 @@ async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
     match command {
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
+        Command::Explain(arguments) => explain::run(arguments, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments, &screen).await,

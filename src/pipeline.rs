@@ -1,15 +1,17 @@
 //! `train` and `score`: the only wiring of history, features, models and predictions.
 
+pub mod explain;
+
 use rayon::prelude::*;
 
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Kind, Result};
-use crate::features::basket::BasketScratch;
+use crate::features::basket::{BasketScratch, Candidate};
 use crate::features::world::World;
-use crate::models::basket::{BasketModel, Scored};
-use crate::models::timing::{HORIZON, TimingModel};
+use crate::models::basket::BasketModel;
+use crate::models::timing::{HORIZON, TimingModel, Wait};
 use crate::models::{Model, Parameters};
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
 use crate::purchases::{History, Purchases, Visits};
 use crate::recurrence::{Rule, recurrent};
 
@@ -105,10 +107,10 @@ pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, 
         };
         return Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint));
     }
-    let world = model.basket.world(&history);
-    let trees = model.basket.trees_by_code(&history);
-    let predict = |scratch: &mut BasketScratch, customer: &u32| predict(model, &history, &world, &trees, *customer, scratch);
-    let customers = customers.par_iter().map_init(BasketScratch::default, predict).flatten().collect();
+    let night = Night::new(model, history);
+    let predict = |scratch: &mut BasketScratch, customer: &u32| night.predict(*customer, scratch);
+    let customers = customers.par_iter().map_init(BasketScratch::default, predict).flatten();
+    let customers = customers.map(|(prediction, _)| prediction).collect();
     Ok(Predictions {
         as_of,
         model_id: model_id.to_owned(),
@@ -131,41 +133,52 @@ pub fn refuse_future(model: &Model, as_of: AsOf) -> Result<()> {
         .hint("choose an older model with --model; `okuo models list` shows them"))
 }
 
-fn predict(
-    model: &Model,
-    history: &History<'_>,
-    world: &World,
-    trees: &[Option<u32>],
-    customer: u32,
-    scratch: &mut BasketScratch,
-) -> Option<CustomerPrediction> {
-    let night = history.as_of().day();
-    let visits = history.visits(customer);
-    let last_purchase = *visits.days().last()?;
-    let wait = model.timing.wait(&visits, night);
-    let (first, last) = model.timing.interval(&wait);
-    let expected = model.timing.expected_days(&visits, night);
-    let scored = model.basket.score(world, trees, customer, &visits, expected, scratch);
-    let products = scored.iter().take(MAX_RANK).map(|scored| ProductPrediction {
-        product: scored.candidate.product,
-        probability: scored.probability,
-        times_bought: scored.candidate.times,
-        days_since_bought: (scored.candidate.times > 0).then_some(scored.candidate.last_ago),
-        typical_gap_days: scored.candidate.gap_days(),
-        model: scored.model,
-        reason: reason(scored, &visits, world),
-    });
-    Some(CustomerPrediction {
-        customer,
-        last_purchase,
-        purchases_90d: visits.days().iter().filter(|day| night - **day < 90).count() as u32,
-        days_to_next: wait.median(),
-        earliest: night + first,
-        latest: night + last,
-        return_probability: model.timing.return_probability(&wait),
-        expected_basket_size: expected_basket_size(&visits),
-        products: products.collect(),
-    })
+/// The store on one night as a model sees it.
+struct Night<'a> {
+    model: &'a Model,
+    history: History<'a>,
+    world: World,
+    trees: Vec<Option<u32>>,
+}
+
+impl<'a> Night<'a> {
+    fn new(model: &'a Model, history: History<'a>) -> Self {
+        Self { model, history, world: model.basket.world(&history), trees: model.basket.trees_by_code(&history) }
+    }
+
+    /// What is predicted for a customer, and the wait that it comes from; `None` for one without a purchase. The candidates and their
+    /// features stay in `scratch`.
+    fn predict(&self, customer: u32, scratch: &mut BasketScratch) -> Option<(CustomerPrediction, Wait)> {
+        let Self { model, history, world, trees } = self;
+        let night = history.as_of().day();
+        let visits = history.visits(customer);
+        let last_purchase = *visits.days().last()?;
+        let wait = model.timing.wait(&visits, night);
+        let (first, last) = model.timing.interval(&wait);
+        let expected = model.timing.expected_days(&visits, night);
+        let scored = model.basket.score(world, trees, customer, &visits, expected, scratch);
+        let products = scored.iter().take(MAX_RANK).map(|scored| ProductPrediction {
+            product: scored.candidate.product,
+            probability: scored.probability,
+            times_bought: scored.candidate.times,
+            days_since_bought: (scored.candidate.times > 0).then_some(scored.candidate.last_ago),
+            typical_gap_days: scored.candidate.gap_days(),
+            model: scored.model,
+            reason: reason(&scored.candidate, &visits, world),
+        });
+        let prediction = CustomerPrediction {
+            customer,
+            last_purchase,
+            purchases_90d: visits.days().iter().filter(|day| night - **day < 90).count() as u32,
+            days_to_next: wait.median(),
+            earliest: night + first,
+            latest: night + last,
+            return_probability: model.timing.return_probability(&wait),
+            expected_basket_size: expected_basket_size(&visits),
+            products: products.collect(),
+        };
+        Some((prediction, wait))
+    }
 }
 
 /// The mean size of the latest baskets, each older one counting a tenth less.
@@ -179,27 +192,26 @@ fn expected_basket_size(visits: &Visits<'_>) -> f64 {
     sum / f64::max(weights, 1e-9)
 }
 
-/// Why a product is likely, from the customer's own purchases.
-fn reason(scored: &Scored, visits: &Visits<'_>, world: &World) -> String {
-    let candidate = &scored.candidate;
+/// Why a product is likely: what the customer's own purchases, or the store's, say of it. Every word of it can be counted in the tickets.
+fn reason(candidate: &Candidate, visits: &Visits<'_>, world: &World) -> String {
     if candidate.times == 0 {
-        return format!("new to the customer; in {:.1} % of all purchases of the last 28 days", 100.0 * world.share(candidate.product, 1));
+        let percent = 100.0 * world.share(candidate.product, 1);
+        let percent = if percent < 0.05 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
+        return format!("new to the customer; in {percent} % of all purchases of the last 28 days");
     }
     let window = visits.len().min(10);
-    let mut text = match candidate.last_ten {
-        0 => format!("bought {} times", candidate.times),
-        bought => format!("bought on {bought} of the last {window} visits"),
+    let often = match (candidate.last_ten, window) {
+        (0, _) => format!("bought {}", words::times(candidate.times)),
+        (_, 1) => "bought on the only visit".to_owned(),
+        (bought, window) if bought as usize == window => format!("bought on each of the last {window} visits"),
+        (bought, window) => format!("bought on {bought} of the last {window} visits"),
     };
-    let ago = |days: i32| match days {
-        0 => "last today".to_owned(),
-        1 => "last yesterday".to_owned(),
-        days => format!("last {days} days ago"),
-    };
-    match candidate.gap_days() {
-        Some(gap) => text.push_str(&format!("; every {:.0} days, {}", gap.max(1.0), ago(candidate.last_ago))),
-        None => text.push_str(&format!("; {}", ago(candidate.last_ago))),
+    let ago = words::ago(candidate.last_ago);
+    // One gap is no habit.
+    match candidate.gap_days().filter(|_| candidate.times >= 3) {
+        Some(gap) => format!("{often}; {} on average, last {ago}", words::every(gap)),
+        None => format!("{often}; last {ago}"),
     }
-    text
 }
 
 #[cfg(test)]

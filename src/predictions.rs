@@ -2,6 +2,7 @@
 
 pub mod offers;
 pub mod tables;
+pub(crate) mod words;
 
 use serde::Serialize;
 
@@ -88,8 +89,16 @@ impl Predictions {
     /// The day on which a customer is expected: `days_to_next` rounded to whole days from T, at least the day after it.
     #[must_use]
     pub fn expected(&self, customer: &CustomerPrediction) -> Day {
+        customer.expected(self.as_of)
+    }
+}
+
+impl CustomerPrediction {
+    /// As [`Predictions::expected`], seen from the night.
+    #[must_use]
+    pub fn expected(&self, as_of: AsOf) -> Day {
         // A cast of a float saturates, and NaN becomes 0.
-        self.as_of.day() + (customer.days_to_next.round() as i32).max(1)
+        as_of.day() + (self.days_to_next.round() as i32).max(1)
     }
 }
 

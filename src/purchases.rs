@@ -6,6 +6,7 @@
 use std::fmt;
 
 use rayon::prelude::*;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::calendar::{AsOf, Day};
@@ -92,7 +93,8 @@ impl Ids {
 }
 
 /// One id, as it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
 pub enum Id<'a> {
     /// It came as an integer.
     Integer(i64),

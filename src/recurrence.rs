@@ -74,22 +74,33 @@ impl Rule {
         if known.is_empty() {
             return Standing::Unseen;
         }
-        let first = known.days().partition_point(|day| night - *day >= self.window_days());
-        if first == known.len() {
+        let periods = self.counts(&known, night);
+        let purchases: u32 = periods.iter().map(|period| period.purchases).sum();
+        if purchases == 0 {
             return Standing::Seen;
         }
-        let mut purchases = vec![0_u32; self.periods as usize];
-        let mut large = 0_u32;
-        for at in first..known.len() {
-            let back = (night - known.days()[at]) as u32 / self.period_days;
-            purchases[back as usize] += 1;
-            large += u32::from(known.basket_size(at) >= self.min_products as usize);
-        }
-        if purchases.iter().any(|count| *count < self.min_purchases) {
+        if periods.iter().any(|period| period.purchases < self.min_purchases) {
             return Standing::Active;
         }
-        let share = f64::from(large) / f64::from(purchases.iter().sum::<u32>());
-        Standing::Frequent { share }
+        let large: u32 = periods.iter().map(|period| period.large_baskets).sum();
+        Standing::Frequent { share: f64::from(large) / f64::from(purchases) }
+    }
+
+    /// What a customer with these purchases did in each period that the rule looks at on the night, the latest first.
+    #[must_use]
+    pub fn counts(&self, visits: &Visits<'_>, night: Day) -> Vec<PeriodCount> {
+        let length = self.period_days.max(1) as i32;
+        let empty = |back: i32| {
+            let last = night - back * length;
+            PeriodCount { first: last - (length - 1), last, purchases: 0, large_baskets: 0 }
+        };
+        let mut counts: Vec<PeriodCount> = (0..self.periods as i32).map(empty).collect();
+        for (day, basket) in visits.until(night).iter().rev() {
+            let Some(count) = counts.get_mut(((night - day) / length) as usize) else { break };
+            count.purchases += 1;
+            count.large_baskets += u32::from(basket.len() >= self.min_products as usize);
+        }
+        counts
     }
 
     /// Whether a customer with these purchases is recurrent on the night.
@@ -97,6 +108,19 @@ impl Rule {
     pub fn met(&self, visits: &Visits<'_>, night: Day) -> bool {
         matches!(self.standing(visits, night), Standing::Frequent { share } if share >= self.basket_share)
     }
+}
+
+/// What one customer did in one period of the rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PeriodCount {
+    /// Its first day.
+    pub first: Day,
+    /// Its last day.
+    pub last: Day,
+    /// Purchases in it.
+    pub purchases: u32,
+    /// Of those, purchases with a large basket.
+    pub large_baskets: u32,
 }
 
 /// How far one customer gets through the rule.

@@ -3,6 +3,7 @@
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use crate::calendar::{AsOf, Day, Month};
+use crate::predictions::MAX_RANK;
 use crate::predictions::tables::Format;
 use crate::publish::promotion::Promote;
 
@@ -55,6 +56,8 @@ pub(super) enum Command {
     Train(TrainArguments),
     /// Score one night: who is recurrent, when each comes back, with what, and what to offer
     Score(ScoreArguments),
+    /// Explain one customer on one night: history, rule, prediction, and what the model sees
+    Explain(ExplainArguments),
     /// Evaluate on months that the model has not seen, beside baselines
     Eval(EvalArguments),
     /// List, show and promote the models of a registry
@@ -187,7 +190,10 @@ pub(super) struct TrainArguments {
   okuo score --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo \\
       --output s3://predictions/okuo
 
-Readers follow <output>/as_of=DATE/manifest.json and so see one whole run.")]
+Readers follow <output>/as_of=DATE/manifest.json and so see one whole run.
+
+An offer is to be sent lead_days before the customer's expected day, or on the day after DATE where
+that day is past; it is valid from then or from the 80 % interval's first day, whichever is later.")]
 pub(super) struct ScoreArguments {
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE")]
@@ -204,6 +210,34 @@ pub(super) struct ScoreArguments {
     /// Write the offers also as csv or jsonl
     #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
     pub(super) format: Vec<Format>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  okuo explain --id 183 --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo
+  okuo explain --id 183 --input tickets/ --as-of 2017-11-07 --json
+
+The numbers are those that `okuo score` publishes for that night. A customer whom the rule leaves
+out is explained too: which part is not met, and what the model thinks all the same. --json also has
+every feature of every product.")]
+pub(super) struct ExplainArguments {
+    /// The customer, as the tickets write it
+    #[arg(long, allow_hyphen_values = true, value_name = "CUSTOMER")]
+    pub(super) id: String,
+    /// The night to speak from: everything up to and including this day is known
+    #[arg(long, value_name = "DATE")]
+    pub(super) as_of: AsOf,
+    /// Where models are [default: models/]
+    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
+    pub(super) registry: Option<String>,
+    /// A model of the registry by its id, or a model file [default: the promoted one]
+    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
+    pub(super) model: Option<String>,
+    /// How many likely products to show
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
+    pub(super) products: u8,
     #[command(flatten)]
     pub(super) common: Common,
 }

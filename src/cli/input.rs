@@ -5,6 +5,7 @@ use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::Result;
 use crate::ingest::{self, Ingested};
+use crate::predictions::words::counted;
 use crate::publish::manifest::InputObject;
 use crate::recurrence::{Funnel, Rule};
 
@@ -35,20 +36,28 @@ pub(super) fn lines_and_funnel(input: &Ingested, funnel: &Funnel, rule: &Rule, n
     format!("{}\n{}", input.report, funnel_text(funnel, rule, night))
 }
 
+/// The rule in words.
+pub(super) fn rule_text(rule: &Rule) -> String {
+    let share = if rule.basket_share >= 1.0 { "every one".to_owned() } else { format!("a share of {}", rule.basket_share) };
+    let Rule { period_days, periods, min_purchases, min_products, .. } = rule;
+    let window = match periods {
+        1 => format!("in the last {}", counted(*period_days, "day")),
+        periods => format!("in each of the last {periods} periods of {}", counted(*period_days, "day")),
+    };
+    format!(
+        "{window} at least {}; {share} of the purchases with at least {}",
+        counted(*min_purchases, "purchase"),
+        counted(*min_products, "product")
+    )
+}
+
 /// The funnel as text, with other basket shares where few pass.
 pub(super) fn funnel_text(funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
     let mut text = format!(
         "customers on {night}: {} seen → {} active → {} frequent → {} large baskets → {} recurrent",
         funnel.seen, funnel.active, funnel.frequent, funnel.large_baskets, funnel.recurrent
     );
-    text.push_str(&format!(
-        "\n  (in each of the last {} periods of {} days at least {} purchases; {} of the purchases with at least {} products)",
-        rule.periods,
-        rule.period_days,
-        rule.min_purchases,
-        if rule.basket_share >= 1.0 { "every one".to_owned() } else { format!("a share of {}", rule.basket_share) },
-        rule.min_products
-    ));
+    text.push_str(&format!("\n  ({})", rule_text(rule)));
     if funnel.recurrent < FEW {
         let shares: Vec<String> = funnel
             .by_basket_share

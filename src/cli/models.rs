@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::input::rule_text;
 use super::output::Output;
 use super::{ModelsArguments, ModelsCommand, RegistryArguments, file};
 use crate::error::{Error, Result};
@@ -91,16 +92,12 @@ async fn show(id: &str, arguments: &RegistryArguments) -> Result<()> {
     let promoted = registry.promoted().await?.is_some_and(|promoted| promoted.pointer.model_id == id);
     let description = &card.header.description;
     let mut text = format!(
-        "model {id}{}\ntrained up to {} by okuo {} on data {}\nrule: {} periods of {} days, at least {} purchases each, {} of the purchases with at least {} products\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n",
+        "model {id}{}\ntrained up to {} by okuo {} on data {}\nrule: {}\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n",
         if promoted { " (promoted)" } else { "" },
         description.as_of,
         card.header.okuo_version,
         description.data_fingerprint.get(..12).unwrap_or(&description.data_fingerprint),
-        description.rule.periods,
-        description.rule.period_days,
-        description.rule.min_purchases,
-        description.rule.basket_share,
-        description.rule.min_products,
+        rule_text(&description.rule),
         card.file_bytes,
         card.file_sha256,
         description.as_of

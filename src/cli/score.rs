@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::ScoreArguments;
-use super::input::{Input, lines_and_funnel, read};
+use super::input::{Input, lines_and_funnel};
+use super::night::{model_of, tickets_of};
 use super::output::Output;
 use crate::artifact::Header;
 use crate::calendar::AsOf;
 use crate::config::{Config, Layer};
 use crate::error::{Error, Result};
-use crate::ingest;
 use crate::models::Model;
 use crate::pipeline;
 use crate::predictions::offers::{Action, Arm, Offer, offers, unknown_exclusions};
@@ -20,8 +20,6 @@ use crate::publish::runs::{Run, publish_run};
 use crate::recurrence::recurrent;
 use crate::store;
 
-/// A model older than this many days should have been trained anew.
-const OLD_DAYS: i32 = 62;
 /// How many customers are shown, and how many products of each.
 const FIRST: (usize, usize) = (3, 5);
 
@@ -32,21 +30,10 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
         config.output.clone().ok_or_else(|| Error::request("no output was named").hint("give --output URI, or output in okuo.toml"))?;
     config.required_inputs()?;
     let as_of = arguments.as_of;
-    let (header, model) = super::model(&config.registry, arguments.model.as_deref()).await?;
-    pipeline::refuse_future(&model, as_of)?;
-    config.rule = config.rule_layer.on(model.rule).check()?;
-    if config.rule != model.rule {
-        output.warn("the rule differs from the one that the model was trained with; the given one decides who is scored");
-    }
-    if as_of.day() - model.as_of.day() > OLD_DAYS {
-        output.warn(&format!("the model was trained up to {}: train one every month", model.as_of));
-    }
+    let (header, model) = model_of(&mut config, arguments.model.as_deref(), as_of, output).await?;
     // An output that cannot be reached is told now, not after the scoring.
     store::open(&target).await?.child(&night_folder(as_of)).find(MANIFEST).await?;
-    let input = read(&config, Some(as_of), output).await?;
-    if let Some(stale) = ingest::staleness(&input.ingested.purchases, &input.ingested.report, as_of)? {
-        output.warn(&stale);
-    }
+    let input = tickets_of(&config, &header, as_of, output).await?;
     let scored = score(&config, &header, &model, &input, as_of, &arguments.format, &target, output).await?;
     let (shown, all) = (FIRST.0.min(scored.predictions.customers.len()), scored.predictions.customers.len());
     output.text(&format!("\n{shown} of the {all} customers:\n{}", in_words(&scored.predictions, FIRST.0, FIRST.1)))?;

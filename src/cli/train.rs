@@ -5,13 +5,11 @@ use serde_json::json;
 use super::TrainArguments;
 use super::input::{lines_and_funnel, read};
 use super::output::Output;
-use crate::artifact::{self, Description};
+use crate::artifact::{self, Description, Origin};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::{Kind, Result};
 use crate::eval::{self, HeldOutReport};
-use crate::features::basket::BASKET_FEATURES;
-use crate::features::timing::TIMING_FEATURES;
 use crate::ingest;
 use crate::models::Model;
 use crate::pipeline::{self, Trained};
@@ -66,7 +64,7 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
     trained.warnings.iter().for_each(|warning| output.warn(warning));
     progress.stage("measuring on the last 28 days");
     let standing = registry.promoted().await?;
-    let replaced = match &standing {
+    let replaced_model = match &standing {
         None => None,
         Some(standing) => match registry.load(&standing.pointer.model_id).await {
             Ok((_, model)) => Some(model),
@@ -77,16 +75,21 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
             Err(error) => return Err(error),
         },
     };
-    let report = measure(&trained, replaced.as_ref(), purchases, config, output);
+    let report = measure(&trained, replaced_model.as_ref(), purchases, config, output);
     drop(progress);
-    let file = encode(&trained.model, purchases, report.as_ref())?;
+    let file = encode(&trained.model, purchases, config, report.as_ref())?;
     let model_id = registry.save(file.into()).await?;
     let decision = match (&report, config.promote) {
         (Some(report), policy) => {
             let (new, replaced, baselines) = report.contenders();
             let decision = decide(&new, replaced.as_ref(), &baselines, policy);
             // Where the model that stands could not be measured on the same days, say so with the decision.
-            let reason = match &report.not_compared {
+            let unreadable = || standing.as_ref().filter(|_| replaced_model.is_none());
+            let why = report.not_compared.clone().or_else(|| {
+                unreadable()
+                    .map(|standing| format!("the promoted model {} could not be read and was not compared", standing.pointer.model_id))
+            });
+            let reason = match why {
                 Some(why) if decision.promote && policy == Promote::IfBetter => format!("it is no worse than the baselines; {why}"),
                 _ => decision.reason,
             };
@@ -134,14 +137,12 @@ fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &Purchases, c
     }
 }
 
-fn encode(model: &Model, purchases: &Purchases, report: Option<&HeldOutReport>) -> Result<Vec<u8>> {
-    let names =
-        TIMING_FEATURES.iter().map(|name| format!("timing.{name}")).chain(BASKET_FEATURES.iter().map(|name| format!("basket.{name}")));
+fn encode(model: &Model, purchases: &Purchases, config: &Config, report: Option<&HeldOutReport>) -> Result<Vec<u8>> {
     let description = Description {
         as_of: model.as_of,
         data_fingerprint: purchases.fingerprint(),
         rule: model.rule,
-        feature_names: names.collect(),
+        feature_names: artifact::feature_names(),
         parameters: serde_json::to_value(&model.parameters).unwrap_or_default(),
         figures: report.map_or(json!(null), |report| {
             report
@@ -154,6 +155,7 @@ fn encode(model: &Model, purchases: &Purchases, report: Option<&HeldOutReport>) 
                 .collect::<serde_json::Map<_, _>>()
                 .into()
         }),
+        origin: Some(Origin::new(&purchases.until(model.as_of), &config.input.clock)),
     };
     artifact::encode(description, model)
 }

@@ -1,6 +1,6 @@
 use super::examples::{NIGHT, read, rule, small, store};
 use super::*;
-use crate::purchases::Line;
+use crate::purchases::{Ids, Line};
 
 fn bytes(model: &Model) -> String {
     serde_json::to_string(model).unwrap()
@@ -22,18 +22,169 @@ fn any_number_of_threads_gives_the_same_model_and_predictions() {
     assert_eq!(first, run(5));
 }
 
-#[test]
-fn changing_every_line_after_the_night_changes_nothing() {
-    let lines = store(80, 200, 1);
-    let mut changed: Vec<Line> = lines.iter().copied().filter(|line| line.day <= NIGHT.day()).collect();
-    changed.extend((0..200).map(|customer| Line { customer, day: NIGHT.day() + 1 + (customer as i32 % 20), product: 60 + customer % 10 }));
-    let run = |lines: Vec<Line>| {
-        let purchases = read(lines).known(NIGHT).unwrap();
-        let model = train(&purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
-        let predictions = score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
-        (bytes(&model), format!("{predictions:?}"))
+/// A customer's prediction with ids in place of codes, and every float as its bits.
+fn by_ids(predictions: &Predictions) -> Vec<String> {
+    let id = |ids: &Ids, code: u32| ids.get(code).unwrap().to_string();
+    let one = |customer: &CustomerPrediction| {
+        let products = customer.products.iter().map(|product| {
+            let probability = product.probability.to_bits();
+            format!(
+                "{} {probability:x} {:?}",
+                id(&predictions.product_ids, product.product),
+                ProductPrediction { product: 0, ..product.clone() }
+            )
+        });
+        let products: Vec<String> = products.collect();
+        let when =
+            (customer.days_to_next.to_bits(), customer.return_probability.map(f64::to_bits), customer.expected_basket_size.to_bits());
+        let customer = CustomerPrediction {
+            products: vec![],
+            customer: id(&predictions.customer_ids, customer.customer).parse().unwrap(),
+            ..customer.clone()
+        };
+        format!("{customer:?} {when:x?} {products:?}")
     };
-    assert_eq!(run(lines), run(changed));
+    predictions.customers.iter().map(one).collect()
+}
+
+/// The store as it is, and with all that follows the night told differently: by other customers, of whom some are new, on other days, in
+/// other baskets, with products that nobody has seen yet. Ids of the new ones stand before, between and after the known ones.
+fn two_futures() -> [Purchases; 2] {
+    let ids = |len: i64| Ids::Integer((0..len).collect());
+    let known: Vec<Line> = store(80, 200, 1)
+        .into_iter()
+        .map(|line| Line { customer: 2 * line.customer + 20, product: 2 * line.product + 10, ..line })
+        .collect();
+    let mut changed: Vec<Line> = known.iter().copied().filter(|line| line.day <= NIGHT.day()).collect();
+    changed.extend((0..220).flat_map(|customer| {
+        (0..12).map(move |step| Line {
+            customer,
+            day: NIGHT.day() + 1 + ((customer as i32 + 3 * step) % 38),
+            product: (7 * customer + 11 * step as u32) % 150,
+        })
+    }));
+    [known, changed].map(|lines| Purchases::from_lines(ids(220), ids(150), lines).unwrap())
+}
+
+#[test]
+fn whatever_follows_the_night_changes_nothing() {
+    let [purchases, changed] = two_futures();
+    assert!(changed.customers().len() > purchases.customers().len() && changed.products().len() > purchases.products().len());
+    assert!(purchases.span().unwrap().1 > NIGHT.day(), "the future is there to leak");
+    let model = train(&purchases.known(NIGHT).unwrap(), NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
+    let scored = |purchases: &Purchases| score(&model, "m", purchases, NIGHT, &rule()).unwrap();
+    let first = scored(&purchases);
+    assert!(first.customers.len() > 60);
+    for other in [&changed, &purchases.known(NIGHT).unwrap()] {
+        let other = scored(other);
+        assert_eq!(by_ids(&first), by_ids(&other));
+        assert_eq!(first.funnel, other.funnel);
+    }
+    // And the features themselves, by the customer's id.
+    for customer in (20..180).step_by(2).map(|id: u32| id.to_string()) {
+        let features = |purchases: &Purchases| {
+            let visits = purchases.until(NIGHT).visits(purchases.customers().code(&customer).unwrap());
+            crate::features::timing::timing_features(&visits, NIGHT.day()).map(f32::to_bits)
+        };
+        assert_eq!(features(&purchases), features(&changed), "customer {customer}");
+    }
+}
+
+#[test]
+fn a_training_sees_nothing_of_what_follows_its_night() {
+    let [purchases, changed] = two_futures();
+    let trained = |purchases: &Purchases| bytes(&train(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model);
+    // Rows are drawn by customer codes, so both futures know the same ids; what they did differs.
+    let everyone = |purchases: &Purchases| {
+        let mut lines: Vec<Line> = vec![];
+        let later = purchases.until(AsOf(NIGHT.day() + 100));
+        for customer in 0..later.customer_count() {
+            let id = |ids: &Ids, code: u32| ids.get(code).unwrap().to_string().parse::<u32>().unwrap();
+            for (day, basket) in later.visits(customer).iter() {
+                lines.extend(basket.iter().map(|product| Line {
+                    customer: id(later.customers(), customer),
+                    day,
+                    product: id(later.products(), *product),
+                }));
+            }
+        }
+        lines.extend((0..220).map(|customer| Line { customer, day: NIGHT.day() + 50, product: customer % 150 }));
+        Purchases::from_lines(Ids::Integer((0..220).collect()), Ids::Integer((0..150).collect()), lines).unwrap()
+    };
+    assert_eq!(trained(&everyone(&purchases)), trained(&everyone(&changed)));
+}
+
+/// Every reason, counted anew from the customer's baskets.
+#[test]
+fn reasons_are_true() {
+    // One customer buys few products, so that others' are on the list.
+    let narrow = (0..34).flat_map(|step| (0..6).map(move |product| Line { customer: 100, day: NIGHT.day() - 3 * step, product }));
+    let purchases = read(store(80, 200, 1).into_iter().chain(narrow).collect());
+    let model = super::examples::tiny_model(NIGHT, 1);
+    let history = purchases.until(NIGHT);
+    let predictions = score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
+    let (mut averages, mut new) = (0, 0);
+    for customer in &predictions.customers {
+        let visits: Vec<(Day, &[u32])> = history.visits(customer.customer).iter().collect();
+        for product in &customer.products {
+            let reason = product.reason.as_str();
+            let on: Vec<Day> = visits.iter().filter(|(_, basket)| basket.contains(&product.product)).map(|(day, _)| *day).collect();
+            let (Some(first), Some(last)) = (on.first(), on.last()) else {
+                let month = |customer: u32| {
+                    let of = move |day: &Day| NIGHT.day() - *day < 28;
+                    history.visits(customer).iter().filter(move |(day, _)| of(day)).collect::<Vec<_>>()
+                };
+                let all: Vec<_> = (0..history.customer_count()).flat_map(month).collect();
+                let with = all.iter().filter(|(_, basket)| basket.contains(&product.product)).count();
+                let percent = 100.0 * with as f64 / all.len() as f64;
+                assert_eq!(reason, format!("new to the customer; in {percent:.1} % of all purchases of the last 28 days"));
+                new += 1;
+                continue;
+            };
+            let tail = &visits[visits.len().saturating_sub(10)..];
+            let (recent, window) = (tail.iter().filter(|(_, basket)| basket.contains(&product.product)).count(), tail.len());
+            let often = match recent {
+                0 if on.len() == 1 => "bought once".to_owned(),
+                0 if on.len() == 2 => "bought twice".to_owned(),
+                0 => format!("bought {} times", on.len()),
+                recent if recent == window => format!("bought on each of the last {window} visits"),
+                recent => format!("bought on {recent} of the last {window} visits"),
+            };
+            let ago = match NIGHT.day() - *last {
+                0 => "today".to_owned(),
+                1 => "yesterday".to_owned(),
+                days => format!("{days} days ago"),
+            };
+            let gap = f64::from(*last - *first) / (on.len() as f64 - 1.0);
+            let average = match gap.round() {
+                _ if on.len() < 3 => String::new(),
+                1.0 => "every day on average, ".to_owned(),
+                days => format!("every {days} days on average, "),
+            };
+            averages += usize::from(on.len() >= 3);
+            assert_eq!(reason, format!("{often}; {average}last {ago}"));
+        }
+    }
+    assert!(averages > 500 && new > 0, "{averages} {new}");
+}
+
+#[test]
+fn reasons_of_rare_cases_are_good_english() {
+    let line = |day: i32, product: u32| Line { customer: 0, day: NIGHT.day() - day, product };
+    let reason_of = |lines: Vec<Line>, times: u32, last_ago: i32, first_ago: i32, last_ten: u32| {
+        let purchases = read(lines);
+        let history = purchases.until(NIGHT);
+        let candidate = Candidate { product: 0, times, last_ago, first_ago, last_back: 0, last_ten };
+        reason(&candidate, &history.visits(0), &World::new(&history, 5, 1))
+    };
+    assert_eq!(reason_of(vec![line(1, 0)], 1, 1, 1, 1), "bought on the only visit; last yesterday");
+    assert_eq!(reason_of(vec![line(1, 0), line(0, 0)], 2, 0, 1, 2), "bought on each of the last 2 visits; last today");
+    assert_eq!(
+        reason_of((0..3).map(|day| line(day, 0)).collect(), 3, 0, 2, 3),
+        "bought on each of the last 3 visits; every day on average, last today"
+    );
+    let far = (0..12).map(|day| line(day, 1)).chain([line(40, 0)]).collect();
+    assert_eq!(reason_of(far, 1, 40, 40, 0), "bought once; last 40 days ago");
 }
 
 #[test]

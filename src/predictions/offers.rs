@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::Day;
 use crate::error::{Error, Result};
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
 use crate::purchases::Id;
 
 #[cfg(test)]
@@ -32,7 +32,8 @@ pub struct OfferParameters {
     pub control_share: f64,
     /// What the arms are drawn with; the same salt gives a customer the same arm every night.
     pub salt: String,
-    /// An offer is sent so many days before the expected day, but never before the day after T.
+    /// An offer is sent so many days before the expected day, or on the day after T where that day is past: a customer who is expected
+    /// tomorrow is sent it tomorrow.
     pub lead_days: i32,
     /// Fewest days that an offer is valid.
     pub min_valid_days: i32,
@@ -177,11 +178,11 @@ pub struct Offer {
 /// The days of an offer, all after T.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dates {
-    /// The day on which to send it.
+    /// The day on which to send it, the day after T at the earliest.
     pub send_on: Day,
-    /// The first day on which it holds, not before it is sent.
+    /// The first day on which it holds: the 80 % interval's first or `send_on`, whichever is later.
     pub valid_from: Day,
-    /// The last day on which it holds.
+    /// The last day on which it holds: the interval's last, within the fewest and most days of validity from `valid_from`.
     pub valid_until: Day,
 }
 
@@ -241,17 +242,22 @@ fn decide(product: &ProductPrediction, ahead: i32, excluded: &[u32], parameters:
         let by_then = since.saturating_add(ahead);
         match product.typical_gap_days {
             Some(gap) if f64::from(by_then) < parameters.recent_gap_share * gap => {
-                return (Action::Recent, format!("bought {since} days ago, typically every {gap:.0} days"));
+                // One gap is no habit.
+                let habit = match product.times_bought {
+                    ..=2 => format!("for the second time, {} after the first", words::counted(gap.round() as i32, "day")),
+                    _ => format!("{} on average", words::every(gap)),
+                };
+                return (Action::Recent, format!("bought {}; {habit}", words::ago(since)));
             }
-            None if by_then < parameters.recent_days => return (Action::Recent, format!("bought {since} days ago")),
+            None if by_then < parameters.recent_days => return (Action::Recent, format!("bought {}", words::ago(since))),
             _ => {}
         }
     }
     (Action::Offer, product.reason.clone())
 }
 
-/// Sent `lead_days` before the expected day; valid over the 80 % interval, from the day it is sent, within the shortest and longest
-/// validity.
+/// Sent `lead_days` before the expected day, or on the day after T where that day is past. Valid from the 80 % interval's first day or the
+/// day it is sent, whichever is later, to the interval's last day; at least `min_valid_days` and at most `max_valid_days`.
 fn dates(predictions: &Predictions, customer: &CustomerPrediction, parameters: &OfferParameters) -> Dates {
     let send_on = (predictions.expected(customer) - parameters.lead_days).max(predictions.as_of.day() + 1);
     let valid_from = customer.earliest.max(send_on);

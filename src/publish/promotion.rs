@@ -52,8 +52,8 @@ pub struct Decision {
 }
 
 /// Decides by figures that were all measured on the same nights: the new model's ndcg@10 must not be lower and its mae_all not higher
-/// than the replaced model's and than those of every baseline. A figure that another does not have is not compared; one that the new
-/// model does not have, or that is not a number, loses.
+/// than the replaced model's and than those of every baseline. A figure that another does not have is not compared, and the reason says
+/// so; one that the new model does not have, or that is not a number, loses. A baseline has one of the two figures by its nature.
 #[must_use]
 pub fn decide(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut], policy: Promote) -> Decision {
     let decision = |promote, reason: String| Decision { promote, reason };
@@ -62,23 +62,37 @@ pub fn decide(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut], 
         Promote::Never => return decision(false, "promotion was not asked for".to_owned()),
         Promote::IfBetter => {}
     }
+    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
     for other in replaced.into_iter().chain(baselines) {
-        let compared = [("ndcg@10", new.ndcg_at_10, other.ndcg_at_10, true), ("mae_all", new.mae_all, other.mae_all, false)];
-        for (figure, new, other_figure, higher_is_better) in compared {
-            let Some(known) = other_figure.filter(|value| value.is_finite()) else { continue };
-            let no_worse =
-                new.filter(|value| value.is_finite()).is_some_and(|new| if higher_is_better { new >= known } else { new <= known });
+        for (figure, of, higher_is_better) in FIGURES {
+            let Some(known) = finite(of(other)) else { continue };
+            let no_worse = finite(of(new)).is_some_and(|new| if higher_is_better { new >= known } else { new <= known });
             if !no_worse {
-                let new = new.map_or("unknown".to_owned(), |new| format!("{new:.4}"));
+                let new = of(new).map_or("unknown".to_owned(), |new| format!("{new:.4}"));
                 return decision(false, format!("its {figure} is {new}, that of {} is {known:.4}", other.name));
             }
         }
     }
-    match replaced {
-        Some(replaced) => decision(true, format!("it is no worse than {} and the baselines", replaced.name)),
-        None => decision(true, "it is no worse than the baselines, and no model was promoted before".to_owned()),
+    let mut not_compared = vec![];
+    for (figure, of, _) in FIGURES {
+        if let Some(replaced) = replaced.filter(|replaced| finite(of(replaced)).is_none()) {
+            not_compared.push(format!("{figure} with {}, which has none", replaced.name));
+        }
+        if !baselines.iter().any(|baseline| finite(of(baseline)).is_some()) {
+            not_compared.push(format!("{figure} with a baseline, of which none has it"));
+        }
     }
+    let reason = match replaced {
+        Some(replaced) => format!("it is no worse than {} and the baselines", replaced.name),
+        None => "it is no worse than the baselines, and no model was promoted before".to_owned(),
+    };
+    let not_compared = if not_compared.is_empty() { String::new() } else { format!("; not compared: {}", not_compared.join(", ")) };
+    decision(true, reason + &not_compared)
 }
+
+/// A figure that decides: its name, its value, and whether higher is better.
+type Deciding = (&'static str, fn(&HeldOut) -> Option<f64>, bool);
+const FIGURES: [Deciding; 2] = [("ndcg@10", |held_out| held_out.ndcg_at_10, true), ("mae_all", |held_out| held_out.mae_all, false)];
 
 #[cfg(test)]
 mod tests {
@@ -112,6 +126,22 @@ mod tests {
         }
         assert!(decided(&figures("new", 0.284, 3.5), None, &counting).reason.contains("tifuknn"));
         assert!(decided(&figures("new", 0.30, 3.9), None, &counting).reason.contains("personal median gap"));
+    }
+
+    #[test]
+    fn what_could_not_be_compared_is_said() {
+        let counting = [
+            HeldOut { name: "personal median gap".into(), ndcg_at_10: None, mae_all: Some(3.8) },
+            HeldOut { name: "tifuknn".into(), ndcg_at_10: Some(0.285), mae_all: None },
+        ];
+        let new = figures("new", 0.30, 3.5);
+        assert_eq!(decided(&new, None, &counting).reason, "it is no worse than the baselines, and no model was promoted before");
+        assert_eq!(
+            decided(&new, Some(&figures("old", f64::NAN, 3.6)), &counting).reason,
+            "it is no worse than old and the baselines; not compared: ndcg@10 with old, which has none"
+        );
+        let reason = decided(&new, Some(&figures("old", 0.29, 3.6)), &counting[..1]).reason;
+        assert_eq!(reason, "it is no worse than old and the baselines; not compared: ndcg@10 with a baseline, of which none has it");
     }
 
     #[test]

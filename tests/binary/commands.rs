@@ -132,6 +132,92 @@ fn json_is_one_document_and_quiet_is_quiet() {
     assert!(verbose.done().err.contains("reading tickets.csv") && verbose.err.contains("publishing"), "{verbose}");
 }
 
+const EXPLAIN: [&str; 5] = ["explain", "--input", "tickets.csv", "--as-of", NIGHT];
+
+#[test]
+fn a_customer_is_explained_with_the_numbers_that_are_published() {
+    let sandbox = Sandbox::trained();
+    sandbox.okuo(&[&SCORE[..], &["--format", "jsonl"]].concat()).done();
+    let files = sandbox.files("out");
+    let (_, offers) = files.iter().find(|(name, _)| name.ends_with("offers.jsonl")).unwrap();
+    let offers: Vec<serde_json::Value> =
+        std::str::from_utf8(offers).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let id = offers[0]["customer_id"].to_string();
+    let json = sandbox.okuo(&[&EXPLAIN[..], &["--id", &id, "--products", "25", "--json", "-q"]].concat()).json();
+    assert_eq!((&json["customer_id"], &json["recurrent"]), (&offers[0]["customer_id"], &true.into()));
+    assert_eq!((&json["model_id"], &json["as_of"]), (&sandbox.model_id().into(), &NIGHT.into()));
+    for offer in offers.iter().filter(|offer| offer["customer_id"] == json["customer_id"]) {
+        let product = &json["prediction"]["products"][offer["rank"].as_u64().unwrap() as usize - 1];
+        assert_eq!((&product["product_id"], &product["probability"]), (&offer["product_id"], &offer["probability"]));
+        assert!(offer["action"] != "offer" || offer["reason"] == product["reason"], "{offer}");
+    }
+    let prediction = &json["prediction"];
+    assert_eq!(prediction["by_day"].as_array().unwrap().len(), 14);
+    assert!(prediction["timing_features"]["gap_mean"].is_number() && prediction["products"][0]["features"]["due_days"].is_number());
+    let words = sandbox.okuo(&[&EXPLAIN[..], &["--id", &id, "--products", "3"]].concat());
+    for part in [
+        &format!("customer {id} on {NIGHT}, with model "),
+        "recurrent: yes",
+        "in each of the last 3 periods of 30 days at least 2 purchases; a share of 0.3",
+        "share of large baskets: ",
+        "next purchase: expected 2024-07-",
+        "gap_mean ",
+        "   3.  ",
+    ] {
+        assert!(words.done().out.contains(part), "{part} is missing: {words}");
+    }
+    assert!(!words.out.contains("   4.  ") && words.err.is_empty(), "{words}");
+}
+
+#[test]
+fn a_customer_who_is_not_recurrent_is_explained_too() {
+    let sandbox = Sandbox::trained();
+    let header = "customer_id,timestamp,product_id,quantity\n";
+    let lines = |id: &str, days: &[&str]| -> String { days.iter().map(|day| format!("{id},{day},1,1\n")).collect() };
+    let few = ["2024-07-01", "2024-07-09"];
+    let six = ["2024-04-20", "2024-05-01", "2024-05-12", "2024-05-20", "2024-05-27", "2024-06-30"];
+    sandbox.write("odd.csv", format!("{header}{}{}{}", lines("-5", &few), lines("--7x", &six), lines("later", &["2024-07-12"])));
+    let explain = |id: &str| sandbox.okuo(&["explain", "--input", "odd.csv", "--as-of", NIGHT, "--id", id]);
+    let run = explain("-5");
+    assert!(run.done().out.starts_with(&format!("customer -5 on {NIGHT}")), "{run}");
+    assert!(run.out.contains("recurrent: no, `okuo score` leaves this customer out"), "{run}");
+    assert!(run.out.contains("not met: 0 purchases from 2024-05-12 to 2024-06-10, where the rule asks for 2"), "{run}");
+    assert!(run.out.contains("no prediction: the model learned from customers with at least 6 purchases, and this one has 2"), "{run}");
+    let run = explain("--7x");
+    assert!(run.done().out.contains("next purchase: expected 2024-") && run.out.contains("recurrent: no"), "{run}");
+    // Those who are not in the data, or only after the night.
+    let run = explain("later");
+    assert!(run.failed(1).err.contains("no customer has bought anything up to 2024-07-10 under the id \"later\""), "{run}");
+    assert!(run.err.contains("hint: the customers' ids are text, compared letter by letter"), "{run}");
+    let run = sandbox.okuo(&[&EXPLAIN[..], &["--id", "nobody"]].concat());
+    assert!(run.failed(1).err.contains("hint: the customers' ids are integers; ") && run.err.contains("is a recurrent customer"), "{run}");
+}
+
+#[test]
+fn tickets_that_are_not_the_models_are_told() {
+    let sandbox = Sandbox::trained();
+    let run = sandbox.okuo(&[&SCORE[..], &["--time-zone", "Europe/Rome", "--day-start", "4"]].concat());
+    for part in ["warning: the model was trained with time_zone = UTC, and this run has Europe/Rome", "day_start = 0, and this run has 4"] {
+        assert!(run.done().err.contains(part), "{part} is missing: {run}");
+    }
+    // The same tickets with other product ids.
+    let text = String::from_utf8(TICKETS.clone()).unwrap();
+    let renamed: Vec<String> = text
+        .lines()
+        .enumerate()
+        .map(|(at, line)| {
+            let mut fields: Vec<String> = line.split(',').map(str::to_owned).collect();
+            if at > 0 {
+                fields[3] = format!("p{}", fields[3]);
+            }
+            fields.join(",")
+        })
+        .collect();
+    sandbox.write("renamed.csv", renamed.join("\n"));
+    let run = sandbox.okuo(&["score", "--input", "renamed.csv", "--as-of", NIGHT, "--output", "other"]);
+    assert!(run.done().err.contains("the model knows 0 %: was it trained on another store's tickets, or with other product ids?"), "{run}");
+}
+
 #[test]
 fn models_are_listed_shown_and_promoted() {
     let sandbox = Sandbox::new();

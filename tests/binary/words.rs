@@ -23,6 +23,11 @@ fn help_of_score() {
 }
 
 #[test]
+fn help_of_explain() {
+    assert_run!(Sandbox::empty().okuo(&["explain", "--help"]));
+}
+
+#[test]
 fn help_of_eval() {
     assert_run!(Sandbox::empty().okuo(&["eval", "--help"]));
 }
@@ -88,6 +93,8 @@ fn wrong_requests() {
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--customer", "x", "--product", "x"]),
         of(&["score", "--input", "tickets.csv", "--as-of", "2024-07-10"]),
         of(&["score", "--input", "tickets.csv", "--as-of", "2024-07-10", "--output", "out", "--format", "xlsx"]),
+        of(&["explain", "--input", "tickets.csv", "--as-of", "2024-07-10"]),
+        of(&["explain", "--input", "tickets.csv", "--as-of", "2024-07-10", "--id", "7", "--products", "26"]),
         of(&["eval", "--input", "tickets.csv", "--holdout", "July"]),
         of(&["eval", "--input", "tickets.csv", "--holdout", "2024-06", "--every", "0"]),
         of(&["models", "show", "the-best"]),

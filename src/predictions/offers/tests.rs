@@ -50,6 +50,17 @@ fn due_is_judged_on_the_expected_day() {
 }
 
 #[test]
+fn a_product_that_is_not_due_says_why() {
+    let reason = |product: ProductPrediction| offers(&one(vec![product]), &OfferParameters::default()).unwrap()[0].reason.clone();
+    assert_eq!(reason(product(0, 0.5, 3, Some(14.1))), "bought 3 days ago; every 14 days on average");
+    assert_eq!(reason(product(0, 0.5, 1, Some(30.0))), "bought yesterday; every 30 days on average");
+    let twice = ProductPrediction { times_bought: 2, ..product(0, 0.5, 0, Some(30.0)) };
+    assert_eq!(reason(twice), "bought today; for the second time, 30 days after the first");
+    let once = one(vec![product(0, 0.5, 1, None)]);
+    assert_eq!(offers(&once, &OfferParameters { recent_days: 8, ..OfferParameters::default() }).unwrap()[0].reason, "bought yesterday");
+}
+
+#[test]
 fn dates_come_from_the_expected_day_and_the_interval() {
     let dates = |earliest: i32, latest: i32, days_to_next: f64, parameters: OfferParameters| {
         let mut predictions = one(vec![new_product(0, 0.5)]);
@@ -61,6 +72,8 @@ fn dates_come_from_the_expected_day_and_the_interval() {
     assert_eq!(dates(2, 9, 3.6, OfferParameters::default()), [3, 3, 9]);
     assert_eq!(dates(5, 9, 5.2, OfferParameters::default()), [4, 5, 9]);
     assert_eq!(dates(1, 1, 0.4, OfferParameters::default()), [1, 1, 3], "never before the day after T, and at least min_valid_days");
+    assert_eq!(dates(1, 4, 1.0, OfferParameters::default()), [1, 1, 4], "expected tomorrow, sent tomorrow");
+    assert_eq!(dates(1, 2, 6.0, OfferParameters::default()), [5, 5, 7], "sent after the interval: valid from then on");
     assert_eq!(dates(2, 400, 3.0, OfferParameters::default()), [2, 2, 29], "at most max_valid_days");
     assert_eq!(dates(2, 9, 3.6, OfferParameters { lead_days: 30, ..OfferParameters::default() }), [1, 2, 9]);
 }

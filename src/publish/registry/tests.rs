@@ -13,9 +13,10 @@ fn file(seed: u64, note: &str) -> Bytes {
         as_of,
         data_fingerprint: "c0ffee".into(),
         rule: Rule::default(),
-        feature_names: vec!["share".into()],
+        feature_names: artifact::feature_names(),
         parameters: serde_json::json!({"seed": seed}),
         figures: serde_json::json!({"note": note}),
+        origin: None,
     };
     let model = crate::pipeline::examples::tiny_model(as_of, seed);
     artifact::encode(description, &model).unwrap().into()

@@ -1,0 +1,153 @@
+//! What tickets a model was trained on, so that a night's run can tell whether its own tickets belong to it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::calendar::StoreClock;
+use crate::purchases::History;
+
+/// Most products that a header lists.
+const MOST_PRODUCTS: usize = 1_000;
+/// Below this share of products that the model knows, the tickets are most likely another store's.
+const LEAST_KNOWN: f64 = 0.5;
+/// The products of so many days up to the night are compared.
+const RECENT_DAYS: i32 = 28;
+
+/// How the days of the training's tickets were made, and which products they had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The store's time zone.
+    pub time_zone: String,
+    /// Whether times without a zone were UTC.
+    pub utc: bool,
+    /// The hour at which the store's day began.
+    pub day_start: u8,
+    /// How many products there were.
+    pub products: usize,
+    /// Those whose hash is up to `hashes_up_to`: all of them, or a sample that is the same in every reading.
+    pub sample: Vec<String>,
+    /// The largest hash of the sample.
+    pub hashes_up_to: u32,
+}
+
+/// The first 32 bits of an id's SHA-256: the same products are drawn whatever else there is.
+fn hash(id: &str) -> u32 {
+    let digest: [u8; 32] = Sha256::digest(id).into();
+    let [a, b, c, d, ..] = digest;
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// The ids of the products bought in the last `days` days up to the history's night, ascending.
+fn bought(history: &History<'_>, days: i32) -> Vec<String> {
+    let night = history.as_of().day();
+    let mut seen = vec![false; history.product_count()];
+    for customer in 0..history.customer_count() {
+        for (_, basket) in history.visits(customer).iter().rev().take_while(|(day, _)| night - *day < days) {
+            for product in basket {
+                if let Some(seen) = seen.get_mut(*product as usize) {
+                    *seen = true;
+                }
+            }
+        }
+    }
+    let codes = (0_u32..).zip(seen).filter_map(|(code, seen)| seen.then_some(code));
+    codes.filter_map(|code| history.products().get(code)).map(|id| id.to_string()).collect()
+}
+
+impl Origin {
+    /// Of the tickets up to the history's night, read with this clock.
+    #[must_use]
+    pub fn new(history: &History<'_>, clock: &StoreClock) -> Self {
+        let mut hashed: Vec<(u32, String)> = bought(history, i32::MAX).into_iter().map(|id| (hash(&id), id)).collect();
+        let products = hashed.len();
+        hashed.sort_unstable();
+        let hashes_up_to = match hashed.get(MOST_PRODUCTS) {
+            // Below the first that is left out, so that ids of equal hash are all in or all out.
+            Some((first_out, _)) => first_out.saturating_sub(1),
+            None => u32::MAX,
+        };
+        let mut sample: Vec<String> = hashed.into_iter().take_while(|(hash, _)| *hash <= hashes_up_to).map(|(_, id)| id).collect();
+        sample.sort_unstable();
+        Self { time_zone: clock.zone().to_owned(), utc: clock.utc(), day_start: clock.day_start(), products, sample, hashes_up_to }
+    }
+
+    /// What speaks against the tickets of a night, read with this clock, belonging to the model: a sentence each.
+    #[must_use]
+    pub fn doubts(&self, history: &History<'_>, clock: &StoreClock) -> Vec<String> {
+        let mut doubts = vec![];
+        for (name, theirs, ours) in [
+            ("time_zone", self.time_zone.clone(), clock.zone().to_owned()),
+            ("utc", self.utc.to_string(), clock.utc().to_string()),
+            ("day_start", self.day_start.to_string(), clock.day_start().to_string()),
+        ] {
+            if theirs != ours {
+                doubts.push(format!(
+                    "the model was trained with {name} = {theirs}, and this run has {ours}: purchases may fall on other days than it learned"
+                ));
+            }
+        }
+        let recent: Vec<String> = bought(history, RECENT_DAYS).into_iter().filter(|id| hash(id) <= self.hashes_up_to).collect();
+        let known = recent.iter().filter(|id| self.sample.binary_search(id).is_ok()).count();
+        if (known as f64) < LEAST_KNOWN * recent.len() as f64 {
+            doubts.push(format!(
+                "of the products bought in the {RECENT_DAYS} days up to {}, the model knows {:.0} %: was it trained on another store's tickets, or with other product ids?",
+                history.as_of(),
+                100.0 * known as f64 / recent.len() as f64
+            ));
+        }
+        doubts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::examples::{NIGHT, read, store};
+    use crate::purchases::{Ids, Line, Purchases};
+
+    fn clock() -> StoreClock {
+        StoreClock::new("Europe/Rome", false, 0).unwrap()
+    }
+
+    /// One customer who buys the products from `first` to `last`.
+    fn products(first: i64, last: i64) -> Purchases {
+        let lines = (0..(last - first) as u32).map(|product| Line { customer: 0, day: NIGHT.day() - 1, product });
+        Purchases::from_lines(Ids::Integer(vec![1]), Ids::Integer((first..last).collect()), lines.collect()).unwrap()
+    }
+
+    #[test]
+    fn its_own_tickets_are_beyond_doubt() {
+        let purchases = read(store(20, 100, 1));
+        let origin = Origin::new(&purchases.until(NIGHT), &clock());
+        assert_eq!((origin.products, origin.sample.len(), origin.hashes_up_to), (60, 60, u32::MAX));
+        assert_eq!(origin.doubts(&purchases.until(NIGHT), &clock()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn another_clock_is_told_by_its_settings() {
+        let purchases = read(store(20, 100, 1));
+        let origin = Origin::new(&purchases.until(NIGHT), &clock());
+        let doubts = origin.doubts(&purchases.until(NIGHT), &StoreClock::new("UTC", true, 4).unwrap());
+        let parts =
+            ["time_zone = Europe/Rome, and this run has UTC", "utc = false, and this run has true", "day_start = 0, and this run has 4"];
+        assert!(doubts.len() == 3 && doubts.iter().zip(parts).all(|(doubt, part)| doubt.contains(part)), "{doubts:?}");
+    }
+
+    #[test]
+    fn products_are_compared_by_a_sample_where_they_are_many() {
+        let origin = Origin::new(&products(0, 20_000).until(NIGHT), &clock());
+        assert_eq!((origin.products, origin.sample.len()), (20_000, MOST_PRODUCTS));
+        let doubts = |first, last| origin.doubts(&products(first, last).until(NIGHT), &clock());
+        assert_eq!(doubts(0, 20_000), Vec::<String>::new());
+        assert_eq!(doubts(8_000, 28_000), Vec::<String>::new(), "new products are no new store");
+        assert!(doubts(13_000, 33_000)[0].contains("the model knows 3"), "{:?}", doubts(13_000, 33_000));
+        assert!(doubts(20_000, 20_900)[0].contains("the model knows 0 %: was it trained on another store's tickets"));
+    }
+
+    #[test]
+    fn what_follows_the_night_is_not_looked_at() {
+        let purchases = products(0, 10);
+        let origin = Origin::new(&purchases.until(crate::calendar::AsOf(NIGHT.day() - 2)), &clock());
+        assert_eq!((origin.products, origin.doubts(&purchases.until(NIGHT), &clock()).len()), (0, 1));
+    }
+}

@@ -1,0 +1,334 @@
+//! One customer in full: what is known on a night, how the rule judges it, and what the model makes of it.
+//!
+//! The numbers are those that [`super::score`] publishes, from the same code.
+
+use serde::{Serialize, Serializer};
+
+use super::{Night, refuse_future};
+use crate::calendar::{AsOf, Day};
+use crate::error::{Error, Result};
+use crate::features::MISSING;
+use crate::features::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch};
+use crate::features::timing::{TIMING_FEATURES, timing_features};
+use crate::models::Model;
+use crate::models::timing::Wait;
+use crate::predictions::words::counted;
+use crate::predictions::{CustomerPrediction, ProductModel, ProductPrediction};
+use crate::purchases::{Id, Ids, Purchases, Visits};
+use crate::recurrence::{PeriodCount, Rule, recurrent};
+
+/// How many purchases are listed.
+const LATEST: usize = 10;
+/// For how many coming days the probability is listed.
+const DAYS: usize = 14;
+
+/// Names and values of features; one that is not known is `None`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features(pub Vec<(&'static str, Option<f32>)>);
+
+impl Features {
+    fn new(names: &'static [&'static str], values: &[f32]) -> Self {
+        let known = |value: &f32| (*value != MISSING).then_some(*value);
+        Self(names.iter().copied().zip(values.iter().map(known)).collect())
+    }
+}
+
+impl Serialize for Features {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+/// All that okuo knows and thinks of one customer on one night. Names are those of the published tables.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation<'a> {
+    /// The customer.
+    pub customer_id: Id<'a>,
+    /// The night.
+    pub as_of: AsOf,
+    /// The model that speaks.
+    pub model_id: String,
+    /// Whether the rule is met, so that a night's run lists the customer.
+    pub recurrent: bool,
+    /// Where it is not: why, a sentence each.
+    pub why_not: Vec<String>,
+    /// What is known.
+    pub history: Past,
+    /// How the rule judges it.
+    pub rule: Judgement,
+    /// What the model predicts, where there are as many purchases as it learned from.
+    pub prediction: Option<Prediction<'a>>,
+    /// The fewest purchases of a customer that the model learned from.
+    pub min_purchases: usize,
+}
+
+/// The purchases of a customer up to the night.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Past {
+    /// How many.
+    pub purchases: usize,
+    /// Day of the first.
+    pub first_purchase: Day,
+    /// Day of the latest.
+    pub last_purchase: Day,
+    /// Days from the latest to the night.
+    pub days_since_last: i32,
+    /// Purchases in the 90 days up to the night.
+    pub purchases_90d: u32,
+    /// Mean days between two purchases, from two on.
+    pub mean_gap_days: Option<f64>,
+    /// Their median.
+    pub median_gap_days: Option<f64>,
+    /// The latest purchases, the newest first.
+    pub latest: Vec<Purchase>,
+}
+
+/// One purchase.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Purchase {
+    /// Its day.
+    pub day: Day,
+    /// The day's name.
+    pub weekday: &'static str,
+    /// Days since the purchase before.
+    pub gap_days: Option<i32>,
+    /// Distinct products in it.
+    pub products: usize,
+}
+
+/// The recurrence rule, part by part.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judgement {
+    /// The rule.
+    pub rule: Rule,
+    /// Its periods, the latest first.
+    pub periods: Vec<PeriodCount>,
+    /// The share of large baskets among the purchases in these periods, where there are any.
+    pub large_basket_share: Option<f64>,
+}
+
+/// What the model predicts for the customer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction<'a> {
+    /// Median of the days to the next purchase.
+    pub days_to_next: f64,
+    /// The same as a day.
+    pub expected_date: Day,
+    /// First day of the 80 % interval.
+    pub earliest_date: Day,
+    /// Last day of the 80 % interval.
+    pub latest_date: Day,
+    /// Probability of a purchase within 7 days.
+    pub p_return_7d: f64,
+    /// Within 14 days.
+    pub p_return_14d: f64,
+    /// Within 28 days.
+    pub p_return_28d: f64,
+    /// Expected number of distinct products in the next basket.
+    pub expected_basket_size: f64,
+    /// Probability that the next purchase is on each of the coming days, before the return probabilities are calibrated.
+    pub by_day: Vec<DayProbability>,
+    /// Days to the next purchase by least squares alone, which the hazards and the basket model see beside the features.
+    pub least_squares_days: f64,
+    /// What the timing model sees on the night.
+    pub timing_features: Features,
+    /// The likeliest products, the likeliest first.
+    pub products: Vec<Product<'a>>,
+}
+
+/// The probability of one coming day.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DayProbability {
+    /// The day.
+    pub day: Day,
+    /// Its name.
+    pub weekday: &'static str,
+    /// Probability that the next purchase is on it.
+    pub probability: f64,
+}
+
+/// One likely product.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Product<'a> {
+    /// The product.
+    pub product_id: Id<'a>,
+    /// Its place, from 1.
+    pub rank: usize,
+    /// Probability that it is in the next basket, given that the customer comes.
+    pub probability: f64,
+    /// Purchases of the customer that had it.
+    pub times_bought: u32,
+    /// Days from the latest of them to the night.
+    pub days_since_bought: Option<i32>,
+    /// Mean days between them.
+    pub typical_gap_days: Option<f64>,
+    /// Which model has spoken.
+    pub model: ProductModel,
+    /// Why, in a few words.
+    pub reason: String,
+    /// What the basket model sees of it.
+    pub features: Features,
+}
+
+/// Explains the customer with this id on the night, with the `products` likeliest products.
+///
+/// # Errors
+/// If no ticket up to the night has the id, or the model was trained on days after it.
+pub fn explain<'a>(
+    model: &'a Model,
+    model_id: &str,
+    purchases: &'a Purchases,
+    as_of: AsOf,
+    rule: &Rule,
+    id: &str,
+    products: usize,
+) -> Result<Explanation<'a>> {
+    let history = purchases.until(as_of);
+    refuse_future(model, as_of)?;
+    let known = history.customers().code(id).filter(|code| !history.visits(*code).is_empty());
+    let unknown = || unknown(purchases, as_of, rule, id);
+    let customer = known.ok_or_else(unknown)?;
+    let night = Night::new(model, history);
+    let visits = history.visits(customer);
+    let min_purchases = model.parameters.timing.min_purchases.max(model.parameters.basket.min_purchases);
+    let mut scratch = BasketScratch::default();
+    let (prediction, wait) = night.predict(customer, &mut scratch).ok_or_else(unknown)?;
+    let judgement = judge(rule, &visits, as_of);
+    let recurrent = rule.met(&visits, as_of.day());
+    Ok(Explanation {
+        customer_id: history.customers().get(customer).ok_or_else(unknown)?,
+        as_of,
+        model_id: model_id.to_owned(),
+        recurrent,
+        why_not: if recurrent { vec![] } else { why_not(&judgement) },
+        history: past(&visits, as_of, prediction.purchases_90d).ok_or_else(unknown)?,
+        rule: judgement,
+        prediction: (recurrent || visits.len() >= min_purchases)
+            .then(|| predicted(&night, &visits, &prediction, &wait, likely(&prediction, purchases.products(), &scratch, products))),
+        min_purchases,
+    })
+}
+
+fn unknown(purchases: &Purchases, as_of: AsOf, rule: &Rule, id: &str) -> Error {
+    let history = purchases.until(as_of);
+    let (kind, ids) = match history.customers() {
+        Ids::Integer(_) => ("integers", history.customers()),
+        Ids::Text(_) => ("text, compared letter by letter", history.customers()),
+    };
+    let example = recurrent(&history, rule).0.first().and_then(|code| ids.get(*code));
+    let example = example.map_or(String::new(), |id| format!("; {id}, for example, is a recurrent customer"));
+    Error::request(format!("no customer has bought anything up to {as_of} under the id \"{id}\""))
+        .hint(format!("the customers' ids are {kind}{example}"))
+}
+
+fn weekday(day: Day) -> &'static str {
+    const NAMES: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    NAMES.get(day.weekday()).copied().unwrap_or_default()
+}
+
+fn past(visits: &Visits<'_>, as_of: AsOf, purchases_90d: u32) -> Option<Past> {
+    let days = visits.days();
+    let (first, last) = (*days.first()?, *days.last()?);
+    let mut gaps: Vec<i32> = days.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let gap_before = |at: usize| at.checked_sub(1).and_then(|before| gaps.get(before)).copied();
+    let latest = visits.iter().enumerate().rev().take(LATEST);
+    let latest = latest
+        .map(|(at, (day, basket))| Purchase { day, weekday: weekday(day), gap_days: gap_before(at), products: basket.len() })
+        .collect();
+    gaps.sort_unstable();
+    let middle = |at: usize| gaps.get(at).copied().map(f64::from);
+    let median = match gaps.len() {
+        0 => None,
+        n if n % 2 == 1 => middle(n / 2),
+        n => middle(n / 2 - 1).zip(middle(n / 2)).map(|(a, b)| f64::midpoint(a, b)),
+    };
+    Some(Past {
+        purchases: days.len(),
+        first_purchase: first,
+        last_purchase: last,
+        days_since_last: as_of.day() - last,
+        purchases_90d,
+        mean_gap_days: (!gaps.is_empty()).then(|| f64::from(last - first) / gaps.len() as f64),
+        median_gap_days: median,
+        latest,
+    })
+}
+
+fn judge(rule: &Rule, visits: &Visits<'_>, as_of: AsOf) -> Judgement {
+    let periods = rule.counts(visits, as_of.day());
+    let purchases: u32 = periods.iter().map(|period| period.purchases).sum();
+    let large: u32 = periods.iter().map(|period| period.large_baskets).sum();
+    let large_basket_share = (purchases > 0).then(|| f64::from(large) / f64::from(purchases));
+    Judgement { rule: *rule, periods, large_basket_share }
+}
+
+/// Each part of the rule that is not met.
+fn why_not(judgement: &Judgement) -> Vec<String> {
+    let Judgement { rule, periods, large_basket_share } = judgement;
+    let short = periods.iter().filter(|period| period.purchases < rule.min_purchases);
+    let mut why: Vec<String> = short
+        .map(|period| {
+            let needed = rule.min_purchases;
+            format!("{} from {} to {}, where the rule asks for {needed}", counted(period.purchases, "purchase"), period.first, period.last)
+        })
+        .collect();
+    if let Some(share) = large_basket_share.filter(|share| *share < rule.basket_share) {
+        why.push(format!(
+            "a share of {share:.2} of the purchases has at least {}, where the rule asks for {}",
+            counted(rule.min_products, "product"),
+            rule.basket_share
+        ));
+    }
+    why
+}
+
+fn likely<'a>(prediction: &CustomerPrediction, ids: &'a Ids, scratch: &BasketScratch, products: usize) -> Vec<Product<'a>> {
+    let of_product = |(rank, product): (usize, &ProductPrediction)| {
+        let mut rows = scratch.candidates.iter().zip(scratch.rows.chunks_exact(BASKET_WIDTH));
+        let (_, row) = rows.find(|(candidate, _)| candidate.product == product.product)?;
+        Some(Product {
+            product_id: ids.get(product.product)?,
+            rank,
+            probability: product.probability,
+            times_bought: product.times_bought,
+            days_since_bought: product.days_since_bought,
+            typical_gap_days: product.typical_gap_days,
+            model: product.model,
+            reason: product.reason.clone(),
+            features: Features::new(&BASKET_FEATURES, row),
+        })
+    };
+    (1..).zip(&prediction.products).take(products).filter_map(of_product).collect()
+}
+
+fn predicted<'a>(
+    night: &Night<'_>,
+    visits: &Visits<'_>,
+    prediction: &CustomerPrediction,
+    wait: &Wait,
+    products: Vec<Product<'a>>,
+) -> Prediction<'a> {
+    let as_of = night.history.as_of();
+    let by_day = (1..).zip(&wait.probability).take(DAYS).map(|(ahead, probability)| {
+        let day = as_of.day() + ahead;
+        DayProbability { day, weekday: weekday(day), probability: *probability }
+    });
+    let [p_return_7d, p_return_14d, p_return_28d] = prediction.return_probability;
+    Prediction {
+        days_to_next: prediction.days_to_next,
+        expected_date: prediction.expected(as_of),
+        earliest_date: prediction.earliest,
+        latest_date: prediction.latest,
+        p_return_7d,
+        p_return_14d,
+        p_return_28d,
+        expected_basket_size: prediction.expected_basket_size,
+        by_day: by_day.collect(),
+        least_squares_days: night.model.timing.expected_days(visits, as_of.day()),
+        timing_features: Features::new(&TIMING_FEATURES, &timing_features(visits, as_of.day())),
+        products,
+    }
+}
+
+#[cfg(test)]
+mod tests;

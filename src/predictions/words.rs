@@ -1,0 +1,48 @@
+//! Counts and days as a reader would say them.
+
+/// "today", "yesterday", "4 days ago".
+pub(crate) fn ago(days: i32) -> String {
+    match days {
+        0 => "today".to_owned(),
+        1 => "yesterday".to_owned(),
+        days => format!("{days} days ago"),
+    }
+}
+
+/// "every day", "every 8 days", of a mean gap.
+pub(crate) fn every(gap: f64) -> String {
+    match gap.round() {
+        days if days <= 1.0 => "every day".to_owned(),
+        days => format!("every {days:.0} days"),
+    }
+}
+
+/// "once", "twice", "3 times".
+pub(crate) fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+/// "1 day", "2 days"; "1 purchase", "2 purchases".
+pub(crate) fn counted(count: impl Into<i64>, noun: &str) -> String {
+    match count.into() {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0, 1, 2, 30].map(ago), ["today", "yesterday", "2 days ago", "30 days ago"]);
+        assert_eq!([0.4, 1.0, 1.4, 1.5, 7.6].map(every), ["every day", "every day", "every day", "every 2 days", "every 8 days"]);
+        assert_eq!([1, 2, 3].map(times), ["once", "twice", "3 times"]);
+        assert_eq!([0, 1, 2].map(|count: i32| counted(count, "day")), ["0 days", "1 day", "2 days"]);
+    }
+}
