@@ -53,10 +53,13 @@ impl Parameters {
         at_least_one("training.basket.days", self.basket.days as usize)?;
         at_least_one("training.basket.every", self.basket.every as usize)?;
         at_least_one("training.basket.max_rows", self.basket.max_rows)?;
+        at_least_one("training.basket.bought_products", self.basket.bought_products)?;
         at_least_one("training.basket.min_purchases", self.basket.min_purchases)?;
+        share("training.timing.others", self.timing.others, true)?;
         share("training.basket.others", self.basket.others, true)?;
         share("training.basket.min_negatives", self.basket.min_negatives, false)?;
         share("training.basket.night_power", self.basket.night_power, true)?;
+        share("training.basket.size_power", self.basket.size_power, true)?;
         if self.timing.days > 3_653 || self.basket.days > 3_653 {
             return Err(Error::request("training days should be at most 3653"));
         }

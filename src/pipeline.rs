@@ -18,17 +18,18 @@ use crate::recurrence::{Rule, recurrent};
 /// The last days before the as-of date are held out to calibrate, to gate the products' trees and to measure.
 pub const HELD_OUT_DAYS: i32 = HORIZON as i32;
 
-/// From so many days on, two months are held out of the timing model's first fit instead of one.
-const LONG_HISTORY: i32 = 200;
+/// From so many days on, a third month is held out of the timing model's first fit: intervals and return probabilities vary from month to
+/// month.
+const LONG_HISTORY: i32 = 228;
 
 /// What training gives.
 #[derive(Debug, Clone)]
 pub struct Trained {
     /// The model, trained on all up to the as-of date.
     pub model: Model,
-    /// The same procedure stopped 28 days earlier (`rehearsal.as_of` = the last day with a purchase − 28): what held-out figures are measured with. Its calibration
-    /// and the choice of products' trees have seen the days after.
-    pub rehearsal: Model,
+    /// The same procedure stopped 28 days before the last day with a purchase: what held-out figures are measured with. Neither a fit
+    /// nor a gate nor a calibration of it has seen the days after. `None` where it was not asked for, or the history is too short for it.
+    pub rehearsal: Option<Model>,
     /// What a user should know: few rows, a short history, a store that was closed.
     pub warnings: Vec<String>,
 }
@@ -38,6 +39,31 @@ pub struct Trained {
 /// # Errors
 /// If the history up to `as_of` is empty or too short to learn from.
 pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Parameters, stage: &(dyn Fn(&str) + Sync)) -> Result<Trained> {
+    fit(purchases, as_of, rule, parameters, false, stage)
+}
+
+/// The same model as [`train`] gives, and its rehearsal with it.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_and_rehearse(
+    purchases: &Purchases,
+    as_of: AsOf,
+    rule: &Rule,
+    parameters: &Parameters,
+    stage: &(dyn Fn(&str) + Sync),
+) -> Result<Trained> {
+    fit(purchases, as_of, rule, parameters, true, stage)
+}
+
+fn fit(
+    purchases: &Purchases,
+    as_of: AsOf,
+    rule: &Rule,
+    parameters: &Parameters,
+    rehearse: bool,
+    stage: &(dyn Fn(&str) + Sync),
+) -> Result<Trained> {
     let history = purchases.until(as_of);
     let Some((first, last)) = history.span() else {
         return Err(Error::request(format!("there is no purchase up to {as_of}")).hint("choose a later --as-of, or give more --input"));
@@ -60,29 +86,36 @@ pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Param
         _ => error,
     };
     let split = last - HELD_OUT_DAYS;
-    // Intervals and return probabilities vary from month to month: two months steady them, where there are enough.
-    let calibrated_from = if known >= LONG_HISTORY { split - HELD_OUT_DAYS } else { split };
-    let early = history.until(AsOf(calibrated_from));
+    let months = 1 + i32::from(known >= needed) + i32::from(known >= LONG_HISTORY);
+    let calibrated_from = last - months * HELD_OUT_DAYS;
+    let rehearse = rehearse && calibrated_from < split;
     let seed = parameters.seed;
-    stage("timing model, without the days that calibrate it");
-    let mut timing_early = TimingModel::fit(&early, &parameters.timing, seed).map_err(too_short)?;
-    stage("calibration of the timing model");
-    let nights: Vec<(u32, Day)> = (calibrated_from.epoch()..=last.epoch() - 7)
-        .step_by(2)
-        .flat_map(|night| {
-            let night = Day::from_epoch(night);
-            let (scored, _) = recurrent(&history.until(AsOf(night)), rule);
-            scored.into_iter().map(move |customer| (customer, night))
-        })
-        .collect();
-    timing_early.calibrate(&history, &nights);
-    stage("timing model");
-    let mut timing = TimingModel::fit(&history, &parameters.timing, seed).map_err(too_short)?;
-    timing.calibrate_as(&timing_early);
-    stage("basket model");
-    let basket = BasketModel::fit(&history, split, &timing_early, rule, &parameters.basket, seed).map_err(too_short)?;
+    stage("when: without the days that calibrate");
+    let early = history.until(AsOf(calibrated_from));
+    let timing = TimingModel::fit(&early, rule, &parameters.timing, seed).map_err(too_short)?;
+    stage("when and what");
+    let timing_up_to = |end: Day| -> Result<TimingModel> {
+        let known = history.until(AsOf(end));
+        let mut refitted = timing.refit(&known, rule, &parameters.timing, seed)?;
+        refitted.calibrate_as(&timing, &known, &scored_nights(&known, calibrated_from, rule));
+        Ok(refitted)
+    };
+    let (timings, basket) = rayon::join(
+        || rayon::join(|| timing_up_to(last), || rehearse.then(|| timing_up_to(split)).transpose()),
+        || BasketModel::fit(&history, &timing, rule, &parameters.basket, rehearse, seed),
+    );
+    let ((final_timing, rehearsal_timing), basket) =
+        ((timings.0.map_err(too_short)?, timings.1.map_err(too_short)?), basket.map_err(too_short)?);
     let with = |as_of, timing, basket| Model { as_of, rule: *rule, parameters: parameters.clone(), timing, basket };
-    Ok(Trained { model: with(as_of, timing, basket.model), rehearsal: with(AsOf(split), timing_early, basket.rehearsal), warnings })
+    let rehearsal = rehearsal_timing.zip(basket.rehearsal).map(|(timing, basket)| with(AsOf(split), timing, basket));
+    Ok(Trained { model: with(as_of, final_timing, basket.model), rehearsal, warnings })
+}
+
+/// Every second night from `from` on with the customers whom a run would have scored, as long as a week follows.
+fn scored_nights(history: &History<'_>, from: Day, rule: &Rule) -> Vec<(u32, Day)> {
+    let nights: Vec<Day> = (from.epoch()..=history.as_of().day().epoch() - 7).step_by(2).map(Day::from_epoch).collect();
+    let of_night = |night: Day| recurrent(&history.until(AsOf(night)), rule).0.into_iter().map(move |customer| (customer, night));
+    nights.into_iter().flat_map(of_night).collect()
 }
 
 /// Predicts for the recurrent customers of the night `as_of`, whom `rule` names.

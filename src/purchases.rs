@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
+use crate::sampling::{hash_bytes, mix};
 
 /// The distinct ids of customers or products, ascending; an id's position is its code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,16 @@ impl Ids {
             Ids::Text(ids) => ids.binary_search_by(|known| known.as_str().cmp(id)),
         };
         found.ok().and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// What stands for an id in samples: it depends on the id alone, so that other ids coming or going change no draw.
+    #[must_use]
+    pub fn key(&self, code: u32) -> u64 {
+        match self.get(code) {
+            Some(Id::Integer(id)) => mix(id as u64),
+            Some(Id::Text(id)) => hash_bytes(id.as_bytes()),
+            None => 0,
+        }
     }
 
     /// Sorts the ids; `rank[old code]` is the new one.

@@ -103,6 +103,13 @@ impl Rule {
         counts
     }
 
+    /// Whether a customer is much like those who meet the rule on the night: frequent, with a good part of the large baskets that it asks
+    /// for. Models learn from them first.
+    #[must_use]
+    pub fn nearly_met(&self, visits: &Visits<'_>, night: Day) -> bool {
+        Rule { basket_share: 0.4 * self.basket_share, ..*self }.met(visits, night)
+    }
+
     /// Whether a customer with these purchases is recurrent on the night.
     #[must_use]
     pub fn met(&self, visits: &Visits<'_>, night: Day) -> bool {

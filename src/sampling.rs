@@ -15,6 +15,13 @@ pub fn hash(seed: u64, names: &[u64]) -> u64 {
     names.iter().fold(mix(seed), |state, name| mix(state ^ *name))
 }
 
+/// A hash of bytes, of which no two of different length share the same words.
+#[must_use]
+pub fn hash_bytes(bytes: &[u8]) -> u64 {
+    let word = |chunk: &[u8]| chunk.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+    bytes.chunks(8).fold(mix(bytes.len() as u64), |state, chunk| mix(state ^ word(chunk)))
+}
+
 /// The hash as a number in [0, 1).
 #[must_use]
 pub fn unit(hash: u64) -> f64 {

@@ -216,16 +216,17 @@ pub(super) struct ScoreArguments {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  okuo explain --id 183 --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo
-  okuo explain --id 183 --input tickets/ --as-of 2017-11-07 --json
+  okuo explain --customer 183 --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo
+  okuo explain --customer household_id --id 183 --input tickets/ --as-of 2017-11-07 --json
 
+--customer is the customer here; with --id it names the column, as in every other command.
 The numbers are those that `okuo score` publishes for that night. A customer whom the rule leaves
 out is explained too: which part is not met, and what the model thinks all the same. --json also has
 every feature of every product.")]
 pub(super) struct ExplainArguments {
-    /// The customer, as the tickets write it
+    /// The customer, as the tickets write it [default: what --customer says]
     #[arg(long, allow_hyphen_values = true, value_name = "CUSTOMER")]
-    pub(super) id: String,
+    pub(super) id: Option<String>,
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: AsOf,

@@ -5,7 +5,7 @@ use super::input::rule_text;
 use super::night::{model_of, tickets_of};
 use super::output::Output;
 use crate::config::Layer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipeline::explain::{Explanation, Features, Judgement, Past, Prediction, Product, explain};
 use crate::predictions::ProductModel;
 use crate::predictions::words::{ago, counted};
@@ -15,7 +15,21 @@ const MAIN_FEATURES: [&str; 6] = ["share", "decay_95", "last_visits", "gap_days"
 /// How wide the likeliest day's bar is.
 const BAR: f64 = 30.0;
 
-pub(super) async fn run(arguments: ExplainArguments, output: &Output) -> Result<()> {
+/// Whom to explain. `--customer ID` reads best and is the column's flag too: with `--id` it is the column, else the customer, and the column
+/// is what the environment or okuo.toml says.
+fn whom(arguments: &mut ExplainArguments) -> Result<String> {
+    if let Some(id) = arguments.id.take() {
+        return Ok(id);
+    }
+    let column = std::env::var("OKUO_CUSTOMER").ok();
+    match std::mem::replace(&mut arguments.common.customer, column.clone()) {
+        Some(id) if column.as_ref() != Some(&id) => Ok(id),
+        _ => Err(Error::request("no customer was named").hint("give --customer ID; where --customer names the column, give --id ID too")),
+    }
+}
+
+pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Result<()> {
+    let id = whom(&mut arguments)?;
     let above = Layer { registry: arguments.registry.clone(), ..Layer::default() };
     let mut config = arguments.common.config(above).await?;
     config.required_inputs()?;
@@ -26,8 +40,7 @@ pub(super) async fn run(arguments: ExplainArguments, output: &Output) -> Result<
     progress.stage("looking at the store and the customer");
     let products = usize::from(arguments.products);
     let purchases = &input.ingested.purchases;
-    let explanation =
-        tokio::task::block_in_place(|| explain(&model, &header.model_id(), purchases, as_of, &config.rule, &arguments.id, products))?;
+    let explanation = tokio::task::block_in_place(|| explain(&model, &header.model_id(), purchases, as_of, &config.rule, &id, products))?;
     drop(progress);
     output.text(&in_words(&explanation))?;
     output.document(&explanation)

@@ -59,7 +59,8 @@ pub(super) struct Stored {
 pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, registry: &Registry, output: &Output) -> Result<Stored> {
     let progress = output.progress();
     let trained = tokio::task::block_in_place(|| {
-        pipeline::train(purchases, as_of, &config.rule, &config.parameters, &|stage| progress.stage(&format!("training: {stage}")))
+        let stage = |stage: &str| progress.stage(&format!("training: {stage}"));
+        pipeline::train_and_rehearse(purchases, as_of, &config.rule, &config.parameters, &stage)
     })?;
     trained.warnings.iter().for_each(|warning| output.warn(warning));
     progress.stage("measuring on the last 28 days");
@@ -110,7 +111,7 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
         .await?;
     if let Some(report) = &report {
         output.text(&format!(
-            "\nheld out: the 28 days up to {as_of}, with a model that stopped before them (but was calibrated on them: `okuo eval` is stricter)\n{}",
+            "\nheld out: the 28 days up to {as_of}, with the same procedure stopped before them\n{}",
             eval::table(&report.evaluation)
         ))?;
     }
@@ -128,7 +129,11 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
 }
 
 fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &Purchases, config: &Config, output: &Output) -> Option<HeldOutReport> {
-    match tokio::task::block_in_place(|| eval::held_out(&trained.rehearsal, replaced, purchases, &config.rule)) {
+    let Some(rehearsal) = &trained.rehearsal else {
+        output.warn("the model cannot be measured on the last 28 days: the history is too short to train without them");
+        return None;
+    };
+    match tokio::task::block_in_place(|| eval::held_out(rehearsal, replaced, purchases, &config.rule)) {
         Ok(report) => Some(report),
         Err(error) => {
             output.warn(&format!("the model cannot be measured on the last 28 days: {error}"));

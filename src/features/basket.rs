@@ -1,6 +1,7 @@
 //! Basket features: what is known on a night of each product that a customer may buy next.
 //!
-//! Candidates are the products that the customer bought before and the store's currently popular ones that they have not (`new`).
+//! Candidates are the products that the customer bought before, those bought most often lately first up to a limit, and the store's
+//! currently popular ones that they have not bought (`new`).
 
 use super::MISSING;
 use super::world::{NeighbourScratch, World};
@@ -210,7 +211,8 @@ pub fn basket_features(world: &World, customer: u32, visits: &Visits<'_>, expect
         rows.extend(context.iter().chain(&own).chain(&of_product).map(|value| *value as f32));
         candidates.push(candidate);
     };
-    for (pair, rank) in pairs.iter().zip(&ranks) {
+    let most = world.limits().bought;
+    for (pair, rank) in pairs.iter().zip(&ranks).filter(|(_, rank)| (**rank as usize) < most) {
         let times = f64::from(pair.times);
         let last_ago = f64::from(pair.last_ago);
         let again = pair.times > 1;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch, basket_features};
 use super::timing::{TIMING_FEATURES, timing_features};
-use super::world::{NeighbourScratch, World};
+use super::world::{CandidateLimits, NeighbourScratch, World};
 use crate::calendar::{AsOf, Day};
 use crate::purchases::{Ids, Line, Purchases};
 
@@ -12,6 +12,7 @@ use crate::purchases::{Ids, Line, Purchases};
 type Story = Vec<Vec<(i32, Vec<u32>)>>;
 
 const PRODUCTS: u32 = 15;
+const LIMITS: CandidateLimits = CandidateLimits { bought: 100, new: 5 };
 
 fn stories() -> impl Strategy<Value = Story> {
     let basket = prop::collection::btree_set(0..PRODUCTS, 1..8).prop_map(|basket| basket.into_iter().collect::<Vec<u32>>());
@@ -97,7 +98,7 @@ proptest! {
     fn basket_features_are_the_obvious_ones(story in stories(), night in 20_i32..150) {
         let purchases = purchases(lines(&story), story.len());
         let history = purchases.until(AsOf(Day::from_epoch(night)));
-        let world = World::new(&history, 5, 1);
+        let world = World::new(&history, LIMITS, 1);
         let mut scratch = BasketScratch::default();
         let name = |ids: &Ids, code: u32| ids.get(code).unwrap().to_string().parse::<usize>().unwrap();
         for customer in 0..history.customer_count() {
@@ -151,7 +152,7 @@ proptest! {
     fn the_world_counts_what_the_obvious_way_counts(story in stories(), night in 20_i32..150) {
         let purchases = purchases(lines(&story), story.len());
         let history = purchases.until(AsOf(Day::from_epoch(night)));
-        let world = World::new(&history, 5, 1);
+        let world = World::new(&history, LIMITS, 1);
         for product in 0..history.product_count() as u32 {
             let id: u32 = history.products().get(product).unwrap().to_string().parse().unwrap();
             let (mut recent, mut buyers, mut rebought, mut chances, mut followed, mut next, mut span) = (0, 0, 0, 0, 0, 0, 0);
@@ -186,7 +187,7 @@ proptest! {
         let look = |purchases: &Purchases| {
             let known = purchases.known(AsOf(day)).unwrap();
             let history = purchases.until(AsOf(day));
-            let (world, known_world) = (World::new(&history, 5, 1), World::new(&known.until(AsOf(day)), 5, 1));
+            let (world, known_world) = (World::new(&history, LIMITS, 1), World::new(&known.until(AsOf(day)), LIMITS, 1));
             let mut scratch = BasketScratch::default();
             let mut out = vec![];
             for customer in 0..known.customers().len() as u32 {
@@ -230,7 +231,7 @@ fn neighbours_like_what_similar_customers_buy() {
     }
     let purchases = purchases(all, 20);
     let history = purchases.until(AsOf(Day::from_epoch(40)));
-    let world = World::new(&history, 5, 1);
+    let world = World::new(&history, LIMITS, 1);
     let code = history.products().code("12").unwrap() as usize;
     let mut scratch = NeighbourScratch::default();
     let first = world.neighbourhood(0, &history.visits(0), &mut scratch)[code];

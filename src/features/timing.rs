@@ -8,7 +8,7 @@ use crate::calendar::Day;
 use crate::purchases::Visits;
 
 /// The features of one (customer, eve), in order. Durations are days.
-pub const TIMING_FEATURES: [&str; 41] = [
+pub const TIMING_FEATURES: [&str; 46] = [
     "elapsed",
     "span",
     "purchases",
@@ -50,6 +50,11 @@ pub const TIMING_FEATURES: [&str; 41] = [
     "weeks_active_share",
     "purchases_long",
     "distinct_mean",
+    "products_7d_share",
+    "products_14d_share",
+    "large_elapsed",
+    "large_overdue",
+    "repeat_hazard",
 ];
 
 /// How many timing features there are.
@@ -138,6 +143,36 @@ pub fn timing_features(visits: &Visits<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
     let basket_mean = mean((recent_from..days.len()).map(|at| visits.basket_size(at) as f64));
     let basket_last = visits.basket_size(days.len() - 1) as f64;
     let distinct_long = mean((days.len().saturating_sub(10)..days.len()).map(|at| visits.basket_size(at) as f64));
+    // How much was brought home lately, beside what the customer usually brings home in as many days.
+    let lines: f64 = (recent_from..days.len()).map(|at| visits.basket_size(at) as f64).sum();
+    let reach = f64::from((eve - recent.first().copied().unwrap_or(eve) + 1).max(14));
+    let brought = |window: i32| {
+        let from = days.partition_point(|day| eve - *day >= window);
+        let own: f64 = (from..days.len()).map(|at| visits.basket_size(at) as f64).sum();
+        own / (lines / reach * f64::from(window)).max(1.0)
+    };
+    // The same for large baskets alone: when was the last big shop, and how far apart are they?
+    let large = |at: &usize| visits.basket_size(*at) as f64 >= basket_mean;
+    let mut large_count = 0.0;
+    let (mut large_first, mut large_last) = (None, None);
+    for at in (recent_from..days.len()).filter(large) {
+        large_count += 1.0;
+        large_first = large_first.or(Some(days[at]));
+        large_last = Some(days[at]);
+    }
+    let large_elapsed = large_last.map_or(f64::from(MISSING), |day| f64::from(eve - day) + 1.0);
+    let large_gap = match (large_first, large_last) {
+        (Some(first), Some(last)) if last > first => f64::from(last - first) / (large_count - 1.0),
+        _ => f64::from(MISSING),
+    };
+    // Of the gaps that began like the last one's (same weekday of purchase), the share that ended by the target's weekday.
+    let (mut began, mut ended) = (1.0, prior);
+    for at in recent_from.max(1)..days.len() {
+        if days[at - 1].weekday() == last.weekday() && days[at] - days[at - 1] > elapsed {
+            began += 1.0;
+            ended += f64::from(u8::from(days[at] - days[at - 1] == elapsed + 1));
+        }
+    }
     let previous = |back: usize| days.len().checked_sub(1 + back).and_then(gap).map_or(f64::from(MISSING), f64::from);
     let ratio = |a: f64, b: f64| if b > 0.0 { a / b } else { f64::from(MISSING) };
     let (short, long) = (within(28) as f64, within(84) as f64);
@@ -183,6 +218,11 @@ pub fn timing_features(visits: &Visits<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
         f64::from(weeks_active) / 8.0,
         within(182) as f64,
         distinct_long,
+        brought(7),
+        brought(14),
+        large_elapsed,
+        ratio(large_elapsed, large_gap),
+        ended / began,
     ];
     for (out, value) in out.iter_mut().zip(values) {
         *out = value as f32;

@@ -1,6 +1,7 @@
 //! What the whole store says on a night: product statistics, the currently popular products, and customers to compare with.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::calendar::Day;
 use crate::purchases::{History, Visits};
@@ -15,7 +16,9 @@ const VISIT_DECAY: f64 = 0.95;
 /// Most customers to compare with: the cost of a neighbourhood is linear in the number of customers scored.
 const REFERENCES: usize = 2_500;
 /// How many of the nearest reference customers speak.
-const NEIGHBOURS: usize = 150;
+const NEIGHBOURS: usize = 80;
+/// Most postings of the index that one customer's likeness to the others is summed from.
+const MAX_POSTINGS: usize = 16_000;
 /// Likeness is raised to this power (the locality parameter q of UP-CF; Faggioli et al., UMAP 2020).
 const LOCALITY: i32 = 4;
 
@@ -56,10 +59,20 @@ impl ProductCounts {
     }
 }
 
+/// How many products are candidates for a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidateLimits {
+    /// Most products bought before: those with the largest count of purchases that fades with visits.
+    pub bought: usize,
+    /// How many popular products every customer has as candidates besides.
+    pub new: usize,
+}
+
 /// The store on a night.
 #[derive(Debug)]
 pub struct World {
     night: Day,
+    limits: CandidateLimits,
     counts: Vec<ProductCounts>,
     /// Purchases of all customers in the last 14, 28, 56 and 112 days.
     visits: [u32; 4],
@@ -74,7 +87,7 @@ pub const WINDOWS: [i32; 4] = [14, 28, 56, 112];
 impl World {
     /// Looks at the store on the history's night.
     #[must_use]
-    pub fn new(history: &History<'_>, new_products: usize, seed: u64) -> Self {
+    pub fn new(history: &History<'_>, limits: CandidateLimits, seed: u64) -> Self {
         let night = history.as_of().day();
         let products = history.product_count();
         let customers = history.customer_count();
@@ -95,15 +108,21 @@ impl World {
         counts.iter().for_each(|count| totals.add(count));
         let mut popular: Vec<u32> = (0..products as u32).filter(|product| counts[*product as usize].bought[1] > 0).collect();
         popular.sort_by_key(|product| (std::cmp::Reverse(counts[*product as usize].bought[1]), *product));
-        popular.truncate(new_products);
+        popular.truncate(limits.new);
         let references = References::new(history, &counts, seed);
-        Self { night, counts, visits, totals, popular, references }
+        Self { night, limits, counts, visits, totals, popular, references }
     }
 
     /// The night.
     #[must_use]
     pub fn night(&self) -> Day {
         self.night
+    }
+
+    /// How many products are candidates.
+    #[must_use]
+    pub fn limits(&self) -> CandidateLimits {
+        self.limits
     }
 
     /// The products that sold in most purchases of the last 28 days, the most popular first.
@@ -278,7 +297,6 @@ impl NeighbourScratch {
                 }
             }
         }
-        self.own.sort_unstable();
     }
 }
 
@@ -290,7 +308,7 @@ impl References {
                 let days = history.visits(*customer).days().iter().rev().take(4).copied().collect::<Vec<_>>();
                 days.len() == 4 && days.iter().all(|day| night - *day < LIKENESS_DAYS)
             })
-            .map(|customer| (hash(seed, &[0x4e16, u64::from(customer)]), customer))
+            .map(|customer| (hash(seed, &[0x4e16, history.customers().key(customer)]), customer))
             .collect();
         candidates.sort_unstable();
         candidates.truncate(REFERENCES);
@@ -365,23 +383,28 @@ impl References {
         scratch.own_products(visits, night, products);
         scratch.likeness.clear();
         scratch.likeness.resize(self.customers.len(), 0.0);
-        let mut norm = 0.0_f32;
+        // The rarest products tell most and cost least: in a fixed order, as many of them as there is room for.
+        let postings = |product: u32| &self.postings[self.starts[product as usize] as usize..self.starts[product as usize + 1] as usize];
+        scratch.own.sort_unstable_by_key(|product| (postings(*product).len(), *product));
+        let mut room = MAX_POSTINGS;
         for product in &scratch.own {
-            let p = *product as usize;
-            let rarity = self.rarity[p];
-            norm += rarity;
-            for reference in &self.postings[self.starts[p] as usize..self.starts[p + 1] as usize] {
+            let rarity = self.rarity[*product as usize];
+            for reference in postings(*product) {
                 scratch.likeness[*reference as usize] += rarity;
             }
+            room = room.saturating_sub(postings(*product).len());
+            if room == 0 {
+                break;
+            }
         }
-        let norm = norm.max(1e-6).sqrt();
+        // The length of the customer's own vector is the same beside everyone and falls out of the weights.
         let mut near: Vec<(f32, u32)> = scratch
             .likeness
             .iter()
             .zip(&self.norms)
             .zip(0_u32..)
             .filter(|((likeness, _), reference)| **likeness > 0.0 && self.customers[*reference as usize] != customer)
-            .map(|((likeness, other), reference)| (likeness / (norm * other), reference))
+            .map(|((likeness, other), reference)| (likeness / other, reference))
             .collect();
         let by_likeness = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if near.len() > NEIGHBOURS {

@@ -205,7 +205,8 @@ struct Leaf {
 #[derive(Clone, Copy)]
 struct Split {
     gain: f64,
-    feature: usize,
+    /// Position among the tree's features.
+    at: usize,
     bin: u8,
 }
 
@@ -251,13 +252,19 @@ impl Boosted {
         let mut model = Self { width: bins.width(), base, trees: Vec::with_capacity(parameters.trees) };
         let mut score = vec![base as f32; rows.len()];
         let max_weight = rows.weight[..n].iter().copied().fold(0.0_f32, f32::max);
-        let sampled = (n as f64 * parameters.row_share * 1.1 + 1000.0).min(n as f64);
+        let most = (n as f64 * parameters.row_share * 1.1 + 1000.0).min(n as f64);
         // A row's word stays so small that the sums of all sampled rows fit into 31 bits.
-        let scale = ((f64::from(1_u32 << 30)) / sampled).min(1024.0) / f64::from(max_weight);
-        let mut words = vec![0_u64; n];
+        let scale = ((f64::from(1_u32 << 30)) / most).min(1024.0) / f64::from(max_weight);
         for tree in 0..parameters.trees {
             let tree_seed = hash(seed, &[tree as u64]);
-            words.par_iter_mut().enumerate().with_min_len(4096).for_each(|(row, word)| {
+            let share = parameters.row_share;
+            let sampled: Vec<u32> = (0..n as u32)
+                .into_par_iter()
+                .with_min_len(4096)
+                .filter(|row| share >= 1.0 || keep(mix(tree_seed ^ 0x5eed ^ (u64::from(*row) << 20)), share))
+                .collect();
+            let word = |row: &u32| {
+                let row = *row as usize;
                 let p = sigmoid(f64::from(score[row]));
                 let weight = f64::from(rows.weight[row]);
                 let gradient = (f64::from(u8::from(rows.label[row])) - p) * weight * scale;
@@ -265,11 +272,13 @@ impl Boosted {
                 let random = mix(tree_seed ^ (row as u64));
                 let (a, b) = ((random & 0xff_ffff) as f64 / f64::from(1 << 24), (random >> 40) as f64 / f64::from(1 << 24));
                 // Shifted above 0, where a cast rounds down.
-                *word = pack((gradient + a + SHIFT) as i64 - SHIFT as i64, (hessian + b) as i64);
-            });
+                pack((gradient + a + SHIFT) as i64 - SHIFT as i64, (hessian + b) as i64)
+            };
+            let words: Vec<u64> = sampled.par_iter().with_min_len(4096).map(word).collect();
             let features: Vec<usize> = sample_features(bins, parameters.feature_share, tree_seed);
-            let (grown, in_leaf) = grow(rows, bins, &words, &features, parameters, scale, tree_seed);
-            apply(&grown, rows, &mut score, &in_leaf);
+            let sample = Sample::new(rows, &sampled, words, &features);
+            let (grown, in_leaf) = grow(&sample, bins, &features, parameters, scale);
+            apply(&grown, rows, &mut score, &sampled, &in_leaf);
             model.trees.push(finish(&grown, bins));
         }
         Ok(Fitted { model, score })
@@ -335,33 +344,54 @@ fn sample_features(bins: &Bins, share: f64, seed: u64) -> Vec<usize> {
     order
 }
 
+/// The rows and features that one tree sees, close together in memory.
+struct Sample {
+    width: usize,
+    /// `bins[row * width + feature]`, both counted within the sample.
+    bins: Vec<u8>,
+    /// Gradient and hessian of each row.
+    words: Vec<u64>,
+}
+
+impl Sample {
+    fn new(rows: &BinnedRows, sampled: &[u32], words: Vec<u64>, features: &[usize]) -> Self {
+        let width = features.len();
+        let mut bins = vec![0_u8; sampled.len() * width];
+        bins.par_chunks_mut(4096 * width).zip(sampled.par_chunks(4096)).for_each(|(bins, sampled)| {
+            for (out, row) in bins.chunks_exact_mut(width).zip(sampled) {
+                let row = rows.row(*row as usize);
+                out.iter_mut().zip(features).for_each(|(out, feature)| *out = row[*feature]);
+            }
+        });
+        Self { width, bins, words }
+    }
+
+    fn row(&self, row: u32) -> &[u8] {
+        &self.bins[row as usize * self.width..(row as usize + 1) * self.width]
+    }
+
+    fn sum(&self, order: &[u32]) -> (i64, i64) {
+        unpack(order.iter().fold(0, |sum: u64, row| sum.wrapping_add(self.words[*row as usize])))
+    }
+}
+
 /// A grown tree in bins: `(feature, bin, left, value)`.
 struct Grown {
     nodes: Vec<(usize, u8, usize, f32)>,
 }
 
-/// Rows of each finished leaf.
+/// Rows of each finished leaf, as positions in the sample.
 struct InLeaf {
     rows: Vec<u32>,
     leaves: Vec<(usize, usize, usize)>,
 }
 
-fn grow(
-    rows: &BinnedRows,
-    bins: &Bins,
-    words: &[u64],
-    features: &[usize],
-    parameters: &BoostingParameters,
-    scale: f64,
-    seed: u64,
-) -> (Grown, InLeaf) {
-    let share = parameters.row_share;
-    let mut order: Vec<u32> =
-        (0..words.len() as u32).filter(|row| share >= 1.0 || keep(mix(seed ^ 0x5eed ^ (u64::from(*row) << 20)), share)).collect();
+fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters: &BoostingParameters, scale: f64) -> (Grown, InLeaf) {
+    let mut order: Vec<u32> = (0..sample.words.len() as u32).collect();
     let mut grown = Grown { nodes: vec![(0, 0, 0, 0.0)] };
     let ridge = parameters.ridge * scale;
-    let root = histogram(rows, words, features, &order);
-    let (gradient, hessian) = unpack(order.iter().fold(0, |sum: u64, row| sum.wrapping_add(words[*row as usize])));
+    let root = histogram(sample, &order);
+    let (gradient, hessian) = sample.sum(&order);
     let mut leaf = Leaf { node: 0, start: 0, end: order.len(), histogram: root, gradient, hessian, best: None };
     leaf.best = best_split(&leaf, bins, features, parameters, ridge);
     let mut open = vec![leaf];
@@ -381,7 +411,7 @@ fn grow(
         let (mut middle, mut right) = (parent.start, 0);
         for position in parent.start..parent.end {
             let row = order[position];
-            let goes_right = rows.row(row as usize)[split.feature] > split.bin;
+            let goes_right = sample.row(row)[split.at] > split.bin;
             order[middle] = row;
             scratch[right] = row;
             middle += usize::from(!goes_right);
@@ -389,7 +419,7 @@ fn grow(
         }
         order[middle..parent.end].copy_from_slice(&scratch[..right]);
         let left = grown.nodes.len();
-        grown.nodes[parent.node] = (split.feature, split.bin, left, 0.0);
+        grown.nodes[parent.node] = (features[split.at], split.bin, left, 0.0);
         grown.nodes.push((0, 0, 0, 0.0));
         grown.nodes.push((0, 0, 0, 0.0));
         let left_is_smaller = middle - parent.start <= parent.end - middle;
@@ -398,12 +428,12 @@ fn grow(
         let (small, large) = if last {
             (vec![], vec![]) // nobody will split these
         } else {
-            let small = histogram(rows, words, features, smaller);
+            let small = histogram(sample, smaller);
             let mut large = parent.histogram;
             large.iter_mut().zip(&small).for_each(|(all, part)| *all = all.wrapping_sub(*part));
             (small, large)
         };
-        let (g, h) = unpack(smaller.iter().fold(0, |sum: u64, row| sum.wrapping_add(words[*row as usize])));
+        let (g, h) = sample.sum(smaller);
         let (g_rest, h_rest) = (parent.gradient - g, parent.hessian - h);
         let (left_part, right_part) =
             if left_is_smaller { ((small, g, h), (large, g_rest, h_rest)) } else { ((large, g_rest, h_rest), (small, g, h)) };
@@ -430,15 +460,14 @@ fn grow(
 const ROWS_A_TASK: usize = 16_384;
 
 /// One histogram of 256 words a feature, side by side.
-fn histogram(rows: &BinnedRows, words: &[u64], features: &[usize], order: &[u32]) -> Vec<u64> {
-    let empty = || vec![0_u64; features.len() * MAX_BINS];
+fn histogram(sample: &Sample, order: &[u32]) -> Vec<u64> {
+    let empty = || vec![0_u64; sample.width * MAX_BINS];
     let fill = |mut out: Vec<u64>, order: &[u32]| {
         for row in order {
-            let word = words[*row as usize];
-            let bins = rows.row(*row as usize);
-            for (histogram, feature) in out.as_chunks_mut::<MAX_BINS>().0.iter_mut().zip(features) {
-                let bin = &mut histogram[bins[*feature] as usize];
-                *bin = bin.wrapping_add(word);
+            let word = sample.words[*row as usize];
+            for (histogram, bin) in out.as_chunks_mut::<MAX_BINS>().0.iter_mut().zip(sample.row(*row)) {
+                let sum = &mut histogram[*bin as usize];
+                *sum = sum.wrapping_add(word);
             }
         }
         out
@@ -475,7 +504,7 @@ fn best_split(leaf: &Leaf, bins: &Bins, features: &[usize], parameters: &Boostin
             }
             let gain = score(g, h) + score(g_rest, h_rest) - whole;
             if gain > 1e-9 && best.is_none_or(|best| gain > best.gain) {
-                best = Some(Split { gain, feature: *feature, bin: bin as u8 });
+                best = Some(Split { gain, at, bin: bin as u8 });
             }
         }
     }
@@ -483,11 +512,11 @@ fn best_split(leaf: &Leaf, bins: &Bins, features: &[usize], parameters: &Boostin
 }
 
 /// Adds a tree to the scores of all rows: those that it was grown on by their leaf, the others by a walk.
-fn apply(grown: &Grown, rows: &BinnedRows, score: &mut [f32], in_leaf: &InLeaf) {
+fn apply(grown: &Grown, rows: &BinnedRows, score: &mut [f32], sampled: &[u32], in_leaf: &InLeaf) {
     let mut leaf_of = vec![u32::MAX; score.len()];
     for (node, start, end) in &in_leaf.leaves {
         for row in &in_leaf.rows[*start..*end] {
-            leaf_of[*row as usize] = *node as u32;
+            leaf_of[sampled[*row as usize] as usize] = *node as u32;
         }
     }
     score.par_iter_mut().zip(&leaf_of).enumerate().with_min_len(4096).for_each(|(row, (score, leaf))| {

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::features::timing::{TIMING_WIDTH, timing_features};
 use crate::predictions::RETURN_HORIZONS;
 use crate::purchases::{History, Visits};
+use crate::recurrence::Rule;
 use crate::sampling::{hash, keep};
 
 /// A customer who has not returned for this many days is censored.
@@ -28,6 +29,8 @@ const MAX_ELAPSED: i32 = 58;
 const HAZARD_WIDTH: usize = TIMING_WIDTH + 2;
 /// Intervals are calibrated apart for customers expected back within these many days, and later.
 const GROUP_EDGES: [f64; 2] = [2.5, 5.5];
+/// Bins of a feature.
+const MAX_BINS: usize = 128;
 /// Fewest outcomes that calibrate a group of its own.
 const MIN_GROUP: usize = 150;
 
@@ -39,6 +42,8 @@ pub struct TimingParameters {
     pub days: u32,
     /// Most person-days to fit on.
     pub max_rows: usize,
+    /// Largest share of the person-days from customers who are far from meeting the rule.
+    pub others: f64,
     /// Fewest purchases before a day for the day to count.
     pub min_purchases: usize,
     /// How the trees of the hazard grow.
@@ -56,7 +61,7 @@ impl Default for TimingParameters {
             min_rows: 150,
             ridge: 10.0,
         };
-        Self { days: 200, max_rows: 300_000, min_purchases: 4, boosting }
+        Self { days: 200, max_rows: 300_000, others: 0.3, min_purchases: 4, boosting }
     }
 }
 
@@ -161,35 +166,119 @@ struct PersonDay {
     bought: bool,
 }
 
-fn person_days(history: &History<'_>, parameters: &TimingParameters, seed: u64) -> Vec<PersonDay> {
+/// Calls `visit` with each person-day of a customer, and whether the customer was near the rule on it.
+fn each_person_day(
+    history: &History<'_>,
+    rule: &Rule,
+    parameters: &TimingParameters,
+    customer: u32,
+    mut visit: impl FnMut(PersonDay, bool),
+) {
     let end = history.as_of().day();
-    let start = end - parameters.days as i32;
-    let of_customer = |customer: u32| {
-        let days = history.visits(customer).days();
-        let mut rows = vec![];
-        for eve in (start.epoch()..end.epoch()).map(Day::from_epoch) {
-            let known = days.partition_point(|day| *day <= eve);
-            if known >= parameters.min_purchases && eve - days[known - 1] <= MAX_ELAPSED {
-                rows.push(PersonDay { customer, eve, bought: days.get(known) == Some(&(eve + 1)) });
-            }
+    let visits = history.visits(customer);
+    let days = visits.days();
+    // Whether the rule is nearly met hardly changes within a week.
+    let mut near = (0, false);
+    for eve in ((end - parameters.days as i32).epoch()..end.epoch()).map(Day::from_epoch) {
+        let known = days.partition_point(|day| *day <= eve);
+        if known < parameters.min_purchases || eve - days[known - 1] > MAX_ELAPSED {
+            continue;
         }
+        let week = (end - eve) / 7 + 1;
+        if near.0 != week {
+            near = (week, rule.nearly_met(&visits, eve));
+        }
+        visit(PersonDay { customer, eve, bought: days.get(known) == Some(&(eve + 1)) }, near.1);
+    }
+}
+
+/// A sample of the person-days: those of customers near the rule first, since they are who is scored.
+fn person_days(history: &History<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Vec<PersonDay> {
+    let count = |customer: u32| {
+        let mut counts = [0_usize; 2];
+        each_person_day(history, rule, parameters, customer, |_, near| counts[usize::from(near)] += 1);
+        counts
+    };
+    let customers = || (0..history.customer_count()).into_par_iter();
+    let [far, near] = customers().map(count).reduce(|| [0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
+    let wanted = parameters.max_rows as f64;
+    let others = (far as f64).min((wanted - near as f64).max(wanted * parameters.others));
+    let shares = [others / far.max(1) as f64, (wanted - others) / near.max(1) as f64];
+    let sample = |customer: u32| {
+        let mut rows = vec![];
+        let key = history.customers().key(customer);
+        each_person_day(history, rule, parameters, customer, |row, near| {
+            if keep(hash(seed, &[0xda1, key, row.eve.epoch() as u64]), shares[usize::from(near)]) {
+                rows.push(row);
+            }
+        });
         rows
     };
-    let all: Vec<PersonDay> = (0..history.customer_count()).into_par_iter().flat_map_iter(of_customer).collect();
-    let share = parameters.max_rows as f64 / all.len().max(1) as f64;
-    if share >= 1.0 {
-        return all;
+    customers().flat_map_iter(sample).collect()
+}
+
+fn hazard(
+    linear: &LogDays,
+    rows: &[PersonDay],
+    features: Vec<[f32; TIMING_WIDTH]>,
+    parameters: &TimingParameters,
+    seed: u64,
+) -> Result<Boosted> {
+    let hazard_rows: Vec<[f32; HAZARD_WIDTH]> = features.par_iter().map(|features| hazard_row(linear, features)).collect();
+    drop(features);
+    let sample: Vec<f32> = hazard_rows.iter().step_by(hazard_rows.len().div_ceil(20_000)).flatten().copied().collect();
+    let bins = Bins::from_sample(&sample, HAZARD_WIDTH, MAX_BINS);
+    let mut table = BinnedRows::with_capacity(HAZARD_WIDTH, hazard_rows.len());
+    for (rows, values) in rows.chunks(4096).zip(hazard_rows.chunks(4096)) {
+        let mut binned = Vec::with_capacity(values.len() * HAZARD_WIDTH);
+        values.iter().for_each(|row| bins.bin_row(row, &mut binned));
+        let label: Vec<bool> = rows.iter().map(|row| row.bought).collect();
+        table.extend(&binned, &label, &vec![1.0; label.len()]);
     }
-    all.into_iter().filter(|row| keep(hash(seed, &[0xda1, u64::from(row.customer), row.eve.epoch() as u64]), share)).collect()
+    Ok(Boosted::fit(&table, &bins, &parameters.boosting, hash(seed, &[0x4a2]), table.len())?.model)
 }
 
 impl TimingModel {
-    /// Fits to everything that the history knows; uncalibrated until [`TimingModel::calibrate`].
+    /// Fits to everything that the history knows; uncalibrated until [`TimingModel::calibrate_as`]. `rule` says whose days count first.
     ///
     /// # Errors
     /// If there is too little to learn from.
-    pub fn fit(history: &History<'_>, parameters: &TimingParameters, seed: u64) -> Result<Self> {
-        let rows = person_days(history, parameters, seed);
+    pub fn fit(history: &History<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Result<Self> {
+        let (rows, features) = Self::rows(history, rule, parameters, seed)?;
+        // Least squares sees whole waits only: nights that the history follows for the horizon, censored there.
+        let latest = history.as_of().day() - HORIZON as i32;
+        let (snapshots, waits): (Vec<_>, Vec<_>) = rows
+            .iter()
+            .zip(&features)
+            .filter(|(row, _)| row.eve <= latest)
+            .filter(|(row, _)| keep(hash(seed, &[0x11e, history.customers().key(row.customer), row.eve.epoch() as u64]), 0.25))
+            .map(|(row, features)| {
+                let wait = history.following(row.customer, row.eve).map_or(HORIZON as i32, |(day, _)| day - row.eve);
+                (*features, f64::from(wait.min(HORIZON as i32)))
+            })
+            .unzip();
+        let linear = LogDays::fit(&snapshots, &waits)?;
+        let hazard = hazard(&linear, &rows, features, parameters, seed)?;
+        Ok(Self { linear, hazard, returns: [Platt::IDENTITY; 3], masses: [COVERAGE; GROUP_EDGES.len() + 1] })
+    }
+
+    /// The hazards fitted anew to a longer history. Least squares stays, since the basket model has learned from its expectations. Calibration
+    /// needs nights that a fit has not seen, and therefore the earlier one: [`TimingModel::calibrate_as`].
+    ///
+    /// # Errors
+    /// As [`TimingModel::fit`].
+    pub fn refit(&self, history: &History<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Result<Self> {
+        let (rows, features) = Self::rows(history, rule, parameters, seed)?;
+        Ok(Self { hazard: hazard(&self.linear, &rows, features, parameters, seed)?, ..self.clone() })
+    }
+
+    fn rows(
+        history: &History<'_>,
+        rule: &Rule,
+        parameters: &TimingParameters,
+        seed: u64,
+    ) -> Result<(Vec<PersonDay>, Vec<[f32; TIMING_WIDTH]>)> {
+        let rows = person_days(history, rule, parameters, seed);
         if rows.is_empty() {
             return Err(Error::input(format!(
                 "no customer has {} purchases within the days to learn from, which end on {}",
@@ -200,32 +289,7 @@ impl TimingModel {
         }
         let features: Vec<[f32; TIMING_WIDTH]> =
             rows.par_iter().map(|row| timing_features(&history.visits(row.customer).until(row.eve), row.eve)).collect();
-        // The linear fit sees whole waits only: nights that the history follows for the horizon, censored there.
-        let latest = history.as_of().day() - HORIZON as i32;
-        let (snapshots, waits): (Vec<_>, Vec<_>) = rows
-            .iter()
-            .zip(&features)
-            .filter(|(row, _)| row.eve <= latest)
-            .filter(|(row, _)| keep(hash(seed, &[0x11e, u64::from(row.customer), row.eve.epoch() as u64]), 0.25))
-            .map(|(row, features)| {
-                let wait = history.following(row.customer, row.eve).map_or(HORIZON as i32, |(day, _)| day - row.eve);
-                (*features, f64::from(wait.min(HORIZON as i32)))
-            })
-            .unzip();
-        let linear = LogDays::fit(&snapshots, &waits)?;
-        let hazard_rows: Vec<[f32; HAZARD_WIDTH]> = features.par_iter().map(|features| hazard_row(&linear, features)).collect();
-        drop(features);
-        let sample: Vec<f32> = hazard_rows.iter().step_by(hazard_rows.len().div_ceil(20_000)).flatten().copied().collect();
-        let bins = Bins::from_sample(&sample, HAZARD_WIDTH, 128);
-        let mut table = BinnedRows::with_capacity(HAZARD_WIDTH, hazard_rows.len());
-        for (rows, values) in rows.chunks(4096).zip(hazard_rows.chunks(4096)) {
-            let mut binned = Vec::with_capacity(values.len() * HAZARD_WIDTH);
-            values.iter().for_each(|row| bins.bin_row(row, &mut binned));
-            let label: Vec<bool> = rows.iter().map(|row| row.bought).collect();
-            table.extend(&binned, &label, &vec![1.0; label.len()]);
-        }
-        let hazard = Boosted::fit(&table, &bins, &parameters.boosting, hash(seed, &[0x4a2]), table.len())?.model;
-        Ok(Self { linear, hazard, returns: [Platt::IDENTITY; 3], masses: [COVERAGE; GROUP_EDGES.len() + 1] })
+        Ok((rows, features))
     }
 
     /// The expected days from a night to the next purchase, from least squares alone.
@@ -269,14 +333,14 @@ impl TimingModel {
         })
     }
 
-    /// Calibrates intervals and return probabilities on nights after the fit: `nights` are the (customer, night) pairs of the customers
-    /// that a run would score, `history` what became of them.
-    pub fn calibrate(&mut self, history: &History<'_>, nights: &[(u32, Day)]) {
+    /// Calibrates intervals and return probabilities by what an `earlier` fit, the same but for the days it knew, said on nights after it:
+    /// `nights` are the (customer, night) pairs of the customers that a run would score, `history` what became of them.
+    pub fn calibrate_as(&mut self, earlier: &TimingModel, history: &History<'_>, nights: &[(u32, Day)]) {
         let end = history.as_of().day();
         let outcomes: Vec<(Wait, Option<i32>, i32)> = nights
             .par_iter()
             .map(|(customer, night)| {
-                let wait = self.wait(&history.visits(*customer).until(*night), *night);
+                let wait = earlier.wait(&history.visits(*customer).until(*night), *night);
                 let days = history.following(*customer, *night).map(|(day, _)| day - *night);
                 (wait, days, end - *night)
             })
@@ -309,12 +373,6 @@ impl TimingModel {
             let own = scores(Some(group));
             self.masses[group] = quantile(if own.len() < MIN_GROUP { &all } else { &own });
         }
-    }
-
-    /// Takes over the calibration of a model that was fitted before and calibrated since.
-    pub fn calibrate_as(&mut self, other: &TimingModel) {
-        self.returns = other.returns;
-        self.masses = other.masses;
     }
 
     /// Whether everything is finite and in range.

@@ -167,6 +167,10 @@ fn a_customer_is_explained_with_the_numbers_that_are_published() {
         assert!(words.done().out.contains(part), "{part} is missing: {words}");
     }
     assert!(!words.out.contains("   4.  ") && words.err.is_empty(), "{words}");
+    // Without --id, --customer is the customer; with it, the column.
+    let same = |arguments: &[&str]| sandbox.okuo(&[&EXPLAIN[..], &["--products", "3"], arguments].concat()).done().out.clone();
+    assert_eq!(same(&["--customer", &id]), words.out);
+    assert_eq!(same(&["--customer", "customer_id", "--id", &id]), words.out);
 }
 
 #[test]
