@@ -91,6 +91,28 @@ proptest! {
             }
             check("bought_7d_before", f64::from(u8::from(visits.iter().any(|(day, _)| *day == night + 1 - 7))))?;
             check("weekday", Day::from_epoch(night + 1).weekday() as f64)?;
+            let recent: Vec<(i32, f64)> =
+                visits.iter().filter(|(day, _)| night - day < 120).map(|(day, basket)| (*day, basket.len() as f64)).collect();
+            let Some((first, _)) = recent.first() else { continue };
+            let all: f64 = recent.iter().map(|(_, size)| size).sum();
+            let days = f64::from((night - first + 1).max(14));
+            for window in [7, 14] {
+                let own: f64 = recent.iter().filter(|(day, _)| night - day < window).map(|(_, size)| size).sum();
+                check(&format!("products_{window}d_share"), own / (all / days * f64::from(window)).max(1.0))?;
+            }
+            let large: Vec<i32> = recent.iter().filter(|(_, size)| *size >= all / recent.len() as f64).map(|(day, _)| *day).collect();
+            let since = f64::from(night + 1 - large[large.len() - 1]);
+            check("large_elapsed", since)?;
+            let apart = f64::from(large[large.len() - 1] - large[0]) / (large.len() as f64 - 1.0);
+            check("large_overdue", if large.len() > 1 { since / apart } else { -1.0 })?;
+            let like_last = |pair: &&[(i32, &[u32])]| {
+                let weekday = |day: i32| Day::from_epoch(day).weekday();
+                night - pair[1].0 < 120 && weekday(pair[0].0) == weekday(*last) && pair[1].0 - pair[0].0 > night - last
+            };
+            let began = visits.windows(2).filter(like_last).count() as f64;
+            let ended = visits.windows(2).filter(like_last).filter(|pair| pair[1].0 - pair[0].0 == night - last + 1).count() as f64;
+            let prior = if gaps.is_empty() { 0.1 } else { 1.0 / (gaps.iter().sum::<f64>() / gaps.len() as f64).max(1.0) };
+            check("weekday_gap_hazard", (ended + prior) / (began + 1.0))?;
         }
     }
 

@@ -54,7 +54,7 @@ pub const TIMING_FEATURES: [&str; 46] = [
     "products_14d_share",
     "large_elapsed",
     "large_overdue",
-    "repeat_hazard",
+    "weekday_gap_hazard",
 ];
 
 /// How many timing features there are.
