@@ -1,6 +1,6 @@
 //! What: the probability of each candidate product in the next basket.
 //!
-//! One pooled model over all products ([`Boosted`]), then, for products where it pays, a tree of corrections ([`CorrectionTree`]), then
+//! One pooled model over all products ([`Boosted`]), then, for products where it pays, a tree of corrections (`tree`), then
 //! isotonic calibration. Rows are (customer, night, candidate) of past nights; each next purchase counts once, weighted by the nights
 //! that wait for it, so that rows are as plentiful and as fresh as the history allows. The last 28 days are held out first, to gate the
 //! corrections and to calibrate; the pooled model is then fitted again with them.
