@@ -223,7 +223,7 @@ impl StoreClock {
                 .max_by(|a, b| strsim::jaro_winkler(a, zone).total_cmp(&strsim::jaro_winkler(b, zone)))
                 .unwrap_or("UTC");
             Error::request(format!("the time zone \"{zone}\" does not exist"))
-                .hint(format!("use a name of the IANA database, for example {nearest}, with --time-zone"))
+                .hint(format!("use a name of the IANA database, for example {nearest}"))
         })?;
         if day_start > 23 {
             return Err(Error::request(format!("day_start should be an hour from 0 to 23, but is {day_start}"))

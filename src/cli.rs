@@ -135,6 +135,9 @@ async fn file_text(named: Option<&str>) -> Result<Option<(String, String)>> {
         Some((folder, file)) => (folder, file),
         None => (".", name),
     };
+    if std::path::Path::new(name).is_dir() {
+        return Err(Error::request("it is a folder, where a file is needed").object(name).hint("check --config"));
+    }
     match store::open(folder).await?.find(file).await? {
         Some((content, _)) => {
             let text = std::str::from_utf8(&content).map_err(|error| Error::request("it is not UTF-8 text").object(name).source(error))?;
@@ -202,7 +205,7 @@ async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
     match command {
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
-        Command::Explain(arguments) => explain::run(arguments, &screen).await,
+        Command::Explain(arguments) => explain::run(arguments, sources, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments, &screen).await,

@@ -9,6 +9,9 @@ use super::{ConfigArguments, Sources, file_text};
 use crate::config::{Config, Layer};
 use crate::error::{Error, Result};
 
+/// The source of what nobody has set.
+const DEFAULT: &str = "default";
+
 /// One setting.
 struct Setting {
     /// The section in the file, dotted; empty for the top.
@@ -49,7 +52,7 @@ fn source(section: &str, key: &str, flag: &str, sources: &Sources, file: Option<
     let mut path = section.split('.').filter(|part| !part.is_empty()).chain([key]);
     match file {
         Some((name, table)) if path.try_fold(table, |at, part| at.get(part)).is_some() => name.clone(),
-        _ => "default".to_owned(),
+        _ => DEFAULT.to_owned(),
     }
 }
 
@@ -102,7 +105,7 @@ fn leaves(section: &str, table: &toml::Value, add: &mut dyn FnMut(&str, &str, &t
     }
 }
 
-/// The settings as a file; what has no value stands in a comment.
+/// The settings as a file. What nobody has set stands in a comment: saved, it would be set, and hide a later default or a model's rule.
 fn text(settings: &[Setting]) -> String {
     let mut text = String::new();
     let mut section = "";
@@ -112,6 +115,7 @@ fn text(settings: &[Setting]) -> String {
             text.push_str(&format!("\n[{section}]\n"));
         }
         let line = match &setting.value {
+            Some(value) if setting.source == DEFAULT => format!("# {} = {value}", setting.key),
             Some(value) => format!("{} = {value}", setting.key),
             None => format!("# {} =", setting.key),
         };

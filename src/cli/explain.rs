@@ -1,9 +1,11 @@
 //! `okuo explain`.
 
-use super::ExplainArguments;
+use clap::parser::ValueSource;
+
 use super::input::rule_text;
 use super::night::{model_of, tickets_of};
 use super::output::Output;
+use super::{ExplainArguments, Sources};
 use crate::config::Layer;
 use crate::error::{Error, Result};
 use crate::pipeline::explain::{Explanation, Features, Judgement, Past, Prediction, Product, explain};
@@ -16,20 +18,22 @@ const MAIN_FEATURES: [&str; 6] = ["share", "decay_95", "last_visits", "gap_days"
 const BAR: f64 = 30.0;
 
 /// Whom to explain. `--customer ID` reads best and is the column's flag too: with `--id` it is the column, else the customer, and the column
-/// is what the environment or okuo.toml says.
-fn whom(arguments: &mut ExplainArguments) -> Result<String> {
+/// is what okuo.toml says.
+fn whom(arguments: &mut ExplainArguments, sources: &Sources) -> Result<String> {
     if let Some(id) = arguments.id.take() {
         return Ok(id);
     }
-    let column = std::env::var("OKUO_CUSTOMER").ok();
-    match std::mem::replace(&mut arguments.common.customer, column.clone()) {
-        Some(id) if column.as_ref() != Some(&id) => Ok(id),
-        _ => Err(Error::request("no customer was named").hint("give --customer ID; where --customer names the column, give --id ID too")),
+    let by_flag = sources.of_argument("customer") == Some(ValueSource::CommandLine);
+    match arguments.common.customer.take_if(|_| by_flag) {
+        Some(id) => Ok(id),
+        None => {
+            Err(Error::request("no customer was named").hint("give --customer ID; where --customer names the column, give --id ID too"))
+        }
     }
 }
 
-pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Result<()> {
-    let id = whom(&mut arguments)?;
+pub(super) async fn run(mut arguments: ExplainArguments, sources: &Sources, output: &Output) -> Result<()> {
+    let id = whom(&mut arguments, sources)?;
     let above = Layer { registry: arguments.registry.clone(), ..Layer::default() };
     let mut config = arguments.common.config(above).await?;
     config.required_inputs()?;

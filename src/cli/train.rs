@@ -123,7 +123,7 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
     let verb = if decision.promote { "promoted" } else { "not promoted" };
     output.text(&format!("model {model_id} is in {}; {verb}: {}", registry.name(), decision.reason))?;
     if !decision.promote {
-        output.note(&format!("hint: `okuo models promote {model_id}` promotes it all the same"));
+        output.note(&format!("hint: `okuo models promote {model_id} --registry {}` promotes it all the same", config.registry));
     }
     Ok(Stored { model_id, decision, report, trees })
 }

@@ -32,8 +32,8 @@ const BASKET: [Column; 8] = [
 #[must_use]
 pub fn table(evaluation: &Evaluation) -> String {
     let mut parts = vec![heading(evaluation)];
-    parts.extend(section(evaluation, "when they come (days)", &Figure::TIMING, &TIMING));
-    parts.extend(section(evaluation, "what they buy", &Figure::BASKET, &BASKET));
+    parts.extend(section(evaluation, "when they come (days)", &[Figure::MaeAll, Figure::Mae], &TIMING));
+    parts.extend(section(evaluation, "what they buy", &[Figure::NdcgAt10], &BASKET));
     if let Some(okuo) = evaluation.contenders.iter().find(|contender| contender.name == OKUO) {
         parts.extend(probabilities(&okuo.figures));
         parts.extend(gains(okuo, &evaluation.contenders));
@@ -46,7 +46,7 @@ fn heading(evaluation: &Evaluation) -> String {
     let nights: Vec<String> = evaluation.nights.iter().map(ToString::to_string).collect();
     let plural = if nights.len() == 1 { "" } else { "s" };
     format!(
-        "{} predictions on {} night{plural} ({}); {} of them returned within 28 days\n",
+        "{} predictions on {} night{plural} ({}); {} of them were seen to return within 28 days\n",
         figures.rows,
         nights.len(),
         nights.join(", "),
@@ -54,7 +54,7 @@ fn heading(evaluation: &Evaluation) -> String {
     )
 }
 
-/// One row a contender that has any of the columns.
+/// One row a contender that has any of the columns; the mark goes by the first of the main figures that there is.
 fn section(evaluation: &Evaluation, title: &str, main: &[Figure], columns: &[Column]) -> Option<String> {
     let best = main.iter().find_map(|figure| evaluation.best_baselines.get(figure));
     let own = |contender: &&Contender| columns.iter().any(|(_, value, _)| value(&contender.figures).is_some());

@@ -212,7 +212,9 @@ pub fn basket_features(world: &World, customer: u32, visits: &Visits<'_>, expect
         candidates.push(candidate);
     };
     let most = world.limits().bought;
-    for (pair, rank) in pairs.iter().zip(&ranks).filter(|(_, rank)| (**rank as usize) < most) {
+    // What is popular is a candidate for everyone, also for one who bought it long ago.
+    let is_candidate = |(pair, rank): &(&Pair, &u32)| (**rank as usize) < most || world.is_popular(pair.product);
+    for (pair, rank) in pairs.iter().zip(&ranks).filter(is_candidate) {
         let times = f64::from(pair.times);
         let last_ago = f64::from(pair.last_ago);
         let again = pair.times > 1;

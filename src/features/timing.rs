@@ -165,7 +165,7 @@ pub fn timing_features(visits: &Visits<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
         (Some(first), Some(last)) if last > first => f64::from(last - first) / (large_count - 1.0),
         _ => f64::from(MISSING),
     };
-    // Of the gaps that began like the last one's (same weekday of purchase), the share that ended by the target's weekday.
+    // Of the gaps that began on the last purchase's weekday and lasted until the eve, the share that ended on the target day.
     let (mut began, mut ended) = (1.0, prior);
     for at in recent_from.max(1)..days.len() {
         if days[at - 1].weekday() == last.weekday() && days[at] - days[at - 1] > elapsed {

@@ -78,6 +78,8 @@ pub struct World {
     visits: [u32; 4],
     totals: ProductCounts,
     popular: Vec<u32>,
+    /// The same by ascending code.
+    popular_by_code: Vec<u32>,
     references: References,
 }
 
@@ -109,8 +111,10 @@ impl World {
         let mut popular: Vec<u32> = (0..products as u32).filter(|product| counts[*product as usize].bought[1] > 0).collect();
         popular.sort_by_key(|product| (std::cmp::Reverse(counts[*product as usize].bought[1]), *product));
         popular.truncate(limits.new);
+        let mut popular_by_code = popular.clone();
+        popular_by_code.sort_unstable();
         let references = References::new(history, &counts, seed);
-        Self { night, limits, counts, visits, totals, popular, references }
+        Self { night, limits, counts, visits, totals, popular, popular_by_code, references }
     }
 
     /// The night.
@@ -129,6 +133,12 @@ impl World {
     #[must_use]
     pub fn popular(&self) -> &[u32] {
         &self.popular
+    }
+
+    /// Whether the product is one of the popular ones.
+    #[must_use]
+    pub fn is_popular(&self, product: u32) -> bool {
+        self.popular_by_code.binary_search(&product).is_ok()
     }
 
     /// The counts of a product.

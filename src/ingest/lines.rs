@@ -263,7 +263,7 @@ struct Excluded {
 enum Exclusion {
     None,
     Excluded,
-    /// It is written `211.0`, and 211 is on the list, at this position.
+    /// It is written `211.0` and 211 is on the list, at this position, or the other way round.
     IfInteger(usize),
 }
 
@@ -295,9 +295,11 @@ impl Excluded {
             return Exclusion::Excluded;
         }
         match product {
-            Key::Whole(id) => self.integers.get(&id).map_or(Exclusion::None, |at| Exclusion::IfInteger(*at)),
-            _ => Exclusion::None,
+            Key::Whole(id) => self.integers.get(&id),
+            Key::Integer(id) => self.wholes.get(&id),
+            Key::Text(_) => None,
         }
+        .map_or(Exclusion::None, |at| Exclusion::IfInteger(*at))
     }
 
     fn mark(&mut self, at: usize) {

@@ -46,7 +46,7 @@ pub struct BasketParameters {
     pub night_power: f64,
     /// How much less a product counts in the basket of which it is one of many: the power of the basket's size.
     pub size_power: f64,
-    /// Largest share of the rows from customers who are far from meeting the rule.
+    /// Where there are more rows than that, the share kept for customers who are far from meeting the rule.
     pub others: f64,
     /// Smallest share of the candidates not bought that is kept.
     pub min_negatives: f64,

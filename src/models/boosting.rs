@@ -244,7 +244,8 @@ impl Boosted {
         let n = take.min(rows.len());
         let total: f64 = rows.weight[..n].iter().map(|w| f64::from(*w)).sum();
         let positive: f64 = rows.weight[..n].iter().zip(&rows.label).filter(|(_, label)| **label).map(|(w, _)| f64::from(*w)).sum();
-        if n == 0 || positive <= 0.0 || positive >= total {
+        let flat = (0..bins.width()).all(|feature| bins.count(feature) < 2);
+        if n == 0 || flat || positive <= 0.0 || positive >= total {
             return Err(Error::input(format!("{n} training rows with {positive:.0} of {total:.0} positive are nothing to learn from"))
                 .hint("train on a longer history or more customers"));
         }

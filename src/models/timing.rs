@@ -42,7 +42,7 @@ pub struct TimingParameters {
     pub days: u32,
     /// Most person-days to fit on.
     pub max_rows: usize,
-    /// Largest share of the person-days from customers who are far from meeting the rule.
+    /// Where there are more person-days than that, the share kept for customers who are far from meeting the rule.
     pub others: f64,
     /// Fewest purchases before a day for the day to count.
     pub min_purchases: usize,
@@ -354,7 +354,7 @@ impl TimingModel {
             self.returns[at] = Platt::fit(&points, 100.0);
         }
         // Split-conformal: the mass that held the share COVERAGE of the outcomes (Papadopoulos et al., ECML 2002). A customer who has not
-        // come back in two weeks counts as held by no interval; nights with a shorter follow-up say nothing.
+        // come back while the data follow, for two weeks or more, counts as held by no interval; shorter nights say nothing.
         let scores = |wanted: Option<usize>| {
             let of_group = outcomes.iter().filter(|(wait, _, followed)| *followed >= 14 && wanted.is_none_or(|g| group(wait) == g));
             let mut scores: Vec<f64> = of_group.map(|(wait, days, _)| wait.mass_before(*days)).collect();

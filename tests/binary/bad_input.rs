@@ -89,7 +89,11 @@ fn a_history_too_short_to_learn_from() {
     let run = sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", "2024-01-12"]);
     assert_eq!((run.code, sandbox.files("models")), (1, vec![]), "{run}");
     assert!(run.err.contains("12 days of history are known up to 2024-01-12 (2024-01-01 to 2024-01-12), too few"), "{run}");
-    assert!(run.err.contains("about 146 are needed") && run.err.contains("hint: give the objects of earlier days with --input"), "{run}");
+    assert!(
+        run.err.contains("from 146 days on predictions are good")
+            && run.err.contains("hint: give the objects of earlier days with --input"),
+        "{run}"
+    );
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn evaluation() -> Evaluation {
 #[test]
 fn people_can_read_it() {
     insta::assert_snapshot!(table(&evaluation()), @"
-    300 predictions on 2 nights (2017-10-31, 2017-11-07); 290 of them returned within 28 days
+    300 predictions on 2 nights (2017-10-31, 2017-11-07); 290 of them were seen to return within 28 days
 
     when they come (days)  mae_all     mae  median_ae  within_1  within_3  bias  coverage_80  width_80
     okuo                    3.6000  3.0000          –         –         –     –       0.8012      8.50

@@ -24,7 +24,7 @@ pub struct ProductTree {
     pub bought: usize,
     /// Purchases of the product among the held-out rows.
     pub held_out_bought: usize,
-    /// How much lower the log loss of the held-out rows is with the tree: total over the rows, in nats.
+    /// How much lower the log loss of the held-out rows is with the tree: weighted total over the rows, in nats.
     pub gain: f64,
 }
 
@@ -146,7 +146,7 @@ pub(super) fn corrections(
     gate.rows = held_out.len();
     let mut weights = 0.0;
     for (row, corrected) in held_out.clone().zip(&corrected) {
-        let (weight, bought) = (f64::from(table.rows.weight[row]), table.rows.label[row]);
+        let (weight, bought) = (f64::from(table.natural[row]), table.rows.label[row]);
         weights += weight;
         gate.pooled_log_loss += weight * log_loss(f64::from(score[row]), bought);
         gate.log_loss += weight * log_loss(*corrected, bought);

@@ -107,8 +107,12 @@ impl Table {
         let per_snapshot = pilot_rows as f64 / pilot_snapshots.max(1) as f64;
         let bought = pilot_bought as f64 / pilot_snapshots.max(1) as f64;
         let near: Vec<bool> = all.par_iter().map(|s| rule.nearly_met(&history.visits(s.customer), s.night)).collect();
-        let near_count = near.iter().filter(|near| **near).count() as f64;
-        let other_count = all.len() as f64 - near_count;
+        // Counted before the last 28 days, which a rehearsal must not see, and grown by the days: the last ones are held to be like them.
+        let days = f64::from(parameters.days);
+        let grown = days / (days - HORIZON as f64).max(days / 4.0);
+        let early_near = near.iter().take(early_end).filter(|near| **near).count();
+        let near_count = grown * early_near as f64;
+        let other_count = grown * (early_end - early_near) as f64;
         let room = parameters.max_rows as f64 / near_count.max(1.0);
         let negatives = ((room - bought) / (per_snapshot - bought).max(1.0)).clamp(parameters.min_negatives, 1.0);
         let wanted = parameters.max_rows as f64 / (bought + negatives * (per_snapshot - bought)).max(1.0);
