@@ -144,12 +144,12 @@ pub fn timing_features(visits: &Visits<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
     let basket_last = visits.basket_size(days.len() - 1) as f64;
     let distinct_long = mean((days.len().saturating_sub(10)..days.len()).map(|at| visits.basket_size(at) as f64));
     // How much was brought home lately, beside what the customer usually brings home in as many days.
-    let lines: f64 = (recent_from..days.len()).map(|at| visits.basket_size(at) as f64).sum();
+    let products_from = |from: usize| (from..days.len()).map(|at| visits.basket_size(at) as f64).sum::<f64>();
+    let lines = products_from(recent_from);
     let reach = f64::from((eve - recent.first().copied().unwrap_or(eve) + 1).max(14));
     let brought = |window: i32| {
         let from = days.partition_point(|day| eve - *day >= window);
-        let own: f64 = (from..days.len()).map(|at| visits.basket_size(at) as f64).sum();
-        own / (lines / reach * f64::from(window)).max(1.0)
+        products_from(from) / (lines / reach * f64::from(window)).max(1.0)
     };
     // The same for large baskets alone: when was the last big shop, and how far apart are they?
     let large = |at: &usize| visits.basket_size(*at) as f64 >= basket_mean;

@@ -211,9 +211,10 @@ pub fn explain<'a>(
 
 fn unknown(purchases: &Purchases, as_of: AsOf, rule: &Rule, id: &str) -> Error {
     let history = purchases.until(as_of);
-    let (kind, ids) = match history.customers() {
-        Ids::Integer(_) => ("integers", history.customers()),
-        Ids::Text(_) => ("text, compared letter by letter", history.customers()),
+    let ids = history.customers();
+    let kind = match ids {
+        Ids::Integer(_) => "integers",
+        Ids::Text(_) => "text, compared letter by letter",
     };
     let example = recurrent(&history, rule).0.first().and_then(|code| ids.get(*code));
     let example = example.map_or(String::new(), |id| format!("; {id}, for example, is a recurrent customer"));
