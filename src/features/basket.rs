@@ -4,7 +4,7 @@
 //! currently popular ones that they have not bought (`new`).
 
 use super::MISSING;
-use super::world::{NeighbourScratch, World};
+use super::world::{LIKENESS_DAYS, NeighbourScratch, World};
 use crate::calendar::Day;
 use crate::purchases::Visits;
 
@@ -142,7 +142,8 @@ pub fn basket_features(world: &World, customer: u32, visits: &Visits<'_>, expect
     collect(&visits, night, target_weekday, scratch);
     let BasketScratch { slots, pairs, neighbours, candidates, rows } = scratch;
     pairs.sort_unstable_by_key(|pair| pair.product);
-    let neighbour_scores = world.neighbourhood(customer, &visits, neighbours);
+    let lately = pairs.iter().filter(|pair| pair.last_ago < LIKENESS_DAYS).map(|pair| pair.product);
+    world.look_for_neighbours(customer, lately, neighbours);
 
     let n = days.len() as f64;
     let decay_totals = DECAYS.map(|decay| (1.0 - decay.powi(days.len() as i32)) / (1.0 - decay));
@@ -183,7 +184,7 @@ pub fn basket_features(world: &World, customer: u32, visits: &Visits<'_>, expect
     let missing = f64::from(MISSING);
     let mut push = |candidate: Candidate, own: [f64; 32]| {
         let product = candidate.product;
-        let neighbour = f64::from(neighbour_scores.get(product as usize).copied().unwrap_or(0.0));
+        let neighbour = f64::from(world.liked(product, neighbours));
         let share_112 = world.share(product, 3);
         let product_gap = world.gap_days(product);
         let since = if candidate.times > 0 { f64::from(candidate.last_ago) + expected } else { missing };

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -254,10 +254,14 @@ fn neighbours_like_what_similar_customers_buy() {
     let purchases = purchases(all, 20);
     let history = purchases.until(AsOf(Day::from_epoch(40)));
     let world = World::new(&history, LIMITS, 1);
-    let code = history.products().code("12").unwrap() as usize;
+    let code = history.products().code("12").unwrap();
     let mut scratch = NeighbourScratch::default();
-    let first = world.neighbourhood(0, &history.visits(0), &mut scratch)[code];
-    let other = world.neighbourhood(15, &history.visits(15), &mut scratch)[code];
+    let mut liked_by_the_like = |customer| {
+        let products: BTreeSet<u32> = history.visits(customer).iter().flat_map(|(_, basket)| basket.iter().copied()).collect();
+        world.look_for_neighbours(customer, products.into_iter(), &mut scratch);
+        world.liked(code, &scratch)
+    };
+    let (first, other) = (liked_by_the_like(0), liked_by_the_like(15));
     assert!(first > 0.9 && other < 0.1, "{first} {other}");
 }
 

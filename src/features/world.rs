@@ -1,26 +1,20 @@
 //! What the whole store says on a night: product statistics, the currently popular products, and customers to compare with.
 
+mod references;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Day;
 use crate::purchases::{History, Visits};
-use crate::sampling::hash;
+use references::References;
+
+pub use references::NeighbourScratch;
 
 /// How far back product statistics look, in days.
 const STATISTICS_DAYS: i32 = 365;
 /// How far back the products of a customer count for their likeness to others, in days.
-const LIKENESS_DAYS: i32 = 182;
-/// A visit counts this much less for the frequencies of reference customers than the one after it.
-const VISIT_DECAY: f64 = 0.95;
-/// Most customers to compare with: the cost of a neighbourhood is linear in the number of customers scored.
-const REFERENCES: usize = 2_500;
-/// How many of the nearest reference customers speak.
-const NEIGHBOURS: usize = 80;
-/// Most postings of the index that one customer's likeness to the others is summed from.
-const MAX_POSTINGS: usize = 16_000;
-/// Likeness is raised to this power (the locality parameter q of UP-CF; Faggioli et al., UMAP 2020).
-const LOCALITY: i32 = 4;
+pub const LIKENESS_DAYS: i32 = 182;
 
 /// Counts of one product over all customers up to the night. Counts are exact, whatever the order of summation.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -202,11 +196,16 @@ impl World {
         (count.basket_products as f64 + 5.0 * all) / (f64::from(count.buyers + count.rebought) + 5.0)
     }
 
-    /// How often customers like this one bought each product lately: `score[product]` is a weighted mean of the neighbours' shares of
-    /// purchases with it. `customer` is left out of the neighbours.
-    pub fn neighbourhood<'a>(&self, customer: u32, visits: &Visits<'_>, scratch: &'a mut NeighbourScratch) -> &'a [f32] {
-        self.references.scores(customer, visits, self.night, scratch);
-        &scratch.scores
+    /// Looks for the customers who bought most like this one, of whom `products` were bought in the last [`LIKENESS_DAYS`]. Then
+    /// [`World::liked`] says what they buy. `customer` is not its own neighbour.
+    pub fn look_for_neighbours(&self, customer: u32, products: impl Iterator<Item = u32>, scratch: &mut NeighbourScratch) {
+        self.references.look_for_neighbours(customer, products, scratch);
+    }
+
+    /// How often the neighbours that were looked for last bought a product lately: the weighted mean of their shares of purchases with it.
+    #[must_use]
+    pub fn liked(&self, product: u32, scratch: &NeighbourScratch) -> f32 {
+        self.references.liked(product, scratch)
     }
 }
 
@@ -262,180 +261,5 @@ fn count_customer(visits: &Visits<'_>, night: Day, counts: &mut [ProductCounts],
         let span = days[from + scratch.last[p] as usize] - days[from + scratch.first[p] as usize];
         count.span_days += span as u64;
         scratch.times[p] = 0;
-    }
-}
-
-/// Reference customers: an inverted index from products to who bought them, and what each buys how often.
-#[derive(Debug, Default)]
-struct References {
-    customers: Vec<u32>,
-    /// Product `p` was bought by the references `postings[starts[p]..starts[p + 1]]`.
-    starts: Vec<u32>,
-    postings: Vec<u16>,
-    norms: Vec<f32>,
-    /// Reference `r` buys `items[item_starts[r]..item_starts[r + 1]]`: product and decayed share of purchases.
-    item_starts: Vec<u32>,
-    items: Vec<(u32, f32)>,
-    /// Rare products tell more: the squared inverse document frequency.
-    rarity: Vec<f32>,
-}
-
-/// Arrays of one thread for [`World::neighbourhood`].
-#[derive(Debug, Default)]
-pub struct NeighbourScratch {
-    likeness: Vec<f32>,
-    scores: Vec<f32>,
-    touched: Vec<u32>,
-    seen: Vec<bool>,
-    own: Vec<u32>,
-}
-
-impl NeighbourScratch {
-    fn own_products(&mut self, visits: &Visits<'_>, night: Day, products: usize) {
-        for product in self.own.drain(..) {
-            self.seen[product as usize] = false;
-        }
-        self.seen.resize(products, false);
-        for (day, basket) in visits.iter().rev() {
-            if night - day >= LIKENESS_DAYS {
-                break;
-            }
-            for product in basket {
-                if !self.seen[*product as usize] {
-                    self.seen[*product as usize] = true;
-                    self.own.push(*product);
-                }
-            }
-        }
-    }
-}
-
-impl References {
-    fn new(history: &History<'_>, counts: &[ProductCounts], seed: u64) -> Self {
-        let night = history.as_of().day();
-        let mut candidates: Vec<(u64, u32)> = (0..history.customer_count())
-            .filter(|customer| {
-                let days = history.visits(*customer).days().iter().rev().take(4).copied().collect::<Vec<_>>();
-                days.len() == 4 && days.iter().all(|day| night - *day < LIKENESS_DAYS)
-            })
-            .map(|customer| (hash(seed, &[0x4e16, history.customers().key(customer)]), customer))
-            .collect();
-        candidates.sort_unstable();
-        candidates.truncate(REFERENCES);
-        let mut customers: Vec<u32> = candidates.into_iter().map(|(_, customer)| customer).collect();
-        customers.sort_unstable();
-        // The dictionary may hold customers who first come after the night.
-        let seen = (0..history.customer_count()).filter(|customer| !history.visits(*customer).is_empty()).count() as f64;
-        let rarity: Vec<f32> = counts
-            .iter()
-            .map(|count| {
-                let idf = (1.0 + seen / f64::from(count.buyers.max(1))).ln();
-                (idf * idf) as f32
-            })
-            .collect();
-        let vectors: Vec<(Vec<(u32, f32)>, f32)> = customers
-            .par_iter()
-            .map(|customer| {
-                let visits = history.visits(*customer);
-                let mut all: Vec<(u32, f32)> = vec![];
-                let (mut weight, mut total) = (1.0_f64, 0.0);
-                for (day, basket) in visits.iter().rev() {
-                    if night - day >= LIKENESS_DAYS {
-                        break;
-                    }
-                    all.extend(basket.iter().map(|product| (*product, weight as f32)));
-                    total += weight;
-                    weight *= VISIT_DECAY;
-                }
-                // Stable, so that each product's weights are added from the newest purchase to the oldest.
-                all.sort_by_key(|(product, _)| *product);
-                let mut items: Vec<(u32, f32)> = vec![];
-                for (product, weight) in all {
-                    match items.last_mut() {
-                        Some((known, sum)) if *known == product => *sum += weight,
-                        _ => items.push((product, weight)),
-                    }
-                }
-                items.iter_mut().for_each(|(_, weight)| *weight /= total as f32);
-                let norm: f32 = items.iter().map(|(product, _)| rarity[*product as usize]).sum();
-                (items, norm.max(1e-6).sqrt())
-            })
-            .collect();
-        let mut starts = vec![0_u32; counts.len() + 1];
-        for (items, _) in &vectors {
-            items.iter().for_each(|(product, _)| starts[*product as usize + 1] += 1);
-        }
-        for product in 0..counts.len() {
-            starts[product + 1] += starts[product];
-        }
-        let mut next = starts.clone();
-        let mut postings = vec![0_u16; *starts.last().unwrap_or(&0) as usize];
-        let (mut item_starts, mut all_items, mut norms) = (vec![0_u32], vec![], vec![]);
-        for (reference, (items, norm)) in vectors.into_iter().enumerate() {
-            for (product, _) in &items {
-                let place = &mut next[*product as usize];
-                postings[*place as usize] = reference as u16;
-                *place += 1;
-            }
-            all_items.extend(items);
-            item_starts.push(all_items.len() as u32);
-            norms.push(norm);
-        }
-        Self { customers, starts, postings, norms, item_starts, items: all_items, rarity }
-    }
-
-    fn scores(&self, customer: u32, visits: &Visits<'_>, night: Day, scratch: &mut NeighbourScratch) {
-        let products = self.rarity.len();
-        for product in scratch.touched.drain(..) {
-            scratch.scores[product as usize] = 0.0;
-        }
-        scratch.scores.resize(products, 0.0);
-        scratch.own_products(visits, night, products);
-        scratch.likeness.clear();
-        scratch.likeness.resize(self.customers.len(), 0.0);
-        // The rarest products tell most and cost least: in a fixed order, as many of them as there is room for.
-        let postings = |product: u32| &self.postings[self.starts[product as usize] as usize..self.starts[product as usize + 1] as usize];
-        scratch.own.sort_unstable_by_key(|product| (postings(*product).len(), *product));
-        let mut room = MAX_POSTINGS;
-        for product in &scratch.own {
-            let rarity = self.rarity[*product as usize];
-            for reference in postings(*product) {
-                scratch.likeness[*reference as usize] += rarity;
-            }
-            room = room.saturating_sub(postings(*product).len());
-            if room == 0 {
-                break;
-            }
-        }
-        // The length of the customer's own vector is the same beside everyone and falls out of the weights.
-        let mut near: Vec<(f32, u32)> = scratch
-            .likeness
-            .iter()
-            .zip(&self.norms)
-            .zip(0_u32..)
-            .filter(|((likeness, _), reference)| **likeness > 0.0 && self.customers[*reference as usize] != customer)
-            .map(|((likeness, other), reference)| (likeness / other, reference))
-            .collect();
-        let by_likeness = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if near.len() > NEIGHBOURS {
-            near.select_nth_unstable_by(NEIGHBOURS, by_likeness);
-            near.truncate(NEIGHBOURS);
-        }
-        near.sort_unstable_by(by_likeness);
-        let total: f32 = near.iter().map(|(likeness, _)| likeness.powi(LOCALITY)).sum();
-        if total <= 0.0 {
-            return;
-        }
-        for (likeness, reference) in near {
-            let weight = likeness.powi(LOCALITY) / total;
-            let r = reference as usize;
-            for (product, share) in &self.items[self.item_starts[r] as usize..self.item_starts[r + 1] as usize] {
-                let score = &mut scratch.scores[*product as usize];
-                if *score == 0.0 {
-                    scratch.touched.push(*product);
-                }
-                *score += weight * share;
-            }
-        }
     }
 }

@@ -65,7 +65,7 @@ impl Default for BasketParameters {
             every: 3,
             bought_products: 100,
             new_products: 50,
-            max_rows: 800_000,
+            max_rows: 400_000,
             night_power: 0.5,
             size_power: 0.4,
             others: 0.3,
@@ -76,6 +76,11 @@ impl Default for BasketParameters {
         }
     }
 }
+
+/// Trees of the pooled model that every candidate sees, and how many of the best candidates see the others.
+const FIRST_TREES: usize = 20;
+/// See [`FIRST_TREES`]: more than twice as many as are ever predicted.
+const SHORTLIST: usize = 60;
 
 impl BasketParameters {
     fn limits(&self) -> CandidateLimits {
@@ -180,7 +185,7 @@ impl BasketModel {
         out
     }
 
-    /// The candidates of a customer with their probabilities, the likeliest first (then by code).
+    /// The candidates of a customer that are worth a full look, with their probabilities, the likeliest first (then by code).
     pub fn score(
         &self,
         world: &World,
@@ -192,18 +197,18 @@ impl BasketModel {
     ) -> Vec<Scored> {
         basket_features(world, customer, visits, expected_days, scratch);
         let columns = correction_columns();
-        let scores = self.pooled.log_odds_of(&scratch.rows);
-        let of_candidate = |((candidate, row), score): ((&Candidate, &[f32]), f64)| {
+        let shortlist = self.pooled.log_odds_of_best(&scratch.rows, FIRST_TREES, SHORTLIST);
+        let scored = |(at, score): (usize, f64)| {
+            let (candidate, row) = (scratch.candidates[at], &scratch.rows[at * BASKET_WIDTH..(at + 1) * BASKET_WIDTH]);
             let tree = trees.get(candidate.product as usize).copied().flatten().and_then(|at| self.products.get(at as usize));
             let correction = tree.map_or(0.0, |product| product.tree.correction(|feature| row[columns[feature]]));
             Scored {
-                candidate: *candidate,
+                candidate,
                 probability: self.calibration.probability(score + correction),
                 model: if tree.is_some() { ProductModel::Product } else { ProductModel::Pooled },
             }
         };
-        let mut out: Vec<Scored> =
-            scratch.candidates.iter().zip(scratch.rows.chunks_exact(BASKET_WIDTH)).zip(scores).map(of_candidate).collect();
+        let mut out: Vec<Scored> = shortlist.into_iter().map(scored).collect();
         out.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.candidate.product.cmp(&b.candidate.product)));
         out
     }

@@ -156,12 +156,43 @@ struct Node {
     left: u32,
 }
 
+/// Rows that walk through a tree side by side.
+const LANES: usize = 8;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Tree {
     nodes: Vec<Node>,
 }
 
 impl Tree {
+    /// Adds the tree's value of each row (row-major) to `out`.
+    fn add(&self, rows: &[f32], width: usize, out: &mut [f64]) {
+        let mut groups = rows.chunks_exact(width * LANES);
+        let mut outs = out.chunks_exact_mut(LANES);
+        for (rows, out) in groups.by_ref().zip(outs.by_ref()) {
+            // Each walk waits for the memory at every step: several of them wait together.
+            let mut at = [0_usize; LANES];
+            loop {
+                let mut moved = 0;
+                for (lane, at) in at.iter_mut().enumerate() {
+                    let node = self.nodes[*at];
+                    let next = node.left as usize + usize::from(rows[lane * width + node.feature as usize] > node.value);
+                    *at = if node.left == 0 { *at } else { next };
+                    moved |= node.left;
+                }
+                if moved == 0 {
+                    break;
+                }
+            }
+            for (out, at) in out.iter_mut().zip(at) {
+                *out += f64::from(self.nodes[at].value);
+            }
+        }
+        for (row, out) in groups.remainder().chunks_exact(width).zip(outs.into_remainder()) {
+            *out += f64::from(self.value(row));
+        }
+    }
+
     fn value(&self, row: &[f32]) -> f32 {
         let mut at = 0;
         loop {
@@ -277,7 +308,7 @@ impl Boosted {
             };
             let words: Vec<u64> = sampled.par_iter().with_min_len(4096).map(word).collect();
             let features: Vec<usize> = sample_features(bins, parameters.feature_share, tree_seed);
-            let sample = Sample::new(rows, &sampled, words, &features);
+            let sample = Sample::new(rows, &sampled, words, &features, bins);
             let (grown, in_leaf) = grow(&sample, bins, &features, parameters, scale);
             apply(&grown, rows, &mut score, &sampled, &in_leaf);
             model.trees.push(finish(&grown, bins));
@@ -297,17 +328,40 @@ impl Boosted {
     /// The log-odds of each of several rows (row-major).
     #[must_use]
     pub fn log_odds_of(&self, rows: &[f32]) -> Vec<f64> {
+        let mut out = vec![self.base; rows.len() / self.width.max(1)];
+        self.add_trees(0..self.trees.len(), rows, &mut out);
+        out
+    }
+
+    /// The log-odds of the rows (row-major) that are worth it: all rows see the first `trees` trees, and the `keep` best of them the others.
+    /// Gives the position and the log-odds of each row that was kept, in the order of the rows.
+    #[must_use]
+    pub fn log_odds_of_best(&self, rows: &[f32], trees: usize, keep: usize) -> Vec<(usize, f64)> {
         let width = self.width.max(1);
-        let mut out = vec![self.base; rows.len() / width];
-        // Tree by tree over blocks of rows, so that a tree stays in the cache.
-        for (rows, out) in rows.chunks(width * 256).zip(out.chunks_mut(256)) {
-            for tree in &self.trees {
-                for (row, out) in rows.chunks_exact(width).zip(out.iter_mut()) {
-                    *out += f64::from(tree.value(row));
-                }
+        let first = trees.min(self.trees.len());
+        let mut score = vec![self.base; rows.len() / width];
+        self.add_trees(0..first, rows, &mut score);
+        let mut kept: Vec<usize> = (0..score.len()).collect();
+        if kept.len() > keep {
+            kept.select_nth_unstable_by(keep, |a, b| score[*b].total_cmp(&score[*a]).then(a.cmp(b)));
+            kept.truncate(keep);
+            kept.sort_unstable();
+        }
+        let mut best: Vec<f64> = kept.iter().map(|at| score[*at]).collect();
+        let best_rows: Vec<f32> = kept.iter().flat_map(|at| &rows[at * width..(at + 1) * width]).copied().collect();
+        self.add_trees(first..self.trees.len(), &best_rows, &mut best);
+        kept.into_iter().zip(best).collect()
+    }
+
+    /// Tree by tree over blocks of rows, so that a tree stays in the cache.
+    fn add_trees(&self, trees: std::ops::Range<usize>, rows: &[f32], out: &mut [f64]) {
+        const BLOCK: usize = 256;
+        let width = self.width.max(1);
+        for (rows, out) in rows.chunks(width * BLOCK).zip(out.chunks_mut(BLOCK)) {
+            for tree in &self.trees[trees.clone()] {
+                tree.add(rows, width, out);
             }
         }
-        out
     }
 
     /// How many features a row has.
@@ -348,6 +402,8 @@ fn sample_features(bins: &Bins, share: f64, seed: u64) -> Vec<usize> {
 /// The rows and features that one tree sees, close together in memory.
 struct Sample {
     width: usize,
+    /// Words that a feature's histogram takes: a power of two, and as few as its bins allow, so that a tree's histogram stays in the cache.
+    stride: usize,
     /// `bins[row * width + feature]`, both counted within the sample.
     bins: Vec<u8>,
     /// Gradient and hessian of each row.
@@ -355,8 +411,9 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(rows: &BinnedRows, sampled: &[u32], words: Vec<u64>, features: &[usize]) -> Self {
+    fn new(rows: &BinnedRows, sampled: &[u32], words: Vec<u64>, features: &[usize], bins: &Bins) -> Self {
         let width = features.len();
+        let stride = features.iter().map(|feature| bins.count(*feature)).max().unwrap_or(1).next_power_of_two().clamp(64, MAX_BINS);
         let mut bins = vec![0_u8; sampled.len() * width];
         bins.par_chunks_mut(4096 * width).zip(sampled.par_chunks(4096)).for_each(|(bins, sampled)| {
             for (out, row) in bins.chunks_exact_mut(width).zip(sampled) {
@@ -364,7 +421,7 @@ impl Sample {
                 out.iter_mut().zip(features).for_each(|(out, feature)| *out = row[*feature]);
             }
         });
-        Self { width, bins, words }
+        Self { width, stride, bins, words }
     }
 
     fn row(&self, row: u32) -> &[u8] {
@@ -376,9 +433,18 @@ impl Sample {
     }
 }
 
-/// A grown tree in bins: `(feature, bin, left, value)`.
+/// A grown tree in bins.
 struct Grown {
-    nodes: Vec<(usize, u8, usize, f32)>,
+    nodes: Vec<GrownNode>,
+}
+
+/// As [`Node`], with a bin for a threshold.
+#[derive(Clone, Copy, Default)]
+struct GrownNode {
+    left: u16,
+    feature: u16,
+    bin: u8,
+    value: f32,
 }
 
 /// Rows of each finished leaf, as positions in the sample.
@@ -389,12 +455,12 @@ struct InLeaf {
 
 fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters: &BoostingParameters, scale: f64) -> (Grown, InLeaf) {
     let mut order: Vec<u32> = (0..sample.words.len() as u32).collect();
-    let mut grown = Grown { nodes: vec![(0, 0, 0, 0.0)] };
+    let mut grown = Grown { nodes: vec![GrownNode::default()] };
     let ridge = parameters.ridge * scale;
     let root = histogram(sample, &order);
     let (gradient, hessian) = sample.sum(&order);
     let mut leaf = Leaf { node: 0, start: 0, end: order.len(), histogram: root, gradient, hessian, best: None };
-    leaf.best = best_split(&leaf, bins, features, parameters, ridge);
+    leaf.best = best_split(&leaf, sample.stride, bins, features, parameters, ridge);
     let mut open = vec![leaf];
     let mut scratch = vec![0_u32; order.len()];
     while open.len() < parameters.leaves.max(2) {
@@ -420,9 +486,8 @@ fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters: &BoostingP
         }
         order[middle..parent.end].copy_from_slice(&scratch[..right]);
         let left = grown.nodes.len();
-        grown.nodes[parent.node] = (features[split.at], split.bin, left, 0.0);
-        grown.nodes.push((0, 0, 0, 0.0));
-        grown.nodes.push((0, 0, 0, 0.0));
+        grown.nodes[parent.node] = GrownNode { left: left as u16, feature: features[split.at] as u16, bin: split.bin, value: 0.0 };
+        grown.nodes.extend([GrownNode::default(); 2]);
         let left_is_smaller = middle - parent.start <= parent.end - middle;
         let smaller = if left_is_smaller { &order[parent.start..middle] } else { &order[middle..parent.end] };
         let last = open.len() + 2 >= parameters.leaves.max(2);
@@ -443,7 +508,7 @@ fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters: &BoostingP
         {
             let mut leaf = Leaf { node, start, end, histogram, gradient, hessian, best: None };
             if !last {
-                leaf.best = best_split(&leaf, bins, features, parameters, ridge);
+                leaf.best = best_split(&leaf, sample.stride, bins, features, parameters, ridge);
             }
             open.push(leaf);
         }
@@ -451,7 +516,7 @@ fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters: &BoostingP
     let mut leaves = vec![];
     for leaf in &open {
         let value = parameters.learning_rate * leaf.gradient as f64 / (leaf.hessian as f64 + ridge);
-        grown.nodes[leaf.node].3 = value as f32;
+        grown.nodes[leaf.node].value = value as f32;
         leaves.push((leaf.node, leaf.start, leaf.end));
     }
     (grown, InLeaf { rows: order, leaves })
@@ -460,16 +525,15 @@ fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters: &BoostingP
 /// Rows that one task adds up; the sums are exact, so that their order does not matter.
 const ROWS_A_TASK: usize = 16_384;
 
-/// One histogram of 256 words a feature, side by side.
+/// One histogram of [`Sample::stride`] words a feature, side by side.
 fn histogram(sample: &Sample, order: &[u32]) -> Vec<u64> {
-    let empty = || vec![0_u64; sample.width * MAX_BINS];
+    let empty = || vec![0_u64; sample.width * sample.stride];
+    // The compiler knows each length, and so that no bin lies outside.
     let fill = |mut out: Vec<u64>, order: &[u32]| {
-        for row in order {
-            let word = sample.words[*row as usize];
-            for (histogram, bin) in out.as_chunks_mut::<MAX_BINS>().0.iter_mut().zip(sample.row(*row)) {
-                let sum = &mut histogram[*bin as usize];
-                *sum = sum.wrapping_add(word);
-            }
+        match sample.stride {
+            64 => add_up::<64>(&mut out, sample, order),
+            128 => add_up::<128>(&mut out, sample, order),
+            _ => add_up::<MAX_BINS>(&mut out, sample, order),
         }
         out
     };
@@ -482,7 +546,17 @@ fn histogram(sample: &Sample, order: &[u32]) -> Vec<u64> {
     })
 }
 
-fn best_split(leaf: &Leaf, bins: &Bins, features: &[usize], parameters: &BoostingParameters, ridge: f64) -> Option<Split> {
+fn add_up<const STRIDE: usize>(out: &mut [u64], sample: &Sample, order: &[u32]) {
+    for row in order {
+        let word = sample.words[*row as usize];
+        for (histogram, bin) in out.as_chunks_mut::<STRIDE>().0.iter_mut().zip(sample.row(*row)) {
+            let sum = &mut histogram[*bin as usize & (STRIDE - 1)];
+            *sum = sum.wrapping_add(word);
+        }
+    }
+}
+
+fn best_split(leaf: &Leaf, stride: usize, bins: &Bins, features: &[usize], parameters: &BoostingParameters, ridge: f64) -> Option<Split> {
     let rows = leaf.end - leaf.start;
     if rows < 2 * parameters.min_rows.max(1) {
         return None;
@@ -493,7 +567,7 @@ fn best_split(leaf: &Leaf, bins: &Bins, features: &[usize], parameters: &Boostin
     let least = leaf.hessian as f64 * parameters.min_rows as f64 / rows as f64;
     let mut best: Option<Split> = None;
     for (at, feature) in features.iter().enumerate() {
-        let histogram = &leaf.histogram[at * MAX_BINS..(at + 1) * MAX_BINS];
+        let histogram = &leaf.histogram[at * stride..(at + 1) * stride];
         let (mut g, mut h) = (0, 0);
         for (bin, word) in histogram.iter().enumerate().take(bins.count(*feature) - 1) {
             let (a, b) = unpack(*word);
@@ -525,22 +599,22 @@ fn apply(grown: &Grown, rows: &BinnedRows, score: &mut [f32], sampled: &[u32], i
         if *leaf == u32::MAX {
             at = 0;
             loop {
-                let (feature, bin, left, _) = grown.nodes[at];
-                if left == 0 {
+                let node = grown.nodes[at];
+                if node.left == 0 {
                     break;
                 }
-                at = left + usize::from(rows.row(row)[feature] > bin);
+                at = node.left as usize + usize::from(rows.row(row)[node.feature as usize] > node.bin);
             }
         }
-        *score += grown.nodes[at].3;
+        *score += grown.nodes[at].value;
     });
 }
 
 fn finish(grown: &Grown, bins: &Bins) -> Tree {
-    let nodes = grown.nodes.iter().map(|(feature, bin, left, value)| Node {
-        feature: *feature as u16,
-        value: if *left == 0 { *value } else { bins.edge(*feature, *bin) },
-        left: *left as u32,
+    let nodes = grown.nodes.iter().map(|node| Node {
+        feature: node.feature,
+        value: if node.left == 0 { node.value } else { bins.edge(node.feature as usize, node.bin) },
+        left: u32::from(node.left),
     });
     Tree { nodes: nodes.collect() }
 }

@@ -61,7 +61,7 @@ impl Default for TimingParameters {
             min_rows: 150,
             ridge: 10.0,
         };
-        Self { days: 200, max_rows: 300_000, others: 0.3, min_purchases: 4, boosting }
+        Self { days: 200, max_rows: 150_000, others: 0.3, min_purchases: 4, boosting }
     }
 }
 

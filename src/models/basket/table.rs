@@ -132,28 +132,38 @@ impl Table {
             bins,
             known: [0; 2],
         };
-        for group in all.chunk_by(|a, b| a.night == b.night && fold(a) == fold(b)) {
-            let Some(first) = group.first() else { continue };
+        // The store is looked at once a night, whatever folds the rows of the night are in.
+        all.sort_by_key(|s| (s.night, fold(s), s.customer));
+        let mut folds: [Vec<Part>; 3] = Default::default();
+        for night in all.chunk_by(|a, b| a.night == b.night) {
+            let Some(first) = night.first() else { continue };
             let world = world(first.night);
             let bins = &table.bins;
-            let parts: Vec<Part> = group
-                .par_chunks(16)
-                .map_init(BasketScratch::default, |scratch, snapshots| {
-                    let mut part = Part::default();
-                    for snapshot in snapshots {
-                        look(history, &world, timing, snapshot, scratch);
-                        part.add(history, rule, bins, snapshot, scratch, (negatives, parameters), seed);
-                    }
-                    part
-                })
-                .collect();
+            for group in night.chunk_by(|a, b| fold(a) == fold(b)) {
+                let parts: Vec<Part> = group
+                    .par_chunks(16)
+                    .map_init(BasketScratch::default, |scratch, snapshots| {
+                        let mut part = Part::default();
+                        for snapshot in snapshots {
+                            look(history, &world, timing, snapshot, scratch);
+                            part.add(history, rule, bins, snapshot, scratch, (negatives, parameters), seed);
+                        }
+                        part
+                    })
+                    .collect();
+                if let Some(known) = group.first().and_then(|first| folds.get_mut(fold(first))) {
+                    known.extend(parts);
+                }
+            }
+        }
+        for (fold, parts) in folds.into_iter().enumerate() {
             for part in parts {
                 table.rows.extend(&part.bins, &part.label, &part.weight);
                 table.natural.extend(part.natural);
                 table.product.extend(part.product);
                 table.scored.extend(part.scored);
             }
-            for known in table.known.iter_mut().skip(fold(first)) {
+            for known in table.known.iter_mut().skip(fold) {
                 *known = table.rows.len();
             }
         }
