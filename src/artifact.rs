@@ -33,7 +33,7 @@ mod origin;
 #[cfg(test)]
 mod tests;
 
-pub use origin::Origin;
+pub use origin::{Origin, bought_lately};
 
 /// The newest format version that this okuo writes and reads.
 pub const FORMAT_VERSION: u32 = 1;

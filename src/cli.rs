@@ -99,6 +99,7 @@ impl Common {
                 basket_share: self.basket_share,
             },
             threads: self.screen.threads,
+            memory_limit: self.memory_limit.clone(),
             ..above
         };
         let config = flags.over(file(self.config.as_deref()).await?).check()?;

@@ -2,6 +2,7 @@
 //!
 //! clap reads flags and, below them, the environment; what neither gives is taken from the file, then from the defaults.
 
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::StoreClock;
@@ -17,6 +18,9 @@ pub const FILE_NAME: &str = "okuo.toml";
 
 /// Largest share of bad lines where nothing else is said.
 pub const MAX_BAD_SHARE: f64 = 0.001;
+
+/// In fewer bytes nothing can be done.
+const LEAST_MEMORY: u64 = 100_000_000;
 
 /// The sections of the file.
 const SECTIONS: [&str; 10] = [
@@ -54,6 +58,8 @@ pub struct Layer {
     pub promote: Option<Promote>,
     /// Threads to compute on.
     pub threads: Option<usize>,
+    /// How much memory a history may take, as text: `4 GB`.
+    pub memory_limit: Option<String>,
 }
 
 /// `[columns]`.
@@ -141,6 +147,8 @@ pub struct Config {
     pub promote: Promote,
     /// Threads to compute on; `None` for one a core.
     pub threads: Option<usize>,
+    /// How much memory a history may take, in bytes; `None` for as much as it needs.
+    pub memory_limit: Option<u64>,
 }
 
 impl Layer {
@@ -204,6 +212,7 @@ impl Layer {
             output: self.output.or(below.output),
             promote: self.promote.or(below.promote),
             threads: self.threads.or(below.threads),
+            memory_limit: self.memory_limit.or(below.memory_limit),
         }
     }
 
@@ -249,6 +258,7 @@ impl Layer {
             output: self.output,
             promote: self.promote.unwrap_or_default(),
             threads: checked_threads(self.threads)?,
+            memory_limit: self.memory_limit.as_deref().map(memory_limit).transpose()?,
         })
     }
 }
@@ -275,6 +285,17 @@ pub fn checked_threads(threads: Option<usize>) -> Result<Option<usize>> {
         Some(0 | 1_025..) => Err(Error::request(format!("threads should be between 1 and 1024, but is {}", threads.unwrap_or_default()))
             .hint("leave it out for one a core; results do not depend on it")),
         _ => Ok(threads),
+    }
+}
+
+/// A limit of memory in bytes, from text like `4 GB` or `512MiB`.
+fn memory_limit(text: &str) -> Result<u64> {
+    let hint = "write a number and a unit, as 4GB or 512MiB; without it, a history takes as much memory as it needs";
+    let size: ByteSize =
+        text.parse().map_err(|_| Error::request(format!("memory_limit should be a size, but is \"{text}\"")).hint(hint))?;
+    match size.as_u64() {
+        bytes if bytes >= LEAST_MEMORY => Ok(bytes),
+        _ => Err(Error::request(format!("memory_limit should be at least 100 MB, but is \"{text}\"")).hint(hint)),
     }
 }
 
@@ -419,6 +440,8 @@ mod tests {
     #[test]
     fn values_out_of_range_are_refused_before_anything_is_read() {
         let wrong = |text: &str| layer(text).unwrap().check().unwrap_err().to_string();
+        assert!(wrong("memory_limit = \"4 apples\"").contains("memory_limit should be a size, but is \"4 apples\""));
+        assert!(wrong("memory_limit = \"1 MB\"").contains("memory_limit should be at least 100 MB"));
         assert!(wrong("threads = 0").contains("threads should be between 1 and 1024"));
         assert!(wrong("[input]\nmax_bad_share = 2.0").contains("between 0 and 1"));
         assert!(wrong("[input]\ntime_zone = \"America/New_Yrok\"").contains("America/New_York"));
@@ -499,6 +522,7 @@ mod tests {
             input: InputOptions { clock, columns, ..default.input.clone() },
             output: Some("s3://acme-predictions/okuo".into()),
             threads: Some(2),
+            memory_limit: Some(8_000_000_000),
             rule_layer: config.rule_layer.clone(),
             ..default
         };

@@ -20,8 +20,10 @@
 mod cause;
 mod csv;
 mod dictionary;
+mod gathered;
 mod lines;
 mod parquet;
+mod pieces;
 pub mod report;
 mod schema;
 mod time;
@@ -31,11 +33,12 @@ mod tests;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use crate::calendar::{AsOf, StoreClock};
+use crate::calendar::{AsOf, Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::purchases::{Line, Purchases};
-use crate::store::{self, Found};
-use lines::Lines;
+use crate::purchases::{Aside, MemoryLimit, Purchases, Sharded};
+use crate::store::{self, Found, Spill};
+use gathered::Gathered;
+use pieces::{Opened, Piece};
 use report::Report;
 
 /// The endings of the objects that are read.
@@ -84,23 +87,48 @@ pub struct InputOptions {
     pub max_bad_share: f64,
 }
 
-/// What reading gives.
+/// What reading gives: all purchases, or a history of which parts can be looked at.
 #[derive(Debug, Clone)]
-pub struct Ingested {
+pub struct Ingested<P = Purchases> {
     /// The history.
-    pub purchases: Purchases,
+    pub purchases: P,
     /// What became of each line.
     pub report: Report,
     /// What a user should know: empty objects, a last day that looks partial, ids that look like floats.
     pub warnings: Vec<String>,
 }
 
+impl Ingested<Sharded> {
+    /// All purchases in memory.
+    ///
+    /// # Errors
+    /// If they take more than the memory limit.
+    pub fn whole(self) -> Result<Ingested> {
+        let purchases = self.purchases.purchases()?;
+        let mut report = self.report;
+        report.count_repeated(purchases.distinct_lines() as u64);
+        Ok(Ingested { purchases, report, warnings: self.warnings })
+    }
+}
+
+impl Aside for Spill {
+    fn append(&self, bytes: &[u8]) -> Result<u64> {
+        Spill::append(self, bytes)
+    }
+
+    fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
+        Spill::read(self, start, len)
+    }
+}
+
 /// Reads one object after another, whatever fetches them.
 #[derive(Debug)]
 pub struct Reader {
-    columns: Columns,
-    max_bad_share: f64,
-    lines: Lines,
+    options: InputOptions,
+    until: Option<AsOf>,
+    gathered: Gathered,
+    /// Lines before the present object.
+    lines_before: u64,
     with_quantity: u64,
     without_quantity: u64,
 }
@@ -109,13 +137,12 @@ impl Reader {
     /// A reader of lines up to and including `until`, or of all.
     #[must_use]
     pub fn new(options: &InputOptions, until: Option<AsOf>) -> Self {
-        Self {
-            columns: options.columns.clone(),
-            max_bad_share: options.max_bad_share,
-            lines: Lines::new(options.clock, &options.exclude_products, until),
-            with_quantity: 0,
-            without_quantity: 0,
-        }
+        Self::limited(options, until, None)
+    }
+
+    fn limited(options: &InputOptions, until: Option<AsOf>, limit: Option<MemoryLimit>) -> Self {
+        let gathered = Gathered::new(options.clock, &options.exclude_products, limit);
+        Self { options: options.clone(), until, gathered, lines_before: 0, with_quantity: 0, without_quantity: 0 }
     }
 
     /// Reads one object; `name` is for messages.
@@ -124,20 +151,38 @@ impl Reader {
     /// If the object is not what its name says, is truncated or damaged, lacks a column, or has one of a type that cannot be read.
     /// Single bad lines are counted, and judged in [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
-        self.lines.begin(name);
-        let before = self.lines.report.lines_read;
-        let found = if parquet::is_parquet(name, &bytes) {
-            parquet::read(bytes, &self.columns, &mut self.lines)
-        } else {
-            csv::read(name, bytes, &self.columns, &mut self.lines)
-        };
-        let has_quantity = found.map_err(|error| error.object(name))?;
-        let is_empty = self.lines.report.lines_read == before;
-        self.lines.end(is_empty);
-        match (is_empty, has_quantity) {
-            (true, _) => {}
-            (false, true) => self.with_quantity += 1,
-            (false, false) => self.without_quantity += 1,
+        let pieces = Opened::whole(name, bytes, &self.options.columns)?.pieces(&self.options, self.until);
+        self.take(pieces.into_iter().map(Piece::of_whole).collect())
+    }
+
+    /// Takes pieces that follow each other: Parquet side by side, CSV one after the other.
+    fn take(&mut self, pieces: Vec<Piece>) -> Result<()> {
+        let (options, until) = (&self.options, self.until);
+        let mut results = pieces::read_parquet(&pieces, options);
+        for (piece, read) in pieces.into_iter().zip(&mut results) {
+            if piece.is_first {
+                self.lines_before = self.gathered.report.lines_read;
+            }
+            let has_quantity = match read.take() {
+                Some(read) => {
+                    let (lines, has_quantity) = read?;
+                    self.gathered.absorb(lines)?;
+                    has_quantity
+                }
+                None => {
+                    let gathered = &mut self.gathered;
+                    pieces::read_csv(&piece, options, until, &mut |lines| gathered.absorb(lines))?
+                }
+            };
+            if piece.is_last {
+                let is_empty = self.gathered.report.lines_read == self.lines_before;
+                self.gathered.end(&piece.object, is_empty);
+                match (is_empty, has_quantity) {
+                    (true, _) => {}
+                    (false, true) => self.with_quantity += 1,
+                    (false, false) => self.without_quantity += 1,
+                }
+            }
         }
         Ok(())
     }
@@ -145,46 +190,43 @@ impl Reader {
     /// What has been read so far.
     #[must_use]
     pub fn report(&self) -> &Report {
-        &self.lines.report
+        &self.gathered.report
     }
 
     /// Judges the lines and builds the history.
     ///
     /// # Errors
     /// If there is no line, or too many are bad.
-    pub fn finish(mut self) -> Result<Ingested> {
-        self.lines.decide();
-        self.lines.report.judge(self.max_bad_share)?;
-        let mut warnings = self.lines.warnings();
+    pub fn finish(self) -> Result<Ingested> {
+        self.finish_sharded()?.whole()
+    }
+
+    fn finish_sharded(mut self) -> Result<Ingested<Sharded>> {
+        self.gathered.decide()?;
+        self.gathered.report.judge(self.options.max_bad_share)?;
+        let mut warnings = self.gathered.warnings();
         if self.with_quantity > 0 && self.without_quantity > 0 {
             warnings.push(format!(
                 "{} of {} objects have no column \"{}\": all of their lines count as sales",
                 self.without_quantity,
                 self.with_quantity + self.without_quantity,
-                self.columns.quantity
+                self.options.columns.quantity
             ));
         }
         if self.with_quantity == 0 && self.without_quantity > 0 {
             warnings.push(format!(
                 "there is no column \"{}\": all lines count as sales, and no return can be dropped; name the column with --quantity",
-                self.columns.quantity
+                self.options.columns.quantity
             ));
         }
-        let Lines { customers, products, mut lines, mut report, .. } = self.lines;
-        let (customers, products) = (customers.settle(), products.settle());
-        if customers.merges() || products.merges() {
-            for line in &mut lines {
-                *line = Line { customer: customers.one(line.customer), product: products.one(line.product), ..*line };
-            }
-        }
-        let purchases = Purchases::from_lines(customers.ids, products.ids, lines)?;
-        report.repeated = report.kept.saturating_sub(purchases.distinct_lines() as u64);
+        let (purchases, report) = self.gathered.finish()?;
         Ok(Ingested { purchases, report, warnings })
     }
 }
 
-/// Reads everything that the URIs name (files, folders, prefixes, globs), each object once, in the order of their URIs: the next ones are
-/// fetched while one is read. `each` is told the objects' number and the object that comes next.
+/// Reads everything that the URIs name (files, folders, prefixes, globs), each object once, in the order of their URIs: the next pieces
+/// are fetched while some are read. `each` is told the objects' number and the object that comes next. What is read is set aside on disk
+/// where it would take more than a part of `memory_limit` bytes.
 ///
 /// # Errors
 /// If nothing matches, an object cannot be fetched, or [`Reader`] refuses what is in it.
@@ -192,8 +234,9 @@ pub async fn read(
     uris: &[String],
     options: &InputOptions,
     until: Option<AsOf>,
+    memory_limit: Option<u64>,
     each: &(dyn Fn(usize, &Found) + Sync),
-) -> Result<(Ingested, Vec<Found>)> {
+) -> Result<(Ingested<Sharded>, Vec<Found>)> {
     let mut found: Vec<Found> = vec![];
     for uri in uris {
         found.extend(store::find(uri, &ENDINGS).await?);
@@ -201,41 +244,58 @@ pub async fn read(
     found.sort_by(|a, b| a.uri.cmp(&b.uri));
     found.dedup_by(|a, b| a.uri == b.uri);
     let interrupted = |error| Error::system("reading the input was interrupted").source(error);
-
-    let mut reader = Reader::new(options, until);
-    let mut read_objects = Vec::with_capacity(found.len());
-    let fetch = |object: Found| async move {
-        let content = object.get().await;
-        (object, content)
+    let limit = match memory_limit {
+        Some(bytes) => Some(MemoryLimit { bytes, aside: Box::new(Spill::new()?) }),
+        None => None,
     };
-    let mut objects = futures::stream::iter(found.clone()).map(fetch).buffered(FETCHED_AHEAD);
-    let mut next = objects.next().await;
-    while let Some((object, content)) = next {
-        each(found.len(), &object);
-        // What was read, which may be newer than what was listed.
-        let (content, etag) = content?;
-        read_objects.push(Found { size: content.len() as u64, etag, ..object.clone() });
+    let mut reader = Reader::limited(options, until, limit);
+    let mut read_objects = Vec::with_capacity(found.len());
+    let threads = rayon::current_num_threads();
+    let objects = found.len();
+    let opened = futures::stream::iter(found).map(|object| Opened::open(object, &options.columns)).buffered(FETCHED_AHEAD);
+    let pieces = opened.flat_map(|opened| {
+        let pieces = match opened {
+            Ok(opened) => opened.pieces(options, until).into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        futures::stream::iter(pieces)
+    });
+    let fetch = async |piece: Result<pieces::Unfetched>| piece?.fetch().await;
+    let mut pieces = Box::pin(pieces.map(fetch).buffered(2 * threads));
+    let mut next = pieces.next().await;
+    while next.is_some() {
+        let mut some = Vec::with_capacity(threads);
+        while let Some(piece) = next {
+            let piece = piece?;
+            if let Some(object) = piece.found.as_ref().filter(|_| piece.is_first) {
+                each(objects, object);
+                // What was read, which may be newer than what was listed.
+                read_objects.push(object.clone());
+            }
+            some.push(piece);
+            next = if some.len() < threads { pieces.next().await } else { None };
+        }
         let reading = tokio::task::spawn_blocking(move || {
-            let result = reader.object(&object.uri, content);
+            let result = reader.take(some);
             (reader, result)
         });
         // Polling the stream here is what lets the fetches go on meanwhile.
-        let (read, following) = futures::future::join(reading, objects.next()).await;
+        let (read, following) = futures::future::join(reading, pieces.next()).await;
         let (back, result) = read.map_err(interrupted)?;
         result?;
         reader = back;
         next = following;
     }
-    let ingested = tokio::task::spawn_blocking(move || reader.finish()).await.map_err(interrupted)??;
+    let ingested = tokio::task::spawn_blocking(move || reader.finish_sharded()).await.map_err(interrupted)??;
     Ok((ingested, read_objects))
 }
 
-/// What to say of the gap between the as-of date and the data: nothing, or a warning if the last day lies more than a day before.
+/// What to say of the gap between the as-of date and the data, which have purchases from the first to the last day of `span`: nothing, or a warning if the last day lies more than a day before.
 ///
 /// # Errors
 /// If no purchase is known on the as-of date.
-pub fn staleness(purchases: &Purchases, report: &Report, as_of: AsOf) -> Result<Option<String>> {
-    let Some((first, last)) = purchases.span() else {
+pub fn staleness(span: Option<(Day, Day)>, report: &Report, as_of: AsOf) -> Result<Option<String>> {
+    let Some((first, last)) = span else {
         return Err(match report.first_after {
             Some(first) if report.returned + report.excluded + report.bad_lines() == 0 => {
                 Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))

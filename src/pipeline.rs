@@ -1,20 +1,18 @@
 //! `train` and `score`: the only wiring of history, features, models and predictions.
 
 pub mod explain;
-
-use rayon::prelude::*;
+mod night;
 
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Kind, Result};
-use crate::features::basket::{BasketScratch, Candidate};
-use crate::features::world::World;
 use crate::models::basket::BasketModel;
-use crate::models::timing::{HORIZON, TimingModel, Wait};
+use crate::models::timing::{HORIZON, TimingModel};
 use crate::models::{Model, Parameters};
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
-use crate::purchases::{History, Purchases, Visits};
+use crate::purchases::{History, Purchases};
 use crate::recurrence::{Rule, recurrent};
 use crate::sampling::{hash, keep};
+
+pub use night::{Overview, refuse_future, score, score_parts};
 
 /// The last days before the as-of date are held out to calibrate, to gate the products' trees and to measure.
 pub const HELD_OUT_DAYS: i32 = HORIZON as i32;
@@ -129,135 +127,6 @@ fn scored_nights(history: &History<'_>, from: Day, rule: &Rule, seed: u64) -> Ve
     let share = MAX_CALIBRATED as f64 / expected.max(1) as f64;
     let drawn = |customer: u32, night: Day| keep(hash(seed, &[0xca1, history.customers().key(customer), night.epoch() as u64]), share);
     nights.into_iter().flat_map(of_night).filter(|(customer, night)| drawn(*customer, *night)).collect()
-}
-
-/// Predicts for the recurrent customers of the night `as_of`, whom `rule` names.
-///
-/// # Errors
-/// If nobody meets the rule, or the model was trained on days after `as_of`.
-pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
-    refuse_future(model, as_of)?;
-    let history = purchases.until(as_of);
-    let (customers, funnel) = recurrent(&history, rule);
-    if customers.is_empty() {
-        let others: Vec<String> = funnel
-            .by_basket_share
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .take(3)
-            .map(|(share, count)| format!("{share} ({count})"))
-            .collect();
-        let hint = match others.as_slice() {
-            [] => "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned(),
-            _ => format!("a lower --basket-share would let in: {}", others.join(", ")),
-        };
-        return Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint));
-    }
-    let night = Night::new(model, history);
-    let predict = |scratch: &mut BasketScratch, customer: &u32| night.predict(*customer, scratch);
-    let customers = customers.par_iter().map_init(BasketScratch::default, predict).flatten();
-    let customers = customers.map(|(prediction, _)| prediction).collect();
-    Ok(Predictions {
-        as_of,
-        model_id: model_id.to_owned(),
-        funnel,
-        customer_ids: purchases.customers().clone(),
-        product_ids: purchases.products().clone(),
-        customers,
-    })
-}
-
-/// Refuses a model that has seen days after the night: its predictions would look better than they are.
-///
-/// # Errors
-/// If it was trained up to a later day than `as_of`.
-pub fn refuse_future(model: &Model, as_of: AsOf) -> Result<()> {
-    if model.as_of <= as_of {
-        return Ok(());
-    }
-    Err(Error::request(format!("the model was trained up to {}, after the as-of date {as_of}", model.as_of))
-        .hint("choose an older model with --model; `okuo models list` shows them"))
-}
-
-/// The store on one night as a model sees it.
-struct Night<'a> {
-    model: &'a Model,
-    history: History<'a>,
-    world: World,
-    trees: Vec<Option<u32>>,
-}
-
-impl<'a> Night<'a> {
-    fn new(model: &'a Model, history: History<'a>) -> Self {
-        Self { model, history, world: model.basket.world(&history), trees: model.basket.trees_by_code(&history) }
-    }
-
-    /// What is predicted for a customer, and the wait that it comes from; `None` for one without a purchase. The candidates and their
-    /// features stay in `scratch`.
-    fn predict(&self, customer: u32, scratch: &mut BasketScratch) -> Option<(CustomerPrediction, Wait)> {
-        let Self { model, history, world, trees } = self;
-        let night = history.as_of().day();
-        let visits = history.visits(customer);
-        let last_purchase = *visits.days().last()?;
-        let wait = model.timing.wait(&visits, night);
-        let (first, last) = model.timing.interval(&wait);
-        let expected = model.timing.expected_days(&visits, night);
-        let scored = model.basket.score(world, trees, customer, &visits, expected, scratch);
-        let products = scored.iter().take(MAX_RANK).map(|scored| ProductPrediction {
-            product: scored.candidate.product,
-            probability: scored.probability,
-            times_bought: scored.candidate.times,
-            days_since_bought: (scored.candidate.times > 0).then_some(scored.candidate.last_ago),
-            typical_gap_days: scored.candidate.gap_days(),
-            model: scored.model,
-            reason: reason(&scored.candidate, &visits, world),
-        });
-        let prediction = CustomerPrediction {
-            customer,
-            last_purchase,
-            purchases_90d: visits.days().iter().filter(|day| night - **day < 90).count() as u32,
-            days_to_next: wait.median(),
-            earliest: night + first,
-            latest: night + last,
-            return_probability: model.timing.return_probability(&wait),
-            expected_basket_size: expected_basket_size(&visits),
-            products: products.collect(),
-        };
-        Some((prediction, wait))
-    }
-}
-
-/// The mean size of the latest baskets, each older one counting a tenth less.
-fn expected_basket_size(visits: &Visits<'_>) -> f64 {
-    let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
-    for (_, basket) in visits.iter().rev().take(50) {
-        sum += weight * basket.len() as f64;
-        weights += weight;
-        weight *= 0.9;
-    }
-    sum / f64::max(weights, 1e-9)
-}
-
-/// Why a product is likely: what the customer's own purchases, or the store's, say of it. Every word of it can be counted in the tickets.
-fn reason(candidate: &Candidate, visits: &Visits<'_>, world: &World) -> String {
-    if candidate.times == 0 {
-        let percent = 100.0 * world.share(candidate.product, 1);
-        let percent = if percent < 0.05 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
-        return format!("new to the customer; in {percent} % of all purchases of the last 28 days");
-    }
-    let window = visits.len().min(10);
-    let often = match (candidate.last_ten, window) {
-        (0, _) => format!("bought {}", words::times(candidate.times)),
-        (_, 1) => "bought on the only visit".to_owned(),
-        (bought, window) if bought as usize == window => format!("bought on each of the last {window} visits"),
-        (bought, window) => format!("bought on {bought} of the last {window} visits"),
-    };
-    let ago = words::ago(candidate.last_ago);
-    // One gap is no habit.
-    match candidate.gap_days().filter(|_| candidate.times >= 3) {
-        Some(gap) => format!("{often}; {} on average, last {ago}", words::every(gap)),
-        None => format!("{often}; last {ago}"),
-    }
 }
 
 #[cfg(test)]

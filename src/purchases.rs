@@ -2,125 +2,24 @@
 //!
 //! The layout is two levels of compressed sparse rows: a customer's purchases stand together in the order of their days, and a
 //! purchase's distinct products stand together in the order of their codes. A (customer, day, product) takes 4 bytes, a purchase 8.
+//! Customers are spread over [`SHARDS`] such tables, so that they are built side by side. [`Builder`] makes them of lines in any order.
 
-use std::fmt;
+mod builder;
+mod ids;
+mod runs;
 
-use rayon::prelude::*;
-use serde::Serialize;
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use crate::calendar::{AsOf, Day};
-use crate::error::{Error, Result};
-use crate::sampling::{hash_bytes, mix};
+use crate::error::Result;
 
-/// The distinct ids of customers or products, ascending; an id's position is its code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ids {
-    /// Ids that came as integers, in numeric order.
-    Integer(Vec<i64>),
-    /// Ids that came as text, in byte order.
-    Text(Vec<String>),
-}
+pub use builder::{Aside, Builder, MemoryLimit, Sharded};
+pub use ids::{Id, Ids};
 
-impl Ids {
-    /// How many distinct ids there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self {
-            Ids::Integer(ids) => ids.len(),
-            Ids::Text(ids) => ids.len(),
-        }
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The id of a code, as it came.
-    #[must_use]
-    pub fn get(&self, code: u32) -> Option<Id<'_>> {
-        match self {
-            Ids::Integer(ids) => ids.get(code as usize).map(|id| Id::Integer(*id)),
-            Ids::Text(ids) => ids.get(code as usize).map(|id| Id::Text(id)),
-        }
-    }
-
-    /// The code of an id written as text: of an integer only as `i64` prints it, so that `007` is not 7.
-    #[must_use]
-    pub fn code(&self, id: &str) -> Option<u32> {
-        let found = match self {
-            Ids::Integer(ids) => ids.binary_search(&id.parse().ok().filter(|parsed: &i64| parsed.to_string() == id)?),
-            Ids::Text(ids) => ids.binary_search_by(|known| known.as_str().cmp(id)),
-        };
-        found.ok().and_then(|at| u32::try_from(at).ok())
-    }
-
-    /// What stands for an id in samples: it depends on the id alone, so that other ids coming or going change no draw.
-    #[must_use]
-    pub fn key(&self, code: u32) -> u64 {
-        match self.get(code) {
-            Some(Id::Integer(id)) => mix(id as u64),
-            Some(Id::Text(id)) => hash_bytes(id.as_bytes()),
-            None => 0,
-        }
-    }
-
-    /// Sorts the ids; `rank[old code]` is the new one.
-    fn sorted(self) -> (Ids, Vec<u32>) {
-        fn sort<T: Ord + Send>(ids: Vec<T>) -> (Vec<T>, Vec<u32>) {
-            let mut order: Vec<(T, u32)> = ids.into_iter().zip(0..).collect();
-            order.par_sort_unstable();
-            let mut rank = vec![0; order.len()];
-            let ids = (0..).zip(order).map(|(new, (id, old))| {
-                rank[old as usize] = new;
-                id
-            });
-            (ids.collect(), rank)
-        }
-        match self {
-            Ids::Integer(ids) => {
-                let (ids, rank) = sort(ids);
-                (Ids::Integer(ids), rank)
-            }
-            Ids::Text(ids) => {
-                let (ids, rank) = sort(ids);
-                (Ids::Text(ids), rank)
-            }
-        }
-    }
-
-    /// Keeps the ids whose code is marked, in order.
-    fn retain(self, keep: &[bool]) -> Ids {
-        fn kept<T>(ids: Vec<T>, keep: &[bool]) -> Vec<T> {
-            ids.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(id, _)| id).collect()
-        }
-        match self {
-            Ids::Integer(ids) => Ids::Integer(kept(ids, keep)),
-            Ids::Text(ids) => Ids::Text(kept(ids, keep)),
-        }
-    }
-}
-
-/// One id, as it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(untagged)]
-pub enum Id<'a> {
-    /// It came as an integer.
-    Integer(i64),
-    /// It came as text.
-    Text(&'a str),
-}
-
-impl fmt::Display for Id<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Id::Integer(id) => f.pad(&id.to_string()),
-            Id::Text(id) => f.pad(id),
-        }
-    }
-}
+/// Over so many tables customers are spread: the unit of parallel building, and of what is in memory at a time.
+pub const SHARDS: usize = 64;
 
 /// One kept line of the input: provisional codes (positions in the unsorted ids that come with it) and the store's day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,11 +33,19 @@ pub struct Line {
 }
 
 /// All purchases of all customers: a purchase is everything that one customer bought on one day of the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Purchases {
     customers: Ids,
     products: Ids,
-    /// Customer `c` has the purchases `starts[c]..starts[c + 1]`.
+    /// Where the purchases of customer `c` are: in the shard `places[c] % SHARDS`, at `places[c] / SHARDS`.
+    places: Vec<u32>,
+    shards: Vec<Shard>,
+}
+
+/// The purchases of a part of the customers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Shard {
+    /// The customer at `c` has the purchases `starts[c]..starts[c + 1]`.
     starts: Vec<u32>,
     days: Vec<Day>,
     /// Purchase `v` has the products `basket_starts[v]..basket_starts[v + 1]`.
@@ -146,85 +53,57 @@ pub struct Purchases {
     baskets: Vec<u32>,
 }
 
+impl Shard {
+    fn visits(&self, at: usize) -> Visits<'_> {
+        let range = match (self.starts.get(at), self.starts.get(at + 1)) {
+            (Some(start), Some(end)) => *start as usize..*end as usize,
+            _ => return Visits { days: &[], basket_starts: &[], baskets: &[] },
+        };
+        Visits { days: &self.days[range.clone()], basket_starts: &self.basket_starts[range.start..=range.end], baskets: &self.baskets }
+    }
+}
+
+/// A history of which one part of the customers after the other can be looked at.
+pub trait Parts: Sync {
+    /// How many parts there are.
+    fn count(&self) -> usize;
+
+    /// The customers of a part with their purchases, and all products.
+    ///
+    /// # Errors
+    /// If it cannot be brought back from where it was set aside.
+    fn part(&self, at: usize) -> Result<Cow<'_, Purchases>>;
+}
+
+impl Parts for Purchases {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn part(&self, _: usize) -> Result<Cow<'_, Purchases>> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+/// The same customers with the same purchases, wherever they are kept.
+impl PartialEq for Purchases {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |customer: u32| self.visits(customer).iter().eq(other.visits(customer).iter());
+        self.customers == other.customers && self.products == other.products && (0..self.customers.len() as u32).all(same)
+    }
+}
+
+impl Eq for Purchases {}
+
 impl Purchases {
     /// Builds the history from lines in any order; repeated lines count once, and ids that no line names are dropped.
     ///
     /// # Errors
-    /// If a line's code is not in the ids, or there are more than 2³² − 1 distinct (customer, day, product).
+    /// If a line's code is not in the ids, or there are more than 2³² − 1 distinct (customer, day, product) in a shard.
     pub fn from_lines(customers: Ids, products: Ids, lines: Vec<Line>) -> Result<Self> {
-        let (customers, customer_rank) = customers.sorted();
-        let (products, product_rank) = products.sorted();
-        let unknown = || Error::system("a line names a customer or product that is not in the dictionary");
-
-        // A counting sort by customer, then each customer's (day, product) pairs by comparison, in parallel.
-        let mut ends = vec![0_usize; customers.len() + 1];
-        for line in &lines {
-            let customer = *customer_rank.get(line.customer as usize).ok_or_else(unknown)?;
-            ends[customer as usize + 1] += 1;
-        }
-        for customer in 0..customers.len() {
-            ends[customer + 1] += ends[customer];
-        }
-        let mut next = ends.clone();
-        let mut pairs = vec![0_u64; lines.len()];
-        for line in &lines {
-            let customer = customer_rank[line.customer as usize] as usize;
-            let product = *product_rank.get(line.product as usize).ok_or_else(unknown)?;
-            // Flipping the sign bit lets the unsigned order be the order of days.
-            let day = (line.day.epoch() as u32) ^ (1 << 31);
-            pairs[next[customer]] = (u64::from(day) << 32) | u64::from(product);
-            next[customer] += 1;
-        }
-        drop(lines);
-        let mut slices = Vec::with_capacity(customers.len());
-        let mut rest = pairs.as_mut_slice();
-        for customer in 0..customers.len() {
-            let (slice, tail) = rest.split_at_mut(ends[customer + 1] - ends[customer]);
-            slices.push(slice);
-            rest = tail;
-        }
-        slices.into_par_iter().for_each(<[u64]>::sort_unstable);
-
-        let mut out = Self { customers, products, starts: vec![0], days: vec![], basket_starts: vec![0], baskets: vec![] };
-        let mut seen_customer = vec![false; out.customers.len()];
-        let mut seen_product = vec![false; out.products.len()];
-        let too_many =
-            |_| Error::input("there are more than 4,294,967,295 distinct (customer, day, product)").hint("score fewer customers at a time");
-        for customer in 0..out.customers.len() {
-            let slice = &pairs[ends[customer]..ends[customer + 1]];
-            for (at, pair) in slice.iter().enumerate() {
-                if at > 0 && slice[at - 1] == *pair {
-                    continue;
-                }
-                let (day, product) = (Day::from_epoch(((pair >> 32) as u32 ^ (1 << 31)) as i32), *pair as u32);
-                if at == 0 || (slice[at - 1] >> 32) != (pair >> 32) {
-                    out.days.push(day);
-                    out.basket_starts.push(0);
-                }
-                out.baskets.push(product);
-                seen_product[product as usize] = true;
-                if let Some(end) = out.basket_starts.last_mut() {
-                    *end = u32::try_from(out.baskets.len()).map_err(too_many)?;
-                }
-            }
-            if !slice.is_empty() {
-                seen_customer[customer] = true;
-                out.starts.push(u32::try_from(out.days.len()).map_err(too_many)?);
-            }
-        }
-        drop(pairs);
-        if seen_product.contains(&false) {
-            let mut new = vec![0_u32; seen_product.len()];
-            let mut code = 0;
-            for (new, seen) in new.iter_mut().zip(&seen_product) {
-                *new = code;
-                code += u32::from(*seen);
-            }
-            out.baskets.iter_mut().for_each(|product| *product = new[*product as usize]);
-            out.products = out.products.retain(&seen_product);
-        }
-        out.customers = out.customers.retain(&seen_customer);
-        Ok(out)
+        let mut builder = Builder::new(None);
+        builder.add(lines)?;
+        builder.finish(customers, products)?.purchases()
     }
 
     /// The customers' ids.
@@ -242,25 +121,26 @@ impl Purchases {
     /// How many purchases there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.days.len()
+        self.shards.iter().map(|shard| shard.days.len()).sum()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.days.is_empty()
+        self.len() == 0
     }
 
     /// How many distinct (customer, day, product) there are.
     #[must_use]
     pub fn distinct_lines(&self) -> usize {
-        self.baskets.len()
+        self.shards.iter().map(|shard| shard.baskets.len()).sum()
     }
 
     /// The first and the last day with a purchase.
     #[must_use]
     pub fn span(&self) -> Option<(Day, Day)> {
-        Some((self.days.iter().min().copied()?, self.days.iter().max().copied()?))
+        let days = || self.shards.iter().flat_map(|shard| &shard.days).copied();
+        Some((days().min()?, days().max()?))
     }
 
     /// A copy that holds only what is known on the night `as_of`, dictionaries included: equal to what would have been read then.
@@ -269,13 +149,13 @@ impl Purchases {
     /// Never in practice: only if the copy were larger than the original.
     pub fn known(&self, as_of: AsOf) -> Result<Purchases> {
         let history = self.until(as_of);
-        let mut lines = Vec::with_capacity(self.baskets.len());
+        let mut builder = Builder::new(None);
         for customer in 0..history.customer_count() {
             for (day, basket) in history.visits(customer).iter() {
-                lines.extend(basket.iter().map(|product| Line { customer, day, product: *product }));
+                builder.add(basket.iter().map(|product| Line { customer, day, product: *product }))?;
             }
         }
-        Purchases::from_lines(self.customers.clone(), self.products.clone(), lines)
+        builder.finish(self.customers.clone(), self.products.clone())?.purchases()
     }
 
     /// A SHA-256 over everything, in hexadecimal: the same purchases have the same one, however their lines came.
@@ -291,8 +171,21 @@ impl Purchases {
                 }
             }
         }
-        self.starts.iter().chain(&self.basket_starts).chain(&self.baskets).for_each(|number| sha256.update(number.to_le_bytes()));
-        self.days.iter().for_each(|day| sha256.update(day.epoch().to_le_bytes()));
+        let all = || (0..self.customers.len() as u32).map(|customer| self.visits(customer));
+        // Where each customer's purchases begin, and each purchase's products, if all stood in one table.
+        let mut start = |step: usize, end: &mut u64| {
+            *end += step as u64;
+            sha256.update((*end as u32).to_le_bytes());
+        };
+        let (mut purchases, mut lines) = (0, 0);
+        start(0, &mut purchases);
+        all().for_each(|visits| start(visits.len(), &mut purchases));
+        start(0, &mut lines);
+        all().flat_map(|visits| visits.iter()).for_each(|(_, basket)| start(basket.len(), &mut lines));
+        all()
+            .flat_map(|visits| visits.iter())
+            .for_each(|(_, basket)| basket.iter().for_each(|product| sha256.update(product.to_le_bytes())));
+        all().for_each(|visits| visits.days().iter().for_each(|day| sha256.update(day.epoch().to_le_bytes())));
         crate::store::hex(&sha256.finalize())
     }
 
@@ -303,11 +196,8 @@ impl Purchases {
     }
 
     fn visits(&self, customer: u32) -> Visits<'_> {
-        let range = match (self.starts.get(customer as usize), self.starts.get(customer as usize + 1)) {
-            (Some(start), Some(end)) => *start as usize..*end as usize,
-            _ => 0..0,
-        };
-        Visits { days: &self.days[range.clone()], basket_starts: &self.basket_starts[range.start..=range.end], baskets: &self.baskets }
+        let place = self.places.get(customer as usize).map_or(usize::MAX, |place| *place as usize);
+        self.shards.get(place % SHARDS).map_or(Visits { days: &[], basket_starts: &[], baskets: &[] }, |shard| shard.visits(place / SHARDS))
     }
 }
 
@@ -373,8 +263,8 @@ impl<'a> History<'a> {
     /// The first and last day with a purchase up to the night.
     #[must_use]
     pub fn span(&self) -> Option<(Day, Day)> {
-        let known = || self.purchases.days.iter().filter(|day| **day <= self.as_of.day());
-        Some((known().min().copied()?, known().max().copied()?))
+        let known = || self.purchases.shards.iter().flat_map(|shard| &shard.days).copied().filter(|day| *day <= self.as_of.day());
+        Some((known().min()?, known().max()?))
     }
 }
 

@@ -163,6 +163,20 @@ pub struct Funnel {
     pub by_basket_share: Vec<(f64, usize)>,
 }
 
+impl Funnel {
+    /// With that of other customers.
+    #[must_use]
+    pub fn and(mut self, other: &Funnel) -> Funnel {
+        self.seen += other.seen;
+        self.active += other.active;
+        self.frequent += other.frequent;
+        self.large_baskets += other.large_baskets;
+        self.recurrent += other.recurrent;
+        self.by_basket_share.iter_mut().zip(&other.by_basket_share).for_each(|((_, count), (_, more))| *count += more);
+        self
+    }
+}
+
 /// The recurrent customers of a night, by ascending code, and the funnel.
 #[must_use]
 pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {

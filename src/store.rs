@@ -11,8 +11,10 @@ mod local;
 mod location;
 mod memory;
 mod s3;
+mod spill;
 
 use std::fmt;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,6 +25,7 @@ pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
 pub use memory::Memory;
 pub use s3::S3;
+pub use spill::Spill;
 
 use crate::error::{Error, Result};
 
@@ -87,11 +90,30 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The object's content and its tag. [`crate::error::Kind::NotFound`] if there is none.
     async fn get(&self, key: &str) -> Result<(Bytes, String)>;
 
+    /// A part of the object's content, from and up to positions in bytes. [`crate::error::Kind::Conflict`] if the object has another tag
+    /// than the one that is asked for.
+    async fn get_range(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
+        let (content, found) = self.get(key).await?;
+        if found != etag {
+            return Err(changed(&self.uri(key)));
+        }
+        let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        match bounds.filter(|(start, end)| start <= end && *end <= content.len()) {
+            Some((start, end)) => Ok(content.slice(start..end)),
+            None => Err(Error::system("it ends before the part that is asked for").object(self.uri(key))),
+        }
+    }
+
     /// Writes an object as a whole and returns its tag. [`crate::error::Kind::Conflict`] if the mode's condition does not hold.
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String>;
 
     /// Removes an object; one that is not there is no error.
     async fn delete(&self, key: &str) -> Result<()>;
+}
+
+/// The object is not the one that reading it began with.
+fn changed(object: &str) -> Error {
+    Error::conflict("it has changed while it was read").object(object).hint("wait until its writer has finished, and run this again")
 }
 
 /// Refuses a key that is absolute, empty, or has a part that is empty, `.` or `..`, so that no key leads out of its store.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::calendar::StoreClock;
-use crate::purchases::History;
+use crate::calendar::{AsOf, StoreClock};
+use crate::purchases::{History, Ids};
 
 /// Most products that a header lists.
 const MOST_PRODUCTS: usize = 1_000;
@@ -37,8 +37,8 @@ fn hash(id: &str) -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
-/// The ids of the products bought in the last `days` days up to the history's night, ascending.
-fn bought(history: &History<'_>, days: i32) -> Vec<String> {
+/// Which products were bought in the last `days` days up to the history's night, by code.
+fn bought(history: &History<'_>, days: i32) -> Vec<bool> {
     let night = history.as_of().day();
     let mut seen = vec![false; history.product_count()];
     for customer in 0..history.customer_count() {
@@ -50,15 +50,26 @@ fn bought(history: &History<'_>, days: i32) -> Vec<String> {
             }
         }
     }
-    let codes = (0_u32..).zip(seen).filter_map(|(code, seen)| seen.then_some(code));
-    codes.filter_map(|code| history.products().get(code)).map(|id| id.to_string()).collect()
+    seen
+}
+
+/// Which products were bought lately, by code: what [`Origin::doubts`] looks at. Those of different customers go together by "or".
+#[must_use]
+pub fn bought_lately(history: &History<'_>) -> Vec<bool> {
+    bought(history, RECENT_DAYS)
+}
+
+fn ids_of(history_products: &Ids, bought: &[bool]) -> Vec<String> {
+    let codes = (0_u32..).zip(bought).filter_map(|(code, bought)| bought.then_some(code));
+    codes.filter_map(|code| history_products.get(code)).map(|id| id.to_string()).collect()
 }
 
 impl Origin {
     /// Of the tickets up to the history's night, read with this clock.
     #[must_use]
     pub fn new(history: &History<'_>, clock: &StoreClock) -> Self {
-        let mut hashed: Vec<(u32, String)> = bought(history, i32::MAX).into_iter().map(|id| (hash(&id), id)).collect();
+        let mut hashed: Vec<(u32, String)> =
+            ids_of(history.products(), &bought(history, i32::MAX)).into_iter().map(|id| (hash(&id), id)).collect();
         let products = hashed.len();
         hashed.sort_unstable();
         let hashes_up_to = match hashed.get(MOST_PRODUCTS) {
@@ -71,9 +82,10 @@ impl Origin {
         Self { time_zone: clock.zone().to_owned(), utc: clock.utc(), day_start: clock.day_start(), products, sample, hashes_up_to }
     }
 
-    /// What speaks against the tickets of a night, read with this clock, belonging to the model: a sentence each.
+    /// What speaks against the tickets of a night, read with this clock, belonging to the model: a sentence each. `lately` says which of
+    /// the products [`bought_lately`] were.
     #[must_use]
-    pub fn doubts(&self, history: &History<'_>, clock: &StoreClock) -> Vec<String> {
+    pub fn doubts(&self, products: &Ids, lately: &[bool], night: AsOf, clock: &StoreClock) -> Vec<String> {
         let mut doubts = vec![];
         for (name, theirs, ours) in [
             ("time_zone", self.time_zone.clone(), clock.zone().to_owned()),
@@ -86,12 +98,12 @@ impl Origin {
                 ));
             }
         }
-        let recent: Vec<String> = bought(history, RECENT_DAYS).into_iter().filter(|id| hash(id) <= self.hashes_up_to).collect();
+        let recent: Vec<String> = ids_of(products, lately).into_iter().filter(|id| hash(id) <= self.hashes_up_to).collect();
         let known = recent.iter().filter(|id| self.sample.binary_search(id).is_ok()).count();
         if (known as f64) < LEAST_KNOWN * recent.len() as f64 {
             doubts.push(format!(
                 "of the products bought in the {RECENT_DAYS} days up to {}, the model knows {:.0} %: was it trained on another store's tickets, or with other product ids?",
-                history.as_of(),
+                night,
                 100.0 * known as f64 / recent.len() as f64
             ));
         }
@@ -104,6 +116,12 @@ mod tests {
     use super::*;
     use crate::pipeline::examples::{NIGHT, read, store};
     use crate::purchases::{Ids, Line, Purchases};
+
+    impl Origin {
+        fn doubts_of(&self, history: &History<'_>, clock: &StoreClock) -> Vec<String> {
+            self.doubts(history.products(), &bought_lately(history), history.as_of(), clock)
+        }
+    }
 
     fn clock() -> StoreClock {
         StoreClock::new("Europe/Rome", false, 0).unwrap()
@@ -120,14 +138,14 @@ mod tests {
         let purchases = read(store(20, 100, 1));
         let origin = Origin::new(&purchases.until(NIGHT), &clock());
         assert_eq!((origin.products, origin.sample.len(), origin.hashes_up_to), (60, 60, u32::MAX));
-        assert_eq!(origin.doubts(&purchases.until(NIGHT), &clock()), Vec::<String>::new());
+        assert_eq!(origin.doubts_of(&purchases.until(NIGHT), &clock()), Vec::<String>::new());
     }
 
     #[test]
     fn another_clock_is_told_by_its_settings() {
         let purchases = read(store(20, 100, 1));
         let origin = Origin::new(&purchases.until(NIGHT), &clock());
-        let doubts = origin.doubts(&purchases.until(NIGHT), &StoreClock::new("UTC", true, 4).unwrap());
+        let doubts = origin.doubts_of(&purchases.until(NIGHT), &StoreClock::new("UTC", true, 4).unwrap());
         let parts =
             ["time_zone = Europe/Rome, and this run has UTC", "utc = false, and this run has true", "day_start = 0, and this run has 4"];
         assert!(doubts.len() == 3 && doubts.iter().zip(parts).all(|(doubt, part)| doubt.contains(part)), "{doubts:?}");
@@ -137,7 +155,7 @@ mod tests {
     fn products_are_compared_by_a_sample_where_they_are_many() {
         let origin = Origin::new(&products(0, 20_000).until(NIGHT), &clock());
         assert_eq!((origin.products, origin.sample.len()), (20_000, MOST_PRODUCTS));
-        let doubts = |first, last| origin.doubts(&products(first, last).until(NIGHT), &clock());
+        let doubts = |first, last| origin.doubts_of(&products(first, last).until(NIGHT), &clock());
         assert_eq!(doubts(0, 20_000), Vec::<String>::new());
         assert_eq!(doubts(8_000, 28_000), Vec::<String>::new(), "new products are no new store");
         assert!(doubts(13_000, 33_000)[0].contains("the model knows 3"), "{:?}", doubts(13_000, 33_000));
@@ -148,6 +166,6 @@ mod tests {
     fn what_follows_the_night_is_not_looked_at() {
         let purchases = products(0, 10);
         let origin = Origin::new(&purchases.until(crate::calendar::AsOf(NIGHT.day() - 2)), &clock());
-        assert_eq!((origin.products, origin.doubts(&purchases.until(NIGHT), &clock()).len()), (0, 1));
+        assert_eq!((origin.products, origin.doubts_of(&purchases.until(NIGHT), &clock()).len()), (0, 1));
     }
 }

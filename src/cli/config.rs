@@ -1,5 +1,6 @@
 //! `okuo config`: the settings in force, and where each comes from.
 
+use bytesize::ByteSize;
 use clap::parser::ValueSource;
 use serde::Serialize;
 use serde_json::json;
@@ -68,6 +69,8 @@ fn settings(config: &Config, source: &dyn Fn(&str, &str, &str) -> String) -> Res
     add("", "output", "output", config.output.as_deref().and_then(text));
     add("", "promote", "promote", Some(value(&config.promote)?));
     add("", "threads", "threads", config.threads.map(|threads| value(&threads)).transpose()?);
+    let memory_limit = config.memory_limit.map(|bytes| ByteSize::b(bytes).display().si().to_string());
+    add("", "memory_limit", "memory_limit", memory_limit.as_deref().and_then(text));
     let (columns, input) = (&config.input.columns, &config.input);
     for (key, column) in [("customer", &columns.customer), ("product", &columns.product), ("time", &columns.time)] {
         add("columns", key, key, text(column));

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::input::{Input, lines_and_funnel};
+use super::night::Tickets;
 use super::output::Output;
 use super::score::{in_words, score};
 use super::{DemoArguments, set_threads, train};
@@ -12,6 +13,7 @@ use crate::config::{Config, Layer};
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::ingest::Reader;
+use crate::pipeline::Overview;
 use crate::publish::manifest::InputObject;
 use crate::publish::promotion::Promote;
 use crate::publish::registry::Registry;
@@ -30,9 +32,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     set_threads(arguments.screen.threads)?;
     store::check_folder(&arguments.output).map_err(|error| error.hint("name another place with --output"))?;
     let folder = arguments.output.trim_end_matches('/');
-    let mut config = Config { promote: Promote::Always, registry: format!("{folder}/models"), ..Layer::default().check()? };
-    // Half the rows: on this small store they give nearly the same figures, in half the time.
-    config.parameters.basket.max_rows = 400_000;
+    let config = Config { promote: Promote::Always, registry: format!("{folder}/models"), ..Layer::default().check()? };
     let ingested = tokio::task::block_in_place(|| {
         let mut reader = Reader::new(&config.input, None);
         reader.object(NAME, Bytes::from_static(SAMPLE))?;
@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
     output.text(&format!(
         "A year of simulated tickets ({NAME}, built into okuo)\n{}",
-        lines_and_funnel(&input.ingested, &funnel, &config.rule, last)
+        lines_and_funnel(&input.ingested.report, &funnel, &config.rule, last)
     ))?;
 
     // One training serves all: the two months before the end are held out of it.
@@ -71,7 +71,11 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
 
     output.text(&format!("\n3. Score the night of {last}"))?;
     let target = format!("{folder}/predictions");
-    let night = score(&config, &header, &model, &input, last, &[], &target, output).await?;
+    let Input { ingested, objects } = input;
+    let report = ingested.report.clone();
+    let overview = tokio::task::block_in_place(|| Overview::new(&model, &ingested.purchases, last, &config.rule))?;
+    let tickets = Tickets { parts: Box::new(ingested.purchases), report: ingested.report, objects, overview };
+    let night = score(&config, &header, &model, tickets, last, &[], &target, output).await?;
     output.text(&format!("\n{} of them:\n{}", SHOWN.0, in_words(&night.predictions, SHOWN.0, SHOWN.1)))?;
     output.text(&format!("the model lies in {}/{}/, the night's tables beside {}", config.registry, stored.model_id, night.manifest))?;
     output.document(&json!({
@@ -80,7 +84,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
         "registry": config.registry,
         "manifest": night.manifest,
         "customers": night.predictions.customers.len(),
-        "lines": input.ingested.report,
+        "lines": report,
         "funnel": funnel,
     }))
 }

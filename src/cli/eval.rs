@@ -28,11 +28,11 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
     if let Some((_, model)) = &model {
         config.rule = config.rule_layer.on(model.rule).check()?;
     }
-    let input = read(&config, None, output).await?;
+    let input = read(&config, None, output).await?.whole()?;
     let purchases = &input.ingested.purchases;
     let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| input.ingested.report.no_purchase(""))?;
     let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
-    output.text(&lines_and_funnel(&input.ingested, &funnel, &config.rule, last))?;
+    output.text(&lines_and_funnel(&input.ingested.report, &funnel, &config.rule, last))?;
     let progress = output.progress();
     let evaluation = tokio::task::block_in_place(|| match &model {
         None => {

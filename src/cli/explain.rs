@@ -1,9 +1,11 @@
 //! `okuo explain`.
 
+use std::borrow::Cow;
+
 use clap::parser::ValueSource;
 
 use super::input::rule_text;
-use super::night::{model_of, tickets_of};
+use super::night::{Tickets, model_of, tickets_of};
 use super::output::Output;
 use super::{ExplainArguments, Sources};
 use crate::config::Layer;
@@ -11,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::explain::{Explanation, Features, Judgement, Past, Prediction, Product, explain};
 use crate::predictions::ProductModel;
 use crate::predictions::words::{ago, counted};
+use crate::purchases::{Parts, Purchases};
 
 /// Features of a product that are shown to people; `--json` has all.
 const MAIN_FEATURES: [&str; 6] = ["share", "decay_95", "last_visits", "gap_days", "due_days", "product_share_28d"];
@@ -39,15 +42,28 @@ pub(super) async fn run(mut arguments: ExplainArguments, sources: &Sources, outp
     config.required_inputs()?;
     let as_of = arguments.as_of;
     let (header, model) = model_of(&mut config, arguments.model.as_deref(), as_of, output).await?;
-    let input = tickets_of(&config, &header, as_of, output).await?;
+    let tickets = tickets_of(&config, &header, &model, as_of, output).await?;
     let progress = output.progress();
     progress.stage("looking at the store and the customer");
     let products = usize::from(arguments.products);
-    let purchases = &input.ingested.purchases;
-    let explanation = tokio::task::block_in_place(|| explain(&model, &header.model_id(), purchases, as_of, &config.rule, &id, products))?;
+    let Tickets { parts, overview, .. } = tickets;
+    let purchases = tokio::task::block_in_place(|| part_of(&*parts, &id))?;
+    let explanation =
+        tokio::task::block_in_place(|| explain(&model, &header.model_id(), &purchases, overview, as_of, &config.rule, &id, products))?;
     drop(progress);
     output.text(&in_words(&explanation))?;
     output.document(&explanation)
+}
+
+/// The part of the history that has the customer; where none has, any.
+fn part_of<'a>(parts: &'a dyn Parts, id: &str) -> Result<Cow<'a, Purchases>> {
+    for at in 1..parts.count() {
+        let part = parts.part(at)?;
+        if part.customers().code(id).is_some() {
+            return Ok(part);
+        }
+    }
+    parts.part(0)
 }
 
 fn in_words(explanation: &Explanation<'_>) -> String {

@@ -4,27 +4,36 @@ use super::output::Output;
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::Result;
+use crate::ingest::report::Report;
 use crate::ingest::{self, Ingested};
 use crate::predictions::words::counted;
 use crate::publish::manifest::InputObject;
+use crate::purchases::{Purchases, Sharded};
 use crate::recurrence::{Funnel, Rule};
+use crate::store::Found;
 
 /// Below so many recurrent customers, other basket shares are shown.
 const FEW: usize = 30;
 
 /// What was read, and from where.
-pub(super) struct Input {
-    pub(super) ingested: Ingested,
+pub(super) struct Input<P = Purchases> {
+    pub(super) ingested: Ingested<P>,
     pub(super) objects: Vec<InputObject>,
 }
 
+impl Input<Sharded> {
+    /// With all purchases in memory.
+    pub(super) fn whole(self) -> Result<Input> {
+        Ok(Input { ingested: tokio::task::block_in_place(|| self.ingested.whole())?, objects: self.objects })
+    }
+}
+
 /// Reads the configured input up to a night, with progress and warnings.
-pub(super) async fn read(config: &Config, until: Option<AsOf>, output: &Output) -> Result<Input> {
+pub(super) async fn read(config: &Config, until: Option<AsOf>, output: &Output) -> Result<Input<Sharded>> {
     let uris = config.required_inputs()?;
     let progress = output.progress();
-    let (ingested, found) =
-        ingest::read(uris, &config.input, until, &|of, object| progress.stage(&format!("reading {} (of {of} objects)", object.uri)))
-            .await?;
+    let each = |of: usize, object: &Found| progress.stage(&format!("reading {} (of {of} objects)", object.uri));
+    let (ingested, found) = ingest::read(uris, &config.input, until, config.memory_limit, &each).await?;
     drop(progress);
     ingested.warnings.iter().for_each(|warning| output.warn(warning));
     let objects = found.into_iter().map(|object| InputObject { object: object.uri, size: object.size, etag: object.etag }).collect();
@@ -32,8 +41,8 @@ pub(super) async fn read(config: &Config, until: Option<AsOf>, output: &Output) 
 }
 
 /// The lines and the funnel as text.
-pub(super) fn lines_and_funnel(input: &Ingested, funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
-    format!("{}\n{}", input.report, funnel_text(funnel, rule, night))
+pub(super) fn lines_and_funnel(report: &Report, funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
+    format!("{report}\n{}", funnel_text(funnel, rule, night))
 }
 
 /// The rule in words.

@@ -7,8 +7,11 @@ use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::Result;
 use crate::ingest;
+use crate::ingest::report::Report;
 use crate::models::Model;
-use crate::pipeline;
+use crate::pipeline::{self, Overview};
+use crate::publish::manifest::InputObject;
+use crate::purchases::Parts;
 
 /// A model older than this many days should have been trained anew.
 const OLD_DAYS: i32 = 62;
@@ -27,16 +30,33 @@ pub(super) async fn model_of(config: &mut Config, named: Option<&str>, as_of: As
     Ok((header, model))
 }
 
+/// What was read of a night, of which one part after the other can be looked at.
+pub(super) struct Tickets {
+    pub(super) parts: Box<dyn Parts>,
+    pub(super) report: Report,
+    pub(super) objects: Vec<InputObject>,
+    pub(super) overview: Overview,
+}
+
 /// The tickets up to the night, with a word where they are stale or do not seem to be the model's store's.
-pub(super) async fn tickets_of(config: &Config, header: &Header, as_of: AsOf, output: &Output) -> Result<Input> {
-    let input = read(config, Some(as_of), output).await?;
-    let purchases = &input.ingested.purchases;
-    if let Some(stale) = ingest::staleness(purchases, &input.ingested.report, as_of)? {
+pub(super) async fn tickets_of(config: &Config, header: &Header, model: &Model, as_of: AsOf, output: &Output) -> Result<Tickets> {
+    let Input { ingested, objects } = read(config, Some(as_of), output).await?;
+    let progress = output.progress();
+    progress.stage("looking at the store");
+    let mut report = ingested.report;
+    let (parts, overview) = tokio::task::block_in_place(|| {
+        let parts = ingested.purchases.parts()?;
+        let overview = Overview::new(model, &*parts, as_of, &config.rule)?;
+        Ok((parts, overview))
+    })?;
+    drop(progress);
+    report.count_repeated(overview.distinct_lines as u64);
+    if let Some(stale) = ingest::staleness(overview.span, &report, as_of)? {
         output.warn(&stale);
     }
     if let Some(origin) = &header.description.origin {
-        let doubts = tokio::task::block_in_place(|| origin.doubts(&purchases.until(as_of), &config.input.clock));
+        let doubts = origin.doubts(&overview.products, &overview.bought_lately, as_of, &config.input.clock);
         doubts.iter().for_each(|doubt| output.warn(doubt));
     }
-    Ok(input)
+    Ok(Tickets { parts, report, objects, overview })
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::ScoreArguments;
-use super::input::{Input, lines_and_funnel};
-use super::night::{model_of, tickets_of};
+use super::input::lines_and_funnel;
+use super::night::{Tickets, model_of, tickets_of};
 use super::output::Output;
 use crate::artifact::Header;
 use crate::calendar::AsOf;
@@ -17,7 +17,6 @@ use crate::predictions::tables::{Format, files};
 use crate::predictions::{CustomerPrediction, Predictions};
 use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{Run, publish_run};
-use crate::recurrence::recurrent;
 use crate::store;
 
 /// How many customers are shown, and how many products of each.
@@ -33,8 +32,9 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     let (header, model) = model_of(&mut config, arguments.model.as_deref(), as_of, output).await?;
     // An output that cannot be reached is told now, not after the scoring.
     store::open(&target).await?.child(&night_folder(as_of)).find(MANIFEST).await?;
-    let input = tickets_of(&config, &header, as_of, output).await?;
-    let scored = score(&config, &header, &model, &input, as_of, &arguments.format, &target, output).await?;
+    let tickets = tickets_of(&config, &header, &model, as_of, output).await?;
+    let report = tickets.report.clone();
+    let scored = score(&config, &header, &model, tickets, as_of, &arguments.format, &target, output).await?;
     let (shown, all) = (FIRST.0.min(scored.predictions.customers.len()), scored.predictions.customers.len());
     output.text(&format!("\n{shown} of the {all} customers:\n{}", in_words(&scored.predictions, FIRST.0, FIRST.1)))?;
     output.document(&json!({
@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
         "run_id": scored.run_id,
         "customers": scored.predictions.customers.len(),
         "offers": scored.offers,
-        "lines": input.ingested.report,
+        "lines": report,
         "funnel": scored.predictions.funnel,
     }))
 }
@@ -62,19 +62,19 @@ pub(super) async fn score(
     config: &Config,
     header: &Header,
     model: &Model,
-    input: &Input,
+    tickets: Tickets,
     as_of: AsOf,
     also: &[Format],
     target: &str,
     output: &Output,
 ) -> Result<ScoredNight> {
-    let purchases = &input.ingested.purchases;
-    let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(as_of), &config.rule));
-    output.text(&lines_and_funnel(&input.ingested, &funnel, &config.rule, as_of))?;
+    let Tickets { parts, report, objects, overview } = tickets;
+    output.text(&lines_and_funnel(&report, &overview.funnel, &config.rule, as_of))?;
     let progress = output.progress();
     progress.stage("scoring");
     let model_id = header.model_id();
-    let predictions = tokio::task::block_in_place(|| pipeline::score(model, &model_id, purchases, as_of, &config.rule))?;
+    let predictions = tokio::task::block_in_place(|| pipeline::score_parts(model, &model_id, &*parts, overview, as_of, &config.rule))?;
+    drop(parts);
     let offers = offers(&predictions, &config.offers)?;
     for id in unknown_exclusions(&predictions, &config.offers) {
         output.warn(&format!("the product {id}, which is excluded from offers, does not occur in the data"));
@@ -85,8 +85,8 @@ pub(super) async fn score(
         model: ModelReference { id: model_id, sha256: header.body_sha256.clone() },
         tables: files(&predictions, &offers, also)?,
         config: config.summary(),
-        inputs: input.objects.clone(),
-        lines: serde_json::to_value(&input.ingested.report).unwrap_or_default(),
+        inputs: objects,
+        lines: serde_json::to_value(&report).unwrap_or_default(),
         funnel: predictions.funnel.clone(),
     };
     let published = publish_run(&store::open(target).await?, &run).await?;

@@ -27,13 +27,13 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     let registry = Registry::new(store::open(&config.registry).await?);
     // A registry that cannot be reached is told now, not after the training.
     registry.promoted().await?;
-    let input = read(&config, Some(as_of), output).await?;
-    if let Some(stale) = ingest::staleness(&input.ingested.purchases, &input.ingested.report, as_of)? {
+    let input = read(&config, Some(as_of), output).await?.whole()?;
+    if let Some(stale) = ingest::staleness(input.ingested.purchases.span(), &input.ingested.report, as_of)? {
         output.warn(&stale);
     }
     let purchases = &input.ingested.purchases;
     let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(as_of), &config.rule));
-    output.text(&lines_and_funnel(&input.ingested, &funnel, &config.rule, as_of))?;
+    output.text(&lines_and_funnel(&input.ingested.report, &funnel, &config.rule, as_of))?;
     let stored = train(&config, purchases, as_of, &registry, output).await?;
     output.document(&json!({
         "model_id": stored.model_id,

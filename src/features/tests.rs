@@ -125,7 +125,7 @@ proptest! {
         let name = |ids: &Ids, code: u32| ids.get(code).unwrap().to_string().parse::<usize>().unwrap();
         for customer in 0..history.customer_count() {
             let visits = visits_of(&story, name(history.customers(), customer), night);
-            basket_features(&world, customer, &history.visits(customer), 3.0, &mut scratch);
+            basket_features(&world, history.customers().key(customer), &history.visits(customer), 3.0, &mut scratch);
             if visits.is_empty() {
                 prop_assert!(scratch.candidates.is_empty());
                 continue;
@@ -216,12 +216,12 @@ proptest! {
                 let id = known.customers().get(customer).unwrap().to_string();
                 let code = history.customers().code(&id).unwrap();
                 let timing = timing_features(&history.visits(code), day);
-                basket_features(&known_world, customer, &known.until(AsOf(day)).visits(customer), 2.0, &mut scratch);
+                basket_features(&known_world, known.customers().key(customer), &known.until(AsOf(day)).visits(customer), 2.0, &mut scratch);
                 let products: Vec<String> = scratch.candidates.iter().map(|c| known.products().get(c.product).unwrap().to_string()).collect();
                 out.push((id, timing.map(f32::to_bits), products, scratch.rows.iter().map(|v| v.to_bits()).collect::<Vec<_>>()));
                 // Seen through a history that goes on, every candidate and every bit of its features is the same.
                 let before = scratch.rows.clone();
-                basket_features(&world, code, &history.visits(code), 2.0, &mut scratch);
+                basket_features(&world, history.customers().key(code), &history.visits(code), 2.0, &mut scratch);
                 let names: Vec<String> = scratch.candidates.iter().map(|c| history.products().get(c.product).unwrap().to_string()).collect();
                 prop_assert_eq!(&names, &out.last().map(|last: &(String, _, Vec<String>, Vec<u32>)| last.2.clone()).unwrap_or_default());
                 prop_assert!(before.iter().zip(&scratch.rows).all(|(a, b)| a.to_bits() == b.to_bits()));
@@ -258,7 +258,7 @@ fn neighbours_like_what_similar_customers_buy() {
     let mut scratch = NeighbourScratch::default();
     let mut liked_by_the_like = |customer| {
         let products: BTreeSet<u32> = history.visits(customer).iter().flat_map(|(_, basket)| basket.iter().copied()).collect();
-        world.look_for_neighbours(customer, products.into_iter(), &mut scratch);
+        world.look_for_neighbours(history.customers().key(customer), products.into_iter(), &mut scratch);
         world.liked(code, &scratch)
     };
     let (first, other) = (liked_by_the_like(0), liked_by_the_like(15));

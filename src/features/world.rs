@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Day;
 use crate::purchases::{History, Visits};
-use references::References;
+use references::{Reference, References, references};
 
 pub use references::NeighbourScratch;
 
@@ -80,34 +80,72 @@ pub struct World {
 /// Windows of [`ProductCounts::bought`], in days.
 pub const WINDOWS: [i32; 4] = [14, 28, 56, 112];
 
+/// What customers add to the picture of the store on a night. Those of different customers add up, in any order, to the same.
+#[derive(Debug)]
+pub struct Tally {
+    night: Day,
+    counts: Vec<ProductCounts>,
+    /// Purchases in the last 14, 28, 56 and 112 days.
+    visits: [u32; 4],
+    /// Customers with a purchase up to the night: a dictionary may hold some who first come later.
+    seen: u64,
+    references: Vec<Reference>,
+}
+
+impl Tally {
+    /// Of the customers of a history on its night.
+    #[must_use]
+    pub fn new(history: &History<'_>, seed: u64) -> Self {
+        let night = history.as_of().day();
+        let products = history.product_count();
+        let fold = || (vec![ProductCounts::default(); products], [0_u32; 4], 0_u64, Scratch::new(products));
+        let (counts, visits, seen, _) = (0..history.customer_count())
+            .into_par_iter()
+            .with_min_len(256)
+            .fold(fold, |(mut counts, mut visits, seen, mut scratch), customer| {
+                let of_customer = history.visits(customer);
+                count_customer(&of_customer, night, &mut counts, &mut visits, &mut scratch);
+                (counts, visits, seen + u64::from(!of_customer.is_empty()), scratch)
+            })
+            .reduce_with(|(mut counts, mut visits, seen, scratch), (more, more_visits, more_seen, _)| {
+                counts.iter_mut().zip(&more).for_each(|(a, b)| a.add(b));
+                visits.iter_mut().zip(more_visits).for_each(|(a, b)| *a += b);
+                (counts, visits, seen + more_seen, scratch)
+            })
+            .unwrap_or_else(fold);
+        Self { night, counts, visits, seen, references: references(history, seed) }
+    }
+
+    /// With that of other customers, whose products have the same codes, on the same night.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| a.add(b));
+        self.visits.iter_mut().zip(other.visits).for_each(|(a, b)| *a += b);
+        self.seen += other.seen;
+        self.references.extend(other.references);
+        self
+    }
+}
+
 impl World {
     /// Looks at the store on the history's night.
     #[must_use]
     pub fn new(history: &History<'_>, limits: CandidateLimits, seed: u64) -> Self {
-        let night = history.as_of().day();
-        let products = history.product_count();
-        let customers = history.customer_count();
-        let fold = || (vec![ProductCounts::default(); products], [0_u32; 4], Scratch::new(products));
-        let (counts, visits, _) = (0..customers)
-            .into_par_iter()
-            .with_min_len(256)
-            .fold(fold, |(mut counts, mut visits, mut scratch), customer| {
-                count_customer(&history.visits(customer), night, &mut counts, &mut visits, &mut scratch);
-                (counts, visits, scratch)
-            })
-            .reduce(fold, |(mut counts, mut visits, scratch), (more, more_visits, _)| {
-                counts.iter_mut().zip(&more).for_each(|(a, b)| a.add(b));
-                visits.iter_mut().zip(more_visits).for_each(|(a, b)| *a += b);
-                (counts, visits, scratch)
-            });
+        Self::of(Tally::new(history, seed), limits)
+    }
+
+    /// The store of which all customers were counted.
+    #[must_use]
+    pub fn of(tally: Tally, limits: CandidateLimits) -> Self {
+        let Tally { night, counts, visits, seen, references } = tally;
         let mut totals = ProductCounts::default();
         counts.iter().for_each(|count| totals.add(count));
-        let mut popular: Vec<u32> = (0..products as u32).filter(|product| counts[*product as usize].bought[1] > 0).collect();
+        let mut popular: Vec<u32> = (0..counts.len() as u32).filter(|product| counts[*product as usize].bought[1] > 0).collect();
         popular.sort_by_key(|product| (std::cmp::Reverse(counts[*product as usize].bought[1]), *product));
         popular.truncate(limits.new);
         let mut popular_by_code = popular.clone();
         popular_by_code.sort_unstable();
-        let references = References::new(history, &counts, seed);
+        let references = References::new(references, &counts, seen);
         Self { night, limits, counts, visits, totals, popular, popular_by_code, references }
     }
 
@@ -197,8 +235,8 @@ impl World {
     }
 
     /// Looks for the customers who bought most like this one, of whom `products` were bought in the last [`LIKENESS_DAYS`]. Then
-    /// [`World::liked`] says what they buy. `customer` is not its own neighbour.
-    pub fn look_for_neighbours(&self, customer: u32, products: impl Iterator<Item = u32>, scratch: &mut NeighbourScratch) {
+    /// [`World::liked`] says what they buy. The customer, for whose id `customer` stands ([`crate::purchases::Ids::key`]), is not its own neighbour.
+    pub fn look_for_neighbours(&self, customer: u64, products: impl Iterator<Item = u32>, scratch: &mut NeighbourScratch) {
         self.references.look_for_neighbours(customer, products, scratch);
     }
 

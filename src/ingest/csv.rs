@@ -7,7 +7,6 @@ mod records;
 use std::borrow::Cow;
 use std::io::Read;
 
-use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
 use super::Columns;
@@ -29,28 +28,51 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const UTF8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
-/// Reads an object's lines; whether it has a quantity column.
+/// The most bytes that tell how a file is compressed.
+pub(super) const LONGEST_MAGIC: usize = ZSTD.len();
+
+/// So many lines are handed on at a time.
+const PIECE: usize = 1 << 18;
+
+/// Reads an object's lines from `source` piece by piece into `sink`, each piece beginning as `new` makes it; whether it has a quantity
+/// column.
 ///
 /// The first bytes say how it is compressed, not the name: S3 clients decompress on the way where an object's headers ask for it. Only an
 /// object shorter than that is taken at its name's word.
-pub(super) fn read(name: &str, bytes: Bytes, columns: &Columns, lines: &mut Lines) -> Result<bool> {
+pub(super) fn read(
+    name: &str,
+    start: &[u8],
+    source: impl Read,
+    columns: &Columns,
+    new: &dyn Fn() -> Lines,
+    sink: &mut dyn FnMut(Lines) -> Result<()>,
+) -> Result<bool> {
     let name = name.to_ascii_lowercase();
     let is =
-        |magic: &[u8], ending: &str| bytes.starts_with(magic) || (name.ends_with(ending) && !bytes.is_empty() && magic.starts_with(&bytes));
-    let mut table = Table { columns, lines, header: None, row: 0, record: Record::default() };
+        |magic: &[u8], ending: &str| start.starts_with(magic) || (name.ends_with(ending) && !start.is_empty() && magic.starts_with(start));
+    let mut table = Table { columns, lines: new(), header: None, row: 0, record: Record::default() };
+    let mut hand_on = |table: &mut Table<'_>, last: bool| match last || table.lines.lines.len() >= PIECE {
+        true => sink(std::mem::replace(&mut table.lines, new())),
+        false => Ok(()),
+    };
     if is(GZIP, ".gz") {
-        stream(MultiGzDecoder::new(bytes.as_ref()), "gzip", &mut table)?;
+        stream(MultiGzDecoder::new(source), "gzip", &mut table, &mut hand_on)?;
     } else if is(ZSTD, ".zst") {
-        let decoder = zstd::stream::read::Decoder::with_buffer(bytes.as_ref());
-        stream(decoder.map_err(|error| Error::system("zstd could not start").source(error))?, "zstd", &mut table)?;
+        let decoder = zstd::stream::read::Decoder::new(source);
+        stream(decoder.map_err(|error| Error::system("zstd could not start").source(error))?, "zstd", &mut table, &mut hand_on)?;
     } else {
-        table.take(&bytes, true)?;
+        stream(source, "", &mut table, &mut hand_on)?;
     }
     Ok(table.header.is_some_and(|header| header.positions.quantity.is_some()))
 }
 
-/// Decompresses chunk by chunk; whole lines are taken, the rest waits for the next chunk.
-fn stream(mut source: impl Read, format: &str, table: &mut Table<'_>) -> Result<()> {
+/// Reads chunk by chunk, decompressing where there is a format; whole lines are taken, the rest waits for the next chunk.
+fn stream(
+    mut source: impl Read,
+    format: &str,
+    table: &mut Table<'_>,
+    hand_on: &mut dyn FnMut(&mut Table<'_>, bool) -> Result<()>,
+) -> Result<()> {
     let mut buffer = vec![0; CHUNK];
     let mut filled = 0;
     loop {
@@ -60,6 +82,10 @@ fn stream(mut source: impl Read, format: &str, table: &mut Table<'_>) -> Result<
         let read = match source.read(buffer.get_mut(filled..).unwrap_or_default()) {
             Ok(read) => read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            // What the store said, and not the decoder.
+            Err(error) if format.is_empty() || error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
+                return Err(Error::system("the object cannot be read to its end").source(error));
+            }
             Err(error) => {
                 return Err(Error::input(format!("the {format} data are truncated or damaged after {} good lines", table.row))
                     .source(error)
@@ -73,6 +99,7 @@ fn stream(mut source: impl Read, format: &str, table: &mut Table<'_>) -> Result<
             continue;
         }
         let taken = table.take(buffer.get(..filled).unwrap_or_default(), last)?;
+        hand_on(table, last)?;
         if last {
             return Ok(());
         }
@@ -91,7 +118,7 @@ struct Header {
 /// One object as it is read.
 struct Table<'a> {
     columns: &'a Columns,
-    lines: &'a mut Lines,
+    lines: Lines,
     header: Option<Header>,
     row: u64,
     record: Record,

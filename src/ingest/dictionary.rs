@@ -128,7 +128,7 @@ pub(super) fn is_null(text: &str) -> bool {
 }
 
 /// Ids in the order in which they came; an id's position is its code.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Dictionary {
     what: &'static str,
     ids: Vec<Stored>,
@@ -145,13 +145,13 @@ pub(super) struct Dictionary {
     of_text: Option<String>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Seen {
     integer: bool,
     text: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Stored {
     Integer(i64),
     Whole(i64),
@@ -241,6 +241,22 @@ impl Dictionary {
                 Ok(code)
             }
         }
+    }
+
+    /// Takes the ids of what was read apart from this: the code here of each code there.
+    ///
+    /// # Errors
+    /// If there are more ids than codes.
+    pub(super) fn absorb(&mut self, other: Dictionary) -> Result<Vec<u32>> {
+        let Seen { integer, text } = other.here;
+        self.here.integer |= integer;
+        self.here.text |= text;
+        let code = |id: Stored| match &id {
+            Stored::Integer(id) => self.code(Key::Integer(*id), other.from_text_column),
+            Stored::Whole(id) => self.code(Key::Whole(*id), other.from_text_column),
+            Stored::Text(id) => self.code(Key::Text(id), other.from_text_column),
+        };
+        other.ids.into_iter().map(code).collect()
     }
 
     fn next(&self) -> Result<u32> {

@@ -6,18 +6,9 @@ use super::cause::{Cause, Role};
 use super::dictionary::{Dictionary, Fault, Key, Raw, is_null};
 use super::report::{Report, place};
 use super::time::{DayResolver, Moment};
-use crate::calendar::{AsOf, Day, StoreClock};
+use crate::calendar::{AsOf, StoreClock};
 use crate::error::Result;
 use crate::purchases::Line;
-
-/// How many weeks before the last day are compared with it.
-const WEEKS: i32 = 8;
-
-/// Fewer weeks than these tell nothing.
-const MIN_WEEKS: usize = 4;
-
-/// Below this share of the median the last day looks partial.
-const PARTIAL: f64 = 0.5;
 
 /// How many excluded products a warning lists.
 const SHOWN: usize = 5;
@@ -53,26 +44,24 @@ impl Quantity {
     }
 }
 
-/// All lines so far.
-#[derive(Debug)]
+/// Lines of one object that follow each other.
+#[derive(Debug, Clone)]
 pub(super) struct Lines {
     pub(super) customers: Dictionary,
     pub(super) products: Dictionary,
     pub(super) lines: Vec<Line>,
     pub(super) report: Report,
-    days: DayResolver,
+    pub(super) days: DayResolver,
     until: Option<AsOf>,
-    excluded: Excluded,
+    pub(super) excluded: Excluded,
     /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
-    undecided: Vec<(Line, usize)>,
+    pub(super) undecided: Vec<(Line, usize)>,
     object: String,
-    empty: Vec<String>,
-    /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
-    by_day: Vec<u64>,
 }
 
 impl Lines {
-    pub(super) fn new(clock: StoreClock, excluded: &[String], until: Option<AsOf>) -> Self {
+    /// No line of an object yet.
+    pub(super) fn new(object: &str, clock: StoreClock, excluded: &[String], until: Option<AsOf>) -> Self {
         Self {
             customers: Dictionary::new("customer"),
             products: Dictionary::new("product"),
@@ -82,26 +71,21 @@ impl Lines {
             until,
             excluded: Excluded::new(excluded),
             undecided: vec![],
-            object: String::new(),
-            empty: vec![],
-            by_day: vec![0; (*Day::PLAUSIBLE.end() - *Day::PLAUSIBLE.start()) as usize + 1],
+            object: object.to_owned(),
         }
     }
 
-    /// What follows is of this object.
-    pub(super) fn begin(&mut self, object: &str) {
-        object.clone_into(&mut self.object);
-    }
-
-    /// Counts the object, which has been read.
-    pub(super) fn end(&mut self, is_empty: bool) {
-        self.report.objects += 1;
-        self.customers.end(&self.object);
-        self.products.end(&self.object);
-        if is_empty {
-            self.report.empty_objects += 1;
-            self.empty.push(std::mem::take(&mut self.object));
+    /// Takes lines that all lie after the as-of date, unread: `first` is the time of the first. Whether they did.
+    pub(super) fn skip(&mut self, lines: u64, first: Moment, last: Moment) -> bool {
+        let (Some(until), Ok(first), Ok(_)) = (self.until, self.days.day(first), self.days.day(last)) else { return false };
+        // Where clocks go back at midnight, a later time may be of the day before.
+        if first <= until.day() + 1 {
+            return false;
         }
+        self.report.lines_read += lines;
+        self.report.after_as_of += lines;
+        self.report.first_after = Some(self.report.first_after.map_or(first, |known| known.min(first)));
+        true
     }
 
     /// Makes room, in steps that keep the number of copies small.
@@ -169,25 +153,9 @@ impl Lines {
     #[inline]
     fn keep(&mut self, line: Line) {
         self.report.kept += 1;
-        if let Some(count) = self.by_day.get_mut((line.day - *Day::PLAUSIBLE.start()) as usize) {
-            *count += 1;
-        }
         // The same product scanned twice in a row is the commonest repeat.
         if self.lines.last() != Some(&line) {
             self.lines.push(line);
-        }
-    }
-
-    /// Decides on the lines that waited for all ids to be known.
-    pub(super) fn decide(&mut self) {
-        let text = self.products.is_text();
-        for (line, at) in std::mem::take(&mut self.undecided) {
-            if text {
-                self.keep(line);
-            } else {
-                self.report.excluded += 1;
-                self.excluded.mark(at);
-            }
         }
     }
 
@@ -200,55 +168,11 @@ impl Lines {
             place(object, row, column, &value)
         });
     }
-
-    /// What a user should know.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings = vec![];
-        if let Some(first) = self.empty.first() {
-            let count = self.empty.len();
-            warnings.push(match count {
-                1 => format!("{first} has no lines"),
-                _ => format!("{count} objects have no lines, for example {first}"),
-            });
-        }
-        warnings.extend(self.days.warning());
-        warnings.extend(self.customers.warnings());
-        warnings.extend(self.products.warnings());
-        warnings.extend(self.excluded.warning());
-        warnings.extend(self.partial_last_day());
-        warnings
-    }
-
-    /// A warning if the last day has far fewer lines than its weekday had in the weeks before.
-    fn partial_last_day(&self) -> Option<String> {
-        let first = self.by_day.iter().position(|lines| *lines > 0)?;
-        let last = self.by_day.iter().rposition(|lines| *lines > 0)?;
-        let mut before: Vec<u64> = (1..=WEEKS as usize)
-            .filter_map(|week| last.checked_sub(7 * week).filter(|at| *at >= first))
-            .filter_map(|at| self.by_day.get(at).copied())
-            .collect();
-        if before.len() < MIN_WEEKS {
-            return None;
-        }
-        before.sort_unstable();
-        let middle = before.len() / 2;
-        let (low, high) = (before.get((before.len() - 1) / 2)?, before.get(middle)?);
-        let median = (*low as f64 + *high as f64) / 2.0;
-        let lines = *self.by_day.get(last)?;
-        let day = *Day::PLAUSIBLE.start() + last as i32;
-        ((lines as f64) < PARTIAL * median).then(|| {
-            format!(
-                "the last day of the feed, {day}, has {lines} lines where this weekday usually has {median}: it looks partial; \
-                 the night before is --as-of {}",
-                day - 1
-            )
-        })
-    }
 }
 
 /// Products that are no purchase.
-#[derive(Debug)]
-struct Excluded {
+#[derive(Debug, Clone)]
+pub(super) struct Excluded {
     ids: Vec<String>,
     /// Whether a line named the id.
     met: Vec<bool>,
@@ -268,7 +192,7 @@ enum Exclusion {
 }
 
 impl Excluded {
-    fn new(ids: &[String]) -> Self {
+    pub(super) fn new(ids: &[String]) -> Self {
         let (mut integers, mut wholes, mut texts) = (PlHashMap::new(), PlHashMap::new(), PlHashMap::new());
         for (at, id) in ids.iter().enumerate() {
             match Key::of(id) {
@@ -302,14 +226,19 @@ impl Excluded {
         .map_or(Exclusion::None, |at| Exclusion::IfInteger(*at))
     }
 
-    fn mark(&mut self, at: usize) {
+    /// Takes the ids that another has met.
+    pub(super) fn absorb(&mut self, other: &Excluded) {
+        self.met.iter_mut().zip(&other.met).for_each(|(met, theirs)| *met |= theirs);
+    }
+
+    pub(super) fn mark(&mut self, at: usize) {
         if let Some(met) = self.met.get_mut(at) {
             *met = true;
         }
     }
 
     /// A warning of the ids that no line names, which are most likely slips.
-    fn warning(&self) -> Option<String> {
+    pub(super) fn warning(&self) -> Option<String> {
         let mut unmet: Vec<&str> = self.ids.iter().zip(&self.met).filter(|(_, met)| !**met).map(|(id, _)| id.as_str()).collect();
         unmet.sort_unstable();
         unmet.dedup();

@@ -1,118 +1,250 @@
-//! Parquet: read by groups of rows, only the mapped columns.
+//! Parquet: read by groups of rows, only the mapped columns, and no group that lies after the as-of date.
 
+mod columns;
 mod pages;
 
 use std::io::Cursor;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use polars::io::parquet::metadata::{FileMetadata, FileMetadataRef};
+use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{
-    ArrowDataType, BinaryChunked, DataFrame, DataType, Float64Chunked, Int32Chunked, Int64Chunked, ParquetReader, ParquetWriter,
-    PlSmallStr, PolarsResult, Schema, SerReader, Series, StringChunked, TimeUnit, UInt32Chunked,
+    ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, PolarsResult, SerReader, Series, TimeUnit,
 };
+use polars_parquet::read::{BasicDecompressor, ColumnChunkMetadata, PageReader, column_iter_to_arrays};
 
 use super::Columns;
 use super::cause::Role;
-use super::dictionary::Raw;
 use super::lines::{Lines, Quantity};
 use super::schema::Positions;
 use super::time::Moment;
-use crate::calendar::Day;
 use crate::error::{Error, Result};
+use columns::{Ids, Numbers, Times, microseconds};
 
-const MAGIC: &[u8] = b"PAR1";
+pub(super) const MAGIC: &[u8] = b"PAR1";
+
+/// Most footers are shorter, in bytes.
+pub(super) const LIKELY_FOOTER: u64 = 1 << 16;
+
+/// The magic and the footer's length stand after the footer.
+const TRAILER: usize = 8;
 
 /// Row groups are read together up to about this many rows.
 const ROWS: usize = 1 << 19;
+
+const ROLES: [Role; 4] = [Role::Customer, Role::Product, Role::Time, Role::Quantity];
 
 /// Whether an object is Parquet, by its first bytes, or is named so.
 pub(super) fn is_parquet(name: &str, bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC) || (name.to_ascii_lowercase().ends_with(".parquet") && !bytes.is_empty())
 }
 
-/// Reads an object's lines; whether it has a quantity column.
-pub(super) fn read(bytes: Bytes, columns: &Columns, lines: &mut Lines) -> Result<bool> {
-    if !bytes.starts_with(MAGIC) {
-        return Err(Error::input("this is no Parquet file").hint("its name ends in .parquet; rename it, or write it again"));
-    }
-    if !bytes.ends_with(MAGIC) || bytes.len() < 12 {
-        return Err(Error::input("the Parquet file is truncated").hint("write or transfer the object again"));
-    }
-    let (mut metadata, schema) = guarded(|| {
-        let mut reader = ParquetReader::new(Cursor::new(bytes.clone()));
-        // Without the writer's own notes, which would bring types (dictionaries, say) that the data do not need.
-        let mut metadata = (**reader.get_metadata()?).clone();
-        metadata.key_value_metadata = None;
-        reader.set_metadata(Arc::new(metadata.clone()));
-        Ok((metadata, reader.schema()?))
-    })?;
-
-    let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
-    let positions = Positions::find(columns, &present)?;
-    let mut wanted = Schema::default();
-    let roles = [Role::Customer, Role::Product, Role::Time, Role::Quantity];
-    for role in roles.into_iter().filter(|role| positions.of(*role).is_some()) {
-        let name = columns.name(role);
-        if let Some(field) = schema.get(name) {
-            wanted.with_column(name.into(), readable_type(role, &field.dtype).map_err(|error| error.column(name))?);
-        }
-    }
-    check_counts(&bytes, &metadata, columns, &positions)?;
-    let wanted = metadata_of(&wanted).map_err(unreadable)?;
-
-    let groups = std::mem::take(&mut metadata.row_groups);
-    let mut row = 0_u64;
-    let mut rest = groups.as_slice();
-    while let Some(first) = rest.first() {
-        let mut count = first.num_rows();
-        let mut len = 1;
-        while let Some(group) = rest.get(len).filter(|group| count.saturating_add(group.num_rows()) <= ROWS) {
-            count += group.num_rows();
-            len += 1;
-        }
-        let (part, others) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-        rest = others;
-        let mut metadata = metadata.clone();
-        metadata.row_groups = part.to_vec();
-        metadata.num_rows = count;
-        let frame = guarded(|| {
-            let mut reader = ParquetReader::new(Cursor::new(bytes.clone()));
-            // polars keeps the first schema that it sees, and so reads with the wanted one.
-            reader.set_metadata(Arc::clone(&wanted));
-            reader.schema()?;
-            reader.set_metadata(Arc::new(metadata));
-            reader.set_rechunk(true).finish()
-        })?;
-        take(&frame, row, count, columns, &positions, lines)?;
-        row += count as u64;
-    }
-    Ok(positions.quantity.is_some())
+/// What the end of a file says of it.
+#[derive(Debug)]
+pub(super) struct Footer {
+    metadata: FileMetadata,
+    positions: Positions,
+    /// The mapped columns: how each is read.
+    columns: Vec<(Role, ArrowField)>,
 }
 
-/// Damaged counts must not become a request for gigabytes: those of the footer and of the pages stand apart in the file, and must agree.
-fn check_counts(file: &[u8], metadata: &FileMetadata, columns: &Columns, positions: &Positions) -> Result<()> {
-    for group in &metadata.row_groups {
-        for role in [Role::Customer, Role::Product, Role::Time, Role::Quantity].into_iter().filter(|role| positions.of(*role).is_some()) {
+/// Some groups of rows of a file.
+#[derive(Debug)]
+pub(super) struct Part {
+    footer: Arc<Footer>,
+    /// Position of each group, and the rows before it.
+    groups: Vec<(usize, u64)>,
+    /// What is known of the rows that need not be read.
+    lines: Lines,
+}
+
+impl Footer {
+    /// Of a file that is here.
+    pub(super) fn of_whole(bytes: &Bytes, columns: &Columns) -> Result<Self> {
+        let start = bytes.slice(..bytes.len().min(MAGIC.len()));
+        let len = usize::try_from(Self::length(&start, bytes)?).unwrap_or(usize::MAX);
+        let from = bytes.len().checked_sub(len).ok_or_else(damaged)?;
+        let footer = Self::read(bytes.slice(from..), columns)?;
+        footer.check_counts(bytes, columns)?;
+        Ok(footer)
+    }
+
+    /// How many bytes at the end of a file are its footer.
+    pub(super) fn length(start: &[u8], tail: &[u8]) -> Result<u64> {
+        if !start.starts_with(MAGIC) {
+            return Err(Error::input("this is no Parquet file").hint("its name ends in .parquet; rename it, or write it again"));
+        }
+        match tail.last_chunk::<TRAILER>() {
+            Some([a, b, c, d, magic @ ..]) if magic == MAGIC && tail.len() >= MAGIC.len() + TRAILER => {
+                Ok(u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + TRAILER as u64)
+            }
+            _ => Err(Error::input("the Parquet file is truncated").hint("write or transfer the object again")),
+        }
+    }
+
+    /// Reads the footer, which `tail` is or ends with.
+    pub(super) fn read(tail: Bytes, columns: &Columns) -> Result<Self> {
+        let (metadata, schema) = guarded(|| {
+            // The decoder wants to see the magic at the beginning too.
+            let mut file = MAGIC.to_vec();
+            file.extend_from_slice(&tail);
+            let mut reader = ParquetReader::new(Cursor::new(file));
+            // Without the writer's own notes, which would bring types (dictionaries, say) that the data do not need.
+            let mut metadata = (**reader.get_metadata()?).clone();
+            metadata.key_value_metadata = None;
+            reader.set_metadata(Arc::new(metadata.clone()));
+            Ok((metadata, reader.schema()?))
+        })?;
+        let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
+        let positions = Positions::find(columns, &present)?;
+        let mut fields = vec![];
+        for role in ROLES.into_iter().filter(|role| positions.of(*role).is_some()) {
             let name = columns.name(role);
-            for column in group.columns_under_root_iter(name).into_iter().flatten() {
-                let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-                let end = start.checked_add(column.compressed_size());
-                let range = usize::try_from(start).ok().zip(end.and_then(|end| usize::try_from(end).ok()));
-                let chunk = range.and_then(|(start, end)| file.get(start..end));
-                let values = column.num_values();
-                let whole = usize::try_from(values) == Ok(group.num_rows())
-                    && chunk.is_some_and(|chunk| pages::are_whole(chunk, values, column.uncompressed_size()));
-                if !whole {
-                    return Err(damaged().column(name));
-                }
+            if let Some(field) = schema.get(name) {
+                let read_as = readable_type(role, &field.dtype).map_err(|error| error.column(name))?;
+                fields.push((role, ArrowField::new(name.into(), read_as.to_arrow(CompatLevel::newest()), field.is_nullable)));
             }
         }
+        Ok(Self { metadata, positions, columns: fields })
     }
-    Ok(())
+
+    fn chunk(&self, group: usize, field: &ArrowField) -> Result<&ColumnChunkMetadata> {
+        let mut chunks =
+            self.metadata.row_groups.get(group).into_iter().flat_map(|group| group.columns_under_root_iter(&field.name)).flatten();
+        chunks.next().ok_or_else(|| damaged().column(field.name.as_str()))
+    }
+
+    /// Damaged counts must not become a request for gigabytes: those of the footer and of the pages stand apart in the file, and must agree.
+    fn check_counts(&self, file: &[u8], columns: &Columns) -> Result<()> {
+        for group in 0..self.metadata.row_groups.len() {
+            for (role, field) in &self.columns {
+                let range = range_of(self.chunk(group, field)?)?;
+                let bytes =
+                    usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok()).and_then(|(start, end)| file.get(start..end));
+                self.check_count(group, field, bytes.unwrap_or_default()).map_err(|error| error.column(columns.name(*role)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_count(&self, group: usize, field: &ArrowField, bytes: &[u8]) -> Result<()> {
+        let chunk = self.chunk(group, field)?;
+        let rows = self.metadata.row_groups.get(group).map(|group| group.num_rows());
+        let whole =
+            usize::try_from(chunk.num_values()).ok() == rows && pages::are_whole(bytes, chunk.num_values(), chunk.uncompressed_size());
+        if whole { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// All groups of rows in parts of a useful size, at least one; those that lie after the as-of date are counted, and left out.
+    pub(super) fn parts(footer: &Arc<Self>, lines: impl Fn() -> Lines) -> Vec<Part> {
+        let part = || Part { footer: Arc::clone(footer), groups: vec![], lines: lines() };
+        let mut parts = vec![part()];
+        let (mut rows, mut before) = (0, 0);
+        for (at, group) in footer.metadata.row_groups.iter().enumerate() {
+            let count = group.num_rows();
+            if rows > 0 && rows + count > ROWS {
+                parts.push(part());
+                rows = 0;
+            }
+            if let Some(part) = parts.last_mut()
+                && !footer.is_late(at, &mut part.lines)
+            {
+                part.groups.push((at, before));
+                rows += count;
+            }
+            before += count as u64;
+        }
+        parts
+    }
+
+    /// Whether all rows of a group lie after the as-of date, by what the footer says of their times; then they are counted.
+    fn is_late(&self, group: usize, lines: &mut Lines) -> bool {
+        let times = self.columns.iter().find(|(role, _)| *role == Role::Time);
+        let Some((_, field)) = times else { return false };
+        let Some(group_metadata) = self.metadata.row_groups.get(group) else { return false };
+        let statistics = self.chunk(group, field).ok().and_then(|chunk| chunk.statistics(&self.metadata.footer_buf)?.ok());
+        let Some(statistics) = statistics else { return false };
+        let moment = |value: i64| match field.dtype() {
+            ArrowDataType::Date32 => i32::try_from(value).map_or(Moment::Unreadable, Moment::Date),
+            ArrowDataType::Timestamp(unit, None) => Moment::Naive(microseconds(value, TimeUnit::from(unit))),
+            ArrowDataType::Timestamp(unit, Some(_)) => Moment::Instant(microseconds(value, TimeUnit::from(unit))),
+            _ => Moment::Unreadable,
+        };
+        let bounds = match (statistics.as_int32(), statistics.as_int64()) {
+            (Some(days), _) => (days.null_count, days.min_value.map(i64::from), days.max_value.map(i64::from)),
+            (_, Some(times)) => (times.null_count, times.min_value, times.max_value),
+            _ => return false,
+        };
+        let (Some(0), Some(first), Some(last)) = bounds else { return false };
+        lines.skip(group_metadata.num_rows() as u64, moment(first), moment(last))
+    }
 }
 
-fn damaged() -> Error {
+impl Part {
+    /// The ranges of bytes that [`Part::read`] needs, in their order.
+    pub(super) fn ranges(&self) -> Vec<Range<u64>> {
+        let chunks =
+            self.groups.iter().flat_map(|(group, _)| self.footer.columns.iter().map(|(_, field)| self.footer.chunk(*group, field)));
+        // What cannot be found is told when it is read.
+        chunks.map(|chunk| chunk.and_then(range_of).unwrap_or_default()).collect()
+    }
+
+    /// With the bytes of a file that is here.
+    pub(super) fn with_bytes(self, file: &Bytes) -> (Self, Vec<Bytes>) {
+        let slice = |range: Range<u64>| {
+            let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+            range.filter(|(start, end)| start <= end && *end <= file.len()).map_or(Bytes::new(), |(start, end)| file.slice(start..end))
+        };
+        let bytes = self.ranges().into_iter().map(slice).collect();
+        (self, bytes)
+    }
+
+    /// Reads the lines; whether there is a quantity column.
+    pub(super) fn read(&self, bytes: &[Bytes], columns: &Columns) -> Result<(Lines, bool)> {
+        let mut lines = self.lines.clone();
+        let fields = &self.footer.columns;
+        for ((group, before), bytes) in self.groups.iter().zip(bytes.chunks(fields.len().max(1))) {
+            let rows = self.footer.metadata.row_groups.get(*group).map_or(0, |group| group.num_rows());
+            let of = |role: Role| -> Result<Option<Series>> {
+                let Some(at) = fields.iter().position(|(has, _)| *has == role) else { return Ok(None) };
+                let (Some((_, field)), Some(bytes)) = (fields.get(at), bytes.get(at)) else { return Ok(None) };
+                let read =
+                    self.footer.check_count(*group, field, bytes).and_then(|()| column(self.footer.chunk(*group, field)?, field, bytes));
+                let whole = read.and_then(|series| if series.len() == rows { Ok(series) } else { Err(damaged()) });
+                whole.map(Some).map_err(|error| error.column(columns.name(role)))
+            };
+            let needed = |role: Role| of(role)?.ok_or_else(|| damaged().column(columns.name(role)));
+            // One after the other, so that no more than one is here in two forms.
+            let customers = Ids::of(needed(Role::Customer)?).map_err(unreadable)?;
+            let products = Ids::of(needed(Role::Product)?).map_err(unreadable)?;
+            let times = Times::of(needed(Role::Time)?).map_err(unreadable)?;
+            let quantities = of(Role::Quantity)?.map(Numbers::of).transpose().map_err(unreadable)?;
+            let values = Values { customers, products, times, quantities };
+            take(&values, *before, rows, columns, &mut lines)?;
+        }
+        Ok((lines, self.footer.positions.quantity.is_some()))
+    }
+}
+
+fn range_of(chunk: &ColumnChunkMetadata) -> Result<Range<u64>> {
+    let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+    let end = start.checked_add(chunk.compressed_size());
+    let range = u64::try_from(start).ok().zip(end.and_then(|end| u64::try_from(end).ok()));
+    range.filter(|(start, end)| start <= end).map(|(start, end)| start..end).ok_or_else(damaged)
+}
+
+/// Decodes the values of a column in one group of rows.
+fn column(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &[u8]) -> Result<Series> {
+    guarded(|| {
+        let pages = PageReader::new(Cursor::new(bytes.to_vec().into()), chunk, vec![], usize::MAX);
+        let types = vec![&chunk.descriptor().descriptor.primitive_type];
+        let (arrays, _) = column_iter_to_arrays(vec![BasicDecompressor::new(pages, vec![])], types, field.clone(), None)?;
+        Ok(Series::try_from((field.name.clone(), arrays))?.rechunk())
+    })
+}
+
+pub(super) fn damaged() -> Error {
     Error::input("the Parquet file is damaged").hint("write or transfer the object again")
 }
 
@@ -126,17 +258,6 @@ fn guarded<T>(read: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
 
 fn unreadable(error: polars::error::PolarsError) -> Error {
     Error::input("the Parquet file cannot be read").source(error).hint("it may be truncated or damaged: write or transfer the object again")
-}
-
-/// The metadata of an empty file with these columns: what tells polars' reader which columns and types to expect.
-///
-/// 8- and 16-bit integers are stored as 32-bit ones, and are read as such: their own polars types would cost every build minutes.
-fn metadata_of(schema: &Schema) -> PolarsResult<FileMetadataRef> {
-    let mut file = Cursor::new(vec![]);
-    ParquetWriter::new(&mut file).finish(&mut DataFrame::empty_with_schema(schema))?;
-    let mut metadata = (**ParquetReader::new(file).get_metadata()?).clone();
-    metadata.key_value_metadata = None;
-    Ok(Arc::new(metadata))
 }
 
 /// The type with which a column is read.
@@ -182,23 +303,17 @@ fn wrong_type(role: Role, found: &ArrowDataType) -> Error {
     Error::input(format!("the type is {found:?}, but {needed} is needed")).hint(hint)
 }
 
-/// Takes the rows of a frame, which follow `before` others.
-fn take(frame: &DataFrame, before: u64, rows: usize, columns: &Columns, positions: &Positions, lines: &mut Lines) -> Result<()> {
-    let series = |role: Role| {
-        let name = columns.name(role);
-        let series = frame.column(name).map_err(unreadable)?.as_materialized_series();
-        if series.len() != rows {
-            return Err(damaged().column(name));
-        }
-        Ok(series)
-    };
-    let customers = Ids::of(series(Role::Customer)?).map_err(unreadable)?;
-    let products = Ids::of(series(Role::Product)?).map_err(unreadable)?;
-    let times = Times::of(series(Role::Time)?).map_err(unreadable)?;
-    let quantities = match positions.quantity {
-        Some(_) => Some(Numbers::of(series(Role::Quantity)?).map_err(unreadable)?),
-        None => None,
-    };
+/// The values of the rows of a group.
+struct Values {
+    customers: Ids,
+    products: Ids,
+    times: Times,
+    quantities: Option<Numbers>,
+}
+
+/// Takes the rows of a group, which follow `before` others.
+fn take(values: &Values, before: u64, rows: usize, columns: &Columns, lines: &mut Lines) -> Result<()> {
+    let Values { customers, products, times, quantities } = values;
     lines.reserve(rows);
     for at in 0..rows {
         let quantity = quantities.as_ref().map_or(Quantity::Absent, |quantities| quantities.get(at));
@@ -217,140 +332,4 @@ fn take(frame: &DataFrame, before: u64, rows: usize, columns: &Columns, position
         }
     }
     Ok(())
-}
-
-/// A column of ids.
-enum Ids {
-    Int32(Int32Chunked),
-    Int64(Int64Chunked),
-    UInt32(UInt32Chunked),
-    Float(Float64Chunked),
-    /// Unsigned integers beyond `i64`, written out.
-    Written(StringChunked),
-    Text(StringChunked),
-    Binary(BinaryChunked),
-}
-
-impl Ids {
-    fn of(series: &Series) -> PolarsResult<Self> {
-        Ok(match series.dtype() {
-            DataType::Int32 => Ids::Int32(series.i32()?.clone()),
-            DataType::Int64 => Ids::Int64(series.i64()?.clone()),
-            DataType::UInt32 => Ids::UInt32(series.u32()?.clone()),
-            DataType::UInt64 => match series.strict_cast(&DataType::Int64) {
-                Ok(fitting) => Ids::Int64(fitting.i64()?.clone()),
-                Err(_) => Ids::Written(series.cast(&DataType::String)?.str()?.clone()),
-            },
-            DataType::String => Ids::Text(series.str()?.clone()),
-            DataType::Binary => Ids::Binary(series.binary()?.clone()),
-            _ => Ids::Float(series.cast(&DataType::Float64)?.f64()?.clone()),
-        })
-    }
-
-    #[inline]
-    fn get(&self, at: usize) -> Raw<'_> {
-        let id = match self {
-            Ids::Int32(ids) => ids.get(at).map(|id| Raw::Integer(i64::from(id))),
-            Ids::Int64(ids) => ids.get(at).map(Raw::Integer),
-            Ids::UInt32(ids) => ids.get(at).map(|id| Raw::Integer(i64::from(id))),
-            Ids::Float(ids) => ids.get(at).map(Raw::Float),
-            Ids::Written(ids) => ids.get(at).map(Raw::Untyped),
-            Ids::Text(ids) => ids.get(at).map(Raw::Text),
-            Ids::Binary(ids) => ids.get(at).map(|id| std::str::from_utf8(id).map_or(Raw::NotText, Raw::Text)),
-        };
-        id.unwrap_or(Raw::Null)
-    }
-}
-
-/// A column of times.
-enum Times {
-    Date(Int32Chunked),
-    Naive(Int64Chunked, TimeUnit),
-    Instant(Int64Chunked, TimeUnit),
-    Text(StringChunked),
-    Binary(BinaryChunked),
-}
-
-impl Times {
-    fn of(series: &Series) -> PolarsResult<Self> {
-        Ok(match series.dtype() {
-            DataType::Date => Times::Date(series.to_physical_repr().i32()?.clone()),
-            DataType::Datetime(unit, None) => Times::Naive(series.to_physical_repr().i64()?.clone(), *unit),
-            DataType::Datetime(unit, Some(_)) => Times::Instant(series.to_physical_repr().i64()?.clone(), *unit),
-            DataType::Binary => Times::Binary(series.binary()?.clone()),
-            _ => Times::Text(series.str()?.clone()),
-        })
-    }
-
-    #[inline]
-    fn get(&self, at: usize) -> Moment {
-        let moment = match self {
-            Times::Date(days) => days.get(at).map(Moment::Date),
-            // What overflows lies far outside of the plausible days.
-            Times::Naive(times, unit) => times.get(at).map(|time| Moment::Naive(microseconds(time, *unit))),
-            Times::Instant(times, unit) => times.get(at).map(|time| Moment::Instant(microseconds(time, *unit))),
-            Times::Text(texts) => texts.get(at).map(Moment::of),
-            Times::Binary(texts) => texts.get(at).map(|text| std::str::from_utf8(text).map_or(Moment::Unreadable, Moment::of)),
-        };
-        moment.unwrap_or(Moment::Null)
-    }
-
-    fn show(&self, at: usize) -> String {
-        let text = match self {
-            Times::Text(texts) => texts.get(at).map(|text| format!("\"{text}\"")),
-            Times::Binary(texts) => texts.get(at).map(|text| format!("\"{}\"", String::from_utf8_lossy(text))),
-            _ => match self.get(at) {
-                Moment::Date(days) => Some(Day::from_epoch(days).to_string()),
-                Moment::Naive(time) | Moment::Instant(time) => Some(
-                    chrono::DateTime::from_timestamp_micros(time).map_or_else(|| time.to_string(), |time| time.naive_utc().to_string()),
-                ),
-                _ => None,
-            },
-        };
-        text.unwrap_or_else(|| "null".into())
-    }
-}
-
-fn microseconds(time: i64, unit: TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Nanoseconds => time.div_euclid(1_000),
-        TimeUnit::Microseconds => time,
-        TimeUnit::Milliseconds => time.saturating_mul(1_000),
-    }
-}
-
-/// A column of quantities.
-enum Numbers {
-    Float(Float64Chunked),
-    Text(StringChunked),
-    Binary(BinaryChunked),
-}
-
-impl Numbers {
-    fn of(series: &Series) -> PolarsResult<Self> {
-        Ok(match series.dtype() {
-            DataType::String => Numbers::Text(series.str()?.clone()),
-            DataType::Binary => Numbers::Binary(series.binary()?.clone()),
-            _ => Numbers::Float(series.cast(&DataType::Float64)?.f64()?.clone()),
-        })
-    }
-
-    #[inline]
-    fn get(&self, at: usize) -> Quantity {
-        let quantity = match self {
-            Numbers::Float(numbers) => numbers.get(at).map(Quantity::Number),
-            Numbers::Text(texts) => texts.get(at).map(|text| Quantity::of(text.as_bytes(), false)),
-            Numbers::Binary(texts) => texts.get(at).map(|text| Quantity::of(text, false)),
-        };
-        quantity.unwrap_or(Quantity::Null)
-    }
-
-    fn show(&self, at: usize) -> String {
-        let text = match self {
-            Numbers::Float(numbers) => numbers.get(at).map(|number| number.to_string()),
-            Numbers::Text(texts) => texts.get(at).map(|text| format!("\"{text}\"")),
-            Numbers::Binary(texts) => texts.get(at).map(|text| format!("\"{}\"", String::from_utf8_lossy(text))),
-        };
-        text.unwrap_or_else(|| "null".into())
-    }
 }

@@ -102,6 +102,36 @@ impl Report {
         }
     }
 
+    /// Adds what became of the lines that follow.
+    pub(super) fn absorb(&mut self, other: Report) {
+        self.objects += other.objects;
+        self.empty_objects += other.empty_objects;
+        self.lines_read += other.lines_read;
+        self.kept += other.kept;
+        self.repeated += other.repeated;
+        self.returned += other.returned;
+        self.excluded += other.excluded;
+        self.after_as_of += other.after_as_of;
+        self.first_after = self.first_after.into_iter().chain(other.first_after).min();
+        for theirs in other.bad {
+            match self.bad.binary_search_by_key(&theirs.cause, |bad| bad.cause) {
+                Ok(at) => {
+                    if let Some(ours) = self.bad.get_mut(at) {
+                        ours.lines += theirs.lines;
+                        ours.first.extend(theirs.first);
+                        ours.first.truncate(PLACES);
+                    }
+                }
+                Err(at) => self.bad.insert(at, theirs),
+            }
+        }
+    }
+
+    /// Of the kept lines so many are distinct.
+    pub(crate) fn count_repeated(&mut self, distinct: u64) {
+        self.repeated = self.kept.saturating_sub(distinct);
+    }
+
     /// Whether the lines may be used.
     ///
     /// # Errors

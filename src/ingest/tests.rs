@@ -276,16 +276,16 @@ fn a_last_day_far_below_its_weekday_is_warned_of() {
 fn a_night_outside_the_data_is_told() {
     let read = |until| read_all(&options(), Some(until), &[("a.csv", csv(TEXT))]).unwrap();
     let early = read("2017-01-01");
-    let error = staleness(&early.purchases, &early.report, "2017-01-01".parse().unwrap()).unwrap_err();
+    let error = staleness(early.purchases.span(), &early.report, "2017-01-01".parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("all 3 usable lines lie after the as-of date 2017-01-01"), "{error}");
     let none = read_all(&options(), Some("2017-10-30"), &[("a.csv", csv(&TEXT.replace(",1,", ",0,").replace(",2,", ",-1,")))]).unwrap();
-    let error = staleness(&none.purchases, &none.report, "2017-10-30".parse().unwrap()).unwrap_err().to_string();
+    let error = staleness(none.purchases.span(), &none.report, "2017-10-30".parse().unwrap()).unwrap_err().to_string();
     assert!(error.contains("up to 2017-10-30: 3 lines read = 0 kept + 2 returned + 1 after the as-of date\nhint: "), "{error}");
     let late = read("2017-11-30");
-    let warning = staleness(&late.purchases, &late.report, "2017-11-30".parse().unwrap()).unwrap().unwrap();
+    let warning = staleness(late.purchases.span(), &late.report, "2017-11-30".parse().unwrap()).unwrap().unwrap();
     assert!(warning.contains("30 days before the as-of date"), "{warning}");
     let here = read("2017-10-31");
-    assert_eq!(staleness(&here.purchases, &here.report, "2017-10-31".parse().unwrap()).unwrap(), None);
+    assert_eq!(staleness(here.purchases.span(), &here.report, "2017-10-31".parse().unwrap()).unwrap(), None);
 }
 
 proptest! {

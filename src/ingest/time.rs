@@ -148,7 +148,7 @@ fn two_digits(text: &[u8], limit: u32) -> Option<(i64, &[u8])> {
 }
 
 /// Moments → days: the [`StoreClock`], with the zone's offset remembered for each UTC day.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct DayResolver {
     clock: StoreClock,
     zone: Option<Tz>,
@@ -240,6 +240,12 @@ impl DayResolver {
             Some(first) if (1..=24).all(|hour| offset_at(hour) == Some(first)) => Offsets::Fixed(first),
             _ => Offsets::Vary,
         }
+    }
+
+    /// Takes what another resolver has seen.
+    pub(super) fn absorb(&mut self, other: &DayResolver) {
+        self.any_time_of_day |= other.any_time_of_day;
+        self.any_midnight |= other.any_midnight;
     }
 
     /// A warning if all times are midnights that the clock moves to the day before or after: they look like dates.

@@ -15,9 +15,9 @@ use super::timing::TimingModel;
 use super::tree::CorrectionParameters;
 use crate::error::Result;
 use crate::features::basket::{BASKET_WIDTH, BasketScratch, Candidate, basket_features};
-use crate::features::world::{CandidateLimits, World};
+use crate::features::world::{CandidateLimits, Tally, World};
 use crate::predictions::ProductModel;
-use crate::purchases::{History, Visits};
+use crate::purchases::{History, Ids, Visits};
 use crate::recurrence::Rule;
 use crate::sampling::hash;
 
@@ -167,30 +167,36 @@ impl BasketModel {
         &self.products
     }
 
-    /// The store on the history's night, as this model looks at it.
+    /// The store on a night as this model looks at it, of the tally that [`BasketModel::tally`] makes of each part of the customers.
     #[must_use]
-    pub fn world(&self, history: &History<'_>) -> World {
-        World::new(history, self.limits, self.seed)
+    pub fn world(&self, tally: Tally) -> World {
+        World::of(tally, self.limits)
     }
 
-    /// The trees by product code of a history: position in [`BasketModel::products`].
+    /// What some customers add to the store on the history's night.
     #[must_use]
-    pub fn trees_by_code(&self, history: &History<'_>) -> Vec<Option<u32>> {
-        let mut out = vec![None; history.product_count()];
+    pub fn tally(&self, history: &History<'_>) -> Tally {
+        Tally::new(history, self.seed)
+    }
+
+    /// The trees by product code: position in [`BasketModel::products`].
+    #[must_use]
+    pub fn trees_by_code(&self, products: &Ids) -> Vec<Option<u32>> {
+        let mut out = vec![None; products.len()];
         for (at, product) in (0_u32..).zip(&self.products) {
-            if let Some(slot) = history.products().code(&product.product).and_then(|code| out.get_mut(code as usize)) {
+            if let Some(slot) = products.code(&product.product).and_then(|code| out.get_mut(code as usize)) {
                 *slot = Some(at);
             }
         }
         out
     }
 
-    /// The candidates of a customer that are worth a full look, with their probabilities, the likeliest first (then by code).
+    /// The candidates of a customer, for whose id `customer` stands, that are worth a full look, with their probabilities, the likeliest first (then by code).
     pub fn score(
         &self,
         world: &World,
         trees: &[Option<u32>],
-        customer: u32,
+        customer: u64,
         visits: &Visits<'_>,
         expected_days: f64,
         scratch: &mut BasketScratch,

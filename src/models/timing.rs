@@ -53,9 +53,9 @@ pub struct TimingParameters {
 impl Default for TimingParameters {
     fn default() -> Self {
         let boosting = BoostingParameters {
-            trees: 150,
+            trees: 80,
             leaves: 24,
-            learning_rate: 0.05,
+            learning_rate: 0.09,
             row_share: 0.5,
             feature_share: 0.5,
             min_rows: 150,

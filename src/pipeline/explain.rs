@@ -4,7 +4,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Night, refuse_future};
+use super::night::{Night, Overview, refuse_future};
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::features::MISSING;
@@ -170,14 +170,17 @@ pub struct Product<'a> {
     pub features: Features,
 }
 
-/// Explains the customer with this id on the night, with the `products` likeliest products.
+/// Explains the customer with this id on the night, with the `products` likeliest products. `purchases` are those of the customer's part of
+/// the history that `overview` is of.
 ///
 /// # Errors
 /// If no ticket up to the night has the id, or the model was trained on days after it.
+#[allow(clippy::too_many_arguments, reason = "what an explanation needs, by name")]
 pub fn explain<'a>(
     model: &'a Model,
     model_id: &str,
     purchases: &'a Purchases,
+    overview: Overview,
     as_of: AsOf,
     rule: &Rule,
     id: &str,
@@ -188,11 +191,11 @@ pub fn explain<'a>(
     let known = history.customers().code(id).filter(|code| !history.visits(*code).is_empty());
     let unknown = || unknown(purchases, as_of, rule, id);
     let customer = known.ok_or_else(unknown)?;
-    let night = Night::new(model, history);
+    let night = Night::new(model, as_of, purchases.products(), overview.tally);
     let visits = history.visits(customer);
     let min_purchases = model.parameters.timing.min_purchases.max(model.parameters.basket.min_purchases);
     let mut scratch = BasketScratch::default();
-    let (prediction, wait) = night.predict(customer, &mut scratch).ok_or_else(unknown)?;
+    let (prediction, wait) = night.predict(&history, customer, &mut scratch).ok_or_else(unknown)?;
     let judgement = judge(rule, &visits, as_of);
     let recurrent = rule.met(&visits, as_of.day());
     Ok(Explanation {
@@ -309,7 +312,7 @@ fn predicted<'a>(
     wait: &Wait,
     products: Vec<Product<'a>>,
 ) -> Prediction<'a> {
-    let as_of = night.history.as_of();
+    let as_of = night.as_of;
     let by_day = (1..).zip(&wait.probability).take(DAYS).map(|(ahead, probability)| {
         let day = as_of.day() + ahead;
         DayProbability { day, weekday: weekday(day), probability: *probability }

@@ -1,6 +1,9 @@
 use super::examples::{NIGHT, read, rule, small, store};
+use super::night::reason;
 use super::*;
-use crate::features::world::CandidateLimits;
+use crate::features::basket::Candidate;
+use crate::features::world::{CandidateLimits, World};
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
 use crate::purchases::{Ids, Line};
 
 fn bytes(model: &Model) -> String {

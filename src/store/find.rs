@@ -32,6 +32,24 @@ impl Found {
     pub async fn get(&self) -> Result<(Bytes, String)> {
         self.store.get(&self.key).await
     }
+
+    /// A part of the object's content, from and up to positions in bytes.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Conflict`] if the object has changed since it was found.
+    pub async fn get_range(&self, range: std::ops::Range<u64>) -> Result<Bytes> {
+        self.store.get_range(&self.key, range, &self.etag).await
+    }
+
+    /// The object with its size and tag as they are now.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::NotFound`] if it has been removed since.
+    pub async fn again(&self) -> Result<Found> {
+        let now = self.store.head(&self.key).await?;
+        let ObjectMeta { size, etag, .. } = now.ok_or_else(|| Error::not_found("it was removed while it was read").object(&self.uri))?;
+        Ok(Found { size, etag, ..self.clone() })
+    }
 }
 
 /// The objects that a URI names, in the byte order of their URIs:

@@ -3,12 +3,13 @@
 mod disk;
 
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{ObjectMeta, PutMode, Store, check_key};
+use super::{ObjectMeta, PutMode, Store, changed, check_key};
 use crate::error::{Error, Result};
 
 /// Files whose name begins so are this store's own (temporary files, locks): never listed, never a key.
@@ -115,6 +116,15 @@ impl Store for Local {
     async fn get(&self, key: &str) -> Result<(Bytes, String)> {
         let (path, object) = (self.path(key)?, self.uri(key));
         blocking(move || disk::read(&path).map_err(|error| error.object(object))).await
+    }
+
+    async fn get_range(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
+        let (path, object, etag) = (self.path(key)?, self.uri(key), etag.to_owned());
+        blocking(move || match disk::read_range(&path, range, &etag).map_err(|error| error.object(&object))? {
+            Some(bytes) => Ok(bytes),
+            None => Err(changed(&object)),
+        })
+        .await
     }
 
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String> {

@@ -3,6 +3,7 @@
 mod failure;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::{BoxError, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 
-use super::{ObjectMeta, PutMode, Store, check_key};
-use crate::error::{Error, Result};
+use super::{ObjectMeta, PutMode, Store, changed, check_key};
+use crate::error::{Error, Kind, Result};
 use failure::Operation;
 
 /// How often something is tried before it has failed.
@@ -136,6 +138,31 @@ async fn pause(tries: u32) {
     tokio::time::sleep(FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(tries.saturating_sub(1)))).await;
 }
 
+impl S3 {
+    /// Downloads an object, or what `part` asks of it.
+    async fn download(&self, key: &str, part: impl Fn(GetObjectFluentBuilder) -> GetObjectFluentBuilder) -> Result<(Bytes, String)> {
+        let mut broken = None;
+        for tries in 1..=TRIES {
+            let request = part(self.client.get_object().bucket(&self.bucket).key(key));
+            let output = request.send().await.map_err(|error| self.failure(error, Operation::Get, key))?;
+            let etag = unquoted(output.e_tag.clone());
+            match body(output).await {
+                Ok(content) => return Ok((content, etag)),
+                Err(error) => broken = Some(error),
+            }
+            // The SDK repeats requests, but not a body that breaks off.
+            if tries < TRIES {
+                pause(tries).await;
+            }
+        }
+        let error = Error::system(format!("the download broke off {TRIES} times")).object(self.uri(key));
+        Err(match broken {
+            Some(source) => error.source(source),
+            None => error,
+        })
+    }
+}
+
 #[async_trait]
 impl Store for S3 {
     fn name(&self) -> String {
@@ -193,25 +220,22 @@ impl Store for S3 {
 
     async fn get(&self, key: &str) -> Result<(Bytes, String)> {
         check_key(key)?;
-        let mut broken = None;
-        for tries in 1..=TRIES {
-            let request = self.client.get_object().bucket(&self.bucket).key(key);
-            let output = request.send().await.map_err(|error| self.failure(error, Operation::Get, key))?;
-            let etag = unquoted(output.e_tag.clone());
-            match body(output).await {
-                Ok(content) => return Ok((content, etag)),
-                Err(error) => broken = Some(error),
-            }
-            // The SDK repeats requests, but not a body that breaks off.
-            if tries < TRIES {
-                pause(tries).await;
-            }
+        self.download(key, |request| request).await
+    }
+
+    async fn get_range(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
+        check_key(key)?;
+        if range.is_empty() {
+            return Ok(Bytes::new());
         }
-        let error = Error::system(format!("the download broke off {TRIES} times")).object(self.uri(key));
-        Err(match broken {
-            Some(source) => error.source(source),
-            None => error,
-        })
+        let part =
+            |request: GetObjectFluentBuilder| request.range(format!("bytes={}-{}", range.start, range.end - 1)).if_match(quoted(etag));
+        match self.download(key, part).await {
+            Ok((content, found)) if found == etag && content.len() as u64 == range.end - range.start => Ok(content),
+            Ok(_) => Err(changed(&self.uri(key))),
+            Err(error) if error.kind() == Kind::Conflict => Err(changed(&self.uri(key))),
+            Err(error) => Err(error),
+        }
     }
 
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String> {

@@ -23,7 +23,8 @@ const LOCALITY: i32 = 4;
 /// Reference customers as an inverted index from products to who buys them how often.
 #[derive(Debug, Default)]
 pub(super) struct References {
-    customers: Vec<u32>,
+    /// What stands for each one's id.
+    keys: Vec<u64>,
     /// Product `p` is bought by the references at `starts[p]..starts[p + 1]` of the next two, ascending.
     starts: Vec<u32>,
     buyers: Vec<u16>,
@@ -77,36 +78,50 @@ impl Shares {
     }
 }
 
+/// A customer to compare with.
+#[derive(Debug, Clone)]
+pub(super) struct Reference {
+    /// What decides who is drawn.
+    draw: u64,
+    key: u64,
+    /// Products, ascending, with the decayed share of purchases that have them.
+    shares: Vec<(u32, f32)>,
+}
+
+/// The customers to compare with among those of a history.
+pub(super) fn references(history: &History<'_>, seed: u64) -> Vec<Reference> {
+    let night = history.as_of().day();
+    let compares = |customer: u32| {
+        let days = history.visits(customer).days();
+        let least = days.len().checked_sub(MIN_PURCHASES).and_then(|at| days.get(at))?;
+        (night - *least < LIKENESS_DAYS).then(|| (hash(seed, &[0x4e16, history.customers().key(customer)]), customer))
+    };
+    let mut drawn: Vec<(u64, u32)> = (0..history.customer_count()).into_par_iter().filter_map(compares).collect();
+    if drawn.len() > REFERENCES {
+        drawn.select_nth_unstable(REFERENCES);
+        drawn.truncate(REFERENCES);
+    }
+    let reference = |shares: &mut Shares, (draw, customer): (u64, u32)| {
+        let shares = shares.of(&history.visits(customer), night);
+        Reference { draw, key: history.customers().key(customer), shares }
+    };
+    drawn.into_par_iter().with_min_len(64).map_init(|| Shares::new(history.product_count()), reference).collect()
+}
+
 impl References {
-    pub(super) fn new(history: &History<'_>, counts: &[ProductCounts], seed: u64) -> Self {
-        let night = history.as_of().day();
-        let known = |customer: &u32| !history.visits(*customer).is_empty();
-        // The dictionary may hold customers who first come after the night.
-        let seen = (0..history.customer_count()).into_par_iter().filter(known).count() as f64;
-        let compares = |customer: u32| {
-            let days = history.visits(customer).days();
-            let least = days.len().checked_sub(MIN_PURCHASES).and_then(|at| days.get(at))?;
-            (night - *least < LIKENESS_DAYS).then(|| (hash(seed, &[0x4e16, history.customers().key(customer)]), customer))
-        };
-        let mut drawn: Vec<(u64, u32)> = (0..history.customer_count()).into_par_iter().filter_map(compares).collect();
-        if drawn.len() > REFERENCES {
-            drawn.select_nth_unstable(REFERENCES);
-            drawn.truncate(REFERENCES);
-        }
-        let mut customers: Vec<u32> = drawn.into_iter().map(|(_, customer)| customer).collect();
-        customers.sort_unstable();
+    /// The index of the customers who were drawn first, of whom there are `seen` in all.
+    pub(super) fn new(mut references: Vec<Reference>, counts: &[ProductCounts], seen: u64) -> Self {
+        references.sort_unstable_by_key(|reference| (reference.draw, reference.key));
+        references.truncate(REFERENCES);
         let rarity: Vec<f32> = counts
             .iter()
             .map(|count| {
-                let idf = (1.0 + seen / f64::from(count.buyers.max(1))).ln();
+                let idf = (1.0 + seen as f64 / f64::from(count.buyers.max(1))).ln();
                 (idf * idf) as f32
             })
             .collect();
-        let shares: Vec<Vec<(u32, f32)>> = customers
-            .par_iter()
-            .with_min_len(64)
-            .map_init(|| Shares::new(counts.len()), |shares, customer| shares.of(&history.visits(*customer), night))
-            .collect();
+        let keys = references.iter().map(|reference| reference.key).collect();
+        let shares: Vec<Vec<(u32, f32)>> = references.into_iter().map(|reference| reference.shares).collect();
         let mut starts = vec![0_u32; counts.len() + 1];
         for (product, _) in shares.iter().flatten() {
             starts[*product as usize + 1] += 1;
@@ -116,7 +131,7 @@ impl References {
         }
         let mut next = starts.clone();
         let all = *starts.last().unwrap_or(&0) as usize;
-        let mut out = Self { customers, starts, buyers: vec![0; all], shares: vec![0.0; all], norms: vec![], rarity };
+        let mut out = Self { keys, starts, buyers: vec![0; all], shares: vec![0.0; all], norms: vec![], rarity };
         for (reference, shares) in shares.iter().enumerate() {
             for (product, share) in shares {
                 let place = &mut next[*product as usize];
@@ -134,12 +149,12 @@ impl References {
         self.starts[product as usize] as usize..self.starts[product as usize + 1] as usize
     }
 
-    pub(super) fn look_for_neighbours(&self, customer: u32, products: impl Iterator<Item = u32>, scratch: &mut NeighbourScratch) {
+    pub(super) fn look_for_neighbours(&self, customer: u64, products: impl Iterator<Item = u32>, scratch: &mut NeighbourScratch) {
         let NeighbourScratch { likeness, weights, own } = scratch;
         weights.clear();
-        weights.resize(self.customers.len(), 0.0);
+        weights.resize(self.keys.len(), 0.0);
         likeness.clear();
-        likeness.resize(self.customers.len(), 0.0);
+        likeness.resize(self.keys.len(), 0.0);
         // The rarest products tell most and cost least: in a fixed order, as many of them as there is room for.
         own.clear();
         own.extend(products);
@@ -161,7 +176,7 @@ impl References {
             .iter()
             .zip(&self.norms)
             .zip(0_u32..)
-            .filter(|((likeness, _), reference)| **likeness > 0.0 && self.customers[*reference as usize] != customer)
+            .filter(|((likeness, _), reference)| **likeness > 0.0 && self.keys[*reference as usize] != customer)
             .map(|((likeness, other), reference)| (likeness / other, reference))
             .collect();
         let by_likeness = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));

@@ -174,7 +174,7 @@ impl Table {
 fn look(history: &History<'_>, world: &World, timing: &TimingModel, snapshot: &Snapshot, scratch: &mut BasketScratch) {
     let visits = history.visits(snapshot.customer).until(snapshot.night);
     let expected = timing.expected_days(&visits, snapshot.night);
-    basket_features(world, snapshot.customer, &visits, expected, scratch);
+    basket_features(world, history.customers().key(snapshot.customer), &visits, expected, scratch);
 }
 
 /// Rows of a few snapshots.

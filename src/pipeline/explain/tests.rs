@@ -24,7 +24,8 @@ fn model() -> &'static Model {
 }
 
 fn explained(id: &str) -> Result<Explanation<'static>> {
-    explain(model(), "m", purchases(), NIGHT, &rule(), id, MAX_RANK)
+    let overview = Overview::new(model(), purchases(), NIGHT, &rule())?;
+    explain(model(), "m", purchases(), overview, NIGHT, &rule(), id, MAX_RANK)
 }
 
 #[test]

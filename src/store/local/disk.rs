@@ -1,7 +1,8 @@
 //! The blocking half of the local store: walking, reading, and writing so that a crash or a rival leaves one whole content.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -154,6 +155,19 @@ pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
         }
     }
     Err(Error::system("changes while it is read").hint("wait until its writer has finished"))
+}
+
+/// A part of a file's content, or nothing if the file has another tag than `etag`.
+pub(super) fn read_range(path: &Path, range: Range<u64>, etag: &str) -> Result<Option<Bytes>> {
+    let failed = |error| failure(error, "cannot be read");
+    let mut file = open(path).map_err(failed)?;
+    let len = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+    let mut content = Vec::new();
+    content.try_reserve_exact(len).map_err(|error| Error::system(format!("{len} bytes of it do not fit into memory")).source(error))?;
+    file.seek(SeekFrom::Start(range.start)).and_then(|_| (&file).take(len as u64).read_to_end(&mut content)).map_err(failed)?;
+    // After reading, so that a writer in place is noticed.
+    let metadata = file.metadata().map_err(failed)?;
+    Ok((content.len() == len && tag_of_file(path, &metadata) == etag).then(|| content.into()))
 }
 
 /// Writes a file as a whole and returns its tag.

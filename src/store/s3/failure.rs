@@ -135,6 +135,7 @@ where
         ("InvalidBucketName", _) => {
             Error::request(format!("{bucket:?} is no name of a bucket ({said})")).hint("names have 3 to 63 small letters, digits, - and .")
         }
+        (_, 412) if matches!(operation, Operation::Get) => Error::conflict("it is not the version that was asked for"),
         (_, 401 | 403) => denied(format!("allow {}", operation.permission(bucket))),
         ("NotImplemented", _) | (_, 501) => Error::system(format!("{endpoint} cannot do what okuo needs ({said})"))
             .hint("okuo needs conditional writes (If-None-Match, If-Match)"),

@@ -1,0 +1,209 @@
+//! A night: whom the rule names, and what is predicted for them, one part of the customers after the other.
+
+use rayon::prelude::*;
+
+use crate::artifact::bought_lately;
+use crate::calendar::{AsOf, Day};
+use crate::error::{Error, Result};
+use crate::features::basket::{BasketScratch, Candidate};
+use crate::features::world::{Tally, World};
+use crate::models::Model;
+use crate::models::timing::Wait;
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
+use crate::purchases::{History, Ids, Parts, Purchases, Visits};
+use crate::recurrence::{Funnel, Rule, recurrent};
+
+/// What all customers together say on a night: a first look at each part.
+#[derive(Debug)]
+pub struct Overview {
+    /// The first and the last day with a purchase.
+    pub span: Option<(Day, Day)>,
+    /// How many customers pass each part of the rule.
+    pub funnel: Funnel,
+    /// Distinct (customer, day, product).
+    pub distinct_lines: usize,
+    /// The products' ids.
+    pub products: Ids,
+    /// Which of them were bought lately ([`bought_lately`]).
+    pub bought_lately: Vec<bool>,
+    pub(super) tally: Tally,
+}
+
+impl Overview {
+    /// Looks at a history on the night `as_of`, as `model` looks at the store.
+    ///
+    /// # Errors
+    /// If a part cannot be brought back from where it was set aside.
+    pub fn new(model: &Model, parts: &dyn Parts, as_of: AsOf, rule: &Rule) -> Result<Self> {
+        let mut overview = Self::of_part(model, &*parts.part(0)?, as_of, rule);
+        for at in 1..parts.count() {
+            let more = Self::of_part(model, &*parts.part(at)?, as_of, rule);
+            overview.span = match (overview.span, more.span) {
+                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                (a, b) => a.or(b),
+            };
+            overview.funnel = overview.funnel.and(&more.funnel);
+            overview.distinct_lines += more.distinct_lines;
+            overview.bought_lately.iter_mut().zip(more.bought_lately).for_each(|(bought, more)| *bought |= more);
+            overview.tally = overview.tally.and(more.tally);
+        }
+        Ok(overview)
+    }
+
+    fn of_part(model: &Model, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Self {
+        let history = purchases.until(as_of);
+        Self {
+            span: purchases.span(),
+            funnel: recurrent(&history, rule).1,
+            distinct_lines: purchases.distinct_lines(),
+            products: purchases.products().clone(),
+            bought_lately: bought_lately(&history),
+            tally: model.basket.tally(&history),
+        }
+    }
+}
+
+/// Predicts for the recurrent customers of the night `as_of`, whom `rule` names.
+///
+/// # Errors
+/// If nobody meets the rule, or the model was trained on days after `as_of`.
+pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
+    refuse_future(model, as_of)?;
+    score_parts(model, model_id, purchases, Overview::new(model, purchases, as_of, rule)?, as_of, rule)
+}
+
+/// As [`score`], of a history of which an overview was made for this model, night and rule.
+///
+/// # Errors
+/// As [`score`], or if a part cannot be brought back from where it was set aside.
+pub fn score_parts(model: &Model, model_id: &str, parts: &dyn Parts, overview: Overview, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
+    refuse_future(model, as_of)?;
+    let Overview { funnel, products, tally, .. } = overview;
+    if funnel.recurrent == 0 {
+        let others: Vec<String> = funnel
+            .by_basket_share
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .take(3)
+            .map(|(share, count)| format!("{share} ({count})"))
+            .collect();
+        let hint = match others.as_slice() {
+            [] => "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned(),
+            _ => format!("a lower --basket-share would let in: {}", others.join(", ")),
+        };
+        return Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint));
+    }
+    let night = Night::new(model, as_of, &products, tally);
+    let (mut ids, mut predicted) = (vec![], vec![]);
+    for at in 0..parts.count() {
+        let purchases = parts.part(at)?;
+        let history = purchases.until(as_of);
+        let (customers, _) = recurrent(&history, rule);
+        let predict = |scratch: &mut BasketScratch, customer: &u32| night.predict(&history, *customer, scratch);
+        let customers = customers.par_iter().map_init(BasketScratch::default, predict).flatten();
+        let customers: Vec<CustomerPrediction> = customers.map(|(prediction, _)| prediction).collect();
+        ids.push(purchases.customers().select(customers.iter().map(|prediction| prediction.customer)));
+        predicted.push(customers);
+    }
+    // Under the codes that they have among each other, in whatever parts they were.
+    let (customer_ids, codes) = Ids::merged(ids);
+    let of_part = |(customers, codes): (Vec<CustomerPrediction>, Vec<u32>)| {
+        customers.into_iter().zip(codes).map(|(prediction, customer)| CustomerPrediction { customer, ..prediction })
+    };
+    let mut customers: Vec<CustomerPrediction> = predicted.into_iter().zip(codes).flat_map(of_part).collect();
+    customers.sort_unstable_by_key(|prediction| prediction.customer);
+    Ok(Predictions { as_of, model_id: model_id.to_owned(), funnel, customer_ids, product_ids: products, customers })
+}
+
+/// Refuses a model that has seen days after the night: its predictions would look better than they are.
+///
+/// # Errors
+/// If it was trained up to a later day than `as_of`.
+pub fn refuse_future(model: &Model, as_of: AsOf) -> Result<()> {
+    if model.as_of <= as_of {
+        return Ok(());
+    }
+    Err(Error::request(format!("the model was trained up to {}, after the as-of date {as_of}", model.as_of))
+        .hint("choose an older model with --model; `okuo models list` shows them"))
+}
+
+/// The store on one night as a model sees it.
+pub(super) struct Night<'a> {
+    pub(super) model: &'a Model,
+    pub(super) as_of: AsOf,
+    pub(super) world: World,
+    trees: Vec<Option<u32>>,
+}
+
+impl<'a> Night<'a> {
+    pub(super) fn new(model: &'a Model, as_of: AsOf, products: &Ids, tally: Tally) -> Self {
+        Self { model, as_of, world: model.basket.world(tally), trees: model.basket.trees_by_code(products) }
+    }
+
+    /// What is predicted for a customer, and the wait that it comes from; `None` for one without a purchase. The candidates and their
+    /// features stay in `scratch`.
+    pub(super) fn predict(&self, history: &History<'_>, customer: u32, scratch: &mut BasketScratch) -> Option<(CustomerPrediction, Wait)> {
+        let Self { model, as_of, world, trees } = self;
+        let night = as_of.day();
+        let visits = history.visits(customer);
+        let last_purchase = *visits.days().last()?;
+        let wait = model.timing.wait(&visits, night);
+        let (first, last) = model.timing.interval(&wait);
+        let expected = model.timing.expected_days(&visits, night);
+        let scored = model.basket.score(world, trees, history.customers().key(customer), &visits, expected, scratch);
+        let products = scored.iter().take(MAX_RANK).map(|scored| ProductPrediction {
+            product: scored.candidate.product,
+            probability: scored.probability,
+            times_bought: scored.candidate.times,
+            days_since_bought: (scored.candidate.times > 0).then_some(scored.candidate.last_ago),
+            typical_gap_days: scored.candidate.gap_days(),
+            model: scored.model,
+            reason: reason(&scored.candidate, &visits, world),
+        });
+        let prediction = CustomerPrediction {
+            customer,
+            last_purchase,
+            purchases_90d: visits.days().iter().filter(|day| night - **day < 90).count() as u32,
+            days_to_next: wait.median(),
+            earliest: night + first,
+            latest: night + last,
+            return_probability: model.timing.return_probability(&wait),
+            expected_basket_size: expected_basket_size(&visits),
+            products: products.collect(),
+        };
+        Some((prediction, wait))
+    }
+}
+
+/// The mean size of the latest baskets, each older one counting a tenth less.
+fn expected_basket_size(visits: &Visits<'_>) -> f64 {
+    let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
+    for (_, basket) in visits.iter().rev().take(50) {
+        sum += weight * basket.len() as f64;
+        weights += weight;
+        weight *= 0.9;
+    }
+    sum / f64::max(weights, 1e-9)
+}
+
+/// Why a product is likely: what the customer's own purchases, or the store's, say of it. Every word of it can be counted in the tickets.
+pub(super) fn reason(candidate: &Candidate, visits: &Visits<'_>, world: &World) -> String {
+    if candidate.times == 0 {
+        let percent = 100.0 * world.share(candidate.product, 1);
+        let percent = if percent < 0.05 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
+        return format!("new to the customer; in {percent} % of all purchases of the last 28 days");
+    }
+    let window = visits.len().min(10);
+    let often = match (candidate.last_ten, window) {
+        (0, _) => format!("bought {}", words::times(candidate.times)),
+        (_, 1) => "bought on the only visit".to_owned(),
+        (bought, window) if bought as usize == window => format!("bought on each of the last {window} visits"),
+        (bought, window) => format!("bought on {bought} of the last {window} visits"),
+    };
+    let ago = words::ago(candidate.last_ago);
+    // One gap is no habit.
+    match candidate.gap_days().filter(|_| candidate.times >= 3) {
+        Some(gap) => format!("{often}; {} on average, last {ago}", words::every(gap)),
+        None => format!("{often}; last {ago}"),
+    }
+}

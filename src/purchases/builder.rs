@@ -1,0 +1,367 @@
+//! From lines in any order to purchases, without ever holding all lines.
+//!
+//! Lines are buffered, and every two million of them become a sorted run of each shard ([`super::runs`]): some two bytes a distinct line
+//! of each run, in memory or, above a limit, set aside. The runs of a shard are merged when its table is built.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use super::runs::{RunReader, RunWriter, day, pair};
+use super::{Ids, Line, Parts, Purchases, SHARDS, Shard};
+use crate::calendar::Day;
+use crate::error::{Error, Result};
+
+/// So many lines wait for being sorted: 12 bytes each, and 8 more while they are.
+const BUFFERED: usize = 1 << 21;
+
+/// Bytes that a distinct (customer, day, product) takes in a table, its share of the purchase's 8 included, of baskets as large as usual.
+const BYTES_A_LINE: u64 = 5;
+
+/// Takes lines, whose codes are positions in ids that are known at the end.
+#[derive(Debug)]
+pub struct Builder {
+    limit: Option<MemoryLimit>,
+    buffer: Vec<Line>,
+    shards: Vec<Runs>,
+    customer_seen: Vec<bool>,
+    product_seen: Vec<bool>,
+}
+
+/// The runs of a shard.
+#[derive(Debug, Default)]
+struct Runs {
+    runs: Vec<Run>,
+    /// Lines in all of them.
+    lines: u64,
+}
+
+#[derive(Debug)]
+enum Run {
+    Memory(Vec<u8>),
+    /// From a position on, so many bytes.
+    SetAside(u64, usize),
+}
+
+impl Run {
+    fn bytes(&self, limit: Option<&MemoryLimit>) -> Result<Cow<'_, [u8]>> {
+        match (self, limit) {
+            (Run::Memory(bytes), _) => Ok(Cow::Borrowed(bytes)),
+            (Run::SetAside(at, len), Some(limit)) => limit.aside.read(*at, *len).map(Cow::Owned),
+            (Run::SetAside(..), None) => Err(Error::system("what was set aside is gone")),
+        }
+    }
+}
+
+/// How much memory a history may take, and where the rest goes.
+#[derive(Debug)]
+pub struct MemoryLimit {
+    /// Bytes. Runs take a quarter of it, and so does the part of the customers that is worked on.
+    pub bytes: u64,
+    /// Takes what has no room.
+    pub aside: Box<dyn Aside>,
+}
+
+/// A place for bytes outside of memory.
+pub trait Aside: std::fmt::Debug + Send + Sync {
+    /// Appends bytes; where they begin.
+    ///
+    /// # Errors
+    /// If there is no room.
+    fn append(&self, bytes: &[u8]) -> Result<u64>;
+
+    /// Reads what was appended.
+    ///
+    /// # Errors
+    /// If it is not there any more.
+    fn read(&self, start: u64, len: usize) -> Result<Vec<u8>>;
+}
+
+impl Builder {
+    /// An empty history.
+    #[must_use]
+    pub fn new(limit: Option<MemoryLimit>) -> Self {
+        let shards = (0..SHARDS).map(|_| Runs::default()).collect();
+        Self { limit, buffer: vec![], shards, customer_seen: vec![], product_seen: vec![] }
+    }
+
+    /// Takes lines.
+    ///
+    /// # Errors
+    /// If what has no room cannot be set aside.
+    pub fn add(&mut self, lines: impl IntoIterator<Item = Line>) -> Result<()> {
+        for line in lines {
+            mark(&mut self.customer_seen, line.customer);
+            mark(&mut self.product_seen, line.product);
+            self.buffer.push(line);
+            if self.buffer.len() >= BUFFERED {
+                self.sort_buffer()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes runs of the lines that wait.
+    fn sort_buffer(&mut self) -> Result<()> {
+        // A counting sort by shard and place, then each customer's pairs by comparison, the shards side by side.
+        let mut ends = vec![0_u32; self.customer_seen.len()];
+        for line in &self.buffer {
+            ends[line.customer as usize] += 1;
+        }
+        let mut bounds = vec![0];
+        let mut end = 0;
+        for shard in 0..SHARDS {
+            for count in ends.iter_mut().skip(shard).step_by(SHARDS) {
+                end += *count;
+                *count = end;
+            }
+            bounds.push(end as usize);
+        }
+        let mut pairs = vec![0_u64; self.buffer.len()];
+        // From the last line to the first, so that lines that came in order stay in order.
+        for line in self.buffer.iter().rev() {
+            let place = &mut ends[line.customer as usize];
+            *place -= 1;
+            pairs[*place as usize] = pair(line.day.epoch(), line.product);
+        }
+        self.buffer.clear();
+        let mut slices = Vec::with_capacity(SHARDS);
+        let mut rest = pairs.as_mut_slice();
+        for bound in bounds.windows(2) {
+            let (slice, tail) = rest.split_at_mut(bound[1] - bound[0]);
+            slices.push((bound[0], slice));
+            rest = tail;
+        }
+        let starts = &ends;
+        let written: Vec<(Vec<u8>, u64)> =
+            slices.into_par_iter().enumerate().map(|(shard, (base, slice))| run_of(shard, base, slice, starts)).collect();
+        for (shard, (bytes, lines)) in self.shards.iter_mut().zip(written) {
+            if lines > 0 {
+                shard.runs.push(Run::Memory(bytes));
+                shard.lines += lines;
+            }
+        }
+        let Some(limit) = &self.limit else { return Ok(()) };
+        let runs = || self.shards.iter().flat_map(|shard| &shard.runs);
+        let in_memory: usize = runs().map(|run| if let Run::Memory(bytes) = run { bytes.len() } else { 0 }).sum();
+        if in_memory as u64 > limit.bytes / 4 {
+            for run in self.shards.iter_mut().flat_map(|shard| &mut shard.runs) {
+                if let Run::Memory(bytes) = run {
+                    *run = Run::SetAside(limit.aside.append(bytes)?, bytes.len());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same lines under other codes.
+    ///
+    /// # Errors
+    /// If what has no room cannot be set aside or brought back.
+    pub fn renamed(mut self, name: impl Fn(Line) -> Line) -> Result<Self> {
+        let mut renamed = Self::new(None);
+        renamed.add(std::mem::take(&mut self.buffer).into_iter().map(&name))?;
+        for (shard, runs) in self.shards.iter().enumerate() {
+            for run in &runs.runs {
+                let mut reader = RunReader::new(run.bytes(self.limit.as_ref())?)?;
+                let mut pairs = vec![];
+                while let Some(place) = reader.next() {
+                    pairs.clear();
+                    reader.take(place, &mut pairs)?;
+                    let customer = place * SHARDS as u32 + shard as u32;
+                    let line = |pair: &u64| name(Line { customer, day: Day::from_epoch(day(*pair)), product: *pair as u32 });
+                    renamed.add(pairs.iter().map(line))?;
+                }
+            }
+        }
+        renamed.limit = self.limit;
+        Ok(renamed)
+    }
+
+    /// The history, its customers and products being those that a line names, by ascending id.
+    ///
+    /// # Errors
+    /// If a line's code is not in the ids, or what has no room cannot be set aside.
+    pub fn finish(mut self, customers: Ids, products: Ids) -> Result<Sharded> {
+        if !self.buffer.is_empty() {
+            self.sort_buffer()?;
+        }
+        if self.customer_seen.len() > customers.len() || self.product_seen.len() > products.len() {
+            return Err(Error::system("a line names a customer or product that is not in the dictionary"));
+        }
+        let (customers, places) = settle(customers, self.customer_seen);
+        let (products, product_places) = settle(products, self.product_seen);
+        let mut product_codes = vec![0; product_places.iter().max().map_or(0, |last| *last as usize + 1)];
+        for (code, place) in (0..).zip(&product_places) {
+            product_codes[*place as usize] = code;
+        }
+        Ok(Sharded { customers, places, products, product_codes, shards: self.shards, limit: self.limit })
+    }
+}
+
+#[inline]
+fn mark(seen: &mut Vec<bool>, code: u32) {
+    match seen.get_mut(code as usize) {
+        Some(seen) => *seen = true,
+        None => {
+            seen.resize(code as usize, false);
+            seen.push(true);
+        }
+    }
+}
+
+/// The ids that were seen, ascending, and the old code of each.
+fn settle(ids: Ids, mut seen: Vec<bool>) -> (Ids, Vec<u32>) {
+    seen.resize(ids.len(), false);
+    let (ids, ranks) = ids.sorted();
+    let mut old = vec![0; ranks.len()];
+    for (code, rank) in (0..).zip(&ranks) {
+        old[*rank as usize] = code;
+    }
+    let keep: Vec<bool> = old.iter().map(|code: &u32| seen[*code as usize]).collect();
+    old.retain(|code| seen[*code as usize]);
+    (ids.retain(&keep), old)
+}
+
+/// Sorts the pairs of a shard, of which those of the customer with code `c` begin at `starts[c] - base`, and writes them as a run.
+fn run_of(shard: usize, base: usize, pairs: &mut [u64], starts: &[u32]) -> (Vec<u8>, u64) {
+    let mut writer = RunWriter::default();
+    let (mut lines, mut distinct) = (0, vec![]);
+    let mut starts = starts.iter().skip(shard).step_by(SHARDS).map(|start| *start as usize - base).zip(0_u32..).peekable();
+    while let Some((start, place)) = starts.next() {
+        let end = starts.peek().map_or(pairs.len(), |(next, _)| *next);
+        let own = &mut pairs[start..end];
+        if own.is_empty() {
+            continue;
+        }
+        own.sort_unstable();
+        distinct.clear();
+        distinct.extend(own.iter().copied());
+        distinct.dedup();
+        lines += distinct.len() as u64;
+        writer.push(place, &distinct);
+    }
+    (writer.finish(), lines)
+}
+
+/// A history that has been read, of which a part of the customers can be looked at at a time.
+#[derive(Debug)]
+pub struct Sharded {
+    customers: Ids,
+    /// The code of each customer while reading.
+    places: Vec<u32>,
+    products: Ids,
+    /// The code of a product by its code while reading.
+    product_codes: Vec<u32>,
+    shards: Vec<Runs>,
+    limit: Option<MemoryLimit>,
+}
+
+impl Sharded {
+    /// All of it.
+    ///
+    /// # Errors
+    /// If it takes more than the memory limit, or what was set aside cannot be read.
+    pub fn purchases(self) -> Result<Purchases> {
+        let needed = self.bytes_needed();
+        if let Some(limit) = self.limit.as_ref().map(|limit| limit.bytes).filter(|limit| needed > *limit) {
+            let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+            return Err(Error::request(format!(
+                "the history takes about {} MB, more than the memory limit of {} MB",
+                megabytes(needed),
+                megabytes(limit)
+            ))
+            .hint("raise --memory-limit, or give fewer customers or days; only `okuo score` works on parts of a history"));
+        }
+        let Self { customers, places, products, product_codes, shards, limit } = self;
+        let build = |(shard, runs): (usize, Runs)| runs.build(customers_of(shard, &places), &product_codes, limit.as_ref());
+        let shards = shards.into_par_iter().enumerate().map(build).collect::<Result<Vec<Shard>>>()?;
+        Ok(Purchases { customers, products, places, shards })
+    }
+
+    /// What works on one part after the other: all of it in memory, where it fits.
+    ///
+    /// # Errors
+    /// If what was set aside cannot be read.
+    pub fn parts(self) -> Result<Box<dyn Parts>> {
+        Ok(if self.count() == 1 { Box::new(self.purchases()?) } else { Box::new(self) })
+    }
+
+    /// So many shards make a part.
+    fn shards_a_part(&self) -> usize {
+        let parts = self.limit.as_ref().map_or(1, |limit| self.bytes_needed().div_ceil((limit.bytes / 4).max(1)));
+        SHARDS.div_ceil((parts as usize).clamp(1, SHARDS))
+    }
+
+    fn bytes_needed(&self) -> u64 {
+        BYTES_A_LINE * self.shards.iter().map(|shard| shard.lines).sum::<u64>()
+    }
+}
+
+impl Parts for Sharded {
+    fn count(&self) -> usize {
+        SHARDS.div_ceil(self.shards_a_part())
+    }
+
+    fn part(&self, at: usize) -> Result<Cow<'_, Purchases>> {
+        let in_part = |shard: usize| shard / self.shards_a_part() == at;
+        let build = |(shard, runs): (usize, &Runs)| match in_part(shard) {
+            true => runs.build(customers_of(shard, &self.places), &self.product_codes, self.limit.as_ref()),
+            false => Ok(Shard::default()),
+        };
+        let shards = self.shards.par_iter().enumerate().map(build).collect::<Result<Vec<Shard>>>()?;
+        let codes = || (0_u32..).zip(&self.places).filter(|(_, place)| in_part(**place as usize % SHARDS));
+        let customers = self.customers.select(codes().map(|(code, _)| code));
+        let places = codes().map(|(_, place)| *place).collect();
+        Ok(Cow::Owned(Purchases { customers, products: self.products.clone(), places, shards }))
+    }
+}
+
+/// How many customers a shard has room for.
+fn customers_of(shard: usize, places: &[u32]) -> usize {
+    places.iter().map(|place| *place as usize).filter(|place| place % SHARDS == shard).max().map_or(0, |last| last / SHARDS + 1)
+}
+
+impl Runs {
+    /// Merges the runs into a table of `customers` places.
+    fn build(&self, customers: usize, product_codes: &[u32], limit: Option<&MemoryLimit>) -> Result<Shard> {
+        let mut readers = self.runs.iter().map(|run| RunReader::new(run.bytes(limit)?)).collect::<Result<Vec<_>>>()?;
+        let lines = self.lines as usize;
+        let mut out = Shard { starts: vec![0], days: vec![], basket_starts: vec![0], baskets: Vec::with_capacity(lines) };
+        let too_many = |_| Error::input("there are too many lines of some customers").hint("score fewer customers at a time");
+        let mut pairs = vec![];
+        for customer in 0..customers as u32 {
+            pairs.clear();
+            for reader in &mut readers {
+                reader.take(customer, &mut pairs)?;
+            }
+            // Runs are mostly of different days, in their order; products have another order now in any case.
+            if pairs.windows(2).any(|pair| pair[0] >> 32 > pair[1] >> 32) {
+                pairs.sort_unstable();
+            }
+            for day_pairs in pairs.chunk_by(|a, b| a >> 32 == b >> 32) {
+                let first = out.baskets.len();
+                for pair in day_pairs {
+                    let product = product_codes.get((*pair & 0xffff_ffff) as usize);
+                    out.baskets.push(*product.ok_or_else(|| Error::system("a line names a product that is not in the dictionary"))?);
+                }
+                out.baskets[first..].sort_unstable();
+                let mut kept = first;
+                for at in first..out.baskets.len() {
+                    if at == first || out.baskets[at] != out.baskets[kept - 1] {
+                        out.baskets[kept] = out.baskets[at];
+                        kept += 1;
+                    }
+                }
+                out.baskets.truncate(kept);
+                out.days.extend(day_pairs.first().map(|pair| Day::from_epoch(day(*pair))));
+                out.basket_starts.push(u32::try_from(out.baskets.len()).map_err(too_many)?);
+            }
+            out.starts.push(u32::try_from(out.days.len()).map_err(too_many)?);
+        }
+        out.baskets.shrink_to_fit();
+        out.days.shrink_to_fit();
+        out.basket_starts.shrink_to_fit();
+        Ok(out)
+    }
+}

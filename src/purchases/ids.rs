@@ -1,0 +1,148 @@
+//! Ids of customers and products: in order, and as they came.
+
+use std::fmt;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::sampling::{hash_bytes, mix};
+
+/// The distinct ids of customers or products, ascending; an id's position is its code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ids {
+    /// Ids that came as integers, in numeric order.
+    Integer(Vec<i64>),
+    /// Ids that came as text, in byte order.
+    Text(Vec<String>),
+}
+
+impl Ids {
+    /// How many distinct ids there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Ids::Integer(ids) => ids.len(),
+            Ids::Text(ids) => ids.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The id of a code, as it came.
+    #[must_use]
+    pub fn get(&self, code: u32) -> Option<Id<'_>> {
+        match self {
+            Ids::Integer(ids) => ids.get(code as usize).map(|id| Id::Integer(*id)),
+            Ids::Text(ids) => ids.get(code as usize).map(|id| Id::Text(id)),
+        }
+    }
+
+    /// The code of an id written as text: of an integer only as `i64` prints it, so that `007` is not 7.
+    #[must_use]
+    pub fn code(&self, id: &str) -> Option<u32> {
+        let found = match self {
+            Ids::Integer(ids) => ids.binary_search(&id.parse().ok().filter(|parsed: &i64| parsed.to_string() == id)?),
+            Ids::Text(ids) => ids.binary_search_by(|known| known.as_str().cmp(id)),
+        };
+        found.ok().and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// What stands for an id in samples: it depends on the id alone, so that other ids coming or going change no draw.
+    #[must_use]
+    pub fn key(&self, code: u32) -> u64 {
+        match self.get(code) {
+            Some(Id::Integer(id)) => mix(id as u64),
+            Some(Id::Text(id)) => hash_bytes(id.as_bytes()),
+            None => 0,
+        }
+    }
+
+    /// The ids of some codes, in their order.
+    #[must_use]
+    pub fn select(&self, codes: impl Iterator<Item = u32>) -> Ids {
+        match self {
+            Ids::Integer(ids) => Ids::Integer(codes.filter_map(|code| ids.get(code as usize).copied()).collect()),
+            Ids::Text(ids) => Ids::Text(codes.filter_map(|code| ids.get(code as usize).cloned()).collect()),
+        }
+    }
+
+    /// The ids of several parts of a dictionary, ascending, and for each part the new code of each of its ids.
+    #[must_use]
+    pub fn merged(parts: Vec<Ids>) -> (Ids, Vec<Vec<u32>>) {
+        let lengths: Vec<usize> = parts.iter().map(Ids::len).collect();
+        // Ids are text as soon as one is, in all parts alike.
+        let all = parts.into_iter().fold(None, |all, part| match (all, part) {
+            (Some(Ids::Integer(mut all)), Ids::Integer(part)) => {
+                all.extend(part);
+                Some(Ids::Integer(all))
+            }
+            (Some(Ids::Text(mut all)), Ids::Text(part)) => {
+                all.extend(part);
+                Some(Ids::Text(all))
+            }
+            (None, part) => Some(part),
+            (all, _) => all,
+        });
+        let (ids, codes) = all.unwrap_or(Ids::Integer(vec![])).sorted();
+        let mut codes = codes.into_iter();
+        (ids, lengths.into_iter().map(|length| codes.by_ref().take(length).collect()).collect())
+    }
+
+    /// Sorts the ids; `rank[old code]` is the new one.
+    pub(super) fn sorted(self) -> (Ids, Vec<u32>) {
+        fn sort<T: Ord + Send>(ids: Vec<T>) -> (Vec<T>, Vec<u32>) {
+            let mut order: Vec<(T, u32)> = ids.into_iter().zip(0..).collect();
+            order.par_sort_unstable();
+            let mut rank = vec![0; order.len()];
+            let ids = (0..).zip(order).map(|(new, (id, old))| {
+                rank[old as usize] = new;
+                id
+            });
+            (ids.collect(), rank)
+        }
+        match self {
+            Ids::Integer(ids) => {
+                let (ids, rank) = sort(ids);
+                (Ids::Integer(ids), rank)
+            }
+            Ids::Text(ids) => {
+                let (ids, rank) = sort(ids);
+                (Ids::Text(ids), rank)
+            }
+        }
+    }
+
+    /// Keeps the ids whose code is marked, in order.
+    pub(super) fn retain(self, keep: &[bool]) -> Ids {
+        fn kept<T>(ids: Vec<T>, keep: &[bool]) -> Vec<T> {
+            ids.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(id, _)| id).collect()
+        }
+        match self {
+            Ids::Integer(ids) => Ids::Integer(kept(ids, keep)),
+            Ids::Text(ids) => Ids::Text(kept(ids, keep)),
+        }
+    }
+}
+
+/// One id, as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum Id<'a> {
+    /// It came as an integer.
+    Integer(i64),
+    /// It came as text.
+    Text(&'a str),
+}
+
+impl fmt::Display for Id<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Id::Integer(id) => f.pad(&id.to_string()),
+            Id::Text(id) => f.pad(id),
+        }
+    }
+}
