@@ -121,6 +121,7 @@ struct Pair {
 pub struct BasketScratch {
     slots: Vec<u32>,
     pairs: Vec<Pair>,
+    by_code: Vec<(u32, u32)>,
     neighbours: NeighbourScratch,
     /// The candidates: bought ones by ascending code, then the new ones by descending popularity.
     pub candidates: Vec<Candidate>,
@@ -140,8 +141,12 @@ pub fn basket_features(world: &World, customer: u64, visits: &Visits<'_>, expect
     let expected = expected_days.max(1.0);
     let target_weekday = (night + expected.round() as i32).weekday();
     collect(&visits, night, target_weekday, scratch);
-    let BasketScratch { slots, pairs, neighbours, candidates, rows } = scratch;
-    pairs.sort_unstable_by_key(|pair| pair.product);
+    let BasketScratch { slots, pairs, by_code, neighbours, candidates, rows } = scratch;
+    // Positions are sorted, and not the pairs, which are large.
+    by_code.clear();
+    by_code.extend((0_u32..).zip(pairs.iter()).map(|(at, pair)| (pair.product, at)));
+    by_code.sort_unstable();
+    let pairs: Vec<&Pair> = by_code.iter().map(|(_, at)| &pairs[*at as usize]).collect();
     let lately = pairs.iter().filter(|pair| pair.last_ago < LIKENESS_DAYS).map(|pair| pair.product);
     world.look_for_neighbours(customer, lately, neighbours);
 
@@ -214,7 +219,7 @@ pub fn basket_features(world: &World, customer: u64, visits: &Visits<'_>, expect
     };
     let most = world.limits().bought;
     // What is popular is a candidate for everyone, also for one who bought it long ago.
-    let is_candidate = |(pair, rank): &(&Pair, &u32)| (**rank as usize) < most || world.is_popular(pair.product);
+    let is_candidate = |(pair, rank): &(&&Pair, &u32)| (**rank as usize) < most || world.is_popular(pair.product);
     for (pair, rank) in pairs.iter().zip(&ranks).filter(is_candidate) {
         let times = f64::from(pair.times);
         let last_ago = f64::from(pair.last_ago);
@@ -282,11 +287,10 @@ pub fn basket_features(world: &World, customer: u64, visits: &Visits<'_>, expect
             push(candidate, nothing);
         }
     }
-    for pair in pairs.iter() {
+    // Sized for the largest code seen, and clean again for the next customer.
+    for pair in &pairs {
         slots[pair.product as usize] = 0;
     }
-    // Sized for the largest code seen, and clean again for the next customer.
-    pairs.clear();
 }
 
 /// Purchases with the product after the first one, and purchases at all since then; `None` for a new product.

@@ -98,10 +98,12 @@ impl Tally {
     pub fn new(history: &History<'_>, seed: u64) -> Self {
         let night = history.as_of().day();
         let products = history.product_count();
-        let fold = || (vec![ProductCounts::default(); products], [0_u32; 4], 0_u64, Scratch::new(products));
+        let fold = || (vec![ProductCounts::default(); products], [0_u32; 4], 0_u64, vec![]);
+        // Each part has counts of all products, so that there should be no more of them than threads.
+        let customers_a_part = (history.customer_count() as usize).div_ceil(rayon::current_num_threads()).max(256);
         let (counts, visits, seen, _) = (0..history.customer_count())
             .into_par_iter()
-            .with_min_len(256)
+            .with_min_len(customers_a_part)
             .fold(fold, |(mut counts, mut visits, seen, mut scratch), customer| {
                 let of_customer = history.visits(customer);
                 count_customer(&of_customer, night, &mut counts, &mut visits, &mut scratch);
@@ -247,57 +249,35 @@ impl World {
     }
 }
 
-/// Arrays of one thread that are cleared after each customer.
-struct Scratch {
-    first: Vec<u32>,
-    last: Vec<u32>,
-    times: Vec<u32>,
-    touched: Vec<u32>,
-}
-
-impl Scratch {
-    fn new(products: usize) -> Self {
-        Self { first: vec![0; products], last: vec![0; products], times: vec![0; products], touched: vec![] }
-    }
-}
-
-fn count_customer(visits: &Visits<'_>, night: Day, counts: &mut [ProductCounts], totals: &mut [u32; 4], scratch: &mut Scratch) {
+/// Counts a customer's purchases. `items` is scratch: the (product, purchase) pairs, sorted in it, stay in the cache where arrays of all
+/// products would not.
+fn count_customer(visits: &Visits<'_>, night: Day, counts: &mut [ProductCounts], totals: &mut [u32; 4], items: &mut Vec<u64>) {
     let days = visits.days();
     let from = days.partition_point(|day| night - *day >= STATISTICS_DAYS);
-    for (position, at) in (from..days.len()).enumerate() {
+    items.clear();
+    for (position, at) in (0_u64..).zip(from..days.len()) {
         let ago = night - days[at];
-        let basket = visits.basket(at);
-        for (window, length) in WINDOWS.iter().enumerate() {
-            totals[window] += u32::from(ago < *length);
-        }
-        for product in basket {
-            let p = *product as usize;
-            let count = &mut counts[p];
-            for (window, length) in WINDOWS.iter().enumerate() {
-                count.bought[window] += u32::from(ago < *length);
-            }
-            count.basket_products += basket.len() as u64;
-            count.followed += u32::from(at + 1 < days.len());
-            if scratch.times[p] == 0 {
-                scratch.first[p] = position as u32;
-                scratch.touched.push(*product);
-            } else {
-                count.next += u32::from(scratch.last[p] + 1 == position as u32);
-            }
-            scratch.last[p] = position as u32;
-            scratch.times[p] += 1;
-        }
+        totals.iter_mut().zip(WINDOWS).for_each(|(total, length)| *total += u32::from(ago < length));
+        items.extend(visits.basket(at).iter().map(|product| (u64::from(*product) << 32) | position));
     }
-    let visited = days.len() - from;
-    for product in scratch.touched.drain(..) {
-        let p = product as usize;
-        let count = &mut counts[p];
+    items.sort_unstable();
+    // Of each window, the first purchase in it.
+    let windows = WINDOWS.map(|length| (days.partition_point(|day| night - *day >= length).max(from) - from) as u32);
+    let visited = (days.len() - from) as u32;
+    for own in items.chunk_by(|a, b| a >> 32 == b >> 32) {
+        let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
+        let (product, first, last, times) = ((first >> 32) as usize, *first as u32, *last as u32, own.len() as u32);
+        let count = &mut counts[product];
+        for (bought, window) in count.bought.iter_mut().zip(windows) {
+            *bought += own.iter().rev().take_while(|item| **item as u32 >= window).count() as u32;
+        }
         count.buyers += 1;
-        count.repeaters += u32::from(scratch.times[p] > 1);
-        count.rebought += scratch.times[p] - 1;
-        count.chances += visited as u64 - 1 - u64::from(scratch.first[p]);
-        let span = days[from + scratch.last[p] as usize] - days[from + scratch.first[p] as usize];
-        count.span_days += span as u64;
-        scratch.times[p] = 0;
+        count.repeaters += u32::from(times > 1);
+        count.rebought += times - 1;
+        count.chances += u64::from(visited - 1 - first);
+        count.followed += times - u32::from(last + 1 == visited);
+        count.next += own.windows(2).map(|pair| u32::from(pair[0] + 1 == pair[1])).sum::<u32>();
+        count.span_days += (days[from + last as usize] - days[from + first as usize]) as u64;
+        count.basket_products += own.iter().map(|item| visits.basket_size(from + *item as u32 as usize) as u64).sum::<u64>();
     }
 }

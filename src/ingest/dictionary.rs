@@ -194,6 +194,15 @@ impl Dictionary {
         }
     }
 
+    /// The code of an id that has a key, which was asked for before; a new one if it is new.
+    #[inline]
+    pub(super) fn code_of(&mut self, id: Raw<'_>) -> Result<u32> {
+        match id.key() {
+            Ok(key) => self.code(key, id.is_text()),
+            Err(_) => Err(Error::system(format!("a {} without an id was taken for a sale", self.what))),
+        }
+    }
+
     /// The code of a key; a new one if it is new.
     #[inline]
     pub(super) fn code(&mut self, key: Key<'_>, from_text_column: bool) -> Result<u32> {

@@ -6,7 +6,7 @@ use super::cause::{Cause, Role};
 use super::dictionary::{Dictionary, Fault, Key, Raw, is_null};
 use super::report::{Report, place};
 use super::time::{DayResolver, Moment};
-use crate::calendar::{AsOf, StoreClock};
+use crate::calendar::{AsOf, Day, StoreClock};
 use crate::error::Result;
 use crate::purchases::Line;
 
@@ -42,6 +42,14 @@ impl Quantity {
         let number = if decimal_comma && text.contains(',') { text.replacen(',', ".", 1).parse() } else { text.parse() };
         number.map_or(Quantity::NotANumber, Quantity::Number)
     }
+}
+
+/// A line that is kept, unless its product turns out to be an excluded one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sale {
+    day: Day,
+    /// Position of the excluded product that it may be of.
+    excluded: Option<usize>,
 }
 
 /// Lines of one object that follow each other.
@@ -88,70 +96,96 @@ impl Lines {
         true
     }
 
-    /// Makes room, in steps that keep the number of copies small.
-    pub(super) fn reserve(&mut self, lines: usize) {
-        self.lines.reserve(lines);
-    }
-
     /// Takes one line. `Some` says why it is bad: the caller then calls [`Lines::bad`] with the value at fault.
     ///
     /// # Errors
     /// If there are more ids than codes.
     #[inline]
     pub(super) fn take(&mut self, moment: Moment, customer: Raw<'_>, product: Raw<'_>, quantity: Quantity) -> Result<Option<Cause>> {
-        let day = match self.days.day(moment) {
-            Ok(day) => day,
-            Err(cause) => return Ok(Some(cause)),
-        };
+        match self.judge(moment, customer, product, quantity) {
+            Ok(Some(sale)) => {
+                let (customer, product) = (self.customers.code_of(customer)?, self.products.code_of(product)?);
+                self.keep(sale, customer, product);
+                Ok(None)
+            }
+            Ok(None) => Ok(None),
+            Err(cause) => Ok(Some(cause)),
+        }
+    }
+
+    /// Takes many lines: those of the `rows` that [`Lines::judge`] found to be sales. One column after the other, so that many look-ups in
+    /// one dictionary wait for the memory together.
+    ///
+    /// # Errors
+    /// If there are more ids than codes.
+    pub(super) fn take_sales<'a>(
+        &mut self,
+        rows: &[(usize, Sale)],
+        customer: impl Fn(usize) -> Raw<'a>,
+        product: impl Fn(usize) -> Raw<'a>,
+    ) -> Result<()> {
+        let customers = rows.iter().map(|(at, _)| self.customers.code_of(customer(*at))).collect::<Result<Vec<u32>>>()?;
+        let products = rows.iter().map(|(at, _)| self.products.code_of(product(*at))).collect::<Result<Vec<u32>>>()?;
+        self.lines.reserve(rows.len());
+        for (((_, sale), customer), product) in rows.iter().zip(customers).zip(products) {
+            self.keep(*sale, customer, product);
+        }
+        Ok(())
+    }
+
+    /// What a line is: a sale, nothing that is kept, or bad. It is counted, unless it is bad.
+    #[inline(always)]
+    pub(super) fn judge(&mut self, moment: Moment, customer: Raw<'_>, product: Raw<'_>, quantity: Quantity) -> Result<Option<Sale>, Cause> {
+        let day = self.days.day(moment)?;
         if self.until.is_some_and(|until| day > until.day()) {
             self.report.lines_read += 1;
             self.report.after_as_of += 1;
             self.report.first_after = Some(self.report.first_after.map_or(day, |first| first.min(day)));
             return Ok(None);
         }
-        let customer_key = match customer.key() {
+        if let Err(fault) = customer.key() {
+            return Err(match fault {
+                Fault::Null => Cause::NullCustomer,
+                Fault::Fractional => Cause::FractionalCustomer,
+                Fault::NotText => Cause::CustomerNotText,
+            });
+        }
+        let product = match product.key() {
             Ok(key) => key,
-            Err(Fault::Null) => return Ok(Some(Cause::NullCustomer)),
-            Err(Fault::Fractional) => return Ok(Some(Cause::FractionalCustomer)),
-            Err(Fault::NotText) => return Ok(Some(Cause::CustomerNotText)),
-        };
-        let product_key = match product.key() {
-            Ok(key) => key,
-            Err(Fault::Null) => return Ok(Some(Cause::NullProduct)),
-            Err(Fault::Fractional) => return Ok(Some(Cause::FractionalProduct)),
-            Err(Fault::NotText) => return Ok(Some(Cause::ProductNotText)),
+            Err(Fault::Null) => return Err(Cause::NullProduct),
+            Err(Fault::Fractional) => return Err(Cause::FractionalProduct),
+            Err(Fault::NotText) => return Err(Cause::ProductNotText),
         };
         let returned = match quantity {
             Quantity::Absent => false,
-            Quantity::Number(number) if number.is_nan() => return Ok(Some(Cause::QuantityNotANumber)),
+            Quantity::Number(number) if number.is_nan() => return Err(Cause::QuantityNotANumber),
             Quantity::Number(number) => number <= 0.0,
-            Quantity::Null => return Ok(Some(Cause::NullQuantity)),
-            Quantity::NotANumber => return Ok(Some(Cause::QuantityNotANumber)),
+            Quantity::Null => return Err(Cause::NullQuantity),
+            Quantity::NotANumber => return Err(Cause::QuantityNotANumber),
         };
         self.report.lines_read += 1;
         if returned {
             self.report.returned += 1;
             return Ok(None);
         }
-        let exclusion = self.excluded.of(product_key);
-        if exclusion == Exclusion::Excluded {
-            self.report.excluded += 1;
-            return Ok(None);
-        }
-        let line = Line {
-            customer: self.customers.code(customer_key, customer.is_text())?,
-            day,
-            product: self.products.code(product_key, product.is_text())?,
+        let excluded = match self.excluded.of(product) {
+            Exclusion::None => None,
+            Exclusion::IfInteger(at) => Some(at),
+            Exclusion::Excluded => {
+                self.report.excluded += 1;
+                return Ok(None);
+            }
         };
-        match exclusion {
-            Exclusion::IfInteger(at) => self.undecided.push((line, at)),
-            Exclusion::None | Exclusion::Excluded => self.keep(line),
-        }
-        Ok(None)
+        Ok(Some(Sale { day, excluded }))
     }
 
     #[inline]
-    fn keep(&mut self, line: Line) {
+    fn keep(&mut self, sale: Sale, customer: u32, product: u32) {
+        let line = Line { customer, day: sale.day, product };
+        if let Some(at) = sale.excluded {
+            self.undecided.push((line, at));
+            return;
+        }
         self.report.kept += 1;
         // The same product scanned twice in a row is the commonest repeat.
         if self.lines.last() != Some(&line) {

@@ -12,10 +12,11 @@ use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{
     ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, PolarsResult, SerReader, Series, TimeUnit,
 };
-use polars_parquet::read::{BasicDecompressor, ColumnChunkMetadata, PageReader, column_iter_to_arrays};
+use polars_parquet::read::{BasicDecompressor, ColumnChunkMetadata, Filter, PageReader, column_iter_to_arrays};
 
 use super::Columns;
 use super::cause::Role;
+use super::dictionary::Raw;
 use super::lines::{Lines, Quantity};
 use super::schema::Positions;
 use super::time::Moment;
@@ -32,6 +33,12 @@ const TRAILER: usize = 8;
 
 /// Row groups are read together up to about this many rows.
 const ROWS: usize = 1 << 19;
+
+/// So many rows of a group are decoded at a time.
+const DECODED_ROWS: usize = 1 << 18;
+
+/// So many rows are judged before their ids are looked up: few enough to stay in the cache.
+const ROWS_AT_A_TIME: usize = 1 << 12;
 
 const ROLES: [Role; 4] = [Role::Customer, Role::Product, Role::Time, Role::Quantity];
 
@@ -206,22 +213,28 @@ impl Part {
         let fields = &self.footer.columns;
         for ((group, before), bytes) in self.groups.iter().zip(bytes.chunks(fields.len().max(1))) {
             let rows = self.footer.metadata.row_groups.get(*group).map_or(0, |group| group.num_rows());
-            let of = |role: Role| -> Result<Option<Series>> {
-                let Some(at) = fields.iter().position(|(has, _)| *has == role) else { return Ok(None) };
-                let (Some((_, field)), Some(bytes)) = (fields.get(at), bytes.get(at)) else { return Ok(None) };
-                let read =
-                    self.footer.check_count(*group, field, bytes).and_then(|()| column(self.footer.chunk(*group, field)?, field, bytes));
-                let whole = read.and_then(|series| if series.len() == rows { Ok(series) } else { Err(damaged()) });
-                whole.map(Some).map_err(|error| error.column(columns.name(role)))
-            };
-            let needed = |role: Role| of(role)?.ok_or_else(|| damaged().column(columns.name(role)));
-            // One after the other, so that no more than one is here in two forms.
-            let customers = Ids::of(needed(Role::Customer)?).map_err(unreadable)?;
-            let products = Ids::of(needed(Role::Product)?).map_err(unreadable)?;
-            let times = Times::of(needed(Role::Time)?).map_err(unreadable)?;
-            let quantities = of(Role::Quantity)?.map(Numbers::of).transpose().map_err(unreadable)?;
-            let values = Values { customers, products, times, quantities };
-            take(&values, *before, rows, columns, &mut lines)?;
+            for ((role, field), bytes) in fields.iter().zip(bytes) {
+                self.footer.check_count(*group, field, bytes).map_err(|error| error.column(columns.name(*role)))?;
+            }
+            // A group may be large: some of its rows at a time, so that memory does not grow with it.
+            for start in (0..rows).step_by(DECODED_ROWS) {
+                let range = start..rows.min(start + DECODED_ROWS);
+                let of = |role: Role| -> Result<Option<Series>> {
+                    let Some(at) = fields.iter().position(|(has, _)| *has == role) else { return Ok(None) };
+                    let (Some((_, field)), Some(bytes)) = (fields.get(at), bytes.get(at)) else { return Ok(None) };
+                    let read = self.footer.chunk(*group, field).and_then(|chunk| column(chunk, field, bytes, &range));
+                    let whole = read.and_then(|series| if series.len() == range.len() { Ok(series) } else { Err(damaged()) });
+                    whole.map(Some).map_err(|error| error.column(columns.name(role)))
+                };
+                let needed = |role: Role| of(role)?.ok_or_else(|| damaged().column(columns.name(role)));
+                let values = Values {
+                    customers: Ids::of(needed(Role::Customer)?).map_err(unreadable)?,
+                    products: Ids::of(needed(Role::Product)?).map_err(unreadable)?,
+                    times: Times::of(needed(Role::Time)?).map_err(unreadable)?,
+                    quantities: of(Role::Quantity)?.map(Numbers::of).transpose().map_err(unreadable)?,
+                };
+                take(&values, before + start as u64, range.len(), columns, &mut lines)?;
+            }
         }
         Ok((lines, self.footer.positions.quantity.is_some()))
     }
@@ -234,12 +247,17 @@ fn range_of(chunk: &ColumnChunkMetadata) -> Result<Range<u64>> {
     range.filter(|(start, end)| start <= end).map(|(start, end)| start..end).ok_or_else(damaged)
 }
 
-/// Decodes the values of a column in one group of rows.
-fn column(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &[u8]) -> Result<Series> {
+/// Decodes the values of a column in some rows of a group.
+fn column(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &[u8], rows: &Range<usize>) -> Result<Series> {
     guarded(|| {
         let pages = PageReader::new(Cursor::new(bytes.to_vec().into()), chunk, vec![], usize::MAX);
         let types = vec![&chunk.descriptor().descriptor.primitive_type];
-        let (arrays, _) = column_iter_to_arrays(vec![BasicDecompressor::new(pages, vec![])], types, field.clone(), None)?;
+        let (arrays, _) = column_iter_to_arrays(
+            vec![BasicDecompressor::new(pages, vec![])],
+            types,
+            field.clone(),
+            Some(Filter::new_ranged(rows.start, rows.end)),
+        )?;
         Ok(Series::try_from((field.name.clone(), arrays))?.rechunk())
     })
 }
@@ -314,22 +332,57 @@ struct Values {
 /// Takes the rows of a group, which follow `before` others.
 fn take(values: &Values, before: u64, rows: usize, columns: &Columns, lines: &mut Lines) -> Result<()> {
     let Values { customers, products, times, quantities } = values;
-    lines.reserve(rows);
-    for at in 0..rows {
-        let quantity = quantities.as_ref().map_or(Quantity::Absent, |quantities| quantities.get(at));
-        let cause = lines.take(times.get(at), customers.get(at), products.get(at), quantity)?;
-        if let Some(cause) = cause {
-            lines.bad(cause, before + at as u64 + 1, |role| {
-                let value = match role {
-                    Some(Role::Customer) => customers.get(at).to_string(),
-                    Some(Role::Product) => products.get(at).to_string(),
-                    Some(Role::Time) => times.show(at),
-                    Some(Role::Quantity) => quantities.as_ref().map_or(String::new(), |quantities| quantities.show(at)),
-                    None => String::new(),
-                };
-                (role.map(|role| columns.name(role)), value)
-            });
+    let describe = |at: usize, role: Option<Role>| {
+        let value = match role {
+            Some(Role::Customer) => customers.get(at).to_string(),
+            Some(Role::Product) => products.get(at).to_string(),
+            Some(Role::Time) => times.show(at),
+            Some(Role::Quantity) => quantities.as_ref().map_or(String::new(), |quantities| quantities.show(at)),
+            None => String::new(),
+        };
+        (role.map(|role| columns.name(role)), value)
+    };
+    // The same steps twice: with the types of nearly all files known to the compiler, and with any.
+    match (customers.integers(), products.integers(), times.times(), quantities.as_ref().map(Numbers::numbers)) {
+        (Some(customers), Some(products), Some((times, unit, instants)), Some(Some(quantities))) => {
+            let (customer, product) = (|at: usize| Raw::Integer(customers[at]), |at: usize| Raw::Integer(products[at]));
+            let time = |at: usize| {
+                let time = microseconds(times[at], unit);
+                if instants { Moment::Instant(time) } else { Moment::Naive(time) }
+            };
+            take_rows(rows, before, lines, time, customer, product, |at| Quantity::Number(quantities[at]), describe)
         }
+        _ => {
+            let quantity = |at: usize| quantities.as_ref().map_or(Quantity::Absent, |quantities| quantities.get(at));
+            take_rows(rows, before, lines, |at| times.get(at), |at| customers.get(at), |at| products.get(at), quantity, describe)
+        }
+    }
+}
+
+/// Takes rows of which each value is given by its position, some at a time: judged one by one, then looked up column by column.
+#[allow(clippy::too_many_arguments, reason = "one for each column")]
+#[inline(always)]
+fn take_rows<'a>(
+    rows: usize,
+    before: u64,
+    lines: &mut Lines,
+    time: impl Fn(usize) -> Moment,
+    customer: impl Fn(usize) -> Raw<'a>,
+    product: impl Fn(usize) -> Raw<'a>,
+    quantity: impl Fn(usize) -> Quantity,
+    describe: impl Fn(usize, Option<Role>) -> (Option<&'a str>, String),
+) -> Result<()> {
+    let mut sales = Vec::with_capacity(ROWS_AT_A_TIME);
+    for start in (0..rows).step_by(ROWS_AT_A_TIME) {
+        sales.clear();
+        for at in start..rows.min(start + ROWS_AT_A_TIME) {
+            match lines.judge(time(at), customer(at), product(at), quantity(at)) {
+                Ok(Some(sale)) => sales.push((at, sale)),
+                Ok(None) => {}
+                Err(cause) => lines.bad(cause, before + at as u64 + 1, |role| describe(at, role)),
+            }
+        }
+        lines.take_sales(&sales, &customer, &product)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! From lines in any order to purchases, without ever holding all lines.
 //!
-//! Lines are buffered, and every two million of them become a sorted run of each shard ([`super::runs`]): some two bytes a distinct line
+//! Lines are buffered, and every million of them become a sorted run of each shard ([`super::runs`]): some two bytes a distinct line
 //! of each run, in memory or, above a limit, set aside. The runs of a shard are merged when its table is built.
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use crate::calendar::Day;
 use crate::error::{Error, Result};
 
 /// So many lines wait for being sorted: 12 bytes each, and 8 more while they are.
-const BUFFERED: usize = 1 << 21;
+const BUFFERED: usize = 1 << 20;
 
 /// Bytes that a distinct (customer, day, product) takes in a table, its share of the purchase's 8 included, of baskets as large as usual.
 const BYTES_A_LINE: u64 = 5;
@@ -23,6 +23,8 @@ const BYTES_A_LINE: u64 = 5;
 pub struct Builder {
     limit: Option<MemoryLimit>,
     buffer: Vec<Line>,
+    /// Room for sorting the buffer.
+    pairs: Vec<u64>,
     shards: Vec<Runs>,
     customer_seen: Vec<bool>,
     product_seen: Vec<bool>,
@@ -82,7 +84,7 @@ impl Builder {
     #[must_use]
     pub fn new(limit: Option<MemoryLimit>) -> Self {
         let shards = (0..SHARDS).map(|_| Runs::default()).collect();
-        Self { limit, buffer: vec![], shards, customer_seen: vec![], product_seen: vec![] }
+        Self { limit, buffer: vec![], pairs: vec![], shards, customer_seen: vec![], product_seen: vec![] }
     }
 
     /// Takes lines.
@@ -117,7 +119,8 @@ impl Builder {
             }
             bounds.push(end as usize);
         }
-        let mut pairs = vec![0_u64; self.buffer.len()];
+        let mut pairs = std::mem::take(&mut self.pairs);
+        pairs.resize(self.buffer.len(), 0);
         // From the last line to the first, so that lines that came in order stay in order.
         for line in self.buffer.iter().rev() {
             let place = &mut ends[line.customer as usize];
@@ -135,6 +138,7 @@ impl Builder {
         let starts = &ends;
         let written: Vec<(Vec<u8>, u64)> =
             slices.into_par_iter().enumerate().map(|(shard, (base, slice))| run_of(shard, base, slice, starts)).collect();
+        self.pairs = pairs;
         for (shard, (bytes, lines)) in self.shards.iter_mut().zip(written) {
             if lines > 0 {
                 shard.runs.push(Run::Memory(bytes));
@@ -186,6 +190,7 @@ impl Builder {
         if !self.buffer.is_empty() {
             self.sort_buffer()?;
         }
+        (self.buffer, self.pairs) = (vec![], vec![]);
         if self.customer_seen.len() > customers.len() || self.product_seen.len() > products.len() {
             return Err(Error::system("a line names a customer or product that is not in the dictionary"));
         }

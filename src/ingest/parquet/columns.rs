@@ -1,8 +1,9 @@
 //! The values of the mapped columns, whatever their types.
 
+use std::borrow::Cow;
+
 use polars::prelude::{
-    BinaryChunked, ChunkedArray, DataType, Float64Type, Int32Type, Int64Type, PolarsNumericType, PolarsResult, Series, StringChunked,
-    TimeUnit, UInt32Type,
+    BinaryChunked, ChunkedArray, DataType, Float64Type, Int32Type, Int64Type, PolarsResult, Series, StringChunked, TimeUnit, UInt32Type,
 };
 
 use crate::calendar::Day;
@@ -10,35 +11,12 @@ use crate::ingest::dictionary::Raw;
 use crate::ingest::lines::Quantity;
 use crate::ingest::time::Moment;
 
-/// Numbers of one type: a plain slice, as nearly always, or values among nulls.
-pub(super) enum Values<T: PolarsNumericType> {
-    Whole(Vec<T::Native>),
-    WithNulls(ChunkedArray<T>),
-}
-
-impl<T: PolarsNumericType> Values<T> {
-    fn of(values: &ChunkedArray<T>) -> Self {
-        match values.cont_slice() {
-            Ok(slice) => Values::Whole(slice.to_vec()),
-            Err(_) => Values::WithNulls(values.clone()),
-        }
-    }
-
-    #[inline]
-    fn get(&self, at: usize) -> Option<T::Native> {
-        match self {
-            Values::Whole(values) => values.get(at).copied(),
-            Values::WithNulls(values) => values.get(at),
-        }
-    }
-}
-
 /// A column of ids.
 pub(super) enum Ids {
-    Int32(Values<Int32Type>),
-    Int64(Values<Int64Type>),
-    UInt32(Values<UInt32Type>),
-    Float(Values<Float64Type>),
+    Int32(ChunkedArray<Int32Type>),
+    Int64(ChunkedArray<Int64Type>),
+    UInt32(ChunkedArray<UInt32Type>),
+    Float(ChunkedArray<Float64Type>),
     /// Unsigned integers beyond `i64`, written out.
     Written(StringChunked),
     Text(StringChunked),
@@ -48,17 +26,27 @@ pub(super) enum Ids {
 impl Ids {
     pub(super) fn of(series: Series) -> PolarsResult<Self> {
         Ok(match series.dtype() {
-            DataType::Int32 => Ids::Int32(Values::of(series.i32()?)),
-            DataType::Int64 => Ids::Int64(Values::of(series.i64()?)),
-            DataType::UInt32 => Ids::UInt32(Values::of(series.u32()?)),
+            DataType::Int32 => Ids::Int32(series.i32()?.clone()),
+            DataType::Int64 => Ids::Int64(series.i64()?.clone()),
+            DataType::UInt32 => Ids::UInt32(series.u32()?.clone()),
             DataType::UInt64 => match series.strict_cast(&DataType::Int64) {
-                Ok(fitting) => Ids::Int64(Values::of(fitting.i64()?)),
+                Ok(fitting) => Ids::Int64(fitting.i64()?.clone()),
                 Err(_) => Ids::Written(series.cast(&DataType::String)?.str()?.clone()),
             },
             DataType::String => Ids::Text(series.str()?.clone()),
             DataType::Binary => Ids::Binary(series.binary()?.clone()),
-            _ => Ids::Float(Values::of(series.cast(&DataType::Float64)?.f64()?)),
+            _ => Ids::Float(series.cast(&DataType::Float64)?.f64()?.clone()),
         })
+    }
+
+    /// The plain integers, where there are no others and no nulls.
+    pub(super) fn integers(&self) -> Option<Cow<'_, [i64]>> {
+        match self {
+            Ids::Int32(ids) => Some(ids.cont_slice().ok()?.iter().map(|id| i64::from(*id)).collect()),
+            Ids::UInt32(ids) => Some(ids.cont_slice().ok()?.iter().map(|id| i64::from(*id)).collect()),
+            Ids::Int64(ids) => ids.cont_slice().ok().map(Cow::Borrowed),
+            Ids::Float(_) | Ids::Written(_) | Ids::Text(_) | Ids::Binary(_) => None,
+        }
     }
 
     #[inline]
@@ -78,9 +66,9 @@ impl Ids {
 
 /// A column of times.
 pub(super) enum Times {
-    Date(Values<Int32Type>),
-    Naive(Values<Int64Type>, TimeUnit),
-    Instant(Values<Int64Type>, TimeUnit),
+    Date(ChunkedArray<Int32Type>),
+    Naive(ChunkedArray<Int64Type>, TimeUnit),
+    Instant(ChunkedArray<Int64Type>, TimeUnit),
     Text(StringChunked),
     Binary(BinaryChunked),
 }
@@ -88,12 +76,21 @@ pub(super) enum Times {
 impl Times {
     pub(super) fn of(series: Series) -> PolarsResult<Self> {
         Ok(match series.dtype() {
-            DataType::Date => Times::Date(Values::of(series.to_physical_repr().i32()?)),
-            DataType::Datetime(unit, None) => Times::Naive(Values::of(series.to_physical_repr().i64()?), *unit),
-            DataType::Datetime(unit, Some(_)) => Times::Instant(Values::of(series.to_physical_repr().i64()?), *unit),
+            DataType::Date => Times::Date(series.to_physical_repr().i32()?.clone()),
+            DataType::Datetime(unit, None) => Times::Naive(series.to_physical_repr().i64()?.clone(), *unit),
+            DataType::Datetime(unit, Some(_)) => Times::Instant(series.to_physical_repr().i64()?.clone(), *unit),
             DataType::Binary => Times::Binary(series.binary()?.clone()),
             _ => Times::Text(series.str()?.clone()),
         })
+    }
+
+    /// The plain times, where there are no nulls, their unit, and whether they are instants.
+    pub(super) fn times(&self) -> Option<(&[i64], TimeUnit, bool)> {
+        match self {
+            Times::Naive(times, unit) => Some((times.cont_slice().ok()?, *unit, false)),
+            Times::Instant(times, unit) => Some((times.cont_slice().ok()?, *unit, true)),
+            Times::Date(_) | Times::Text(_) | Times::Binary(_) => None,
+        }
     }
 
     #[inline]
@@ -135,7 +132,7 @@ pub(super) fn microseconds(time: i64, unit: TimeUnit) -> i64 {
 
 /// A column of quantities.
 pub(super) enum Numbers {
-    Float(Values<Float64Type>),
+    Float(ChunkedArray<Float64Type>),
     Text(StringChunked),
     Binary(BinaryChunked),
 }
@@ -145,8 +142,16 @@ impl Numbers {
         Ok(match series.dtype() {
             DataType::String => Numbers::Text(series.str()?.clone()),
             DataType::Binary => Numbers::Binary(series.binary()?.clone()),
-            _ => Numbers::Float(Values::of(series.cast(&DataType::Float64)?.f64()?)),
+            _ => Numbers::Float(series.cast(&DataType::Float64)?.f64()?.clone()),
         })
+    }
+
+    /// The plain numbers, where there are no nulls.
+    pub(super) fn numbers(&self) -> Option<&[f64]> {
+        match self {
+            Numbers::Float(numbers) => numbers.cont_slice().ok(),
+            Numbers::Text(_) | Numbers::Binary(_) => None,
+        }
     }
 
     #[inline]
