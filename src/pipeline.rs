@@ -22,7 +22,7 @@ pub const HELD_OUT_DAYS: i32 = HORIZON as i32;
 const LONGER_HISTORY: i32 = 82;
 
 /// About so many (customer, night) pairs calibrate the timing model at most.
-const MAX_CALIBRATED: usize = 200_000;
+const MAX_CALIBRATED: usize = 30_000;
 
 /// What training gives.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch, basket_features};
 use super::timing::{TIMING_FEATURES, timing_features};
-use super::world::{CandidateLimits, NeighbourScratch, World};
+use super::world::{CandidateLimits, NeighbourScratch, ProductCounts, Tally, World};
 use crate::calendar::{AsOf, Day};
 use crate::purchases::{Ids, Line, Purchases};
 
@@ -173,28 +173,37 @@ proptest! {
     #[test]
     fn the_world_counts_what_the_obvious_way_counts(story in stories(), night in 20_i32..150) {
         let purchases = purchases(lines(&story), story.len());
-        let history = purchases.until(AsOf(Day::from_epoch(night)));
-        let world = World::new(&history, LIMITS, 1);
-        for product in 0..history.product_count() as u32 {
-            let id: u32 = history.products().get(product).unwrap().to_string().parse().unwrap();
-            let (mut recent, mut buyers, mut rebought, mut chances, mut followed, mut next, mut span) = (0, 0, 0, 0, 0, 0, 0);
-            for customer in 0..story.len() {
-                let visits = visits_of(&story, customer, night);
-                let at: Vec<usize> = (0..visits.len()).filter(|at| visits[*at].1.contains(&id)).collect();
-                recent += at.iter().filter(|at| night - visits[**at].0 < 28).count() as u32;
-                let Some(first) = at.first() else { continue };
-                buyers += 1;
-                rebought += at.len() as u32 - 1;
-                chances += (visits.len() - 1 - first) as u64;
-                followed += at.iter().filter(|at| **at + 1 < visits.len()).count() as u32;
-                next += at.windows(2).filter(|pair| pair[1] == pair[0] + 1).count() as u32;
-                span += (visits[at[at.len() - 1]].0 - visits[*first].0) as u64;
+        // Later nights see no new purchases, and lose the oldest ones.
+        let nights = [night - 15, night, night + 200, night + 330];
+        let history = purchases.until(AsOf(Day::from_epoch(night + 330)));
+        let tallies = Tally::of_nights(&history, &nights.map(Day::from_epoch), 1);
+        for (night, tally) in nights.into_iter().zip(tallies) {
+            let world = World::of(tally, LIMITS);
+            for product in 0..history.product_count() as u32 {
+                let id: u32 = history.products().get(product).unwrap().to_string().parse().unwrap();
+                let mut expected = ProductCounts::default();
+                for customer in 0..story.len() {
+                    let mut visits = visits_of(&story, customer, night);
+                    visits.retain(|(day, _)| night - day < 365);
+                    let at: Vec<usize> = (0..visits.len()).filter(|at| visits[*at].1.contains(&id)).collect();
+                    for (bought, window) in expected.bought.iter_mut().zip([14, 28, 56, 112]) {
+                        *bought += at.iter().filter(|at| night - visits[**at].0 < window).count() as u32;
+                    }
+                    let Some(first) = at.first() else { continue };
+                    expected.buyers += 1;
+                    expected.repeaters += u32::from(at.len() > 1);
+                    expected.rebought += at.len() as u32 - 1;
+                    expected.chances += (visits.len() - 1 - first) as u64;
+                    expected.followed += at.iter().filter(|at| **at + 1 < visits.len()).count() as u32;
+                    expected.next += at.windows(2).filter(|pair| pair[1] == pair[0] + 1).count() as u32;
+                    expected.span_days += (visits[at[at.len() - 1]].0 - visits[*first].0) as u64;
+                    expected.basket_products += at.iter().map(|at| visits[*at].1.len() as u64).sum::<u64>();
+                }
+                prop_assert_eq!(world.counts(product), expected);
             }
-            let counts = world.counts(product);
-            prop_assert_eq!(
-                (counts.bought[1], counts.buyers, counts.rebought, counts.chances, counts.followed, counts.next, counts.span_days),
-                (recent, buyers, rebought, chances, followed, next, span)
-            );
+            // Alone, the night is the same.
+            let alone = World::new(&history.until(AsOf(Day::from_epoch(night))), LIMITS, 1);
+            prop_assert_eq!(format!("{alone:?}"), format!("{world:?}"));
         }
     }
 

@@ -5,7 +5,7 @@ mod references;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::Day;
+use crate::calendar::{AsOf, Day};
 use crate::purchases::{History, Visits};
 use references::{Reference, References, references};
 
@@ -96,26 +96,44 @@ impl Tally {
     /// Of the customers of a history on its night.
     #[must_use]
     pub fn new(history: &History<'_>, seed: u64) -> Self {
-        let night = history.as_of().day();
-        let products = history.product_count();
-        let fold = || (vec![ProductCounts::default(); products], [0_u32; 4], 0_u64, vec![]);
+        let mut tallies = Self::of_nights(history, &[history.as_of().day()], seed);
+        tallies.pop().unwrap_or_else(|| Self::empty(history))
+    }
+
+    fn empty(history: &History<'_>) -> Self {
+        let counts = vec![ProductCounts::default(); history.product_count()];
+        Self { night: history.as_of().day(), counts, visits: [0; 4], seen: 0, references: vec![] }
+    }
+
+    /// Of the customers of a history on several nights, which ascend and are not after its own, in one pass over each customer's
+    /// purchases. It takes 64 bytes for each product, night and thread.
+    #[must_use]
+    pub fn of_nights(history: &History<'_>, nights: &[Day], seed: u64) -> Vec<Self> {
+        let cells = history.product_count() * nights.len();
+        let fold = || (vec![ProductCounts::default(); cells], vec![NightCounts::default(); nights.len()], Scratch::default());
         // Each part has counts of all products, so that there should be no more of them than threads.
         let customers_a_part = (history.customer_count() as usize).div_ceil(rayon::current_num_threads()).max(256);
-        let (counts, visits, seen, _) = (0..history.customer_count())
+        let (counts, totals, _) = (0..history.customer_count())
             .into_par_iter()
             .with_min_len(customers_a_part)
-            .fold(fold, |(mut counts, mut visits, seen, mut scratch), customer| {
-                let of_customer = history.visits(customer);
-                count_customer(&of_customer, night, &mut counts, &mut visits, &mut scratch);
-                (counts, visits, seen + u64::from(!of_customer.is_empty()), scratch)
+            .fold(fold, |(mut counts, mut totals, mut scratch), customer| {
+                count_customer(&history.visits(customer), nights, &mut counts, &mut totals, &mut scratch);
+                (counts, totals, scratch)
             })
-            .reduce_with(|(mut counts, mut visits, seen, scratch), (more, more_visits, more_seen, _)| {
+            .reduce_with(|(mut counts, mut totals, scratch), (more, more_totals, _)| {
                 counts.iter_mut().zip(&more).for_each(|(a, b)| a.add(b));
-                visits.iter_mut().zip(more_visits).for_each(|(a, b)| *a += b);
-                (counts, visits, seen + more_seen, scratch)
+                totals.iter_mut().zip(&more_totals).for_each(|(a, b)| a.add(b));
+                (counts, totals, scratch)
             })
             .unwrap_or_else(fold);
-        Self { night, counts, visits, seen, references: references(history, seed) }
+        let of_night = |(at, (night, totals)): (usize, (&Day, &NightCounts))| Self {
+            night: *night,
+            counts: counts.iter().skip(at).step_by(nights.len()).copied().collect(),
+            visits: totals.visits,
+            seen: totals.seen,
+            references: references(&history.until(AsOf(*night)), seed),
+        };
+        nights.iter().zip(&totals).enumerate().map(of_night).collect()
     }
 
     /// With that of other customers, whose products have the same codes, on the same night.
@@ -249,35 +267,93 @@ impl World {
     }
 }
 
-/// Counts a customer's purchases. `items` is scratch: the (product, purchase) pairs, sorted in it, stay in the cache where arrays of all
-/// products would not.
-fn count_customer(visits: &Visits<'_>, night: Day, counts: &mut [ProductCounts], totals: &mut [u32; 4], items: &mut Vec<u64>) {
+/// What is counted of a night besides products.
+#[derive(Debug, Clone, Copy, Default)]
+struct NightCounts {
+    visits: [u32; 4],
+    seen: u64,
+}
+
+impl NightCounts {
+    fn add(&mut self, other: &Self) {
+        self.visits.iter_mut().zip(other.visits).for_each(|(a, b)| *a += b);
+        self.seen += other.seen;
+    }
+}
+
+/// Which of a customer's purchases count on a night.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// Positions of the first one that counts, and of the first one after the night.
+    from: u32,
+    until: u32,
+    /// Of each window, the position of the first one in it.
+    windows: [u32; 4],
+}
+
+/// Arrays of one thread: they stay in the cache, where arrays of all products would not.
+#[derive(Debug, Default)]
+struct Scratch {
+    known: Vec<Known>,
+    /// (product, position of the purchase), sorted.
+    items: Vec<u64>,
+    /// For the items of one product: how many of those before each, itself included, follow on the purchase before, and the products in their baskets.
+    sums: Vec<(u32, u64)>,
+}
+
+/// Counts a customer's purchases on each night: `counts[product * nights + night]`.
+fn count_customer(visits: &Visits<'_>, nights: &[Day], counts: &mut [ProductCounts], totals: &mut [NightCounts], scratch: &mut Scratch) {
+    let Scratch { known, items, sums } = scratch;
     let days = visits.days();
-    let from = days.partition_point(|day| night - *day >= STATISTICS_DAYS);
+    known.clear();
+    for (night, total) in nights.iter().zip(totals) {
+        let until = days.partition_point(|day| day <= night) as u32;
+        let since = |length: i32| (days.partition_point(|day| *night - *day >= length) as u32).min(until);
+        let from = since(STATISTICS_DAYS);
+        let windows = WINDOWS.map(since);
+        total.seen += u64::from(until > 0);
+        total.visits.iter_mut().zip(windows).for_each(|(total, window)| *total += until - window);
+        known.push(Known { from, until, windows });
+    }
+    let (Some(first), Some(last)) = (known.first(), known.last()) else { return };
     items.clear();
-    for (position, at) in (0_u64..).zip(from..days.len()) {
-        let ago = night - days[at];
-        totals.iter_mut().zip(WINDOWS).for_each(|(total, length)| *total += u32::from(ago < length));
-        items.extend(visits.basket(at).iter().map(|product| (u64::from(*product) << 32) | position));
+    for position in first.from..last.until {
+        items.extend(visits.basket(position as usize).iter().map(|product| (u64::from(*product) << 32) | u64::from(position)));
     }
     items.sort_unstable();
-    // Of each window, the first purchase in it.
-    let windows = WINDOWS.map(|length| (days.partition_point(|day| night - *day >= length).max(from) - from) as u32);
-    let visited = (days.len() - from) as u32;
     for own in items.chunk_by(|a, b| a >> 32 == b >> 32) {
-        let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
-        let (product, first, last, times) = ((first >> 32) as usize, *first as u32, *last as u32, own.len() as u32);
-        let count = &mut counts[product];
-        for (bought, window) in count.bought.iter_mut().zip(windows) {
-            *bought += own.iter().rev().take_while(|item| **item as u32 >= window).count() as u32;
+        let product = own.first().map_or(0, |item| (item >> 32) as usize);
+        sums.clear();
+        sums.push((0, 0));
+        let (mut next, mut basket_products, mut before) = (0, 0, u64::MAX - 1);
+        for item in own {
+            next += u32::from(before + 1 == *item);
+            basket_products += visits.basket_size(*item as u32 as usize) as u64;
+            sums.push((next, basket_products));
+            before = *item;
         }
-        count.buyers += 1;
-        count.repeaters += u32::from(times > 1);
-        count.rebought += times - 1;
-        count.chances += u64::from(visited - 1 - first);
-        count.followed += times - u32::from(last + 1 == visited);
-        count.next += own.windows(2).map(|pair| u32::from(pair[0] + 1 == pair[1])).sum::<u32>();
-        count.span_days += (days[from + last as usize] - days[from + first as usize]) as u64;
-        count.basket_products += own.iter().map(|item| visits.basket_size(from + *item as u32 as usize) as u64).sum::<u64>();
+        let counts = &mut counts[product * nights.len()..(product + 1) * nights.len()];
+        // Nights ascend, and so do the items that count on them.
+        let (mut low, mut high) = (0, 0);
+        for (known, count) in known.iter().zip(counts) {
+            low += own[low..].iter().take_while(|item| (**item as u32) < known.from).count();
+            high += own[high..].iter().take_while(|item| (**item as u32) < known.until).count();
+            if low >= high {
+                continue;
+            }
+            let (first, last, times) = (own[low] as u32, own[high - 1] as u32, (high - low) as u32);
+            for (bought, window) in count.bought.iter_mut().zip(known.windows) {
+                *bought += own[low..high].iter().rev().take_while(|item| **item as u32 >= window).count() as u32;
+            }
+            count.buyers += 1;
+            count.repeaters += u32::from(times > 1);
+            count.rebought += times - 1;
+            count.chances += u64::from(known.until - 1 - first);
+            count.followed += times - u32::from(last + 1 == known.until);
+            // The first one that counts follows on none that does.
+            count.next += sums[high].0 - sums[low + 1].0;
+            count.span_days += (days[last as usize] - days[first as usize]) as u64;
+            count.basket_products += sums[high].1 - sums[low].1;
+        }
     }
 }

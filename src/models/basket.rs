@@ -78,9 +78,9 @@ impl Default for BasketParameters {
 }
 
 /// Trees of the pooled model that every candidate sees, and how many of the best candidates see the others.
-const FIRST_TREES: usize = 20;
-/// See [`FIRST_TREES`]: more than twice as many as are ever predicted.
-const SHORTLIST: usize = 60;
+const FIRST_TREES: usize = 10;
+/// See [`FIRST_TREES`]: more than are ever predicted.
+const SHORTLIST: usize = 40;
 
 impl BasketParameters {
     fn limits(&self) -> CandidateLimits {

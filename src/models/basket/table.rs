@@ -6,7 +6,7 @@ use super::BasketParameters;
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch, basket_features};
-use crate::features::world::World;
+use crate::features::world::{Tally, World};
 use crate::models::boosting::{BinnedRows, Bins};
 use crate::models::timing::{HORIZON, TimingModel};
 use crate::purchases::History;
@@ -15,6 +15,9 @@ use crate::sampling::{hash, keep};
 
 /// Bins of a feature: more of them cost time and bring nothing.
 const MAX_BINS: usize = 64;
+
+/// So many nights are counted in one pass over the customers: more of them take more memory.
+const NIGHTS_AT_A_TIME: usize = 8;
 
 /// A night of a customer whose next purchase is known.
 #[derive(Debug, Clone, Copy)]
@@ -135,9 +138,11 @@ impl Table {
         // The store is looked at once a night, whatever folds the rows of the night are in.
         all.sort_by_key(|s| (s.night, fold(s), s.customer));
         let mut folds: [Vec<Part>; 3] = Default::default();
-        for night in all.chunk_by(|a, b| a.night == b.night) {
-            let Some(first) = night.first() else { continue };
-            let world = world(first.night);
+        let nights: Vec<&[Snapshot]> = all.chunk_by(|a, b| a.night == b.night).collect();
+        let days: Vec<Day> = nights.iter().filter_map(|snapshots| snapshots.first()).map(|snapshot| snapshot.night).collect();
+        let tallies = days.chunks(NIGHTS_AT_A_TIME).flat_map(|days| Tally::of_nights(history, days, seed));
+        for (night, tally) in nights.into_iter().zip(tallies) {
+            let world = World::of(tally, parameters.limits());
             let bins = &table.bins;
             for group in night.chunk_by(|a, b| fold(a) == fold(b)) {
                 let parts: Vec<Part> = group
