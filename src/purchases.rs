@@ -325,4 +325,4 @@ impl<'a> Visits<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -60,6 +60,13 @@ async fn content_comes_back(location: &Location, listing: Listing) {
         let head = location.head("content/x").await.unwrap().unwrap();
         assert_eq!((head.key.as_str(), head.size, head.etag), ("content/x", content.len() as u64, etag));
     }
+    let (content, etag) = location.get("content/x").await.unwrap();
+    let range = async |range, etag| location.store.get_range(&location.child("content/x").path, range, etag).await;
+    assert_eq!(range(2..7, &etag).await.unwrap(), content.slice(2..7));
+    assert_eq!(range(0..content.len() as u64, &etag).await.unwrap(), content);
+    assert_eq!(range(3..3, &etag).await.unwrap(), Bytes::new());
+    assert_eq!(range(2..7, "another").await.unwrap_err().kind(), Kind::Conflict);
+    assert!(range(2..100, &etag).await.is_err());
     let missing = location.get("content/missing").await.unwrap_err();
     assert_eq!(missing.kind(), Kind::NotFound);
     assert!(missing.to_string().starts_with(&location.child("content/missing").name()), "{missing}");

@@ -2,6 +2,7 @@
 
 mod damage;
 mod formats;
+mod large;
 
 use std::io::Write;
 

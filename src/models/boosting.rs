@@ -586,6 +586,9 @@ fn best_split(leaf: &Leaf, stride: usize, bins: &Bins, features: &[usize], param
     best
 }
 
+/// So many rows get their scores in one task.
+const CHUNK: usize = 4_096;
+
 /// Adds a tree to the scores of all rows: those that it was grown on by their leaf, the others by a walk.
 fn apply(grown: &Grown, rows: &BinnedRows, score: &mut [f32], sampled: &[u32], in_leaf: &InLeaf) {
     let mut leaf_of = vec![u32::MAX; score.len()];
@@ -594,20 +597,33 @@ fn apply(grown: &Grown, rows: &BinnedRows, score: &mut [f32], sampled: &[u32], i
             leaf_of[sampled[*row as usize] as usize] = *node as u32;
         }
     }
-    score.par_iter_mut().zip(&leaf_of).enumerate().with_min_len(4096).for_each(|(row, (score, leaf))| {
-        let mut at = *leaf as usize;
-        if *leaf == u32::MAX {
-            at = 0;
-            loop {
-                let node = grown.nodes[at];
-                if node.left == 0 {
-                    break;
-                }
-                at = node.left as usize + usize::from(rows.row(row)[node.feature as usize] > node.bin);
+    let add = |(chunk, (score, leaf_of)): (usize, (&mut [f32], &[u32]))| {
+        let mut others = Vec::with_capacity(score.len());
+        for ((at, score), leaf) in score.iter_mut().enumerate().zip(leaf_of) {
+            match grown.nodes.get(*leaf as usize) {
+                Some(leaf) => *score += leaf.value,
+                None => others.push(at),
             }
         }
-        *score += grown.nodes[at].value;
-    });
+        // Side by side, as in Tree::add.
+        for group in others.chunks(LANES) {
+            let mut nodes = [0_usize; LANES];
+            loop {
+                let mut moved = 0;
+                for (at, place) in group.iter().zip(&mut nodes) {
+                    let node = grown.nodes[*place];
+                    let next = node.left as usize + usize::from(rows.row(chunk * CHUNK + at)[node.feature as usize] > node.bin);
+                    *place = if node.left == 0 { *place } else { next };
+                    moved |= node.left;
+                }
+                if moved == 0 {
+                    break;
+                }
+            }
+            group.iter().zip(nodes).for_each(|(at, node)| score[*at] += grown.nodes[node].value);
+        }
+    };
+    score.par_chunks_mut(CHUNK).zip(leaf_of.par_chunks(CHUNK)).enumerate().for_each(add);
 }
 
 fn finish(grown: &Grown, bins: &Bins) -> Tree {

@@ -53,9 +53,9 @@ pub struct TimingParameters {
 impl Default for TimingParameters {
     fn default() -> Self {
         let boosting = BoostingParameters {
-            trees: 80,
+            trees: 150,
             leaves: 24,
-            learning_rate: 0.09,
+            learning_rate: 0.05,
             row_share: 0.5,
             feature_share: 0.5,
             min_rows: 150,

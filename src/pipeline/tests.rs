@@ -26,6 +26,20 @@ fn any_number_of_threads_gives_the_same_model_and_predictions() {
     assert_eq!(first, run(5));
 }
 
+#[test]
+fn part_after_part_of_the_customers_gives_the_same_predictions() {
+    let purchases = read(store(80, 200, 1)).known(NIGHT).unwrap();
+    let model = train(&purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
+    let whole = score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
+    let parts = crate::purchases::tests::limited(&purchases, 1_000).parts().unwrap();
+    assert!(parts.count() > 10, "{}", parts.count());
+    let overview = Overview::new(&model, &*parts, NIGHT, &rule()).unwrap();
+    assert_eq!((overview.span, overview.distinct_lines), (purchases.span(), purchases.distinct_lines()));
+    let by_parts = score_parts(&model, "m", &*parts, overview, NIGHT, &rule()).unwrap();
+    assert_eq!((&by_parts.funnel, by_ids(&by_parts)), (&whole.funnel, by_ids(&whole)));
+    assert_eq!((by_parts.customer_ids, by_parts.customers), (whole.customer_ids, whole.customers));
+}
+
 /// A customer's prediction with ids in place of codes, and every float as its bits.
 fn by_ids(predictions: &Predictions) -> Vec<String> {
     let id = |ids: &Ids, code: u32| ids.get(code).unwrap().to_string();

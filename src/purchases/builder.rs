@@ -104,7 +104,7 @@ impl Builder {
     }
 
     /// Makes runs of the lines that wait.
-    fn sort_buffer(&mut self) -> Result<()> {
+    pub(super) fn sort_buffer(&mut self) -> Result<()> {
         // A counting sort by shard and place, then each customer's pairs by comparison, the shards side by side.
         let mut ends = vec![0_u32; self.customer_seen.len()];
         for line in &self.buffer {

@@ -52,7 +52,58 @@ fn triples() -> impl Strategy<Value = Vec<Triple>> {
     prop::collection::vec((-3_i64..6, -5_i32..40, 0_u8..12), 0..200)
 }
 
+/// Set aside in memory: what a temporary file does.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf(std::sync::Mutex<Vec<u8>>);
+
+impl Aside for Shelf {
+    fn append(&self, bytes: &[u8]) -> Result<u64> {
+        let mut all = self.0.lock().unwrap();
+        all.extend(bytes);
+        Ok((all.len() - bytes.len()) as u64)
+    }
+
+    fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
+        Ok(self.0.lock().unwrap()[start as usize..start as usize + len].to_vec())
+    }
+}
+
+/// The same history under a limit of memory, read in several runs.
+pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> Sharded {
+    let history = purchases.until(AsOf(Day::from_epoch(i32::MAX)));
+    let mut builder = Builder::new(Some(MemoryLimit { bytes, aside: Box::new(Shelf::default()) }));
+    // The last customers first, and each day in a run of its own.
+    for customer in (0..history.customer_count()).rev() {
+        for (day, basket) in history.visits(customer).iter() {
+            builder.add(basket.iter().map(|product| Line { customer, day, product: *product })).unwrap();
+            if customer % 7 == 0 {
+                builder.sort_buffer().unwrap();
+            }
+        }
+    }
+    builder.finish(purchases.customers().clone(), purchases.products().clone()).unwrap()
+}
+
 proptest! {
+    #[test]
+    fn parts_are_the_whole(triples in triples()) {
+        let purchases = build(&triples);
+        let all = purchases.until(AsOf(Day::from_epoch(100)));
+        let sharded = limited(&purchases, 8);
+        let mut met = BTreeMap::new();
+        for at in 0..sharded.count() {
+            let part = sharded.part(at).unwrap();
+            prop_assert_eq!(part.products(), purchases.products());
+            prop_assert!(met.len() + part.customers().len() <= purchases.customers().len());
+            met.extend(spelled_out(&part.until(AsOf(Day::from_epoch(100)))));
+        }
+        prop_assert_eq!(met, spelled_out(&all));
+        if purchases.distinct_lines() > 1 {
+            prop_assert!(limited(&purchases, 8).purchases().unwrap_err().to_string().contains("more than the memory limit"));
+        }
+        prop_assert_eq!(limited(&purchases, 1_000_000).purchases().unwrap(), purchases);
+    }
+
     #[test]
     fn any_lines_in_any_order_give_the_same_purchases(triples in triples(), night in -5_i32..40) {
         let purchases = build(&triples);

@@ -96,6 +96,9 @@ fn a_night_does_not_depend_on_what_comes_after_it_or_on_threads() {
     assert_eq!(tables("other"), first);
     sandbox.okuo(&SCORE).done();
     assert_eq!(tables("out"), first);
+    let arguments = ["score", "--input", "tickets.csv", "--as-of", NIGHT, "--output", "limited", "--memory-limit", "100MB"];
+    sandbox.okuo(&arguments).done();
+    assert_eq!(tables("limited"), first);
 }
 
 #[test]
