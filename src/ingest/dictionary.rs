@@ -127,6 +127,12 @@ pub(super) fn is_null(text: &str) -> bool {
     trimmed.len() <= 4 && matches!(trimmed, "" | "NULL" | "Null" | "null" | "NA" | "NaN" | "nan" | "None" | "<NA>" | "\\N")
 }
 
+/// So many bits of a hash choose the place of a recent integer.
+const RECENT_BITS: u32 = 12;
+
+/// No id has it.
+const NO_CODE: u32 = u32::MAX;
+
 /// Ids in the order in which they came; an id's position is its code.
 #[derive(Debug, Clone)]
 pub(super) struct Dictionary {
@@ -136,8 +142,9 @@ pub(super) struct Dictionary {
     wholes: PlHashMap<i64, u32>,
     texts: PlHashMap<Arc<str>, u32>,
     from_text_column: bool,
-    /// A ticket's lines stand together and name the same customer.
-    last: Option<(i64, u32)>,
+    /// The last integer that fell on each place, with its code: most lines name a customer or product that was met just before, and are spared
+    /// the way to the memory of the map.
+    recent: Vec<(i64, u32)>,
     /// What the ids of the present object are.
     here: Seen,
     /// The first object whose ids are all integers, and the first that has text.
@@ -187,7 +194,7 @@ impl Dictionary {
             wholes: PlHashMap::new(),
             texts: PlHashMap::new(),
             from_text_column: false,
-            last: None,
+            recent: vec![(0, NO_CODE); 1 << RECENT_BITS],
             here: Seen::default(),
             of_integers: None,
             of_text: None,
@@ -211,8 +218,11 @@ impl Dictionary {
         match key {
             Key::Integer(id) => {
                 self.here.integer = true;
-                if let Some((last, code)) = self.last
-                    && last == id
+                // Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4).
+                let place = ((id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT_BITS)) as usize;
+                if let Some((known, code)) = self.recent.get(place).copied()
+                    && known == id
+                    && code != NO_CODE
                 {
                     return Ok(code);
                 }
@@ -225,7 +235,9 @@ impl Dictionary {
                         code
                     }
                 };
-                self.last = Some((id, code));
+                if let Some(recent) = self.recent.get_mut(place) {
+                    *recent = (id, code);
+                }
                 Ok(code)
             }
             Key::Whole(id) => {
@@ -269,7 +281,7 @@ impl Dictionary {
     }
 
     fn next(&self) -> Result<u32> {
-        u32::try_from(self.ids.len()).ok().filter(|code| *code < u32::MAX).ok_or_else(|| {
+        u32::try_from(self.ids.len()).ok().filter(|code| *code < NO_CODE).ok_or_else(|| {
             Error::input(format!("there are more than 4,294,967,295 {}s", self.what)).hint("give okuo a part of the stores at a time")
         })
     }

@@ -12,6 +12,7 @@ use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{
     ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, PolarsResult, SerReader, Series, TimeUnit,
 };
+use polars_buffer::Buffer;
 use polars_parquet::read::{BasicDecompressor, ColumnChunkMetadata, Filter, PageReader, column_iter_to_arrays};
 
 use super::Columns;
@@ -248,9 +249,9 @@ fn range_of(chunk: &ColumnChunkMetadata) -> Result<Range<u64>> {
 }
 
 /// Decodes the values of a column in some rows of a group.
-fn column(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &[u8], rows: &Range<usize>) -> Result<Series> {
+fn column(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &Bytes, rows: &Range<usize>) -> Result<Series> {
     guarded(|| {
-        let pages = PageReader::new(Cursor::new(bytes.to_vec().into()), chunk, vec![], usize::MAX);
+        let pages = PageReader::new(Cursor::new(Buffer::from_owner(bytes.clone())), chunk, vec![], usize::MAX);
         let types = vec![&chunk.descriptor().descriptor.primitive_type];
         let (arrays, _) = column_iter_to_arrays(
             vec![BasicDecompressor::new(pages, vec![])],

@@ -62,7 +62,7 @@ impl Default for BasketParameters {
     fn default() -> Self {
         Self {
             days: 150,
-            every: 3,
+            every: 5,
             bought_products: 100,
             new_products: 50,
             max_rows: 400_000,

@@ -41,7 +41,8 @@ pub struct NeighbourScratch {
     likeness: Vec<f32>,
     /// How much each reference speaks; 0 for those who are no neighbours.
     weights: Vec<f32>,
-    own: Vec<u32>,
+    /// The customer's products, each after how many references buy it.
+    own: Vec<(u32, u32)>,
 }
 
 /// Sums of one customer by product.
@@ -157,10 +158,10 @@ impl References {
         likeness.resize(self.keys.len(), 0.0);
         // The rarest products tell most and cost least: in a fixed order, as many of them as there is room for.
         own.clear();
-        own.extend(products);
-        own.sort_unstable_by_key(|product| (self.postings(*product).len(), *product));
+        own.extend(products.map(|product| (self.postings(product).len() as u32, product)));
+        own.sort_unstable();
         let mut room = MAX_POSTINGS;
-        for product in own {
+        for (_, product) in own {
             let rarity = self.rarity[*product as usize];
             let buyers = &self.buyers[self.postings(*product)];
             for reference in buyers {
