@@ -30,6 +30,8 @@ mod time;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::StreamExt;
 
@@ -131,6 +133,8 @@ pub struct Reader {
     lines_before: u64,
     with_quantity: u64,
     without_quantity: u64,
+    /// The first object without a quantity.
+    first_without: Option<String>,
 }
 
 impl Reader {
@@ -142,7 +146,7 @@ impl Reader {
 
     fn limited(options: &InputOptions, until: Option<AsOf>, limit: Option<MemoryLimit>) -> Self {
         let gathered = Gathered::new(options.clock, &options.exclude_products, limit);
-        Self { options: options.clone(), until, gathered, lines_before: 0, with_quantity: 0, without_quantity: 0 }
+        Self { options: options.clone(), until, gathered, lines_before: 0, with_quantity: 0, without_quantity: 0, first_without: None }
     }
 
     /// Reads one object; `name` is for messages.
@@ -158,7 +162,7 @@ impl Reader {
     /// Takes pieces that follow each other: Parquet side by side, CSV one after the other.
     fn take(&mut self, pieces: Vec<Piece>) -> Result<()> {
         let (options, until) = (&self.options, self.until);
-        let mut results = pieces::read_parquet(&pieces, options);
+        let mut results = pieces::read_parquet(&pieces, options, until);
         for (piece, read) in pieces.into_iter().zip(&mut results) {
             if piece.is_first {
                 self.lines_before = self.gathered.report.lines_read;
@@ -180,7 +184,10 @@ impl Reader {
                 match (is_empty, has_quantity) {
                     (true, _) => {}
                     (false, true) => self.with_quantity += 1,
-                    (false, false) => self.without_quantity += 1,
+                    (false, false) => {
+                        self.without_quantity += 1;
+                        self.first_without.get_or_insert(piece.object);
+                    }
                 }
             }
         }
@@ -207,10 +214,11 @@ impl Reader {
         let mut warnings = self.gathered.warnings();
         if self.with_quantity > 0 && self.without_quantity > 0 {
             warnings.push(format!(
-                "{} of {} objects have no column \"{}\": all of their lines count as sales",
+                "{} of {} objects have no column \"{}\", the first is {}: all of their lines count as sales",
                 self.without_quantity,
                 self.with_quantity + self.without_quantity,
-                self.options.columns.quantity
+                self.options.columns.quantity,
+                self.first_without.as_deref().unwrap_or_default()
             ));
         }
         if self.with_quantity == 0 && self.without_quantity > 0 {
@@ -244,15 +252,18 @@ pub async fn read(
     found.sort_by(|a, b| a.uri.cmp(&b.uri));
     found.dedup_by(|a, b| a.uri == b.uri);
     let interrupted = |error| Error::system("reading the input was interrupted").source(error);
-    let limit = match memory_limit {
-        Some(bytes) => Some(MemoryLimit { bytes, aside: Box::new(Spill::new()?) }),
-        None => None,
-    };
+    let limit = memory_limit.map(|bytes| MemoryLimit { bytes, aside: Arc::new(Spill::new()) });
     let mut reader = Reader::limited(options, until, limit);
     let mut read_objects = Vec::with_capacity(found.len());
     let threads = rayon::current_num_threads();
     let objects = found.len();
-    let opened = futures::stream::iter(found).map(|object| Opened::open(object, &options.columns)).buffered(FETCHED_AHEAD);
+    // Tasks of their own, so that nothing waits while a batch is read.
+    let columns = Arc::new(options.columns.clone());
+    let open = async |object: Found| {
+        let columns = Arc::clone(&columns);
+        tokio::spawn(async move { Opened::open(object, &columns).await }).await.map_err(interrupted)?
+    };
+    let opened = futures::stream::iter(found).map(open).buffered(FETCHED_AHEAD);
     let pieces = opened.flat_map(|opened| {
         let pieces = match opened {
             Ok(opened) => opened.pieces(options, until).into_iter().map(Ok).collect(),
@@ -260,7 +271,7 @@ pub async fn read(
         };
         futures::stream::iter(pieces)
     });
-    let fetch = async |piece: Result<pieces::Unfetched>| piece?.fetch().await;
+    let fetch = async |piece: Result<pieces::Unfetched>| tokio::spawn(piece?.fetch()).await.map_err(interrupted)?;
     let mut pieces = Box::pin(pieces.map(fetch).buffered(2 * threads));
     let mut next = pieces.next().await;
     while next.is_some() {
@@ -279,7 +290,7 @@ pub async fn read(
             let result = reader.take(some);
             (reader, result)
         });
-        // Polling the stream here is what lets the fetches go on meanwhile.
+        // Polling the stream here is what begins the next fetches meanwhile.
         let (read, following) = futures::future::join(reading, pieces.next()).await;
         let (back, result) = read.map_err(interrupted)?;
         result?;

@@ -117,10 +117,10 @@ fn fit(
     Ok(Trained { model: with(as_of, final_timing, basket.model), rehearsal, warnings })
 }
 
-/// Every third night from `from` on with the customers whom a run would have scored, as long as a week follows: a sample of them where
+/// Every second night from `from` on with the customers whom a run would have scored, as long as a week follows: a sample of them where
 /// they are more than [`MAX_CALIBRATED`].
 fn scored_nights(history: &History<'_>, from: Day, rule: &Rule, seed: u64) -> Vec<(u32, Day)> {
-    let nights: Vec<Day> = (from.epoch()..=history.as_of().day().epoch() - 7).step_by(3).map(Day::from_epoch).collect();
+    let nights: Vec<Day> = (from.epoch()..=history.as_of().day().epoch() - 7).step_by(2).map(Day::from_epoch).collect();
     let of_night = |night: Day| recurrent(&history.until(AsOf(night)), rule).0.into_iter().map(move |customer| (customer, night));
     // The recurrent customers of the last night are about as many as those of each of the others.
     let expected = recurrent(history, rule).0.len() * nights.len();

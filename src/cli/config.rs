@@ -1,6 +1,5 @@
 //! `okuo config`: the settings in force, and where each comes from.
 
-use bytesize::ByteSize;
 use clap::parser::ValueSource;
 use serde::Serialize;
 use serde_json::json;
@@ -69,7 +68,11 @@ fn settings(config: &Config, source: &dyn Fn(&str, &str, &str) -> String) -> Res
     add("", "output", "output", config.output.as_deref().and_then(text));
     add("", "promote", "promote", Some(value(&config.promote)?));
     add("", "threads", "threads", config.threads.map(|threads| value(&threads)).transpose()?);
-    let memory_limit = config.memory_limit.map(|bytes| ByteSize::b(bytes).display().si().to_string());
+    // To the byte, so that it is the same when it is read again.
+    let memory_limit = config.memory_limit.map(|bytes| match bytes % 1_000_000 {
+        0 => format!("{}MB", bytes / 1_000_000),
+        _ => format!("{bytes}B"),
+    });
     add("", "memory_limit", "memory_limit", memory_limit.as_deref().and_then(text));
     let (columns, input) = (&config.input.columns, &config.input);
     for (key, column) in [("customer", &columns.customer), ("product", &columns.product), ("time", &columns.time)] {

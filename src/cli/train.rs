@@ -8,11 +8,11 @@ use super::output::Output;
 use crate::artifact::{self, Description, Origin};
 use crate::calendar::AsOf;
 use crate::config::Config;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::eval::{self, HeldOutReport};
 use crate::ingest;
 use crate::models::Model;
-use crate::pipeline::{self, Trained};
+use crate::pipeline::{self, HELD_OUT_DAYS, Trained};
 use crate::publish::promotion::{Decision, Promote, decide};
 use crate::publish::registry::Registry;
 use crate::purchases::Purchases;
@@ -32,6 +32,11 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
         output.warn(&stale);
     }
     let purchases = &input.ingested.purchases;
+    // A slip in the date: the model would be promoted, and refuse every night before it.
+    if let Some((_, last)) = purchases.span().filter(|(_, last)| as_of.day() - *last > HELD_OUT_DAYS) {
+        return Err(Error::request(format!("the data end on {last}, {} days before the as-of date {as_of}", as_of.day() - last))
+            .hint(format!("train with --as-of {last}, or give the objects of later days with --input too")));
+    }
     let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(as_of), &config.rule));
     output.text(&lines_and_funnel(&input.ingested.report, &funnel, &config.rule, as_of))?;
     let stored = train(&config, purchases, as_of, &registry, output).await?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::{AsOf, Day};
 use crate::purchases::{History, Visits};
-use references::{Reference, References, references};
+use references::{Reference, References, first_drawn, references};
 
 pub use references::NeighbourScratch;
 
@@ -111,8 +111,9 @@ impl Tally {
     pub fn of_nights(history: &History<'_>, nights: &[Day], seed: u64) -> Vec<Self> {
         let cells = history.product_count() * nights.len();
         let fold = || (vec![ProductCounts::default(); cells], vec![NightCounts::default(); nights.len()], Scratch::default());
-        // Each part has counts of all products, so that there should be no more of them than threads.
-        let customers_a_part = (history.customer_count() as usize).div_ceil(rayon::current_num_threads()).max(256);
+        // Each part has counts of all products, so that there should be hardly more of them than threads; rayon halves.
+        let parts = rayon::current_num_threads().next_power_of_two();
+        let customers_a_part = (history.customer_count() as usize).div_ceil(parts).max(256);
         let (counts, totals, _) = (0..history.customer_count())
             .into_par_iter()
             .with_min_len(customers_a_part)
@@ -142,7 +143,7 @@ impl Tally {
         self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| a.add(b));
         self.visits.iter_mut().zip(other.visits).for_each(|(a, b)| *a += b);
         self.seen += other.seen;
-        self.references.extend(other.references);
+        self.references = first_drawn(self.references.into_iter().chain(other.references).collect());
         self
     }
 }

@@ -98,7 +98,15 @@ fn stream(
         if !last && filled < buffer.len() {
             continue;
         }
-        let taken = table.take(buffer.get(..filled).unwrap_or_default(), last)?;
+        let taken = match table.take(buffer.get(..filled).unwrap_or_default(), last) {
+            Ok(taken) => taken,
+            // Damaged data may look like a slip in a line until their checksum comes at the end.
+            Err(_) if !format.is_empty() && std::io::copy(&mut source, &mut std::io::sink()).is_err() => {
+                return Err(Error::input(format!("the {format} data are damaged after {} lines or before", table.row))
+                    .hint("write or transfer the object again"));
+            }
+            Err(error) => return Err(error),
+        };
         hand_on(table, last)?;
         if last {
             return Ok(());

@@ -329,6 +329,18 @@ impl Dictionary {
                 self.what
             ));
         }
+        // One slip makes all ids text, in the tables too.
+        let texts = self.texts.len();
+        if !self.from_text_column
+            && texts * 100 < self.ids.len()
+            && let Some(first) = self.ids.iter().find_map(|id| if let Stored::Text(id) = id { Some(id) } else { None })
+        {
+            warnings.push(format!(
+                "{texts} of {} {} ids are no integers, for example \"{first}\": therefore all are taken as text, and are text in the tables",
+                self.ids.len(),
+                self.what
+            ));
+        }
         if let (Some(integers), Some(text)) = (&self.of_integers, &self.of_text) {
             warnings.push(format!(
                 "the {what} ids are integers in {integers} and text in {text}: all are taken as text, and a {what} that is written in two ways counts as two",

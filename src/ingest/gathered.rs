@@ -55,6 +55,9 @@ impl Gathered {
     /// # Errors
     /// If there are more ids than codes, or the history cannot be set aside.
     pub(super) fn absorb(&mut self, piece: Lines) -> Result<()> {
+        for (day, lines) in piece.kept_by_day() {
+            count(&mut self.by_day, day, lines);
+        }
         let Lines { customers, products, lines, report, days, excluded, undecided, .. } = piece;
         self.report.absorb(report);
         self.days.absorb(&days);
@@ -63,9 +66,6 @@ impl Gathered {
         // Every code of a piece is one of its dictionaries'.
         let here = |line: Line| Line { customer: customers[line.customer as usize], product: products[line.product as usize], ..line };
         self.undecided.extend(undecided.into_iter().map(|(line, at)| (here(line), at)));
-        for line in &lines {
-            count(&mut self.by_day, line.day);
-        }
         self.builder.add(lines.into_iter().map(here))
     }
 
@@ -89,7 +89,7 @@ impl Gathered {
         for (line, at) in std::mem::take(&mut self.undecided) {
             if text {
                 self.report.kept += 1;
-                count(&mut self.by_day, line.day);
+                count(&mut self.by_day, line.day, 1);
                 self.builder.add([line])?;
             } else {
                 self.report.excluded += 1;
@@ -158,8 +158,8 @@ impl Gathered {
     }
 }
 
-fn count(by_day: &mut [u64], day: Day) {
+fn count(by_day: &mut [u64], day: Day, lines: u64) {
     if let Some(count) = by_day.get_mut((day - *Day::PLAUSIBLE.start()) as usize) {
-        *count += 1;
+        *count += lines;
     }
 }

@@ -1,5 +1,7 @@
 //! The one way of a line, whatever file it came from: checked, counted, and kept or not.
 
+use std::collections::BTreeMap;
+
 use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::cause::{Cause, Role};
@@ -64,6 +66,9 @@ pub(super) struct Lines {
     pub(super) excluded: Excluded,
     /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
     pub(super) undecided: Vec<(Line, usize)>,
+    /// Kept lines by day, but for those of the present day, which are apart: lines mostly come day by day.
+    by_day: BTreeMap<Day, u64>,
+    today: Option<(Day, u64)>,
     object: String,
 }
 
@@ -79,6 +84,8 @@ impl Lines {
             until,
             excluded: Excluded::new(excluded),
             undecided: vec![],
+            by_day: BTreeMap::new(),
+            today: None,
             object: object.to_owned(),
         }
     }
@@ -187,10 +194,23 @@ impl Lines {
             return;
         }
         self.report.kept += 1;
+        match &mut self.today {
+            Some((day, lines)) if *day == sale.day => *lines += 1,
+            today => {
+                if let Some((day, lines)) = today.replace((sale.day, 1)) {
+                    *self.by_day.entry(day).or_default() += lines;
+                }
+            }
+        }
         // The same product scanned twice in a row is the commonest repeat.
         if self.lines.last() != Some(&line) {
             self.lines.push(line);
         }
+    }
+
+    /// Kept lines by day; a day may come twice.
+    pub(super) fn kept_by_day(&self) -> impl Iterator<Item = (Day, u64)> {
+        self.by_day.iter().map(|(day, lines)| (*day, *lines)).chain(self.today)
     }
 
     /// Counts a bad line; `describe` gives the column's name and the value.

@@ -29,6 +29,9 @@ pub(super) const MAGIC: &[u8] = b"PAR1";
 /// Most footers are shorter, in bytes.
 pub(super) const LIKELY_FOOTER: u64 = 1 << 16;
 
+/// Larger ones are not believed.
+const LARGEST_FOOTER: u64 = 1 << 28;
+
 /// The magic and the footer's length stand after the footer.
 const TRAILER: usize = 8;
 
@@ -63,8 +66,8 @@ pub(super) struct Part {
     footer: Arc<Footer>,
     /// Position of each group, and the rows before it.
     groups: Vec<(usize, u64)>,
-    /// What is known of the rows that need not be read.
-    lines: Lines,
+    /// The groups that lie after the as-of date: rows, first and last time.
+    late: Vec<(u64, Moment, Moment)>,
 }
 
 impl Footer {
@@ -73,9 +76,7 @@ impl Footer {
         let start = bytes.slice(..bytes.len().min(MAGIC.len()));
         let len = usize::try_from(Self::length(&start, bytes)?).unwrap_or(usize::MAX);
         let from = bytes.len().checked_sub(len).ok_or_else(damaged)?;
-        let footer = Self::read(bytes.slice(from..), columns)?;
-        footer.check_counts(bytes, columns)?;
-        Ok(footer)
+        Self::read(bytes.slice(from..), bytes.len() as u64, columns)
     }
 
     /// How many bytes at the end of a file are its footer.
@@ -85,14 +86,17 @@ impl Footer {
         }
         match tail.last_chunk::<TRAILER>() {
             Some([a, b, c, d, magic @ ..]) if magic == MAGIC && tail.len() >= MAGIC.len() + TRAILER => {
-                Ok(u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + TRAILER as u64)
+                match u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + TRAILER as u64 {
+                    length if length > LARGEST_FOOTER => Err(damaged()),
+                    length => Ok(length),
+                }
             }
             _ => Err(Error::input("the Parquet file is truncated").hint("write or transfer the object again")),
         }
     }
 
-    /// Reads the footer, which `tail` is or ends with.
-    pub(super) fn read(tail: Bytes, columns: &Columns) -> Result<Self> {
+    /// Reads the footer, which `tail` is or ends with, of a file of `size` bytes.
+    pub(super) fn read(tail: Bytes, size: u64, columns: &Columns) -> Result<Self> {
         let (metadata, schema) = guarded(|| {
             // The decoder wants to see the magic at the beginning too.
             let mut file = MAGIC.to_vec();
@@ -114,7 +118,9 @@ impl Footer {
                 fields.push((role, ArrowField::new(name.into(), read_as.to_arrow(CompatLevel::newest()), field.is_nullable)));
             }
         }
-        Ok(Self { metadata, positions, columns: fields })
+        let footer = Self { metadata, positions, columns: fields };
+        footer.check(size)?;
+        Ok(footer)
     }
 
     fn chunk(&self, group: usize, field: &ArrowField) -> Result<&ColumnChunkMetadata> {
@@ -123,19 +129,22 @@ impl Footer {
         chunks.next().ok_or_else(|| damaged().column(field.name.as_str()))
     }
 
-    /// Damaged counts must not become a request for gigabytes: those of the footer and of the pages stand apart in the file, and must agree.
-    fn check_counts(&self, file: &[u8], columns: &Columns) -> Result<()> {
-        for group in 0..self.metadata.row_groups.len() {
-            for (role, field) in &self.columns {
-                let range = range_of(self.chunk(group, field)?)?;
-                let bytes =
-                    usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok()).and_then(|(start, end)| file.get(start..end));
-                self.check_count(group, field, bytes.unwrap_or_default()).map_err(|error| error.column(columns.name(*role)))?;
+    /// Damaged counts and places must not become a request for gigabytes, or a wrong report.
+    fn check(&self, size: u64) -> Result<()> {
+        let mut rows = 0_u64;
+        for (at, group) in self.metadata.row_groups.iter().enumerate() {
+            rows = rows.checked_add(group.num_rows() as u64).filter(|rows| *rows <= i64::MAX as u64).ok_or_else(damaged)?;
+            for (_, field) in &self.columns {
+                let chunk = self.chunk(at, field)?;
+                if usize::try_from(chunk.num_values()) != Ok(group.num_rows()) || range_of(chunk)?.end > size {
+                    return Err(damaged().column(field.name.as_str()));
+                }
             }
         }
         Ok(())
     }
 
+    /// The counts of the footer and of the pages stand apart in the file, and must agree before polars trusts them.
     fn check_count(&self, group: usize, field: &ArrowField, bytes: &[u8]) -> Result<()> {
         let chunk = self.chunk(group, field)?;
         let rows = self.metadata.row_groups.get(group).map(|group| group.num_rows());
@@ -145,8 +154,8 @@ impl Footer {
     }
 
     /// All groups of rows in parts of a useful size, at least one; those that lie after the as-of date are counted, and left out.
-    pub(super) fn parts(footer: &Arc<Self>, lines: impl Fn() -> Lines) -> Vec<Part> {
-        let part = || Part { footer: Arc::clone(footer), groups: vec![], lines: lines() };
+    pub(super) fn parts(footer: &Arc<Self>, mut lines: Lines) -> Vec<Part> {
+        let part = || Part { footer: Arc::clone(footer), groups: vec![], late: vec![] };
         let mut parts = vec![part()];
         let (mut rows, mut before) = (0, 0);
         for (at, group) in footer.metadata.row_groups.iter().enumerate() {
@@ -155,24 +164,26 @@ impl Footer {
                 parts.push(part());
                 rows = 0;
             }
-            if let Some(part) = parts.last_mut()
-                && !footer.is_late(at, &mut part.lines)
-            {
-                part.groups.push((at, before));
-                rows += count;
+            if let Some(part) = parts.last_mut() {
+                match footer.late(at, &mut lines) {
+                    Some(late) => part.late.push(late),
+                    None => {
+                        part.groups.push((at, before));
+                        rows += count;
+                    }
+                }
             }
             before += count as u64;
         }
         parts
     }
 
-    /// Whether all rows of a group lie after the as-of date, by what the footer says of their times; then they are counted.
-    fn is_late(&self, group: usize, lines: &mut Lines) -> bool {
+    /// The rows of a group, their first and last time, if all of them lie after the as-of date by what the footer says.
+    fn late(&self, group: usize, lines: &mut Lines) -> Option<(u64, Moment, Moment)> {
         let times = self.columns.iter().find(|(role, _)| *role == Role::Time);
-        let Some((_, field)) = times else { return false };
-        let Some(group_metadata) = self.metadata.row_groups.get(group) else { return false };
-        let statistics = self.chunk(group, field).ok().and_then(|chunk| chunk.statistics(&self.metadata.footer_buf)?.ok());
-        let Some(statistics) = statistics else { return false };
+        let (_, field) = times?;
+        let rows = self.metadata.row_groups.get(group)?.num_rows() as u64;
+        let statistics = self.chunk(group, field).ok()?.statistics(&self.metadata.footer_buf)?.ok()?;
         let moment = |value: i64| match field.dtype() {
             ArrowDataType::Date32 => i32::try_from(value).map_or(Moment::Unreadable, Moment::Date),
             ArrowDataType::Timestamp(unit, None) => Moment::Naive(microseconds(value, TimeUnit::from(unit))),
@@ -182,10 +193,10 @@ impl Footer {
         let bounds = match (statistics.as_int32(), statistics.as_int64()) {
             (Some(days), _) => (days.null_count, days.min_value.map(i64::from), days.max_value.map(i64::from)),
             (_, Some(times)) => (times.null_count, times.min_value, times.max_value),
-            _ => return false,
+            _ => return None,
         };
-        let (Some(0), Some(first), Some(last)) = bounds else { return false };
-        lines.skip(group_metadata.num_rows() as u64, moment(first), moment(last))
+        let (Some(0), Some(first), Some(last)) = bounds else { return None };
+        lines.skip(rows, moment(first), moment(last)).then(|| (rows, moment(first), moment(last)))
     }
 }
 
@@ -208,9 +219,11 @@ impl Part {
         (self, bytes)
     }
 
-    /// Reads the lines; whether there is a quantity column.
-    pub(super) fn read(&self, bytes: &[Bytes], columns: &Columns) -> Result<(Lines, bool)> {
-        let mut lines = self.lines.clone();
+    /// Reads the lines, to which there are none before; whether there is a quantity column.
+    pub(super) fn read(&self, bytes: &[Bytes], columns: &Columns, mut lines: Lines) -> Result<(Lines, bool)> {
+        for (rows, first, last) in &self.late {
+            lines.skip(*rows, *first, *last);
+        }
         let fields = &self.footer.columns;
         for ((group, before), bytes) in self.groups.iter().zip(bytes.chunks(fields.len().max(1))) {
             let rows = self.footer.metadata.row_groups.get(*group).map_or(0, |group| group.num_rows());
@@ -314,7 +327,10 @@ fn wrong_type(role: Role, found: &ArrowDataType) -> Error {
         (Role::Time, _) => ("a date, a timestamp or text", "map another column with --time".to_owned()),
         (role, A::Decimal(..)) => (
             if role == Role::Quantity { "a number" } else { "integers or text" },
-            format!("write the column as an integer (SQL: cast(column as bigint)), or map another one with {}", role.flag()),
+            match role {
+                Role::Quantity => "write the column as a float (SQL: cast(column as double)), or map another one with --quantity".to_owned(),
+                role => format!("write the column as an integer (SQL: cast(column as bigint)), or map another one with {}", role.flag()),
+            },
         ),
         (Role::Quantity, _) => ("a number", "map another column with --quantity".to_owned()),
         (role, _) => ("integers or text", format!("map another column with {}", role.flag())),

@@ -102,7 +102,7 @@ impl Opened {
             match Footer::length(start, &tail)? {
                 longer if longer > object.size => return Err(parquet::damaged()),
                 longer if longer > len => len = longer,
-                _ => return Footer::read(tail, columns),
+                _ => return Footer::read(tail, object.size, columns),
             }
         }
     }
@@ -110,7 +110,7 @@ impl Opened {
     /// The pieces, at least one. Groups of rows that lie after `until` are not among them.
     pub(super) fn pieces(self, options: &InputOptions, until: Option<AsOf>) -> Vec<Unfetched> {
         let Self { object, found, kind } = self;
-        let lines = || Lines::new(&object, options.clock, &options.exclude_products, until);
+        let lines = Lines::new(&object, options.clock, &options.exclude_products, until);
         let (kinds, from): (Vec<PieceKind>, Option<Found>) = match kind {
             Kind::Csv(content) => (vec![PieceKind::Csv(content)], None),
             Kind::Parquet(footer, content) => {
@@ -158,9 +158,12 @@ impl Piece {
 
 /// The lines of the Parquet pieces, read side by side, and whether they have quantities; nothing for the others.
 #[allow(clippy::type_complexity, reason = "lines, or why not, or not here")]
-pub(super) fn read_parquet(pieces: &[Piece], options: &InputOptions) -> Vec<Option<Result<(Lines, bool)>>> {
+pub(super) fn read_parquet(pieces: &[Piece], options: &InputOptions, until: Option<AsOf>) -> Vec<Option<Result<(Lines, bool)>>> {
+    let lines = |piece: &Piece| Lines::new(&piece.object, options.clock, &options.exclude_products, until);
     let read = |piece: &Piece| match &piece.kind {
-        PieceKind::Parquet(part, bytes) => Some(part.read(bytes, &options.columns).map_err(|error| error.object(&piece.object))),
+        PieceKind::Parquet(part, bytes) => {
+            Some(part.read(bytes, &options.columns, lines(piece)).map_err(|error| error.object(&piece.object)))
+        }
         PieceKind::Csv(_) => None,
     };
     pieces.par_iter().with_max_len(1).map(read).collect()

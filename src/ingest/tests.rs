@@ -13,7 +13,7 @@ use polars::prelude::*;
 use super::report::Cause;
 use super::*;
 use crate::calendar::Day;
-use crate::purchases::Ids;
+use crate::purchases::{Ids, Parts};
 
 fn options() -> InputOptions {
     InputOptions {

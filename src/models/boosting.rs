@@ -384,8 +384,10 @@ impl Boosted {
                 !tree.nodes.is_empty()
                     && tree.nodes.iter().enumerate().all(|(at, node)| {
                         let left = node.left as usize;
+                        // A leaf's feature is read too, where other rows still walk.
                         node.value.is_finite()
-                            && (left == 0 || (left > at && left + 1 < tree.nodes.len() && (node.feature as usize) < self.width))
+                            && (node.feature as usize) < self.width
+                            && (left == 0 || (left > at && left + 1 < tree.nodes.len()))
                     })
             })
     }
@@ -678,6 +680,31 @@ mod tests {
             assert!((f64::from(*score) - batch).abs() < 1e-4);
             assert!((fitted.model.log_odds(row) - batch).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn the_best_rows_get_the_scores_that_all_would_get() {
+        let (raw, rows, bins) = table(1_003);
+        let model = Boosted::fit(&rows, &bins, &parameters(), 1, rows.len()).unwrap().model;
+        let all = model.log_odds_of(&raw);
+        let best = model.log_odds_of_best(&raw, 20, 100);
+        assert_eq!(best.len(), 100);
+        assert!(best.windows(2).all(|pair| pair[0].0 < pair[1].0) && best.iter().all(|(at, score)| *score == all[*at]));
+        assert_eq!(model.log_odds_of_best(&raw, 20, 5_000), all.into_iter().enumerate().collect::<Vec<_>>());
+        // The best by 20 trees of 60 are mostly the best by all.
+        let mut ranked = model.log_odds_of_best(&raw, 1_000, 100);
+        ranked.retain(|one| best.contains(one));
+        assert!(ranked.len() > 60, "{}", ranked.len());
+    }
+
+    #[test]
+    fn a_leaf_that_names_no_feature_is_inconsistent() {
+        let (_, rows, bins) = table(1_000);
+        let mut model = Boosted::fit(&rows, &bins, &parameters(), 1, rows.len()).unwrap().model;
+        assert!(model.is_consistent());
+        let leaf = model.trees[0].nodes.iter().position(|node| node.left == 0).unwrap();
+        model.trees[0].nodes[leaf].feature = 60_000;
+        assert!(!model.is_consistent());
     }
 
     #[test]

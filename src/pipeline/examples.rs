@@ -43,7 +43,7 @@ pub(crate) fn small() -> Parameters {
     parameters.timing.boosting.trees = 20;
     parameters.timing.max_rows = 20_000;
     parameters.basket.boosting.trees = 20;
-    parameters.basket.days = 60;
+    (parameters.basket.days, parameters.basket.every) = (60, 3);
     parameters.basket.max_rows = 40_000;
     parameters
 }

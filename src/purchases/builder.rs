@@ -4,6 +4,7 @@
 //! of each run, in memory or, above a limit, set aside. The runs of a shard are merged when its table is built.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -14,9 +15,6 @@ use crate::error::{Error, Result};
 
 /// So many lines wait for being sorted: 12 bytes each, and 8 more while they are.
 const BUFFERED: usize = 1 << 20;
-
-/// Bytes that a distinct (customer, day, product) takes in a table, its share of the purchase's 8 included, of baskets as large as usual.
-const BYTES_A_LINE: u64 = 5;
 
 /// Takes lines, whose codes are positions in ids that are known at the end.
 #[derive(Debug)]
@@ -34,8 +32,9 @@ pub struct Builder {
 #[derive(Debug, Default)]
 struct Runs {
     runs: Vec<Run>,
-    /// Lines in all of them.
+    /// Lines and purchases in all of them: what several have counts several times.
     lines: u64,
+    purchases: u64,
 }
 
 #[derive(Debug)]
@@ -56,12 +55,12 @@ impl Run {
 }
 
 /// How much memory a history may take, and where the rest goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MemoryLimit {
     /// Bytes. Runs take a quarter of it, and so does the part of the customers that is worked on.
     pub bytes: u64,
     /// Takes what has no room.
-    pub aside: Box<dyn Aside>,
+    pub aside: Arc<dyn Aside>,
 }
 
 /// A place for bytes outside of memory.
@@ -136,13 +135,14 @@ impl Builder {
             rest = tail;
         }
         let starts = &ends;
-        let written: Vec<(Vec<u8>, u64)> =
+        let written: Vec<(Vec<u8>, u64, u64)> =
             slices.into_par_iter().enumerate().map(|(shard, (base, slice))| run_of(shard, base, slice, starts)).collect();
         self.pairs = pairs;
-        for (shard, (bytes, lines)) in self.shards.iter_mut().zip(written) {
+        for (shard, (bytes, lines, purchases)) in self.shards.iter_mut().zip(written) {
             if lines > 0 {
                 shard.runs.push(Run::Memory(bytes));
                 shard.lines += lines;
+                shard.purchases += purchases;
             }
         }
         let Some(limit) = &self.limit else { return Ok(()) };
@@ -163,7 +163,7 @@ impl Builder {
     /// # Errors
     /// If what has no room cannot be set aside or brought back.
     pub fn renamed(mut self, name: impl Fn(Line) -> Line) -> Result<Self> {
-        let mut renamed = Self::new(None);
+        let mut renamed = Self::new(self.limit.clone());
         renamed.add(std::mem::take(&mut self.buffer).into_iter().map(&name))?;
         for (shard, runs) in self.shards.iter().enumerate() {
             for run in &runs.runs {
@@ -178,7 +178,6 @@ impl Builder {
                 }
             }
         }
-        renamed.limit = self.limit;
         Ok(renamed)
     }
 
@@ -228,10 +227,11 @@ fn settle(ids: Ids, mut seen: Vec<bool>) -> (Ids, Vec<u32>) {
     (ids.retain(&keep), old)
 }
 
-/// Sorts the pairs of a shard, of which those of the customer with code `c` begin at `starts[c] - base`, and writes them as a run.
-fn run_of(shard: usize, base: usize, pairs: &mut [u64], starts: &[u32]) -> (Vec<u8>, u64) {
+/// Sorts the pairs of a shard, of which those of the customer with code `c` begin at `starts[c] - base`, and writes them as a run; with
+/// the lines and purchases in it.
+fn run_of(shard: usize, base: usize, pairs: &mut [u64], starts: &[u32]) -> (Vec<u8>, u64, u64) {
     let mut writer = RunWriter::default();
-    let (mut lines, mut distinct) = (0, vec![]);
+    let (mut lines, mut purchases, mut distinct) = (0, 0, vec![]);
     let mut starts = starts.iter().skip(shard).step_by(SHARDS).map(|start| *start as usize - base).zip(0_u32..).peekable();
     while let Some((start, place)) = starts.next() {
         let end = starts.peek().map_or(pairs.len(), |(next, _)| *next);
@@ -244,9 +244,10 @@ fn run_of(shard: usize, base: usize, pairs: &mut [u64], starts: &[u32]) -> (Vec<
         distinct.extend(own.iter().copied());
         distinct.dedup();
         lines += distinct.len() as u64;
+        purchases += distinct.chunk_by(|a, b| a >> 32 == b >> 32).count() as u64;
         writer.push(place, &distinct);
     }
-    (writer.finish(), lines)
+    (writer.finish(), lines, purchases)
 }
 
 /// A history that has been read, of which a part of the customers can be looked at at a time.
@@ -276,7 +277,7 @@ impl Sharded {
                 megabytes(needed),
                 megabytes(limit)
             ))
-            .hint("raise --memory-limit, or give fewer customers or days; only `okuo score` works on parts of a history"));
+            .hint("raise --memory-limit, or give fewer customers or days; `okuo score` and `okuo explain` work on parts of a history"));
         }
         let Self { customers, places, products, product_codes, shards, limit } = self;
         let build = |(shard, runs): (usize, Runs)| runs.build(customers_of(shard, &places), &product_codes, limit.as_ref());
@@ -295,11 +296,13 @@ impl Sharded {
     /// So many shards make a part.
     fn shards_a_part(&self) -> usize {
         let parts = self.limit.as_ref().map_or(1, |limit| self.bytes_needed().div_ceil((limit.bytes / 4).max(1)));
-        SHARDS.div_ceil((parts as usize).clamp(1, SHARDS))
+        (SHARDS / (parts as usize).clamp(1, SHARDS)).max(1)
     }
 
+    /// At most so many bytes do all tables take.
     fn bytes_needed(&self) -> u64 {
-        BYTES_A_LINE * self.shards.iter().map(|shard| shard.lines).sum::<u64>()
+        let shards = self.shards.iter().map(|shard| 4 * shard.lines + 8 * shard.purchases);
+        shards.sum::<u64>() + 8 * self.places.len() as u64
     }
 }
 
@@ -309,7 +312,8 @@ impl Parts for Sharded {
     }
 
     fn part(&self, at: usize) -> Result<Cow<'_, Purchases>> {
-        let in_part = |shard: usize| shard / self.shards_a_part() == at;
+        let shards_a_part = self.shards_a_part();
+        let in_part = |shard: usize| shard / shards_a_part == at;
         let build = |(shard, runs): (usize, &Runs)| match in_part(shard) {
             true => runs.build(customers_of(shard, &self.places), &self.product_codes, self.limit.as_ref()),
             false => Ok(Shard::default()),

@@ -88,21 +88,21 @@ impl<B: AsRef<[u8]>> RunReader<B> {
         let days = self.read()?;
         let mut day = 0;
         for _ in 0..days {
-            day += self.read()?;
+            day = self.read()?.checked_add(day).ok_or_else(damaged)?;
             let products = self.read()?;
             let mut least = 0;
             for _ in 0..products {
-                let product = least + self.read()?;
+                let product = self.read()?.checked_add(least).filter(|product| *product <= u64::from(u32::MAX)).ok_or_else(damaged)?;
                 least = product + 1;
                 out.push((day << 32) | product);
             }
         }
-        self.advance(customer + 1)
+        self.advance(customer.checked_add(1).ok_or_else(damaged)?)
     }
 
     fn advance(&mut self, from: u32) -> Result<()> {
         self.next = match self.at < self.bytes.as_ref().len() {
-            true => Some(from + self.read()? as u32),
+            true => Some(u32::try_from(self.read()?).ok().and_then(|step| from.checked_add(step)).ok_or_else(damaged)?),
             false => None,
         };
         Ok(())

@@ -71,7 +71,7 @@ impl Aside for Shelf {
 /// The same history under a limit of memory, read in several runs.
 pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> Sharded {
     let history = purchases.until(AsOf(Day::from_epoch(i32::MAX)));
-    let mut builder = Builder::new(Some(MemoryLimit { bytes, aside: Box::new(Shelf::default()) }));
+    let mut builder = Builder::new(Some(MemoryLimit { bytes, aside: std::sync::Arc::new(Shelf::default()) }));
     // The last customers first, and each day in a run of its own.
     for customer in (0..history.customer_count()).rev() {
         for (day, basket) in history.visits(customer).iter() {
@@ -79,6 +79,14 @@ pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> Sharded {
             if customer % 7 == 0 {
                 builder.sort_buffer().unwrap();
             }
+        }
+    }
+    // Once more, so that runs have lines and days of the same customers in common, and later ones have earlier days.
+    builder.sort_buffer().unwrap();
+    for customer in (0..history.customer_count()).filter(|customer| customer % 2 == 0) {
+        for (day, basket) in history.visits(customer).iter().rev() {
+            builder.add(basket.iter().rev().map(|product| Line { customer, day, product: *product })).unwrap();
+            builder.sort_buffer().unwrap();
         }
     }
     builder.finish(purchases.customers().clone(), purchases.products().clone()).unwrap()

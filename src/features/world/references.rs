@@ -109,11 +109,17 @@ pub(super) fn references(history: &History<'_>, seed: u64) -> Vec<Reference> {
     drawn.into_par_iter().with_min_len(64).map_init(|| Shares::new(history.product_count()), reference).collect()
 }
 
+/// Those who were drawn first, of however many parts.
+pub(super) fn first_drawn(mut references: Vec<Reference>) -> Vec<Reference> {
+    references.sort_unstable_by_key(|reference| (reference.draw, reference.key));
+    references.truncate(REFERENCES);
+    references
+}
+
 impl References {
     /// The index of the customers who were drawn first, of whom there are `seen` in all.
-    pub(super) fn new(mut references: Vec<Reference>, counts: &[ProductCounts], seen: u64) -> Self {
-        references.sort_unstable_by_key(|reference| (reference.draw, reference.key));
-        references.truncate(REFERENCES);
+    pub(super) fn new(references: Vec<Reference>, counts: &[ProductCounts], seen: u64) -> Self {
+        let references = first_drawn(references);
         let rarity: Vec<f32> = counts
             .iter()
             .map(|count| {

@@ -14,7 +14,7 @@ const DATA_PAGE: i64 = 0;
 const DICTIONARY_PAGE: i64 = 2;
 const DATA_PAGE_V2: i64 = 3;
 
-/// Whether the pages of a column chunk hold `values` values and fit in it; `uncompressed` is the chunk's size before compression.
+/// Whether the pages of a column chunk hold `values` values, fit in it, and are what their checksums say, where they have any; `uncompressed` is the chunk's size before compression.
 pub(super) fn are_whole(chunk: &[u8], values: i64, uncompressed: i64) -> bool {
     let mut thrift = Thrift { rest: chunk };
     let mut seen = 0_i64;
@@ -29,10 +29,14 @@ pub(super) fn are_whole(chunk: &[u8], values: i64, uncompressed: i64) -> bool {
         } else if page.values > page.uncompressed {
             return false; // every value takes a byte or more
         }
-        match usize::try_from(page.compressed).ok().and_then(|len| thrift.rest.get(len..)) {
-            Some(rest) => thrift.rest = rest,
-            None => return false,
+        let Some((bytes, rest)) = usize::try_from(page.compressed).ok().and_then(|len| thrift.rest.split_at_checked(len)) else {
+            return false;
+        };
+        // Spark writes checksums, pyarrow where it is asked to; polars does not look at them.
+        if page.checksum.is_some_and(|checksum| crc32fast::hash(bytes) != checksum) {
+            return false;
         }
+        thrift.rest = rest;
     }
     seen == values
 }
@@ -44,6 +48,8 @@ struct Page {
     uncompressed: i64,
     compressed: i64,
     values: i64,
+    /// CRC-32 of the page as it stands in the file.
+    checksum: Option<u32>,
     /// Of a data page of version 2: nulls, rows, bytes of definition levels, bytes of repetition levels.
     nulls: i64,
     rows: i64,
@@ -73,6 +79,7 @@ impl Thrift<'_> {
                 (1, 5) => page.kind = self.integer()?,
                 (2, 5) => page.uncompressed = self.integer()?,
                 (3, 5) => page.compressed = self.integer()?,
+                (4, 5) => page.checksum = Some(self.integer()? as u32),
                 (5, 12) if page.kind == DATA_PAGE => self.counts(&mut page, false)?,
                 (7, 12) if page.kind == DICTIONARY_PAGE => self.counts(&mut page, false)?,
                 (8, 12) if page.kind == DATA_PAGE_V2 => self.counts(&mut page, true)?,

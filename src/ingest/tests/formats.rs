@@ -85,7 +85,7 @@ fn objects_may_differ_in_order_types_and_separators() {
     let tabs = "timestamp\tcustomer_id\tquantity\tproduct_id\n2017-10-30\t7\t1\t10\n2017-10-30\t7\t0.5\t11\n";
     let read = read_all(&options(), None, &[("a.csv", csv(tabs)), ("b.parquet", dates)]).unwrap();
     assert_eq!(spelled_out(&read.purchases), LINES);
-    assert_eq!(read.warnings, ["1 of 2 objects have no column \"quantity\": all of their lines count as sales"]);
+    assert_eq!(read.warnings, ["1 of 2 objects have no column \"quantity\", the first is b.parquet: all of their lines count as sales"]);
 }
 
 #[test]

@@ -84,6 +84,32 @@ fn large_objects_are_read_part_by_part_to_the_same() {
 }
 
 #[test]
+fn what_has_no_room_is_set_aside_and_comes_back_in_parts() {
+    let expected = read_all(&InputOptions { max_bad_share: 0.001, ..options() }, None, &[("x.csv", as_csv())]).unwrap().purchases;
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let location = runtime.block_on(store::open(folder.path().to_str().unwrap())).unwrap();
+    runtime.block_on(location.put("x.parquet", as_parquet(100_000).into(), store::PutMode::Overwrite)).unwrap();
+    let uris = [folder.path().to_str().unwrap().to_owned()];
+    let options = InputOptions { max_bad_share: 0.001, ..options() };
+    // Far below what the runs take.
+    let (ingested, _) = runtime.block_on(read(&uris, &options, None, Some(400_000), &|_, _| {})).unwrap();
+    let sharded = ingested.purchases;
+    assert!(sharded.count() > 10, "{}", sharded.count());
+    let (mut lines, mut customers) = (0, 0);
+    for at in 0..sharded.count() {
+        let part = sharded.part(at).unwrap();
+        (lines, customers) = (lines + part.distinct_lines(), customers + part.customers().len());
+        let (history, all) = (part.until(AsOf(*Day::PLAUSIBLE.end())), expected.until(AsOf(*Day::PLAUSIBLE.end())));
+        for customer in 0..history.customer_count() {
+            let same = all.customers().code(&history.customers().get(customer).unwrap().to_string()).unwrap();
+            assert!(history.visits(customer).iter().eq(all.visits(same).iter()));
+        }
+    }
+    assert_eq!((lines, customers), (expected.distinct_lines(), expected.customers().len()));
+}
+
+#[test]
 fn groups_of_any_size_and_in_any_number_of_objects_give_the_same() {
     let expected = read_all(&InputOptions { max_bad_share: 0.001, ..options() }, None, &[("x.csv", as_csv())]).unwrap();
     let (twice, found) = read_files(&[("a.parquet", as_parquet(500_000)), ("b.parquet", as_parquet(30_000))], None, None);

@@ -157,10 +157,15 @@ pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
     Err(Error::system("changes while it is read").hint("wait until its writer has finished"))
 }
 
-/// A part of a file's content, or nothing if the file has another tag than `etag`.
+/// A part of a file's content, or nothing if the file is gone or has another tag than `etag`.
 pub(super) fn read_range(path: &Path, range: Range<u64>, etag: &str) -> Result<Option<Bytes>> {
     let failed = |error| failure(error, "cannot be read");
-    let mut file = open(path).map_err(failed)?;
+    let mut file = match open(path) {
+        Ok(file) => file,
+        // Removed, or replaced by a folder, since it was found.
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
     let len = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
     let mut content = Vec::new();
     content.try_reserve_exact(len).map_err(|error| Error::system(format!("{len} bytes of it do not fit into memory")).source(error))?;
