@@ -156,7 +156,7 @@ impl Reader {
     /// Single bad lines are counted, and judged in [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
         let pieces = Opened::whole(name, bytes, &self.options.columns)?.pieces(&self.options, self.until);
-        self.take(pieces.into_iter().map(Piece::of_whole).collect())
+        self.take(pieces.into_iter().map(|unfetched| unfetched.piece).collect())
     }
 
     /// Takes pieces that follow each other: Parquet side by side, CSV one after the other.
@@ -301,7 +301,8 @@ pub async fn read(
     Ok((ingested, read_objects))
 }
 
-/// What to say of the gap between the as-of date and the data, which have purchases from the first to the last day of `span`: nothing, or a warning if the last day lies more than a day before.
+/// What to say of the gap between the as-of date and the data, which have purchases from the first to the last day of `span`: nothing, or
+/// a warning if the last day lies more than a day before.
 ///
 /// # Errors
 /// If no purchase is known on the as-of date.

@@ -59,9 +59,9 @@ pub fn bought_lately(history: &History<'_>) -> Vec<bool> {
     bought(history, RECENT_DAYS)
 }
 
-fn ids_of(history_products: &Ids, bought: &[bool]) -> Vec<String> {
+fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
     let codes = (0_u32..).zip(bought).filter_map(|(code, bought)| bought.then_some(code));
-    codes.filter_map(|code| history_products.get(code)).map(|id| id.to_string()).collect()
+    codes.filter_map(|code| products.get(code)).map(|id| id.to_string()).collect()
 }
 
 impl Origin {

@@ -209,14 +209,13 @@ impl Part {
         chunks.map(|chunk| chunk.and_then(range_of).unwrap_or_default()).collect()
     }
 
-    /// With the bytes of a file that is here.
-    pub(super) fn with_bytes(self, file: &Bytes) -> (Self, Vec<Bytes>) {
+    /// What [`Part::ranges`] are in a file that is here.
+    pub(super) fn slices(&self, file: &Bytes) -> Vec<Bytes> {
         let slice = |range: Range<u64>| {
             let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
             range.filter(|(start, end)| start <= end && *end <= file.len()).map_or(Bytes::new(), |(start, end)| file.slice(start..end))
         };
-        let bytes = self.ranges().into_iter().map(slice).collect();
-        (self, bytes)
+        self.ranges().into_iter().map(slice).collect()
     }
 
     /// Reads the lines, to which there are none before; whether there is a quantity column.

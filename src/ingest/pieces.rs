@@ -39,9 +39,9 @@ enum Content {
     Parts(Found),
 }
 
-/// A piece whose bytes may not be here yet.
+/// A piece whose bytes may not be here yet; those of an object that is here are.
 pub(super) struct Unfetched {
-    piece: Piece,
+    pub(super) piece: Piece,
     /// Of a Parquet piece that is not here.
     from: Option<Found>,
 }
@@ -110,17 +110,19 @@ impl Opened {
     /// The pieces, at least one. Groups of rows that lie after `until` are not among them.
     pub(super) fn pieces(self, options: &InputOptions, until: Option<AsOf>) -> Vec<Unfetched> {
         let Self { object, found, kind } = self;
-        let lines = Lines::new(&object, options.clock, &options.exclude_products, until);
         let (kinds, from): (Vec<PieceKind>, Option<Found>) = match kind {
             Kind::Csv(content) => (vec![PieceKind::Csv(content)], None),
             Kind::Parquet(footer, content) => {
-                let parts = Footer::parts(&footer, lines);
-                match content {
-                    Content::Whole(bytes) => (parts.into_iter().map(|part| part.with_bytes(&bytes)).map(of_part).collect(), None),
-                    Content::Parts(found) => {
-                        (parts.into_iter().map(|part| PieceKind::Parquet(Box::new(part), vec![])).collect(), Some(found))
-                    }
-                }
+                let (file, from) = match content {
+                    Content::Whole(file) => (Some(file), None),
+                    Content::Parts(found) => (None, Some(found)),
+                };
+                let piece = |part: Part| {
+                    let bytes = file.as_ref().map_or(vec![], |file| part.slices(file));
+                    PieceKind::Parquet(Box::new(part), bytes)
+                };
+                let lines = Lines::new(&object, options.clock, &options.exclude_products, until);
+                (Footer::parts(&footer, lines).into_iter().map(piece).collect(), from)
             }
         };
         let last = kinds.len().saturating_sub(1);
@@ -130,10 +132,6 @@ impl Opened {
         };
         kinds.into_iter().enumerate().map(piece).collect()
     }
-}
-
-fn of_part((part, bytes): (Part, Vec<Bytes>)) -> PieceKind {
-    PieceKind::Parquet(Box::new(part), bytes)
 }
 
 impl Unfetched {
@@ -146,13 +144,6 @@ impl Unfetched {
             }
         }
         Ok(piece)
-    }
-}
-
-impl Piece {
-    /// A piece of an object that is here as a whole.
-    pub(super) fn of_whole(unfetched: Unfetched) -> Self {
-        unfetched.piece
     }
 }
 

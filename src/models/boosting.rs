@@ -159,6 +159,24 @@ struct Node {
 /// Rows that walk through a tree side by side.
 const LANES: usize = 8;
 
+/// The leaves to which up to [`LANES`] rows walk. `step` tells of a row and a node the left child, 0 in a leaf, and whether the row goes to
+/// the right one after it. Each walk waits for the memory at every step: several of them wait together.
+#[inline(always)]
+fn walk_side_by_side(rows: usize, step: impl Fn(usize, usize) -> (usize, bool)) -> [usize; LANES] {
+    let mut nodes = [0; LANES];
+    loop {
+        let mut moved = 0;
+        for (row, node) in nodes.iter_mut().enumerate().take(rows) {
+            let (left, goes_right) = step(row, *node);
+            *node = if left == 0 { *node } else { left + usize::from(goes_right) };
+            moved |= left;
+        }
+        if moved == 0 {
+            return nodes;
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Tree {
     nodes: Vec<Node>,
@@ -170,22 +188,12 @@ impl Tree {
         let mut groups = rows.chunks_exact(width * LANES);
         let mut outs = out.chunks_exact_mut(LANES);
         for (rows, out) in groups.by_ref().zip(outs.by_ref()) {
-            // Each walk waits for the memory at every step: several of them wait together.
-            let mut at = [0_usize; LANES];
-            loop {
-                let mut moved = 0;
-                for (lane, at) in at.iter_mut().enumerate() {
-                    let node = self.nodes[*at];
-                    let next = node.left as usize + usize::from(rows[lane * width + node.feature as usize] > node.value);
-                    *at = if node.left == 0 { *at } else { next };
-                    moved |= node.left;
-                }
-                if moved == 0 {
-                    break;
-                }
-            }
-            for (out, at) in out.iter_mut().zip(at) {
-                *out += f64::from(self.nodes[at].value);
+            let leaves = walk_side_by_side(LANES, |lane, at| {
+                let node = self.nodes[at];
+                (node.left as usize, rows[lane * width + node.feature as usize] > node.value)
+            });
+            for (out, leaf) in out.iter_mut().zip(leaves) {
+                *out += f64::from(self.nodes[leaf].value);
             }
         }
         for (row, out) in groups.remainder().chunks_exact(width).zip(outs.into_remainder()) {
@@ -607,22 +615,12 @@ fn apply(grown: &Grown, rows: &BinnedRows, score: &mut [f32], sampled: &[u32], i
                 None => others.push(at),
             }
         }
-        // Side by side, as in Tree::add.
         for group in others.chunks(LANES) {
-            let mut nodes = [0_usize; LANES];
-            loop {
-                let mut moved = 0;
-                for (at, place) in group.iter().zip(&mut nodes) {
-                    let node = grown.nodes[*place];
-                    let next = node.left as usize + usize::from(rows.row(chunk * CHUNK + at)[node.feature as usize] > node.bin);
-                    *place = if node.left == 0 { *place } else { next };
-                    moved |= node.left;
-                }
-                if moved == 0 {
-                    break;
-                }
-            }
-            group.iter().zip(nodes).for_each(|(at, node)| score[*at] += grown.nodes[node].value);
+            let leaves = walk_side_by_side(group.len(), |lane, at| {
+                let node = grown.nodes[at];
+                (node.left as usize, rows.row(chunk * CHUNK + group[lane])[node.feature as usize] > node.bin)
+            });
+            group.iter().zip(leaves).for_each(|(at, leaf)| score[*at] += grown.nodes[leaf].value);
         }
     };
     score.par_chunks_mut(CHUNK).zip(leaf_of.par_chunks(CHUNK)).enumerate().for_each(add);

@@ -280,7 +280,8 @@ impl Sharded {
             .hint("raise --memory-limit, or give fewer customers or days; `okuo score` and `okuo explain` work on parts of a history"));
         }
         let Self { customers, places, products, product_codes, shards, limit } = self;
-        let build = |(shard, runs): (usize, Runs)| runs.build(customers_of(shard, &places), &product_codes, limit.as_ref());
+        let room = places_by_shard(&places);
+        let build = |(shard, runs): (usize, Runs)| runs.build(room[shard], &product_codes, limit.as_ref());
         let shards = shards.into_par_iter().enumerate().map(build).collect::<Result<Vec<Shard>>>()?;
         Ok(Purchases { customers, products, places, shards })
     }
@@ -314,8 +315,9 @@ impl Parts for Sharded {
     fn part(&self, at: usize) -> Result<Cow<'_, Purchases>> {
         let shards_a_part = self.shards_a_part();
         let in_part = |shard: usize| shard / shards_a_part == at;
+        let room = places_by_shard(&self.places);
         let build = |(shard, runs): (usize, &Runs)| match in_part(shard) {
-            true => runs.build(customers_of(shard, &self.places), &self.product_codes, self.limit.as_ref()),
+            true => runs.build(room[shard], &self.product_codes, self.limit.as_ref()),
             false => Ok(Shard::default()),
         };
         let shards = self.shards.par_iter().enumerate().map(build).collect::<Result<Vec<Shard>>>()?;
@@ -326,9 +328,13 @@ impl Parts for Sharded {
     }
 }
 
-/// How many customers a shard has room for.
-fn customers_of(shard: usize, places: &[u32]) -> usize {
-    places.iter().map(|place| *place as usize).filter(|place| place % SHARDS == shard).max().map_or(0, |last| last / SHARDS + 1)
+/// How many customers each shard has room for.
+fn places_by_shard(places: &[u32]) -> [usize; SHARDS] {
+    let mut room = [0; SHARDS];
+    for place in places.iter().map(|place| *place as usize) {
+        room[place % SHARDS] = room[place % SHARDS].max(place / SHARDS + 1);
+    }
+    room
 }
 
 impl Runs {
@@ -338,7 +344,7 @@ impl Runs {
         let lines = self.lines as usize;
         let mut out = Shard { starts: vec![0], days: vec![], basket_starts: vec![0], baskets: Vec::with_capacity(lines) };
         let too_many = |_| Error::input("there are too many lines of some customers").hint("score fewer customers at a time");
-        let mut pairs = vec![];
+        let (mut pairs, mut basket) = (vec![], vec![]);
         for customer in 0..customers as u32 {
             pairs.clear();
             for reader in &mut readers {
@@ -349,20 +355,14 @@ impl Runs {
                 pairs.sort_unstable();
             }
             for day_pairs in pairs.chunk_by(|a, b| a >> 32 == b >> 32) {
-                let first = out.baskets.len();
+                basket.clear();
                 for pair in day_pairs {
                     let product = product_codes.get((*pair & 0xffff_ffff) as usize);
-                    out.baskets.push(*product.ok_or_else(|| Error::system("a line names a product that is not in the dictionary"))?);
+                    basket.push(*product.ok_or_else(|| Error::system("a line names a product that is not in the dictionary"))?);
                 }
-                out.baskets[first..].sort_unstable();
-                let mut kept = first;
-                for at in first..out.baskets.len() {
-                    if at == first || out.baskets[at] != out.baskets[kept - 1] {
-                        out.baskets[kept] = out.baskets[at];
-                        kept += 1;
-                    }
-                }
-                out.baskets.truncate(kept);
+                basket.sort_unstable();
+                basket.dedup();
+                out.baskets.extend_from_slice(&basket);
                 out.days.extend(day_pairs.first().map(|pair| Day::from_epoch(day(*pair))));
                 out.basket_starts.push(u32::try_from(out.baskets.len()).map_err(too_many)?);
             }
