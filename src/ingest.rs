@@ -24,6 +24,7 @@ mod gathered;
 mod lines;
 mod parquet;
 mod pieces;
+mod reader;
 pub mod report;
 mod schema;
 mod time;
@@ -32,15 +33,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::StreamExt;
 
 use crate::calendar::{AsOf, Day, StoreClock};
 use crate::error::{Error, Result};
 use crate::purchases::{Aside, MemoryLimit, Purchases, Sharded};
 use crate::store::{self, Found, Spill};
-use gathered::Gathered;
-use pieces::{Opened, Piece};
+use pieces::Opened;
+pub use reader::Reader;
 use report::Report;
 
 /// The endings of the objects that are read.
@@ -120,115 +120,6 @@ impl Aside for Spill {
 
     fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
         Spill::read(self, start, len)
-    }
-}
-
-/// Reads one object after another, whatever fetches them.
-#[derive(Debug)]
-pub struct Reader {
-    options: InputOptions,
-    until: Option<AsOf>,
-    gathered: Gathered,
-    /// Lines before the present object.
-    lines_before: u64,
-    with_quantity: u64,
-    without_quantity: u64,
-    /// The first object without a quantity.
-    first_without: Option<String>,
-}
-
-impl Reader {
-    /// A reader of lines up to and including `until`, or of all.
-    #[must_use]
-    pub fn new(options: &InputOptions, until: Option<AsOf>) -> Self {
-        Self::limited(options, until, None)
-    }
-
-    fn limited(options: &InputOptions, until: Option<AsOf>, limit: Option<MemoryLimit>) -> Self {
-        let gathered = Gathered::new(options.clock, &options.exclude_products, limit);
-        Self { options: options.clone(), until, gathered, lines_before: 0, with_quantity: 0, without_quantity: 0, first_without: None }
-    }
-
-    /// Reads one object; `name` is for messages.
-    ///
-    /// # Errors
-    /// If the object is not what its name says, is truncated or damaged, lacks a column, or has one of a type that cannot be read.
-    /// Single bad lines are counted, and judged in [`Reader::finish`].
-    pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
-        let pieces = Opened::whole(name, bytes, &self.options.columns)?.pieces(&self.options, self.until);
-        self.take(pieces.into_iter().map(|unfetched| unfetched.piece).collect())
-    }
-
-    /// Takes pieces that follow each other: Parquet side by side, CSV one after the other.
-    fn take(&mut self, pieces: Vec<Piece>) -> Result<()> {
-        let (options, until) = (&self.options, self.until);
-        let mut results = pieces::read_parquet(&pieces, options, until);
-        for (piece, read) in pieces.into_iter().zip(&mut results) {
-            if piece.is_first {
-                self.lines_before = self.gathered.report.lines_read;
-            }
-            let has_quantity = match read.take() {
-                Some(read) => {
-                    let (lines, has_quantity) = read?;
-                    self.gathered.absorb(lines)?;
-                    has_quantity
-                }
-                None => {
-                    let gathered = &mut self.gathered;
-                    pieces::read_csv(&piece, options, until, &mut |lines| gathered.absorb(lines))?
-                }
-            };
-            if piece.is_last {
-                let is_empty = self.gathered.report.lines_read == self.lines_before;
-                self.gathered.end(&piece.object, is_empty);
-                match (is_empty, has_quantity) {
-                    (true, _) => {}
-                    (false, true) => self.with_quantity += 1,
-                    (false, false) => {
-                        self.without_quantity += 1;
-                        self.first_without.get_or_insert(piece.object);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What has been read so far.
-    #[must_use]
-    pub fn report(&self) -> &Report {
-        &self.gathered.report
-    }
-
-    /// Judges the lines and builds the history.
-    ///
-    /// # Errors
-    /// If there is no line, or too many are bad.
-    pub fn finish(self) -> Result<Ingested> {
-        self.finish_sharded()?.whole()
-    }
-
-    fn finish_sharded(mut self) -> Result<Ingested<Sharded>> {
-        self.gathered.decide()?;
-        self.gathered.report.judge(self.options.max_bad_share)?;
-        let mut warnings = self.gathered.warnings();
-        if self.with_quantity > 0 && self.without_quantity > 0 {
-            warnings.push(format!(
-                "{} of {} objects have no column \"{}\", the first is {}: all of their lines count as sales",
-                self.without_quantity,
-                self.with_quantity + self.without_quantity,
-                self.options.columns.quantity,
-                self.first_without.as_deref().unwrap_or_default()
-            ));
-        }
-        if self.with_quantity == 0 && self.without_quantity > 0 {
-            warnings.push(format!(
-                "there is no column \"{}\": all lines count as sales, and no return can be dropped; name the column with --quantity",
-                self.options.columns.quantity
-            ));
-        }
-        let (purchases, report) = self.gathered.finish()?;
-        Ok(Ingested { purchases, report, warnings })
     }
 }
 

@@ -87,6 +87,11 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok(self.list(key).await?.into_iter().find(|object| object.key == key))
     }
 
+    /// Up to this size in bytes an object is better fetched as a whole than in parts: a request over a network costs as much as some bytes.
+    fn fetched_whole(&self) -> u64 {
+        1 << 24
+    }
+
     /// The object's content and its tag. [`crate::error::Kind::NotFound`] if there is none.
     async fn get(&self, key: &str) -> Result<(Bytes, String)>;
 

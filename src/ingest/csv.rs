@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use super::Columns;
 use super::cause::{Cause, Role};
 use super::dictionary::Raw;
-use super::lines::{Lines, Quantity};
+use super::lines::{Batch, Lines, Quantity};
 use super::schema::Positions;
 use super::time::Moment;
 use crate::error::{Error, Result};
@@ -31,88 +31,90 @@ const UTF8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 /// The most bytes that tell how a file is compressed.
 pub(super) const LONGEST_MAGIC: usize = ZSTD.len();
 
-/// So many lines are handed on at a time.
-const PIECE: usize = 1 << 18;
-
-/// Reads an object's lines from `source` piece by piece into `sink`, each piece beginning as `new` makes it; whether it has a quantity
-/// column.
-///
-/// The first bytes say how it is compressed, not the name: S3 clients decompress on the way where an object's headers ask for it. Only an
-/// object shorter than that is taken at its name's word.
-pub(super) fn read(
-    name: &str,
-    start: &[u8],
-    source: impl Read,
-    columns: &Columns,
-    new: &dyn Fn() -> Lines,
-    sink: &mut dyn FnMut(Lines) -> Result<()>,
-) -> Result<bool> {
-    let name = name.to_ascii_lowercase();
-    let is =
-        |magic: &[u8], ending: &str| start.starts_with(magic) || (name.ends_with(ending) && !start.is_empty() && magic.starts_with(start));
-    let mut table = Table { columns, lines: new(), header: None, row: 0, record: Record::default() };
-    let mut hand_on = |table: &mut Table<'_>, last: bool| match last || table.lines.lines.len() >= PIECE {
-        true => sink(std::mem::replace(&mut table.lines, new())),
-        false => Ok(()),
-    };
-    if is(GZIP, ".gz") {
-        stream(MultiGzDecoder::new(source), "gzip", &mut table, &mut hand_on)?;
-    } else if is(ZSTD, ".zst") {
-        let decoder = zstd::stream::read::Decoder::new(source);
-        stream(decoder.map_err(|error| Error::system("zstd could not start").source(error))?, "zstd", &mut table, &mut hand_on)?;
-    } else {
-        stream(source, "", &mut table, &mut hand_on)?;
-    }
-    Ok(table.header.is_some_and(|header| header.positions.quantity.is_some()))
+/// One object as it is read, some lines at a time.
+pub(super) struct CsvReader {
+    source: Box<dyn Read + Send>,
+    /// How it is compressed; empty if it is not.
+    format: &'static str,
+    table: Table,
+    buffer: Vec<u8>,
+    filled: usize,
+    has_ended: bool,
 }
 
-/// Reads chunk by chunk, decompressing where there is a format; whole lines are taken, the rest waits for the next chunk.
-fn stream(
-    mut source: impl Read,
-    format: &str,
-    table: &mut Table<'_>,
-    hand_on: &mut dyn FnMut(&mut Table<'_>, bool) -> Result<()>,
-) -> Result<()> {
-    let mut buffer = vec![0; CHUNK];
-    let mut filled = 0;
-    loop {
-        if filled == buffer.len() {
+impl CsvReader {
+    /// An object of a name, from its first byte on.
+    ///
+    /// The first bytes, of which `start` are some, say how it is compressed, not the name: S3 clients decompress on the way where an object's
+    /// headers ask for it. Only an object shorter than that is taken at its name's word. `lines` takes the lines.
+    pub(super) fn new(name: &str, start: &[u8], source: impl Read + Send + 'static, columns: &Columns, lines: Lines) -> Result<Self> {
+        let name = name.to_ascii_lowercase();
+        let is = |magic: &[u8], ending: &str| {
+            start.starts_with(magic) || (name.ends_with(ending) && !start.is_empty() && magic.starts_with(start))
+        };
+        let (source, format): (Box<dyn Read + Send>, _) = if is(GZIP, ".gz") {
+            (Box::new(MultiGzDecoder::new(source)), "gzip")
+        } else if is(ZSTD, ".zst") {
+            let decoder = zstd::stream::read::Decoder::new(source);
+            (Box::new(decoder.map_err(|error| Error::system("zstd could not start").source(error))?), "zstd")
+        } else {
+            (Box::new(source), "")
+        };
+        let table = Table { columns: columns.clone(), lines, header: None, row: 0, record: Record::default() };
+        Ok(Self { source, format, table, buffer: vec![0; CHUNK], filled: 0, has_ended: false })
+    }
+
+    /// Whether it has a column of quantities.
+    pub(super) fn has_quantity(&self) -> bool {
+        self.table.header.as_ref().is_some_and(|header| header.positions.quantity.is_some())
+    }
+
+    /// The lines that follow, and whether they are the last.
+    ///
+    /// Reads chunk by chunk, decompressing where there is a format; whole lines are taken, the rest waits for the next chunk.
+    pub(super) fn read(&mut self) -> Result<(Batch, bool)> {
+        while !self.table.lines.are_many() && !self.has_ended {
+            self.read_chunk()?;
+        }
+        Ok((self.table.lines.hand_on(), self.has_ended))
+    }
+
+    fn read_chunk(&mut self) -> Result<()> {
+        let Self { source, format, table, buffer, filled, has_ended } = self;
+        if *filled == buffer.len() {
             buffer.resize(buffer.len() * 2, 0);
         }
-        let read = match source.read(buffer.get_mut(filled..).unwrap_or_default()) {
-            Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            // What the store said, and not the decoder.
-            Err(error) if format.is_empty() || error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
-                return Err(Error::system("the object cannot be read to its end").source(error));
-            }
-            Err(error) => {
-                return Err(Error::input(format!("the {format} data are truncated or damaged after {} good lines", table.row))
-                    .source(error)
-                    .hint("write or transfer the object again"));
-            }
-        };
-        filled += read;
-        let last = read == 0;
         // A decoder may give little at a time; lines are looked for only in a full buffer.
-        if !last && filled < buffer.len() {
-            continue;
+        while *filled < buffer.len() && !*has_ended {
+            match source.read(buffer.get_mut(*filled..).unwrap_or_default()) {
+                Ok(read) => {
+                    *filled += read;
+                    *has_ended = read == 0;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                // What the store said, and not the decoder.
+                Err(error) if format.is_empty() || error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
+                    return Err(Error::system("the object cannot be read to its end").source(error));
+                }
+                Err(error) => {
+                    return Err(Error::input(format!("the {format} data are truncated or damaged after {} good lines", table.row))
+                        .source(error)
+                        .hint("write or transfer the object again"));
+                }
+            }
         }
-        let taken = match table.take(buffer.get(..filled).unwrap_or_default(), last) {
+        let taken = match table.take(buffer.get(..*filled).unwrap_or_default(), *has_ended) {
             Ok(taken) => taken,
             // Damaged data may look like a slip in a line until their checksum comes at the end.
-            Err(_) if !format.is_empty() && std::io::copy(&mut source, &mut std::io::sink()).is_err() => {
+            Err(_) if !format.is_empty() && std::io::copy(source, &mut std::io::sink()).is_err() => {
                 return Err(Error::input(format!("the {format} data are damaged after {} lines or before", table.row))
                     .hint("write or transfer the object again"));
             }
             Err(error) => return Err(error),
         };
-        hand_on(table, last)?;
-        if last {
-            return Ok(());
-        }
-        buffer.copy_within(taken..filled, 0);
-        filled -= taken;
+        buffer.copy_within(taken..*filled, 0);
+        *filled -= taken;
+        Ok(())
     }
 }
 
@@ -123,16 +125,16 @@ struct Header {
     positions: Positions,
 }
 
-/// One object as it is read.
-struct Table<'a> {
-    columns: &'a Columns,
+/// The lines of an object.
+struct Table {
+    columns: Columns,
     lines: Lines,
     header: Option<Header>,
     row: u64,
     record: Record,
 }
 
-impl Table<'_> {
+impl Table {
     /// Takes the lines at the start of `data`, all if it is the `last` part; how many bytes were taken.
     fn take(&mut self, data: &[u8], last: bool) -> Result<usize> {
         let mut at = 0;
@@ -196,7 +198,7 @@ impl Table<'_> {
         }
         let Some((_, separator, names, len)) = best else { return Ok(None) };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let positions = Positions::find(self.columns, &names).map_err(|error| {
+        let positions = Positions::find(&self.columns, &names).map_err(|error| {
             // Columns that nobody asks for may be named in any way.
             let unreadable = names.iter().any(|name| name.contains(char::REPLACEMENT_CHARACTER));
             if unreadable {
@@ -229,7 +231,7 @@ impl Table<'_> {
             self.lines.take(moment, id(&field(positions.customer)), id(&field(positions.product)), quantity)?
         };
         if let Some(cause) = cause {
-            let (columns, positions) = (self.columns, header.positions);
+            let (columns, positions) = (&self.columns, header.positions);
             self.lines.bad(cause, self.row, |role| {
                 let field = role.and_then(|role| positions.of(role)).and_then(|at| fields.get(at));
                 let value = field.map_or(Cow::Borrowed(self.record.text(data)), |field: &Field| field.bytes(data));

@@ -133,11 +133,17 @@ const RECENT_BITS: u32 = 12;
 /// No id has it.
 const NO_CODE: u32 = u32::MAX;
 
+/// The codes of the ids of a file's dictionary that were looked up, by their positions there.
+#[derive(Debug, Default)]
+pub(super) struct KnownCodes(Vec<u32>);
+
 /// Ids in the order in which they came; an id's position is its code.
 #[derive(Debug, Clone)]
 pub(super) struct Dictionary {
     what: &'static str,
     ids: Vec<Stored>,
+    /// So many of them have been handed on.
+    handed_on: usize,
     integers: PlHashMap<i64, u32>,
     wholes: PlHashMap<i64, u32>,
     texts: PlHashMap<Arc<str>, u32>,
@@ -150,6 +156,14 @@ pub(super) struct Dictionary {
     /// The first object whose ids are all integers, and the first that has text.
     of_integers: Option<String>,
     of_text: Option<String>,
+}
+
+/// Ids, in the order of their codes, that follow those handed on before.
+#[derive(Debug)]
+pub(super) struct NewIds {
+    ids: Vec<Stored>,
+    from_text_column: bool,
+    here: Seen,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -190,6 +204,7 @@ impl Dictionary {
         Self {
             what,
             ids: vec![],
+            handed_on: 0,
             integers: PlHashMap::new(),
             wholes: PlHashMap::new(),
             texts: PlHashMap::new(),
@@ -208,6 +223,31 @@ impl Dictionary {
             Ok(key) => self.code(key, id.is_text()),
             Err(_) => Err(Error::system(format!("a {} without an id was taken for a sale", self.what))),
         }
+    }
+
+    /// The codes of the ids of some rows, which all have keys; `positions` are those of the rows' ids in a dictionary of the file, of which
+    /// some codes are known. One column at a time, so that many look-ups wait for the memory together.
+    pub(super) fn codes_of<'a>(
+        &mut self,
+        rows: &[usize],
+        id: impl Fn(usize) -> Raw<'a>,
+        positions: Option<&[u32]>,
+        known: &mut KnownCodes,
+    ) -> Result<Vec<u32>> {
+        let Some(positions) = positions else { return rows.iter().map(|at| self.code_of(id(*at))).collect() };
+        let position = |at: usize| positions.get(at).map_or(0, |position| *position as usize);
+        let mut codes: Vec<u32> = rows.iter().map(|at| known.0.get(position(*at)).copied().unwrap_or(NO_CODE)).collect();
+        for (code, at) in codes.iter_mut().zip(rows).filter(|(code, _)| **code == NO_CODE) {
+            *code = self.code_of(id(*at))?;
+            let position = position(*at);
+            if known.0.len() <= position {
+                known.0.resize(position + 1, NO_CODE);
+            }
+            if let Some(known) = known.0.get_mut(position) {
+                *known = *code;
+            }
+        }
+        Ok(codes)
     }
 
     /// The code of a key; a new one if it is new.
@@ -264,20 +304,29 @@ impl Dictionary {
         }
     }
 
-    /// Takes the ids of what was read apart from this: the code here of each code there.
+    /// The ids that are new since they were last handed on.
+    pub(super) fn hand_on(&mut self) -> NewIds {
+        let ids = self.ids.get(self.handed_on..).unwrap_or_default().to_vec();
+        self.handed_on = self.ids.len();
+        NewIds { ids, from_text_column: self.from_text_column, here: std::mem::take(&mut self.here) }
+    }
+
+    /// Takes new ids of what was read apart from this: appends the code here of each to `codes`.
     ///
     /// # Errors
     /// If there are more ids than codes.
-    pub(super) fn absorb(&mut self, other: Dictionary) -> Result<Vec<u32>> {
-        let Seen { integer, text } = other.here;
-        self.here.integer |= integer;
-        self.here.text |= text;
-        let code = |id: Stored| match &id {
-            Stored::Integer(id) => self.code(Key::Integer(*id), other.from_text_column),
-            Stored::Whole(id) => self.code(Key::Whole(*id), other.from_text_column),
-            Stored::Text(id) => self.code(Key::Text(id), other.from_text_column),
-        };
-        other.ids.into_iter().map(code).collect()
+    pub(super) fn absorb(&mut self, new: NewIds, codes: &mut Vec<u32>) -> Result<()> {
+        let NewIds { ids, from_text_column, here } = new;
+        for id in ids {
+            codes.push(match &id {
+                Stored::Integer(id) => self.code(Key::Integer(*id), from_text_column)?,
+                Stored::Whole(id) => self.code(Key::Whole(*id), from_text_column)?,
+                Stored::Text(id) => self.code(Key::Text(id), from_text_column)?,
+            });
+        }
+        self.here.integer |= here.integer;
+        self.here.text |= here.text;
+        Ok(())
     }
 
     fn next(&self) -> Result<u32> {

@@ -1,7 +1,7 @@
 //! All lines so far: what objects gave piece by piece, in their order.
 
 use super::dictionary::Dictionary;
-use super::lines::{Excluded, Lines};
+use super::lines::{Batch, Excluded};
 use super::report::Report;
 use super::time::DayResolver;
 use crate::calendar::{Day, StoreClock};
@@ -22,6 +22,9 @@ const PARTIAL: f64 = 0.5;
 pub(super) struct Gathered {
     customers: Dictionary,
     products: Dictionary,
+    /// The codes of the ids of the present piece.
+    customer_codes: Vec<u32>,
+    product_codes: Vec<u32>,
     builder: Builder,
     pub(super) report: Report,
     days: DayResolver,
@@ -40,6 +43,8 @@ impl Gathered {
         Self {
             customers: Dictionary::new("customer"),
             products: Dictionary::new("product"),
+            customer_codes: vec![],
+            product_codes: vec![],
             builder: Builder::new(limit),
             report: Report::default(),
             days: DayResolver::new(clock),
@@ -50,20 +55,28 @@ impl Gathered {
         }
     }
 
+    /// The batches that follow are of another piece.
+    pub(super) fn begin(&mut self) {
+        self.customer_codes.clear();
+        self.product_codes.clear();
+    }
+
     /// Takes the lines that follow.
     ///
     /// # Errors
     /// If there are more ids than codes, or the history cannot be set aside.
-    pub(super) fn absorb(&mut self, piece: Lines) -> Result<()> {
-        for (day, lines) in piece.kept_by_day() {
+    pub(super) fn absorb(&mut self, batch: Batch) -> Result<()> {
+        let Batch { customers, products, lines, report, days, excluded, undecided, kept_by_day } = batch;
+        for (day, lines) in kept_by_day {
             count(&mut self.by_day, day, lines);
         }
-        let Lines { customers, products, lines, report, days, excluded, undecided, .. } = piece;
         self.report.absorb(report);
         self.days.absorb(&days);
         self.excluded.absorb(&excluded);
-        let (customers, products) = (self.customers.absorb(customers)?, self.products.absorb(products)?);
-        // Every code of a piece is one of its dictionaries'.
+        self.customers.absorb(customers, &mut self.customer_codes)?;
+        self.products.absorb(products, &mut self.product_codes)?;
+        // Every code of a piece is one of its ids'.
+        let (customers, products) = (&self.customer_codes, &self.product_codes);
         let here = |line: Line| Line { customer: customers[line.customer as usize], product: products[line.product as usize], ..line };
         self.undecided.extend(undecided.into_iter().map(|(line, at)| (here(line), at)));
         self.builder.add(lines.into_iter().map(here))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::cause::{Cause, Role};
-use super::dictionary::{Dictionary, Fault, Key, Raw, is_null};
+use super::dictionary::{Dictionary, Fault, Key, NewIds, Raw, is_null};
 use super::report::{Report, place};
 use super::time::{DayResolver, Moment};
 use crate::calendar::{AsOf, Day, StoreClock};
@@ -54,18 +54,35 @@ pub(super) struct Sale {
     excluded: Option<usize>,
 }
 
+/// So many lines are handed on at a time.
+pub(super) const BATCH: usize = 1 << 18;
+
+/// Some of the lines of a piece. Their codes are positions in the ids of this batch and those of the piece before it.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) customers: NewIds,
+    pub(super) products: NewIds,
+    pub(super) lines: Vec<Line>,
+    pub(super) report: Report,
+    pub(super) days: DayResolver,
+    pub(super) excluded: Excluded,
+    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
+    pub(super) undecided: Vec<(Line, usize)>,
+    /// Kept lines by day; a day may come twice.
+    pub(super) kept_by_day: Vec<(Day, u64)>,
+}
+
 /// Lines of one object that follow each other.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     pub(super) customers: Dictionary,
     pub(super) products: Dictionary,
-    pub(super) lines: Vec<Line>,
-    pub(super) report: Report,
-    pub(super) days: DayResolver,
+    lines: Vec<Line>,
+    report: Report,
+    days: DayResolver,
     until: Option<AsOf>,
-    pub(super) excluded: Excluded,
-    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
-    pub(super) undecided: Vec<(Line, usize)>,
+    excluded: Excluded,
+    undecided: Vec<(Line, usize)>,
     /// Kept lines by day, but for those of the present day, which are apart: lines mostly come day by day.
     by_day: BTreeMap<Day, u64>,
     today: Option<(Day, u64)>,
@@ -120,24 +137,11 @@ impl Lines {
         }
     }
 
-    /// Takes many lines: those of the `rows` that [`Lines::judge`] found to be sales. One column after the other, so that many look-ups in
-    /// one dictionary wait for the memory together.
-    ///
-    /// # Errors
-    /// If there are more ids than codes.
-    pub(super) fn take_sales<'a>(
-        &mut self,
-        rows: &[(usize, Sale)],
-        customer: impl Fn(usize) -> Raw<'a>,
-        product: impl Fn(usize) -> Raw<'a>,
-    ) -> Result<()> {
-        let customers = rows.iter().map(|(at, _)| self.customers.code_of(customer(*at))).collect::<Result<Vec<u32>>>()?;
-        let products = rows.iter().map(|(at, _)| self.products.code_of(product(*at))).collect::<Result<Vec<u32>>>()?;
-        self.lines.reserve(rows.len());
-        for (((_, sale), customer), product) in rows.iter().zip(customers).zip(products) {
-            self.keep(*sale, customer, product);
+    /// Takes lines that [`Lines::judge`] found to be sales, of these customers and products.
+    pub(super) fn keep_all(&mut self, sales: &[Sale], customers: &[u32], products: &[u32]) {
+        for ((sale, customer), product) in sales.iter().zip(customers).zip(products) {
+            self.keep(*sale, *customer, *product);
         }
-        Ok(())
     }
 
     /// What a line is: a sale, nothing that is kept, or bad. It is counted, unless it is bad.
@@ -208,9 +212,24 @@ impl Lines {
         }
     }
 
-    /// Kept lines by day; a day may come twice.
-    pub(super) fn kept_by_day(&self) -> impl Iterator<Item = (Day, u64)> {
-        self.by_day.iter().map(|(day, lines)| (*day, *lines)).chain(self.today)
+    /// Whether there are enough lines to be handed on.
+    pub(super) fn are_many(&self) -> bool {
+        self.lines.len() >= BATCH
+    }
+
+    /// The lines since they were last handed on.
+    pub(super) fn hand_on(&mut self) -> Batch {
+        let by_day = std::mem::take(&mut self.by_day);
+        Batch {
+            customers: self.customers.hand_on(),
+            products: self.products.hand_on(),
+            lines: std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH)),
+            report: std::mem::take(&mut self.report),
+            days: self.days.clone(),
+            excluded: self.excluded.clone(),
+            undecided: std::mem::take(&mut self.undecided),
+            kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
+        }
     }
 
     /// Counts a bad line; `describe` gives the column's name and the value.

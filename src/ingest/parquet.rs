@@ -1,5 +1,6 @@
 //! Parquet: read by groups of rows, only the mapped columns, and no group that lies after the as-of date.
 
+mod chunk;
 mod columns;
 mod pages;
 
@@ -9,20 +10,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use polars::io::parquet::metadata::FileMetadata;
-use polars::prelude::{
-    ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, PolarsResult, SerReader, Series, TimeUnit,
-};
-use polars_buffer::Buffer;
-use polars_parquet::read::{BasicDecompressor, ColumnChunkMetadata, Filter, PageReader, column_iter_to_arrays};
+use polars::prelude::{ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, PolarsResult, SerReader, TimeUnit};
+use polars_parquet::read::ColumnChunkMetadata;
 
 use super::Columns;
 use super::cause::Role;
-use super::dictionary::Raw;
-use super::lines::{Lines, Quantity};
+use super::dictionary::{KnownCodes, Raw};
+use super::lines::{Batch, Lines, Quantity};
 use super::schema::Positions;
 use super::time::Moment;
 use crate::error::{Error, Result};
-use columns::{Ids, Numbers, Times, microseconds};
+use chunk::ChunkReader;
+use columns::{Column, Ids, Numbers, Times, microseconds};
 
 pub(super) const MAGIC: &[u8] = b"PAR1";
 
@@ -39,7 +38,7 @@ const TRAILER: usize = 8;
 const ROWS: usize = 1 << 19;
 
 /// So many rows of a group are decoded at a time.
-const DECODED_ROWS: usize = 1 << 18;
+const DECODED_ROWS: usize = 1 << 17;
 
 /// So many rows are judged before their ids are looked up: few enough to stay in the cache.
 const ROWS_AT_A_TIME: usize = 1 << 12;
@@ -129,6 +128,12 @@ impl Footer {
         chunks.next().ok_or_else(|| damaged().column(field.name.as_str()))
     }
 
+    /// A mapped column of a group.
+    fn chunk_at(&self, group: usize, column: usize) -> Result<(&ColumnChunkMetadata, &ArrowField)> {
+        let (_, field) = self.columns.get(column).ok_or_else(damaged)?;
+        Ok((self.chunk(group, field)?, field))
+    }
+
     /// Damaged counts and places must not become a request for gigabytes, or a wrong report.
     fn check(&self, size: u64) -> Result<()> {
         let mut rows = 0_u64;
@@ -142,15 +147,6 @@ impl Footer {
             }
         }
         Ok(())
-    }
-
-    /// The counts of the footer and of the pages stand apart in the file, and must agree before polars trusts them.
-    fn check_count(&self, group: usize, field: &ArrowField, bytes: &[u8]) -> Result<()> {
-        let chunk = self.chunk(group, field)?;
-        let rows = self.metadata.row_groups.get(group).map(|group| group.num_rows());
-        let whole =
-            usize::try_from(chunk.num_values()).ok() == rows && pages::are_whole(bytes, chunk.num_values(), chunk.uncompressed_size());
-        if whole { Ok(()) } else { Err(damaged()) }
     }
 
     /// All groups of rows in parts of a useful size, at least one; those that lie after the as-of date are counted, and left out.
@@ -217,39 +213,74 @@ impl Part {
         };
         self.ranges().into_iter().map(slice).collect()
     }
+}
 
-    /// Reads the lines, to which there are none before; whether there is a quantity column.
-    pub(super) fn read(&self, bytes: &[Bytes], columns: &Columns, mut lines: Lines) -> Result<(Lines, bool)> {
-        for (rows, first, last) in &self.late {
+/// Reads a part, some lines at a time.
+pub(super) struct PartReader {
+    part: Part,
+    /// What [`Part::ranges`] are.
+    bytes: Vec<Bytes>,
+    lines: Lines,
+    /// The position of the group that comes next.
+    next_group: usize,
+    /// The columns of the present group, its rows that are not decoded yet, and how many are before it in the file.
+    columns: Vec<(Role, ChunkReader)>,
+    rows: Range<usize>,
+    before: u64,
+    known: Known,
+    /// The rows that come next.
+    values: Option<Values>,
+}
+
+impl PartReader {
+    /// At the beginning of a part; `lines` takes the lines.
+    pub(super) fn new(part: Part, bytes: Vec<Bytes>, mut lines: Lines) -> Self {
+        for (rows, first, last) in &part.late {
             lines.skip(*rows, *first, *last);
         }
-        let fields = &self.footer.columns;
-        for ((group, before), bytes) in self.groups.iter().zip(bytes.chunks(fields.len().max(1))) {
-            let rows = self.footer.metadata.row_groups.get(*group).map_or(0, |group| group.num_rows());
-            for ((role, field), bytes) in fields.iter().zip(bytes) {
-                self.footer.check_count(*group, field, bytes).map_err(|error| error.column(columns.name(*role)))?;
+        Self { part, bytes, lines, next_group: 0, columns: vec![], rows: 0..0, before: 0, known: Known::default(), values: None }
+    }
+
+    /// Whether there is a column of quantities.
+    pub(super) fn has_quantity(&self) -> bool {
+        self.part.footer.positions.quantity.is_some()
+    }
+
+    /// The lines that follow, and whether they are the last.
+    pub(super) fn read(&mut self, names: &Columns) -> Result<(Batch, bool)> {
+        loop {
+            match self.values.take() {
+                Some(values) => {
+                    let Self { lines, columns, rows, before, known, .. } = self;
+                    let (taken, next) = rayon::join(|| take(&values, *before, names, known, lines), || Values::read(columns, rows, names));
+                    taken?;
+                    self.values = next?;
+                }
+                None if self.begin_group(names)? => {}
+                None => return Ok((self.lines.hand_on(), true)),
             }
-            // A group may be large: some of its rows at a time, so that memory does not grow with it.
-            for start in (0..rows).step_by(DECODED_ROWS) {
-                let range = start..rows.min(start + DECODED_ROWS);
-                let of = |role: Role| -> Result<Option<Series>> {
-                    let Some(at) = fields.iter().position(|(has, _)| *has == role) else { return Ok(None) };
-                    let (Some((_, field)), Some(bytes)) = (fields.get(at), bytes.get(at)) else { return Ok(None) };
-                    let read = self.footer.chunk(*group, field).and_then(|chunk| column(chunk, field, bytes, &range));
-                    let whole = read.and_then(|series| if series.len() == range.len() { Ok(series) } else { Err(damaged()) });
-                    whole.map(Some).map_err(|error| error.column(columns.name(role)))
-                };
-                let needed = |role: Role| of(role)?.ok_or_else(|| damaged().column(columns.name(role)));
-                let values = Values {
-                    customers: Ids::of(needed(Role::Customer)?).map_err(unreadable)?,
-                    products: Ids::of(needed(Role::Product)?).map_err(unreadable)?,
-                    times: Times::of(needed(Role::Time)?).map_err(unreadable)?,
-                    quantities: of(Role::Quantity)?.map(Numbers::of).transpose().map_err(unreadable)?,
-                };
-                take(&values, before + start as u64, range.len(), columns, &mut lines)?;
+            if self.lines.are_many() {
+                return Ok((self.lines.hand_on(), false));
             }
         }
-        Ok((lines, self.footer.positions.quantity.is_some()))
+    }
+
+    /// Begins the next group, if there is one.
+    fn begin_group(&mut self, names: &Columns) -> Result<bool> {
+        let footer = &self.part.footer;
+        let Some((group, before)) = self.part.groups.get(self.next_group).copied() else { return Ok(false) };
+        let width = footer.columns.len();
+        let bytes = self.bytes.iter().skip(self.next_group * width).take(width);
+        let reader = |((at, (role, _)), bytes): ((usize, &(Role, ArrowField)), &Bytes)| {
+            let reader = ChunkReader::new(Arc::clone(footer), group, at, bytes.clone());
+            reader.map(|reader| (*role, reader)).map_err(|error| error.column(names.name(*role)))
+        };
+        self.columns = footer.columns.iter().enumerate().zip(bytes).map(reader).collect::<Result<_>>()?;
+        self.rows = 0..footer.metadata.row_groups.get(group).map_or(0, |group| group.num_rows());
+        (self.before, self.known) = (before, Known::default());
+        self.next_group += 1;
+        self.values = Values::read(&mut self.columns, &mut self.rows, names)?;
+        Ok(true)
     }
 }
 
@@ -258,21 +289,6 @@ fn range_of(chunk: &ColumnChunkMetadata) -> Result<Range<u64>> {
     let end = start.checked_add(chunk.compressed_size());
     let range = u64::try_from(start).ok().zip(end.and_then(|end| u64::try_from(end).ok()));
     range.filter(|(start, end)| start <= end).map(|(start, end)| start..end).ok_or_else(damaged)
-}
-
-/// Decodes the values of a column in some rows of a group.
-fn column(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &Bytes, rows: &Range<usize>) -> Result<Series> {
-    guarded(|| {
-        let pages = PageReader::new(Cursor::new(Buffer::from_owner(bytes.clone())), chunk, vec![], usize::MAX);
-        let types = vec![&chunk.descriptor().descriptor.primitive_type];
-        let (arrays, _) = column_iter_to_arrays(
-            vec![BasicDecompressor::new(pages, vec![])],
-            types,
-            field.clone(),
-            Some(Filter::new_ranged(rows.start, rows.end)),
-        )?;
-        Ok(Series::try_from((field.name.clone(), arrays))?.rechunk())
-    })
 }
 
 pub(super) fn damaged() -> Error {
@@ -337,17 +353,52 @@ fn wrong_type(role: Role, found: &ArrowDataType) -> Error {
     Error::input(format!("the type is {found:?}, but {needed} is needed")).hint(hint)
 }
 
-/// The values of the rows of a group.
+/// Some rows of a group.
 struct Values {
-    customers: Ids,
-    products: Ids,
-    times: Times,
-    quantities: Option<Numbers>,
+    rows: Range<usize>,
+    customers: Column<Ids>,
+    products: Column<Ids>,
+    times: Column<Times>,
+    quantities: Option<Column<Numbers>>,
 }
 
-/// Takes the rows of a group, which follow `before` others.
-fn take(values: &Values, before: u64, rows: usize, columns: &Columns, lines: &mut Lines) -> Result<()> {
-    let Values { customers, products, times, quantities } = values;
+impl Values {
+    /// Decodes some of the rows that are left; nothing if none are.
+    fn read(readers: &mut [(Role, ChunkReader)], left: &mut Range<usize>, columns: &Columns) -> Result<Option<Self>> {
+        // A group may be large: some of its rows at a time, so that memory does not grow with it.
+        let rows = left.start..left.end.min(left.start + DECODED_ROWS);
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        left.start = rows.end;
+        let read = |(role, reader): &mut (Role, ChunkReader)| match reader.read(&rows) {
+            Ok(read) => Ok((*role, read)),
+            Err(error) => Err(error.column(columns.name(*role))),
+        };
+        let mut read = readers.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
+        let mut of = |role: Role| read.iter().position(|(has, _)| *has == role).map(|at| read.swap_remove(at).1);
+        let mut needed = |role: Role| of(role).ok_or_else(|| damaged().column(columns.name(role)));
+        let (customers, products, times) = (needed(Role::Customer)?, needed(Role::Product)?, needed(Role::Time)?);
+        Ok(Some(Self {
+            customers: Column::new(customers, Ids::of).map_err(unreadable)?,
+            products: Column::new(products, Ids::of).map_err(unreadable)?,
+            times: Column::new(times, Times::of).map_err(unreadable)?,
+            quantities: of(Role::Quantity).map(|quantities| Column::new(quantities, Numbers::of)).transpose().map_err(unreadable)?,
+            rows,
+        }))
+    }
+}
+
+/// The codes of what stands in the dictionaries of a group.
+#[derive(Default)]
+struct Known {
+    customers: KnownCodes,
+    products: KnownCodes,
+}
+
+/// Takes some rows of a group, which has `before` rows before it.
+fn take(values: &Values, before: u64, columns: &Columns, known: &mut Known, lines: &mut Lines) -> Result<()> {
+    let Values { rows, customers, products, times, quantities } = values;
     let describe = |at: usize, role: Option<Role>| {
         let value = match role {
             Some(Role::Customer) => customers.get(at).to_string(),
@@ -358,47 +409,65 @@ fn take(values: &Values, before: u64, rows: usize, columns: &Columns, lines: &mu
         };
         (role.map(|role| columns.name(role)), value)
     };
+    let before = before + rows.start as u64;
+    let mut taker = Taker { rows: rows.len(), before, positions: (customers.positions(), products.positions()), known, lines };
     // The same steps twice: with the types of nearly all files known to the compiler, and with any.
-    match (customers.integers(), products.integers(), times.times(), quantities.as_ref().map(Numbers::numbers)) {
+    match (customers.integers(), products.integers(), times.times(), quantities.as_ref().map(Column::numbers)) {
         (Some(customers), Some(products), Some((times, unit, instants)), Some(Some(quantities))) => {
-            let (customer, product) = (|at: usize| Raw::Integer(customers[at]), |at: usize| Raw::Integer(products[at]));
+            let (customer, product) = (|at: usize| Raw::Integer(customers.get(at)), |at: usize| Raw::Integer(products.get(at)));
             let time = |at: usize| {
-                let time = microseconds(times[at], unit);
+                let time = microseconds(times.get(at), unit);
                 if instants { Moment::Instant(time) } else { Moment::Naive(time) }
             };
-            take_rows(rows, before, lines, time, customer, product, |at| Quantity::Number(quantities[at]), describe)
+            taker.take(time, customer, product, |at| Quantity::Number(quantities.get(at)), describe)
         }
         _ => {
             let quantity = |at: usize| quantities.as_ref().map_or(Quantity::Absent, |quantities| quantities.get(at));
-            take_rows(rows, before, lines, |at| times.get(at), |at| customers.get(at), |at| products.get(at), quantity, describe)
+            taker.take(|at| times.get(at), |at| customers.get(at), |at| products.get(at), quantity, describe)
         }
     }
 }
 
-/// Takes rows of which each value is given by its position, some at a time: judged one by one, then looked up column by column.
-#[allow(clippy::too_many_arguments, reason = "one for each column")]
-#[inline(always)]
-fn take_rows<'a>(
+/// Takes rows of which each value is given by its position.
+struct Taker<'a> {
     rows: usize,
     before: u64,
-    lines: &mut Lines,
-    time: impl Fn(usize) -> Moment,
-    customer: impl Fn(usize) -> Raw<'a>,
-    product: impl Fn(usize) -> Raw<'a>,
-    quantity: impl Fn(usize) -> Quantity,
-    describe: impl Fn(usize, Option<Role>) -> (Option<&'a str>, String),
-) -> Result<()> {
-    let mut sales = Vec::with_capacity(ROWS_AT_A_TIME);
-    for start in (0..rows).step_by(ROWS_AT_A_TIME) {
-        sales.clear();
-        for at in start..rows.min(start + ROWS_AT_A_TIME) {
-            match lines.judge(time(at), customer(at), product(at), quantity(at)) {
-                Ok(Some(sale)) => sales.push((at, sale)),
-                Ok(None) => {}
-                Err(cause) => lines.bad(cause, before + at as u64 + 1, |role| describe(at, role)),
+    /// Positions in dictionaries of customers and products, where there are.
+    positions: (Option<&'a [u32]>, Option<&'a [u32]>),
+    known: &'a mut Known,
+    lines: &'a mut Lines,
+}
+
+impl Taker<'_> {
+    /// Some rows at a time: judged one by one, then looked up column by column.
+    #[inline(always)]
+    fn take<'a>(
+        &mut self,
+        time: impl Fn(usize) -> Moment,
+        customer: impl Fn(usize) -> Raw<'a>,
+        product: impl Fn(usize) -> Raw<'a>,
+        quantity: impl Fn(usize) -> Quantity,
+        describe: impl Fn(usize, Option<Role>) -> (Option<&'a str>, String),
+    ) -> Result<()> {
+        let Self { rows, before, positions, known, lines } = self;
+        let (mut at_rows, mut sales) = (Vec::with_capacity(ROWS_AT_A_TIME), Vec::with_capacity(ROWS_AT_A_TIME));
+        for start in (0..*rows).step_by(ROWS_AT_A_TIME) {
+            at_rows.clear();
+            sales.clear();
+            for at in start..(*rows).min(start + ROWS_AT_A_TIME) {
+                match lines.judge(time(at), customer(at), product(at), quantity(at)) {
+                    Ok(Some(sale)) => {
+                        at_rows.push(at);
+                        sales.push(sale);
+                    }
+                    Ok(None) => {}
+                    Err(cause) => lines.bad(cause, *before + at as u64 + 1, |role| describe(at, role)),
+                }
             }
+            let customers = lines.customers.codes_of(&at_rows, &customer, positions.0, &mut known.customers)?;
+            let products = lines.products.codes_of(&at_rows, &product, positions.1, &mut known.products)?;
+            lines.keep_all(&sales, &customers, &products);
         }
-        lines.take_sales(&sales, &customer, &product)?;
+        Ok(())
     }
-    Ok(())
 }

@@ -4,20 +4,21 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rayon::prelude::*;
+use tokio::runtime::Handle;
 
-use super::lines::Lines;
-use super::parquet::{Footer, Part};
+use super::csv::CsvReader;
+use super::lines::{Batch, Lines};
+use super::parquet::{Footer, Part, PartReader};
 use super::{Columns, InputOptions, csv, parquet};
 use crate::calendar::AsOf;
 use crate::error::{Error, Result};
 use crate::store::Found;
 
-/// Up to this size in bytes an object is fetched as a whole.
-const WHOLE: u64 = 1 << 24;
-
 /// So many bytes of a larger CSV object are fetched at a time.
 const PART: u64 = 1 << 23;
+
+/// So many batches of lines of a piece wait for those of the pieces before it.
+const READ_AHEAD: usize = 8;
 
 /// An object of which it is known how it is read.
 pub(super) struct Opened {
@@ -35,8 +36,8 @@ enum Kind {
 #[derive(Debug, Clone)]
 enum Content {
     Whole(Bytes),
-    /// They are fetched from there, part by part.
-    Parts(Found),
+    /// They are fetched from there, part by part, by tasks of this runtime.
+    Parts(Found, Handle),
 }
 
 /// A piece whose bytes may not be here yet; those of an object that is here are.
@@ -78,7 +79,7 @@ impl Opened {
 
     /// Fetches a small object, and what tells how to read a large one.
     pub(super) async fn open(object: Found, columns: &Columns) -> Result<Self> {
-        if object.size <= WHOLE {
+        if object.is_fetched_whole() {
             let (content, etag) = object.get().await?;
             let opened = Self::whole(&object.uri, content.clone(), columns)?;
             return Ok(Self { found: Some(Found { size: content.len() as u64, etag, ..object }), ..opened });
@@ -88,9 +89,9 @@ impl Opened {
         let start = object.get_range(0..object.size.min(parquet::MAGIC.len() as u64)).await?;
         let kind = if parquet::is_parquet(&object.uri, &start) {
             let footer = Self::footer(&object, &start, columns).await.map_err(|error| error.object(&object.uri))?;
-            Kind::Parquet(Arc::new(footer), Content::Parts(object.clone()))
+            Kind::Parquet(Arc::new(footer), Content::Parts(object.clone(), Handle::current()))
         } else {
-            Kind::Csv(Content::Parts(object.clone()))
+            Kind::Csv(Content::Parts(object.clone(), Handle::current()))
         };
         Ok(Self { object: object.uri.clone(), found: Some(object), kind })
     }
@@ -115,7 +116,7 @@ impl Opened {
             Kind::Parquet(footer, content) => {
                 let (file, from) = match content {
                     Content::Whole(file) => (Some(file), None),
-                    Content::Parts(found) => (None, Some(found)),
+                    Content::Parts(found, _) => (None, Some(found)),
                 };
                 let piece = |part: Part| {
                     let bytes = file.as_ref().map_or(vec![], |file| part.slices(file));
@@ -147,42 +148,126 @@ impl Unfetched {
     }
 }
 
-/// The lines of the Parquet pieces, read side by side, and whether they have quantities; nothing for the others.
-#[allow(clippy::type_complexity, reason = "lines, or why not, or not here")]
-pub(super) fn read_parquet(pieces: &[Piece], options: &InputOptions, until: Option<AsOf>) -> Vec<Option<Result<(Lines, bool)>>> {
-    let lines = |piece: &Piece| Lines::new(&piece.object, options.clock, &options.exclude_products, until);
-    let read = |piece: &Piece| match &piece.kind {
-        PieceKind::Parquet(part, bytes) => {
-            Some(part.read(bytes, &options.columns, lines(piece)).map_err(|error| error.object(&piece.object)))
-        }
-        PieceKind::Csv(_) => None,
-    };
-    pieces.par_iter().with_max_len(1).map(read).collect()
+/// A piece that is being read.
+pub(super) struct Reading {
+    pub(super) object: String,
+    /// Whether the object begins with it, until that is taken.
+    pub(super) beginning: Option<bool>,
+    is_last: bool,
+    /// What is left to read.
+    rest: Option<Rest>,
+    /// What was read and is not taken yet; then why no more can be read.
+    ready: Vec<Batch>,
+    error: Option<Error>,
+    has_quantity: bool,
 }
 
-/// Reads a CSV piece into `sink`; whether it has quantities.
-pub(super) fn read_csv(
-    piece: &Piece,
-    options: &InputOptions,
-    until: Option<AsOf>,
-    sink: &mut dyn FnMut(Lines) -> Result<()>,
-) -> Result<bool> {
-    let PieceKind::Csv(content) = &piece.kind else { return Ok(false) };
-    let new = || Lines::new(&piece.object, options.clock, &options.exclude_products, until);
-    let (start, source): (Bytes, Box<dyn Read>) = match content {
-        Content::Whole(bytes) => (bytes.slice(..bytes.len().min(csv::LONGEST_MAGIC)), Box::new(std::io::Cursor::new(bytes.clone()))),
-        Content::Parts(found) => {
-            let mut source = Parts { found: found.clone(), at: 0, here: Bytes::new() };
-            source.fill().map_err(|error| Error::system("the object cannot be read").source(error).object(&piece.object))?;
-            (source.here.slice(..source.here.len().min(csv::LONGEST_MAGIC)), Box::new(source))
+enum Rest {
+    Unopened(PieceKind),
+    Parquet(Box<PartReader>),
+    Csv(Box<CsvReader>),
+}
+
+/// How a piece ends.
+pub(super) struct End {
+    pub(super) object: String,
+    /// Whether the object ends with it.
+    pub(super) is_last: bool,
+    pub(super) has_quantity: bool,
+}
+
+impl Reading {
+    /// At the beginning of a piece.
+    pub(super) fn new(piece: Piece) -> Self {
+        let Piece { object, is_first, is_last, kind, .. } = piece;
+        Self {
+            object,
+            beginning: Some(is_first),
+            is_last,
+            rest: Some(Rest::Unopened(kind)),
+            ready: vec![],
+            error: None,
+            has_quantity: false,
         }
-    };
-    csv::read(&piece.object, &start, source, &options.columns, &new, sink).map_err(|error| error.object(&piece.object))
+    }
+
+    /// Whether there is something to read, and room for it.
+    pub(super) fn goes_on(&self) -> bool {
+        self.rest.is_some() && self.ready.len() < READ_AHEAD
+    }
+
+    /// Whether something is to read.
+    pub(super) fn has_rest(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Reads on.
+    pub(super) fn read_on(&mut self, options: &InputOptions, until: Option<AsOf>) {
+        if let Some(rest) = self.rest.take()
+            && let Err(error) = self.read_rest(rest, options, until)
+        {
+            self.error = Some(error);
+        }
+    }
+
+    fn read_rest(&mut self, rest: Rest, options: &InputOptions, until: Option<AsOf>) -> Result<()> {
+        let lines = || Lines::new(&self.object, options.clock, &options.exclude_products, until);
+        let mut rest = match rest {
+            Rest::Unopened(PieceKind::Parquet(part, bytes)) => Rest::Parquet(Box::new(PartReader::new(*part, bytes, lines()))),
+            Rest::Unopened(PieceKind::Csv(content)) => Rest::Csv(Box::new(content.csv(&self.object, &options.columns, lines())?)),
+            opened => opened,
+        };
+        let (batch, is_last) = match &mut rest {
+            Rest::Parquet(reader) => {
+                self.has_quantity = reader.has_quantity();
+                reader.read(&options.columns)?
+            }
+            Rest::Csv(reader) => {
+                let read = reader.read()?;
+                self.has_quantity = reader.has_quantity();
+                read
+            }
+            Rest::Unopened(_) => return Ok(()),
+        };
+        self.ready.push(batch);
+        self.rest = (!is_last).then_some(rest);
+        Ok(())
+    }
+
+    /// Takes what is ready; and the end, if nothing follows.
+    ///
+    /// # Errors
+    /// If what follows cannot be read.
+    pub(super) fn take_ready(&mut self) -> (Vec<Batch>, Option<Result<End>>) {
+        let ready = std::mem::take(&mut self.ready);
+        let end = match (self.error.take(), &self.rest) {
+            (Some(error), _) => Some(Err(error.object(&self.object))),
+            (None, Some(_)) => None,
+            (None, None) => Some(Ok(End { object: self.object.clone(), is_last: self.is_last, has_quantity: self.has_quantity })),
+        };
+        (ready, end)
+    }
+}
+
+impl Content {
+    /// Begins to read CSV.
+    fn csv(self, object: &str, columns: &Columns, lines: Lines) -> Result<CsvReader> {
+        let start = |bytes: &Bytes| bytes.slice(..bytes.len().min(csv::LONGEST_MAGIC));
+        match self {
+            Content::Whole(bytes) => CsvReader::new(object, &start(&bytes), std::io::Cursor::new(bytes.clone()), columns, lines),
+            Content::Parts(found, runtime) => {
+                let mut source = Parts { found, runtime, at: 0, here: Bytes::new() };
+                source.fill().map_err(|error| Error::system("the object cannot be read").source(error))?;
+                CsvReader::new(object, &start(&source.here.clone()), source, columns, lines)
+            }
+        }
+    }
 }
 
 /// An object that is fetched while it is read, on a thread that may wait.
 struct Parts {
     found: Found,
+    runtime: Handle,
     at: u64,
     here: Bytes,
 }
@@ -191,7 +276,7 @@ impl Parts {
     fn fill(&mut self) -> std::io::Result<()> {
         if self.here.is_empty() && self.at < self.found.size {
             let end = self.found.size.min(self.at + PART);
-            self.here = tokio::runtime::Handle::current().block_on(self.found.get_range(self.at..end)).map_err(std::io::Error::other)?;
+            self.here = self.runtime.block_on(self.found.get_range(self.at..end)).map_err(std::io::Error::other)?;
             self.at = end;
         }
         Ok(())

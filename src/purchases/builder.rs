@@ -1,9 +1,10 @@
 //! From lines in any order to purchases, without ever holding all lines.
 //!
-//! Lines are buffered, and every million of them become a sorted run of each shard ([`super::runs`]): some two bytes a distinct line
-//! of each run, in memory or, above a limit, set aside. The runs of a shard are merged when its table is built.
+//! Lines are buffered, and now and then become a sorted run of each shard ([`super::runs`]): some two bytes a distinct line of each run,
+//! in memory or, above a limit, set aside. The runs of a shard are merged when its table is built.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -13,8 +14,11 @@ use super::{Ids, Line, Parts, Purchases, SHARDS, Shard};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
-/// So many lines wait for being sorted: 12 bytes each, and 8 more while they are.
-const BUFFERED: usize = 1 << 20;
+/// Fewest and most lines that wait for being sorted: 12 bytes each, and 8 more while they are.
+const BUFFERED: RangeInclusive<usize> = 1 << 18..=1 << 22;
+
+/// So many lines a customer wait, within [`BUFFERED`]: sorting walks all customers.
+const BUFFERED_A_CUSTOMER: usize = 4;
 
 /// Takes lines, whose codes are positions in ids that are known at the end.
 #[derive(Debug)]
@@ -95,11 +99,16 @@ impl Builder {
             mark(&mut self.customer_seen, line.customer);
             mark(&mut self.product_seen, line.product);
             self.buffer.push(line);
-            if self.buffer.len() >= BUFFERED {
+            if self.buffer.len() >= self.room() {
                 self.sort_buffer()?;
             }
         }
         Ok(())
+    }
+
+    /// So many lines may wait.
+    fn room(&self) -> usize {
+        (self.customer_seen.len() * BUFFERED_A_CUSTOMER).clamp(*BUFFERED.start(), *BUFFERED.end())
     }
 
     /// Makes runs of the lines that wait.

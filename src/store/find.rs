@@ -41,6 +41,11 @@ impl Found {
         self.store.get_range(&self.key, range, &self.etag).await
     }
 
+    /// Whether its store would rather give it as a whole than in parts.
+    pub(crate) fn is_fetched_whole(&self) -> bool {
+        self.size <= self.store.fetched_whole()
+    }
+
     /// The object with its size and tag as they are now.
     ///
     /// # Errors

@@ -6,10 +6,105 @@ use polars::prelude::{
     BinaryChunked, ChunkedArray, DataType, Float64Type, Int32Type, Int64Type, PolarsResult, Series, StringChunked, TimeUnit, UInt32Type,
 };
 
+use super::chunk::{NULL, Rows};
 use crate::calendar::Day;
 use crate::ingest::dictionary::Raw;
 use crate::ingest::lines::Quantity;
 use crate::ingest::time::Moment;
+
+/// Values of rows, or of a dictionary in which the rows have positions.
+pub(super) struct Column<T> {
+    values: T,
+    positions: Option<Vec<u32>>,
+    has_nulls: bool,
+}
+
+impl<T> Column<T> {
+    /// Rows whose values are told by their type.
+    pub(super) fn new(rows: Rows, of: impl Fn(Series) -> PolarsResult<T>) -> PolarsResult<Self> {
+        let Rows { values, positions } = rows;
+        let has_nulls = positions.iter().flatten().any(|position| *position == NULL);
+        Ok(Self { values: of(values)?, positions, has_nulls })
+    }
+
+    /// The rows' positions in a dictionary, if there is one.
+    pub(super) fn positions(&self) -> Option<&[u32]> {
+        self.positions.as_deref()
+    }
+
+    /// Where a row's value is, if it has one.
+    #[inline]
+    fn place(&self, at: usize) -> Option<usize> {
+        match &self.positions {
+            Some(positions) => positions.get(at).filter(|position| **position != NULL).map(|position| *position as usize),
+            None => Some(at),
+        }
+    }
+
+    /// The plain values of all rows, where there are no nulls.
+    fn plain<'a, V: Copy>(&'a self, values: Option<Cow<'a, [V]>>) -> Option<Plain<'a, V>> {
+        values.filter(|_| !self.has_nulls).map(|values| Plain { values, positions: self.positions() })
+    }
+}
+
+/// Values of which each row has one.
+pub(super) struct Plain<'a, V: Copy> {
+    values: Cow<'a, [V]>,
+    positions: Option<&'a [u32]>,
+}
+
+impl<V: Copy> Plain<'_, V> {
+    #[inline(always)]
+    pub(super) fn get(&self, at: usize) -> V {
+        // Positions are those of values: see `chunk`.
+        self.values[self.positions.map_or(at, |positions| positions[at] as usize)]
+    }
+}
+
+impl Column<Ids> {
+    /// The plain integers, where there are no others.
+    pub(super) fn integers(&self) -> Option<Plain<'_, i64>> {
+        self.plain(self.values.integers())
+    }
+
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Raw<'_> {
+        self.place(at).map_or(Raw::Null, |at| self.values.get(at))
+    }
+}
+
+impl Column<Times> {
+    /// The plain times, their unit, and whether they are instants.
+    pub(super) fn times(&self) -> Option<(Plain<'_, i64>, TimeUnit, bool)> {
+        let (times, unit, instants) = self.values.times()?;
+        Some((self.plain(Some(Cow::Borrowed(times)))?, unit, instants))
+    }
+
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Moment {
+        self.place(at).map_or(Moment::Null, |at| self.values.get(at))
+    }
+
+    pub(super) fn show(&self, at: usize) -> String {
+        self.place(at).map_or_else(|| "null".into(), |at| self.values.show(at))
+    }
+}
+
+impl Column<Numbers> {
+    /// The plain numbers.
+    pub(super) fn numbers(&self) -> Option<Plain<'_, f64>> {
+        self.plain(self.values.numbers().map(Cow::Borrowed))
+    }
+
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Quantity {
+        self.place(at).map_or(Quantity::Null, |at| self.values.get(at))
+    }
+
+    pub(super) fn show(&self, at: usize) -> String {
+        self.place(at).map_or_else(|| "null".into(), |at| self.values.show(at))
+    }
+}
 
 /// A column of ids.
 pub(super) enum Ids {
@@ -40,7 +135,7 @@ impl Ids {
     }
 
     /// The plain integers, where there are no others and no nulls.
-    pub(super) fn integers(&self) -> Option<Cow<'_, [i64]>> {
+    fn integers(&self) -> Option<Cow<'_, [i64]>> {
         match self {
             Ids::Int32(ids) => Some(ids.cont_slice().ok()?.iter().map(|id| i64::from(*id)).collect()),
             Ids::UInt32(ids) => Some(ids.cont_slice().ok()?.iter().map(|id| i64::from(*id)).collect()),
@@ -85,7 +180,7 @@ impl Times {
     }
 
     /// The plain times, where there are no nulls, their unit, and whether they are instants.
-    pub(super) fn times(&self) -> Option<(&[i64], TimeUnit, bool)> {
+    fn times(&self) -> Option<(&[i64], TimeUnit, bool)> {
         match self {
             Times::Naive(times, unit) => Some((times.cont_slice().ok()?, *unit, false)),
             Times::Instant(times, unit) => Some((times.cont_slice().ok()?, *unit, true)),
@@ -147,7 +242,7 @@ impl Numbers {
     }
 
     /// The plain numbers, where there are no nulls.
-    pub(super) fn numbers(&self) -> Option<&[f64]> {
+    fn numbers(&self) -> Option<&[f64]> {
         match self {
             Numbers::Float(numbers) => numbers.cont_slice().ok(),
             Numbers::Text(_) | Numbers::Binary(_) => None,

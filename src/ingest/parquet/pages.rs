@@ -7,6 +7,12 @@
 /// The largest page that is believed without asking the footer, in bytes.
 const PLAIN_PAGE: i64 = 1 << 26;
 
+/// Pages with more values are not decoded as a whole.
+const LARGEST_INDEXED: i64 = 1 << 24;
+
+/// Encodings whose values are positions in the dictionary: PLAIN_DICTIONARY and RLE_DICTIONARY.
+const INDEXED: [i64; 2] = [2, 8];
+
 /// How deep structs may stand in each other.
 const DEPTH: u32 = 8;
 
@@ -14,31 +20,34 @@ const DATA_PAGE: i64 = 0;
 const DICTIONARY_PAGE: i64 = 2;
 const DATA_PAGE_V2: i64 = 3;
 
-/// Whether the pages of a column chunk hold `values` values, fit in it, and are what their checksums say, where they have any; `uncompressed` is the chunk's size before compression.
-pub(super) fn are_whole(chunk: &[u8], values: i64, uncompressed: i64) -> bool {
+/// Whether all values of a column chunk are positions in a dictionary, which comes first. Nothing if its pages do not hold `values` values,
+/// do not fit in it, or are not what their checksums say, where they have any; `uncompressed` is the chunk's size before compression.
+pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64) -> Option<bool> {
     let mut thrift = Thrift { rest: chunk };
     let mut seen = 0_i64;
+    let (mut has_dictionary, mut indexed) = (false, true);
     while seen < values {
-        let Some(page) = thrift.page() else { return false };
+        let page = thrift.page()?;
         let sizes = 0..=PLAIN_PAGE.max(uncompressed);
         if !sizes.contains(&page.uncompressed) || page.values < 0 || !page.parts_fit() {
-            return false;
+            return None;
         }
         if page.kind != DICTIONARY_PAGE {
             seen = seen.saturating_add(page.values);
+            indexed &= INDEXED.contains(&page.encoding) && page.values <= LARGEST_INDEXED;
         } else if page.values > page.uncompressed {
-            return false; // every value takes a byte or more
+            return None; // every value takes a byte or more
+        } else {
+            has_dictionary |= seen == 0;
         }
-        let Some((bytes, rest)) = usize::try_from(page.compressed).ok().and_then(|len| thrift.rest.split_at_checked(len)) else {
-            return false;
-        };
+        let (bytes, rest) = usize::try_from(page.compressed).ok().and_then(|len| thrift.rest.split_at_checked(len))?;
         // Spark writes checksums, pyarrow where it is asked to; polars does not look at them.
         if page.checksum.is_some_and(|checksum| crc32fast::hash(bytes) != checksum) {
-            return false;
+            return None;
         }
         thrift.rest = rest;
     }
-    seen == values
+    (seen == values).then_some(has_dictionary && indexed)
 }
 
 /// What a page header says; absent numbers are 0.
@@ -48,6 +57,7 @@ struct Page {
     uncompressed: i64,
     compressed: i64,
     values: i64,
+    encoding: i64,
     /// CRC-32 of the page as it stands in the file.
     checksum: Option<u32>,
     /// Of a data page of version 2: nulls, rows, bytes of definition levels, bytes of repetition levels.
@@ -95,6 +105,8 @@ impl Thrift<'_> {
         while let Some(kind) = self.field(&mut field)? {
             match (field, kind) {
                 (1, 5) => page.values = self.integer()?,
+                (2, 5) if !version_2 => page.encoding = self.integer()?,
+                (4, 5) if version_2 => page.encoding = self.integer()?,
                 (2, 5) if version_2 => page.nulls = self.integer()?,
                 (3, 5) if version_2 => page.rows = self.integer()?,
                 (5, 5) if version_2 => page.definition_bytes = self.integer()?,
