@@ -94,19 +94,30 @@ fn parquet_cut_anywhere_is_an_error_that_names_the_object() {
     }
 }
 
-#[test]
-fn parquet_flipped_anywhere_is_an_error_or_read_and_never_a_panic() {
-    let whole = many_columns();
+fn flipped_is_an_error_or_read(whole: &[u8], places: impl Iterator<Item = usize>) {
     let lenient = InputOptions { max_bad_share: 1.0, ..options() };
-    for at in 0..whole.len() {
+    for at in places {
         for mask in [0x01, 0x80, 0xff] {
-            let mut flipped = whole.clone();
+            let mut flipped = whole.to_vec();
             flipped[at] ^= mask;
             match read_all(&lenient, None, &[("a.parquet", flipped)]) {
                 Ok(read) => assert!(read.report.balanced()),
                 Err(error) => assert_eq!(error.exit_code(), 1, "{at}: {error}"),
             }
         }
+    }
+}
+
+#[test]
+fn parquet_flipped_anywhere_is_an_error_or_read_and_never_a_panic() {
+    let whole = many_columns();
+    flipped_is_an_error_or_read(&whole, 0..whole.len());
+}
+
+#[test]
+fn flipped_pages_of_positions_are_an_error_or_read() {
+    for (_, whole) in formats::PAGES {
+        flipped_is_an_error_or_read(whole, (0..whole.len()).step_by(7));
     }
 }
 

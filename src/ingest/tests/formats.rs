@@ -10,6 +10,14 @@ const BINARY: &[u8] = include_bytes!("fixtures/binary.parquet");
 const NESTED: &[u8] = include_bytes!("fixtures/nested.parquet");
 const NO_ROWS: &[u8] = include_bytes!("fixtures/no_rows.parquet");
 const NULLS: &[u8] = include_bytes!("fixtures/nulls.parquet");
+/// The same 3,000 lines, some with nulls, in three groups of small pages: values as they are, positions in a dictionary in both versions of pages,
+/// and positions up to where the dictionary was full.
+pub(super) const PAGES: [(&str, &[u8]); 4] = [
+    ("plain", include_bytes!("fixtures/pages_plain.parquet")),
+    ("indexed", include_bytes!("fixtures/pages_indexed.parquet")),
+    ("indexed, version 2", include_bytes!("fixtures/pages_indexed_v2.parquet")),
+    ("mixed", include_bytes!("fixtures/pages_mixed.parquet")),
+];
 
 fn lenient() -> InputOptions {
     InputOptions { max_bad_share: 1.0, ..options() }
@@ -42,6 +50,19 @@ fn bytes_are_text_if_they_are_utf8() {
     let read = read_all(&lenient(), None, &[("a.parquet", BINARY.to_vec())]).unwrap();
     assert_eq!((read.report.kept, read.report.bad.len()), (1, 2));
     assert_eq!(read.purchases.products(), &Ids::Text(vec!["7".into()]));
+}
+
+#[test]
+fn values_and_positions_in_a_dictionary_are_read_alike() {
+    let read = PAGES.map(|(what, content)| {
+        let read = read_all(&lenient(), Some("2017-03-01"), &[("a.parquet", content.to_vec())]).unwrap();
+        (what, spelled_out(&read.purchases), read.report.to_string(), format!("{:?}", read.report.bad))
+    });
+    let (_, lines, report, bad) = &read[0];
+    assert!(lines.len() > 1_500 && bad.contains("row 1010, column"), "{} lines, {bad}", lines.len());
+    for (what, other, other_report, other_bad) in &read[1..] {
+        assert_eq!((other, other_report, other_bad), (lines, report, bad), "{what}");
+    }
 }
 
 #[test]
