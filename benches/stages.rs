@@ -74,7 +74,7 @@ fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
     let history = all.until(as_of);
     let mut parameters = Parameters::default();
     // A fit of seconds needs no ten repetitions.
-    (parameters.basket.max_rows, parameters.timing.max_rows) = (100_000, 40_000);
+    (parameters.basket.max_training_rows, parameters.timing.max_training_rows) = (100_000, 40_000);
     let fit_timing = || TimingModel::fit(&history, &rule(), &parameters.timing, SEED).expect("there is enough to learn from");
     group.bench_function("fit_timing", |bencher| bencher.iter(fit_timing));
     let timing = fit_timing();

@@ -48,11 +48,11 @@ impl Parameters {
             _ => Err(Error::request(format!("{name} should be between 0 and 1, but is {value}"))),
         };
         at_least_one("training.timing.days", self.timing.days as usize)?;
-        at_least_one("training.timing.max_rows", self.timing.max_rows)?;
+        at_least_one("training.timing.max_training_rows", self.timing.max_training_rows)?;
         at_least_one("training.timing.min_purchases", self.timing.min_purchases)?;
         at_least_one("training.basket.days", self.basket.days as usize)?;
         at_least_one("training.basket.every", self.basket.every as usize)?;
-        at_least_one("training.basket.max_rows", self.basket.max_rows)?;
+        at_least_one("training.basket.max_training_rows", self.basket.max_training_rows)?;
         at_least_one("training.basket.bought_products", self.basket.bought_products)?;
         at_least_one("training.basket.min_purchases", self.basket.min_purchases)?;
         share("training.timing.others", self.timing.others, true)?;

@@ -41,7 +41,8 @@ pub struct BasketParameters {
     /// Popular products that every customer has as candidates besides those bought before.
     pub new_products: usize,
     /// Most rows that the pooled model is fitted on.
-    pub max_rows: usize,
+    #[serde(alias = "max_rows")]
+    pub max_training_rows: usize,
     /// How much a purchase counts that many nights wait for: the power of their number.
     pub night_power: f64,
     /// How much less a product counts in the basket of which it is one of many: the power of the basket's size.
@@ -65,7 +66,7 @@ impl Default for BasketParameters {
             every: 5,
             bought_products: 100,
             new_products: 50,
-            max_rows: 400_000,
+            max_training_rows: 400_000,
             night_power: 0.5,
             size_power: 0.4,
             others: 0.3,

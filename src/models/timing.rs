@@ -41,7 +41,8 @@ pub struct TimingParameters {
     /// Days of the past that person-days are taken from.
     pub days: u32,
     /// Most person-days to fit on.
-    pub max_rows: usize,
+    #[serde(alias = "max_rows")]
+    pub max_training_rows: usize,
     /// Where there are more person-days than that, the share kept for customers who are far from meeting the rule.
     pub others: f64,
     /// Fewest purchases before a day for the day to count.
@@ -61,7 +62,7 @@ impl Default for TimingParameters {
             min_rows: 150,
             ridge: 10.0,
         };
-        Self { days: 200, max_rows: 150_000, others: 0.3, min_purchases: 4, boosting }
+        Self { days: 200, max_training_rows: 150_000, others: 0.3, min_purchases: 4, boosting }
     }
 }
 
@@ -201,7 +202,7 @@ fn person_days(history: &History<'_>, rule: &Rule, parameters: &TimingParameters
     };
     let customers = || (0..history.customer_count()).into_par_iter();
     let [far, near] = customers().map(count).reduce(|| [0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
-    let wanted = parameters.max_rows as f64;
+    let wanted = parameters.max_training_rows as f64;
     let others = (far as f64).min((wanted - near as f64).max(wanted * parameters.others));
     let shares = [others / far.max(1) as f64, (wanted - others) / near.max(1) as f64];
     let sample = |customer: u32| {

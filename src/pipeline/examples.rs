@@ -41,10 +41,10 @@ pub(crate) fn read(lines: Vec<Line>) -> Purchases {
 pub(crate) fn small() -> Parameters {
     let mut parameters = Parameters::default();
     parameters.timing.boosting.trees = 20;
-    parameters.timing.max_rows = 20_000;
+    parameters.timing.max_training_rows = 20_000;
     parameters.basket.boosting.trees = 20;
     (parameters.basket.days, parameters.basket.every) = (60, 3);
-    parameters.basket.max_rows = 40_000;
+    parameters.basket.max_training_rows = 40_000;
     parameters
 }
 

@@ -116,9 +116,9 @@ impl Table {
         let early_near = near.iter().take(early_end).filter(|near| **near).count();
         let near_count = grown * early_near as f64;
         let other_count = grown * (early_end - early_near) as f64;
-        let room = parameters.max_rows as f64 / near_count.max(1.0);
+        let room = parameters.max_training_rows as f64 / near_count.max(1.0);
         let negatives = ((room - bought) / (per_snapshot - bought).max(1.0)).clamp(parameters.min_negatives, 1.0);
-        let wanted = parameters.max_rows as f64 / (bought + negatives * (per_snapshot - bought)).max(1.0);
+        let wanted = parameters.max_training_rows as f64 / (bought + negatives * (per_snapshot - bought)).max(1.0);
         let others = other_count.min((wanted - near_count).max(wanted * parameters.others));
         let shares = [others / other_count.max(1.0), (wanted - others) / near_count.max(1.0)];
         let mut is_near = near.into_iter();
