@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch, basket_features};
-use super::timing::{TIMING_FEATURES, timing_features};
+use super::timing::{TIMING_FEATURES, TIMING_WIDTH, TimingFeatures, timing_features};
 use super::world::{CandidateLimits, NeighbourScratch, ProductCounts, Tally, World};
 use crate::calendar::{AsOf, Day};
 use crate::purchases::{Ids, Line, Purchases};
@@ -60,6 +60,20 @@ fn close(a: f64, b: f64) -> bool {
 }
 
 proptest! {
+    #[test]
+    fn timing_features_of_many_eves_are_those_of_each(story in stories(), eves in prop::collection::vec(5_i32..400, 1..20)) {
+        let purchases = purchases(lines(&story), story.len());
+        let history = purchases.until(AsOf(Day::from_epoch(150)));
+        for customer in 0..history.customer_count() {
+            let visits = history.visits(customer);
+            let mut features = TimingFeatures::default();
+            for eve in eves.iter().map(|eve| Day::from_epoch(*eve)) {
+                let bits = |row: [f32; TIMING_WIDTH]| row.map(f32::to_bits);
+                prop_assert_eq!(bits(features.on(&visits, eve)), bits(timing_features(&visits, eve)));
+            }
+        }
+    }
+
     #[test]
     fn timing_features_are_the_obvious_ones(story in stories(), night in 5_i32..150) {
         let purchases = purchases(lines(&story), story.len());

@@ -126,7 +126,7 @@ impl Lines {
     /// If there are more ids than codes.
     #[inline]
     pub(super) fn take(&mut self, moment: Moment, customer: Raw<'_>, product: Raw<'_>, quantity: Quantity) -> Result<Option<Cause>> {
-        match self.judge(moment, customer, product, quantity) {
+        match self.judge(moment, || customer.key().map(drop), |excluded| excluded.judge(product), quantity) {
             Ok(Some(sale)) => {
                 let (customer, product) = (self.customers.code_of(customer)?, self.products.code_of(product)?);
                 self.keep(sale, customer, product);
@@ -144,9 +144,16 @@ impl Lines {
         }
     }
 
-    /// What a line is: a sale, nothing that is kept, or bad. It is counted, unless it is bad.
+    /// What a line is: a sale, nothing that is kept, or bad. It is counted, unless it is bad. `customer` and `product` say whether the line
+    /// has one, and whether the product is an excluded one: ids are looked at only where that takes it.
     #[inline(always)]
-    pub(super) fn judge(&mut self, moment: Moment, customer: Raw<'_>, product: Raw<'_>, quantity: Quantity) -> Result<Option<Sale>, Cause> {
+    pub(super) fn judge(
+        &mut self,
+        moment: Moment,
+        customer: impl FnOnce() -> Result<(), Fault>,
+        product: impl FnOnce(&Excluded) -> Result<Exclusion, Fault>,
+        quantity: Quantity,
+    ) -> Result<Option<Sale>, Cause> {
         let day = self.days.day(moment)?;
         if self.until.is_some_and(|until| day > until.day()) {
             self.report.lines_read += 1;
@@ -154,19 +161,16 @@ impl Lines {
             self.report.first_after = Some(self.report.first_after.map_or(day, |first| first.min(day)));
             return Ok(None);
         }
-        if let Err(fault) = customer.key() {
-            return Err(match fault {
-                Fault::Null => Cause::NullCustomer,
-                Fault::Fractional => Cause::FractionalCustomer,
-                Fault::NotText => Cause::CustomerNotText,
-            });
-        }
-        let product = match product.key() {
-            Ok(key) => key,
-            Err(Fault::Null) => return Err(Cause::NullProduct),
-            Err(Fault::Fractional) => return Err(Cause::FractionalProduct),
-            Err(Fault::NotText) => return Err(Cause::ProductNotText),
-        };
+        customer().map_err(|fault| match fault {
+            Fault::Null => Cause::NullCustomer,
+            Fault::Fractional => Cause::FractionalCustomer,
+            Fault::NotText => Cause::CustomerNotText,
+        })?;
+        let exclusion = product(&self.excluded).map_err(|fault| match fault {
+            Fault::Null => Cause::NullProduct,
+            Fault::Fractional => Cause::FractionalProduct,
+            Fault::NotText => Cause::ProductNotText,
+        })?;
         let returned = match quantity {
             Quantity::Absent => false,
             Quantity::Number(number) if number.is_nan() => return Err(Cause::QuantityNotANumber),
@@ -179,10 +183,11 @@ impl Lines {
             self.report.returned += 1;
             return Ok(None);
         }
-        let excluded = match self.excluded.of(product) {
+        let excluded = match exclusion {
             Exclusion::None => None,
             Exclusion::IfInteger(at) => Some(at),
-            Exclusion::Excluded => {
+            Exclusion::Excluded(at) => {
+                self.excluded.mark(at);
                 self.report.excluded += 1;
                 return Ok(None);
             }
@@ -257,9 +262,10 @@ pub(super) struct Excluded {
 
 /// What the exclusion list says of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Exclusion {
+pub(super) enum Exclusion {
     None,
-    Excluded,
+    /// It is on the list, at this position.
+    Excluded(usize),
     /// It is written `211.0` and 211 is on the list, at this position, or the other way round.
     IfInteger(usize),
 }
@@ -277,9 +283,20 @@ impl Excluded {
         Self { ids: ids.to_vec(), met: vec![false; ids.len()], integers, wholes, texts }
     }
 
+    /// Whether nothing is excluded.
+    pub(super) fn are_none(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Whether a product has an id, and is on the list.
     #[inline]
-    fn of(&mut self, product: Key<'_>) -> Exclusion {
-        if self.ids.is_empty() {
+    pub(super) fn judge(&self, product: Raw<'_>) -> Result<Exclusion, Fault> {
+        product.key().map(|key| self.of(key))
+    }
+
+    #[inline]
+    fn of(&self, product: Key<'_>) -> Exclusion {
+        if self.are_none() {
             return Exclusion::None;
         }
         let found = match product {
@@ -288,8 +305,7 @@ impl Excluded {
             Key::Text(id) => self.texts.get(id),
         };
         if let Some(at) = found.copied() {
-            self.mark(at);
-            return Exclusion::Excluded;
+            return Exclusion::Excluded(at);
         }
         match product {
             Key::Whole(id) => self.integers.get(&id),

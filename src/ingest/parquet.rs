@@ -15,8 +15,8 @@ use polars_parquet::read::ColumnChunkMetadata;
 
 use super::Columns;
 use super::cause::Role;
-use super::dictionary::{KnownCodes, Raw};
-use super::lines::{Batch, Lines, Quantity};
+use super::dictionary::{Fault, KnownCodes, Raw};
+use super::lines::{Batch, Excluded, Exclusion, Lines, Quantity};
 use super::schema::Positions;
 use super::time::Moment;
 use crate::error::{Error, Result};
@@ -419,11 +419,20 @@ fn take(values: &Values, before: u64, columns: &Columns, known: &mut Known, line
                 let time = microseconds(times.get(at), unit);
                 if instants { Moment::Instant(time) } else { Moment::Naive(time) }
             };
-            taker.take(time, customer, product, |at| Quantity::Number(quantities.get(at)), describe)
+            // Every row has an integer: it is fetched only where it must be looked up.
+            let exclusion = |at: usize, excluded: &Excluded| match excluded.are_none() {
+                true => Ok(Exclusion::None),
+                false => excluded.judge(product(at)),
+            };
+            let judge = (time, |_| Ok(()), exclusion, |at: usize| Quantity::Number(quantities.get(at)));
+            taker.take(judge, customer, product, describe)
         }
         _ => {
             let quantity = |at: usize| quantities.as_ref().map_or(Quantity::Absent, |quantities| quantities.get(at));
-            taker.take(|at| times.get(at), |at| customers.get(at), |at| products.get(at), quantity, describe)
+            let (customer, product) = (|at: usize| customers.get(at), |at: usize| products.get(at));
+            let exclusion = |at: usize, excluded: &Excluded| excluded.judge(product(at));
+            let judge = (|at: usize| times.get(at), |at: usize| customer(at).key().map(drop), exclusion, quantity);
+            taker.take(judge, customer, product, describe)
         }
     }
 }
@@ -439,14 +448,18 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    /// Some rows at a time: judged one by one, then looked up column by column.
+    /// Some rows at a time: judged one by one, as [`Lines::judge`] does, then looked up column by column.
     #[inline(always)]
     fn take<'a>(
         &mut self,
-        time: impl Fn(usize) -> Moment,
+        (time, has_customer, exclusion, quantity): (
+            impl Fn(usize) -> Moment,
+            impl Fn(usize) -> std::result::Result<(), Fault>,
+            impl Fn(usize, &Excluded) -> std::result::Result<Exclusion, Fault>,
+            impl Fn(usize) -> Quantity,
+        ),
         customer: impl Fn(usize) -> Raw<'a>,
         product: impl Fn(usize) -> Raw<'a>,
-        quantity: impl Fn(usize) -> Quantity,
         describe: impl Fn(usize, Option<Role>) -> (Option<&'a str>, String),
     ) -> Result<()> {
         let Self { rows, before, positions, known, lines } = self;
@@ -455,7 +468,7 @@ impl Taker<'_> {
             at_rows.clear();
             sales.clear();
             for at in start..(*rows).min(start + ROWS_AT_A_TIME) {
-                match lines.judge(time(at), customer(at), product(at), quantity(at)) {
+                match lines.judge(time(at), || has_customer(at), |excluded| exclusion(at, excluded), quantity(at)) {
                     Ok(Some(sale)) => {
                         at_rows.push(at);
                         sales.push(sale);

@@ -4,11 +4,14 @@
 //! best leaf first (Ke et al., NeurIPS 2017). Gradients are rounded to integers stochastically (Shi et al., NeurIPS 2022), so that
 //! histograms are exact sums: the same model comes out whatever the number of threads.
 
+mod block;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::sampling::{hash, keep, mix};
+use block::Block;
 
 /// How the trees are grown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -183,24 +186,6 @@ struct Tree {
 }
 
 impl Tree {
-    /// Adds the tree's value of each row (row-major) to `out`.
-    fn add(&self, rows: &[f32], width: usize, out: &mut [f64]) {
-        let mut groups = rows.chunks_exact(width * LANES);
-        let mut outs = out.chunks_exact_mut(LANES);
-        for (rows, out) in groups.by_ref().zip(outs.by_ref()) {
-            let leaves = walk_side_by_side(LANES, |lane, at| {
-                let node = self.nodes[at];
-                (node.left as usize, rows[lane * width + node.feature as usize] > node.value)
-            });
-            for (out, leaf) in out.iter_mut().zip(leaves) {
-                *out += f64::from(self.nodes[leaf].value);
-            }
-        }
-        for (row, out) in groups.remainder().chunks_exact(width).zip(outs.into_remainder()) {
-            *out += f64::from(self.value(row));
-        }
-    }
-
     fn value(&self, row: &[f32]) -> f32 {
         let mut at = 0;
         loop {
@@ -363,11 +348,11 @@ impl Boosted {
 
     /// Tree by tree over blocks of rows, so that a tree stays in the cache.
     fn add_trees(&self, trees: std::ops::Range<usize>, rows: &[f32], out: &mut [f64]) {
-        const BLOCK: usize = 256;
         let width = self.width.max(1);
-        for (rows, out) in rows.chunks(width * BLOCK).zip(out.chunks_mut(BLOCK)) {
+        for (rows, out) in rows.chunks(width * block::ROWS).zip(out.chunks_mut(block::ROWS)) {
+            let block = Block::new(rows, width);
             for tree in &self.trees[trees.clone()] {
-                tree.add(rows, width, out);
+                block.add(&tree.nodes, out);
             }
         }
     }
@@ -392,7 +377,6 @@ impl Boosted {
                 !tree.nodes.is_empty()
                     && tree.nodes.iter().enumerate().all(|(at, node)| {
                         let left = node.left as usize;
-                        // A leaf's feature is read too, where other rows still walk.
                         node.value.is_finite()
                             && (node.feature as usize) < self.width
                             && (left == 0 || (left > at && left + 1 < tree.nodes.len()))

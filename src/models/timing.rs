@@ -13,7 +13,7 @@ use super::calibration::Platt;
 use super::linear::LogDays;
 use crate::calendar::Day;
 use crate::error::{Error, Result};
-use crate::features::timing::{TIMING_WIDTH, timing_features};
+use crate::features::timing::{TIMING_WIDTH, TimingFeatures, timing_features};
 use crate::predictions::RETURN_HORIZONS;
 use crate::purchases::{History, Visits};
 use crate::recurrence::Rule;
@@ -288,8 +288,12 @@ impl TimingModel {
             ))
             .hint("check that --customer names the column of the customer, not of the ticket"));
         }
-        let features: Vec<[f32; TIMING_WIDTH]> =
-            rows.par_iter().map(|row| timing_features(&history.visits(row.customer).until(row.eve), row.eve)).collect();
+        // One pass over each customer's purchases for all of its eves.
+        let of_customer = |rows: &[PersonDay]| {
+            let mut features = TimingFeatures::default();
+            rows.iter().map(|row| features.on(&history.visits(row.customer), row.eve)).collect::<Vec<_>>()
+        };
+        let features: Vec<[f32; TIMING_WIDTH]> = rows.par_chunk_by(|a, b| a.customer == b.customer).flat_map_iter(of_customer).collect();
         Ok((rows, features))
     }
 
@@ -303,8 +307,9 @@ impl TimingModel {
     #[must_use]
     pub fn wait(&self, visits: &Visits<'_>, night: Day) -> Wait {
         let mut rows = Vec::with_capacity(HORIZON * HAZARD_WIDTH);
+        let mut features = TimingFeatures::default();
         for ahead in 0..HORIZON as i32 {
-            rows.extend(hazard_row(&self.linear, &timing_features(visits, night + ahead)));
+            rows.extend(hazard_row(&self.linear, &features.on(visits, night + ahead)));
         }
         let mut probability = [0.0; HORIZON];
         let mut stays_away = 1.0;
