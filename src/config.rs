@@ -58,7 +58,8 @@ pub struct Layer {
     pub promote: Option<Promote>,
     /// Threads to compute on.
     pub threads: Option<usize>,
-    /// How much memory a history may take, as text: `4 GB`.
+    /// How much memory a history may take, as text: `4 GB`; a number is one of bytes.
+    #[serde(deserialize_with = "size_or_text")]
     pub memory_limit: Option<String>,
 }
 
@@ -288,6 +289,20 @@ pub fn checked_threads(threads: Option<usize>) -> Result<Option<usize>> {
     }
 }
 
+/// A size as text, which may be written as a number.
+fn size_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Size {
+        Bytes(u64),
+        Text(String),
+    }
+    Ok(Option::deserialize(deserializer)?.map(|size| match size {
+        Size::Bytes(bytes) => bytes.to_string(),
+        Size::Text(text) => text,
+    }))
+}
+
 /// A limit of memory in bytes, from text like `4 GB` or `512MiB`.
 fn memory_limit(text: &str) -> Result<u64> {
     let hint = "write a number and a unit, as 4GB or 512MiB; without it, a history takes as much memory as it needs";
@@ -441,6 +456,8 @@ mod tests {
     fn values_out_of_range_are_refused_before_anything_is_read() {
         let wrong = |text: &str| layer(text).unwrap().check().unwrap_err().to_string();
         assert!(wrong("memory_limit = \"4 apples\"").contains("memory_limit should be a size, but is \"4 apples\""));
+        assert!(wrong("memory_limit = 1000").contains("memory_limit should be at least 100 MB, but is \"1000\""));
+        assert_eq!(layer("memory_limit = 4000000000").unwrap().check().unwrap().memory_limit, Some(4_000_000_000));
         assert!(wrong("memory_limit = \"1 MB\"").contains("memory_limit should be at least 100 MB"));
         assert!(wrong("threads = 0").contains("threads should be between 1 and 1024"));
         assert!(wrong("[input]\nmax_bad_share = 2.0").contains("between 0 and 1"));

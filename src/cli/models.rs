@@ -5,7 +5,7 @@ use serde_json::json;
 use super::input::rule_text;
 use super::output::Output;
 use super::{ModelsArguments, ModelsCommand, RegistryArguments, file};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::publish::registry::Registry;
 use crate::store;
 
@@ -39,6 +39,18 @@ pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
     }
 }
 
+/// The id of the promoted model, if there is one: a damaged pointer hides no models.
+async fn promoted(registry: &Registry, output: &Output) -> Result<Option<String>> {
+    match registry.promoted().await {
+        Ok(promoted) => Ok(promoted.map(|promoted| promoted.pointer.model_id)),
+        Err(error) if error.kind() == Kind::Input => {
+            output.warn(&format!("which model is promoted cannot be told: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 async fn list(arguments: &RegistryArguments) -> Result<()> {
     let (registry, output) = open(arguments).await?;
     if !registry.is_there().await? {
@@ -46,7 +58,7 @@ async fn list(arguments: &RegistryArguments) -> Result<()> {
             .object(registry.name())
             .hint("check --registry; the first `okuo train` makes it"));
     }
-    let promoted = registry.promoted().await?.map(|promoted| promoted.pointer.model_id);
+    let promoted = promoted(&registry, &output).await?;
     let mut cards = vec![];
     for id in registry.list().await? {
         cards.push(registry.card(&id).await?);
@@ -89,7 +101,7 @@ async fn show(id: &str, arguments: &RegistryArguments) -> Result<()> {
     let (registry, output) = open(arguments).await?;
     registry.check_whole(id).await?;
     let card = registry.card(id).await?;
-    let promoted = registry.promoted().await?.is_some_and(|promoted| promoted.pointer.model_id == id);
+    let promoted = promoted(&registry, &output).await?.as_deref() == Some(id);
     let description = &card.header.description;
     let mut text = format!(
         "model {id}{}\ntrained up to {} by okuo {} on data {}\nrule: {}\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n",

@@ -66,12 +66,12 @@ impl Gathered {
     /// # Errors
     /// If there are more ids than codes, or the history cannot be set aside.
     pub(super) fn absorb(&mut self, batch: Batch) -> Result<()> {
-        let Batch { customers, products, lines, report, days, excluded, undecided, kept_by_day } = batch;
+        let Batch { customers, products, lines, report, times, excluded, undecided, kept_by_day } = batch;
         for (day, lines) in kept_by_day {
             count(&mut self.by_day, day, lines);
         }
         self.report.absorb(report);
-        self.days.absorb(&days);
+        self.days.absorb(times);
         self.excluded.absorb(&excluded);
         self.customers.absorb(customers, &mut self.customer_codes)?;
         self.products.absorb(products, &mut self.product_codes)?;

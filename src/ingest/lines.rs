@@ -7,7 +7,7 @@ use polars::prelude::{InitHashMaps, PlHashMap};
 use super::cause::{Cause, Role};
 use super::dictionary::{Dictionary, Fault, Key, NewIds, Raw, is_null};
 use super::report::{Report, place};
-use super::time::{DayResolver, Moment};
+use super::time::{DayResolver, Moment, TimesSeen};
 use crate::calendar::{AsOf, Day, StoreClock};
 use crate::error::Result;
 use crate::purchases::Line;
@@ -64,7 +64,7 @@ pub(super) struct Batch {
     pub(super) products: NewIds,
     pub(super) lines: Vec<Line>,
     pub(super) report: Report,
-    pub(super) days: DayResolver,
+    pub(super) times: TimesSeen,
     pub(super) excluded: Excluded,
     /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
     pub(super) undecided: Vec<(Line, usize)>,
@@ -230,7 +230,7 @@ impl Lines {
             products: self.products.hand_on(),
             lines: std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH)),
             report: std::mem::take(&mut self.report),
-            days: self.days.clone(),
+            times: self.days.seen(),
             excluded: self.excluded.clone(),
             undecided: std::mem::take(&mut self.undecided),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),

@@ -1,5 +1,7 @@
 //! A time of the input → the store's day.
 
+use std::ops::Range;
+
 use chrono::{DateTime, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
 
@@ -155,6 +157,15 @@ pub(super) struct DayResolver {
     shift: i64,
     /// Microseconds east of UTC by UTC day, from the eve of [`Day::PLAUSIBLE`] on.
     offsets: Vec<Offsets>,
+    /// Instants that fall on the day of the last one, in microseconds: lines mostly come in the order of time.
+    same_day: Range<i64>,
+    last_day: Option<Day>,
+    seen: TimesSeen,
+}
+
+/// What times there were.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TimesSeen {
     any_time_of_day: bool,
     any_midnight: bool,
 }
@@ -182,8 +193,9 @@ impl DayResolver {
             zone: clock.zone().parse().ok(),
             shift: i64::from(clock.day_start()) * MICROSECONDS_PER_HOUR,
             offsets: vec![Offsets::Unknown; DAYS],
-            any_time_of_day: false,
-            any_midnight: false,
+            same_day: 0..0,
+            last_day: None,
+            seen: TimesSeen::default(),
         }
     }
 
@@ -193,15 +205,15 @@ impl DayResolver {
         let day = match moment {
             Moment::Date(days) => Some(Day::from_epoch(days)),
             Moment::Naive(microseconds) => {
-                if !self.any_time_of_day {
+                if !self.seen.any_time_of_day {
                     let midnight = microseconds % MICROSECONDS_PER_DAY == 0;
-                    self.any_time_of_day = !midnight;
-                    self.any_midnight |= midnight;
+                    self.seen.any_time_of_day = !midnight;
+                    self.seen.any_midnight |= midnight;
                 }
                 if self.clock.utc() { self.day_of_instant(microseconds) } else { self.clock.day_of_naive(microseconds) }
             }
             Moment::Instant(microseconds) => {
-                self.any_time_of_day = true;
+                self.seen.any_time_of_day = true;
                 self.day_of_instant(microseconds)
             }
             Moment::Null => return Err(Cause::NullTime),
@@ -214,6 +226,9 @@ impl DayResolver {
     /// As [`StoreClock::day_of_instant`].
     #[inline]
     fn day_of_instant(&mut self, microseconds: i64) -> Option<Day> {
+        if self.same_day.contains(&microseconds) {
+            return self.last_day;
+        }
         let utc_day = microseconds.div_euclid(MICROSECONDS_PER_DAY);
         let at = utc_day.checked_sub(FIRST_DAY).and_then(|at| usize::try_from(at).ok()).filter(|at| *at < self.offsets.len());
         let Some(at) = at else { return self.clock.day_of_instant(microseconds) };
@@ -222,8 +237,13 @@ impl DayResolver {
         }
         match self.offsets[at] {
             Offsets::Fixed(seconds) => {
-                let local = microseconds + i64::from(seconds) * MICROSECONDS_PER_SECOND - self.shift;
-                i32::try_from(local.div_euclid(MICROSECONDS_PER_DAY)).ok().map(Day::from_epoch)
+                let east = i64::from(seconds) * MICROSECONDS_PER_SECOND - self.shift;
+                let day = (microseconds + east).div_euclid(MICROSECONDS_PER_DAY);
+                // The offset is that of this UTC day.
+                let (start, utc_start) = (day * MICROSECONDS_PER_DAY - east, utc_day * MICROSECONDS_PER_DAY);
+                self.same_day = start.max(utc_start)..(start + MICROSECONDS_PER_DAY).min(utc_start + MICROSECONDS_PER_DAY);
+                self.last_day = i32::try_from(day).ok().map(Day::from_epoch);
+                self.last_day
             }
             Offsets::Vary | Offsets::Unknown => self.clock.day_of_instant(microseconds),
         }
@@ -242,16 +262,21 @@ impl DayResolver {
         }
     }
 
+    /// What times there were so far.
+    pub(super) fn seen(&self) -> TimesSeen {
+        self.seen
+    }
+
     /// Takes what another resolver has seen.
-    pub(super) fn absorb(&mut self, other: &DayResolver) {
-        self.any_time_of_day |= other.any_time_of_day;
-        self.any_midnight |= other.any_midnight;
+    pub(super) fn absorb(&mut self, seen: TimesSeen) {
+        self.seen.any_time_of_day |= seen.any_time_of_day;
+        self.seen.any_midnight |= seen.any_midnight;
     }
 
     /// A warning if all times are midnights that the clock moves to the day before or after: they look like dates.
     pub(super) fn warning(&self) -> Option<String> {
         let moved = self.clock.day_start() > 0 || (self.clock.utc() && self.clock.zone() != "UTC");
-        (moved && self.any_midnight && !self.any_time_of_day).then(|| {
+        (moved && self.seen.any_midnight && !self.seen.any_time_of_day).then(|| {
             "every time is a midnight, which --utc or --day-start moves to another day: if they are dates, leave these settings out"
                 .to_owned()
         })

@@ -28,6 +28,9 @@ pub struct Builder {
     /// Room for sorting the buffer.
     pairs: Vec<u64>,
     shards: Vec<Runs>,
+    /// One more than the largest code of a customer, and of a product.
+    codes: (usize, usize),
+    /// Whose lines have been sorted.
     customer_seen: Vec<bool>,
     product_seen: Vec<bool>,
 }
@@ -87,7 +90,7 @@ impl Builder {
     #[must_use]
     pub fn new(limit: Option<MemoryLimit>) -> Self {
         let shards = (0..SHARDS).map(|_| Runs::default()).collect();
-        Self { limit, buffer: vec![], pairs: vec![], shards, customer_seen: vec![], product_seen: vec![] }
+        Self { limit, buffer: vec![], pairs: vec![], shards, codes: (0, 0), customer_seen: vec![], product_seen: vec![] }
     }
 
     /// Takes lines.
@@ -96,10 +99,10 @@ impl Builder {
     /// If what has no room cannot be set aside.
     pub fn add(&mut self, lines: impl IntoIterator<Item = Line>) -> Result<()> {
         for line in lines {
-            mark(&mut self.customer_seen, line.customer);
-            mark(&mut self.product_seen, line.product);
+            self.codes.0 = self.codes.0.max(line.customer as usize + 1);
+            self.codes.1 = self.codes.1.max(line.product as usize + 1);
             self.buffer.push(line);
-            if self.buffer.len() >= self.room() {
+            if self.buffer.len() >= *BUFFERED.start() && self.buffer.len() >= self.room() {
                 self.sort_buffer()?;
             }
         }
@@ -108,16 +111,20 @@ impl Builder {
 
     /// So many lines may wait.
     fn room(&self) -> usize {
-        (self.customer_seen.len() * BUFFERED_A_CUSTOMER).clamp(*BUFFERED.start(), *BUFFERED.end())
+        (self.codes.0 * BUFFERED_A_CUSTOMER).min(*BUFFERED.end())
     }
 
     /// Makes runs of the lines that wait.
     pub(super) fn sort_buffer(&mut self) -> Result<()> {
         // A counting sort by shard and place, then each customer's pairs by comparison, the shards side by side.
-        let mut ends = vec![0_u32; self.customer_seen.len()];
+        let mut ends = vec![0_u32; self.codes.0];
+        self.product_seen.resize(self.codes.1, false);
         for line in &self.buffer {
             ends[line.customer as usize] += 1;
+            self.product_seen[line.product as usize] = true;
         }
+        self.customer_seen.resize(self.codes.0, false);
+        self.customer_seen.iter_mut().zip(&ends).for_each(|(seen, lines)| *seen |= *lines > 0);
         let mut bounds = vec![0];
         let mut end = 0;
         for shard in 0..SHARDS {
@@ -209,17 +216,6 @@ impl Builder {
             product_codes[*place as usize] = code;
         }
         Ok(Sharded { customers, places, products, product_codes, shards: self.shards, limit: self.limit })
-    }
-}
-
-#[inline]
-fn mark(seen: &mut Vec<bool>, code: u32) {
-    match seen.get_mut(code as usize) {
-        Some(seen) => *seen = true,
-        None => {
-            seen.resize(code as usize, false);
-            seen.push(true);
-        }
     }
 }
 

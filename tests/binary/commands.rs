@@ -244,6 +244,10 @@ fn models_are_listed_shown_and_promoted() {
     let listed = sandbox.okuo(&["models", "list", "--json"]).json();
     assert_eq!((&listed[0]["promoted"], &listed[1]["promoted"]), (&false.into(), &true.into()));
     assert_run!(sandbox.okuo(&["models", "promote", "2024-06-30-000000000000"]).failed(1));
+    // A damaged pointer hides no models.
+    sandbox.write("models/latest.json", "{");
+    let damaged = sandbox.okuo(&["models", "list"]);
+    assert!(damaged.done().out.contains(&june) && damaged.err.contains("which model is promoted cannot be told"), "{damaged}");
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub(super) fn references(history: &History<'_>, seed: u64) -> Vec<Reference> {
         let shares = shares.of(&history.visits(customer), night);
         Reference { draw, key: history.customers().key(customer), shares }
     };
-    drawn.into_par_iter().with_min_len(64).map_init(|| Shares::new(history.product_count()), reference).collect()
+    drawn.into_par_iter().with_min_len(256).map_init(|| Shares::new(history.product_count()), reference).collect()
 }
 
 /// Those who were drawn first, of however many parts.
