@@ -292,7 +292,7 @@ pub fn checked_threads(threads: Option<usize>) -> Result<Option<usize>> {
 /// A size as text, which may be written as a number.
 fn size_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "a size should be text, as \"4 GB\", or a number of bytes")]
     enum Size {
         Bytes(u64),
         Text(String),
@@ -457,6 +457,7 @@ mod tests {
         let wrong = |text: &str| layer(text).unwrap().check().unwrap_err().to_string();
         assert!(wrong("memory_limit = \"4 apples\"").contains("memory_limit should be a size, but is \"4 apples\""));
         assert!(wrong("memory_limit = 1000").contains("memory_limit should be at least 100 MB, but is \"1000\""));
+        assert!(layer("memory_limit = 1.5").unwrap_err().to_string().contains("a size should be text"));
         assert_eq!(layer("memory_limit = 4000000000").unwrap().check().unwrap().memory_limit, Some(4_000_000_000));
         assert!(wrong("memory_limit = \"1 MB\"").contains("memory_limit should be at least 100 MB"));
         assert!(wrong("threads = 0").contains("threads should be between 1 and 1024"));

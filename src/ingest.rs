@@ -167,8 +167,16 @@ pub async fn read(
     let mut next = pieces.next().await;
     while next.is_some() {
         let mut some = Vec::with_capacity(threads);
+        let mut failed = None;
         while let Some(piece) = next {
-            let piece = piece?;
+            let piece = match piece {
+                Ok(piece) => piece,
+                // What comes before is looked at first, whatever is read beside what.
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            };
             if let Some(object) = piece.found.as_ref().filter(|_| piece.is_first) {
                 each(objects, object);
                 // What was read, which may be newer than what was listed.
@@ -185,6 +193,9 @@ pub async fn read(
         let (read, following) = futures::future::join(reading, pieces.next()).await;
         let (back, result) = read.map_err(interrupted)?;
         result?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         reader = back;
         next = following;
     }

@@ -88,7 +88,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 
     /// Up to this size in bytes an object is better fetched as a whole than in parts: a request over a network costs as much as some bytes.
-    fn fetched_whole(&self) -> u64 {
+    fn whole_up_to(&self) -> u64 {
         1 << 24
     }
 

@@ -70,7 +70,8 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     if count == 0 { f64::from(MISSING) } else { values.sum::<f64>() / count as f64 }
 }
 
-/// What the purchases of the last [`RECENT_DAYS`] say, whatever the eve: it changes only when the oldest of them drops out.
+/// What the purchases of the last [`RECENT_DAYS`] say, whatever the eve: it changes only when the oldest of them drops out, or another one is
+/// known.
 #[derive(Debug, Default)]
 struct Recent {
     /// Positions of the first of these purchases, and of the first one after the eve.

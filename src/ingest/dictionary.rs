@@ -137,12 +137,35 @@ const NO_CODE: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(super) struct KnownCodes(Vec<u32>);
 
+impl KnownCodes {
+    /// Whether the id of a row has a code; `positions` are those of all rows, where the file has a dictionary.
+    #[inline]
+    pub(super) fn has(&self, positions: Option<&[u32]>, at: usize) -> bool {
+        positions.is_some_and(|positions| self.code(positions, at) != NO_CODE)
+    }
+
+    #[inline]
+    fn code(&self, positions: &[u32], at: usize) -> u32 {
+        positions.get(at).and_then(|position| self.0.get(*position as usize)).copied().unwrap_or(NO_CODE)
+    }
+
+    fn learn(&mut self, positions: &[u32], at: usize, code: u32) {
+        let Some(position) = positions.get(at).map(|position| *position as usize) else { return };
+        if self.0.len() <= position {
+            self.0.resize(position + 1, NO_CODE);
+        }
+        if let Some(known) = self.0.get_mut(position) {
+            *known = code;
+        }
+    }
+}
+
 /// Ids in the order in which they came; an id's position is its code.
 #[derive(Debug, Clone)]
 pub(super) struct Dictionary {
     what: &'static str,
+    /// But for the first ones, so many of which have been handed on.
     ids: Vec<Stored>,
-    /// So many of them have been handed on.
     handed_on: usize,
     integers: PlHashMap<i64, u32>,
     wholes: PlHashMap<i64, u32>,
@@ -235,16 +258,13 @@ impl Dictionary {
         known: &mut KnownCodes,
     ) -> Result<Vec<u32>> {
         let Some(positions) = positions else { return rows.iter().map(|at| self.code_of(id(*at))).collect() };
-        let position = |at: usize| positions.get(at).map_or(0, |position| *position as usize);
-        let mut codes: Vec<u32> = rows.iter().map(|at| known.0.get(position(*at)).copied().unwrap_or(NO_CODE)).collect();
+        let mut codes: Vec<u32> = rows.iter().map(|at| known.code(positions, *at)).collect();
         for (code, at) in codes.iter_mut().zip(rows).filter(|(code, _)| **code == NO_CODE) {
-            *code = self.code_of(id(*at))?;
-            let position = position(*at);
-            if known.0.len() <= position {
-                known.0.resize(position + 1, NO_CODE);
-            }
-            if let Some(known) = known.0.get_mut(position) {
-                *known = *code;
+            // Met earlier in these very rows, or not yet.
+            *code = known.code(positions, *at);
+            if *code == NO_CODE {
+                *code = self.code_of(id(*at))?;
+                known.learn(positions, *at, *code);
             }
         }
         Ok(codes)
@@ -306,8 +326,8 @@ impl Dictionary {
 
     /// The ids that are new since they were last handed on.
     pub(super) fn hand_on(&mut self) -> NewIds {
-        let ids = self.ids.get(self.handed_on..).unwrap_or_default().to_vec();
-        self.handed_on = self.ids.len();
+        let ids = std::mem::take(&mut self.ids);
+        self.handed_on += ids.len();
         NewIds { ids, from_text_column: self.from_text_column, here: std::mem::take(&mut self.here) }
     }
 
@@ -330,7 +350,7 @@ impl Dictionary {
     }
 
     fn next(&self) -> Result<u32> {
-        u32::try_from(self.ids.len()).ok().filter(|code| *code < NO_CODE).ok_or_else(|| {
+        u32::try_from(self.handed_on + self.ids.len()).ok().filter(|code| *code < NO_CODE).ok_or_else(|| {
             Error::input(format!("there are more than 4,294,967,295 {}s", self.what)).hint("give okuo a part of the stores at a time")
         })
     }

@@ -55,7 +55,7 @@ pub(super) struct Sale {
 }
 
 /// So many lines are handed on at a time.
-pub(super) const BATCH: usize = 1 << 18;
+const BATCH: usize = 1 << 18;
 
 /// Some of the lines of a piece. Their codes are positions in the ids of this batch and those of the piece before it.
 #[derive(Debug)]
@@ -65,7 +65,8 @@ pub(super) struct Batch {
     pub(super) lines: Vec<Line>,
     pub(super) report: Report,
     pub(super) times: TimesSeen,
-    pub(super) excluded: Excluded,
+    /// Which of the excluded products were met.
+    pub(super) excluded: Vec<bool>,
     /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
     pub(super) undecided: Vec<(Line, usize)>,
     /// Kept lines by day; a day may come twice.
@@ -231,7 +232,7 @@ impl Lines {
             lines: std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH)),
             report: std::mem::take(&mut self.report),
             times: self.days.seen(),
-            excluded: self.excluded.clone(),
+            excluded: self.excluded.met.clone(),
             undecided: std::mem::take(&mut self.undecided),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
         }
@@ -316,8 +317,8 @@ impl Excluded {
     }
 
     /// Takes the ids that another has met.
-    pub(super) fn absorb(&mut self, other: &Excluded) {
-        self.met.iter_mut().zip(&other.met).for_each(|(met, theirs)| *met |= theirs);
+    pub(super) fn absorb(&mut self, met: &[bool]) {
+        self.met.iter_mut().zip(met).for_each(|(met, theirs)| *met |= theirs);
     }
 
     pub(super) fn mark(&mut self, at: usize) {

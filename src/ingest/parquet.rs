@@ -197,7 +197,7 @@ impl Footer {
 }
 
 impl Part {
-    /// The ranges of bytes that [`Part::read`] needs, in their order.
+    /// The ranges of bytes that [`PartReader`] needs, in their order.
     pub(super) fn ranges(&self) -> Vec<Range<u64>> {
         let chunks =
             self.groups.iter().flat_map(|(group, _)| self.footer.columns.iter().map(|(_, field)| self.footer.chunk(*group, field)));
@@ -420,18 +420,28 @@ fn take(values: &Values, before: u64, columns: &Columns, known: &mut Known, line
                 if instants { Moment::Instant(time) } else { Moment::Naive(time) }
             };
             // Every row has an integer: it is fetched only where it must be looked up.
-            let exclusion = |at: usize, excluded: &Excluded| match excluded.are_none() {
+            let exclusion = |at: usize, excluded: &Excluded, _: &Known| match excluded.are_none() {
                 true => Ok(Exclusion::None),
                 false => excluded.judge(product(at)),
             };
-            let judge = (time, |_| Ok(()), exclusion, |at: usize| Quantity::Number(quantities.get(at)));
+            let judge = (time, |_: usize, _: &Known| Ok(()), exclusion, |at: usize| Quantity::Number(quantities.get(at)));
             taker.take(judge, customer, product, describe)
         }
         _ => {
             let quantity = |at: usize| quantities.as_ref().map_or(Quantity::Absent, |quantities| quantities.get(at));
             let (customer, product) = (|at: usize| customers.get(at), |at: usize| products.get(at));
-            let exclusion = |at: usize, excluded: &Excluded| excluded.judge(product(at));
-            let judge = (|at: usize| times.get(at), |at: usize| customer(at).key().map(drop), exclusion, quantity);
+            // What has a code is an id.
+            let (customer_at, product_at) = (customers.positions(), products.positions());
+            let has_customer = |at: usize, known: &Known| match known.customers.has(customer_at, at) {
+                true => Ok(()),
+                false => customer(at).key().map(drop),
+            };
+            let exclusion = |at: usize, excluded: &Excluded, known: &Known| match excluded.are_none() && known.products.has(product_at, at)
+            {
+                true => Ok(Exclusion::None),
+                false => excluded.judge(product(at)),
+            };
+            let judge = (|at: usize| times.get(at), has_customer, exclusion, quantity);
             taker.take(judge, customer, product, describe)
         }
     }
@@ -454,8 +464,8 @@ impl Taker<'_> {
         &mut self,
         (time, has_customer, exclusion, quantity): (
             impl Fn(usize) -> Moment,
-            impl Fn(usize) -> std::result::Result<(), Fault>,
-            impl Fn(usize, &Excluded) -> std::result::Result<Exclusion, Fault>,
+            impl Fn(usize, &Known) -> std::result::Result<(), Fault>,
+            impl Fn(usize, &Excluded, &Known) -> std::result::Result<Exclusion, Fault>,
             impl Fn(usize) -> Quantity,
         ),
         customer: impl Fn(usize) -> Raw<'a>,
@@ -468,7 +478,7 @@ impl Taker<'_> {
             at_rows.clear();
             sales.clear();
             for at in start..(*rows).min(start + ROWS_AT_A_TIME) {
-                match lines.judge(time(at), || has_customer(at), |excluded| exclusion(at, excluded), quantity(at)) {
+                match lines.judge(time(at), || has_customer(at, known), |excluded| exclusion(at, excluded, known), quantity(at)) {
                     Ok(Some(sale)) => {
                         at_rows.push(at);
                         sales.push(sale);

@@ -18,7 +18,7 @@ use crate::store::Found;
 const PART: u64 = 1 << 23;
 
 /// So many batches of lines of a piece wait for those of the pieces before it.
-const READ_AHEAD: usize = 8;
+const READ_AHEAD: usize = 4;
 
 /// An object of which it is known how it is read.
 pub(super) struct Opened {
@@ -150,7 +150,7 @@ impl Unfetched {
 
 /// A piece that is being read.
 pub(super) struct Reading {
-    pub(super) object: String,
+    object: String,
     /// Whether the object begins with it, until that is taken.
     pub(super) beginning: Option<bool>,
     is_last: bool,
@@ -164,6 +164,10 @@ pub(super) struct Reading {
 
 enum Rest {
     Unopened(PieceKind),
+    Opened(LinesReader),
+}
+
+enum LinesReader {
     Parquet(Box<PartReader>),
     Csv(Box<CsvReader>),
 }
@@ -196,9 +200,9 @@ impl Reading {
         self.rest.is_some() && self.ready.len() < READ_AHEAD
     }
 
-    /// Whether something is to read.
-    pub(super) fn has_rest(&self) -> bool {
-        self.rest.is_some()
+    /// Whether something is to read, or could not be.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.rest.is_some() || self.error.is_some()
     }
 
     /// Reads on.
@@ -212,25 +216,24 @@ impl Reading {
 
     fn read_rest(&mut self, rest: Rest, options: &InputOptions, until: Option<AsOf>) -> Result<()> {
         let lines = || Lines::new(&self.object, options.clock, &options.exclude_products, until);
-        let mut rest = match rest {
-            Rest::Unopened(PieceKind::Parquet(part, bytes)) => Rest::Parquet(Box::new(PartReader::new(*part, bytes, lines()))),
-            Rest::Unopened(PieceKind::Csv(content)) => Rest::Csv(Box::new(content.csv(&self.object, &options.columns, lines())?)),
-            opened => opened,
+        let mut reader = match rest {
+            Rest::Unopened(PieceKind::Parquet(part, bytes)) => LinesReader::Parquet(Box::new(PartReader::new(*part, bytes, lines()))),
+            Rest::Unopened(PieceKind::Csv(content)) => LinesReader::Csv(Box::new(content.csv(&self.object, &options.columns, lines())?)),
+            Rest::Opened(reader) => reader,
         };
-        let (batch, is_last) = match &mut rest {
-            Rest::Parquet(reader) => {
+        let (batch, is_last) = match &mut reader {
+            LinesReader::Parquet(reader) => {
                 self.has_quantity = reader.has_quantity();
                 reader.read(&options.columns)?
             }
-            Rest::Csv(reader) => {
+            LinesReader::Csv(reader) => {
                 let read = reader.read()?;
                 self.has_quantity = reader.has_quantity();
                 read
             }
-            Rest::Unopened(_) => return Ok(()),
         };
         self.ready.push(batch);
-        self.rest = (!is_last).then_some(rest);
+        self.rest = (!is_last).then_some(Rest::Opened(reader));
         Ok(())
     }
 
@@ -254,11 +257,12 @@ impl Content {
     fn csv(self, object: &str, columns: &Columns, lines: Lines) -> Result<CsvReader> {
         let start = |bytes: &Bytes| bytes.slice(..bytes.len().min(csv::LONGEST_MAGIC));
         match self {
-            Content::Whole(bytes) => CsvReader::new(object, &start(&bytes), std::io::Cursor::new(bytes.clone()), columns, lines),
+            Content::Whole(bytes) => CsvReader::new(object, &start(&bytes), std::io::Cursor::new(bytes), columns, lines),
             Content::Parts(found, runtime) => {
                 let mut source = Parts { found, runtime, at: 0, here: Bytes::new() };
                 source.fill().map_err(|error| Error::system("the object cannot be read").source(error))?;
-                CsvReader::new(object, &start(&source.here.clone()), source, columns, lines)
+                let start = start(&source.here);
+                CsvReader::new(object, &start, source, columns, lines)
             }
         }
     }

@@ -10,7 +10,7 @@ use super::lines::Batch;
 use super::pieces::{End, Opened, Piece, Reading};
 use super::{Ingested, InputOptions};
 use crate::calendar::AsOf;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, Sharded};
 
 /// Reads one object after another, whatever fetches them.
@@ -20,6 +20,8 @@ pub struct Reader {
     /// Pieces of which not all is gathered, in their order.
     pieces: VecDeque<Reading>,
     gatherer: Gatherer,
+    /// Whether an object could not be read: nothing that follows may hide it.
+    has_failed: bool,
 }
 
 /// What follows in the order of the objects.
@@ -52,7 +54,7 @@ impl Reader {
     pub(super) fn limited(options: &InputOptions, until: Option<AsOf>, limit: Option<MemoryLimit>) -> Self {
         let gathered = Gathered::new(options.clock, &options.exclude_products, limit);
         let gatherer = Gatherer { gathered, lines_before: 0, with_quantity: 0, without_quantity: 0, first_without: None };
-        Self { options: options.clone(), until, pieces: VecDeque::new(), gatherer }
+        Self { options: options.clone(), until, pieces: VecDeque::new(), gatherer, has_failed: false }
     }
 
     /// Reads one object; `name` is for messages.
@@ -69,9 +71,9 @@ impl Reader {
     /// Reads pieces that follow, but for what will be gathered while those after them are read.
     pub(super) fn take(&mut self, pieces: Vec<Piece>) -> Result<()> {
         self.pieces.extend(pieces.into_iter().map(Reading::new));
-        while self.pieces.iter().any(Reading::has_rest) {
+        while self.pieces.iter().any(Reading::is_unfinished) {
             let steps = self.ready()?;
-            let Self { options, until, pieces, gatherer } = self;
+            let Self { options, until, pieces, gatherer, .. } = self;
             let (gathered, ()) = rayon::join(
                 || gatherer.gather(steps),
                 || pieces.par_iter_mut().with_max_len(1).filter(|piece| piece.goes_on()).for_each(|piece| piece.read_on(options, *until)),
@@ -88,12 +90,16 @@ impl Reader {
 
     /// What has been read of the pieces that come next.
     fn ready(&mut self) -> Result<Vec<Step>> {
+        if self.has_failed {
+            return Err(Error::system("an object before this could not be read"));
+        }
         let mut steps = vec![];
         while let Some(piece) = self.pieces.front_mut() {
             steps.extend(piece.beginning.take().map(|is_first| Step::Begin { is_first }));
             let (lines, end) = piece.take_ready();
             steps.extend(lines.into_iter().map(|lines| Step::Lines(Box::new(lines))));
             let Some(end) = end else { break };
+            self.has_failed = end.is_err();
             steps.push(Step::End(end?));
             self.pieces.pop_front();
         }

@@ -41,6 +41,7 @@ pub struct BasketParameters {
     /// Popular products that every customer has as candidates besides those bought before.
     pub new_products: usize,
     /// Most rows that the pooled model is fitted on.
+    // What it was called in the headers of earlier models, and in earlier files of settings.
     #[serde(alias = "max_rows")]
     pub max_training_rows: usize,
     /// How much a purchase counts that many nights wait for: the power of their number.

@@ -349,10 +349,11 @@ impl Boosted {
     /// Tree by tree over blocks of rows, so that a tree stays in the cache.
     fn add_trees(&self, trees: std::ops::Range<usize>, rows: &[f32], out: &mut [f64]) {
         let width = self.width.max(1);
+        let mut waiting = vec![];
         for (rows, out) in rows.chunks(width * block::ROWS).zip(out.chunks_mut(block::ROWS)) {
             let block = Block::new(rows, width);
             for tree in &self.trees[trees.clone()] {
-                block.add(&tree.nodes, out);
+                block.add(&tree.nodes, out, &mut waiting);
             }
         }
     }
@@ -623,6 +624,21 @@ fn finish(grown: &Grown, bins: &Bins) -> Tree {
 mod tests {
     use super::*;
     use crate::sampling::unit;
+
+    #[test]
+    fn a_block_of_rows_comes_to_the_leaves_of_each() {
+        // A complete tree of depth 5 on three features, whose cuts are among the values.
+        let values = [-1.0_f32, 0.0, 0.25, 0.5, 1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        let inner = |at: usize| Node { feature: (at % 3) as u16, value: values[at % 5], left: 2 * at as u32 + 1 };
+        let leaf = |at: usize| Node { feature: 0, value: at as f32, left: 0 };
+        let tree = Tree { nodes: (0..31).map(inner).chain((31..63).map(leaf)).collect() };
+        for count in (1..=block::ROWS).chain([65, 128, 129]) {
+            let rows: Vec<f32> = (0..3 * count).map(|at| values[(hash(7, &[at as u64, count as u64]) % 8) as usize]).collect();
+            let model = Boosted { base: 0.5, width: 3, trees: vec![tree.clone(), tree.clone()] };
+            let alone: Vec<f64> = rows.chunks(3).map(|row| 0.5 + 2.0 * f64::from(tree.value(row))).collect();
+            assert_eq!(model.log_odds_of(&rows), alone, "{count} rows");
+        }
+    }
 
     /// Outcomes that depend on an interaction of the first two of four features.
     fn table(n: u64) -> (Vec<f32>, BinnedRows, Bins) {

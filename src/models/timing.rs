@@ -41,6 +41,7 @@ pub struct TimingParameters {
     /// Days of the past that person-days are taken from.
     pub days: u32,
     /// Most person-days to fit on.
+    // What it was called in the headers of earlier models, and in earlier files of settings.
     #[serde(alias = "max_rows")]
     pub max_training_rows: usize,
     /// Where there are more person-days than that, the share kept for customers who are far from meeting the rule.

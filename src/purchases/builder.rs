@@ -14,7 +14,10 @@ use super::{Ids, Line, Parts, Purchases, SHARDS, Shard};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
-/// Fewest and most lines that wait for being sorted: 12 bytes each, and 8 more while they are.
+/// Bytes of a line that waits for being sorted: 12, and 8 more while it is.
+const BUFFERED_BYTES: u64 = 20;
+
+/// Fewest and most lines that wait, the most only where they take an eighth of the memory limit or less.
 const BUFFERED: RangeInclusive<usize> = 1 << 18..=1 << 22;
 
 /// So many lines a customer wait, within [`BUFFERED`]: sorting walks all customers.
@@ -28,6 +31,8 @@ pub struct Builder {
     /// Room for sorting the buffer.
     pairs: Vec<u64>,
     shards: Vec<Runs>,
+    /// Bytes of the runs that are not set aside.
+    in_memory: usize,
     /// One more than the largest code of a customer, and of a product.
     codes: (usize, usize),
     /// Whose lines have been sorted.
@@ -90,7 +95,7 @@ impl Builder {
     #[must_use]
     pub fn new(limit: Option<MemoryLimit>) -> Self {
         let shards = (0..SHARDS).map(|_| Runs::default()).collect();
-        Self { limit, buffer: vec![], pairs: vec![], shards, codes: (0, 0), customer_seen: vec![], product_seen: vec![] }
+        Self { limit, buffer: vec![], pairs: vec![], shards, in_memory: 0, codes: (0, 0), customer_seen: vec![], product_seen: vec![] }
     }
 
     /// Takes lines.
@@ -111,7 +116,8 @@ impl Builder {
 
     /// So many lines may wait.
     fn room(&self) -> usize {
-        (self.codes.0 * BUFFERED_A_CUSTOMER).min(*BUFFERED.end())
+        let limit = self.limit.as_ref().map_or(u64::MAX, |limit| limit.bytes / BUFFERED_BYTES / 8);
+        (self.codes.0 * BUFFERED_A_CUSTOMER).min(*BUFFERED.end()).min(usize::try_from(limit).unwrap_or(usize::MAX))
     }
 
     /// Makes runs of the lines that wait.
@@ -156,15 +162,15 @@ impl Builder {
         self.pairs = pairs;
         for (shard, (bytes, lines, purchases)) in self.shards.iter_mut().zip(written) {
             if lines > 0 {
+                self.in_memory += bytes.len();
                 shard.runs.push(Run::Memory(bytes));
                 shard.lines += lines;
                 shard.purchases += purchases;
             }
         }
         let Some(limit) = &self.limit else { return Ok(()) };
-        let runs = || self.shards.iter().flat_map(|shard| &shard.runs);
-        let in_memory: usize = runs().map(|run| if let Run::Memory(bytes) = run { bytes.len() } else { 0 }).sum();
-        if in_memory as u64 > limit.bytes / 4 {
+        if self.in_memory as u64 > limit.bytes / 4 {
+            self.in_memory = 0;
             for run in self.shards.iter_mut().flat_map(|shard| &mut shard.runs) {
                 if let Run::Memory(bytes) = run {
                     *run = Run::SetAside(limit.aside.append(bytes)?, bytes.len());

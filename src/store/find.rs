@@ -43,7 +43,7 @@ impl Found {
 
     /// Whether its store would rather give it as a whole than in parts.
     pub(crate) fn is_fetched_whole(&self) -> bool {
-        self.size <= self.store.fetched_whole()
+        self.size <= self.store.whole_up_to()
     }
 
     /// The object with its size and tag as they are now.

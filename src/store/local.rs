@@ -118,7 +118,8 @@ impl Store for Local {
         blocking(move || disk::read(&path).map_err(|error| error.object(object))).await
     }
 
-    fn fetched_whole(&self) -> u64 {
+    // A part of a file costs little more than the bytes that are read; the tags of small files are made of all of their content.
+    fn whole_up_to(&self) -> u64 {
         1 << 20
     }
 

@@ -21,7 +21,7 @@ use super::{Footer, damaged, guarded, pages};
 use crate::error::Result;
 
 /// So many rows are decoded at a time by polars, which reads the dictionary and the pages at both ends again each time.
-const DECODED_ROWS: usize = 1 << 19;
+const POLARS_ROWS: usize = 1 << 19;
 
 /// The position of a row that has no value.
 pub(super) const NULL: u32 = u32::MAX;
@@ -82,7 +82,7 @@ impl ChunkReader {
             None => {
                 let (chunk, field) = self.footer.chunk_at(self.group, self.column)?;
                 let all = usize::try_from(chunk.num_values()).unwrap_or(rows.end);
-                self.decoded_rows = rows.start..all.min(rows.start + DECODED_ROWS).max(rows.end);
+                self.decoded_rows = rows.start..all.min(rows.start + POLARS_ROWS).max(rows.end);
                 decode(chunk, field, &self.bytes, &self.decoded_rows)?
             }
         };
@@ -150,6 +150,9 @@ fn next_page(pages: &mut BasicDecompressor, values: usize, positions: &mut Vec<u
     let page = page?.decompress(pages)?;
     let EncodedSplitBuffer { def, values: encoded, .. } = split_buffer(&page)?;
     let rows = page.num_values();
+    if rows > pages::LARGEST_INDEXED {
+        return Ok(Some(false));
+    }
     let present = if def.is_empty() { None } else { presence(def, rows)? };
     let count = present.as_ref().map_or(rows, |present| present.iter().filter(|present| **present).count());
     positions.clear();
@@ -210,7 +213,8 @@ fn values_of(page: &DictPage, physical: PhysicalType, field: &ArrowField) -> Pol
             Series::new(name, BinaryIter::new(bytes, None).collect::<std::result::Result<Vec<_>, _>>()?)
         }
         (PhysicalType::ByteArray, A::Utf8View) => {
-            let mut texts = Vec::with_capacity(page.num_values);
+            // A count from a damaged file must not become a request for gigabytes: each text takes four bytes or more.
+            let mut texts = Vec::with_capacity(page.num_values.min(bytes.len() / 4));
             for text in BinaryIter::new(bytes, None) {
                 match std::str::from_utf8(text?) {
                     Ok(text) => texts.push(text),

@@ -56,7 +56,7 @@ pub(super) struct Plain<'a, V: Copy> {
 impl<V: Copy> Plain<'_, V> {
     #[inline(always)]
     pub(super) fn get(&self, at: usize) -> V {
-        // Positions are those of values: see `chunk`.
+        // `chunk` has seen that every position is that of a value, and there are no nulls: see `Column::plain`.
         self.values[self.positions.map_or(at, |positions| positions[at] as usize)]
     }
 }

@@ -8,7 +8,7 @@
 const PLAIN_PAGE: i64 = 1 << 26;
 
 /// Pages with more values are not decoded as a whole.
-const LARGEST_INDEXED: i64 = 1 << 24;
+pub(super) const LARGEST_INDEXED: usize = 1 << 24;
 
 /// Encodings whose values are positions in the dictionary: PLAIN_DICTIONARY and RLE_DICTIONARY.
 const INDEXED: [i64; 2] = [2, 8];
@@ -34,7 +34,7 @@ pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64) -> Optio
         }
         if page.kind != DICTIONARY_PAGE {
             seen = seen.saturating_add(page.values);
-            indexed &= INDEXED.contains(&page.encoding) && page.values <= LARGEST_INDEXED;
+            indexed &= INDEXED.contains(&page.encoding) && page.values <= LARGEST_INDEXED as i64;
         } else if page.values > page.uncompressed {
             return None; // every value takes a byte or more
         } else {

@@ -121,6 +121,19 @@ fn flipped_pages_of_positions_are_an_error_or_read() {
     }
 }
 
+#[test]
+fn nothing_that_follows_hides_an_object_that_cannot_be_read() {
+    let mut reader = Reader::new(&options(), None);
+    let whole = many_columns();
+    assert!(reader.object("a.parquet", whole[..whole.len() - 9].to_vec().into()).is_err());
+    let mut flipped = whole.clone();
+    flipped[10] ^= 0xff;
+    let mut reader = Reader::new(&options(), None);
+    assert!(reader.object("a.parquet", flipped.into()).is_err());
+    assert!(reader.object("b.csv", csv(TEXT).into()).is_err());
+    assert!(reader.finish().is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -66,6 +66,27 @@ fn values_and_positions_in_a_dictionary_are_read_alike() {
 }
 
 #[test]
+fn every_type_is_read_alike_as_values_and_as_positions() {
+    let plain: &[u8] = include_bytes!("fixtures/types_plain.parquet");
+    let others: [&[u8]; 2] = [include_bytes!("fixtures/types_indexed.parquet"), include_bytes!("fixtures/types_int96.parquet")];
+    let read = |customer: &str, time: &str, content: &[u8]| {
+        let columns = Columns { customer: customer.into(), product: "product".into(), time: time.into(), ..Columns::default() };
+        let read = read_all(&InputOptions { columns, ..lenient() }, None, &[("a.parquet", content.to_vec())]).unwrap();
+        (spelled_out(&read.purchases), format!("{:?} {:?}", read.report, read.warnings))
+    };
+    for customer in ["u32", "u64", "i16", "f32", "f64", "binary", "text"] {
+        for time in ["ms", "us", "ns", "date", "day"] {
+            let expected = read(customer, time, plain);
+            assert!(expected.0.len() > 40, "{customer} {time}: {expected:?}");
+            // The former type of timestamps has no zone.
+            for content in others.iter().filter(|content| time != "us" || content.len() == others[0].len()) {
+                assert_eq!(read(customer, time, content), expected, "{customer} {time}");
+            }
+        }
+    }
+}
+
+#[test]
 fn types_that_are_no_id_are_named_with_a_way_out() {
     let error = |content: &[u8]| read_all(&options(), None, &[("a.parquet", content.to_vec())]).unwrap_err().to_string();
     let decimals = error(DECIMALS);

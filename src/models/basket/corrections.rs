@@ -100,7 +100,7 @@ pub(super) fn corrections(
     };
     let mut groups: Vec<&[(u32, u32)]> =
         by_product.chunk_by(|a, b| a.0 == b.0).filter(|rows| bought(rows, true) >= parameters.correction.min_bought).collect();
-    // The largest first, each on its own, so that no thread begins with it when the others have ended.
+    // The largest first, so that no thread begins with one when the others have ended. What comes of it has no order of its own.
     groups.sort_by_key(|rows| Reverse(rows.len()));
     let value = |row: usize, feature: usize| table.bins.edge(columns[feature], table.rows.row(row)[columns[feature]]);
     let fit = |rows: &&[(u32, u32)]| {
@@ -134,7 +134,7 @@ pub(super) fn corrections(
         let product = history.products().get(rows.first()?.0)?.to_string();
         Some((ProductTree { product, tree, bought: bought(rows, true), held_out_bought, gain }, late))
     };
-    let fitted: Vec<Option<(ProductTree, Vec<u32>)>> = groups.par_iter().with_max_len(1).map(fit).collect();
+    let fitted: Vec<Option<(ProductTree, Vec<u32>)>> = groups.iter().par_bridge().map(fit).collect();
     let mut corrected: Vec<f64> = score[held_out.clone()].iter().map(|score| f64::from(*score)).collect();
     let mut gate = GateReport { tried: groups.len(), ..GateReport::default() };
     let mut products = vec![];

@@ -11,7 +11,7 @@ use super::Node;
 /// Most rows of a block: a set of them is a word.
 pub(super) const ROWS: usize = u64::BITS as usize;
 
-/// Sets with no more rows than that walk one by one.
+/// Sets with no more rows than that walk one by one: comparing all of them costs more.
 const FEW: u32 = 2;
 
 /// Up to [`ROWS`] rows, column by column.
@@ -37,9 +37,11 @@ impl Block {
     }
 
     /// Adds the value of the leaf that each row comes to.
-    pub(super) fn add(&self, nodes: &[Node], out: &mut [f64]) {
+    ///
+    /// `waiting` is room that is the same for every tree.
+    pub(super) fn add(&self, nodes: &[Node], out: &mut [f64], waiting: &mut Vec<(usize, u64)>) {
         // The root and sets that turned right, which wait while those beside them walk on.
-        let mut waiting = vec![(0_usize, u64::MAX >> (ROWS - self.rows.clamp(1, ROWS)))];
+        waiting.push((0, u64::MAX >> (ROWS - self.rows.clamp(1, ROWS))));
         while let Some((mut at, mut set)) = waiting.pop() {
             loop {
                 let node = nodes[at];
