@@ -61,7 +61,12 @@ async fn list(arguments: &RegistryArguments) -> Result<()> {
     let promoted = promoted(&registry, &output).await?;
     let mut cards = vec![];
     for id in registry.list().await? {
-        cards.push(registry.card(&id).await?);
+        match registry.card(&id).await {
+            Ok(card) => cards.push(card),
+            // One damaged card hides no others.
+            Err(error) if error.kind() == Kind::Input => output.warn(&format!("the model {id} cannot be shown: {error}")),
+            Err(error) => return Err(error),
+        }
     }
     let mut text = format!("  {:<24} {:<11} {:>9} {:>9} {:>10}\n", "model", "trained to", "mae_all", "ndcg@10", "bytes");
     let mut documents = vec![];

@@ -174,7 +174,7 @@ impl Lines {
         })?;
         let returned = match quantity {
             Quantity::Absent => false,
-            Quantity::Number(number) if number.is_nan() => return Err(Cause::QuantityNotANumber),
+            Quantity::Number(number) if !number.is_finite() => return Err(Cause::QuantityNotANumber),
             Quantity::Number(number) => number <= 0.0,
             Quantity::Null => return Err(Cause::NullQuantity),
             Quantity::NotANumber => return Err(Cause::QuantityNotANumber),

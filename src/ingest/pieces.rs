@@ -68,6 +68,13 @@ enum PieceKind {
 impl Opened {
     /// An object that is here.
     pub(super) fn whole(name: &str, bytes: Bytes, columns: &Columns) -> Result<Self> {
+        // Plain text may be empty; the others have a beginning and an end at least.
+        let lower = name.to_ascii_lowercase();
+        if bytes.is_empty() && [".parquet", ".gz", ".zst"].iter().any(|ending| lower.ends_with(ending)) {
+            return Err(Error::input("it has 0 bytes, which is no whole file of its kind")
+                .object(name)
+                .hint("write or transfer the object again, or remove it"));
+        }
         let kind = if parquet::is_parquet(name, &bytes) {
             let footer = Footer::of_whole(&bytes, columns).map_err(|error| error.object(name))?;
             Kind::Parquet(Arc::new(footer), Content::Whole(bytes))

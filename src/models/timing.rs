@@ -322,10 +322,12 @@ impl TimingModel {
         Wait { probability }
     }
 
-    /// The 80 % interval of a wait: first and last day after the night.
+    /// The 80 % interval of a wait: first and last day after the night. The median is in it, whatever the calibration says.
     #[must_use]
     pub fn interval(&self, wait: &Wait) -> (i32, i32) {
-        wait.interval(self.masses[group(wait)])
+        let (first, last) = wait.interval(self.masses[group(wait)]);
+        let median = wait.median() as i32;
+        (first.min(median), last.max(median))
     }
 
     /// Calibrated probabilities of a purchase within 7, 14 and 28 days, ascending.

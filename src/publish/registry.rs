@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::promotion::Decision;
 use super::{ATTEMPTS, from_json, replacing, to_json};
-use crate::artifact::{self, Header, MAX_FILE_BYTES};
+use crate::artifact::{self, Description, Header, MAX_FILE_BYTES};
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
 use crate::models::Model;
@@ -79,7 +79,7 @@ impl Registry {
     /// Stores a model's file and its card, and returns its id. Saving the same bytes again is harmless.
     ///
     /// # Errors
-    /// If the bytes are not a model, or other bytes stand under the id ([`Kind::Conflict`]).
+    /// If the bytes are not a model, or the same model stands under the id, described otherwise ([`Kind::Request`]).
     pub async fn save(&self, file: Bytes) -> Result<String> {
         let header = artifact::read_header("the model to be saved", &file)?;
         let id = checked(&header.model_id())?.to_owned();
@@ -87,12 +87,17 @@ impl Registry {
         match self.place.put(&key, file.clone(), PutMode::IfAbsent).await {
             Ok(_) => {}
             Err(error) if error.kind() == Kind::Conflict => {
-                let standing = self.place.find(&key).await?.map(|(standing, _)| standing);
-                if standing.as_ref() != Some(&file) {
-                    return Err(Error::conflict("another file stands under this model's id: the same model, described otherwise")
-                        .object(self.place.name_of(&key))
-                        .hint("use it as it is, or remove its folder first")
-                        .source(error));
+                let Some((standing, _)) = self.place.find(&key).await? else { return Err(error) };
+                match artifact::read_header(&self.place.name_of(&key), &standing) {
+                    _ if standing == file => {}
+                    Ok(other) => {
+                        let differs = differences(&header.description, &other.description);
+                        return Err(Error::request(format!("the same model stands under this id, with another {differs}"))
+                            .object(self.place.name_of(&key))
+                            .hint("use it as it is, or remove its folder and train again to store it with the present settings"));
+                    }
+                    // What is damaged is mended: the id says that the model is the same.
+                    Err(_) => _ = self.place.put(&key, file.clone(), PutMode::Overwrite).await?,
                 }
             }
             Err(error) => return Err(error),
@@ -296,6 +301,17 @@ pub fn is_model_id(text: &str) -> bool {
     let Some(digits) = digits.strip_prefix('-') else { return false };
     let date = night.parse::<AsOf>().is_ok_and(|parsed| parsed.to_string() == night);
     date && digits.len() == ID_DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The parts in which two descriptions differ, by name.
+fn differences(one: &Description, other: &Description) -> String {
+    let json = |description: &Description| serde_json::to_value(description).unwrap_or_default();
+    let (one, other) = (json(one), json(other));
+    let names = one.as_object().into_iter().chain(other.as_object()).flat_map(|parts| parts.keys());
+    let mut differ: Vec<&str> = names.filter(|name| one.get(name.as_str()) != other.get(name.as_str())).map(String::as_str).collect();
+    differ.sort_unstable();
+    differ.dedup();
+    if differ.is_empty() { "okuo version".to_owned() } else { differ.join(", ") }
 }
 
 /// The id, if it has the form of one: only such ones are used in a key.

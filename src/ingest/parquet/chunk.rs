@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use polars::prelude::{ArrowDataType, ArrowField, DataType, NamedFrom, PolarsResult, Series};
 use polars_buffer::Buffer;
+use polars_parquet::parquet::compression::Compression;
 use polars_parquet::parquet::encoding::hybrid_rle::{HybridRleChunk, HybridRleDecoder};
 use polars_parquet::parquet::encoding::plain_byte_array::BinaryIter;
 use polars_parquet::parquet::page::{DictPage, EncodedSplitBuffer, split_buffer};
@@ -61,7 +62,8 @@ impl ChunkReader {
     /// trusts them.
     pub(super) fn new(footer: Arc<Footer>, group: usize, column: usize, bytes: Bytes) -> Result<Self> {
         let (chunk, field) = footer.chunk_at(group, column)?;
-        let is_indexed = pages::are_indexed(&bytes, chunk.num_values(), chunk.uncompressed_size()).ok_or_else(damaged)?;
+        let is_gzip = chunk.compression() == Compression::Gzip;
+        let is_indexed = pages::are_indexed(&bytes, chunk.num_values(), chunk.uncompressed_size(), is_gzip).ok_or_else(damaged)?;
         let indexed = if is_indexed { Indexed::new(chunk, field, &bytes)? } else { None };
         Ok(Self { footer, group, column, bytes, indexed, decoded: None, decoded_rows: 0..0 })
     }

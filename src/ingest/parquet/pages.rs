@@ -4,6 +4,10 @@
 //! counts are compared with the file's footer first. A page header is a struct of Thrift's compact protocol; the field numbers are those
 //! of the Parquet format (parquet.thrift, PageHeader).
 
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+
 /// The largest page that is believed without asking the footer, in bytes.
 const PLAIN_PAGE: i64 = 1 << 26;
 
@@ -21,8 +25,9 @@ const DICTIONARY_PAGE: i64 = 2;
 const DATA_PAGE_V2: i64 = 3;
 
 /// Whether all values of a column chunk are positions in a dictionary, which comes first. Nothing if its pages do not hold `values` values,
-/// do not fit in it, or are not what their checksums say, where they have any; `uncompressed` is the chunk's size before compression.
-pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64) -> Option<bool> {
+/// do not fit in it, or are not what their checksums say, where they have any; `uncompressed` is the chunk's size before compression, and
+/// `is_gzip` says whether that is gzip's, which has checksums of its own.
+pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64, is_gzip: bool) -> Option<bool> {
     let mut thrift = Thrift { rest: chunk };
     let mut seen = 0_i64;
     let (mut has_dictionary, mut indexed) = (false, true);
@@ -45,13 +50,16 @@ pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64) -> Optio
         if page.checksum.is_some_and(|checksum| crc32fast::hash(bytes) != checksum) {
             return None;
         }
+        if is_gzip && page.is_compressed && !page.is_whole_gzip(bytes) {
+            return None;
+        }
         thrift.rest = rest;
     }
     (seen == values).then_some(has_dictionary && indexed)
 }
 
 /// What a page header says; absent numbers are 0.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Page {
     kind: i64,
     uncompressed: i64,
@@ -65,9 +73,41 @@ struct Page {
     rows: i64,
     definition_bytes: i64,
     repetition_bytes: i64,
+    /// Where it is not said, it is as the column says.
+    is_compressed: bool,
 }
 
 impl Page {
+    /// Nothing known.
+    fn new() -> Self {
+        Self {
+            kind: 0,
+            uncompressed: 0,
+            compressed: 0,
+            values: 0,
+            encoding: 0,
+            checksum: None,
+            nulls: 0,
+            rows: 0,
+            definition_bytes: 0,
+            repetition_bytes: 0,
+            is_compressed: true,
+        }
+    }
+
+    /// Whether what follows the levels is as long as the header says, and has gzip's checksum, at which polars does not look.
+    fn is_whole_gzip(&self, bytes: &[u8]) -> bool {
+        let levels = self.definition_bytes.saturating_add(self.repetition_bytes);
+        let Some(compressed) = usize::try_from(levels).ok().and_then(|levels| bytes.get(levels..)) else { return false };
+        let expected = self.uncompressed.saturating_sub(levels);
+        if compressed.is_empty() {
+            return expected == 0;
+        }
+        // No more than is expected is unpacked, and one byte to see that there is no more.
+        let mut unpacked = MultiGzDecoder::new(compressed).take(expected.unsigned_abs().saturating_add(1));
+        std::io::copy(&mut unpacked, &mut std::io::sink()).is_ok_and(|len| len == expected.unsigned_abs())
+    }
+
     fn parts_fit(&self) -> bool {
         let level_bytes = self.definition_bytes.saturating_add(self.repetition_bytes);
         let not_negative = [self.nulls, self.rows, self.definition_bytes, self.repetition_bytes].iter().all(|number| *number >= 0);
@@ -82,7 +122,7 @@ struct Thrift<'a> {
 
 impl Thrift<'_> {
     fn page(&mut self) -> Option<Page> {
-        let mut page = Page::default();
+        let mut page = Page::new();
         let mut field = 0;
         while let Some(kind) = self.field(&mut field)? {
             match (field, kind) {
@@ -111,6 +151,7 @@ impl Thrift<'_> {
                 (3, 5) if version_2 => page.rows = self.integer()?,
                 (5, 5) if version_2 => page.definition_bytes = self.integer()?,
                 (6, 5) if version_2 => page.repetition_bytes = self.integer()?,
+                (7, 1 | 2) if version_2 => page.is_compressed = kind == 1, // a boolean's value is its type
                 _ => self.skip(kind, DEPTH)?,
             }
         }

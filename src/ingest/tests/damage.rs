@@ -122,6 +122,35 @@ fn flipped_pages_of_positions_are_an_error_or_read() {
 }
 
 #[test]
+fn a_flipped_bit_in_gzip_pages_changes_nothing_in_silence() {
+    let whole: &[u8] = include_bytes!("fixtures/pages_gzip.parquet");
+    let lenient = InputOptions { max_bad_share: 1.0, ..options() };
+    let read = |content: Vec<u8>| read_all(&lenient, None, &[("a.parquet", content)]);
+    let lines = |read: &Ingested| (spelled_out(&read.purchases), read.report.to_string());
+    let expected = lines(&read(whole.to_vec()).unwrap());
+    // The footer has no checksum; all before it are pages.
+    let footer = u32::from_le_bytes(*whole[..whole.len() - 4].last_chunk().unwrap()) as usize;
+    let pages = 4..whole.len() - 8 - footer;
+    let mut refused = 0;
+    for at in pages.clone().step_by(3) {
+        let mut flipped = whole.to_vec();
+        flipped[at] ^= 0x04;
+        match read(flipped) {
+            Ok(read) => assert!(lines(&read) == expected, "{at}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > pages.len() / 4, "{refused}");
+}
+
+#[test]
+fn a_file_of_no_bytes_is_refused_where_its_kind_has_some() {
+    for name in ["a.parquet", "a.csv.gz", "a.csv.zst"] {
+        assert!(error(name, vec![]).contains("has 0 bytes"), "{name}");
+    }
+}
+
+#[test]
 fn nothing_that_follows_hides_an_object_that_cannot_be_read() {
     let mut reader = Reader::new(&options(), None);
     let whole = many_columns();

@@ -65,7 +65,8 @@ async fn the_same_bytes_again_are_harmless_and_other_bytes_are_not() {
     assert_eq!(registry.save(file(2, "")).await.unwrap(), ids[1]);
     assert_eq!(store.objects(), before);
     let error = registry.save(file(2, "other figures")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Conflict);
+    assert_eq!(error.kind(), Kind::Request);
+    assert!(error.to_string().contains("the same model stands under this id, with another figures"), "{error}");
     assert!(error.to_string().contains(&format!("memory/models/{}/model.okuo", ids[1])), "{error}");
     assert_eq!(store.objects(), before);
     assert!(registry.save(Bytes::from_static(b"nothing")).await.is_err());
