@@ -39,16 +39,22 @@ pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
     }
 }
 
-/// The id of the promoted model, if there is one: a damaged pointer hides no models.
-async fn promoted(registry: &Registry, output: &Output) -> Result<Option<String>> {
-    match registry.promoted().await {
-        Ok(promoted) => Ok(promoted.map(|promoted| promoted.pointer.model_id)),
+/// What was read; where it is damaged, nothing but a warning: one damaged file hides no others.
+fn unless_damaged<T>(read: Result<T>, what: &str, output: &Output) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
         Err(error) if error.kind() == Kind::Input => {
-            output.warn(&format!("which model is promoted cannot be told: {error}"));
+            output.warn(&format!("{what}: {error}"));
             Ok(None)
         }
         Err(error) => Err(error),
     }
+}
+
+/// The id of the promoted model, if there is one.
+async fn promoted(registry: &Registry, output: &Output) -> Result<Option<String>> {
+    let promoted = unless_damaged(registry.promoted().await, "which model is promoted cannot be told", output)?;
+    Ok(promoted.flatten().map(|promoted| promoted.pointer.model_id))
 }
 
 async fn list(arguments: &RegistryArguments) -> Result<()> {
@@ -61,12 +67,7 @@ async fn list(arguments: &RegistryArguments) -> Result<()> {
     let promoted = promoted(&registry, &output).await?;
     let mut cards = vec![];
     for id in registry.list().await? {
-        match registry.card(&id).await {
-            Ok(card) => cards.push(card),
-            // One damaged card hides no others.
-            Err(error) if error.kind() == Kind::Input => output.warn(&format!("the model {id} cannot be shown: {error}")),
-            Err(error) => return Err(error),
-        }
+        cards.extend(unless_damaged(registry.card(&id).await, &format!("the model {id} cannot be shown"), &output)?);
     }
     let mut text = format!("  {:<24} {:<11} {:>9} {:>9} {:>10}\n", "model", "trained to", "mae_all", "ndcg@10", "bytes");
     let mut documents = vec![];

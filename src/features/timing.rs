@@ -65,9 +65,10 @@ const RECENT_DAYS: i32 = 120;
 /// A gap weighs this much less than the one after it.
 const GAP_DECAY: f64 = 0.8;
 
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let count = values.len();
-    if count == 0 { f64::from(MISSING) } else { values.sum::<f64>() / count as f64 }
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let mut count = 0;
+    let sum: f64 = values.inspect(|_| count += 1).sum();
+    if count == 0 { f64::from(MISSING) } else { sum / f64::from(count) }
 }
 
 /// What the purchases of the last [`RECENT_DAYS`] say, whatever the eve: it changes only when the oldest of them drops out, or another one is
@@ -181,7 +182,7 @@ impl TimingFeatures {
         let e = f64::from(elapsed);
         let longer = || gaps.iter().filter(|gap| **gap > e);
         let longer_count = longer().count();
-        let wait_own = if longer_count == 0 { f64::from(MISSING) } else { longer().map(|gap| gap - e).sum::<f64>() / longer_count as f64 };
+        let wait_own = mean(longer().map(|gap| gap - e));
         // The customer's own share of gaps that end on the target day among those that last until then, drawn to one gap's prior.
         let ends = gaps.iter().filter(|gap| **gap == e + 1.0).count() as f64;
         let near = gaps.iter().filter(|gap| (**gap - e - 1.0).abs() <= 1.0).count() as f64;

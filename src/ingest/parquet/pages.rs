@@ -50,7 +50,7 @@ pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64, is_gzip:
         if page.checksum.is_some_and(|checksum| crc32fast::hash(bytes) != checksum) {
             return None;
         }
-        if is_gzip && page.is_compressed && !page.is_whole_gzip(bytes) {
+        if is_gzip && !page.is_plain && !page.is_whole_gzip(bytes) {
             return None;
         }
         thrift.rest = rest;
@@ -59,7 +59,7 @@ pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64, is_gzip:
 }
 
 /// What a page header says; absent numbers are 0.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Page {
     kind: i64,
     uncompressed: i64,
@@ -73,28 +73,11 @@ struct Page {
     rows: i64,
     definition_bytes: i64,
     repetition_bytes: i64,
-    /// Where it is not said, it is as the column says.
-    is_compressed: bool,
+    /// Whether it is not compressed, though the column is.
+    is_plain: bool,
 }
 
 impl Page {
-    /// Nothing known.
-    fn new() -> Self {
-        Self {
-            kind: 0,
-            uncompressed: 0,
-            compressed: 0,
-            values: 0,
-            encoding: 0,
-            checksum: None,
-            nulls: 0,
-            rows: 0,
-            definition_bytes: 0,
-            repetition_bytes: 0,
-            is_compressed: true,
-        }
-    }
-
     /// Whether what follows the levels is as long as the header says, and has gzip's checksum, at which polars does not look.
     fn is_whole_gzip(&self, bytes: &[u8]) -> bool {
         let levels = self.definition_bytes.saturating_add(self.repetition_bytes);
@@ -122,7 +105,7 @@ struct Thrift<'a> {
 
 impl Thrift<'_> {
     fn page(&mut self) -> Option<Page> {
-        let mut page = Page::new();
+        let mut page = Page::default();
         let mut field = 0;
         while let Some(kind) = self.field(&mut field)? {
             match (field, kind) {
@@ -151,7 +134,7 @@ impl Thrift<'_> {
                 (3, 5) if version_2 => page.rows = self.integer()?,
                 (5, 5) if version_2 => page.definition_bytes = self.integer()?,
                 (6, 5) if version_2 => page.repetition_bytes = self.integer()?,
-                (7, 1 | 2) if version_2 => page.is_compressed = kind == 1, // a boolean's value is its type
+                (7, 1 | 2) if version_2 => page.is_plain = kind == 2, // "is_compressed": a boolean's value is its type
                 _ => self.skip(kind, DEPTH)?,
             }
         }
