@@ -14,12 +14,12 @@ use okuo::features::basket::{BasketScratch, basket_features};
 use okuo::features::timing::timing_features;
 use okuo::features::world::World;
 use okuo::models::Parameters;
-use okuo::models::basket::BasketModel;
+use okuo::models::basket::{BasketModel, BasketRows};
 use okuo::models::timing::TimingModel;
 use okuo::pipeline::{score, train};
 use okuo::predictions::offers::{OfferParameters, offers};
 use okuo::predictions::tables::files;
-use okuo::purchases::Purchases;
+use okuo::purchases::{Parted, Purchases};
 use okuo::recurrence::recurrent;
 use support::{LIMITS, SEED, lines, read, rule, tickets};
 
@@ -71,16 +71,18 @@ fn features(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
 
 fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
     let as_of = AsOf(all.span().expect("there are purchases").1);
-    let history = all.until(as_of);
+    let history = Parted::new(all, as_of);
     let mut parameters = Parameters::default();
     // A fit of seconds needs no ten repetitions.
     (parameters.basket.max_training_rows, parameters.timing.max_training_rows) = (100_000, 40_000);
-    let fit_timing = || TimingModel::fit(&history, &rule(), &parameters.timing, SEED).expect("there is enough to learn from");
+    let fit_timing = || TimingModel::fit(history, &rule(), &parameters.timing, SEED).expect("there is enough to learn from");
     group.bench_function("fit_timing", |bencher| bencher.iter(fit_timing));
     let timing = fit_timing();
+    let rows = || BasketRows::new(history, &timing, &rule(), &parameters.basket, SEED).expect("there is enough to learn from");
+    group.bench_function("basket_rows", |bencher| bencher.iter(rows));
+    let rows = rows();
     group.bench_function("fit_basket", |bencher| {
-        bencher
-            .iter(|| BasketModel::fit(&history, &timing, &rule(), &parameters.basket, false, SEED).expect("there is enough to learn from"));
+        bencher.iter(|| BasketModel::fit(&rows, all.products(), &parameters.basket, false, SEED).expect("there is enough to learn from"));
     });
     let model = train(all, as_of, &rule(), &parameters, &|_| {}).expect("there is enough to learn from").model;
     let night = || score(&model, "bench", all, as_of, &rule()).expect("somebody is recurrent");

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::models::{Model, Parameters};
 use crate::pipeline;
 use crate::publish::promotion::HeldOut;
-use crate::purchases::Purchases;
+use crate::purchases::{Parted, Parts};
 use crate::recurrence::Rule;
 use board::Board;
 pub use bootstrap::{Figure, Interval};
@@ -104,7 +104,7 @@ pub enum Verdict {
 /// If a month is given twice, or the data do not reach it or have nothing before it; if `every` is 0; if training fails, or nobody meets the
 /// rule on any of the nights.
 pub fn evaluate(
-    purchases: &Purchases,
+    purchases: &dyn Parts,
     rule: &Rule,
     parameters: &Parameters,
     months: &[Month],
@@ -117,9 +117,9 @@ pub fn evaluate(
         let eve = month.eve();
         stage(&format!("{month}: training up to {eve}"));
         let training = |name: &str| stage(&format!("{month}: training up to {eve}: {name}"));
-        let trained = pipeline::train(&purchases.known(eve)?, eve, rule, parameters, &training)?;
+        let trained = pipeline::train(purchases, eve, rule, parameters, &training)?;
         trained.warnings.into_iter().for_each(|warning| board.warn(format!("{month}: {warning}")));
-        board.learn(eve);
+        board.learn(eve)?;
         for night in nights(eve, month.last().min(last), every) {
             stage(&format!("{month}: scoring the night of {night}"));
             board.night(night, &[(OKUO, &trained.model)])?;
@@ -134,7 +134,7 @@ pub fn evaluate(
 /// If the model has seen one of the months, and as [`evaluate`] otherwise.
 pub fn evaluate_model(
     model: &Model,
-    purchases: &Purchases,
+    purchases: &dyn Parts,
     rule: &Rule,
     months: &[Month],
     every: u32,
@@ -147,7 +147,7 @@ pub fn evaluate_model(
     }
     let mut board = Board::new(purchases, AsOf(last), rule)?;
     for month in months {
-        board.learn(month.eve());
+        board.learn(month.eve())?;
         for night in nights(month.eve(), month.last().min(last), every) {
             stage(&format!("{month}: scoring the night of {night}"));
             board.night(night, &[(OKUO, model)])?;
@@ -157,8 +157,8 @@ pub fn evaluate_model(
 }
 
 /// The months in their order, and the last day with a purchase; refuses months that cannot be held out.
-fn checked(purchases: &Purchases, months: &[Month], every: u32) -> Result<(Vec<Month>, Day)> {
-    let (first, last) = purchases.span().ok_or_else(|| Error::input("there is no purchase"))?;
+fn checked(purchases: &dyn Parts, months: &[Month], every: u32) -> Result<(Vec<Month>, Day)> {
+    let (first, last) = Parted::all(purchases).span()?.ok_or_else(|| Error::input("there is no purchase"))?;
     if every == 0 {
         return Err(Error::request("every should be at least 1 day, but is 0").hint("7 scores one night a week"));
     }
@@ -210,7 +210,7 @@ pub struct HeldOutReport {
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.
-pub fn held_out(rehearsal: &Model, replaced: Option<&Model>, purchases: &Purchases, rule: &Rule) -> Result<HeldOutReport> {
+pub fn held_out(rehearsal: &Model, replaced: Option<&Model>, purchases: &dyn Parts, rule: &Rule) -> Result<HeldOutReport> {
     let eve = rehearsal.as_of;
     let as_of = AsOf(eve.day() + pipeline::HELD_OUT_DAYS);
     let not_compared = replaced.filter(|replaced| replaced.as_of > eve).map(|replaced| {
@@ -221,10 +221,15 @@ pub fn held_out(rehearsal: &Model, replaced: Option<&Model>, purchases: &Purchas
         models.extend(replaced.map(|replaced| (REPLACED, replaced)));
     }
     let mut board = Board::new(purchases, as_of, rule)?;
-    if purchases.distinct_lines() > HELD_OUT_TIFUKNN_LINES {
-        board.leave_out_tifuknn();
+    let mut distinct_lines = 0;
+    Parted::all(purchases).each(|history| {
+        distinct_lines += history.distinct_lines();
+        Ok(())
+    })?;
+    if distinct_lines > HELD_OUT_TIFUKNN_LINES {
+        board.leave_out_tifuknn("with so many customers it would take longer than the training; `okuo eval` has it");
     }
-    board.learn(eve);
+    board.learn(eve)?;
     for night in nights(eve, board.last(), HELD_OUT_EVERY as u32) {
         board.night(night, &models)?;
     }

@@ -5,10 +5,10 @@ mod night;
 
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Kind, Result};
-use crate::models::basket::BasketModel;
-use crate::models::timing::{HORIZON, TimingModel};
+use crate::models::basket::{BasketModel, BasketRows};
+use crate::models::timing::{HORIZON, HazardRows, Outcome, TimingModel};
 use crate::models::{Model, Parameters};
-use crate::purchases::{History, Purchases};
+use crate::purchases::{History, Parted, Parts};
 use crate::recurrence::{Rule, recurrent};
 use crate::sampling::{hash, keep};
 
@@ -36,11 +36,11 @@ pub struct Trained {
     pub warnings: Vec<String>,
 }
 
-/// Trains on everything up to and including `as_of`. `stage` is told what is done next.
+/// Trains on everything up to and including `as_of`, one part of the customers after the other. `stage` is told what is done next.
 ///
 /// # Errors
-/// If the history up to `as_of` is empty or too short to learn from.
-pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Parameters, stage: &(dyn Fn(&str) + Sync)) -> Result<Trained> {
+/// If the history up to `as_of` is empty or too short to learn from, or a part of it cannot be brought back from where it was set aside.
+pub fn train(purchases: &dyn Parts, as_of: AsOf, rule: &Rule, parameters: &Parameters, stage: &(dyn Fn(&str) + Sync)) -> Result<Trained> {
     fit(purchases, as_of, rule, parameters, false, stage)
 }
 
@@ -49,7 +49,7 @@ pub fn train(purchases: &Purchases, as_of: AsOf, rule: &Rule, parameters: &Param
 /// # Errors
 /// As [`train`].
 pub fn train_and_rehearse(
-    purchases: &Purchases,
+    purchases: &dyn Parts,
     as_of: AsOf,
     rule: &Rule,
     parameters: &Parameters,
@@ -59,15 +59,15 @@ pub fn train_and_rehearse(
 }
 
 fn fit(
-    purchases: &Purchases,
+    purchases: &dyn Parts,
     as_of: AsOf,
     rule: &Rule,
     parameters: &Parameters,
     rehearse: bool,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained> {
-    let history = purchases.until(as_of);
-    let Some((first, last)) = history.span() else {
+    let history = Parted::new(purchases, as_of);
+    let Some((first, last)) = history.span()? else {
         return Err(Error::request(format!("there is no purchase up to {as_of}")).hint("choose a later --as-of, or give more --input"));
     };
     // Days after the last purchase are days that the feed does not tell of, not days on which nobody came.
@@ -93,40 +93,60 @@ fn fit(
     let rehearse = rehearse && calibrated_from < split;
     let seed = parameters.seed;
     stage("when: without the days that calibrate");
-    let early = history.until(AsOf(calibrated_from));
-    let timing = TimingModel::fit(&early, rule, &parameters.timing, seed).map_err(too_short)?;
-    stage("when and what");
-    let timing_up_to = |end: Day| -> Result<TimingModel> {
+    let timing = TimingModel::fit(history.until(AsOf(calibrated_from)), rule, &parameters.timing, seed).map_err(too_short)?;
+    // First everything is looked at, part by part, then everything is fitted, side by side.
+    stage("when and what: looking at the past nights");
+    let timing_up_to = |end: Day| {
         let known = history.until(AsOf(end));
-        let mut refitted = timing.refit(&known, rule, &parameters.timing, seed)?;
-        refitted.calibrate_as(&timing, &known, &scored_nights(&known, calibrated_from, rule, seed));
+        let rows = timing.hazard_rows(known, rule, &parameters.timing, seed)?;
+        Ok((rows, calibrating(&timing, known, calibrated_from, rule, seed)?))
+    };
+    let until_last = timing_up_to(last).map_err(too_short)?;
+    let until_split = if rehearse { timing_up_to(split).map(Some).or_else(lacking)? } else { None };
+    let baskets = BasketRows::new(history, &timing, rule, &parameters.basket, seed).map_err(too_short)?;
+    stage("when and what");
+    let timing_of = |(rows, outcomes): &(HazardRows, Vec<Outcome>)| {
+        let mut refitted = timing.refit(rows, &parameters.timing, seed)?;
+        refitted.calibrate(outcomes);
         Ok(refitted)
     };
     let (timings, basket) = rayon::join(
-        || rayon::join(|| timing_up_to(last), || rehearse.then(|| timing_up_to(split)).transpose()),
-        || BasketModel::fit(&history, &timing, rule, &parameters.basket, rehearse, seed),
+        || rayon::join(|| timing_of(&until_last), || until_split.as_ref().map(timing_of).transpose().or_else(lacking)),
+        || BasketModel::fit(&baskets, history.products(), &parameters.basket, rehearse, seed),
     );
     let (final_timing, basket) = (timings.0.map_err(too_short)?, basket.map_err(too_short)?);
-    // What is too little to rehearse on may be enough to train on.
-    let rehearsal_timing = match timings.1 {
-        Err(error) if error.kind() == Kind::Input => None,
-        fitted => fitted?,
-    };
+    let rehearsal_timing = timings.1?;
     let with = |as_of, timing, basket| Model { as_of, rule: *rule, parameters: parameters.clone(), timing, basket };
     let rehearsal = rehearsal_timing.zip(basket.rehearsal).map(|(timing, basket)| with(AsOf(split), timing, basket));
     Ok(Trained { model: with(as_of, final_timing, basket.model), rehearsal, warnings })
 }
 
-/// Every second night from `from` on with the customers whom a run would have scored, as long as a week follows: a sample of them where
-/// they are more than [`MAX_CALIBRATED`].
-fn scored_nights(history: &History<'_>, from: Day, rule: &Rule, seed: u64) -> Vec<(u32, Day)> {
+/// What is too little to rehearse on may be enough to train on.
+fn lacking<T>(error: Error) -> Result<Option<T>> {
+    if error.kind() == Kind::Input { Ok(None) } else { Err(error) }
+}
+
+/// What `timing` said, and what became of it, every second night from `from` on of the customers whom a run would have scored, as long as a
+/// week follows: of a sample of them where they are more than [`MAX_CALIBRATED`].
+fn calibrating(timing: &TimingModel, history: Parted<'_>, from: Day, rule: &Rule, seed: u64) -> Result<Vec<Outcome>> {
     let nights: Vec<Day> = (from.epoch()..=history.as_of().day().epoch() - 7).step_by(2).map(Day::from_epoch).collect();
-    let of_night = |night: Day| recurrent(&history.until(AsOf(night)), rule).0.into_iter().map(move |customer| (customer, night));
     // The recurrent customers of the last night are about as many as those of each of the others.
-    let expected = recurrent(history, rule).0.len() * nights.len();
+    let mut expected = 0;
+    history.each(|history| {
+        expected += recurrent(history, rule).0.len() * nights.len();
+        Ok(())
+    })?;
     let share = MAX_CALIBRATED as f64 / expected.max(1) as f64;
-    let drawn = |customer: u32, night: Day| keep(hash(seed, &[0xca1, history.customers().key(customer), night.epoch() as u64]), share);
-    nights.into_iter().flat_map(of_night).filter(|(customer, night)| drawn(*customer, *night)).collect()
+    let of_part = |history: &History<'_>| {
+        let of_night = |night: &Day| {
+            let night = *night;
+            recurrent(&history.until(AsOf(night)), rule).0.into_iter().map(move |customer| (customer, night))
+        };
+        let drawn = |customer: u32, night: Day| keep(hash(seed, &[0xca1, history.customers().key(customer), night.epoch() as u64]), share);
+        let pairs: Vec<(u32, Day)> = nights.iter().flat_map(of_night).filter(|(customer, night)| drawn(*customer, *night)).collect();
+        timing.outcomes(history, &pairs)
+    };
+    history.gather(of_part, Outcome::key)
 }
 
 #[cfg(test)]

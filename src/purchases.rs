@@ -6,17 +6,18 @@
 
 mod builder;
 mod ids;
+mod parts;
 mod runs;
 
-use std::borrow::Cow;
-
-use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 use crate::calendar::{AsOf, Day};
 use crate::error::Result;
 
 pub use builder::{Aside, Builder, MemoryLimit, Sharded};
 pub use ids::{Id, Ids};
+pub(crate) use parts::wider;
+pub use parts::{Fingerprint, Parted, Parts};
 
 /// Over so many tables customers are spread: the unit of parallel building, and of what is in memory at a time.
 pub const SHARDS: usize = 64;
@@ -32,13 +33,15 @@ pub struct Line {
     pub product: u32,
 }
 
-/// All purchases of all customers: a purchase is everything that one customer bought on one day of the store.
+/// All purchases of all customers, or of a part of them: a purchase is everything that one customer bought on one day of the store.
 #[derive(Debug, Clone)]
 pub struct Purchases {
-    customers: Ids,
-    products: Ids,
+    /// Of all customers, whatever part of them this is: codes are the same in all parts.
+    customers: Arc<Ids>,
+    products: Arc<Ids>,
     /// Where the purchases of customer `c` are: in the shard `places[c] % SHARDS`, at `places[c] / SHARDS`.
-    places: Vec<u32>,
+    places: Arc<Vec<u32>>,
+    /// Those of other parts are empty.
     shards: Vec<Shard>,
 }
 
@@ -60,28 +63,6 @@ impl Shard {
             _ => return Visits { days: &[], basket_starts: &[], baskets: &[] },
         };
         Visits { days: &self.days[range.clone()], basket_starts: &self.basket_starts[range.start..=range.end], baskets: &self.baskets }
-    }
-}
-
-/// A history of which one part of the customers after the other can be looked at.
-pub trait Parts: Sync {
-    /// How many parts there are.
-    fn count(&self) -> usize;
-
-    /// The customers of a part with their purchases, and all products.
-    ///
-    /// # Errors
-    /// If it cannot be brought back from where it was set aside.
-    fn part(&self, at: usize) -> Result<Cow<'_, Purchases>>;
-}
-
-impl Parts for Purchases {
-    fn count(&self) -> usize {
-        1
-    }
-
-    fn part(&self, _: usize) -> Result<Cow<'_, Purchases>> {
-        Ok(Cow::Borrowed(self))
     }
 }
 
@@ -143,56 +124,16 @@ impl Purchases {
         Some((days().min()?, days().max()?))
     }
 
-    /// A copy that holds only what is known on the night `as_of`, dictionaries included: equal to what would have been read then.
-    ///
-    /// # Errors
-    /// Never in practice: only if the copy were larger than the original.
-    pub fn known(&self, as_of: AsOf) -> Result<Purchases> {
-        let history = self.until(as_of);
-        let mut builder = Builder::new(None);
-        for customer in 0..history.customer_count() {
-            for (day, basket) in history.visits(customer).iter() {
-                builder.add(basket.iter().map(|product| Line { customer, day, product: *product }))?;
-            }
-        }
-        builder.finish(self.customers.clone(), self.products.clone())?.purchases()
-    }
-
-    /// A SHA-256 over everything, in hexadecimal: the same purchases have the same one, however their lines came.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        let mut sha256 = Sha256::new();
-        for ids in [&self.customers, &self.products] {
-            sha256.update((ids.len() as u64).to_le_bytes());
-            for code in 0..ids.len() as u32 {
-                if let Some(id) = ids.get(code) {
-                    sha256.update(id.to_string());
-                    sha256.update([0]);
-                }
-            }
-        }
-        let all = || (0..self.customers.len() as u32).map(|customer| self.visits(customer));
-        // Where each customer's purchases begin, and each purchase's products, if all stood in one table.
-        let mut start = |step: usize, end: &mut u64| {
-            *end += step as u64;
-            sha256.update((*end as u32).to_le_bytes());
-        };
-        let (mut purchases, mut lines) = (0, 0);
-        start(0, &mut purchases);
-        all().for_each(|visits| start(visits.len(), &mut purchases));
-        start(0, &mut lines);
-        all().flat_map(|visits| visits.iter()).for_each(|(_, basket)| start(basket.len(), &mut lines));
-        all()
-            .flat_map(|visits| visits.iter())
-            .for_each(|(_, basket)| basket.iter().for_each(|product| sha256.update(product.to_le_bytes())));
-        all().for_each(|visits| visits.days().iter().for_each(|day| sha256.update(day.epoch().to_le_bytes())));
-        crate::store::hex(&sha256.finalize())
-    }
-
     /// What is known on the night `as_of`: everything up to and including it, nothing after.
     #[must_use]
     pub fn until(&self, as_of: AsOf) -> History<'_> {
         History { purchases: self, as_of }
+    }
+
+    /// Whether a customer has a purchase here, on whatever day.
+    #[must_use]
+    pub fn has(&self, customer: u32) -> bool {
+        !self.visits(customer).is_empty()
     }
 
     fn visits(&self, customer: u32) -> Visits<'_> {
@@ -243,6 +184,12 @@ impl<'a> History<'a> {
     #[must_use]
     pub fn products(&self) -> &'a Ids {
         &self.purchases.products
+    }
+
+    /// How many distinct (customer, day, product) there are, those after the night included.
+    #[must_use]
+    pub fn distinct_lines(&self) -> usize {
+        self.purchases.distinct_lines()
     }
 
     /// The purchases of a customer up to the night, in the order of their days.

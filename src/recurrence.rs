@@ -147,7 +147,7 @@ pub enum Standing {
 }
 
 /// How many customers pass each part of the rule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Funnel {
     /// Customers with a purchase up to the night.
     pub seen: usize,
@@ -172,7 +172,12 @@ impl Funnel {
         self.frequent += other.frequent;
         self.large_baskets += other.large_baskets;
         self.recurrent += other.recurrent;
-        self.by_basket_share.iter_mut().zip(&other.by_basket_share).for_each(|((_, count), (_, more))| *count += more);
+        // Nobody's funnel has no shares yet.
+        if self.by_basket_share.is_empty() {
+            self.by_basket_share.clone_from(&other.by_basket_share);
+        } else {
+            self.by_basket_share.iter_mut().zip(&other.by_basket_share).for_each(|((_, count), (_, more))| *count += more);
+        }
         self
     }
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::calendar::{AsOf, StoreClock};
-use crate::purchases::{History, Ids};
+use crate::error::Result;
+use crate::purchases::{History, Ids, Parted};
 
 /// Most products that a header lists.
 const MOST_PRODUCTS: usize = 1_000;
@@ -37,7 +38,7 @@ fn hash(id: &str) -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
-/// Which products were bought in the last `days` days up to the history's night, by code.
+/// Which products were bought in the last `days` days up to the history's night, by code. Those of different customers go together by "or".
 fn bought(history: &History<'_>, days: i32) -> Vec<bool> {
     let night = history.as_of().day();
     let mut seen = vec![false; history.product_count()];
@@ -66,10 +67,16 @@ fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
 
 impl Origin {
     /// Of the tickets up to the history's night, read with this clock.
-    #[must_use]
-    pub fn new(history: &History<'_>, clock: &StoreClock) -> Self {
-        let mut hashed: Vec<(u32, String)> =
-            ids_of(history.products(), &bought(history, i32::MAX)).into_iter().map(|id| (hash(&id), id)).collect();
+    ///
+    /// # Errors
+    /// If a part of the history cannot be brought back from where it was set aside.
+    pub fn new(history: Parted<'_>, clock: &StoreClock) -> Result<Self> {
+        let mut ever = vec![false; history.products().len()];
+        history.each(|history| {
+            ever.iter_mut().zip(bought(history, i32::MAX)).for_each(|(ever, bought)| *ever |= bought);
+            Ok(())
+        })?;
+        let mut hashed: Vec<(u32, String)> = ids_of(history.products(), &ever).into_iter().map(|id| (hash(&id), id)).collect();
         let products = hashed.len();
         hashed.sort_unstable();
         let hashes_up_to = match hashed.get(MOST_PRODUCTS) {
@@ -79,7 +86,7 @@ impl Origin {
         };
         let mut sample: Vec<String> = hashed.into_iter().take_while(|(hash, _)| *hash <= hashes_up_to).map(|(_, id)| id).collect();
         sample.sort_unstable();
-        Self { time_zone: clock.zone().to_owned(), utc: clock.utc(), day_start: clock.day_start(), products, sample, hashes_up_to }
+        Ok(Self { time_zone: clock.zone().to_owned(), utc: clock.utc(), day_start: clock.day_start(), products, sample, hashes_up_to })
     }
 
     /// What speaks against the tickets of a night, read with this clock, belonging to the model: a sentence each. `lately` says which of
@@ -136,7 +143,7 @@ mod tests {
     #[test]
     fn its_own_tickets_are_beyond_doubt() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(&purchases.until(NIGHT), &clock());
+        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock()).unwrap();
         assert_eq!((origin.products, origin.sample.len(), origin.hashes_up_to), (60, 60, u32::MAX));
         assert_eq!(origin.doubts_of(&purchases.until(NIGHT), &clock()), Vec::<String>::new());
     }
@@ -144,7 +151,7 @@ mod tests {
     #[test]
     fn another_clock_is_told_by_its_settings() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(&purchases.until(NIGHT), &clock());
+        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock()).unwrap();
         let doubts = origin.doubts_of(&purchases.until(NIGHT), &StoreClock::new("UTC", true, 4).unwrap());
         let parts =
             ["time_zone = Europe/Rome, and this run has UTC", "utc = false, and this run has true", "day_start = 0, and this run has 4"];
@@ -153,7 +160,7 @@ mod tests {
 
     #[test]
     fn products_are_compared_by_a_sample_where_they_are_many() {
-        let origin = Origin::new(&products(0, 20_000).until(NIGHT), &clock());
+        let origin = Origin::new(Parted::new(&products(0, 20_000), NIGHT), &clock()).unwrap();
         assert_eq!((origin.products, origin.sample.len()), (20_000, MOST_PRODUCTS));
         let doubts = |first, last| origin.doubts_of(&products(first, last).until(NIGHT), &clock());
         assert_eq!(doubts(0, 20_000), Vec::<String>::new());
@@ -165,7 +172,7 @@ mod tests {
     #[test]
     fn what_follows_the_night_is_not_looked_at() {
         let purchases = products(0, 10);
-        let origin = Origin::new(&purchases.until(crate::calendar::AsOf(NIGHT.day() - 2)), &clock());
+        let origin = Origin::new(Parted::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)), &clock()).unwrap();
         assert_eq!((origin.products, origin.doubts_of(&purchases.until(NIGHT), &clock()).len()), (0, 1));
     }
 }

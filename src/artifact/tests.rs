@@ -84,8 +84,9 @@ fn a_model_comes_back_and_the_same_model_gives_the_same_bytes() {
 #[test]
 fn where_a_model_comes_from_comes_back() {
     use crate::pipeline::examples::{NIGHT, read, store};
+    use crate::purchases::Parted;
     let clock = crate::calendar::StoreClock::new("Europe/Rome", true, 4).unwrap();
-    let origin = Origin::new(&read(store(10, 60, 3)).until(NIGHT), &clock);
+    let origin = Origin::new(Parted::new(&read(store(10, 60, 3)), NIGHT), &clock).unwrap();
     let bytes = encode(Description { origin: Some(origin.clone()), ..description() }, &model()).unwrap();
     assert_eq!(decode("m", &bytes).unwrap().0.description.origin, Some(origin));
 }

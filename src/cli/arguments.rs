@@ -121,7 +121,7 @@ pub(super) struct Common {
     /// Share of the purchases that must have a large basket [default: 1.0, every one]
     #[arg(long, env = "OKUO_BASKET_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Recurrence rule")]
     pub(super) basket_share: Option<f64>,
-    /// Memory that the history may take, as 4GB: a larger one is set aside in TMPDIR, and `score` works on part after part of it
+    /// Memory that the history may take, as 4GB: a larger one is set aside in TMPDIR, and looked at part after part
     /// [default: as much as it needs]
     #[arg(long, env = "OKUO_MEMORY_LIMIT", value_name = "SIZE")]
     pub(super) memory_limit: Option<String>,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::input::{Input, lines_and_funnel};
+use super::input::lines_and_funnel;
 use super::night::Tickets;
 use super::output::Output;
 use super::score::{in_words, score};
@@ -39,13 +39,12 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
         reader.finish()
     })?;
     let object = InputObject { object: NAME.into(), size: SAMPLE.len() as u64, etag: crate::store::sha256_hex(SAMPLE) };
-    let input = Input { ingested, objects: vec![object] };
-    let purchases = &input.ingested.purchases;
+    let purchases = &ingested.purchases;
     let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| Error::system("the sample is empty"))?;
     let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
     output.text(&format!(
         "A year of simulated tickets ({NAME}, built into okuo)\n{}",
-        lines_and_funnel(&input.ingested.report, &funnel, &config.rule, last)
+        lines_and_funnel(&ingested.report, &funnel, &config.rule, last)
     ))?;
 
     // One training serves all: the two months before the end are held out of it.
@@ -54,8 +53,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     let eve = months[0].eve();
     output.text(&format!("\n1. Train on everything up to {eve}"))?;
     let registry = Registry::new(store::open(&config.registry).await?);
-    let known = purchases.known(eve)?;
-    let stored = train::train(&config, &known, eve, &registry, output).await?;
+    let stored = train::train(&config, purchases, eve, &registry, output).await?;
     let (header, model) = registry.load(&stored.model_id).await?;
 
     output.text(&format!(
@@ -71,10 +69,9 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
 
     output.text(&format!("\n3. Score the night of {last}"))?;
     let target = format!("{folder}/predictions");
-    let Input { ingested, objects } = input;
     let report = ingested.report.clone();
     let overview = tokio::task::block_in_place(|| Overview::new(&model, &ingested.purchases, last, &config.rule))?;
-    let tickets = Tickets { parts: Box::new(ingested.purchases), report: ingested.report, objects, overview };
+    let tickets = Tickets { parts: Box::new(ingested.purchases), report: ingested.report, objects: vec![object], overview };
     let night = score(&config, &header, &model, tickets, last, &[], &target, output).await?;
     output.text(&format!("\n{} of them:\n{}", SHOWN.0, in_words(&night.predictions, SHOWN.0, SHOWN.1)))?;
     output.text(&format!("the model lies in {}/{}/, the night's tables beside {}", config.registry, stored.model_id, night.manifest))?;

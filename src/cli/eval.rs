@@ -3,13 +3,12 @@
 use serde_json::json;
 
 use super::EvalArguments;
-use super::input::{lines_and_funnel, read};
+use super::input::{Everyone, Input, lines_and_funnel, read};
 use super::output::Output;
 use crate::calendar::AsOf;
 use crate::config::Layer;
 use crate::error::{Error, Result};
 use crate::eval;
-use crate::recurrence::recurrent;
 
 pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()> {
     let mut config = arguments.common.config(Layer { registry: arguments.registry.clone(), ..Layer::default() }).await?;
@@ -28,11 +27,16 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
     if let Some((_, model)) = &model {
         config.rule = config.rule_layer.on(model.rule).check()?;
     }
-    let input = read(&config, None, output).await?.whole()?;
-    let purchases = &input.ingested.purchases;
-    let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| input.ingested.report.no_purchase(""))?;
-    let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
-    output.text(&lines_and_funnel(&input.ingested.report, &funnel, &config.rule, last))?;
+    let Input { ingested, .. } = read(&config, None, output).await?;
+    let mut report = ingested.report;
+    let (parts, all) = tokio::task::block_in_place(|| {
+        let parts = ingested.purchases.parts()?;
+        let all = Everyone::new(&*parts, None, &config.rule)?;
+        Ok((parts, all))
+    })?;
+    report.count_repeated(all.distinct_lines as u64);
+    let (purchases, (_, last)) = (&*parts, all.span.ok_or_else(|| report.no_purchase(""))?);
+    output.text(&lines_and_funnel(&report, &all.funnel, &config.rule, AsOf(last)))?;
     let progress = output.progress();
     let evaluation = tokio::task::block_in_place(|| match &model {
         None => {
@@ -47,7 +51,7 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
     output.text(&format!("\n{}", eval::table(&evaluation)))?;
     output.document(&json!({
         "evaluation": evaluation,
-        "lines": input.ingested.report,
-        "funnel": funnel,
+        "lines": report,
+        "funnel": all.funnel,
     }))
 }

@@ -57,10 +57,12 @@ pub(super) async fn run(mut arguments: ExplainArguments, sources: &Sources, outp
 
 /// The part of the history that has the customer; where none has, any.
 fn part_of<'a>(parts: &'a dyn Parts, id: &str) -> Result<Cow<'a, Purchases>> {
-    for at in 1..parts.count() {
-        let part = parts.part(at)?;
-        if part.customers().code(id).is_some() {
-            return Ok(part);
+    if let Some(code) = parts.customers().code(id) {
+        for at in 1..parts.count() {
+            let part = parts.part(at)?;
+            if part.has(code) {
+                return Ok(part);
+            }
         }
     }
     parts.part(0)

@@ -1,35 +1,55 @@
 //! Reading tickets, and telling what became of them.
 
 use super::output::Output;
-use crate::calendar::AsOf;
+use crate::calendar::{AsOf, Day};
 use crate::config::Config;
 use crate::error::Result;
 use crate::ingest::report::Report;
 use crate::ingest::{self, Ingested};
 use crate::predictions::words::counted;
 use crate::publish::manifest::InputObject;
-use crate::purchases::{Purchases, Sharded};
-use crate::recurrence::{Funnel, Rule};
+use crate::purchases::{Parted, Parts, Sharded, wider};
+use crate::recurrence::{Funnel, Rule, recurrent};
 use crate::store::Found;
 
 /// Below so many recurrent customers, other basket shares are shown.
 const FEW: usize = 30;
 
 /// What was read, and from where.
-pub(super) struct Input<P = Purchases> {
-    pub(super) ingested: Ingested<P>,
+pub(super) struct Input {
+    pub(super) ingested: Ingested<Sharded>,
     pub(super) objects: Vec<InputObject>,
 }
 
-impl Input<Sharded> {
-    /// With all purchases in memory.
-    pub(super) fn whole(self) -> Result<Input> {
-        Ok(Input { ingested: tokio::task::block_in_place(|| self.ingested.whole())?, objects: self.objects })
+/// What a first look at everybody finds.
+pub(super) struct Everyone {
+    /// The first and the last day with a purchase.
+    pub(super) span: Option<(Day, Day)>,
+    pub(super) distinct_lines: usize,
+    /// How many customers pass each part of the rule.
+    pub(super) funnel: Funnel,
+}
+
+impl Everyone {
+    /// Looks at a history on the night `as_of`, or on its last day.
+    pub(super) fn new(parts: &dyn Parts, as_of: Option<AsOf>, rule: &Rule) -> Result<Self> {
+        let night = match as_of {
+            Some(as_of) => as_of,
+            None => Parted::all(parts).span()?.map_or(Parted::all(parts).as_of(), |(_, last)| AsOf(last)),
+        };
+        let mut everyone = Self { span: None, distinct_lines: 0, funnel: Funnel::default() };
+        Parted::all(parts).each(|history| {
+            everyone.span = wider(everyone.span, history.span());
+            everyone.distinct_lines += history.distinct_lines();
+            everyone.funnel = std::mem::take(&mut everyone.funnel).and(&recurrent(&history.until(night), rule).1);
+            Ok(())
+        })?;
+        Ok(everyone)
     }
 }
 
 /// Reads the configured input up to a night, with progress and warnings.
-pub(super) async fn read(config: &Config, until: Option<AsOf>, output: &Output) -> Result<Input<Sharded>> {
+pub(super) async fn read(config: &Config, until: Option<AsOf>, output: &Output) -> Result<Input> {
     let uris = config.required_inputs()?;
     let progress = output.progress();
     let each = |of: usize, object: &Found| progress.stage(&format!("reading {} (of {of} objects)", object.uri));

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::TrainArguments;
-use super::input::{lines_and_funnel, read};
+use super::input::{Everyone, Input, lines_and_funnel, read};
 use super::output::Output;
 use crate::artifact::{self, Description, Origin};
 use crate::calendar::AsOf;
@@ -15,8 +15,7 @@ use crate::models::Model;
 use crate::pipeline::{self, HELD_OUT_DAYS, Trained};
 use crate::publish::promotion::{Decision, Promote, decide};
 use crate::publish::registry::Registry;
-use crate::purchases::Purchases;
-use crate::recurrence::recurrent;
+use crate::purchases::{Fingerprint, Parted, Parts};
 use crate::store;
 
 pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
@@ -27,19 +26,24 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     let registry = Registry::new(store::open(&config.registry).await?);
     // A registry that cannot be reached is told now, not after the training.
     registry.promoted().await?;
-    let input = read(&config, Some(as_of), output).await?.whole()?;
-    if let Some(stale) = ingest::staleness(input.ingested.purchases.span(), &input.ingested.report, as_of)? {
+    let Input { ingested, .. } = read(&config, Some(as_of), output).await?;
+    let mut report = ingested.report;
+    let (parts, all) = tokio::task::block_in_place(|| {
+        let parts = ingested.purchases.parts()?;
+        let all = Everyone::new(&*parts, Some(as_of), &config.rule)?;
+        Ok((parts, all))
+    })?;
+    report.count_repeated(all.distinct_lines as u64);
+    if let Some(stale) = ingest::staleness(all.span, &report, as_of)? {
         output.warn(&stale);
     }
-    let purchases = &input.ingested.purchases;
     // A slip in the date: the model would be promoted, and refuse every night before it.
-    if let Some((_, last)) = purchases.span().filter(|(_, last)| as_of.day() - *last > HELD_OUT_DAYS) {
+    if let Some((_, last)) = all.span.filter(|(_, last)| as_of.day() - *last > HELD_OUT_DAYS) {
         return Err(Error::request(format!("the data end on {last}, {} days before the as-of date {as_of}", as_of.day() - last))
             .hint(format!("train with --as-of {last}, or give the objects of later days with --input too")));
     }
-    let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(as_of), &config.rule));
-    output.text(&lines_and_funnel(&input.ingested.report, &funnel, &config.rule, as_of))?;
-    let stored = train(&config, purchases, as_of, &registry, output).await?;
+    output.text(&lines_and_funnel(&report, &all.funnel, &config.rule, as_of))?;
+    let stored = train(&config, &*parts, as_of, &registry, output).await?;
     output.document(&json!({
         "model_id": stored.model_id,
         "registry": config.registry,
@@ -47,8 +51,8 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
         "reason": stored.decision.reason,
         "held_out": stored.report,
         "products_with_a_tree": stored.trees,
-        "lines": input.ingested.report,
-        "funnel": funnel,
+        "lines": report,
+        "funnel": all.funnel,
     }))
 }
 
@@ -61,7 +65,7 @@ pub(super) struct Stored {
 }
 
 /// Trains, measures, stores and perhaps promotes.
-pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, registry: &Registry, output: &Output) -> Result<Stored> {
+pub(super) async fn train(config: &Config, purchases: &dyn Parts, as_of: AsOf, registry: &Registry, output: &Output) -> Result<Stored> {
     let progress = output.progress();
     let trained = tokio::task::block_in_place(|| {
         let stage = |stage: &str| progress.stage(&format!("training: {stage}"));
@@ -83,7 +87,7 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
     };
     let report = measure(&trained, replaced_model.as_ref(), purchases, config, output);
     drop(progress);
-    let file = encode(&trained.model, purchases, config, report.as_ref())?;
+    let file = tokio::task::block_in_place(|| encode(&trained.model, purchases, config, report.as_ref()))?;
     let model_id = registry.save(file.into()).await?;
     let decision = match (&report, config.promote) {
         (Some(report), policy) => {
@@ -133,7 +137,7 @@ pub(super) async fn train(config: &Config, purchases: &Purchases, as_of: AsOf, r
     Ok(Stored { model_id, decision, report, trees })
 }
 
-fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &Purchases, config: &Config, output: &Output) -> Option<HeldOutReport> {
+fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &dyn Parts, config: &Config, output: &Output) -> Option<HeldOutReport> {
     let Some(rehearsal) = &trained.rehearsal else {
         output.warn("the model cannot be measured on the last 28 days: the history is too short to train without them");
         return None;
@@ -147,10 +151,16 @@ fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &Purchases, c
     }
 }
 
-fn encode(model: &Model, purchases: &Purchases, config: &Config, report: Option<&HeldOutReport>) -> Result<Vec<u8>> {
+fn encode(model: &Model, purchases: &dyn Parts, config: &Config, report: Option<&HeldOutReport>) -> Result<Vec<u8>> {
+    let history = Parted::new(purchases, model.as_of);
+    let mut fingerprint = Fingerprint::default();
+    history.each(|history| {
+        fingerprint = fingerprint.and(history);
+        Ok(())
+    })?;
     let description = Description {
         as_of: model.as_of,
-        data_fingerprint: purchases.fingerprint(),
+        data_fingerprint: fingerprint.hex(),
         rule: model.rule,
         feature_names: artifact::feature_names(),
         parameters: serde_json::to_value(&model.parameters).unwrap_or_default(),
@@ -165,7 +175,7 @@ fn encode(model: &Model, purchases: &Purchases, config: &Config, report: Option<
                 .collect::<serde_json::Map<_, _>>()
                 .into()
         }),
-        origin: Some(Origin::new(&purchases.until(model.as_of), &config.input.clock)),
+        origin: Some(Origin::new(history, &config.input.clock)?),
     };
     artifact::encode(description, model)
 }

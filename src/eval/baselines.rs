@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::metrics::{mean, median};
 use super::protocol::{HORIZON, TextOrder};
 use crate::calendar::{AsOf, Day};
-use crate::purchases::{History, Visits};
+use crate::error::Result;
+use crate::purchases::{History, Parted, Visits};
 use crate::recurrence::{Rule, recurrent};
 
 /// How many products a baseline lists at most.
@@ -23,20 +24,25 @@ const MEDIAN_EVERY: i32 = 3;
 
 /// The median wait of the recurrent customers, over nights that lie [`HORIZON`] days and more before the history's end; those who did not
 /// return within the horizon count as it. It is learnt once for several nights, as a model is. `None` where the history is too short.
-#[must_use]
-pub fn population_median(history: &History<'_>, rule: &Rule) -> Option<f64> {
-    let (first, _) = history.span()?;
+///
+/// # Errors
+/// If a part of the history cannot be brought back from where it was set aside.
+pub fn population_median(history: Parted<'_>, rule: &Rule) -> Result<Option<f64>> {
+    let Some((first, _)) = history.span()? else { return Ok(None) };
     let earliest = first + rule.window_days();
     let latest = history.as_of().day() - HORIZON;
-    let nights = (0..MEDIAN_NIGHTS).map(|back| latest - MEDIAN_EVERY * back).filter(|night| *night >= earliest);
-    let waits = nights.flat_map(|night| {
-        let (customers, _) = recurrent(&history.until(AsOf(night)), rule);
-        customers.into_iter().map(move |customer| {
-            let wait = history.following(customer, night).map_or(HORIZON, |(day, _)| day - night);
-            f64::from(wait.min(HORIZON))
-        })
-    });
-    median(waits.collect())
+    let mut waits = vec![];
+    history.each(|history| {
+        for night in (0..MEDIAN_NIGHTS).map(|back| latest - MEDIAN_EVERY * back).filter(|night| *night >= earliest) {
+            let (customers, _) = recurrent(&history.until(AsOf(night)), rule);
+            waits.extend(customers.into_iter().map(|customer| {
+                let wait = history.following(customer, night).map_or(HORIZON, |(day, _)| day - night);
+                f64::from(wait.min(HORIZON))
+            }));
+        }
+        Ok(())
+    })?;
+    Ok(median(waits))
 }
 
 /// The middle of a customer's own gaps.
@@ -80,33 +86,53 @@ pub fn personal_frequency(history: &History<'_>, customers: &[u32], decay: f64, 
 }
 
 /// GP-TopFreq: the personal count; ties, then the tail, by the number of purchases of all customers that had the product.
-#[must_use]
-pub fn global_personal_frequency(history: &History<'_>, customers: &[u32], order: &TextOrder) -> Vec<Vec<u32>> {
-    let mut world = vec![0_u32; history.product_count()];
-    for customer in 0..history.customer_count() {
-        for product in history.visits(customer).iter().flat_map(|(_, basket)| basket) {
-            if let Some(count) = world.get_mut(*product as usize) {
-                *count += 1;
+#[derive(Debug)]
+pub struct GlobalFrequency {
+    /// Each product's share of the most frequent one's count, below 1.
+    share: Vec<f64>,
+    popular: Vec<u32>,
+}
+
+impl GlobalFrequency {
+    /// Counts everybody's purchases.
+    ///
+    /// # Errors
+    /// If a part of the history cannot be brought back from where it was set aside.
+    pub fn new(history: Parted<'_>, order: &TextOrder) -> Result<Self> {
+        let mut world = vec![0_u32; history.products().len()];
+        history.each(|history| {
+            for product in (0..history.customer_count()).flat_map(|customer| history.visits(customer).iter()).flat_map(|(_, basket)| basket)
+            {
+                if let Some(count) = world.get_mut(*product as usize) {
+                    *count += 1;
+                }
             }
-        }
+            Ok(())
+        })?;
+        let most = f64::from(world.iter().copied().max().unwrap_or(0)) + 1.0;
+        let share: Vec<f64> = world.iter().map(|count| f64::from(*count) / most).collect();
+        let popular = (0_u32..).zip(&share).filter(|(_, share)| **share > 0.0).map(|(product, share)| (product, *share));
+        let popular = ranked(popular.collect(), order);
+        Ok(Self { share, popular })
     }
-    let most = f64::from(world.iter().copied().max().unwrap_or(0)) + 1.0;
-    let share: Vec<f64> = world.iter().map(|count| f64::from(*count) / most).collect();
-    let popular = (0_u32..).zip(&share).filter(|(_, share)| **share > 0.0).map(|(product, share)| (product, *share));
-    let popular = ranked(popular.collect(), order);
-    let start = || Accumulator::new(history.product_count());
-    let list = |scores: &mut Accumulator, customer: &u32| {
-        count(scores, &history.visits(*customer), 1.0);
-        let mut own = scores.take_sorted();
-        let new = |product: &u32| own.binary_search_by_key(product, |(known, _)| *known).is_err();
-        let tail: Vec<(u32, f64)> = popular.iter().copied().filter(new).map(|product| (product, 0.0)).collect();
-        own.extend(tail);
-        for (product, score) in &mut own {
-            *score += share.get(*product as usize).copied().unwrap_or(0.0);
-        }
-        ranked(own, order)
-    };
-    customers.par_iter().map_init(start, list).collect()
+
+    /// The lists of some customers.
+    #[must_use]
+    pub fn lists(&self, history: &History<'_>, customers: &[u32], order: &TextOrder) -> Vec<Vec<u32>> {
+        let start = || Accumulator::new(history.product_count());
+        let list = |scores: &mut Accumulator, customer: &u32| {
+            count(scores, &history.visits(*customer), 1.0);
+            let mut own = scores.take_sorted();
+            let new = |product: &u32| own.binary_search_by_key(product, |(known, _)| *known).is_err();
+            let tail: Vec<(u32, f64)> = self.popular.iter().copied().filter(new).map(|product| (product, 0.0)).collect();
+            own.extend(tail);
+            for (product, score) in &mut own {
+                *score += self.share.get(*product as usize).copied().unwrap_or(0.0);
+            }
+            ranked(own, order)
+        };
+        customers.par_iter().map_init(start, list).collect()
+    }
 }
 
 fn count(scores: &mut Accumulator, visits: &Visits<'_>, decay: f64) {

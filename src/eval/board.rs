@@ -2,26 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use super::baselines::{Middle, global_personal_frequency, personal_frequency, personal_gap, population_median};
+use super::baselines::{GlobalFrequency, Middle, personal_frequency, personal_gap, population_median};
 use super::bootstrap::{Bootstrap, Figure, Interval};
 use super::metrics::{figures, rounded};
-use super::protocol::{HORIZON, NightRows, NightTruth, TextOrder, basket_rows, observe_in, timing_rows};
+use super::protocol::{HORIZON, NightRows, NightTruth, TextOrder, basket_rows, by_customer, observe_in, timing_rows};
 use super::tifuknn::{Tifuknn, TifuknnParameters};
 use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::models::Model;
-use crate::pipeline;
-use crate::purchases::{History, Purchases};
+use crate::pipeline::{Overview, score_parts};
+use crate::purchases::{History, Parted, Parts};
 use crate::recurrence::{Funnel, Rule, recurrent};
 
 /// A customer's visit counts this much less with each visit since.
 const DECAY: f64 = 0.9;
 
+/// What the baselines say of a customer.
+#[derive(Clone, Default)]
+struct Said {
+    /// Median and mean gap.
+    gaps: [f64; 2],
+    /// P-TopFreq, GP-TopFreq and decayed frequency.
+    lists: [Vec<u32>; 3],
+}
+
 pub(super) struct Board<'a> {
-    purchases: &'a Purchases,
     /// Everything that may count as the truth.
-    all: History<'a>,
+    all: Parted<'a>,
     last: Day,
     rule: Rule,
     order: TextOrder,
@@ -40,11 +48,10 @@ impl<'a> Board<'a> {
     ///
     /// # Errors
     /// If there is no purchase up to it.
-    pub(super) fn new(purchases: &'a Purchases, as_of: AsOf, rule: &Rule) -> Result<Self> {
-        let all = purchases.until(as_of);
-        let (_, last) = all.span().ok_or_else(|| Error::request(format!("there is no purchase up to {as_of}")))?;
-        Ok(Self {
-            purchases,
+    pub(super) fn new(purchases: &'a dyn Parts, as_of: AsOf, rule: &Rule) -> Result<Self> {
+        let all = Parted::new(purchases, as_of);
+        let (_, last) = all.span()?.ok_or_else(|| Error::request(format!("there is no purchase up to {as_of}")))?;
+        let mut board = Self {
             all,
             last,
             rule: *rule,
@@ -55,7 +62,11 @@ impl<'a> Board<'a> {
             entries: vec![],
             warnings: vec![],
             nobody: None,
-        })
+        };
+        if purchases.count() > 1 {
+            board.leave_out_tifuknn("it needs all customers at once, and they take more than the memory limit");
+        }
+        Ok(board)
     }
 
     /// The last day that counts and has a purchase.
@@ -67,71 +78,84 @@ impl<'a> Board<'a> {
         self.warnings.push(warning);
     }
 
-    pub(super) fn leave_out_tifuknn(&mut self) {
-        self.tifuknn = false;
-        self.warn("TIFUKNN is left out: with so many customers it would take longer than the training; `okuo eval` has it".to_owned());
+    /// Compares with all baselines but TIFUKNN.
+    pub(super) fn leave_out_tifuknn(&mut self, why: &str) {
+        if std::mem::take(&mut self.tifuknn) {
+            self.warn(format!("TIFUKNN is left out: {why}"));
+        }
     }
 
     /// Lets the baselines that learn something learn it on the night `eve`.
-    pub(super) fn learn(&mut self, eve: AsOf) {
-        let median = population_median(&self.all.until(eve), &self.rule);
+    pub(super) fn learn(&mut self, eve: AsOf) -> Result<()> {
+        let median = population_median(self.all.until(eve), &self.rule)?;
         if median.is_none() {
             self.warn(format!("the history up to {eve} is too short for the population median: {HORIZON} days stand for it"));
         }
         self.population_median = median.unwrap_or(f64::from(HORIZON));
+        Ok(())
     }
 
     /// Scores one night with every model and baseline. A night on which nobody meets the rule is a warning.
     pub(super) fn night(&mut self, night: AsOf, models: &[(&str, &Model)]) -> Result<()> {
-        let history = self.all.until(night);
-        let (customers, funnel) = recurrent(&history, &self.rule);
+        let known = self.all.until(night);
+        let mut funnel = Funnel::default();
+        let mut customers = vec![];
+        known.each(|history| {
+            let (more, of_part) = recurrent(history, &self.rule);
+            customers.extend(more);
+            funnel = std::mem::take(&mut funnel).and(&of_part);
+            Ok(())
+        })?;
         if customers.is_empty() {
             self.warn(format!("on {night} nobody meets the recurrence rule"));
             self.nobody = Some(funnel);
             return Ok(());
         }
-        let known = self.purchases.known(night)?;
-        let truth = NightTruth::new(&self.all, self.last, night, customers);
+        let truth = NightTruth::new(self.all, self.last, night, customers)?;
         let mut scored = vec![];
         for (name, model) in models {
-            let predictions = pipeline::score(model, name, &known, night, &self.rule)?;
-            let rows = observe_in(&predictions, &self.all, self.last)?;
-            if !rows.rows.iter().map(|row| row.customer).eq(truth.customers.iter().copied()) {
-                let (scored, due) = (rows.rows.len(), truth.customers.len());
-                return Err(Error::system(format!("{name} scored {scored} customers on {night}, but the rule gives {due}, or others")));
-            }
-            scored.push(((*name).to_owned(), rows));
+            let parts = self.all.parts();
+            let overview = Overview::new(model, parts, night, &self.rule)?;
+            let predictions = score_parts(model, name, parts, overview, night, &self.rule)?;
+            scored.push(((*name).to_owned(), observe_in(&predictions, self.all, &truth)?));
         }
-        drop(known);
         self.nights.push(night);
         scored.into_iter().for_each(|(name, rows)| self.add(&name, false, rows));
-        self.baselines(&history, &truth);
-        Ok(())
+        self.baselines(known, &truth)
     }
 
-    fn baselines(&mut self, history: &History<'_>, truth: &NightTruth<'_>) {
-        let customers = truth.customers.as_slice();
-        self.add("population median", true, timing_rows(truth, &vec![self.population_median; customers.len()]));
-        self.add("personal median gap", true, timing_rows(truth, &personal_gap(history, customers, Middle::Median)));
-        self.add("personal mean gap", true, timing_rows(truth, &personal_gap(history, customers, Middle::Mean)));
-        // Only those who returned are judged by a list.
-        let back: Vec<u32> =
-            customers.iter().zip(&truth.following).filter(|(_, next)| next.is_some()).map(|(customer, _)| *customer).collect();
-        let spread = |lists: Vec<Vec<u32>>| -> NightRows {
-            let mut lists = lists.into_iter();
-            let all: Vec<Vec<u32>> = truth.following.iter().map(|next| next.and_then(|_| lists.next()).unwrap_or_default()).collect();
-            basket_rows(truth, &all)
-        };
+    fn baselines(&mut self, known: Parted<'_>, truth: &NightTruth) -> Result<()> {
         let order = &self.order;
+        let global = GlobalFrequency::new(known, order)?;
+        let said = by_customer(known, &truth.customers, |history: &History<'_>, customers| {
+            let middles = [Middle::Median, Middle::Mean].map(|middle| personal_gap(history, customers, middle));
+            let [plain, decayed] = [1.0, DECAY].map(|decay| personal_frequency(history, customers, decay, order));
+            let lists = plain.into_iter().zip(global.lists(history, customers, order)).zip(decayed);
+            let [median, mean] = middles;
+            let said = median.into_iter().zip(mean).zip(lists);
+            said.map(|((median, mean), ((plain, global), decayed))| Said { gaps: [median, mean], lists: [plain, global, decayed] })
+                .collect()
+        })?;
+        let tifuknn = if self.tifuknn {
+            let whole = known.parts().part(0)?;
+            let model = Tifuknn::new(&whole.until(known.as_of()), TifuknnParameters::default());
+            Some(model.lists(&truth.customers, order))
+        } else {
+            None
+        };
+        let gap = |at: usize| timing_rows(truth, &said.iter().map(|said| said.gaps[at]).collect::<Vec<_>>());
+        let lists = |at: usize| basket_rows(truth, &said.iter().map(|said| said.lists[at].clone()).collect::<Vec<_>>());
         let mut rows = vec![
-            ("P-TopFreq", spread(personal_frequency(history, &back, 1.0, order))),
-            ("GP-TopFreq", spread(global_personal_frequency(history, &back, order))),
-            ("decayed frequency 0.9", spread(personal_frequency(history, &back, DECAY, order))),
+            ("population median", timing_rows(truth, &vec![self.population_median; truth.customers.len()])),
+            ("personal median gap", gap(0)),
+            ("personal mean gap", gap(1)),
+            ("P-TopFreq", lists(0)),
+            ("GP-TopFreq", lists(1)),
+            ("decayed frequency 0.9", lists(2)),
         ];
-        if self.tifuknn {
-            rows.push(("TIFUKNN", spread(Tifuknn::new(history, TifuknnParameters::default()).lists(&back, order))));
-        }
+        rows.extend(tifuknn.map(|lists| ("TIFUKNN", basket_rows(truth, &lists))));
         rows.into_iter().for_each(|(name, rows)| self.add(name, true, rows));
+        Ok(())
     }
 
     fn add(&mut self, name: &str, baseline: bool, rows: NightRows) {

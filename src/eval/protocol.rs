@@ -9,8 +9,8 @@ use std::cmp::Ordering;
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::models::timing;
-use crate::predictions::{Predictions, RETURN_HORIZONS};
-use crate::purchases::{History, Ids, Purchases};
+use crate::predictions::{CustomerPrediction, Predictions, RETURN_HORIZONS};
+use crate::purchases::{History, Ids, Parted, Parts};
 
 /// A customer who has not returned for this many days is censored.
 pub const HORIZON: i32 = timing::HORIZON as i32;
@@ -20,7 +20,7 @@ pub const CUTS: [usize; 3] = [5, 10, 20];
 
 /// What became of the customers of one night.
 #[derive(Debug, Clone)]
-pub struct NightTruth<'a> {
+pub struct NightTruth {
     /// The night T.
     pub as_of: AsOf,
     /// Days that the data reach beyond the night.
@@ -28,34 +28,55 @@ pub struct NightTruth<'a> {
     /// Codes of the customers, in the order of their ids as text.
     pub customers: Vec<u32>,
     /// One a customer: the next purchase, if it is known and within the horizon.
-    pub following: Vec<Option<Following<'a>>>,
+    pub following: Vec<Option<Following>>,
 }
 
 /// A next purchase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Following<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Following {
     /// Days after the night, 1 to [`HORIZON`].
     pub days: i32,
     /// Codes of its distinct products, ascending.
-    pub basket: &'a [u32],
+    pub basket: Vec<u32>,
 }
 
-impl<'a> NightTruth<'a> {
+impl NightTruth {
     /// Looks up what followed the night `as_of` for `customers` (codes of `all`). `last` is the last day with a purchase in `all`.
-    #[must_use]
-    pub fn new(all: &History<'a>, last: Day, as_of: AsOf, mut customers: Vec<u32>) -> Self {
+    ///
+    /// # Errors
+    /// If a part of the history cannot be brought back from where it was set aside.
+    pub fn new(all: Parted<'_>, last: Day, as_of: AsOf, mut customers: Vec<u32>) -> Result<Self> {
         // Bins of equal count split ties by position, so that the order of rows is part of the protocol: ids as text.
         let ids = TextIds(all.customers());
         customers.sort_by_cached_key(|customer| ids.text(*customer));
-        let following = customers.iter().map(|customer| following(all, *customer, as_of.day())).collect();
-        Self { as_of, followed: last - as_of.day(), customers, following }
+        let of_some =
+            |history: &History<'_>, some: &[u32]| some.iter().map(|customer| following(history, *customer, as_of.day())).collect();
+        let following = by_customer(all, &customers, of_some)?;
+        Ok(Self { as_of, followed: last - as_of.day(), customers, following })
     }
 }
 
-fn following<'a>(all: &History<'a>, customer: u32, night: Day) -> Option<Following<'a>> {
+fn following(all: &History<'_>, customer: u32, night: Day) -> Option<Following> {
     let (day, basket) = all.following(customer, night)?;
     let days = day - night;
-    (days <= HORIZON).then_some(Following { days, basket })
+    (days <= HORIZON).then(|| Following { days, basket: basket.to_vec() })
+}
+
+/// What `look` says of each customer, whatever part of the history they are in; the default of those who are in none.
+pub(super) fn by_customer<T: Clone + Default>(
+    history: Parted<'_>,
+    customers: &[u32],
+    mut look: impl FnMut(&History<'_>, &[u32]) -> Vec<T>,
+) -> Result<Vec<T>> {
+    let mut out = vec![T::default(); customers.len()];
+    history.each(|history| {
+        let here = |customer: &u32| !history.visits(*customer).is_empty();
+        let some: Vec<u32> = customers.iter().copied().filter(here).collect();
+        let places = out.iter_mut().zip(customers).filter(|(_, customer)| here(customer));
+        places.zip(look(history, &some)).for_each(|((place, _), said)| *place = said);
+        Ok(())
+    })?;
+    Ok(out)
 }
 
 /// Ids as text, the form in which the protocol orders them.
@@ -188,22 +209,21 @@ pub fn rankings(list: impl IntoIterator<Item = Option<u32>>, basket: &[u32]) -> 
 
 /// Rows of something that only says when; `days[i]` is for `truth.customers[i]`, and what is not a number counts as the horizon.
 #[must_use]
-pub fn timing_rows(truth: &NightTruth<'_>, days: &[f64]) -> NightRows {
+pub fn timing_rows(truth: &NightTruth, days: &[f64]) -> NightRows {
     let days = days.iter().copied().chain(std::iter::repeat(f64::NAN));
     rows(truth, days, |row, days| row.predicted = Some(at_least_a_day(days)))
 }
 
 /// Rows of something that only says what; `lists[i]` are the products of `truth.customers[i]`, the best first.
 #[must_use]
-pub fn basket_rows(truth: &NightTruth<'_>, lists: &[Vec<u32>]) -> NightRows {
+pub fn basket_rows(truth: &NightTruth, lists: &[Vec<u32>]) -> NightRows {
     let lists = lists.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
-    let following = truth.following.iter().copied();
-    rows(truth, lists.zip(following), |row, (list, next)| {
-        row.rankings = next.map(|next| rankings(list.iter().copied().map(Some), next.basket));
+    rows(truth, lists.zip(&truth.following), |row, (list, next)| {
+        row.rankings = next.as_ref().map(|next| rankings(list.iter().copied().map(Some), &next.basket));
     })
 }
 
-fn rows<T>(truth: &NightTruth<'_>, said: impl Iterator<Item = T>, mut fill: impl FnMut(&mut Row, T)) -> NightRows {
+fn rows<T>(truth: &NightTruth, said: impl Iterator<Item = T>, mut fill: impl FnMut(&mut Row, T)) -> NightRows {
     let known = truth.customers.iter().zip(&truth.following).zip(said);
     let rows = known.map(|((customer, next), said)| {
         let days = next.as_ref().map(|next| next.days);
@@ -223,25 +243,37 @@ fn at_least_a_day(days: f64) -> f64 {
 ///
 /// # Errors
 /// If `truth` is empty or does not know a customer, or if a customer, or a customer's product, stands twice.
-pub fn observe(predictions: &Predictions, truth: &Purchases) -> Result<NightRows> {
-    let (_, last) = truth.span().ok_or_else(|| Error::input("there is no purchase"))?;
-    observe_in(predictions, &truth.until(AsOf(last)), last)
+pub fn observe(predictions: &Predictions, truth: &dyn Parts) -> Result<NightRows> {
+    let all = Parted::all(truth);
+    let (_, last) = all.span()?.ok_or_else(|| Error::input("there is no purchase"))?;
+    let mut customers: Vec<u32> = codes(predictions, all.customers())?;
+    customers.sort_unstable();
+    customers.dedup();
+    observe_in(predictions, all, &NightTruth::new(all, last, predictions.as_of, customers)?)
 }
 
-/// [`observe`] with the truth up to the day `last`.
-pub(super) fn observe_in(predictions: &Predictions, all: &History<'_>, last: Day) -> Result<NightRows> {
+/// The customers' codes in `ids`.
+fn codes(predictions: &Predictions, ids: &Ids) -> Result<Vec<u32>> {
+    let own = TextIds(&predictions.customer_ids);
+    let code = |id: String| ids.code(&id).ok_or_else(|| Error::system(format!("the customer {id} was scored but never bought")));
+    predictions.customers.iter().map(|customer| code(own.text(customer.customer))).collect()
+}
+
+/// [`observe`] by a truth of the same customers.
+pub(super) fn observe_in(predictions: &Predictions, all: Parted<'_>, truth: &NightTruth) -> Result<NightRows> {
     let night = predictions.as_of.day();
     let (customer_ids, product_ids) = (TextIds(&predictions.customer_ids), TextIds(&predictions.product_ids));
-    let mut said = Vec::with_capacity(predictions.customers.len());
-    for customer in &predictions.customers {
-        let id = customer_ids.text(customer.customer);
-        let code = all.customers().code(&id).ok_or_else(|| Error::system(format!("the customer {id} was scored but never bought")))?;
-        said.push((code, customer));
-    }
+    let said: Vec<(u32, &CustomerPrediction)> = codes(predictions, all.customers())?.into_iter().zip(&predictions.customers).collect();
+    let mut known: Vec<(u32, Option<&Following>)> =
+        truth.customers.iter().copied().zip(truth.following.iter().map(Option::as_ref)).collect();
+    known.sort_unstable_by_key(|(code, _)| *code);
     let mut pairs = vec![];
     let mut lists = Vec::with_capacity(said.len());
     for (code, customer) in &said {
-        let next = following(all, *code, night);
+        let next = known.binary_search_by_key(code, |(known, _)| *known).ok().and_then(|at| known.get(at));
+        let unexpected =
+            || Error::system(format!("{night}: the customer {} was scored, but not by the rule", customer_ids.text(customer.customer)));
+        let (_, next) = next.ok_or_else(unexpected)?;
         let mut list: Vec<(f64, String, Option<u32>)> = customer
             .products
             .iter()
@@ -268,17 +300,20 @@ pub(super) fn observe_in(predictions: &Predictions, all: &History<'_>, last: Day
     if let Some(twice) = lists.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::system(format!("{night}: the customer {} stands twice", customer_ids.text(twice[0].1.customer))));
     }
-    let truth = NightTruth::new(all, last, predictions.as_of, lists.iter().map(|(code, ..)| *code).collect());
+    if lists.len() < truth.customers.len() {
+        let (scored, due) = (lists.len(), truth.customers.len());
+        return Err(Error::system(format!("{night}: {scored} customers were scored, but the rule names {due}")));
+    }
     let found = truth.customers.iter().zip(&truth.following).map(|(code, next)| {
         let at = lists.binary_search_by_key(code, |(known, ..)| *known).ok();
         (at.and_then(|at| lists.get(at)), next)
     });
-    let mut out = rows(&truth, found, |row, (found, next)| {
+    let mut out = rows(truth, found, |row, (found, next)| {
         let Some((_, customer, list)) = found else { return };
         row.predicted = Some(at_least_a_day(customer.days_to_next));
         row.interval = Some((customer.earliest - night, customer.latest - night));
         row.returns = Some(customer.return_probability);
-        row.rankings = next.as_ref().map(|next| rankings(list.iter().copied(), next.basket));
+        row.rankings = next.as_ref().map(|next| rankings(list.iter().copied(), &next.basket));
     });
     out.pairs = pairs;
     Ok(out)

@@ -1,6 +1,6 @@
 use super::*;
 use crate::pipeline::examples::{NIGHT, read, rule, small, store, tiny_model};
-use crate::purchases::{Ids, Line};
+use crate::purchases::{Ids, Line, Purchases};
 
 fn month(text: &str) -> Month {
     text.parse().unwrap()

@@ -11,14 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::boosting::{Boosted, BoostingParameters};
 use super::calibration::Isotonic;
-use super::timing::TimingModel;
 use super::tree::CorrectionParameters;
 use crate::error::Result;
 use crate::features::basket::{BASKET_WIDTH, BasketScratch, Candidate, basket_features};
 use crate::features::world::{CandidateLimits, Tally, World};
 use crate::predictions::ProductModel;
 use crate::purchases::{History, Ids, Visits};
-use crate::recurrence::Rule;
 use crate::sampling::hash;
 
 mod corrections;
@@ -26,7 +24,7 @@ mod table;
 
 use corrections::{CORRECTION_FEATURES, Checks, correction_columns, corrections};
 pub use corrections::{GateReport, ProductTree};
-use table::Table;
+pub use table::BasketRows;
 
 /// How the basket model is fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,24 +121,15 @@ pub struct FittedBasket {
 }
 
 impl BasketModel {
-    /// Fits to everything that the history knows. The products' trees are gated, and the probabilities calibrated, on the last 28 days by
-    /// a fit that has not seen them; a rehearsal, the model of 28 days earlier, on the 28 days before. `timing` says when customers were
-    /// expected.
+    /// Fits to the rows of a history. The products' trees are gated, and the probabilities calibrated, on the last 28 days by a fit that
+    /// has not seen them; a rehearsal, the model of 28 days earlier, on the 28 days before. `products` are the history's ids.
     ///
     /// # Errors
     /// If there is too little to learn from.
-    pub fn fit(
-        history: &History<'_>,
-        timing: &TimingModel,
-        rule: &Rule,
-        parameters: &BasketParameters,
-        rehearse: bool,
-        seed: u64,
-    ) -> Result<FittedBasket> {
-        let table = Table::new(history, timing, rule, parameters, seed)?;
+    pub fn fit(table: &BasketRows, products: &Ids, parameters: &BasketParameters, rehearse: bool, seed: u64) -> Result<FittedBasket> {
         let [early, split] = table.known;
         let pooled = |take: usize| Boosted::fit(&table.rows, &table.bins, &parameters.boosting, hash(seed, &[0xba5]), take);
-        let checked = |score: &[f32], held_out: Range<usize>| corrections(&table, score, held_out, history, parameters);
+        let checked = |score: &[f32], held_out: Range<usize>| corrections(table, score, held_out, products, parameters);
         let ((late, all), first) = rayon::join(
             || {
                 rayon::join(

@@ -15,7 +15,7 @@ use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::features::timing::{TIMING_WIDTH, TimingFeatures, timing_features};
 use crate::predictions::RETURN_HORIZONS;
-use crate::purchases::{History, Visits};
+use crate::purchases::{History, Parted, Visits};
 use crate::recurrence::Rule;
 use crate::sampling::{hash, keep};
 
@@ -165,7 +165,14 @@ fn hazard_row(linear: &LogDays, features: &[f32; TIMING_WIDTH]) -> [f32; HAZARD_
 struct PersonDay {
     customer: u32,
     eve: Day,
-    bought: bool,
+    /// The next purchase that is known.
+    next: Option<Day>,
+}
+
+impl PersonDay {
+    fn bought(&self) -> bool {
+        self.next == Some(self.eve + 1)
+    }
 }
 
 /// Calls `visit` with each person-day of a customer, and whether the customer was near the rule on it.
@@ -179,6 +186,9 @@ fn each_person_day(
     let end = history.as_of().day();
     let visits = history.visits(customer);
     let days = visits.days();
+    if days.is_empty() {
+        return;
+    }
     // Whether the rule is nearly met hardly changes within a week.
     let mut near = (0, false);
     for eve in ((end - parameters.days as i32).epoch()..end.epoch()).map(Day::from_epoch) {
@@ -190,112 +200,148 @@ fn each_person_day(
         if near.0 != week {
             near = (week, rule.nearly_met(&visits, eve));
         }
-        visit(PersonDay { customer, eve, bought: days.get(known) == Some(&(eve + 1)) }, near.1);
+        visit(PersonDay { customer, eve, next: days.get(known).copied() }, near.1);
     }
 }
 
-/// A sample of the person-days: those of customers near the rule first, since they are who is scored.
-fn person_days(history: &History<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Vec<PersonDay> {
-    let count = |customer: u32| {
-        let mut counts = [0_usize; 2];
-        each_person_day(history, rule, parameters, customer, |_, near| counts[usize::from(near)] += 1);
-        counts
-    };
-    let customers = || (0..history.customer_count()).into_par_iter();
-    let [far, near] = customers().map(count).reduce(|| [0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
+/// A sample of the person-days with their features: those of customers near the rule first, since they are who is scored.
+fn person_days(
+    history: Parted<'_>,
+    rule: &Rule,
+    parameters: &TimingParameters,
+    seed: u64,
+) -> Result<Vec<(PersonDay, [f32; TIMING_WIDTH])>> {
+    let (mut far, mut near) = (0, 0);
+    history.each(|history| {
+        let count = |customer: u32| {
+            let mut counts = [0_usize; 2];
+            each_person_day(history, rule, parameters, customer, |_, near| counts[usize::from(near)] += 1);
+            counts
+        };
+        let customers = (0..history.customer_count()).into_par_iter();
+        let counts = customers.map(count).reduce(|| [0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
+        (far, near) = (far + counts[0], near + counts[1]);
+        Ok(())
+    })?;
     let wanted = parameters.max_training_rows as f64;
     let others = (far as f64).min((wanted - near as f64).max(wanted * parameters.others));
     let shares = [others / far.max(1) as f64, (wanted - others) / near.max(1) as f64];
-    let sample = |customer: u32| {
-        let mut rows = vec![];
-        let key = history.customers().key(customer);
-        each_person_day(history, rule, parameters, customer, |row, near| {
-            if keep(hash(seed, &[0xda1, key, row.eve.epoch() as u64]), shares[usize::from(near)]) {
-                rows.push(row);
-            }
-        });
-        rows
+    let sample = |history: &History<'_>| {
+        let of_customer = |customer: u32| {
+            let mut rows = vec![];
+            let key = history.customers().key(customer);
+            let visits = history.visits(customer);
+            // One pass over a customer's purchases for all eves.
+            let mut features = TimingFeatures::default();
+            each_person_day(history, rule, parameters, customer, |row, near| {
+                if keep(hash(seed, &[0xda1, key, row.eve.epoch() as u64]), shares[usize::from(near)]) {
+                    rows.push((row, features.on(&visits, row.eve)));
+                }
+            });
+            rows
+        };
+        (0..history.customer_count()).into_par_iter().flat_map_iter(of_customer).collect()
     };
-    customers().flat_map_iter(sample).collect()
+    let rows = history.gather(sample, |(row, _)| (row.customer, row.eve))?;
+    if rows.is_empty() {
+        return Err(Error::input(format!(
+            "no customer has {} purchases within the days to learn from, which end on {}",
+            parameters.min_purchases,
+            history.as_of()
+        ))
+        .hint("check that --customer names the column of the customer, not of the ticket"));
+    }
+    Ok(rows)
 }
 
-fn hazard(
-    linear: &LogDays,
-    rows: &[PersonDay],
-    features: Vec<[f32; TIMING_WIDTH]>,
-    parameters: &TimingParameters,
-    seed: u64,
-) -> Result<Boosted> {
-    let hazard_rows: Vec<[f32; HAZARD_WIDTH]> = features.par_iter().map(|features| hazard_row(linear, features)).collect();
-    drop(features);
-    let sample: Vec<f32> = hazard_rows.iter().step_by(hazard_rows.len().div_ceil(20_000)).flatten().copied().collect();
-    let bins = Bins::from_sample(&sample, HAZARD_WIDTH, MAX_BINS);
-    let mut table = BinnedRows::with_capacity(HAZARD_WIDTH, hazard_rows.len());
-    for (rows, values) in rows.chunks(4096).zip(hazard_rows.chunks(4096)) {
-        let mut binned = Vec::with_capacity(values.len() * HAZARD_WIDTH);
-        values.iter().for_each(|row| bins.bin_row(row, &mut binned));
-        let label: Vec<bool> = rows.iter().map(|row| row.bought).collect();
-        table.extend(&binned, &label, &vec![1.0; label.len()]);
+/// What hazards are fitted to: person-days, and whether there was a purchase on the next day.
+pub struct HazardRows {
+    rows: BinnedRows,
+    bins: Bins,
+}
+
+impl HazardRows {
+    fn new(linear: &LogDays, person_days: Vec<(PersonDay, [f32; TIMING_WIDTH])>) -> Self {
+        let step = person_days.len().div_ceil(20_000).max(1);
+        let sample: Vec<f32> = person_days.iter().step_by(step).flat_map(|(_, features)| hazard_row(linear, features)).collect();
+        let bins = Bins::from_sample(&sample, HAZARD_WIDTH, MAX_BINS);
+        let mut rows = BinnedRows::with_capacity(HAZARD_WIDTH, person_days.len());
+        let binned = |person_days: &[(PersonDay, [f32; TIMING_WIDTH])]| {
+            let mut binned = Vec::with_capacity(person_days.len() * HAZARD_WIDTH);
+            person_days.iter().for_each(|(_, features)| bins.bin_row(&hazard_row(linear, features), &mut binned));
+            binned
+        };
+        let chunks: Vec<Vec<u8>> = person_days.par_chunks(4096).map(binned).collect();
+        for (person_days, binned) in person_days.chunks(4096).zip(chunks) {
+            let label: Vec<bool> = person_days.iter().map(|(row, _)| row.bought()).collect();
+            rows.extend(&binned, &label, &vec![1.0; label.len()]);
+        }
+        Self { rows, bins }
     }
-    Ok(Boosted::fit(&table, &bins, &parameters.boosting, hash(seed, &[0x4a2]), table.len())?.model)
+
+    fn fit(&self, parameters: &TimingParameters, seed: u64) -> Result<Boosted> {
+        Ok(Boosted::fit(&self.rows, &self.bins, &parameters.boosting, hash(seed, &[0x4a2]), self.rows.len())?.model)
+    }
+}
+
+/// What a fit said on a night that it had not seen, and what became of it.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    customer: u32,
+    night: Day,
+    wait: Wait,
+    /// Days to the next purchase, if it is known.
+    days: Option<i32>,
+    /// So many days after the night are known.
+    followed: i32,
+}
+
+impl Outcome {
+    /// By night, then by customer: the order in which calibration sums.
+    #[must_use]
+    pub fn key(&self) -> (Day, u32) {
+        (self.night, self.customer)
+    }
 }
 
 impl TimingModel {
-    /// Fits to everything that the history knows; uncalibrated until [`TimingModel::calibrate_as`]. `rule` says whose days count first.
+    /// Fits to everything that the history knows; uncalibrated until [`TimingModel::calibrate`]. `rule` says whose days count first.
     ///
     /// # Errors
-    /// If there is too little to learn from.
-    pub fn fit(history: &History<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Result<Self> {
-        let (rows, features) = Self::rows(history, rule, parameters, seed)?;
+    /// If there is too little to learn from, or a part cannot be brought back.
+    pub fn fit(history: Parted<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Result<Self> {
+        let person_days = person_days(history, rule, parameters, seed)?;
         // Least squares sees whole waits only: nights that the history follows for the horizon, censored there.
         let latest = history.as_of().day() - HORIZON as i32;
-        let (snapshots, waits): (Vec<_>, Vec<_>) = rows
+        let (snapshots, waits): (Vec<_>, Vec<_>) = person_days
             .iter()
-            .zip(&features)
             .filter(|(row, _)| row.eve <= latest)
             .filter(|(row, _)| keep(hash(seed, &[0x11e, history.customers().key(row.customer), row.eve.epoch() as u64]), 0.25))
             .map(|(row, features)| {
-                let wait = history.following(row.customer, row.eve).map_or(HORIZON as i32, |(day, _)| day - row.eve);
+                let wait = row.next.map_or(HORIZON as i32, |day| day - row.eve);
                 (*features, f64::from(wait.min(HORIZON as i32)))
             })
             .unzip();
         let linear = LogDays::fit(&snapshots, &waits)?;
-        let hazard = hazard(&linear, &rows, features, parameters, seed)?;
+        let hazard = HazardRows::new(&linear, person_days).fit(parameters, seed)?;
         Ok(Self { linear, hazard, returns: [Platt::IDENTITY; 3], masses: [COVERAGE; GROUP_EDGES.len() + 1] })
     }
 
-    /// The hazards fitted anew to a longer history. Least squares stays, since the basket model has learned from its expectations. Calibration
-    /// needs nights that a fit has not seen, and therefore the earlier one: [`TimingModel::calibrate_as`].
+    /// What [`TimingModel::refit`] needs of a longer history.
     ///
     /// # Errors
     /// As [`TimingModel::fit`].
-    pub fn refit(&self, history: &History<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Result<Self> {
-        let (rows, features) = Self::rows(history, rule, parameters, seed)?;
-        Ok(Self { hazard: hazard(&self.linear, &rows, features, parameters, seed)?, ..self.clone() })
+    pub fn hazard_rows(&self, history: Parted<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Result<HazardRows> {
+        Ok(HazardRows::new(&self.linear, person_days(history, rule, parameters, seed)?))
     }
 
-    fn rows(
-        history: &History<'_>,
-        rule: &Rule,
-        parameters: &TimingParameters,
-        seed: u64,
-    ) -> Result<(Vec<PersonDay>, Vec<[f32; TIMING_WIDTH]>)> {
-        let rows = person_days(history, rule, parameters, seed);
-        if rows.is_empty() {
-            return Err(Error::input(format!(
-                "no customer has {} purchases within the days to learn from, which end on {}",
-                parameters.min_purchases,
-                history.as_of()
-            ))
-            .hint("check that --customer names the column of the customer, not of the ticket"));
-        }
-        // One pass over each customer's purchases for all of its eves.
-        let of_customer = |rows: &[PersonDay]| {
-            let mut features = TimingFeatures::default();
-            rows.iter().map(|row| features.on(&history.visits(row.customer), row.eve)).collect::<Vec<_>>()
-        };
-        let features: Vec<[f32; TIMING_WIDTH]> = rows.par_chunk_by(|a, b| a.customer == b.customer).flat_map_iter(of_customer).collect();
-        Ok((rows, features))
+    /// The hazards fitted anew. Least squares stays, since the basket model has learned from its expectations. Calibration needs nights
+    /// that a fit has not seen, and therefore the earlier one's: [`TimingModel::outcomes`].
+    ///
+    /// # Errors
+    /// If there is too little to learn from.
+    pub fn refit(&self, rows: &HazardRows, parameters: &TimingParameters, seed: u64) -> Result<Self> {
+        Ok(Self { hazard: rows.fit(parameters, seed)?, ..self.clone() })
     }
 
     /// The expected days from a night to the next purchase, from least squares alone.
@@ -342,31 +388,34 @@ impl TimingModel {
         })
     }
 
-    /// Calibrates intervals and return probabilities by what an `earlier` fit, the same but for the days it knew, said on nights after it:
-    /// `nights` are the (customer, night) pairs of the customers that a run would score, `history` what became of them.
-    pub fn calibrate_as(&mut self, earlier: &TimingModel, history: &History<'_>, nights: &[(u32, Day)]) {
+    /// What this fit says on `nights` after the days that it knew, (customer, night) pairs, and what became of them in `history`.
+    #[must_use]
+    pub fn outcomes(&self, history: &History<'_>, nights: &[(u32, Day)]) -> Vec<Outcome> {
         let end = history.as_of().day();
-        let outcomes: Vec<(Wait, Option<i32>, i32)> = nights
-            .par_iter()
-            .map(|(customer, night)| {
-                let wait = earlier.wait(&history.visits(*customer).until(*night), *night);
-                let days = history.following(*customer, *night).map(|(day, _)| day - *night);
-                (wait, days, end - *night)
-            })
-            .collect();
+        let outcome = |(customer, night): &(u32, Day)| {
+            let wait = self.wait(&history.visits(*customer).until(*night), *night);
+            let days = history.following(*customer, *night).map(|(day, _)| day - *night);
+            Outcome { customer: *customer, night: *night, wait, days, followed: end - *night }
+        };
+        nights.par_iter().map(outcome).collect()
+    }
+
+    /// Calibrates intervals and return probabilities by what an earlier fit, the same but for the days it knew, said on later nights of
+    /// the customers whom a run would score.
+    pub fn calibrate(&mut self, outcomes: &[Outcome]) {
         for (at, horizon) in RETURN_HORIZONS.iter().enumerate() {
             let points: Vec<(f64, bool)> = outcomes
                 .iter()
-                .filter(|(_, _, followed)| *followed >= *horizon as i32)
-                .map(|(wait, days, _)| (log_odds(wait.within(*horizon)), days.is_some_and(|days| days <= *horizon as i32)))
+                .filter(|outcome| outcome.followed >= *horizon as i32)
+                .map(|outcome| (log_odds(outcome.wait.within(*horizon)), outcome.days.is_some_and(|days| days <= *horizon as i32)))
                 .collect();
             self.returns[at] = Platt::fit(&points, 100.0);
         }
         // Split-conformal: the mass that held the share COVERAGE of the outcomes (Papadopoulos et al., ECML 2002). A customer who has not
         // come back while the data follow, for two weeks or more, counts as held by no interval; shorter nights say nothing.
         let scores = |wanted: Option<usize>| {
-            let of_group = outcomes.iter().filter(|(wait, _, followed)| *followed >= 14 && wanted.is_none_or(|g| group(wait) == g));
-            let mut scores: Vec<f64> = of_group.map(|(wait, days, _)| wait.mass_before(*days)).collect();
+            let of_group = outcomes.iter().filter(|outcome| outcome.followed >= 14 && wanted.is_none_or(|g| group(&outcome.wait) == g));
+            let mut scores: Vec<f64> = of_group.map(|outcome| outcome.wait.mass_before(outcome.days)).collect();
             scores.sort_unstable_by(f64::total_cmp);
             scores
         };

@@ -10,7 +10,7 @@ use crate::features::world::{Tally, World};
 use crate::models::Model;
 use crate::models::timing::Wait;
 use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
-use crate::purchases::{History, Ids, Parts, Purchases, Visits};
+use crate::purchases::{History, Ids, Parted, Parts, Purchases, Visits, wider};
 use crate::recurrence::{Funnel, Rule, recurrent};
 
 /// What all customers together say on a night: a first look at each part.
@@ -38,10 +38,7 @@ impl Overview {
         let mut overview = Self::of_part(model, &*parts.part(0)?, as_of, rule);
         for at in 1..parts.count() {
             let more = Self::of_part(model, &*parts.part(at)?, as_of, rule);
-            overview.span = match (overview.span, more.span) {
-                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-                (a, b) => a.or(b),
-            };
+            overview.span = wider(overview.span, more.span);
             overview.funnel = overview.funnel.and(&more.funnel);
             overview.distinct_lines += more.distinct_lines;
             overview.bought_lately.iter_mut().zip(more.bought_lately).for_each(|(bought, more)| *bought |= more);
@@ -94,24 +91,16 @@ pub fn score_parts(model: &Model, model_id: &str, parts: &dyn Parts, overview: O
         return Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint));
     }
     let night = Night::new(model, as_of, &products, tally);
-    let (mut ids, mut predicted) = (vec![], vec![]);
-    for at in 0..parts.count() {
-        let purchases = parts.part(at)?;
-        let history = purchases.until(as_of);
-        let (customers, _) = recurrent(&history, rule);
-        let predict = |scratch: &mut BasketScratch, customer: &u32| night.predict(&history, *customer, scratch);
-        let customers = customers.par_iter().map_init(BasketScratch::default, predict).flatten();
-        let customers: Vec<CustomerPrediction> = customers.map(|(prediction, _)| prediction).collect();
-        ids.push(purchases.customers().select(customers.iter().map(|prediction| prediction.customer)));
-        predicted.push(customers);
-    }
-    // Under the codes that they have among each other, in whatever parts they were.
-    let (customer_ids, codes) = Ids::merged(ids);
-    let of_part = |(customers, codes): (Vec<CustomerPrediction>, Vec<u32>)| {
-        customers.into_iter().zip(codes).map(|(prediction, customer)| CustomerPrediction { customer, ..prediction })
+    let of_part = |history: &History<'_>| {
+        let (customers, _) = recurrent(history, rule);
+        let predict = |scratch: &mut BasketScratch, customer: &u32| night.predict(history, *customer, scratch);
+        let predicted = customers.par_iter().map_init(BasketScratch::default, predict).flatten();
+        predicted.map(|(prediction, _)| prediction).collect()
     };
-    let mut customers: Vec<CustomerPrediction> = predicted.into_iter().zip(codes).flat_map(of_part).collect();
-    customers.sort_unstable_by_key(|prediction| prediction.customer);
+    let mut customers = Parted::new(parts, as_of).gather(of_part, |prediction: &CustomerPrediction| prediction.customer)?;
+    // Under the codes that they have among each other, whoever else is known.
+    let customer_ids = parts.customers().select(customers.iter().map(|prediction| prediction.customer));
+    (0..).zip(&mut customers).for_each(|(code, prediction)| prediction.customer = code);
     Ok(Predictions { as_of, model_id: model_id.to_owned(), funnel, customer_ids, product_ids: products, customers })
 }
 

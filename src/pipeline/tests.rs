@@ -1,10 +1,11 @@
 use super::examples::{NIGHT, read, rule, small, store};
 use super::night::reason;
 use super::*;
+use crate::eval::{Contender, Evaluation};
 use crate::features::basket::Candidate;
 use crate::features::world::{CandidateLimits, World};
 use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
-use crate::purchases::{Ids, Line};
+use crate::purchases::{Fingerprint, Ids, Line, Purchases};
 
 fn bytes(model: &Model) -> String {
     serde_json::to_string(model).unwrap()
@@ -38,6 +39,35 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
     let by_parts = score_parts(&model, "m", &*parts, overview, NIGHT, &rule()).unwrap();
     assert_eq!((&by_parts.funnel, by_ids(&by_parts)), (&whole.funnel, by_ids(&whole)));
     assert_eq!((by_parts.customer_ids, by_parts.customers), (whole.customer_ids, whole.customers));
+}
+
+#[test]
+fn part_after_part_of_the_customers_gives_the_same_model() {
+    let purchases = read(store(80, 250, 1));
+    let parts = crate::purchases::tests::limited(&purchases, 1_000).parts().unwrap();
+    assert!(parts.count() > 10, "{}", parts.count());
+    let [whole, by_parts] = [&purchases as &dyn Parts, &*parts].map(|purchases| {
+        let trained = train_and_rehearse(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
+        let report = crate::eval::held_out(trained.rehearsal.as_ref().unwrap(), None, purchases, &rule()).unwrap();
+        let mut fingerprint = Fingerprint::default();
+        Parted::new(purchases, NIGHT)
+            .each(|history| {
+                fingerprint = fingerprint.and(history);
+                Ok(())
+            })
+            .unwrap();
+        let models = (bytes(&trained.model), trained.rehearsal.as_ref().map(bytes));
+        (models, fingerprint.hex(), report.evaluation)
+    });
+    assert_eq!((whole.0, whole.1), (by_parts.0, by_parts.1));
+    let figures = |evaluation: &Evaluation| {
+        let named = |contender: &Contender| (contender.name.clone(), contender.figures.clone());
+        evaluation.contenders.iter().map(named).collect::<Vec<_>>()
+    };
+    let (whole, mut by_parts) = (figures(&whole.2), (figures(&by_parts.2), by_parts.2.warnings));
+    assert_eq!(by_parts.1, ["TIFUKNN is left out: it needs all customers at once, and they take more than the memory limit"]);
+    by_parts.0.extend(whole.iter().filter(|(name, _)| name == "TIFUKNN").cloned());
+    assert_eq!(whole, by_parts.0);
 }
 
 /// A customer's prediction with ids in place of codes, and every float as its bits.

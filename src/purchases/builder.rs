@@ -221,7 +221,14 @@ impl Builder {
         for (code, place) in (0..).zip(&product_places) {
             product_codes[*place as usize] = code;
         }
-        Ok(Sharded { customers, places, products, product_codes, shards: self.shards, limit: self.limit })
+        Ok(Sharded {
+            customers: Arc::new(customers),
+            places: Arc::new(places),
+            products: Arc::new(products),
+            product_codes,
+            shards: self.shards,
+            limit: self.limit,
+        })
     }
 }
 
@@ -264,10 +271,10 @@ fn run_of(shard: usize, base: usize, pairs: &mut [u64], starts: &[u32]) -> (Vec<
 /// A history that has been read, of which a part of the customers can be looked at at a time.
 #[derive(Debug)]
 pub struct Sharded {
-    customers: Ids,
+    customers: Arc<Ids>,
     /// The code of each customer while reading.
-    places: Vec<u32>,
-    products: Ids,
+    places: Arc<Vec<u32>>,
+    products: Arc<Ids>,
     /// The code of a product by its code while reading.
     product_codes: Vec<u32>,
     shards: Vec<Runs>,
@@ -275,21 +282,11 @@ pub struct Sharded {
 }
 
 impl Sharded {
-    /// All of it.
+    /// All of it, in memory.
     ///
     /// # Errors
-    /// If it takes more than the memory limit, or what was set aside cannot be read.
+    /// If what was set aside cannot be read.
     pub fn purchases(self) -> Result<Purchases> {
-        let needed = self.bytes_needed();
-        if let Some(limit) = self.limit.as_ref().map(|limit| limit.bytes).filter(|limit| needed > *limit) {
-            let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
-            return Err(Error::request(format!(
-                "the history takes about {} MB, more than the memory limit of {} MB",
-                megabytes(needed),
-                megabytes(limit)
-            ))
-            .hint("raise --memory-limit, or give fewer customers or days; `okuo score` and `okuo explain` work on parts of a history"));
-        }
         let Self { customers, places, products, product_codes, shards, limit } = self;
         let room = places_by_shard(&places);
         let build = |(shard, runs): (usize, Runs)| runs.build(room[shard], &product_codes, limit.as_ref());
@@ -332,10 +329,16 @@ impl Parts for Sharded {
             false => Ok(Shard::default()),
         };
         let shards = self.shards.par_iter().enumerate().map(build).collect::<Result<Vec<Shard>>>()?;
-        let codes = || (0_u32..).zip(&self.places).filter(|(_, place)| in_part(**place as usize % SHARDS));
-        let customers = self.customers.select(codes().map(|(code, _)| code));
-        let places = codes().map(|(_, place)| *place).collect();
-        Ok(Cow::Owned(Purchases { customers, products: self.products.clone(), places, shards }))
+        let (customers, products, places) = (Arc::clone(&self.customers), Arc::clone(&self.products), Arc::clone(&self.places));
+        Ok(Cow::Owned(Purchases { customers, products, places, shards }))
+    }
+
+    fn customers(&self) -> &Ids {
+        &self.customers
+    }
+
+    fn products(&self) -> &Ids {
+        &self.products
     }
 }
 

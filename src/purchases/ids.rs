@@ -70,28 +70,6 @@ impl Ids {
         }
     }
 
-    /// The ids of several parts of a dictionary, ascending, and for each part the new code of each of its ids.
-    #[must_use]
-    pub fn merged(parts: Vec<Ids>) -> (Ids, Vec<Vec<u32>>) {
-        let lengths: Vec<usize> = parts.iter().map(Ids::len).collect();
-        // Ids are text as soon as one is, in all parts alike.
-        let all = parts.into_iter().fold(None, |all, part| match (all, part) {
-            (Some(Ids::Integer(mut all)), Ids::Integer(part)) => {
-                all.extend(part);
-                Some(Ids::Integer(all))
-            }
-            (Some(Ids::Text(mut all)), Ids::Text(part)) => {
-                all.extend(part);
-                Some(Ids::Text(all))
-            }
-            (None, part) => Some(part),
-            (all, _) => all,
-        });
-        let (ids, codes) = all.unwrap_or(Ids::Integer(vec![])).sorted();
-        let mut codes = codes.into_iter();
-        (ids, lengths.into_iter().map(|length| codes.by_ref().take(length).collect()).collect())
-    }
-
     /// Sorts the ids; `rank[old code]` is the new one.
     pub(super) fn sorted(self) -> (Ids, Vec<u32>) {
         fn sort<T: Ord + Send>(ids: Vec<T>) -> (Vec<T>, Vec<u32>) {

@@ -29,11 +29,11 @@ fn the_population_median_looks_at_earlier_nights_alone() {
     let rule = Rule { min_products: 1, ..Rule::default() };
     let all = read(1, &every_four);
     // Nights 28, 31, … 106 days back, the last that has 90 days before it: 7 times 4, 3 and 2 days, 6 times 1 day.
-    assert_eq!(population_median(&all.until(AsOf(NIGHT)), &rule), Some(3.0));
+    assert_eq!(population_median(Parted::new(&all, AsOf(NIGHT)), &rule).unwrap(), Some(3.0));
     // Ten days earlier, 38, 41, … 104: 6 times 2, 1 and 4 days, 5 times 3 days.
-    assert_eq!(population_median(&all.until(AsOf(NIGHT - 10)), &rule), Some(2.0));
+    assert_eq!(population_median(Parted::new(&all, AsOf(NIGHT - 10)), &rule).unwrap(), Some(2.0));
     // Too short a history gives nothing.
-    assert_eq!(population_median(&all.until(AsOf(NIGHT - 100)), &rule), None);
+    assert_eq!(population_median(Parted::new(&all, AsOf(NIGHT - 100)), &rule).unwrap(), None);
 }
 
 #[test]
@@ -51,8 +51,10 @@ fn frequencies_by_hand() {
     // 0.5⁵ + 0.5⁴ + 0.5³ against 0.5 + 1, and 0.5² for those of the third purchase from the end.
     assert_eq!(id(&personal_frequency(&history, &[0], 0.5, &order)[0]), ["2", "10", "9", "1"]);
     // All customers: 1 and 9 three times, 2 twice, 10 and 11 once. 9 wins its tie, and the popular ones follow.
-    assert_eq!(id(&global_personal_frequency(&history, &[0], &order)[0]), ["1", "2", "9", "10", "11"]);
-    assert_eq!(id(&global_personal_frequency(&history, &[2], &order)[0]), ["1", "9", "2", "10", "11"], "nothing of one's own");
+    let global =
+        |customers: &[u32]| GlobalFrequency::new(Parted::new(&all, AsOf(NIGHT)), &order).unwrap().lists(&history, customers, &order);
+    assert_eq!(id(&global(&[0])[0]), ["1", "2", "9", "10", "11"]);
+    assert_eq!(id(&global(&[2])[0]), ["1", "9", "2", "10", "11"], "nothing of one's own");
     assert_eq!(personal_frequency(&all.until(AsOf(NIGHT - 5)), &[1], 1.0, &order)[0].len(), 1, "later purchases are not seen");
 }
 

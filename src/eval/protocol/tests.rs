@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::predictions::{CustomerPrediction, ProductModel, ProductPrediction};
-use crate::purchases::Line;
+use crate::purchases::{Line, Purchases};
 use crate::recurrence::Funnel;
 
 const NIGHT: Day = Day::from_epoch(17_000);
@@ -117,8 +117,8 @@ fn a_list_is_judged_by_hand() {
 fn the_horizon_ends_the_truth() {
     let lines = vec![line(0, 0, 0), line(0, 28, 0), line(1, 0, 0), line(1, 29, 0)];
     let all = Purchases::from_lines(Ids::Integer(vec![1, 2]), Ids::Integer(vec![1]), lines).unwrap();
-    let night = NightTruth::new(&all.until(AsOf(NIGHT + 29)), NIGHT + 29, AsOf(NIGHT), vec![0, 1]);
-    assert_eq!(night.following, [Some(Following { days: 28, basket: &[0] }), None]);
+    let night = NightTruth::new(Parted::all(&all), NIGHT + 29, AsOf(NIGHT), vec![0, 1]).unwrap();
+    assert_eq!(night.following, [Some(Following { days: 28, basket: vec![0] }), None]);
     let rows = timing_rows(&night, &[0.5]);
     assert_eq!(rows.rows.iter().map(|row| row.predicted).collect::<Vec<_>>(), [Some(1.0), Some(28.0)], "what is missing is the horizon");
     let rows = basket_rows(&night, &[vec![0]]);

@@ -7,12 +7,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::BasketParameters;
-use super::table::Table;
+use super::table::BasketRows;
 use crate::features::basket::BASKET_FEATURES;
 use crate::models::boosting::sigmoid;
 use crate::models::calibration::Isotonic;
 use crate::models::tree::{CorrectionTree, ProductRows};
-use crate::purchases::History;
+use crate::purchases::Ids;
 
 /// A product's own tree and what it is worth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,10 +86,10 @@ pub(super) struct Checks {
 /// Fits a tree for each product with enough purchases to the rows before the held-out ones, keeps those that lower the log loss of the
 /// held-out ones, and calibrates what comes out. `score` is a fit's that has not seen them.
 pub(super) fn corrections(
-    table: &Table,
+    table: &BasketRows,
     score: &[f32],
     held_out: Range<usize>,
-    history: &History<'_>,
+    products: &Ids,
     parameters: &BasketParameters,
 ) -> Checks {
     let columns = correction_columns();
@@ -131,21 +131,21 @@ pub(super) fn corrections(
         if gain <= LEAST_GAIN * by_chance || held_out_bought < 5 {
             return None;
         }
-        let product = history.products().get(rows.first()?.0)?.to_string();
+        let product = products.get(rows.first()?.0)?.to_string();
         Some((ProductTree { product, tree, bought: bought(rows, true), held_out_bought, gain }, late))
     };
     let fitted: Vec<Option<(ProductTree, Vec<u32>)>> = groups.iter().par_bridge().map(fit).collect();
     let mut corrected: Vec<f64> = score[held_out.clone()].iter().map(|score| f64::from(*score)).collect();
     let mut gate = GateReport { tried: groups.len(), ..GateReport::default() };
-    let mut products = vec![];
+    let mut kept = vec![];
     for (product, late) in fitted.into_iter().flatten() {
         for row in late {
             corrected[row as usize - held_out.start] += product.tree.correction(|feature| value(row as usize, feature));
         }
-        products.push(product);
+        kept.push(product);
     }
-    products.sort_by(|a, b| a.product.cmp(&b.product));
-    gate.kept = products.len();
+    kept.sort_by(|a: &ProductTree, b| a.product.cmp(&b.product));
+    gate.kept = kept.len();
     gate.rows = held_out.len();
     let mut weights = 0.0;
     for (row, corrected) in held_out.clone().zip(&corrected) {
@@ -163,5 +163,5 @@ pub(super) fn corrections(
     // The customers whom a run scores are those to be right about; where they are few, everyone is.
     let enough = scored.iter().filter(|(_, bought, _)| *bought).count() >= 1_000;
     let calibration = Isotonic::fit(if enough { scored } else { held_out.zip(&corrected).map(point).collect() });
-    Checks { products, gate, calibration }
+    Checks { products: kept, gate, calibration }
 }

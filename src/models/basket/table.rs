@@ -1,15 +1,17 @@
 //! Training rows: (customer, night, candidate) of past nights, and whether the product was in the basket that followed.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::BasketParameters;
-use crate::calendar::{AsOf, Day};
+use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch, basket_features};
 use crate::features::world::{Tally, World};
 use crate::models::boosting::{BinnedRows, Bins};
 use crate::models::timing::{HORIZON, TimingModel};
-use crate::purchases::History;
+use crate::purchases::{History, Parted};
 use crate::recurrence::Rule;
 use crate::sampling::{hash, keep};
 
@@ -18,6 +20,9 @@ const MAX_BINS: usize = 64;
 
 /// So many nights are counted in one pass over the customers: more of them take more memory.
 const NIGHTS_AT_A_TIME: usize = 8;
+
+/// The first rows, which give the bins and the share of candidates to keep, are of so many nights, and of so many customers on each.
+const PILOT: ([usize; 3], usize) = ([1, 3, 5], 60);
 
 /// A night of a customer whose next purchase is known.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +34,8 @@ struct Snapshot {
     nights: u32,
 }
 
-/// Rows of past nights with what became of them, the early ones first.
-pub(super) struct Table {
+/// What a basket model is fitted to: rows of past nights with what became of them, the early ones first.
+pub struct BasketRows {
     pub(super) rows: BinnedRows,
     /// Weights without regard to the basket's size: those of which probabilities are true. The rows' own are what trees are grown by.
     pub(super) natural: Vec<f32>,
@@ -42,42 +47,190 @@ pub(super) struct Table {
     pub(super) known: [usize; 2],
 }
 
-fn snapshots(history: &History<'_>, parameters: &BasketParameters, seed: u64) -> Vec<Snapshot> {
-    let end = history.as_of().day();
-    let every = parameters.every.max(1) as i32;
-    let mut nights: Vec<Day> = (1..=parameters.days as i32).step_by(every as usize).map(|back| end - back).collect();
-    nights.reverse();
-    let of_customer = |customer: u32| {
+/// Which snapshots there are.
+struct Grid<'a> {
+    parameters: &'a BasketParameters,
+    seed: u64,
+    /// The nights, ascending.
+    nights: Vec<Day>,
+    /// Next purchases after these days, 56 and 28 days before the end, are of later folds.
+    splits: [Day; 2],
+}
+
+impl<'a> Grid<'a> {
+    fn new(end: Day, parameters: &'a BasketParameters, seed: u64) -> Self {
+        let every = parameters.every.max(1) as i32;
+        let mut nights: Vec<Day> = (1..=parameters.days as i32).step_by(every as usize).map(|back| end - back).collect();
+        nights.reverse();
+        Self { parameters, seed, nights, splits: [2, 1].map(|months| end - months * HORIZON as i32) }
+    }
+
+    /// 0 for the early ones, which every fit may see; 2 for those of the last 28 days.
+    fn fold(&self, snapshot: &Snapshot) -> usize {
+        self.splits.iter().filter(|split| snapshot.next > **split).count()
+    }
+
+    /// Early rows first, so that a fit can take a prefix.
+    fn key(&self, snapshot: &Snapshot) -> (usize, Day, u32) {
+        (self.fold(snapshot), snapshot.night, snapshot.customer)
+    }
+
+    /// Those of a customer: one a purchase that follows nights of the grid.
+    fn of_customer(&self, history: &History<'_>, customer: u32) -> Vec<Snapshot> {
         let days = history.visits(customer).days();
         let mut out: Vec<Snapshot> = vec![];
         let mut waiting: Vec<Day> = vec![];
-        for (at, night) in nights.iter().enumerate() {
+        for (at, night) in self.nights.iter().enumerate() {
             let known = days.partition_point(|day| day <= night);
             let Some(next) = days.get(known).copied() else { break };
-            if known >= parameters.min_purchases && next - *night <= HORIZON as i32 {
+            if known >= self.parameters.min_purchases && next - *night <= HORIZON as i32 {
                 waiting.push(*night);
             }
             // The last night of the grid before the purchase closes the gap.
-            if nights.get(at + 1).is_none_or(|after| *after >= next) && !waiting.is_empty() {
-                let pick = hash(seed, &[0x5a9, history.customers().key(customer), next.epoch() as u64]) % waiting.len() as u64;
+            if self.nights.get(at + 1).is_none_or(|after| *after >= next) && !waiting.is_empty() {
+                let pick = hash(self.seed, &[0x5a9, history.customers().key(customer), next.epoch() as u64]) % waiting.len() as u64;
                 let night = waiting[pick as usize];
                 out.push(Snapshot { customer, night, next, nights: waiting.len() as u32 });
                 waiting.clear();
             }
         }
         out
-    };
-    (0..history.customer_count()).into_par_iter().flat_map_iter(of_customer).collect()
+    }
+
+    /// Those of all customers that are wanted, in the order of their keys.
+    fn gather(&self, history: Parted<'_>, wanted: impl Fn(&History<'_>, &Snapshot) -> bool + Sync) -> Result<Vec<Snapshot>> {
+        let of_part = |history: &History<'_>| {
+            let of_customer = |customer| {
+                let mut snapshots = self.of_customer(history, customer);
+                snapshots.retain(|snapshot| wanted(history, snapshot));
+                snapshots
+            };
+            (0..history.customer_count()).into_par_iter().flat_map_iter(of_customer).collect()
+        };
+        history.gather(of_part, |snapshot| self.key(snapshot))
+    }
+
+    /// The store on some ascending nights.
+    fn worlds(&self, history: Parted<'_>, nights: &[Day]) -> Result<Vec<World>> {
+        let mut all: Vec<Tally> = vec![];
+        history.each(|history| {
+            let more = Tally::of_nights(history, nights, self.seed);
+            let before = std::mem::take(&mut all);
+            all = if before.is_empty() { more } else { before.into_iter().zip(more).map(|(tally, more)| tally.and(more)).collect() };
+            Ok(())
+        })?;
+        Ok(all.into_iter().map(|tally| World::of(tally, self.parameters.limits())).collect())
+    }
 }
 
-impl Table {
-    pub(super) fn new(history: &History<'_>, timing: &TimingModel, rule: &Rule, parameters: &BasketParameters, seed: u64) -> Result<Self> {
-        let mut all = snapshots(history, parameters, seed);
-        // Early rows first, so that a fit can take a prefix; by night within, so that the store is looked at once a night.
-        let splits = [2, 1].map(|months| history.as_of().day() - months * HORIZON as i32);
-        let fold = |s: &Snapshot| splits.iter().filter(|split| s.next > **split).count();
-        all.sort_by_key(|s| (fold(s), s.night, s.customer));
-        if all.is_empty() {
+/// What there is to sample from.
+#[derive(Default)]
+struct Counts {
+    /// Snapshots by fold and night.
+    by_night: BTreeMap<(usize, Day), usize>,
+    /// Those of customers near the rule, by fold.
+    near: [usize; 3],
+}
+
+impl Counts {
+    fn new(grid: &Grid<'_>, history: Parted<'_>, rule: &Rule) -> Result<Self> {
+        let mut counts = Self::default();
+        history.each(|history| {
+            let of_customer = |mut counts: Self, customer| {
+                for snapshot in grid.of_customer(history, customer) {
+                    let fold = grid.fold(&snapshot);
+                    *counts.by_night.entry((fold, snapshot.night)).or_default() += 1;
+                    counts.near[fold] += usize::from(rule.nearly_met(&history.visits(customer), snapshot.night));
+                }
+                counts
+            };
+            let customers = (0..history.customer_count()).into_par_iter();
+            let part = customers.fold(Self::default, of_customer).reduce(Self::default, Self::and);
+            counts = std::mem::take(&mut counts).and(part);
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        for (key, count) in other.by_night {
+            *self.by_night.entry(key).or_default() += count;
+        }
+        self.near.iter_mut().zip(other.near).for_each(|(near, more)| *near += more);
+        self
+    }
+
+    fn snapshots(&self, folds: usize) -> usize {
+        self.by_night.iter().filter(|((fold, _), _)| *fold < folds).map(|(_, count)| count).sum()
+    }
+
+    /// So many folds are early: a rehearsal must not see the last one, but where there is nothing else it has no rows either.
+    fn early_folds(&self) -> usize {
+        if self.snapshots(2) > 0 { 2 } else { 3 }
+    }
+
+    /// The night of the snapshot at a position in the order of their keys.
+    fn night_at(&self, position: usize) -> Option<Day> {
+        let mut before = 0;
+        let mut nights = self.by_night.iter().filter(|(_, count)| {
+            before += **count;
+            position < before
+        });
+        nights.next().map(|((_, night), _)| *night)
+    }
+}
+
+/// What the first rows say of all.
+struct Pilot {
+    bins: Bins,
+    /// Candidates of a snapshot on average, and how many of them were bought.
+    candidates: f64,
+    bought: f64,
+}
+
+impl Pilot {
+    fn new(grid: &Grid<'_>, history: Parted<'_>, timing: &TimingModel, counts: &Counts) -> Result<Self> {
+        let (folds, (parts, most)) = (counts.early_folds(), PILOT);
+        let picked = parts.map(|part| counts.night_at(counts.snapshots(folds) * part / 6));
+        let mut nights: Vec<Day> = picked.iter().flatten().copied().collect();
+        nights.sort_unstable();
+        nights.dedup();
+        let on_nights = grid.gather(history, |_, snapshot| grid.fold(snapshot) < folds && nights.contains(&snapshot.night))?;
+        let worlds = grid.worlds(history, &nights)?;
+        let (mut rows, mut candidates, mut bought, mut snapshots) = (vec![], 0, 0, 0);
+        let spread = |night: &Day| {
+            let on_night: Vec<&Snapshot> = on_nights.iter().filter(|snapshot| snapshot.night == *night).collect();
+            let step = on_night.len().div_ceil(most).max(1);
+            on_night.into_iter().step_by(step)
+        };
+        let chosen: Vec<&Snapshot> = picked.iter().flatten().flat_map(spread).collect();
+        history.each(|history| {
+            let mut scratch = BasketScratch::default();
+            for snapshot in chosen.iter().filter(|snapshot| has(history, snapshot)) {
+                let Some(world) = worlds.iter().find(|world| world.night() == snapshot.night) else { continue };
+                look(history, world, timing, snapshot, &mut scratch);
+                rows.extend(&scratch.rows);
+                candidates += scratch.candidates.len();
+                let basket = history.following(snapshot.customer, snapshot.night).map_or(&[][..], |(_, basket)| basket);
+                bought += scratch.candidates.iter().filter(|c| basket.binary_search(&c.product).is_ok()).count();
+                snapshots += 1;
+            }
+            Ok(())
+        })?;
+        let mean = |sum: usize| sum as f64 / snapshots.max(1) as f64;
+        Ok(Self { bins: Bins::from_sample(&rows, BASKET_WIDTH, MAX_BINS), candidates: mean(candidates), bought: mean(bought) })
+    }
+}
+
+impl BasketRows {
+    /// Looks at the past nights of a history. `timing` says when customers were expected, `rule` who is looked at first.
+    ///
+    /// # Errors
+    /// If there is nothing to learn from, or a part cannot be brought back.
+    pub fn new(history: Parted<'_>, timing: &TimingModel, rule: &Rule, parameters: &BasketParameters, seed: u64) -> Result<Self> {
+        let grid = Grid::new(history.as_of().day(), parameters, seed);
+        let counts = Counts::new(&grid, history, rule)?;
+        if counts.by_night.is_empty() {
             return Err(Error::input(format!(
                 "up to {} no customer has {} purchases and a next one to learn from",
                 history.as_of(),
@@ -85,49 +238,26 @@ impl Table {
             ))
             .hint("train on a longer history, or with a later --as-of"));
         }
-        let world = |night: Day| World::new(&history.until(AsOf(night)), parameters.limits(), seed);
-        // A pilot of three nights gives the bins and the share of candidates to keep.
-        let early_end = all.partition_point(|s| fold(s) < 2).max(1);
-        let mut pilot: Vec<f32> = vec![];
-        let (mut pilot_rows, mut pilot_bought, mut pilot_snapshots) = (0_usize, 0_usize, 0_usize);
-        for part in [1, 3, 5] {
-            let night = all[(early_end * part / 6).min(all.len() - 1)].night;
-            let on_night: Vec<&Snapshot> = all[..early_end].iter().filter(|s| s.night == night).collect();
-            let world = world(night);
-            let step = on_night.len().div_ceil(60).max(1);
-            let mut scratch = BasketScratch::default();
-            for snapshot in on_night.into_iter().step_by(step) {
-                look(history, &world, timing, snapshot, &mut scratch);
-                pilot.extend(&scratch.rows);
-                pilot_rows += scratch.candidates.len();
-                let basket = history.following(snapshot.customer, snapshot.night).map_or(&[][..], |(_, basket)| basket);
-                pilot_bought += scratch.candidates.iter().filter(|c| basket.binary_search(&c.product).is_ok()).count();
-                pilot_snapshots += 1;
-            }
-        }
-        let bins = Bins::from_sample(&pilot, BASKET_WIDTH, MAX_BINS);
-        drop(pilot);
-        let per_snapshot = pilot_rows as f64 / pilot_snapshots.max(1) as f64;
-        let bought = pilot_bought as f64 / pilot_snapshots.max(1) as f64;
-        let near: Vec<bool> = all.par_iter().map(|s| rule.nearly_met(&history.visits(s.customer), s.night)).collect();
+        let Pilot { bins, candidates, bought } = Pilot::new(&grid, history, timing, &counts)?;
         // Counted before the last 28 days, which a rehearsal must not see, and grown by the days: the last ones are held to be like them.
         let days = f64::from(parameters.days);
         let grown = days / (days - HORIZON as f64).max(days / 4.0);
-        let early_near = near.iter().take(early_end).filter(|near| **near).count();
-        let near_count = grown * early_near as f64;
-        let other_count = grown * (early_end - early_near) as f64;
+        let folds = counts.early_folds();
+        let near: usize = counts.near.iter().take(folds).sum();
+        let near_count = grown * near as f64;
+        let other_count = grown * (counts.snapshots(folds) - near) as f64;
         let room = parameters.max_training_rows as f64 / near_count.max(1.0);
-        let negatives = ((room - bought) / (per_snapshot - bought).max(1.0)).clamp(parameters.min_negatives, 1.0);
-        let wanted = parameters.max_training_rows as f64 / (bought + negatives * (per_snapshot - bought)).max(1.0);
+        let negatives = ((room - bought) / (candidates - bought).max(1.0)).clamp(parameters.min_negatives, 1.0);
+        let wanted = parameters.max_training_rows as f64 / (bought + negatives * (candidates - bought)).max(1.0);
         let others = other_count.min((wanted - near_count).max(wanted * parameters.others));
         let shares = [others / other_count.max(1.0), (wanted - others) / near_count.max(1.0)];
-        let mut is_near = near.into_iter();
-        all.retain(|s| {
-            let share = shares[usize::from(is_near.next().unwrap_or(false))];
-            keep(hash(seed, &[0xcaf, history.customers().key(s.customer), s.next.epoch() as u64]), share)
-        });
-        let capacity = (all.len() as f64 * (bought + negatives * (per_snapshot - bought)) * 1.05) as usize;
-        let mut table = Table {
+        let kept = grid.gather(history, |history, snapshot| {
+            let near = rule.nearly_met(&history.visits(snapshot.customer), snapshot.night);
+            let names = [0xcaf, history.customers().key(snapshot.customer), snapshot.next.epoch() as u64];
+            keep(hash(seed, &names), shares[usize::from(near)])
+        })?;
+        let capacity = (kept.len() as f64 * (bought + negatives * (candidates - bought)) * 1.05) as usize;
+        let mut table = BasketRows {
             rows: BinnedRows::with_capacity(BASKET_WIDTH, capacity),
             natural: Vec::with_capacity(capacity),
             product: Vec::with_capacity(capacity),
@@ -135,45 +265,42 @@ impl Table {
             bins,
             known: [0; 2],
         };
+        let maker = RowMaker { timing, rule, bins: &table.bins, negatives, parameters, seed };
         // The store is looked at once a night, whatever folds the rows of the night are in.
-        all.sort_by_key(|s| (s.night, fold(s), s.customer));
-        let mut folds: [Vec<Part>; 3] = Default::default();
-        let nights: Vec<&[Snapshot]> = all.chunk_by(|a, b| a.night == b.night).collect();
-        let days: Vec<Day> = nights.iter().filter_map(|snapshots| snapshots.first()).map(|snapshot| snapshot.night).collect();
-        let tallies = days.chunks(NIGHTS_AT_A_TIME).flat_map(|days| Tally::of_nights(history, days, seed));
-        for (night, tally) in nights.into_iter().zip(tallies) {
-            let world = World::of(tally, parameters.limits());
-            let bins = &table.bins;
-            for group in night.chunk_by(|a, b| fold(a) == fold(b)) {
-                let parts: Vec<Part> = group
-                    .par_chunks(16)
-                    .map_init(BasketScratch::default, |scratch, snapshots| {
-                        let mut part = Part::default();
-                        for snapshot in snapshots {
-                            look(history, &world, timing, snapshot, scratch);
-                            part.add(history, rule, bins, snapshot, scratch, (negatives, parameters), seed);
-                        }
-                        part
-                    })
-                    .collect();
-                if let Some(known) = group.first().and_then(|first| folds.get_mut(fold(first))) {
-                    known.extend(parts);
+        let mut by_night: Vec<(usize, &Snapshot)> = kept.iter().enumerate().collect();
+        by_night.sort_by_key(|(_, snapshot)| snapshot.night);
+        let by_night: Vec<&[(usize, &Snapshot)]> = by_night.chunk_by(|a, b| a.1.night == b.1.night).collect();
+        let mut made: Vec<(usize, Rows)> = Vec::with_capacity(kept.len());
+        for by_night in by_night.chunks(NIGHTS_AT_A_TIME) {
+            let nights: Vec<Day> = by_night.iter().filter_map(|snapshots| snapshots.first()).map(|(_, snapshot)| snapshot.night).collect();
+            let worlds = grid.worlds(history, &nights)?;
+            history.each(|history| {
+                for (world, snapshots) in worlds.iter().zip(by_night) {
+                    let here = snapshots.par_iter().filter(|(_, snapshot)| has(history, snapshot));
+                    let rows = |scratch: &mut BasketScratch, (at, snapshot): &(usize, &Snapshot)| {
+                        (*at, maker.rows(history, world, snapshot, scratch))
+                    };
+                    made.par_extend(here.map_init(BasketScratch::default, rows));
                 }
-            }
+                Ok(())
+            })?;
         }
-        for (fold, parts) in folds.into_iter().enumerate() {
-            for part in parts {
-                table.rows.extend(&part.bins, &part.label, &part.weight);
-                table.natural.extend(part.natural);
-                table.product.extend(part.product);
-                table.scored.extend(part.scored);
-            }
-            for known in table.known.iter_mut().skip(fold) {
-                *known = table.rows.len();
-            }
+        made.sort_unstable_by_key(|(at, _)| *at);
+        for (at, rows) in made {
+            table.rows.extend(&rows.bins, &rows.label, &rows.weight);
+            table.natural.extend(rows.natural);
+            table.product.extend(rows.product);
+            table.scored.extend(rows.scored);
+            let fold = kept.get(at).map_or(0, |snapshot| grid.fold(snapshot));
+            table.known.iter_mut().skip(fold).for_each(|known| *known = table.rows.len());
         }
         Ok(table)
     }
+}
+
+/// Whether the snapshot's customer is in a part of the history.
+fn has(history: &History<'_>, snapshot: &Snapshot) -> bool {
+    !history.visits(snapshot.customer).is_empty()
 }
 
 fn look(history: &History<'_>, world: &World, timing: &TimingModel, snapshot: &Snapshot, scratch: &mut BasketScratch) {
@@ -182,9 +309,9 @@ fn look(history: &History<'_>, world: &World, timing: &TimingModel, snapshot: &S
     basket_features(world, history.customers().key(snapshot.customer), &visits, expected, scratch);
 }
 
-/// Rows of a few snapshots.
+/// Rows of a snapshot.
 #[derive(Default)]
-struct Part {
+struct Rows {
     bins: Vec<u8>,
     label: Vec<bool>,
     weight: Vec<f32>,
@@ -193,36 +320,40 @@ struct Part {
     scored: Vec<bool>,
 }
 
-impl Part {
-    #[allow(clippy::too_many_arguments, reason = "the inner loop of Table::new")]
-    fn add(
-        &mut self,
-        history: &History<'_>,
-        rule: &Rule,
-        bins: &Bins,
-        snapshot: &Snapshot,
-        scratch: &BasketScratch,
-        (negatives, parameters): (f64, &BasketParameters),
-        seed: u64,
-    ) {
+/// What snapshots become rows by.
+struct RowMaker<'a> {
+    timing: &'a TimingModel,
+    rule: &'a Rule,
+    bins: &'a Bins,
+    /// The share kept of the candidates that were not bought.
+    negatives: f64,
+    parameters: &'a BasketParameters,
+    seed: u64,
+}
+
+impl RowMaker<'_> {
+    fn rows(&self, history: &History<'_>, world: &World, snapshot: &Snapshot, scratch: &mut BasketScratch) -> Rows {
+        look(history, world, self.timing, snapshot, scratch);
+        let mut rows = Rows::default();
         let basket = history.following(snapshot.customer, snapshot.night).map_or(&[][..], |(_, basket)| basket);
-        let scored = rule.met(&history.visits(snapshot.customer), snapshot.night);
-        let nights = f64::from(snapshot.nights).powf(parameters.night_power) as f32;
-        let size = (basket.len().max(1) as f64).powf(-parameters.size_power) as f32;
+        let scored = self.rule.met(&history.visits(snapshot.customer), snapshot.night);
+        let nights = f64::from(snapshot.nights).powf(self.parameters.night_power) as f32;
+        let size = (basket.len().max(1) as f64).powf(-self.parameters.size_power) as f32;
         let customer = history.customers().key(snapshot.customer);
         for (candidate, row) in scratch.candidates.iter().zip(scratch.rows.chunks_exact(BASKET_WIDTH)) {
             let bought = basket.binary_search(&candidate.product).is_ok();
             let names = [0xbad, customer, snapshot.next.epoch() as u64, history.products().key(candidate.product)];
-            if !bought && !keep(hash(seed, &names), negatives) {
+            if !bought && !keep(hash(self.seed, &names), self.negatives) {
                 continue;
             }
-            bins.bin_row(row, &mut self.bins);
-            self.label.push(bought);
-            let natural = if bought { nights } else { nights / negatives as f32 };
-            self.natural.push(natural);
-            self.weight.push(natural * size);
-            self.product.push(candidate.product);
-            self.scored.push(scored);
+            self.bins.bin_row(row, &mut rows.bins);
+            rows.label.push(bought);
+            let natural = if bought { nights } else { nights / self.negatives as f32 };
+            rows.natural.push(natural);
+            rows.weight.push(natural * size);
+            rows.product.push(candidate.product);
+            rows.scored.push(scored);
         }
+        rows
     }
 }
