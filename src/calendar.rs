@@ -123,6 +123,12 @@ impl AsOf {
     pub const fn day(self) -> Day {
         self.0
     }
+
+    /// The first of the last `days` days, of which the night's is the last.
+    #[must_use]
+    pub fn first_of(self, days: u32) -> Day {
+        self.0 + 1 - i32::try_from(days).unwrap_or(i32::MAX)
+    }
 }
 
 impl fmt::Display for AsOf {

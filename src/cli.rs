@@ -88,6 +88,7 @@ impl Common {
                 time_zone: self.time_zone.clone(),
                 utc: self.utc,
                 day_start: self.day_start,
+                history_days: self.history_days,
                 max_bad_share: self.max_bad_share,
                 exclude_products: some(&self.exclude_product),
             },

@@ -2,6 +2,8 @@
 //!
 //! clap reads flags and, below them, the environment; what neither gives is taken from the file, then from the defaults.
 
+use std::ops::RangeInclusive;
+
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,12 @@ pub const FILE_NAME: &str = "okuo.toml";
 
 /// Largest share of bad lines where nothing else is said.
 pub const MAX_BAD_SHARE: f64 = 0.001;
+
+/// So many days of history are looked at where nothing else is said: two of each season.
+pub const HISTORY_DAYS: u32 = 730;
+
+/// What `history_days` may be.
+const HISTORY_RANGE: RangeInclusive<u32> = 28..=36_500;
 
 /// In fewer bytes nothing can be done.
 const LEAST_MEMORY: u64 = 100_000_000;
@@ -91,6 +99,8 @@ pub struct InputLayer {
     pub day_start: Option<u8>,
     /// Largest share of bad lines.
     pub max_bad_share: Option<f64>,
+    /// How many days before a night are looked at.
+    pub history_days: Option<u32>,
     /// Products that are no purchase.
     pub exclude_products: Option<Vec<String>>,
 }
@@ -132,6 +142,8 @@ pub struct Config {
     pub inputs: Vec<String>,
     /// How input is read.
     pub input: InputOptions,
+    /// How many days up to a night are looked at.
+    pub history_days: u32,
     /// The recurrence rule.
     pub rule: Rule,
     /// What file, environment and flags say of the rule: the rest is the model's, where there is one.
@@ -198,6 +210,7 @@ impl Layer {
                 utc: self.input.utc.or(below.input.utc),
                 day_start: self.input.day_start.or(below.input.day_start),
                 max_bad_share: self.input.max_bad_share.or(below.input.max_bad_share),
+                history_days: self.input.history_days.or(below.input.history_days),
                 exclude_products: self.input.exclude_products.or(below.input.exclude_products),
             },
             rule: RuleLayer {
@@ -241,10 +254,17 @@ impl Layer {
             self.input.utc.unwrap_or(false),
             self.input.day_start.unwrap_or(0),
         )?;
+        let history_days = self.input.history_days.unwrap_or(HISTORY_DAYS);
+        if !HISTORY_RANGE.contains(&history_days) {
+            let (least, most) = (HISTORY_RANGE.start(), HISTORY_RANGE.end());
+            return Err(Error::request(format!("history_days should be between {least} and {most}, but is {history_days}"))
+                .hint("it says how long ago a purchase may be to count; leave it out for two years"));
+        }
         let rule = self.rule.on(Rule::default()).check()?;
         Ok(Config {
             inputs: self.input.paths.unwrap_or_default(),
             input: InputOptions { columns, clock, exclude_products: self.input.exclude_products.unwrap_or_default(), max_bad_share },
+            history_days,
             rule,
             rule_layer: self.rule,
             parameters: self.training.unwrap_or_default().check().map_err(|error| {

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::models::{Model, Parameters};
 use crate::pipeline;
 use crate::publish::promotion::HeldOut;
-use crate::purchases::{Parted, Parts};
+use crate::purchases::{Parted, Parts, Recent};
 use crate::recurrence::Rule;
 use board::Board;
 pub use bootstrap::{Figure, Interval};
@@ -97,7 +97,7 @@ pub enum Verdict {
     Worse,
 }
 
-/// For each month: trains on what is known on its eve, scores nights from the eve on, every `every` days while the next day is in the month
+/// For each month: trains on what is known on its eve of the last `history_days` days, scores nights from the eve on, every `every` days while the next day is in the month
 /// and the data follow, and compares with what followed. `stage` is told what is done next.
 ///
 /// # Errors
@@ -107,17 +107,18 @@ pub fn evaluate(
     purchases: &dyn Parts,
     rule: &Rule,
     parameters: &Parameters,
+    history_days: u32,
     months: &[Month],
     every: u32,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
     let (months, last) = checked(purchases, months, every)?;
-    let mut board = Board::new(purchases, AsOf(last), rule)?;
+    let mut board = Board::new(purchases, AsOf(last), rule, history_days)?;
     for month in months {
         let eve = month.eve();
         stage(&format!("{month}: training up to {eve}"));
         let training = |name: &str| stage(&format!("{month}: training up to {eve}: {name}"));
-        let trained = pipeline::train(purchases, eve, rule, parameters, &training)?;
+        let trained = pipeline::train(&Recent::new(purchases, eve.first_of(history_days)), eve, rule, parameters, &training)?;
         trained.warnings.into_iter().for_each(|warning| board.warn(format!("{month}: {warning}")));
         board.learn(eve)?;
         for night in nights(eve, month.last().min(last), every) {
@@ -136,6 +137,7 @@ pub fn evaluate_model(
     model: &Model,
     purchases: &dyn Parts,
     rule: &Rule,
+    history_days: u32,
     months: &[Month],
     every: u32,
     stage: &(dyn Fn(&str) + Sync),
@@ -145,7 +147,7 @@ pub fn evaluate_model(
         let wrong = format!("the model was trained up to {}, so it has seen {month}", model.as_of);
         return Err(Error::request(wrong).hint(format!("hold out a later month, or train a model with --as-of {} or earlier", month.eve())));
     }
-    let mut board = Board::new(purchases, AsOf(last), rule)?;
+    let mut board = Board::new(purchases, AsOf(last), rule, history_days)?;
     for month in months {
         board.learn(month.eve())?;
         for night in nights(month.eve(), month.last().min(last), every) {
@@ -210,7 +212,13 @@ pub struct HeldOutReport {
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.
-pub fn held_out(rehearsal: &Model, replaced: Option<&Model>, purchases: &dyn Parts, rule: &Rule) -> Result<HeldOutReport> {
+pub fn held_out(
+    rehearsal: &Model,
+    replaced: Option<&Model>,
+    purchases: &dyn Parts,
+    rule: &Rule,
+    history_days: u32,
+) -> Result<HeldOutReport> {
     let eve = rehearsal.as_of;
     let as_of = AsOf(eve.day() + pipeline::HELD_OUT_DAYS);
     let not_compared = replaced.filter(|replaced| replaced.as_of > eve).map(|replaced| {
@@ -220,7 +228,7 @@ pub fn held_out(rehearsal: &Model, replaced: Option<&Model>, purchases: &dyn Par
     if not_compared.is_none() {
         models.extend(replaced.map(|replaced| (REPLACED, replaced)));
     }
-    let mut board = Board::new(purchases, as_of, rule)?;
+    let mut board = Board::new(purchases, as_of, rule, history_days)?;
     let mut distinct_lines = 0;
     Parted::all(purchases).each(|history| {
         distinct_lines += history.distinct_lines();

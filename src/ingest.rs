@@ -14,8 +14,8 @@
 //! forms; `03/04/2017` could be March or April and is a bad line, never a guess. A date without a time of day is the store's day
 //! as it stands; a time of day goes through the [`StoreClock`].
 //!
-//! **Order of the checks.** Each line counts once: bad time, after the as-of date, bad customer, bad product, bad quantity, returned,
-//! excluded, kept. A line after the as-of date is looked at no further and changes nothing but its count.
+//! **Order of the checks.** Each line counts once: bad time, after the as-of date or before the needed history, bad customer, bad product,
+//! bad quantity, returned, excluded, kept. A line of a day that is not needed is looked at no further and changes nothing but its count.
 
 mod cause;
 mod csv;
@@ -89,6 +89,30 @@ pub struct InputOptions {
     pub max_bad_share: f64,
 }
 
+/// The days whose lines are needed: those of other days are counted, and looked at no further.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NeededDays {
+    /// The first of them, if any day is too long ago.
+    pub first: Option<Day>,
+    /// The night that nothing may come after, if there is one.
+    pub until: Option<AsOf>,
+}
+
+impl NeededDays {
+    /// The last `days` days up to and including a night.
+    #[must_use]
+    pub fn up_to(as_of: AsOf, days: u32) -> Self {
+        Self { first: Some(as_of.first_of(days)), until: Some(as_of) }
+    }
+}
+
+impl From<Option<AsOf>> for NeededDays {
+    /// All days up to a night, or all there are.
+    fn from(until: Option<AsOf>) -> Self {
+        Self { first: None, until }
+    }
+}
+
 /// What reading gives: all purchases, or a history of which parts can be looked at.
 #[derive(Debug, Clone)]
 pub struct Ingested<P = Purchases> {
@@ -132,10 +156,11 @@ impl Aside for Spill {
 pub async fn read(
     uris: &[String],
     options: &InputOptions,
-    until: Option<AsOf>,
+    days: impl Into<NeededDays>,
     memory_limit: Option<u64>,
     each: &(dyn Fn(usize, &Found) + Sync),
 ) -> Result<(Ingested<Sharded>, Vec<Found>)> {
+    let days = days.into();
     let mut found: Vec<Found> = vec![];
     for uri in uris {
         found.extend(store::find(uri, &ENDINGS).await?);
@@ -144,7 +169,7 @@ pub async fn read(
     found.dedup_by(|a, b| a.uri == b.uri);
     let interrupted = |error| Error::system("reading the input was interrupted").source(error);
     let limit = memory_limit.map(|bytes| MemoryLimit { bytes, aside: Arc::new(Spill::new()) });
-    let mut reader = Reader::limited(options, until, limit);
+    let mut reader = Reader::limited(options, days, limit);
     let mut read_objects = Vec::with_capacity(found.len());
     let threads = rayon::current_num_threads();
     let objects = found.len();
@@ -157,7 +182,7 @@ pub async fn read(
     let opened = futures::stream::iter(found).map(open).buffered(FETCHED_AHEAD);
     let pieces = opened.flat_map(|opened| {
         let pieces = match opened {
-            Ok(opened) => opened.pieces(options, until).into_iter().map(Ok).collect(),
+            Ok(opened) => opened.pieces(options, days).into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         };
         futures::stream::iter(pieces)
@@ -215,6 +240,11 @@ pub fn staleness(span: Option<(Day, Day)>, report: &Report, as_of: AsOf) -> Resu
                 Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))
                     .hint(format!("use an --as-of date from {first} on, or give the objects of earlier days with --input too"))
             }
+            None if report.before_history > 0 && report.returned + report.excluded + report.bad_lines() == 0 => Error::request(format!(
+                "all {} usable lines are longer ago than history_days before the as-of date {as_of}",
+                report.before_history
+            ))
+            .hint("use an earlier --as-of date, give the objects of later days with --input too, or raise --history-days"),
             _ => report.no_purchase(&format!(" up to {as_of}")),
         });
     };

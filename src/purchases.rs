@@ -17,7 +17,7 @@ use crate::error::Result;
 pub use builder::{Aside, Builder, MemoryLimit, Sharded};
 pub use ids::{Id, Ids};
 pub(crate) use parts::wider;
-pub use parts::{Fingerprint, Parted, Parts};
+pub use parts::{Fingerprint, Parted, Parts, Recent};
 
 /// Over so many tables customers are spread: the unit of parallel building, and of what is in memory at a time.
 pub const SHARDS: usize = 64;
@@ -42,7 +42,9 @@ pub struct Purchases {
     /// Where the purchases of customer `c` are: in the shard `places[c] % SHARDS`, at `places[c] / SHARDS`.
     places: Arc<Vec<u32>>,
     /// Those of other parts are empty.
-    shards: Vec<Shard>,
+    shards: Vec<Arc<Shard>>,
+    /// The first day that counts.
+    first: Day,
 }
 
 /// The purchases of a part of the customers.
@@ -60,7 +62,7 @@ impl Shard {
     fn visits(&self, at: usize) -> Visits<'_> {
         let range = match (self.starts.get(at), self.starts.get(at + 1)) {
             (Some(start), Some(end)) => *start as usize..*end as usize,
-            _ => return Visits { days: &[], basket_starts: &[], baskets: &[] },
+            _ => return Visits::NONE,
         };
         Visits { days: &self.days[range.clone()], basket_starts: &self.basket_starts[range.start..=range.end], baskets: &self.baskets }
     }
@@ -102,7 +104,7 @@ impl Purchases {
     /// How many purchases there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.days.len()).sum()
+        self.every_visits().map(|visits| visits.len()).sum()
     }
 
     /// Whether there is none.
@@ -114,14 +116,19 @@ impl Purchases {
     /// How many distinct (customer, day, product) there are.
     #[must_use]
     pub fn distinct_lines(&self) -> usize {
-        self.shards.iter().map(|shard| shard.baskets.len()).sum()
+        self.every_visits().map(|visits| visits.lines()).sum()
     }
 
     /// The first and the last day with a purchase.
     #[must_use]
     pub fn span(&self) -> Option<(Day, Day)> {
-        let days = || self.shards.iter().flat_map(|shard| &shard.days).copied();
-        Some((days().min()?, days().max()?))
+        self.until(AsOf(Day::from_epoch(i32::MAX))).span()
+    }
+
+    /// The same without what was bought before a day, as if it had not been read; the ids stay.
+    #[must_use]
+    pub fn since(&self, first: Day) -> Purchases {
+        Purchases { first: self.first.max(first), ..self.clone() }
     }
 
     /// What is known on the night `as_of`: everything up to and including it, nothing after.
@@ -138,7 +145,12 @@ impl Purchases {
 
     fn visits(&self, customer: u32) -> Visits<'_> {
         let place = self.places.get(customer as usize).map_or(usize::MAX, |place| *place as usize);
-        self.shards.get(place % SHARDS).map_or(Visits { days: &[], basket_starts: &[], baskets: &[] }, |shard| shard.visits(place / SHARDS))
+        let all = self.shards.get(place % SHARDS).map_or(Visits::NONE, |shard| shard.visits(place / SHARDS));
+        all.since(self.first)
+    }
+
+    fn every_visits(&self) -> impl Iterator<Item = Visits<'_>> {
+        (0..self.customers.len() as u32).map(|customer| self.visits(customer))
     }
 }
 
@@ -210,8 +222,11 @@ impl<'a> History<'a> {
     /// The first and last day with a purchase up to the night.
     #[must_use]
     pub fn span(&self) -> Option<(Day, Day)> {
-        let known = || self.purchases.shards.iter().flat_map(|shard| &shard.days).copied().filter(|day| *day <= self.as_of.day());
-        Some((known().min()?, known().max()?))
+        let of_customer = |customer| {
+            let days = self.visits(customer).days();
+            Some((*days.first()?, *days.last()?))
+        };
+        (0..self.customer_count()).map(of_customer).fold(None, wider)
     }
 }
 
@@ -224,6 +239,8 @@ pub struct Visits<'a> {
 }
 
 impl<'a> Visits<'a> {
+    const NONE: Self = Self { days: &[], basket_starts: &[], baskets: &[] };
+
     /// How many purchases.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -261,6 +278,25 @@ impl<'a> Visits<'a> {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Day, &'a [u32])> + ExactSizeIterator + use<'a> {
         let visits = *self;
         (0..self.days.len()).map(move |at| (visits.days[at], visits.basket(at)))
+    }
+
+    /// How many distinct (day, product).
+    fn lines(&self) -> usize {
+        match (self.basket_starts.first(), self.basket_starts.get(self.days.len())) {
+            (Some(start), Some(end)) => (end - start) as usize,
+            _ => 0,
+        }
+    }
+
+    /// The purchases from a day on.
+    fn since(&self, day: Day) -> Visits<'a> {
+        match self.days.first() {
+            Some(first) if *first < day => {
+                let start = self.days.partition_point(|known| *known < day);
+                Visits { days: &self.days[start..], basket_starts: &self.basket_starts[start..], ..*self }
+            }
+            _ => *self,
+        }
     }
 
     /// The purchases up to and including a day.

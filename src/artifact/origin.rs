@@ -23,6 +23,9 @@ pub struct Origin {
     pub utc: bool,
     /// The hour at which the store's day began.
     pub day_start: u8,
+    /// How many days of history were looked at; not known of older models.
+    #[serde(default)]
+    pub history_days: Option<u32>,
     /// How many products there were.
     pub products: usize,
     /// Those whose hash is up to `hashes_up_to`: all of them, or a sample that is the same in every reading.
@@ -66,11 +69,11 @@ fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
 }
 
 impl Origin {
-    /// Of the tickets up to the history's night, read with this clock.
+    /// Of the tickets of so many days up to the history's night, read with this clock.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
-    pub fn new(history: Parted<'_>, clock: &StoreClock) -> Result<Self> {
+    pub fn new(history: Parted<'_>, clock: &StoreClock, history_days: u32) -> Result<Self> {
         let mut ever = vec![false; history.products().len()];
         history.each(|history| {
             ever.iter_mut().zip(bought(history, i32::MAX)).for_each(|(ever, bought)| *ever |= bought);
@@ -86,13 +89,21 @@ impl Origin {
         };
         let mut sample: Vec<String> = hashed.into_iter().take_while(|(hash, _)| *hash <= hashes_up_to).map(|(_, id)| id).collect();
         sample.sort_unstable();
-        Ok(Self { time_zone: clock.zone().to_owned(), utc: clock.utc(), day_start: clock.day_start(), products, sample, hashes_up_to })
+        Ok(Self {
+            time_zone: clock.zone().to_owned(),
+            utc: clock.utc(),
+            day_start: clock.day_start(),
+            history_days: Some(history_days),
+            products,
+            sample,
+            hashes_up_to,
+        })
     }
 
-    /// What speaks against the tickets of a night, read with this clock, belonging to the model: a sentence each. `lately` says which of
-    /// the products [`bought_lately`] were.
+    /// What speaks against the tickets of so many days up to a night, read with this clock, belonging to the model: a sentence each.
+    /// `lately` says which of the products [`bought_lately`] were.
     #[must_use]
-    pub fn doubts(&self, products: &Ids, lately: &[bool], night: AsOf, clock: &StoreClock) -> Vec<String> {
+    pub fn doubts(&self, products: &Ids, lately: &[bool], night: AsOf, clock: &StoreClock, history_days: u32) -> Vec<String> {
         let mut doubts = vec![];
         for (name, theirs, ours) in [
             ("time_zone", self.time_zone.clone(), clock.zone().to_owned()),
@@ -104,6 +115,11 @@ impl Origin {
                     "the model was trained with {name} = {theirs}, and this run has {ours}: purchases may fall on other days than it learned"
                 ));
             }
+        }
+        if let Some(theirs) = self.history_days.filter(|theirs| *theirs != history_days) {
+            doubts.push(format!(
+                "the model was trained with history_days = {theirs}, and this run has {history_days}: it learned from histories of another length"
+            ));
         }
         let recent: Vec<String> = ids_of(products, lately).into_iter().filter(|id| hash(id) <= self.hashes_up_to).collect();
         let known = recent.iter().filter(|id| self.sample.binary_search(id).is_ok()).count();
@@ -124,9 +140,11 @@ mod tests {
     use crate::pipeline::examples::{NIGHT, read, store};
     use crate::purchases::{Ids, Line, Purchases};
 
+    const DAYS: u32 = 730;
+
     impl Origin {
         fn doubts_of(&self, history: &History<'_>, clock: &StoreClock) -> Vec<String> {
-            self.doubts(history.products(), &bought_lately(history), history.as_of(), clock)
+            self.doubts(history.products(), &bought_lately(history), history.as_of(), clock, DAYS)
         }
     }
 
@@ -143,7 +161,7 @@ mod tests {
     #[test]
     fn its_own_tickets_are_beyond_doubt() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock()).unwrap();
+        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), DAYS).unwrap();
         assert_eq!((origin.products, origin.sample.len(), origin.hashes_up_to), (60, 60, u32::MAX));
         assert_eq!(origin.doubts_of(&purchases.until(NIGHT), &clock()), Vec::<String>::new());
     }
@@ -151,16 +169,18 @@ mod tests {
     #[test]
     fn another_clock_is_told_by_its_settings() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock()).unwrap();
+        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), DAYS).unwrap();
         let doubts = origin.doubts_of(&purchases.until(NIGHT), &StoreClock::new("UTC", true, 4).unwrap());
         let parts =
             ["time_zone = Europe/Rome, and this run has UTC", "utc = false, and this run has true", "day_start = 0, and this run has 4"];
+        let shorter = origin.doubts(purchases.products(), &[], NIGHT, &clock(), 365);
+        assert!(shorter.len() == 1 && shorter[0].contains("history_days = 730, and this run has 365"), "{shorter:?}");
         assert!(doubts.len() == 3 && doubts.iter().zip(parts).all(|(doubt, part)| doubt.contains(part)), "{doubts:?}");
     }
 
     #[test]
     fn products_are_compared_by_a_sample_where_they_are_many() {
-        let origin = Origin::new(Parted::new(&products(0, 20_000), NIGHT), &clock()).unwrap();
+        let origin = Origin::new(Parted::new(&products(0, 20_000), NIGHT), &clock(), DAYS).unwrap();
         assert_eq!((origin.products, origin.sample.len()), (20_000, MOST_PRODUCTS));
         let doubts = |first, last| origin.doubts_of(&products(first, last).until(NIGHT), &clock());
         assert_eq!(doubts(0, 20_000), Vec::<String>::new());
@@ -172,7 +192,7 @@ mod tests {
     #[test]
     fn what_follows_the_night_is_not_looked_at() {
         let purchases = products(0, 10);
-        let origin = Origin::new(Parted::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)), &clock()).unwrap();
+        let origin = Origin::new(Parted::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)), &clock(), DAYS).unwrap();
         assert_eq!((origin.products, origin.doubts_of(&purchases.until(NIGHT), &clock()).len()), (0, 1));
     }
 }

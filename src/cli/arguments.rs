@@ -103,6 +103,9 @@ pub(super) struct Common {
     /// Largest share of bad lines [default: 0.001]
     #[arg(long, env = "OKUO_MAX_BAD_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Input")]
     pub(super) max_bad_share: Option<f64>,
+    /// How many days of history are looked at, up to the night: older lines are counted, and left out [default: 730]
+    #[arg(long, env = "OKUO_HISTORY_DAYS", value_name = "DAYS", help_heading = "Input")]
+    pub(super) history_days: Option<u32>,
     /// Product that is no purchase (fuel, bags); may be given several times
     #[arg(long, env = "OKUO_EXCLUDE_PRODUCT", value_delimiter = ',', value_name = "ID", help_heading = "Input")]
     pub(super) exclude_product: Vec<String>,

@@ -85,6 +85,7 @@ fn settings(config: &Config, source: &dyn Fn(&str, &str, &str) -> String) -> Res
     add("input", "utc", "utc", Some(input.clock.utc().into()));
     add("input", "day_start", "day_start", Some(i64::from(input.clock.day_start()).into()));
     add("input", "max_bad_share", "max_bad_share", Some(input.max_bad_share.into()));
+    add("input", "history_days", "history_days", Some(i64::from(config.history_days).into()));
     add("input", "exclude_products", "exclude_product", texts(&input.exclude_products));
     for (section, value) in [("rule", value(&config.rule)?), ("offers", value(&config.offers)?), ("training", value(&config.parameters)?)] {
         leaves(section, &value, &mut |section, key, value| {

@@ -62,7 +62,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     ))?;
     let progress = output.progress();
     let evaluation = tokio::task::block_in_place(|| {
-        eval::evaluate_model(&model, purchases, &config.rule, &months, NIGHTS_APART, &|stage| progress.stage(stage))
+        eval::evaluate_model(&model, purchases, &config.rule, config.history_days, &months, NIGHTS_APART, &|stage| progress.stage(stage))
     })?;
     drop(progress);
     output.text(&eval::table(&evaluation))?;

@@ -9,6 +9,7 @@ use crate::calendar::AsOf;
 use crate::config::Layer;
 use crate::error::{Error, Result};
 use crate::eval;
+use crate::ingest::NeededDays;
 
 pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()> {
     let mut config = arguments.common.config(Layer { registry: arguments.registry.clone(), ..Layer::default() }).await?;
@@ -27,7 +28,9 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
     if let Some((_, model)) = &model {
         config.rule = config.rule_layer.on(model.rule).check()?;
     }
-    let Input { ingested, .. } = read(&config, None, output).await?;
+    let history_days = config.history_days;
+    let first = arguments.holdout.iter().min().map(|month| month.eve().first_of(history_days));
+    let Input { ingested, .. } = read(&config, NeededDays { first, until: None }, output).await?;
     let mut report = ingested.report;
     let (parts, all) = tokio::task::block_in_place(|| {
         let parts = ingested.purchases.parts()?;
@@ -39,11 +42,13 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
     output.text(&lines_and_funnel(&report, &all.funnel, &config.rule, AsOf(last)))?;
     let progress = output.progress();
     let evaluation = tokio::task::block_in_place(|| match &model {
-        None => {
-            eval::evaluate(purchases, &config.rule, &config.parameters, &arguments.holdout, arguments.every, &|stage| progress.stage(stage))
-        }
+        None => eval::evaluate(purchases, &config.rule, &config.parameters, history_days, &arguments.holdout, arguments.every, &|stage| {
+            progress.stage(stage)
+        }),
         Some((_, model)) => {
-            eval::evaluate_model(model, purchases, &config.rule, &arguments.holdout, arguments.every, &|stage| progress.stage(stage))
+            eval::evaluate_model(model, purchases, &config.rule, history_days, &arguments.holdout, arguments.every, &|stage| {
+                progress.stage(stage)
+            })
         }
     })?;
     drop(progress);

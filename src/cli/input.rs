@@ -3,9 +3,9 @@
 use super::output::Output;
 use crate::calendar::{AsOf, Day};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ingest::report::Report;
-use crate::ingest::{self, Ingested};
+use crate::ingest::{self, Ingested, NeededDays};
 use crate::predictions::words::counted;
 use crate::publish::manifest::InputObject;
 use crate::purchases::{Parted, Parts, Sharded, wider};
@@ -48,12 +48,25 @@ impl Everyone {
     }
 }
 
-/// Reads the configured input up to a night, with progress and warnings.
-pub(super) async fn read(config: &Config, until: Option<AsOf>, output: &Output) -> Result<Input> {
+/// Reads the configured days up to a night, with progress and warnings.
+pub(super) async fn read_night(config: &Config, night: AsOf, output: &Output) -> Result<Input> {
+    read(config, NeededDays::up_to(night, config.history_days), output).await
+}
+
+/// Reads some days of the configured input, with progress and warnings.
+///
+/// # Errors
+/// If the rule looks back longer than the history, or as [`ingest::read`].
+pub(super) async fn read(config: &Config, days: NeededDays, output: &Output) -> Result<Input> {
     let uris = config.required_inputs()?;
+    let rule_days = config.rule.window_days();
+    if i64::from(config.history_days) < i64::from(rule_days) {
+        return Err(Error::request(format!("the rule looks back {rule_days} days, and history_days is {}", config.history_days))
+            .hint("raise --history-days, or lower --periods or --period-days"));
+    }
     let progress = output.progress();
     let each = |of: usize, object: &Found| progress.stage(&format!("reading {} (of {of} objects)", object.uri));
-    let (ingested, found) = ingest::read(uris, &config.input, until, config.memory_limit, &each).await?;
+    let (ingested, found) = ingest::read(uris, &config.input, days, config.memory_limit, &each).await?;
     drop(progress);
     ingested.warnings.iter().for_each(|warning| output.warn(warning));
     let objects = found.into_iter().map(|object| InputObject { object: object.uri, size: object.size, etag: object.etag }).collect();

@@ -1,6 +1,6 @@
 //! What `score` and `explain` have in common: a model, the tickets of a night, and what speaks against them.
 
-use super::input::{Input, read};
+use super::input::{Input, read_night};
 use super::output::Output;
 use crate::artifact::Header;
 use crate::calendar::AsOf;
@@ -40,7 +40,7 @@ pub(super) struct Tickets {
 
 /// The tickets up to the night, with a word where they are stale or do not seem to be the model's store's.
 pub(super) async fn tickets_of(config: &Config, header: &Header, model: &Model, as_of: AsOf, output: &Output) -> Result<Tickets> {
-    let Input { ingested, objects } = read(config, Some(as_of), output).await?;
+    let Input { ingested, objects } = read_night(config, as_of, output).await?;
     let progress = output.progress();
     progress.stage("looking at the store");
     let mut report = ingested.report;
@@ -55,7 +55,7 @@ pub(super) async fn tickets_of(config: &Config, header: &Header, model: &Model, 
         output.warn(&stale);
     }
     if let Some(origin) = &header.description.origin {
-        let doubts = origin.doubts(&overview.products, &overview.bought_lately, as_of, &config.input.clock);
+        let doubts = origin.doubts(&overview.products, &overview.bought_lately, as_of, &config.input.clock, config.history_days);
         doubts.iter().for_each(|doubt| output.warn(doubt));
     }
     Ok(Tickets { parts, report, objects, overview })

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::TrainArguments;
-use super::input::{Everyone, Input, lines_and_funnel, read};
+use super::input::{Everyone, Input, lines_and_funnel, read_night};
 use super::output::Output;
 use crate::artifact::{self, Description, Origin};
 use crate::calendar::AsOf;
@@ -26,7 +26,7 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     let registry = Registry::new(store::open(&config.registry).await?);
     // A registry that cannot be reached is told now, not after the training.
     registry.promoted().await?;
-    let Input { ingested, .. } = read(&config, Some(as_of), output).await?;
+    let Input { ingested, .. } = read_night(&config, as_of, output).await?;
     let mut report = ingested.report;
     let (parts, all) = tokio::task::block_in_place(|| {
         let parts = ingested.purchases.parts()?;
@@ -142,7 +142,7 @@ fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &dyn Parts, c
         output.warn("the model cannot be measured on the last 28 days: the history is too short to train without them");
         return None;
     };
-    match tokio::task::block_in_place(|| eval::held_out(rehearsal, replaced, purchases, &config.rule)) {
+    match tokio::task::block_in_place(|| eval::held_out(rehearsal, replaced, purchases, &config.rule, config.history_days)) {
         Ok(report) => Some(report),
         Err(error) => {
             output.warn(&format!("the model cannot be measured on the last 28 days: {error}"));
@@ -175,7 +175,7 @@ fn encode(model: &Model, purchases: &dyn Parts, config: &Config, report: Option<
                 .collect::<serde_json::Map<_, _>>()
                 .into()
         }),
-        origin: Some(Origin::new(history, &config.input.clock)?),
+        origin: Some(Origin::new(history, &config.input.clock, config.history_days)?),
     };
     artifact::encode(description, model)
 }

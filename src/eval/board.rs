@@ -12,7 +12,7 @@ use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::models::Model;
 use crate::pipeline::{Overview, score_parts};
-use crate::purchases::{History, Parted, Parts};
+use crate::purchases::{History, Parted, Parts, Recent};
 use crate::recurrence::{Funnel, Rule, recurrent};
 
 /// A customer's visit counts this much less with each visit since.
@@ -32,6 +32,7 @@ pub(super) struct Board<'a> {
     all: Parted<'a>,
     last: Day,
     rule: Rule,
+    history_days: u32,
     order: TextOrder,
     population_median: f64,
     tifuknn: bool,
@@ -44,17 +45,18 @@ pub(super) struct Board<'a> {
 }
 
 impl<'a> Board<'a> {
-    /// A board on which days after `as_of` count for nothing.
+    /// A board on which days after `as_of` count for nothing, and each night knows the last `history_days` days.
     ///
     /// # Errors
     /// If there is no purchase up to it.
-    pub(super) fn new(purchases: &'a dyn Parts, as_of: AsOf, rule: &Rule) -> Result<Self> {
+    pub(super) fn new(purchases: &'a dyn Parts, as_of: AsOf, rule: &Rule, history_days: u32) -> Result<Self> {
         let all = Parted::new(purchases, as_of);
         let (_, last) = all.span()?.ok_or_else(|| Error::request(format!("there is no purchase up to {as_of}")))?;
         let mut board = Self {
             all,
             last,
             rule: *rule,
+            history_days,
             order: TextOrder::of(purchases.products()),
             population_median: f64::from(HORIZON),
             tifuknn: true,
@@ -87,7 +89,8 @@ impl<'a> Board<'a> {
 
     /// Lets the baselines that learn something learn it on the night `eve`.
     pub(super) fn learn(&mut self, eve: AsOf) -> Result<()> {
-        let median = population_median(self.all.until(eve), &self.rule)?;
+        let recent = Recent::new(self.all.parts(), eve.first_of(self.history_days));
+        let median = population_median(Parted::new(&recent, self.all.as_of().min(eve)), &self.rule)?;
         if median.is_none() {
             self.warn(format!("the history up to {eve} is too short for the population median: {HORIZON} days stand for it"));
         }
@@ -97,7 +100,8 @@ impl<'a> Board<'a> {
 
     /// Scores one night with every model and baseline. A night on which nobody meets the rule is a warning.
     pub(super) fn night(&mut self, night: AsOf, models: &[(&str, &Model)]) -> Result<()> {
-        let known = self.all.until(night);
+        let recent = Recent::new(self.all.parts(), night.first_of(self.history_days));
+        let known = Parted::new(&recent, self.all.as_of().min(night));
         let mut funnel = Funnel::default();
         let mut customers = vec![];
         known.each(|history| {
@@ -114,9 +118,8 @@ impl<'a> Board<'a> {
         let truth = NightTruth::new(self.all, self.last, night, customers)?;
         let mut scored = vec![];
         for (name, model) in models {
-            let parts = self.all.parts();
-            let overview = Overview::new(model, parts, night, &self.rule)?;
-            let predictions = score_parts(model, name, parts, overview, night, &self.rule)?;
+            let overview = Overview::new(model, &recent, night, &self.rule)?;
+            let predictions = score_parts(model, name, &recent, overview, night, &self.rule)?;
             scored.push(((*name).to_owned(), observe_in(&predictions, self.all, &truth)?));
         }
         self.nights.push(night);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::HISTORY_DAYS;
 use crate::pipeline::examples::{NIGHT, read, rule, small, store, tiny_model};
 use crate::purchases::{Ids, Line, Purchases};
 
@@ -42,7 +43,7 @@ fn months_that_cannot_be_held_out_are_refused() {
     let data = steady("2017-11-20");
     let refused = |months: &[&str], every: u32| {
         let months: Vec<Month> = months.iter().map(|text| month(text)).collect();
-        let error = evaluate(&data, &Rule::default(), &Parameters::default(), &months, every, &|_| {}).unwrap_err();
+        let error = evaluate(&data, &Rule::default(), &Parameters::default(), HISTORY_DAYS, &months, every, &|_| {}).unwrap_err();
         assert_eq!(error.exit_code(), 1);
         error.to_string()
     };
@@ -53,10 +54,10 @@ fn months_that_cannot_be_held_out_are_refused() {
     assert!(refused(&["2017-11"], 0).contains("at least 1 day"));
     assert!(refused(&[], 7).contains("no month"));
     let seen = tiny_model("2017-11-01".parse().unwrap(), 1);
-    let error = evaluate_model(&seen, &data, &Rule::default(), &[month("2017-11")], 7, &|_| {}).unwrap_err().to_string();
+    let error = evaluate_model(&seen, &data, &Rule::default(), HISTORY_DAYS, &[month("2017-11")], 7, &|_| {}).unwrap_err().to_string();
     assert!(error.contains("trained up to 2017-11-01, so it has seen 2017-11") && error.contains("--as-of 2017-10-31"), "{error}");
     let old = tiny_model("2017-10-31".parse().unwrap(), 1);
-    let error = evaluate_model(&old, &data, &Rule::default(), &[month("2017-11")], 7, &|_| {}).unwrap_err().to_string();
+    let error = evaluate_model(&old, &data, &Rule::default(), HISTORY_DAYS, &[month("2017-11")], 7, &|_| {}).unwrap_err().to_string();
     assert!(error.contains("nobody meets the recurrence rule") && error.contains("--basket-share would let in: 0 (2)"), "{error}");
 }
 
@@ -69,7 +70,8 @@ fn model_at(as_of: AsOf) -> Model {
 fn a_model_is_judged_beside_all_baselines() {
     let all = read(store(40, 150, 3));
     let eve: AsOf = "2017-05-31".parse().unwrap();
-    let evaluation = evaluate_model(&model_at(eve), &all, &rule(), &[month("2017-06")], 7, &|_| {}).unwrap();
+    let evaluation = evaluate_model(&model_at(eve), &all, &rule(), HISTORY_DAYS, &[month("2017-06")], 7, &|_| {}).unwrap();
+    let short = evaluate_model(&model_at(eve), &all, &rule(), 95, &[month("2017-06")], 7, &|_| {}).unwrap();
     let last = all.span().unwrap().1;
     let nights = nights(eve, last.min(month("2017-06").last()), 7);
     assert_eq!(evaluation.nights, nights);
@@ -78,12 +80,17 @@ fn a_model_is_judged_beside_all_baselines() {
         ["population median", "personal median gap", "personal mean gap", "P-TopFreq", "GP-TopFreq", "decayed frequency 0.9", "TIFUKNN"];
     assert_eq!(names, [&[OKUO][..], &baselines].concat());
     // What stands there is what the model's own predictions give.
-    let rows: Vec<NightRows> = nights
-        .iter()
-        .map(|night| observe(&pipeline::score(&model_at(eve), "x", &all.known(*night).unwrap(), *night, &rule()).unwrap(), &all).unwrap())
-        .collect();
+    let of_days = |days: u32| {
+        let rows = |night: &AsOf| {
+            let known = all.known(*night).unwrap().since(night.first_of(days));
+            observe(&pipeline::score(&model_at(eve), "x", &known, *night, &rule()).unwrap(), &all).unwrap()
+        };
+        figures(&nights.iter().map(rows).collect::<Vec<NightRows>>())
+    };
     let okuo = &evaluation.contenders[0];
-    assert_eq!(okuo.figures, figures(&rows));
+    assert_eq!(okuo.figures, of_days(HISTORY_DAYS));
+    assert_eq!(short.contenders[0].figures, of_days(95));
+    assert_ne!(short.contenders[0].figures, okuo.figures);
     for baseline in &evaluation.contenders[1..] {
         let (f, timing) = (&baseline.figures, baselines[..3].contains(&baseline.name.as_str()));
         assert_eq!((f.rows, f.returned, f.nights), (okuo.figures.rows, okuo.figures.returned, nights.len()), "{}", baseline.name);
@@ -113,7 +120,7 @@ fn evaluate_trains_on_the_eve_and_is_the_same_twice() {
         let mut parameters = small();
         parameters.timing.boosting.trees = 2;
         parameters.basket.boosting.trees = 2;
-        evaluate(&all, &rule(), &parameters, &[month("2017-06"), month("2017-05")], 10, &|_| {}).unwrap()
+        evaluate(&all, &rule(), &parameters, HISTORY_DAYS, &[month("2017-06"), month("2017-05")], 10, &|_| {}).unwrap()
     };
     let evaluation = run();
     let nights = texts(&evaluation.nights);
@@ -125,7 +132,7 @@ fn evaluate_trains_on_the_eve_and_is_the_same_twice() {
 fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     let all = read(store(40, 150, 3));
     let (rehearsal, old) = (model_at(NIGHT), tiny_model(AsOf(NIGHT.day() - 9), 2));
-    let report = held_out(&rehearsal, Some(&old), &all, &rule()).unwrap();
+    let report = held_out(&rehearsal, Some(&old), &all, &rule(), HISTORY_DAYS).unwrap();
     let expected: Vec<AsOf> = [0, 7, 14, 21].iter().map(|days| AsOf(NIGHT.day() + *days)).collect();
     assert_eq!((report.evaluation.nights.clone(), &report.not_compared), (expected, &None));
     let (new, replaced, baselines) = report.contenders();
@@ -140,12 +147,12 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     // Days after T change nothing.
     let until = all.known(AsOf(NIGHT.day() + 28)).unwrap();
     assert_eq!(
-        held_out(&rehearsal, Some(&old), &until, &rule()).unwrap().evaluation.contenders[0].figures,
+        held_out(&rehearsal, Some(&old), &until, &rule(), HISTORY_DAYS).unwrap().evaluation.contenders[0].figures,
         report.evaluation.contenders[0].figures
     );
 
     let newer = tiny_model(AsOf(NIGHT.day() + 1), 3);
-    let report = held_out(&rehearsal, Some(&newer), &all, &rule()).unwrap();
+    let report = held_out(&rehearsal, Some(&newer), &all, &rule(), HISTORY_DAYS).unwrap();
     assert!(report.contenders().1.is_none());
     assert!(report.not_compared.unwrap().contains("has seen the held-out days from 2017-05-15 on"));
 }
@@ -156,7 +163,7 @@ fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
     let all = read(store(40, 150, 3));
     let first = all.span().unwrap().0;
     let rehearsal = model_at(AsOf(first + 55));
-    let report = held_out(&rehearsal, None, &all, &rule()).unwrap();
+    let report = held_out(&rehearsal, None, &all, &rule(), HISTORY_DAYS).unwrap();
     assert!(report.evaluation.nights[0] > rehearsal.as_of, "{:?}", report.evaluation.nights);
     assert!(report.evaluation.warnings.iter().any(|warning| warning.contains("nobody meets")));
 }

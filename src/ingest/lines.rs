@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use polars::prelude::{InitHashMaps, PlHashMap};
 
+use super::NeededDays;
 use super::cause::{Cause, Role};
 use super::dictionary::{Dictionary, Fault, Key, NewIds, Raw, is_null};
 use super::report::{Report, place};
 use super::time::{DayResolver, Moment, TimesSeen};
-use crate::calendar::{AsOf, Day, StoreClock};
+use crate::calendar::{Day, StoreClock};
 use crate::error::Result;
 use crate::purchases::Line;
 
@@ -81,7 +82,7 @@ pub(super) struct Lines {
     lines: Vec<Line>,
     report: Report,
     days: DayResolver,
-    until: Option<AsOf>,
+    needed: NeededDays,
     excluded: Excluded,
     undecided: Vec<(Line, usize)>,
     /// Kept lines by day, but for those of the present day, which are apart: lines mostly come day by day.
@@ -92,14 +93,14 @@ pub(super) struct Lines {
 
 impl Lines {
     /// No line of an object yet.
-    pub(super) fn new(object: &str, clock: StoreClock, excluded: &[String], until: Option<AsOf>) -> Self {
+    pub(super) fn new(object: &str, clock: StoreClock, excluded: &[String], needed: NeededDays) -> Self {
         Self {
             customers: Dictionary::new("customer"),
             products: Dictionary::new("product"),
             lines: vec![],
             report: Report::default(),
             days: DayResolver::new(clock),
-            until,
+            needed,
             excluded: Excluded::new(excluded),
             undecided: vec![],
             by_day: BTreeMap::new(),
@@ -108,17 +109,31 @@ impl Lines {
         }
     }
 
-    /// Takes lines that all lie after the as-of date, unread: `first` is the time of the first. Whether they did.
-    pub(super) fn skip(&mut self, lines: u64, first: Moment, last: Moment) -> bool {
-        let (Some(until), Ok(first), Ok(_)) = (self.until, self.days.day(first), self.days.day(last)) else { return false };
+    /// Takes lines that are all after the as-of date or before the needed history, unread, by the earliest and latest of their times.
+    /// Whether they are.
+    pub(super) fn skip(&mut self, lines: u64, earliest: Moment, latest: Moment) -> bool {
+        let (Ok(earliest), Ok(latest)) = (self.days.day(earliest), self.days.day(latest)) else { return false };
         // Where clocks go back at midnight, a later time may be of the day before.
-        if first <= until.day() + 1 {
-            return false;
+        if self.needed.until.is_some_and(|until| earliest > until.day() + 1) {
+            self.count_after(earliest, lines);
+            return true;
         }
+        if self.needed.first.is_some_and(|first| latest + 1 < first) {
+            self.count_before(lines);
+            return true;
+        }
+        false
+    }
+
+    fn count_after(&mut self, earliest: Day, lines: u64) {
         self.report.lines_read += lines;
         self.report.after_as_of += lines;
-        self.report.first_after = Some(self.report.first_after.map_or(first, |known| known.min(first)));
-        true
+        self.report.first_after = Some(self.report.first_after.map_or(earliest, |first| first.min(earliest)));
+    }
+
+    fn count_before(&mut self, lines: u64) {
+        self.report.lines_read += lines;
+        self.report.before_history += lines;
     }
 
     /// Takes one line. `Some` says why it is bad: the caller then calls [`Lines::bad`] with the value at fault.
@@ -156,10 +171,12 @@ impl Lines {
         quantity: Quantity,
     ) -> Result<Option<Sale>, Cause> {
         let day = self.days.day(moment)?;
-        if self.until.is_some_and(|until| day > until.day()) {
-            self.report.lines_read += 1;
-            self.report.after_as_of += 1;
-            self.report.first_after = Some(self.report.first_after.map_or(day, |first| first.min(day)));
+        if self.needed.until.is_some_and(|until| day > until.day()) {
+            self.count_after(day, 1);
+            return Ok(None);
+        }
+        if self.needed.first.is_some_and(|first| day < first) {
+            self.count_before(1);
             return Ok(None);
         }
         customer().map_err(|fault| match fault {

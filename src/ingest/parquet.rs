@@ -1,4 +1,4 @@
-//! Parquet: read by groups of rows, only the mapped columns, and no group that lies after the as-of date.
+//! Parquet: read by groups of rows, only the mapped columns, and no group that lies after the as-of date or before the needed history.
 
 mod chunk;
 mod columns;
@@ -65,8 +65,8 @@ pub(super) struct Part {
     footer: Arc<Footer>,
     /// Position of each group, and the rows before it.
     groups: Vec<(usize, u64)>,
-    /// The groups that lie after the as-of date: rows, first and last time.
-    late: Vec<(u64, Moment, Moment)>,
+    /// The groups of days that are not needed: rows, earliest and latest time.
+    unneeded: Vec<(u64, Moment, Moment)>,
 }
 
 impl Footer {
@@ -149,9 +149,9 @@ impl Footer {
         Ok(())
     }
 
-    /// All groups of rows in parts of a useful size, at least one; those that lie after the as-of date are counted, and left out.
+    /// All groups of rows in parts of a useful size, at least one; those of days that are not needed are counted, and left out.
     pub(super) fn parts(footer: &Arc<Self>, mut lines: Lines) -> Vec<Part> {
-        let part = || Part { footer: Arc::clone(footer), groups: vec![], late: vec![] };
+        let part = || Part { footer: Arc::clone(footer), groups: vec![], unneeded: vec![] };
         let mut parts = vec![part()];
         let (mut rows, mut before) = (0, 0);
         for (at, group) in footer.metadata.row_groups.iter().enumerate() {
@@ -161,8 +161,8 @@ impl Footer {
                 rows = 0;
             }
             if let Some(part) = parts.last_mut() {
-                match footer.late(at, &mut lines) {
-                    Some(late) => part.late.push(late),
+                match footer.unneeded(at, &mut lines) {
+                    Some(unneeded) => part.unneeded.push(unneeded),
                     None => {
                         part.groups.push((at, before));
                         rows += count;
@@ -174,8 +174,8 @@ impl Footer {
         parts
     }
 
-    /// The rows of a group, their first and last time, if all of them lie after the as-of date by what the footer says.
-    fn late(&self, group: usize, lines: &mut Lines) -> Option<(u64, Moment, Moment)> {
+    /// The rows of a group, their earliest and latest time, if all of them are of days that are not needed by what the footer says.
+    fn unneeded(&self, group: usize, lines: &mut Lines) -> Option<(u64, Moment, Moment)> {
         let times = self.columns.iter().find(|(role, _)| *role == Role::Time);
         let (_, field) = times?;
         let rows = self.metadata.row_groups.get(group)?.num_rows() as u64;
@@ -191,8 +191,8 @@ impl Footer {
             (_, Some(times)) => (times.null_count, times.min_value, times.max_value),
             _ => return None,
         };
-        let (Some(0), Some(first), Some(last)) = bounds else { return None };
-        lines.skip(rows, moment(first), moment(last)).then(|| (rows, moment(first), moment(last)))
+        let (Some(0), Some(earliest), Some(latest)) = bounds else { return None };
+        lines.skip(rows, moment(earliest), moment(latest)).then(|| (rows, moment(earliest), moment(latest)))
     }
 }
 
@@ -235,8 +235,8 @@ pub(super) struct PartReader {
 impl PartReader {
     /// At the beginning of a part; `lines` takes the lines.
     pub(super) fn new(part: Part, bytes: Vec<Bytes>, mut lines: Lines) -> Self {
-        for (rows, first, last) in &part.late {
-            lines.skip(*rows, *first, *last);
+        for (rows, earliest, latest) in &part.unneeded {
+            lines.skip(*rows, *earliest, *latest);
         }
         Self { part, bytes, lines, next_group: 0, columns: vec![], rows: 0..0, before: 0, known: Known::default(), values: None }
     }

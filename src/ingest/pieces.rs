@@ -9,8 +9,7 @@ use tokio::runtime::Handle;
 use super::csv::CsvReader;
 use super::lines::{Batch, Lines};
 use super::parquet::{Footer, Part, PartReader};
-use super::{Columns, InputOptions, csv, parquet};
-use crate::calendar::AsOf;
+use super::{Columns, InputOptions, NeededDays, csv, parquet};
 use crate::error::{Error, Result};
 use crate::store::Found;
 
@@ -115,8 +114,8 @@ impl Opened {
         }
     }
 
-    /// The pieces, at least one. Groups of rows that lie after `until` are not among them.
-    pub(super) fn pieces(self, options: &InputOptions, until: Option<AsOf>) -> Vec<Unfetched> {
+    /// The pieces, at least one. Groups of rows of days that are not needed are not among them.
+    pub(super) fn pieces(self, options: &InputOptions, days: NeededDays) -> Vec<Unfetched> {
         let Self { object, found, kind } = self;
         let (kinds, from): (Vec<PieceKind>, Option<Found>) = match kind {
             Kind::Csv(content) => (vec![PieceKind::Csv(content)], None),
@@ -129,7 +128,7 @@ impl Opened {
                     let bytes = file.as_ref().map_or(vec![], |file| part.slices(file));
                     PieceKind::Parquet(Box::new(part), bytes)
                 };
-                let lines = Lines::new(&object, options.clock, &options.exclude_products, until);
+                let lines = Lines::new(&object, options.clock, &options.exclude_products, days);
                 (Footer::parts(&footer, lines).into_iter().map(piece).collect(), from)
             }
         };
@@ -213,16 +212,16 @@ impl Reading {
     }
 
     /// Reads on.
-    pub(super) fn read_on(&mut self, options: &InputOptions, until: Option<AsOf>) {
+    pub(super) fn read_on(&mut self, options: &InputOptions, days: NeededDays) {
         if let Some(rest) = self.rest.take()
-            && let Err(error) = self.read_rest(rest, options, until)
+            && let Err(error) = self.read_rest(rest, options, days)
         {
             self.error = Some(error);
         }
     }
 
-    fn read_rest(&mut self, rest: Rest, options: &InputOptions, until: Option<AsOf>) -> Result<()> {
-        let lines = || Lines::new(&self.object, options.clock, &options.exclude_products, until);
+    fn read_rest(&mut self, rest: Rest, options: &InputOptions, days: NeededDays) -> Result<()> {
+        let lines = || Lines::new(&self.object, options.clock, &options.exclude_products, days);
         let mut reader = match rest {
             Rest::Unopened(PieceKind::Parquet(part, bytes)) => LinesReader::Parquet(Box::new(PartReader::new(*part, bytes, lines()))),
             Rest::Unopened(PieceKind::Csv(content)) => LinesReader::Csv(Box::new(content.csv(&self.object, &options.columns, lines())?)),

@@ -8,15 +8,15 @@ use rayon::prelude::*;
 use super::gathered::Gathered;
 use super::lines::Batch;
 use super::pieces::{End, Opened, Piece, Reading};
-use super::{Ingested, InputOptions};
-use crate::calendar::AsOf;
+use super::{Ingested, InputOptions, NeededDays};
+
 use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, Sharded};
 
 /// Reads one object after another, whatever fetches them.
 pub struct Reader {
     options: InputOptions,
-    until: Option<AsOf>,
+    days: NeededDays,
     /// Pieces of which not all is gathered, in their order.
     pieces: VecDeque<Reading>,
     gatherer: Gatherer,
@@ -45,16 +45,16 @@ struct Gatherer {
 }
 
 impl Reader {
-    /// A reader of lines up to and including `until`, or of all.
+    /// A reader of the lines of some days: those up to and including a night, or all.
     #[must_use]
-    pub fn new(options: &InputOptions, until: Option<AsOf>) -> Self {
-        Self::limited(options, until, None)
+    pub fn new(options: &InputOptions, days: impl Into<NeededDays>) -> Self {
+        Self::limited(options, days.into(), None)
     }
 
-    pub(super) fn limited(options: &InputOptions, until: Option<AsOf>, limit: Option<MemoryLimit>) -> Self {
+    pub(super) fn limited(options: &InputOptions, days: NeededDays, limit: Option<MemoryLimit>) -> Self {
         let gathered = Gathered::new(options.clock, &options.exclude_products, limit);
         let gatherer = Gatherer { gathered, lines_before: 0, with_quantity: 0, without_quantity: 0, first_without: None };
-        Self { options: options.clone(), until, pieces: VecDeque::new(), gatherer, has_failed: false }
+        Self { options: options.clone(), days, pieces: VecDeque::new(), gatherer, has_failed: false }
     }
 
     /// Reads one object; `name` is for messages.
@@ -63,7 +63,7 @@ impl Reader {
     /// If the object is not what its name says, is truncated or damaged, lacks a column, or has one of a type that cannot be read.
     /// Single bad lines are counted, and judged in [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
-        let pieces = Opened::whole(name, bytes, &self.options.columns)?.pieces(&self.options, self.until);
+        let pieces = Opened::whole(name, bytes, &self.options.columns)?.pieces(&self.options, self.days);
         self.take(pieces.into_iter().map(|unfetched| unfetched.piece).collect())?;
         self.gather_all()
     }
@@ -73,10 +73,10 @@ impl Reader {
         self.pieces.extend(pieces.into_iter().map(Reading::new));
         while self.pieces.iter().any(Reading::is_unfinished) {
             let steps = self.ready()?;
-            let Self { options, until, pieces, gatherer, .. } = self;
+            let Self { options, days, pieces, gatherer, .. } = self;
             let (gathered, ()) = rayon::join(
                 || gatherer.gather(steps),
-                || pieces.par_iter_mut().with_max_len(1).filter(|piece| piece.goes_on()).for_each(|piece| piece.read_on(options, *until)),
+                || pieces.par_iter_mut().with_max_len(1).filter(|piece| piece.goes_on()).for_each(|piece| piece.read_on(options, *days)),
             );
             gathered?;
         }

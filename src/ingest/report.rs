@@ -53,7 +53,7 @@ pub struct Report {
     pub objects: u64,
     /// Of those, without a line.
     pub empty_objects: u64,
-    /// Lines read = kept + returned + excluded + after the as-of date + bad.
+    /// Lines read = kept + returned + excluded + after the as-of date + before the needed history + bad.
     pub lines_read: u64,
     /// Lines that went into purchases.
     pub kept: u64,
@@ -65,6 +65,9 @@ pub struct Report {
     pub excluded: u64,
     /// Dropped: after the as-of date.
     pub after_as_of: u64,
+    /// Dropped: longer ago than `history_days`.
+    #[serde(default)]
+    pub before_history: u64,
     /// Bad lines by cause, in a fixed order.
     pub bad: Vec<Bad>,
     /// The first day after the as-of date: only for a message, since it must change no byte of a result.
@@ -82,7 +85,8 @@ impl Report {
     /// Whether read = kept + dropped + bad.
     #[must_use]
     pub fn balanced(&self) -> bool {
-        self.lines_read == self.kept + self.returned + self.excluded + self.after_as_of + self.bad_lines()
+        let dropped = self.returned + self.excluded + self.after_as_of + self.before_history;
+        self.lines_read == self.kept + dropped + self.bad_lines()
     }
 
     /// Counts a bad line; `place` is asked for only while places of the cause are wanted.
@@ -112,6 +116,7 @@ impl Report {
         self.returned += other.returned;
         self.excluded += other.excluded;
         self.after_as_of += other.after_as_of;
+        self.before_history += other.before_history;
         self.first_after = self.first_after.into_iter().chain(other.first_after).min();
         for theirs in other.bad {
             match self.bad.binary_search_by_key(&theirs.cause, |bad| bad.cause) {
@@ -188,7 +193,12 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} lines read = {} kept", thousands(self.lines_read), thousands(self.kept))?;
-        for (lines, what) in [(self.returned, "returned"), (self.excluded, "excluded"), (self.after_as_of, "after the as-of date")] {
+        for (lines, what) in [
+            (self.returned, "returned"),
+            (self.excluded, "excluded"),
+            (self.after_as_of, "after the as-of date"),
+            (self.before_history, "longer ago than history_days"),
+        ] {
             if lines > 0 {
                 write!(f, " + {} {what}", thousands(lines))?;
             }

@@ -25,7 +25,11 @@ fn options() -> InputOptions {
 }
 
 fn read_all(options: &InputOptions, until: Option<&str>, files: &[(&str, Vec<u8>)]) -> Result<Ingested> {
-    let mut reader = Reader::new(options, until.map(|day| day.parse().unwrap()));
+    read_days(options, until.map(|day| day.parse().unwrap()).into(), files)
+}
+
+fn read_days(options: &InputOptions, days: NeededDays, files: &[(&str, Vec<u8>)]) -> Result<Ingested> {
+    let mut reader = Reader::new(options, days);
     for (name, content) in files {
         reader.object(name, content.clone().into())?;
     }
@@ -282,6 +286,10 @@ fn a_night_outside_the_data_is_told() {
     let none = read_all(&options(), Some("2017-10-30"), &[("a.csv", csv(&TEXT.replace(",1,", ",0,").replace(",2,", ",-1,")))]).unwrap();
     let error = staleness(none.purchases.span(), &none.report, "2017-10-30".parse().unwrap()).unwrap_err().to_string();
     assert!(error.contains("up to 2017-10-30: 3 lines read = 0 kept + 2 returned + 1 after the as-of date\nhint: "), "{error}");
+    let recent = NeededDays::up_to("2017-12-31".parse().unwrap(), 30);
+    let none = read_days(&options(), recent, &[("a.csv", csv(TEXT))]).unwrap();
+    let error = staleness(none.purchases.span(), &none.report, "2017-12-31".parse().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("all 3 usable lines are longer ago than history_days before the as-of date 2017-12-31"), "{error}");
     let late = read("2017-11-30");
     let warning = staleness(late.purchases.span(), &late.report, "2017-11-30".parse().unwrap()).unwrap().unwrap();
     assert!(warning.contains("30 days before the as-of date"), "{warning}");

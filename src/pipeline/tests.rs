@@ -1,11 +1,12 @@
 use super::examples::{NIGHT, read, rule, small, store};
 use super::night::reason;
 use super::*;
+use crate::config::HISTORY_DAYS;
 use crate::eval::{Contender, Evaluation};
 use crate::features::basket::Candidate;
 use crate::features::world::{CandidateLimits, World};
 use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
-use crate::purchases::{Fingerprint, Ids, Line, Purchases};
+use crate::purchases::{Fingerprint, Ids, Line, Purchases, Recent};
 
 fn bytes(model: &Model) -> String {
     serde_json::to_string(model).unwrap()
@@ -48,7 +49,7 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
     assert!(parts.count() > 10, "{}", parts.count());
     let [whole, by_parts] = [&purchases as &dyn Parts, &*parts].map(|purchases| {
         let trained = train_and_rehearse(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
-        let report = crate::eval::held_out(trained.rehearsal.as_ref().unwrap(), None, purchases, &rule()).unwrap();
+        let report = crate::eval::held_out(trained.rehearsal.as_ref().unwrap(), None, purchases, &rule(), HISTORY_DAYS).unwrap();
         let mut fingerprint = Fingerprint::default();
         Parted::new(purchases, NIGHT)
             .each(|history| {
@@ -68,6 +69,28 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
     assert_eq!(by_parts.1, ["TIFUKNN is left out: it needs all customers at once, and they take more than the memory limit"]);
     by_parts.0.extend(whole.iter().filter(|(name, _)| name == "TIFUKNN").cloned());
     assert_eq!(whole, by_parts.0);
+}
+
+#[test]
+fn what_is_longer_ago_than_the_history_changes_nothing() {
+    let (lines, first) = (store(80, 250, 1), NIGHT.first_of(180));
+    let recent: Vec<Line> = lines.iter().copied().filter(|line| line.day >= first).collect();
+    let changed = |line: &Line| match line.day < first {
+        true => Line { customer: (line.customer * 7) % 90, product: 69 - line.product, day: line.day - 3 },
+        false => *line,
+    };
+    let (recent, other) = (read(recent), read(lines.iter().map(changed).collect()));
+    let (longer, all) = (Recent::new(&other, first), read(lines));
+    let model = |purchases: &dyn Parts| train(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
+    let [one, two, three] = [&recent as &dyn Parts, &longer, &all].map(model);
+    assert_eq!(bytes(&one), bytes(&two));
+    assert_ne!(bytes(&one), bytes(&three));
+    let scored = |purchases: &dyn Parts| {
+        let overview = Overview::new(&one, purchases, NIGHT, &rule()).unwrap();
+        let predictions = score_parts(&one, "m", purchases, overview, NIGHT, &rule()).unwrap();
+        (predictions.funnel.clone(), by_ids(&predictions))
+    };
+    assert_eq!(scored(&recent), scored(&longer));
 }
 
 /// A customer's prediction with ids in place of codes, and every float as its bits.

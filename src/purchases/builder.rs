@@ -289,9 +289,9 @@ impl Sharded {
     pub fn purchases(self) -> Result<Purchases> {
         let Self { customers, places, products, product_codes, shards, limit } = self;
         let room = places_by_shard(&places);
-        let build = |(shard, runs): (usize, Runs)| runs.build(room[shard], &product_codes, limit.as_ref());
-        let shards = shards.into_par_iter().enumerate().map(build).collect::<Result<Vec<Shard>>>()?;
-        Ok(Purchases { customers, products, places, shards })
+        let build = |(shard, runs): (usize, Runs)| runs.build(room[shard], &product_codes, limit.as_ref()).map(Arc::new);
+        let shards = shards.into_par_iter().enumerate().map(build).collect::<Result<Vec<_>>>()?;
+        Ok(Purchases { customers, products, places, shards, first: Day::from_epoch(i32::MIN) })
     }
 
     /// What works on one part after the other: all of it in memory, where it fits.
@@ -325,12 +325,12 @@ impl Parts for Sharded {
         let in_part = |shard: usize| shard / shards_a_part == at;
         let room = places_by_shard(&self.places);
         let build = |(shard, runs): (usize, &Runs)| match in_part(shard) {
-            true => runs.build(room[shard], &self.product_codes, self.limit.as_ref()),
-            false => Ok(Shard::default()),
+            true => runs.build(room[shard], &self.product_codes, self.limit.as_ref()).map(Arc::new),
+            false => Ok(Arc::default()),
         };
-        let shards = self.shards.par_iter().enumerate().map(build).collect::<Result<Vec<Shard>>>()?;
+        let shards = self.shards.par_iter().enumerate().map(build).collect::<Result<Vec<_>>>()?;
         let (customers, products, places) = (Arc::clone(&self.customers), Arc::clone(&self.products), Arc::clone(&self.places));
-        Ok(Cow::Owned(Purchases { customers, products, places, shards }))
+        Ok(Cow::Owned(Purchases { customers, products, places, shards, first: Day::from_epoch(i32::MIN) }))
     }
 
     fn customers(&self) -> &Ids {

@@ -45,6 +45,38 @@ impl Parts for Purchases {
     }
 }
 
+/// The same parts without what was bought before a day: what a run that does not read it would see.
+pub struct Recent<'a> {
+    parts: &'a dyn Parts,
+    first: Day,
+}
+
+impl<'a> Recent<'a> {
+    /// What was bought from a day on.
+    #[must_use]
+    pub fn new(parts: &'a dyn Parts, first: Day) -> Self {
+        Self { parts, first }
+    }
+}
+
+impl Parts for Recent<'_> {
+    fn count(&self) -> usize {
+        self.parts.count()
+    }
+
+    fn part(&self, at: usize) -> Result<Cow<'_, Purchases>> {
+        Ok(Cow::Owned(self.parts.part(at)?.since(self.first)))
+    }
+
+    fn customers(&self) -> &Ids {
+        self.parts.customers()
+    }
+
+    fn products(&self) -> &Ids {
+        self.parts.products()
+    }
+}
+
 /// What is known on a night, part by part: as [`History`], of which each part has one.
 #[derive(Clone, Copy)]
 pub struct Parted<'a> {

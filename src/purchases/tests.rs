@@ -140,6 +140,12 @@ proptest! {
         let early: Vec<Triple> = triples.iter().copied().filter(|(_, day, _)| *day <= night.epoch()).collect();
         prop_assert_eq!(&purchases.known(AsOf(night)).unwrap(), &build(&early));
         prop_assert_eq!(spelled_out(&purchases.until(AsOf(night))), oracle(&early));
+        // What is left of the days before is as if they had not been read.
+        let late: Vec<Triple> = triples.iter().copied().filter(|(_, day, _)| *day > night.epoch()).collect();
+        let (since, only) = (purchases.since(night + 1), build(&late));
+        let counts = |purchases: &Purchases| (purchases.len(), purchases.distinct_lines(), purchases.span());
+        prop_assert_eq!(counts(&since), counts(&only));
+        prop_assert_eq!(spelled_out(&since.until(AsOf(Day::from_epoch(100)))), oracle(&late));
         let all = purchases.until(AsOf(Day::from_epoch(100)));
         for customer in 0..all.customer_count() {
             let (known, every) = (purchases.until(AsOf(night)).visits(customer), all.visits(customer));

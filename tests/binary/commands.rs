@@ -99,6 +99,11 @@ fn a_night_does_not_depend_on_what_comes_after_it_or_on_threads() {
     let arguments = ["score", "--input", "tickets.csv", "--as-of", NIGHT, "--output", "limited", "--memory-limit", "100MB"];
     sandbox.okuo(&arguments).done();
     assert_eq!(tables("limited"), first);
+    // A shorter history says something else, of fewer lines.
+    let arguments = ["score", "--input", "tickets.csv", "--as-of", NIGHT, "--output", "recent", "--history-days", "95"];
+    let run = sandbox.okuo(&arguments);
+    assert!(run.done().out.contains(" longer ago than history_days"), "{run}");
+    assert_ne!(tables("recent"), first);
 }
 
 #[test]

@@ -88,6 +88,8 @@ fn wrong_requests() {
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--max-bad-share", "-1"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--threads", "0"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--day-start", "24"]),
+        of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--history-days", "7"]),
+        of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--history-days", "60"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--promote", "sometimes"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "-q", "-v"]),
         of(&["train", "--input", "tickets.csv", "--as-of", "2024-06-30", "--customer", "x", "--product", "x"]),

@@ -243,6 +243,19 @@ fn lines_after_the_as_of_date_change_nothing_but_their_count() {
 }
 
 #[test]
+fn lines_before_the_needed_history_change_nothing_but_their_count() {
+    let known = "customer_id,product_id,timestamp,quantity\n1,10,2017-10-30,1\n2,11,2017-10-31,1\n";
+    let earlier = ["3,12,2017-10-29,1\n1,10,2016-10-30,1\n", "x,,2017-10-29,-1\n,007,2016-12-24T00:00:00Z,many\n"];
+    let days = NeededDays::up_to("2017-10-31".parse().unwrap(), 2);
+    let read = |earlier: &str| read_days(&options(), days, &[("a.csv", csv(&format!("{known}{earlier}")))]).unwrap();
+    let (one, other) = (read(earlier[0]), read(earlier[1]));
+    assert_eq!(one.purchases, read("").purchases);
+    assert_eq!((&one.purchases, &one.report), (&other.purchases, &other.report));
+    assert!(one.report.balanced() && one.report.before_history == 2, "{:?}", one.report);
+    assert_eq!(one.report.to_string(), "4 lines read = 2 kept + 2 longer ago than history_days");
+}
+
+#[test]
 fn all_missing_columns_are_named_at_once() {
     let error = read_all(&options(), None, &[("a.csv", csv("household_id,Product_ID,day,quantity\n1,1,2017-10-30,1\n"))]).unwrap_err();
     let message = error.to_string();

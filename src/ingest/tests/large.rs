@@ -42,7 +42,7 @@ fn as_parquet(rows_a_group: usize) -> Vec<u8> {
 }
 
 /// Reads files as a command does.
-fn read_files(files: &[(&str, Vec<u8>)], until: Option<&str>, memory_limit: Option<u64>) -> (Ingested, Vec<Found>) {
+fn read_files(files: &[(&str, Vec<u8>)], days: NeededDays, memory_limit: Option<u64>) -> (Ingested, Vec<Found>) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let location = runtime.block_on(store::open(folder.path().to_str().unwrap())).unwrap();
@@ -51,8 +51,7 @@ fn read_files(files: &[(&str, Vec<u8>)], until: Option<&str>, memory_limit: Opti
     }
     let options = InputOptions { max_bad_share: 0.001, ..options() };
     let uris = [folder.path().to_str().unwrap().to_owned()];
-    let until = until.map(|day| day.parse().unwrap());
-    let (ingested, found) = runtime.block_on(read(&uris, &options, until, memory_limit, &|_, _| {})).unwrap();
+    let (ingested, found) = runtime.block_on(read(&uris, &options, days, memory_limit, &|_, _| {})).unwrap();
     (ingested.whole().unwrap(), found)
 }
 
@@ -66,19 +65,24 @@ fn without_places(report: &Report) -> String {
 fn large_objects_are_read_part_by_part_to_the_same() {
     let (csv, parquet) = (as_csv(), as_parquet(100_000));
     assert!(csv.len() > 1 << 24 && parquet.len() > 1 << 24, "{} {}", csv.len(), parquet.len());
-    for until in [None, Some("2017-08-01")] {
+    // Where the first group of rows is not needed, it is not looked at.
+    let mut damaged = parquet.clone();
+    damaged[1_000..1_000_000].fill(0xaa);
+    let night: AsOf = "2017-08-01".parse().unwrap();
+    for (days, parquet) in [(None.into(), &parquet), (Some(night).into(), &parquet), (NeededDays::up_to(night, 60), &damaged)] {
         let options = InputOptions { max_bad_share: 0.001, ..options() };
-        let expected = read_all(&options, until, &[("x.csv", csv.clone())]).unwrap();
-        assert_eq!(expected.report.after_as_of > 0, until.is_some());
-        let (from_csv, found) = read_files(&[("x.csv", csv.clone())], until, None);
+        let expected = read_days(&options, days, &[("x.csv", csv.clone())]).unwrap();
+        assert_eq!((expected.report.after_as_of > 0, expected.report.before_history > 0), (days.until.is_some(), days.first.is_some()));
+        let (from_csv, found) = read_files(&[("x.csv", csv.clone())], days, None);
         assert_eq!((found.len(), found[0].size), (1, csv.len() as u64));
-        let (from_parquet, _) = read_files(&[("x.parquet", parquet.clone())], until, Some(100_000_000));
-        let whole = read_all(&options, until, &[("x.parquet", parquet.clone())]).unwrap();
+        let (from_parquet, _) = read_files(&[("x.parquet", parquet.clone())], days, Some(100_000_000));
+        let whole = read_days(&options, days, &[("x.parquet", parquet.clone())]).unwrap();
         for read in [from_csv, from_parquet, whole] {
             assert!(read.purchases == expected.purchases);
             assert_eq!(without_places(&read.report), without_places(&expected.report));
-            let place = &read.report.bad[0].first[1];
-            assert!(place.contains("row 50078, column \"quantity\": "), "{place}");
+            let (place, row) = if days.first.is_some() { (0, 200_078) } else { (1, 50_078) };
+            let place = &read.report.bad[0].first[place];
+            assert!(place.contains(&format!("row {row}, column \"quantity\": ")), "{place}");
         }
     }
 }
@@ -113,7 +117,7 @@ fn what_has_no_room_is_set_aside_and_comes_back_in_parts() {
 #[test]
 fn groups_of_any_size_and_in_any_number_of_objects_give_the_same() {
     let expected = read_all(&InputOptions { max_bad_share: 0.001, ..options() }, None, &[("x.csv", as_csv())]).unwrap();
-    let (twice, found) = read_files(&[("a.parquet", as_parquet(500_000)), ("b.parquet", as_parquet(30_000))], None, None);
+    let (twice, found) = read_files(&[("a.parquet", as_parquet(500_000)), ("b.parquet", as_parquet(30_000))], None.into(), None);
     assert!(twice.purchases == expected.purchases && found.len() == 2);
     assert_eq!((twice.report.objects, twice.report.kept), (2, 2 * expected.report.kept));
     assert_eq!(twice.report.repeated, twice.report.kept - twice.purchases.distinct_lines() as u64);
