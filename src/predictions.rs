@@ -71,8 +71,25 @@ pub struct ProductPrediction {
     pub typical_gap_days: Option<f64>,
     /// Which model has spoken.
     pub model: ProductModel,
-    /// Why, in a few words.
-    pub reason: String,
+    /// What makes it likely, beside the above.
+    pub evidence: Evidence,
+}
+
+/// What makes a product likely: [`ProductPrediction::reason`] says it in words, only where they are shown, since a night has millions of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Evidence {
+    /// The customer bought it on so many of the last visits, ten at most.
+    Own {
+        /// Visits with it.
+        lately: u32,
+        /// Visits that were looked at.
+        visits: u32,
+    },
+    /// It is new to the customer.
+    Store {
+        /// The share of all purchases of the last 28 days that had it.
+        share: f64,
+    },
 }
 
 /// Which model gave a product's probability.
@@ -93,6 +110,31 @@ impl Predictions {
     }
 }
 
+impl ProductPrediction {
+    /// Why the product is likely, in a few words: what the customer's own purchases, or the store's, say of it. Every word of it can be
+    /// counted in the tickets.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let often = match self.evidence {
+            Evidence::Store { share } => {
+                let percent = 100.0 * share;
+                let percent = if percent < 0.05 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
+                return format!("new to the customer; in {percent} % of all purchases of the last 28 days");
+            }
+            Evidence::Own { lately: 0, .. } => format!("bought {}", words::times(self.times_bought)),
+            Evidence::Own { visits: 1, .. } => "bought on the only visit".to_owned(),
+            Evidence::Own { lately, visits } if lately == visits => format!("bought on each of the last {visits} visits"),
+            Evidence::Own { lately, visits } => format!("bought on {lately} of the last {visits} visits"),
+        };
+        let ago = words::ago(self.days_since_bought.unwrap_or_default());
+        // One gap is no habit.
+        match self.typical_gap_days.filter(|_| self.times_bought >= 3) {
+            Some(gap) => format!("{often}; {} on average, last {ago}", words::every(gap)),
+            None => format!("{often}; last {ago}"),
+        }
+    }
+}
+
 impl CustomerPrediction {
     /// As [`Predictions::expected`], seen from the night.
     #[must_use]
@@ -104,3 +146,23 @@ impl CustomerPrediction {
 
 #[cfg(test)]
 pub(crate) mod examples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_of_rare_cases_are_good_english() {
+        let own = |times_bought, ago, gap, lately, visits| {
+            let evidence = Evidence::Own { lately, visits };
+            ProductPrediction { times_bought, evidence, ..examples::product(0, 0.5, ago, gap) }.reason()
+        };
+        assert_eq!(own(1, 1, None, 1, 1), "bought on the only visit; last yesterday");
+        assert_eq!(own(2, 0, Some(1.0), 2, 2), "bought on each of the last 2 visits; last today");
+        assert_eq!(own(3, 0, Some(1.0), 3, 3), "bought on each of the last 3 visits; every day on average, last today");
+        assert_eq!(own(1, 40, None, 0, 10), "bought once; last 40 days ago");
+        let new = |share| ProductPrediction { evidence: Evidence::Store { share }, ..examples::new_product(0, 0.5) }.reason();
+        assert_eq!(new(0.0123), "new to the customer; in 1.2 % of all purchases of the last 28 days");
+        assert_eq!(new(0.000_4), "new to the customer; in less than 0.1 % of all purchases of the last 28 days");
+    }
+}

@@ -129,7 +129,7 @@ fn one_in_words(predictions: &Predictions, customer: &CustomerPrediction, produc
     );
     for product in customer.products.iter().take(products) {
         let id = predictions.product_ids.get(product.product).map(|id| id.to_string()).unwrap_or_default();
-        text.push_str(&format!("  {:>3.0} %  product {id:<8} {}\n", 100.0 * product.probability, product.reason));
+        text.push_str(&format!("  {:>3.0} %  product {id:<8} {}\n", 100.0 * product.probability, product.reason()));
     }
     text
 }

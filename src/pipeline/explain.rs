@@ -298,7 +298,7 @@ fn likely<'a>(prediction: &CustomerPrediction, ids: &'a Ids, scratch: &BasketScr
             days_since_bought: product.days_since_bought,
             typical_gap_days: product.typical_gap_days,
             model: product.model,
-            reason: product.reason.clone(),
+            reason: product.reason(),
             features: Features::new(&BASKET_FEATURES, row),
         })
     };

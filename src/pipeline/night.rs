@@ -5,11 +5,11 @@ use rayon::prelude::*;
 use crate::artifact::bought_lately;
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
-use crate::features::basket::{BasketScratch, Candidate};
+use crate::features::basket::BasketScratch;
 use crate::features::world::{Tally, World};
 use crate::models::Model;
 use crate::models::timing::Wait;
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
+use crate::predictions::{CustomerPrediction, Evidence, MAX_RANK, Predictions, ProductPrediction};
 use crate::purchases::{History, Ids, Parted, Parts, Purchases, Visits, wider};
 use crate::recurrence::{Funnel, Rule, recurrent};
 
@@ -147,7 +147,10 @@ impl<'a> Night<'a> {
             days_since_bought: (scored.candidate.times > 0).then_some(scored.candidate.last_ago),
             typical_gap_days: scored.candidate.gap_days(),
             model: scored.model,
-            reason: reason(&scored.candidate, &visits, world),
+            evidence: match scored.candidate.times {
+                0 => Evidence::Store { share: world.share(scored.candidate.product, 1) },
+                _ => Evidence::Own { lately: scored.candidate.last_ten, visits: visits.len().min(10) as u32 },
+            },
         });
         let prediction = CustomerPrediction {
             customer,
@@ -173,26 +176,4 @@ fn expected_basket_size(visits: &Visits<'_>) -> f64 {
         weight *= 0.9;
     }
     sum / f64::max(weights, 1e-9)
-}
-
-/// Why a product is likely: what the customer's own purchases, or the store's, say of it. Every word of it can be counted in the tickets.
-pub(super) fn reason(candidate: &Candidate, visits: &Visits<'_>, world: &World) -> String {
-    if candidate.times == 0 {
-        let percent = 100.0 * world.share(candidate.product, 1);
-        let percent = if percent < 0.05 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
-        return format!("new to the customer; in {percent} % of all purchases of the last 28 days");
-    }
-    let window = visits.len().min(10);
-    let often = match (candidate.last_ten, window) {
-        (0, _) => format!("bought {}", words::times(candidate.times)),
-        (_, 1) => "bought on the only visit".to_owned(),
-        (bought, window) if bought as usize == window => format!("bought on each of the last {window} visits"),
-        (bought, window) => format!("bought on {bought} of the last {window} visits"),
-    };
-    let ago = words::ago(candidate.last_ago);
-    // One gap is no habit.
-    match candidate.gap_days().filter(|_| candidate.times >= 3) {
-        Some(gap) => format!("{often}; {} on average, last {ago}", words::every(gap)),
-        None => format!("{often}; last {ago}"),
-    }
 }

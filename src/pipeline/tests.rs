@@ -1,10 +1,7 @@
 use super::examples::{NIGHT, read, rule, small, store};
-use super::night::reason;
 use super::*;
 use crate::config::HISTORY_DAYS;
 use crate::eval::{Contender, Evaluation};
-use crate::features::basket::Candidate;
-use crate::features::world::{CandidateLimits, World};
 use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
 use crate::purchases::{Fingerprint, Ids, Line, Purchases, Recent};
 
@@ -181,7 +178,7 @@ fn reasons_are_true() {
     for customer in &predictions.customers {
         let visits: Vec<(Day, &[u32])> = history.visits(customer.customer).iter().collect();
         for product in &customer.products {
-            let reason = product.reason.as_str();
+            let reason = product.reason();
             let on: Vec<Day> = visits.iter().filter(|(_, basket)| basket.contains(&product.product)).map(|(day, _)| *day).collect();
             let (Some(first), Some(last)) = (on.first(), on.last()) else {
                 let month = |customer: u32| {
@@ -220,25 +217,6 @@ fn reasons_are_true() {
         }
     }
     assert!(averages > 500 && new > 0, "{averages} {new}");
-}
-
-#[test]
-fn reasons_of_rare_cases_are_good_english() {
-    let line = |day: i32, product: u32| Line { customer: 0, day: NIGHT.day() - day, product };
-    let reason_of = |lines: Vec<Line>, times: u32, last_ago: i32, first_ago: i32, last_ten: u32| {
-        let purchases = read(lines);
-        let history = purchases.until(NIGHT);
-        let candidate = Candidate { product: 0, times, last_ago, first_ago, last_back: 0, last_ten };
-        reason(&candidate, &history.visits(0), &World::new(&history, CandidateLimits { bought: 100, new: 5 }, 1))
-    };
-    assert_eq!(reason_of(vec![line(1, 0)], 1, 1, 1, 1), "bought on the only visit; last yesterday");
-    assert_eq!(reason_of(vec![line(1, 0), line(0, 0)], 2, 0, 1, 2), "bought on each of the last 2 visits; last today");
-    assert_eq!(
-        reason_of((0..3).map(|day| line(day, 0)).collect(), 3, 0, 2, 3),
-        "bought on each of the last 3 visits; every day on average, last today"
-    );
-    let far = (0..12).map(|day| line(day, 1)).chain([line(40, 0)]).collect();
-    assert_eq!(reason_of(far, 1, 40, 40, 0), "bought once; last 40 days ago");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(crate) fn product(product: u32, probability: f64, days_since_bought: i32, ty
         days_since_bought: Some(days_since_bought),
         typical_gap_days,
         model: ProductModel::Pooled,
-        reason: "bought in 4 of the last 10 purchases".into(),
+        evidence: Evidence::Own { lately: 4, visits: 10 },
     }
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn new_product(product: u32, probability: f64) -> ProductPrediction {
         days_since_bought: None,
         typical_gap_days: None,
         model: ProductModel::Product,
-        reason: "popular, \"new\" to the customer".into(),
+        evidence: Evidence::Store { share: 0.123 },
     }
 }
 

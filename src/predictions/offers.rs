@@ -253,7 +253,7 @@ fn decide(product: &ProductPrediction, ahead: i32, excluded: &[u32], parameters:
             _ => {}
         }
     }
-    (Action::Offer, product.reason.clone())
+    (Action::Offer, product.reason())
 }
 
 /// Sent `lead_days` before the expected day, or on the day after T where that day is past. Valid from the 80 % interval's first day or the

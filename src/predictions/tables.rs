@@ -137,7 +137,7 @@ pub fn products_file(predictions: &Predictions, format: Format) -> Result<TableF
             ("days_since_bought", Values::Count(rows().map(|(_, _, product)| product.days_since_bought).collect())),
             ("typical_gap_days", Values::Float(rows().map(|(_, _, product)| product.typical_gap_days).collect())),
             ("model", Values::Text(rows().map(|(_, _, product)| word(product.model).to_owned()).collect())),
-            ("reason", Values::Text(rows().map(|(_, _, product)| product.reason.clone()).collect())),
+            ("reason", Values::Text(rows().map(|(_, _, product)| product.reason()).collect())),
         ])
     };
     write("products", format, chunks(&predictions.customers, CUSTOMERS_AT_A_TIME), chunk)

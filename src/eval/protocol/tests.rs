@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::predictions::{CustomerPrediction, ProductModel, ProductPrediction};
+use crate::predictions::{CustomerPrediction, Evidence, ProductModel, ProductPrediction};
 use crate::purchases::{Line, Purchases};
 use crate::recurrence::Funnel;
 
@@ -25,7 +25,7 @@ fn product(product: u32, probability: f64) -> ProductPrediction {
         days_since_bought: None,
         typical_gap_days: None,
         model: ProductModel::Pooled,
-        reason: String::new(),
+        evidence: Evidence::Own { lately: 1, visits: 1 },
     }
 }
 

@@ -49,10 +49,7 @@ fn the_numbers_are_those_that_score_publishes() {
         assert_eq!(own.products.len(), published.products.len());
         for (own, published) in own.products.iter().zip(&published.products) {
             assert_eq!(own.product_id, predictions.product_ids.get(published.product).unwrap());
-            assert_eq!(
-                (own.probability, own.reason.as_str(), own.model),
-                (published.probability, published.reason.as_str(), published.model)
-            );
+            assert_eq!((own.probability, &own.reason, own.model), (published.probability, &published.reason(), published.model));
             assert_eq!((own.times_bought, own.days_since_bought), (published.times_bought, published.days_since_bought));
             assert_eq!(own.typical_gap_days, published.typical_gap_days);
             let feature = |name: &str| own.features.0.iter().find(|(known, _)| *known == name).unwrap().1;

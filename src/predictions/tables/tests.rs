@@ -123,7 +123,8 @@ fn csv_and_json_lines_say_the_same() {
         text(Format::Csv),
         format!(
             "customer_id,product_id,rank,probability,send_on,valid_from,valid_until,action,arm,reason\n\
-             \"bob, \"\"b\"\"\",oats,1,0.8,2017-11-03,2017-11-03,2017-11-09,offer,{arm},bought in 4 of the last 10 purchases\n"
+             \"bob, \"\"b\"\"\",oats,1,0.8,2017-11-03,2017-11-03,2017-11-09,offer,{arm},\"bought on 4 of the last 10 visits; \
+             every 10 days on average, last 20 days ago\"\n"
         )
     );
     assert_eq!(
@@ -131,7 +132,7 @@ fn csv_and_json_lines_say_the_same() {
         format!(
             "{{\"customer_id\":\"bob, \\\"b\\\"\",\"product_id\":\"oats\",\"rank\":1,\"probability\":0.8,\"send_on\":\"2017-11-03\",\
              \"valid_from\":\"2017-11-03\",\"valid_until\":\"2017-11-09\",\"action\":\"offer\",\"arm\":\"{arm}\",\
-             \"reason\":\"bought in 4 of the last 10 purchases\"}}\n"
+             \"reason\":\"bought on 4 of the last 10 visits; every 10 days on average, last 20 days ago\"}}\n"
         )
     );
     let products = products_file(&predictions, Format::Jsonl).unwrap();
