@@ -6,7 +6,7 @@ mod night;
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Kind, Result};
 use crate::models::basket::{BasketModel, BasketRows};
-use crate::models::timing::{HORIZON, HazardRows, Outcome, TimingModel};
+use crate::models::timing::{HORIZON, HazardRows, LEAST_FOLLOWED, Outcome, TimingModel};
 use crate::models::{Model, Parameters};
 use crate::purchases::{History, Parted, Parts};
 use crate::recurrence::{Rule, recurrent};
@@ -96,13 +96,12 @@ fn fit(
     let timing = TimingModel::fit(history.until(AsOf(calibrated_from)), rule, &parameters.timing, seed).map_err(too_short)?;
     // First everything is looked at, part by part, then everything is fitted, side by side.
     stage("when and what: looking at the past nights");
-    let timing_up_to = |end: Day| {
-        let known = history.until(AsOf(end));
-        let rows = timing.hazard_rows(known, rule, &parameters.timing, seed)?;
-        Ok((rows, calibrating(&timing, known, calibrated_from, rule, seed)?))
-    };
-    let until_last = timing_up_to(last).map_err(too_short)?;
-    let until_split = if rehearse { timing_up_to(split).map(Some).or_else(lacking)? } else { None };
+    let outcomes = calibrating(&timing, history, calibrated_from, rule, seed)?;
+    let hazard_rows = |end: Day| timing.hazard_rows(history.until(AsOf(end)), rule, &parameters.timing, seed);
+    let until_last = (hazard_rows(last).map_err(too_short)?, outcomes);
+    // What a rehearsal would find on its last night is what is found now, as far as it was known then.
+    let known_by_split = || until_last.1.iter().filter_map(|outcome| outcome.known_by(split)).filter(Outcome::is_followed).collect();
+    let until_split = if rehearse { hazard_rows(split).map(|rows| Some((rows, known_by_split()))).or_else(lacking)? } else { None };
     let baskets = BasketRows::new(history, &timing, rule, &parameters.basket, seed).map_err(too_short)?;
     stage("when and what");
     let timing_of = |(rows, outcomes): &(HazardRows, Vec<Outcome>)| {
@@ -129,7 +128,7 @@ fn lacking<T>(error: Error) -> Result<Option<T>> {
 /// What `timing` said, and what became of it, every second night from `from` on of the customers whom a run would have scored, as long as a
 /// week follows: of a sample of them where they are more than [`MAX_CALIBRATED`].
 fn calibrating(timing: &TimingModel, history: Parted<'_>, from: Day, rule: &Rule, seed: u64) -> Result<Vec<Outcome>> {
-    let nights: Vec<Day> = (from.epoch()..=history.as_of().day().epoch() - 7).step_by(2).map(Day::from_epoch).collect();
+    let nights: Vec<Day> = (from.epoch()..=history.as_of().day().epoch() - LEAST_FOLLOWED).step_by(2).map(Day::from_epoch).collect();
     // The recurrent customers of the last night are about as many as those of each of the others.
     let mut expected = 0;
     history.each(|history| {

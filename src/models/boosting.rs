@@ -4,14 +4,18 @@
 //! best leaf first (Ke et al., NeurIPS 2017). Gradients are rounded to integers stochastically (Shi et al., NeurIPS 2022), so that
 //! histograms are exact sums: the same model comes out whatever the number of threads.
 
+mod bins;
 mod block;
+mod grow;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::sampling::{hash, keep, mix};
-use block::Block;
+pub use bins::{BinnedRows, Bins};
+use block::{Block, Columns, ROWS, Step};
+use grow::{GrownNode, SHIFT, Sample, grow, pack, sample_features};
 
 /// How the trees are grown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,116 +43,6 @@ impl Default for BoostingParameters {
     }
 }
 
-/// Where each feature is cut into bins: bin `b` holds values in `(cuts[b - 1], cuts[b]]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Bins {
-    cuts: Vec<Vec<f32>>,
-}
-
-/// Most bins of a feature; a bin's number is one byte.
-const MAX_BINS: usize = 256;
-
-impl Bins {
-    /// Cuts at quantiles of a sample of rows (row-major, `width` features), halfway between neighbouring values.
-    #[must_use]
-    pub fn from_sample(rows: &[f32], width: usize, bins: usize) -> Self {
-        let bins = bins.clamp(2, MAX_BINS);
-        let cuts = (0..width).into_par_iter().map(|feature| {
-            let mut values: Vec<f32> = rows.iter().skip(feature).step_by(width.max(1)).copied().filter(|value| value.is_finite()).collect();
-            values.sort_unstable_by(f32::total_cmp);
-            let mut cuts: Vec<f32> = vec![];
-            let mut previous = 0;
-            for bin in 1..bins {
-                let at = values.len() * bin / bins;
-                // The first value that differs from the last one before `at`.
-                let Some(low) = at.checked_sub(1).and_then(|at| values.get(at)).copied() else { continue };
-                let next = at + values[at..].partition_point(|value| *value <= low);
-                let Some(high) = values.get(next).copied() else { break };
-                if next > previous {
-                    let middle = low + (high - low) / 2.0;
-                    cuts.push(if middle < high { middle } else { low });
-                    previous = next;
-                }
-            }
-            cuts.dedup();
-            cuts
-        });
-        Self { cuts: cuts.collect() }
-    }
-
-    /// How many features.
-    #[must_use]
-    pub fn width(&self) -> usize {
-        self.cuts.len()
-    }
-
-    /// The bin of a value of one feature.
-    #[must_use]
-    pub fn bin(&self, feature: usize, value: f32) -> u8 {
-        self.cuts.get(feature).map_or(0, |cuts| cuts.partition_point(|cut| *cut < value) as u8)
-    }
-
-    /// The bins of one row.
-    pub fn bin_row(&self, row: &[f32], out: &mut Vec<u8>) {
-        out.extend(row.iter().enumerate().map(|(feature, value)| self.bin(feature, *value)));
-    }
-
-    fn count(&self, feature: usize) -> usize {
-        self.cuts.get(feature).map_or(1, |cuts| cuts.len() + 1)
-    }
-
-    /// The upper edge of a bin.
-    #[must_use]
-    pub fn edge(&self, feature: usize, bin: u8) -> f32 {
-        self.cuts.get(feature).and_then(|cuts| cuts.get(bin as usize)).copied().unwrap_or(f32::INFINITY)
-    }
-}
-
-/// Binned training rows, row-major: the bins of a row share a cache line or two.
-#[derive(Debug, Clone, Default)]
-pub struct BinnedRows {
-    width: usize,
-    /// `bins[row * width + feature]`.
-    bins: Vec<u8>,
-    /// Outcome of each row.
-    pub label: Vec<bool>,
-    /// Weight of each row, positive.
-    pub weight: Vec<f32>,
-}
-
-impl BinnedRows {
-    /// How many rows.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.label.len()
-    }
-
-    /// Whether there is no row.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.label.is_empty()
-    }
-
-    /// An empty table with room for `rows` rows.
-    #[must_use]
-    pub fn with_capacity(width: usize, rows: usize) -> Self {
-        Self { width, bins: Vec::with_capacity(width * rows), label: Vec::with_capacity(rows), weight: Vec::with_capacity(rows) }
-    }
-
-    /// Appends row-major rows.
-    pub fn extend(&mut self, rows: &[u8], label: &[bool], weight: &[f32]) {
-        self.bins.extend_from_slice(rows);
-        self.label.extend_from_slice(label);
-        self.weight.extend_from_slice(weight);
-    }
-
-    /// The bins of a row.
-    #[must_use]
-    pub fn row(&self, row: usize) -> &[u8] {
-        &self.bins[row * self.width..(row + 1) * self.width]
-    }
-}
-
 /// One inner node or leaf of a tree in a flat array.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Node {
@@ -159,24 +53,15 @@ struct Node {
     left: u32,
 }
 
-/// Rows that walk through a tree side by side.
-const LANES: usize = 8;
+impl Step for Node {
+    #[inline]
+    fn left(&self) -> usize {
+        self.left as usize
+    }
 
-/// The leaves to which up to [`LANES`] rows walk. `step` tells of a row and a node the left child, 0 in a leaf, and whether the row goes to
-/// the right one after it. Each walk waits for the memory at every step: several of them wait together.
-#[inline(always)]
-fn walk_side_by_side(rows: usize, step: impl Fn(usize, usize) -> (usize, bool)) -> [usize; LANES] {
-    let mut nodes = [0; LANES];
-    loop {
-        let mut moved = 0;
-        for (row, node) in nodes.iter_mut().enumerate().take(rows) {
-            let (left, goes_right) = step(row, *node);
-            *node = if left == 0 { *node } else { left + usize::from(goes_right) };
-            moved |= left;
-        }
-        if moved == 0 {
-            return nodes;
-        }
+    #[inline]
+    fn value(&self) -> f32 {
+        self.value
     }
 }
 
@@ -215,37 +100,6 @@ pub struct Fitted {
     pub score: Vec<f32>,
 }
 
-/// A node's exact sums and rows while a tree grows.
-struct Leaf {
-    node: usize,
-    start: usize,
-    end: usize,
-    histogram: Vec<u64>,
-    gradient: i64,
-    hessian: i64,
-    best: Option<Split>,
-}
-
-#[derive(Clone, Copy)]
-struct Split {
-    gain: f64,
-    /// Position among the tree's features.
-    at: usize,
-    bin: u8,
-}
-
-/// More than any rounded gradient of a row.
-const SHIFT: f64 = 4096.0;
-
-/// Gradient (upper 32 bits, signed) and hessian (lower 32) of a row or a bin in one word: one addition serves both.
-const fn pack(gradient: i64, hessian: i64) -> u64 {
-    ((gradient as u64) << 32).wrapping_add(hessian as u64)
-}
-
-const fn unpack(word: u64) -> (i64, i64) {
-    ((word as i64) >> 32, (word & 0xffff_ffff) as i64)
-}
-
 /// The logistic function.
 #[must_use]
 pub fn sigmoid(log_odds: f64) -> f64 {
@@ -280,14 +134,12 @@ impl Boosted {
         let most = (n as f64 * parameters.row_share * 1.1 + 1000.0).min(n as f64);
         // A row's word stays so small that the sums of all sampled rows fit into 31 bits.
         let scale = ((f64::from(1_u32 << 30)) / most).min(1024.0) / f64::from(max_weight);
+        // The rows after the taken ones wait for all trees: they are fetched once, and not once a tree.
+        let known = n.next_multiple_of(ROWS).min(rows.len());
+        let mut grown: Vec<Vec<GrownNode>> = Vec::with_capacity(parameters.trees);
         for tree in 0..parameters.trees {
             let tree_seed = hash(seed, &[tree as u64]);
-            let share = parameters.row_share;
-            let sampled: Vec<u32> = (0..n as u32)
-                .into_par_iter()
-                .with_min_len(4096)
-                .filter(|row| share >= 1.0 || keep(mix(tree_seed ^ 0x5eed ^ (u64::from(*row) << 20)), share))
-                .collect();
+            let sampled = sample_rows(n, parameters.row_share, tree_seed);
             let word = |row: &u32| {
                 let row = *row as usize;
                 let p = sigmoid(f64::from(score[row]));
@@ -302,10 +154,13 @@ impl Boosted {
             let words: Vec<u64> = sampled.par_iter().with_min_len(4096).map(word).collect();
             let features: Vec<usize> = sample_features(bins, parameters.feature_share, tree_seed);
             let sample = Sample::new(rows, &sampled, words, &features, bins);
-            let (grown, in_leaf) = grow(&sample, bins, &features, parameters, scale);
-            apply(&grown, rows, &mut score, &sampled, &in_leaf);
-            model.trees.push(finish(&grown, bins));
+            let nodes = grow(&sample, bins, &features, parameters, scale);
+            apply(&[&nodes], rows, 0, &mut score[..known]);
+            model.trees.push(finish(&nodes, bins));
+            grown.push(nodes);
         }
+        let grown: Vec<&[GrownNode]> = grown.iter().map(Vec::as_slice).collect();
+        apply(&grown, rows, known / ROWS, &mut score[known..]);
         Ok(Fitted { model, score })
     }
 
@@ -353,7 +208,7 @@ impl Boosted {
         for (rows, out) in rows.chunks(width * block::ROWS).zip(out.chunks_mut(block::ROWS)) {
             let block = Block::new(rows, width);
             for tree in &self.trees[trees.clone()] {
-                block.add(&tree.nodes, out, &mut waiting);
+                block.walk(&tree.nodes, &mut waiting, |row, value| out[row] += f64::from(value));
             }
         }
     }
@@ -386,233 +241,38 @@ impl Boosted {
     }
 }
 
-fn sample_features(bins: &Bins, share: f64, seed: u64) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..bins.width()).filter(|feature| bins.count(*feature) > 1).collect();
-    order.sort_by_key(|feature| hash(seed, &[0xfea7, *feature as u64]));
-    order.truncate(((order.len() as f64 * share).ceil() as usize).max(1));
-    order.sort_unstable();
-    order
-}
+/// So many rows are drawn, or get their scores, in one task.
+const ROWS_A_TASK: usize = 64 * ROWS;
 
-/// The rows and features that one tree sees, close together in memory.
-struct Sample {
-    width: usize,
-    /// Words that a feature's histogram takes: a power of two, and as few as its bins allow, so that a tree's histogram stays in the cache.
-    stride: usize,
-    /// `bins[row * width + feature]`, both counted within the sample.
-    bins: Vec<u8>,
-    /// Gradient and hessian of each row.
-    words: Vec<u64>,
-}
-
-impl Sample {
-    fn new(rows: &BinnedRows, sampled: &[u32], words: Vec<u64>, features: &[usize], bins: &Bins) -> Self {
-        let width = features.len();
-        let stride = features.iter().map(|feature| bins.count(*feature)).max().unwrap_or(1).next_power_of_two().clamp(64, MAX_BINS);
-        let mut bins = vec![0_u8; sampled.len() * width];
-        bins.par_chunks_mut(4096 * width).zip(sampled.par_chunks(4096)).for_each(|(bins, sampled)| {
-            for (out, row) in bins.chunks_exact_mut(width).zip(sampled) {
-                let row = rows.row(*row as usize);
-                out.iter_mut().zip(features).for_each(|(out, feature)| *out = row[*feature]);
-            }
-        });
-        Self { width, stride, bins, words }
-    }
-
-    fn row(&self, row: u32) -> &[u8] {
-        &self.bins[row as usize * self.width..(row as usize + 1) * self.width]
-    }
-
-    fn sum(&self, order: &[u32]) -> (i64, i64) {
-        unpack(order.iter().fold(0, |sum: u64, row| sum.wrapping_add(self.words[*row as usize])))
-    }
-}
-
-/// A grown tree in bins.
-struct Grown {
-    nodes: Vec<GrownNode>,
-}
-
-/// As [`Node`], with a bin for a threshold.
-#[derive(Clone, Copy, Default)]
-struct GrownNode {
-    left: u16,
-    feature: u16,
-    bin: u8,
-    value: f32,
-}
-
-/// Rows of each finished leaf, as positions in the sample.
-struct InLeaf {
-    rows: Vec<u32>,
-    leaves: Vec<(usize, usize, usize)>,
-}
-
-fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters: &BoostingParameters, scale: f64) -> (Grown, InLeaf) {
-    let mut order: Vec<u32> = (0..sample.words.len() as u32).collect();
-    let mut grown = Grown { nodes: vec![GrownNode::default()] };
-    let ridge = parameters.ridge * scale;
-    let root = histogram(sample, &order);
-    let (gradient, hessian) = sample.sum(&order);
-    let mut leaf = Leaf { node: 0, start: 0, end: order.len(), histogram: root, gradient, hessian, best: None };
-    leaf.best = best_split(&leaf, sample.stride, bins, features, parameters, ridge);
-    let mut open = vec![leaf];
-    let mut scratch = vec![0_u32; order.len()];
-    while open.len() < parameters.leaves.max(2) {
-        // The largest gain; the first of equals.
-        let Some((at, split)) = open
-            .iter()
-            .enumerate()
-            .filter_map(|(at, leaf)| leaf.best.map(|split| (at, split)))
-            .reduce(|best, next| if next.1.gain > best.1.gain { next } else { best })
-        else {
-            break;
-        };
-        let parent = open.swap_remove(at);
-        // Both places are written and one of them advances: a branch here would be mispredicted half the time.
-        let (mut middle, mut right) = (parent.start, 0);
-        for position in parent.start..parent.end {
-            let row = order[position];
-            let goes_right = sample.row(row)[split.at] > split.bin;
-            order[middle] = row;
-            scratch[right] = row;
-            middle += usize::from(!goes_right);
-            right += usize::from(goes_right);
+/// The rows that a tree sees, of `n`.
+fn sample_rows(n: usize, share: f64, tree_seed: u64) -> Vec<u32> {
+    let of_task = |task: usize| {
+        let rows = task * ROWS_A_TASK..n.min((task + 1) * ROWS_A_TASK);
+        let (mut sampled, mut count) = (vec![0; rows.len()], 0);
+        for row in rows {
+            // Always written, sometimes kept: a branch here would be mispredicted half the time.
+            sampled[count] = row as u32;
+            count += usize::from(share >= 1.0 || keep(mix(tree_seed ^ 0x5eed ^ ((row as u64) << 20)), share));
         }
-        order[middle..parent.end].copy_from_slice(&scratch[..right]);
-        let left = grown.nodes.len();
-        grown.nodes[parent.node] = GrownNode { left: left as u16, feature: features[split.at] as u16, bin: split.bin, value: 0.0 };
-        grown.nodes.extend([GrownNode::default(); 2]);
-        let left_is_smaller = middle - parent.start <= parent.end - middle;
-        let smaller = if left_is_smaller { &order[parent.start..middle] } else { &order[middle..parent.end] };
-        let last = open.len() + 2 >= parameters.leaves.max(2);
-        let (small, large) = if last {
-            (vec![], vec![]) // nobody will split these
-        } else {
-            let small = histogram(sample, smaller);
-            let mut large = parent.histogram;
-            large.iter_mut().zip(&small).for_each(|(all, part)| *all = all.wrapping_sub(*part));
-            (small, large)
-        };
-        let (g, h) = sample.sum(smaller);
-        let (g_rest, h_rest) = (parent.gradient - g, parent.hessian - h);
-        let (left_part, right_part) =
-            if left_is_smaller { ((small, g, h), (large, g_rest, h_rest)) } else { ((large, g_rest, h_rest), (small, g, h)) };
-        for (node, start, end, (histogram, gradient, hessian)) in
-            [(left, parent.start, middle, left_part), (left + 1, middle, parent.end, right_part)]
-        {
-            let mut leaf = Leaf { node, start, end, histogram, gradient, hessian, best: None };
-            if !last {
-                leaf.best = best_split(&leaf, sample.stride, bins, features, parameters, ridge);
-            }
-            open.push(leaf);
-        }
-    }
-    let mut leaves = vec![];
-    for leaf in &open {
-        let value = parameters.learning_rate * leaf.gradient as f64 / (leaf.hessian as f64 + ridge);
-        grown.nodes[leaf.node].value = value as f32;
-        leaves.push((leaf.node, leaf.start, leaf.end));
-    }
-    (grown, InLeaf { rows: order, leaves })
-}
-
-/// Rows that one task adds up; the sums are exact, so that their order does not matter.
-const ROWS_A_TASK: usize = 16_384;
-
-/// One histogram of [`Sample::stride`] words a feature, side by side.
-fn histogram(sample: &Sample, order: &[u32]) -> Vec<u64> {
-    let empty = || vec![0_u64; sample.width * sample.stride];
-    // The compiler knows each length, and so that no bin lies outside.
-    let fill = |mut out: Vec<u64>, order: &[u32]| {
-        match sample.stride {
-            64 => add_up::<64>(&mut out, sample, order),
-            128 => add_up::<128>(&mut out, sample, order),
-            _ => add_up::<MAX_BINS>(&mut out, sample, order),
-        }
-        out
+        sampled.truncate(count);
+        sampled
     };
-    if order.len() <= ROWS_A_TASK {
-        return fill(empty(), order);
-    }
-    order.par_chunks(ROWS_A_TASK).fold(empty, fill).reduce(empty, |mut sum, part| {
-        sum.iter_mut().zip(&part).for_each(|(a, b)| *a = a.wrapping_add(*b));
-        sum
-    })
+    (0..n.div_ceil(ROWS_A_TASK)).into_par_iter().map(of_task).collect::<Vec<Vec<u32>>>().concat()
 }
 
-fn add_up<const STRIDE: usize>(out: &mut [u64], sample: &Sample, order: &[u32]) {
-    for row in order {
-        let word = sample.words[*row as usize];
-        for (histogram, bin) in out.as_chunks_mut::<STRIDE>().0.iter_mut().zip(sample.row(*row)) {
-            let sum = &mut histogram[*bin as usize & (STRIDE - 1)];
-            *sum = sum.wrapping_add(word);
+/// Adds trees to the scores of the rows from a block on.
+fn apply(trees: &[&[GrownNode]], rows: &BinnedRows, first: usize, score: &mut [f32]) {
+    score.par_chunks_mut(ROWS_A_TASK).enumerate().for_each(|(task, score)| {
+        let mut waiting = vec![];
+        for (block, score) in (first + task * ROWS_A_TASK / ROWS..).zip(score.chunks_mut(ROWS)) {
+            let block = rows.block(block);
+            trees.iter().for_each(|nodes| block.walk(nodes, &mut waiting, |row, value| score[row] += value));
         }
-    }
+    });
 }
 
-fn best_split(leaf: &Leaf, stride: usize, bins: &Bins, features: &[usize], parameters: &BoostingParameters, ridge: f64) -> Option<Split> {
-    let rows = leaf.end - leaf.start;
-    if rows < 2 * parameters.min_rows.max(1) {
-        return None;
-    }
-    let score = |g: i64, h: i64| (g as f64) * (g as f64) / (h as f64 + ridge);
-    let whole = score(leaf.gradient, leaf.hessian);
-    // Rows are not counted in the histogram; the hessian's share of them stands in.
-    let least = leaf.hessian as f64 * parameters.min_rows as f64 / rows as f64;
-    let mut best: Option<Split> = None;
-    for (at, feature) in features.iter().enumerate() {
-        let histogram = &leaf.histogram[at * stride..(at + 1) * stride];
-        let (mut g, mut h) = (0, 0);
-        for (bin, word) in histogram.iter().enumerate().take(bins.count(*feature) - 1) {
-            let (a, b) = unpack(*word);
-            g += a;
-            h += b;
-            let (g_rest, h_rest) = (leaf.gradient - g, leaf.hessian - h);
-            if (h as f64) < least || (h_rest as f64) < least {
-                continue;
-            }
-            let gain = score(g, h) + score(g_rest, h_rest) - whole;
-            if gain > 1e-9 && best.is_none_or(|best| gain > best.gain) {
-                best = Some(Split { gain, at, bin: bin as u8 });
-            }
-        }
-    }
-    best
-}
-
-/// So many rows get their scores in one task.
-const CHUNK: usize = 4_096;
-
-/// Adds a tree to the scores of all rows: those that it was grown on by their leaf, the others by a walk.
-fn apply(grown: &Grown, rows: &BinnedRows, score: &mut [f32], sampled: &[u32], in_leaf: &InLeaf) {
-    let mut leaf_of = vec![u32::MAX; score.len()];
-    for (node, start, end) in &in_leaf.leaves {
-        for row in &in_leaf.rows[*start..*end] {
-            leaf_of[sampled[*row as usize] as usize] = *node as u32;
-        }
-    }
-    let add = |(chunk, (score, leaf_of)): (usize, (&mut [f32], &[u32]))| {
-        let mut others = Vec::with_capacity(score.len());
-        for ((at, score), leaf) in score.iter_mut().enumerate().zip(leaf_of) {
-            match grown.nodes.get(*leaf as usize) {
-                Some(leaf) => *score += leaf.value,
-                None => others.push(at),
-            }
-        }
-        for group in others.chunks(LANES) {
-            let leaves = walk_side_by_side(group.len(), |lane, at| {
-                let node = grown.nodes[at];
-                (node.left as usize, rows.row(chunk * CHUNK + group[lane])[node.feature as usize] > node.bin)
-            });
-            group.iter().zip(leaves).for_each(|(at, leaf)| score[*at] += grown.nodes[leaf].value);
-        }
-    };
-    score.par_chunks_mut(CHUNK).zip(leaf_of.par_chunks(CHUNK)).enumerate().for_each(add);
-}
-
-fn finish(grown: &Grown, bins: &Bins) -> Tree {
-    let nodes = grown.nodes.iter().map(|node| Node {
+fn finish(nodes: &[GrownNode], bins: &Bins) -> Tree {
+    let nodes = nodes.iter().map(|node| Node {
         feature: node.feature,
         value: if node.left == 0 { node.value } else { bins.edge(node.feature as usize, node.bin) },
         left: u32::from(node.left),
@@ -729,20 +389,5 @@ mod tests {
         let (_, mut rows, bins) = table(100);
         rows.label.fill(true);
         assert!(Boosted::fit(&rows, &bins, &parameters(), 1, 100).is_err());
-    }
-
-    #[test]
-    fn bins_keep_the_order_and_equal_values_together() {
-        let sample: Vec<f32> = (0..1_000).map(|i| (i % 7) as f32).collect();
-        let bins = Bins::from_sample(&sample, 1, 255);
-        let found: Vec<u8> = (0..7).map(|i| bins.bin(0, i as f32)).collect();
-        assert_eq!(found, (0..7).collect::<Vec<u8>>());
-        assert!((0..6).all(|bin| bins.edge(0, bin) >= f32::from(bin) && bins.edge(0, bin) < f32::from(bin) + 1.0));
-    }
-
-    #[test]
-    fn words_add_up_with_either_sign() {
-        let sum = pack(-300, 7).wrapping_add(pack(120, 9)).wrapping_add(pack(-1, 0));
-        assert_eq!(unpack(sum), (-181, 16));
     }
 }

@@ -21,6 +21,8 @@ use crate::sampling::{hash, keep};
 
 /// A customer who has not returned for this many days is censored.
 pub const HORIZON: usize = 28;
+/// Nights that fewer days are known after calibrate nothing.
+pub const LEAST_FOLLOWED: i32 = 7;
 /// Share of the outcomes that the interval holds.
 const COVERAGE: f64 = 0.8;
 /// Person-days that long after the latest purchase are out of reach of the horizon.
@@ -301,6 +303,20 @@ impl Outcome {
     #[must_use]
     pub fn key(&self) -> (Day, u32) {
         (self.night, self.customer)
+    }
+
+    /// The same as it was known on an earlier day; `None` before the night.
+    #[must_use]
+    pub fn known_by(&self, end: Day) -> Option<Self> {
+        let followed = end - self.night;
+        let days = self.days.filter(|days| *days <= followed);
+        (followed >= 0).then(|| Self { wait: self.wait.clone(), days, followed, ..*self })
+    }
+
+    /// Whether it is known for long enough to calibrate with.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.followed >= LEAST_FOLLOWED
     }
 }
 

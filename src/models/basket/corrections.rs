@@ -102,13 +102,13 @@ pub(super) fn corrections(
         by_product.chunk_by(|a, b| a.0 == b.0).filter(|rows| bought(rows, true) >= parameters.correction.min_bought).collect();
     // The largest first, so that no thread begins with one when the others have ended. What comes of it has no order of its own.
     groups.sort_by_key(|rows| Reverse(rows.len()));
-    let value = |row: usize, feature: usize| table.bins.edge(columns[feature], table.rows.row(row)[columns[feature]]);
+    let value = |row: usize, feature: usize| table.bins.edge(columns[feature], table.rows.bin(row, columns[feature]));
     let fit = |rows: &&[(u32, u32)]| {
         let (early, late): (Vec<u32>, Vec<u32>) = rows.iter().map(|(_, row)| *row).partition(|row| (*row as usize) < held_out.start);
         let mut own = ProductRows::default();
         for row in &early {
             let row = *row as usize;
-            own.bins.extend(columns.iter().map(|column| table.rows.row(row)[*column]));
+            own.bins.extend(columns.iter().map(|column| table.rows.bin(row, *column)));
             own.label.push(table.rows.label[row]);
             own.probability.push(sigmoid(f64::from(score[row])));
             own.weight.push(f64::from(table.rows.weight[row]));

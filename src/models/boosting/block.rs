@@ -1,8 +1,8 @@
 //! Rows that go through trees together.
 //!
-//! A tree sends many of a customer's rows the same way: its candidates, or the days to come. All rows at a node are compared with its value
-//! at once, and walk on as a set; what rows share is walked once. The idea of bit sets of rows or leaves is that of QuickScorer (Lucchese et
-//! al., SIGIR 2015), here with the tree walked from its root.
+//! A tree sends many rows the same way: a customer's candidates, the days to come. All rows at a node are compared with its threshold at once,
+//! and walk on as a set; what rows share is walked once. The idea of bit sets of rows or leaves is that of QuickScorer (Lucchese et al.,
+//! SIGIR 2015), here with the tree walked from its root.
 
 use wide::f32x8;
 
@@ -14,7 +14,78 @@ pub(super) const ROWS: usize = u64::BITS as usize;
 /// Sets with no more rows than that walk one by one: comparing all of them costs more.
 const FEW: u32 = 2;
 
-/// Up to [`ROWS`] rows, column by column.
+/// An inner node or a leaf in an array of them.
+pub(super) trait Step {
+    /// Position of the left child, which the right one follows; 0 in a leaf.
+    fn left(&self) -> usize;
+
+    /// The value of a leaf.
+    fn value(&self) -> f32;
+}
+
+/// Up to [`ROWS`] rows that can be compared with a node's threshold.
+pub(super) trait Columns<N> {
+    /// How many rows.
+    fn rows(&self) -> usize;
+
+    /// The set of rows that go to the right of a node. Bits beyond the rows say nothing.
+    fn beyond(&self, node: &N) -> u64;
+
+    /// Whether one row goes to the right of a node.
+    fn goes_right(&self, row: usize, node: &N) -> bool;
+
+    /// Calls `add` with each row and the value of the leaf that it comes to. `waiting` is room that is the same for every tree.
+    #[inline]
+    fn walk(&self, nodes: &[N], waiting: &mut Vec<(usize, u64)>, mut add: impl FnMut(usize, f32))
+    where
+        N: Step,
+    {
+        // The root and sets that turned right, which wait while those beside them walk on.
+        waiting.push((0, u64::MAX >> (ROWS - self.rows().clamp(1, ROWS))));
+        while let Some((mut at, mut set)) = waiting.pop() {
+            loop {
+                let node = &nodes[at];
+                let left = node.left();
+                if left == 0 {
+                    each(set, |row| add(row, node.value()));
+                    break;
+                }
+                if set.count_ones() <= FEW {
+                    each(set, |row| add(row, self.leaf_of(row, nodes, at)));
+                    break;
+                }
+                let right = set & self.beyond(node);
+                let stay = set & !right;
+                if stay == 0 {
+                    at = left + 1;
+                    continue;
+                }
+                if right != 0 {
+                    waiting.push((left + 1, right));
+                }
+                (at, set) = (left, stay);
+            }
+        }
+    }
+
+    /// The value of the leaf that one row comes to from a node on.
+    #[inline]
+    fn leaf_of(&self, row: usize, nodes: &[N], from: usize) -> f32
+    where
+        N: Step,
+    {
+        let mut at = from;
+        loop {
+            let node = &nodes[at];
+            if node.left() == 0 {
+                return node.value();
+            }
+            at = node.left() + usize::from(self.goes_right(row, node));
+        }
+    }
+}
+
+/// Rows of raw features, column by column.
 pub(super) struct Block {
     rows: usize,
     /// `columns[feature * vectors + row / 8]`.
@@ -35,59 +106,25 @@ impl Block {
         }
         Self { rows: count, columns, vectors }
     }
+}
 
-    /// Adds the value of the leaf that each row comes to.
-    ///
-    /// `waiting` is room that is the same for every tree.
-    pub(super) fn add(&self, nodes: &[Node], out: &mut [f64], waiting: &mut Vec<(usize, u64)>) {
-        // The root and sets that turned right, which wait while those beside them walk on.
-        waiting.push((0, u64::MAX >> (ROWS - self.rows.clamp(1, ROWS))));
-        while let Some((mut at, mut set)) = waiting.pop() {
-            loop {
-                let node = nodes[at];
-                let left = node.left as usize;
-                if left == 0 {
-                    each(set, |row| out[row] += f64::from(node.value));
-                    break;
-                }
-                if set.count_ones() <= FEW {
-                    each(set, |row| out[row] += f64::from(self.leaf_of(row, nodes, at)));
-                    break;
-                }
-                let right = set & self.beyond(node.feature as usize, node.value);
-                let stay = set & !right;
-                if stay == 0 {
-                    at = left + 1;
-                    continue;
-                }
-                if right != 0 {
-                    waiting.push((left + 1, right));
-                }
-                (at, set) = (left, stay);
-            }
-        }
+impl Columns<Node> for Block {
+    fn rows(&self) -> usize {
+        self.rows
     }
 
-    /// The rows whose feature is larger than a value.
     #[inline]
-    fn beyond(&self, feature: usize, value: f32) -> u64 {
+    fn beyond(&self, node: &Node) -> u64 {
+        let feature = node.feature as usize;
         let column = &self.columns[feature * self.vectors..(feature + 1) * self.vectors];
-        let value = f32x8::splat(value);
+        let value = f32x8::splat(node.value);
         column.iter().rev().fold(0, |set, values| (set << 8) | u64::from(values.simd_gt(value).to_bitmask()))
     }
 
-    /// The value of the leaf that one row comes to from a node on.
     #[inline]
-    fn leaf_of(&self, row: usize, nodes: &[Node], from: usize) -> f32 {
-        let mut at = from;
-        loop {
-            let node = nodes[at];
-            if node.left == 0 {
-                return node.value;
-            }
-            let values = self.columns[node.feature as usize * self.vectors + row / 8].as_array();
-            at = node.left as usize + usize::from(values[row % 8] > node.value);
-        }
+    fn goes_right(&self, row: usize, node: &Node) -> bool {
+        let values = self.columns[node.feature as usize * self.vectors + row / 8].as_array();
+        values[row % 8] > node.value
     }
 }
 
