@@ -3,10 +3,12 @@
 //! Candidates are the products that the customer bought before, those bought most often lately first up to a limit, and the store's
 //! currently popular ones that they have not bought (`new`).
 
+mod pairs;
+
 use super::MISSING;
 use super::world::{LIKENESS_DAYS, NeighbourScratch, World};
-use crate::calendar::Day;
 use crate::purchases::Visits;
+use pairs::{DECAYS, Pair, Pairs};
 
 /// The features of one (customer, night, product), in order. `…_v` counts purchases of the customer, `…_d` days.
 pub const BASKET_FEATURES: [&str; 54] = [
@@ -69,9 +71,6 @@ pub const BASKET_FEATURES: [&str; 54] = [
 /// How many basket features there are.
 pub const BASKET_WIDTH: usize = BASKET_FEATURES.len();
 
-/// Visit decays of the personal frequencies.
-const DECAYS: [f64; 5] = [0.98, 0.95, 0.9, 0.8, 0.6];
-
 /// What is known of one (customer, product) pair besides its features.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
@@ -97,30 +96,10 @@ impl Candidate {
     }
 }
 
-/// Sums over the purchases of one pair.
-#[derive(Debug, Clone, Copy, Default)]
-struct Pair {
-    product: u32,
-    times: u32,
-    decays: [f64; DECAYS.len()],
-    recency: [f64; 2],
-    visits_window: [u32; 5],
-    days_window: [u32; 3],
-    last_ago: i32,
-    first_ago: i32,
-    last_back: u32,
-    first_back: u32,
-    last_gap: i32,
-    gap_squares: f64,
-    on_weekday: u32,
-    basket_sizes: u32,
-}
-
 /// Arrays of one thread, and the candidates of the customer that was looked at last.
 #[derive(Debug, Default)]
 pub struct BasketScratch {
-    slots: Vec<u32>,
-    pairs: Vec<Pair>,
+    pairs: Pairs,
     by_code: Vec<(u32, u32)>,
     neighbours: NeighbourScratch,
     /// The candidates: bought ones by ascending code, then the new ones by descending popularity.
@@ -132,6 +111,32 @@ pub struct BasketScratch {
 /// Fills `scratch` with the candidates of a customer, for whose id `customer` stands, who has the purchases `visits` up to the world's night and is expected
 /// `expected_days` after it. Durations are days.
 pub fn basket_features(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, scratch: &mut BasketScratch) {
+    CustomerBaskets::new(customer, *visits, scratch).on(world, expected_days);
+}
+
+/// [`basket_features`] of one customer on several nights: each purchase is looked at once for all of them if they ascend.
+#[derive(Debug)]
+pub struct CustomerBaskets<'a> {
+    customer: u64,
+    visits: Visits<'a>,
+    scratch: &'a mut BasketScratch,
+}
+
+impl<'a> CustomerBaskets<'a> {
+    /// Of a customer, for whose id `customer` stands, who has these purchases.
+    pub fn new(customer: u64, visits: Visits<'a>, scratch: &'a mut BasketScratch) -> Self {
+        scratch.pairs.clear();
+        Self { customer, visits, scratch }
+    }
+
+    /// As [`basket_features`]; gives the filled scratch.
+    pub fn on(&mut self, world: &World, expected_days: f64) -> &BasketScratch {
+        fill(world, self.customer, &self.visits, expected_days, self.scratch);
+        self.scratch
+    }
+}
+
+fn fill(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, scratch: &mut BasketScratch) {
     let night = world.night();
     let visits = visits.until(night);
     scratch.candidates.clear();
@@ -140,13 +145,13 @@ pub fn basket_features(world: &World, customer: u64, visits: &Visits<'_>, expect
     let Some(last_day) = days.last() else { return };
     let expected = expected_days.max(1.0);
     let target_weekday = (night + expected.round() as i32).weekday();
-    collect(&visits, night, target_weekday, scratch);
-    let BasketScratch { slots, pairs, by_code, neighbours, candidates, rows } = scratch;
+    let BasketScratch { pairs: all, by_code, neighbours, candidates, rows } = scratch;
+    all.look(&visits, night, target_weekday);
     // Positions are sorted, and not the pairs, which are large.
     by_code.clear();
-    by_code.extend((0_u32..).zip(pairs.iter()).map(|(at, pair)| (pair.product, at)));
+    by_code.extend((0_u32..).zip(all.on_night()).map(|(at, pair)| (pair.product, at)));
     by_code.sort_unstable();
-    let pairs: Vec<&Pair> = by_code.iter().map(|(_, at)| &pairs[*at as usize]).collect();
+    let pairs: Vec<&Pair> = by_code.iter().map(|(_, at)| &all.on_night()[*at as usize]).collect();
     let lately = pairs.iter().filter(|pair| pair.last_ago < LIKENESS_DAYS).map(|pair| pair.product);
     world.look_for_neighbours(customer, lately, neighbours);
 
@@ -282,14 +287,10 @@ pub fn basket_features(world: &World, customer: u64, visits: &Visits<'_>, expect
     nothing[30] = 0.0;
     nothing[31] = pairs.len() as f64;
     for product in world.popular() {
-        if slots.get(*product as usize).is_none_or(|slot| *slot == 0) {
+        if !all.contain(*product) {
             let candidate = Candidate { product: *product, times: 0, last_ago: 0, first_ago: 0, last_back: 0, last_ten: 0 };
             push(candidate, nothing);
         }
-    }
-    // Sized for the largest code seen, and clean again for the next customer.
-    for pair in &pairs {
-        slots[pair.product as usize] = 0;
     }
 }
 
@@ -300,53 +301,4 @@ fn share_since_first(candidate: &Candidate, own: &[f64; 32]) -> Option<(f64, f64
     }
     let times = f64::from(candidate.times);
     Some((times - 1.0, (times / own[2] - 1.0).max(0.0)))
-}
-
-/// One pass over the purchases, from the newest to the oldest.
-fn collect(visits: &Visits<'_>, night: Day, target_weekday: usize, scratch: &mut BasketScratch) {
-    let BasketScratch { slots, pairs, .. } = scratch;
-    pairs.clear();
-    let mut weights = [1.0; DECAYS.len()];
-    for (back, (day, basket)) in (0_u32..).zip(visits.iter().rev()) {
-        let ago = night - day;
-        let recency = [(-f64::from(ago) / 14.0).exp(), (-f64::from(ago) / 45.0).exp()];
-        for product in basket {
-            let p = *product as usize;
-            if p >= slots.len() {
-                slots.resize(p + 1, 0);
-            }
-            if slots[p] == 0 {
-                pairs.push(Pair { product: *product, last_ago: ago, first_ago: ago, last_back: back, ..Pair::default() });
-                slots[p] = pairs.len() as u32;
-            }
-            let pair = &mut pairs[slots[p] as usize - 1];
-            if pair.times > 0 {
-                let gap = ago - pair.first_ago;
-                if pair.times == 1 {
-                    pair.last_gap = gap;
-                }
-                pair.gap_squares += f64::from(gap) * f64::from(gap);
-            }
-            pair.times += 1;
-            pair.first_ago = ago;
-            pair.first_back = back;
-            for (sum, weight) in pair.decays.iter_mut().zip(&weights) {
-                *sum += weight;
-            }
-            for (sum, weight) in pair.recency.iter_mut().zip(&recency) {
-                *sum += weight;
-            }
-            for (count, window) in pair.visits_window.iter_mut().zip([1, 3, 5, 10, 20]) {
-                *count += u32::from(back < window);
-            }
-            for (count, window) in pair.days_window.iter_mut().zip([14, 30, 90]) {
-                *count += u32::from(ago < window);
-            }
-            pair.on_weekday += u32::from(day.weekday() == target_weekday);
-            pair.basket_sizes += basket.len() as u32;
-        }
-        for (weight, decay) in weights.iter_mut().zip(DECAYS) {
-            *weight *= decay;
-        }
-    }
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch, basket_features};
+use super::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch, CustomerBaskets, basket_features};
 use super::timing::{TIMING_FEATURES, TIMING_WIDTH, TimingFeatures, timing_features};
 use super::world::{CandidateLimits, NeighbourScratch, ProductCounts, Tally, World};
 use crate::calendar::{AsOf, Day};
@@ -131,6 +131,26 @@ proptest! {
     }
 
     #[test]
+    fn basket_features_of_many_nights_are_those_of_each(story in stories(), nights in prop::collection::vec(5_i32..400, 1..12)) {
+        let purchases = purchases(lines(&story), story.len());
+        let history = purchases.until(AsOf(Day::from_epoch(400)));
+        let worlds: Vec<World> = nights.iter().map(|night| World::new(&history.until(AsOf(Day::from_epoch(*night))), LIMITS, 1)).collect();
+        // What another customer left in them must not show.
+        let (mut together, mut apart) = (BasketScratch::default(), BasketScratch::default());
+        for customer in 0..history.customer_count() {
+            let (key, visits) = (history.customers().key(customer), history.visits(customer));
+            let mut baskets = CustomerBaskets::new(key, visits, &mut together);
+            for world in &worlds {
+                let of_many = baskets.on(world, 3.0);
+                basket_features(world, key, &visits, 3.0, &mut apart);
+                let bits = |scratch: &BasketScratch| scratch.rows.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
+                prop_assert_eq!(bits(of_many), bits(&apart));
+                prop_assert_eq!(&of_many.candidates, &apart.candidates);
+            }
+        }
+    }
+
+    #[test]
     fn basket_features_are_the_obvious_ones(story in stories(), night in 20_i32..150) {
         let purchases = purchases(lines(&story), story.len());
         let history = purchases.until(AsOf(Day::from_epoch(night)));
@@ -163,7 +183,17 @@ proptest! {
                 check("last_days", f64::from(times[0].1) + 3.0)?;
                 check("last_visits", times[0].0 as f64)?;
                 check("decay_90", times.iter().map(|(back, _)| 0.9_f64.powi(*back as i32)).sum::<f64>() / (0..visits.len()).map(|back| 0.9_f64.powi(back as i32)).sum::<f64>())?;
-                check("recency_14d", times.iter().map(|(_, ago)| (-f64::from(*ago) / 14.0).exp()).sum())?;
+                for (name, decay) in [("decay_98", 0.98_f64), ("decay_80", 0.8), ("decay_60", 0.6)] {
+                    let all = (0..visits.len()).map(|back| decay.powi(back as i32)).sum::<f64>();
+                    check(name, times.iter().map(|(back, _)| decay.powi(*back as i32)).sum::<f64>() / all)?;
+                }
+                for (name, length) in [("recency_14d", 14.0), ("recency_45d", 45.0)] {
+                    check(name, times.iter().map(|(_, ago)| (-f64::from(*ago) / length).exp()).sum())?;
+                }
+                let target = Day::from_epoch(night + 3).weekday();
+                let on_target = |ago: i32| Day::from_epoch(night - ago).weekday() == target;
+                let expected = count * visits.iter().filter(|(day, _)| on_target(night - day)).count() as f64 / n;
+                check("weekday_fit", (times.iter().filter(|(_, ago)| on_target(*ago)).count() as f64 + 1.0) / (expected + 1.0))?;
                 for window in [1, 3, 5, 10, 20] {
                     check(&format!("bought_{window}v"), times.iter().filter(|(back, _)| *back < window).count() as f64)?;
                 }

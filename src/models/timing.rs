@@ -13,7 +13,7 @@ use super::calibration::Platt;
 use super::linear::LogDays;
 use crate::calendar::Day;
 use crate::error::{Error, Result};
-use crate::features::timing::{TIMING_WIDTH, TimingFeatures, timing_features};
+use crate::features::timing::{TIMING_WIDTH, TimingFeatures};
 use crate::predictions::RETURN_HORIZONS;
 use crate::purchases::{History, Parted, Visits};
 use crate::recurrence::Rule;
@@ -360,17 +360,16 @@ impl TimingModel {
         Ok(Self { hazard: rows.fit(parameters, seed)?, ..self.clone() })
     }
 
-    /// The expected days from a night to the next purchase, from least squares alone.
+    /// The expected days from a night to the next purchase, from least squares alone. `features` are of the customer's earlier nights, or of none.
     #[must_use]
-    pub fn expected_days(&self, visits: &Visits<'_>, night: Day) -> f64 {
-        self.linear.days(&timing_features(visits, night))
+    pub fn expected_days(&self, features: &mut TimingFeatures, visits: &Visits<'_>, night: Day) -> f64 {
+        self.linear.days(&features.on(visits, night))
     }
 
     /// The distribution of the next purchase of a customer who has the purchases `visits` up to `night`.
     #[must_use]
-    pub fn wait(&self, visits: &Visits<'_>, night: Day) -> Wait {
+    pub fn wait(&self, features: &mut TimingFeatures, visits: &Visits<'_>, night: Day) -> Wait {
         let mut rows = Vec::with_capacity(HORIZON * HAZARD_WIDTH);
-        let mut features = TimingFeatures::default();
         for ahead in 0..HORIZON as i32 {
             rows.extend(hazard_row(&self.linear, &features.on(visits, night + ahead)));
         }
@@ -409,7 +408,7 @@ impl TimingModel {
     pub fn outcomes(&self, history: &History<'_>, nights: &[(u32, Day)]) -> Vec<Outcome> {
         let end = history.as_of().day();
         let outcome = |(customer, night): &(u32, Day)| {
-            let wait = self.wait(&history.visits(*customer).until(*night), *night);
+            let wait = self.wait(&mut TimingFeatures::default(), &history.visits(*customer).until(*night), *night);
             let days = history.following(*customer, *night).map(|(day, _)| day - *night);
             Outcome { customer: *customer, night: *night, wait, days, followed: end - *night }
         };

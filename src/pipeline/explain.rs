@@ -9,7 +9,7 @@ use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::features::MISSING;
 use crate::features::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch};
-use crate::features::timing::{TIMING_FEATURES, timing_features};
+use crate::features::timing::{TIMING_FEATURES, TimingFeatures, timing_features};
 use crate::models::Model;
 use crate::models::timing::Wait;
 use crate::predictions::words::counted;
@@ -328,7 +328,7 @@ fn predicted<'a>(
         p_return_28d,
         expected_basket_size: prediction.expected_basket_size,
         by_day: by_day.collect(),
-        least_squares_days: night.model.timing.expected_days(visits, as_of.day()),
+        least_squares_days: night.model.timing.expected_days(&mut TimingFeatures::default(), visits, as_of.day()),
         timing_features: Features::new(&TIMING_FEATURES, &timing_features(visits, as_of.day())),
         products,
     }

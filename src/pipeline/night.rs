@@ -6,6 +6,7 @@ use crate::artifact::bought_lately;
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::features::basket::BasketScratch;
+use crate::features::timing::TimingFeatures;
 use crate::features::world::{Tally, World};
 use crate::models::Model;
 use crate::models::timing::Wait;
@@ -136,9 +137,10 @@ impl<'a> Night<'a> {
         let night = as_of.day();
         let visits = history.visits(customer);
         let last_purchase = *visits.days().last()?;
-        let wait = model.timing.wait(&visits, night);
+        let mut features = TimingFeatures::default();
+        let expected = model.timing.expected_days(&mut features, &visits, night);
+        let wait = model.timing.wait(&mut features, &visits, night);
         let (first, last) = model.timing.interval(&wait);
-        let expected = model.timing.expected_days(&visits, night);
         let scored = model.basket.score(world, trees, history.customers().key(customer), &visits, expected, scratch);
         let products = scored.iter().take(MAX_RANK).map(|scored| ProductPrediction {
             product: scored.candidate.product,

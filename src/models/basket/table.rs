@@ -7,11 +7,12 @@ use rayon::prelude::*;
 use super::BasketParameters;
 use crate::calendar::Day;
 use crate::error::{Error, Result};
-use crate::features::basket::{BASKET_WIDTH, BasketScratch, basket_features};
+use crate::features::basket::{BASKET_WIDTH, BasketScratch, CustomerBaskets};
+use crate::features::timing::TimingFeatures;
 use crate::features::world::{Tally, World};
 use crate::models::boosting::{BinnedRows, Bins};
 use crate::models::timing::{HORIZON, TimingModel};
-use crate::purchases::{History, Parted};
+use crate::purchases::{History, Parted, Visits};
 use crate::recurrence::Rule;
 use crate::sampling::{hash, keep};
 
@@ -208,7 +209,8 @@ impl Pilot {
             let mut scratch = BasketScratch::default();
             for snapshot in chosen.iter().filter(|snapshot| has(history, snapshot)) {
                 let Some(world) = worlds.iter().find(|world| world.night() == snapshot.night) else { continue };
-                look(history, world, timing, snapshot, &mut scratch);
+                let mut looker = SnapshotLooker::new(history, timing, snapshot.customer, &mut scratch);
+                let scratch = looker.look(world);
                 rows.extend(&scratch.rows);
                 candidates += scratch.candidates.len();
                 let basket = history.following(snapshot.customer, snapshot.night).map_or(&[][..], |(_, basket)| basket);
@@ -266,7 +268,7 @@ impl BasketRows {
             known: [0; 2],
         };
         let maker = RowMaker { timing, rule, bins: &table.bins, negatives, parameters, seed };
-        // The store is looked at once a night, whatever folds the rows of the night are in.
+        // The store is looked at once a night, whatever folds the rows of the night are in, and a customer's purchases once for all of these nights.
         let mut by_night: Vec<(usize, &Snapshot)> = kept.iter().enumerate().collect();
         by_night.sort_by_key(|(_, snapshot)| snapshot.night);
         let by_night: Vec<&[(usize, &Snapshot)]> = by_night.chunk_by(|a, b| a.1.night == b.1.night).collect();
@@ -274,14 +276,14 @@ impl BasketRows {
         for by_night in by_night.chunks(NIGHTS_AT_A_TIME) {
             let nights: Vec<Day> = by_night.iter().filter_map(|snapshots| snapshots.first()).map(|(_, snapshot)| snapshot.night).collect();
             let worlds = grid.worlds(history, &nights)?;
+            let mut by_customer = by_night.concat();
+            by_customer.sort_by_key(|(_, snapshot)| (snapshot.customer, snapshot.night));
+            let by_customer: Vec<&[(usize, &Snapshot)]> = by_customer.chunk_by(|a, b| a.1.customer == b.1.customer).collect();
             history.each(|history| {
-                for (world, snapshots) in worlds.iter().zip(by_night) {
-                    let here = snapshots.par_iter().filter(|(_, snapshot)| has(history, snapshot));
-                    let rows = |scratch: &mut BasketScratch, (at, snapshot): &(usize, &Snapshot)| {
-                        (*at, maker.rows(history, world, snapshot, scratch))
-                    };
-                    made.par_extend(here.map_init(BasketScratch::default, rows));
-                }
+                let here = by_customer.par_iter().filter(|snapshots| snapshots.iter().any(|(_, snapshot)| has(history, snapshot)));
+                let rows =
+                    |scratch: &mut BasketScratch, snapshots: &&[(usize, &Snapshot)]| maker.rows(history, &worlds, snapshots, scratch);
+                made.par_extend(here.map_init(BasketScratch::default, rows).flatten_iter());
                 Ok(())
             })?;
         }
@@ -303,10 +305,26 @@ fn has(history: &History<'_>, snapshot: &Snapshot) -> bool {
     !history.visits(snapshot.customer).is_empty()
 }
 
-fn look(history: &History<'_>, world: &World, timing: &TimingModel, snapshot: &Snapshot, scratch: &mut BasketScratch) {
-    let visits = history.visits(snapshot.customer).until(snapshot.night);
-    let expected = timing.expected_days(&visits, snapshot.night);
-    basket_features(world, history.customers().key(snapshot.customer), &visits, expected, scratch);
+/// Looks at the snapshots of one customer, whose nights ascend.
+struct SnapshotLooker<'a> {
+    timing: &'a TimingModel,
+    visits: Visits<'a>,
+    when: TimingFeatures,
+    what: CustomerBaskets<'a>,
+}
+
+impl<'a> SnapshotLooker<'a> {
+    fn new(history: &History<'a>, timing: &'a TimingModel, customer: u32, scratch: &'a mut BasketScratch) -> Self {
+        let visits = history.visits(customer);
+        let what = CustomerBaskets::new(history.customers().key(customer), visits, scratch);
+        Self { timing, visits, when: TimingFeatures::default(), what }
+    }
+
+    /// The candidates on a night and their features.
+    fn look(&mut self, world: &World) -> &BasketScratch {
+        let expected = self.timing.expected_days(&mut self.when, &self.visits, world.night());
+        self.what.on(world, expected)
+    }
 }
 
 /// Rows of a snapshot.
@@ -332,8 +350,24 @@ struct RowMaker<'a> {
 }
 
 impl RowMaker<'_> {
-    fn rows(&self, history: &History<'_>, world: &World, snapshot: &Snapshot, scratch: &mut BasketScratch) -> Rows {
-        look(history, world, self.timing, snapshot, scratch);
+    /// Rows of the snapshots of one customer, whose nights ascend and are those of `worlds`.
+    fn rows(
+        &self,
+        history: &History<'_>,
+        worlds: &[World],
+        snapshots: &[(usize, &Snapshot)],
+        scratch: &mut BasketScratch,
+    ) -> Vec<(usize, Rows)> {
+        let Some(customer) = snapshots.first().map(|(_, snapshot)| snapshot.customer) else { return vec![] };
+        let mut looker = SnapshotLooker::new(history, self.timing, customer, scratch);
+        let rows = |(at, snapshot): &(usize, &Snapshot)| {
+            let world = worlds.iter().find(|world| world.night() == snapshot.night)?;
+            Some((*at, self.rows_of(history, snapshot, looker.look(world))))
+        };
+        snapshots.iter().filter_map(rows).collect()
+    }
+
+    fn rows_of(&self, history: &History<'_>, snapshot: &Snapshot, scratch: &BasketScratch) -> Rows {
         let mut rows = Rows::default();
         let basket = history.following(snapshot.customer, snapshot.night).map_or(&[][..], |(_, basket)| basket);
         let scored = self.rule.met(&history.visits(snapshot.customer), snapshot.night);
