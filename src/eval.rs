@@ -37,7 +37,8 @@ pub const REPLACED: &str = "replaced model";
 /// Every so many days a night of the held-out ones is scored.
 const HELD_OUT_EVERY: i32 = 7;
 
-/// `train` compares with TIFUKNN only up to so many distinct (customer, day, product): its time grows with the square of the customers.
+/// `train` compares with TIFUKNN only up to so many distinct (customer, day, product): each of its customers is compared with up to
+/// [`tifuknn::POOL`] others, which takes longer than the training.
 const HELD_OUT_TIFUKNN_LINES: usize = 5_000_000;
 
 /// Models and baselines on the same nights.

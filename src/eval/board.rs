@@ -6,7 +6,7 @@ use super::baselines::{GlobalFrequency, Middle, personal_frequency, personal_gap
 use super::bootstrap::{Bootstrap, Figure, Interval};
 use super::metrics::{figures, rounded};
 use super::protocol::{HORIZON, NightRows, NightTruth, TextOrder, basket_rows, by_customer, observe_in, timing_rows};
-use super::tifuknn::{Tifuknn, TifuknnParameters};
+use super::tifuknn::{POOL, Tifuknn, TifuknnParameters};
 use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ impl<'a> Board<'a> {
     pub(super) fn new(purchases: &'a dyn Parts, as_of: AsOf, rule: &Rule, history_days: u32) -> Result<Self> {
         let all = Parted::new(purchases, as_of);
         let (_, last) = all.span()?.ok_or_else(|| Error::request(format!("there is no purchase up to {as_of}")))?;
-        let mut board = Self {
+        Ok(Self {
             all,
             last,
             rule: *rule,
@@ -64,11 +64,7 @@ impl<'a> Board<'a> {
             entries: vec![],
             warnings: vec![],
             nobody: None,
-        };
-        if purchases.count() > 1 {
-            board.leave_out_tifuknn("it needs all customers at once, and they take more than the memory limit");
-        }
-        Ok(board)
+        })
     }
 
     /// The last day that counts and has a purchase.
@@ -140,9 +136,8 @@ impl<'a> Board<'a> {
                 .collect()
         })?;
         let tifuknn = if self.tifuknn {
-            let whole = known.parts().part(0)?;
-            let model = Tifuknn::new(&whole.until(known.as_of()), TifuknnParameters::default());
-            Some(model.lists(&truth.customers, order))
+            let model = Tifuknn::new(known, TifuknnParameters::default(), POOL)?;
+            Some(by_customer(known, &truth.customers, |history, customers| model.lists(history, customers, order))?)
         } else {
             None
         };

@@ -2,13 +2,19 @@
 //!
 //! A customer's purchases are cut into groups of `group`, counted back from the latest. A purchase of place i (0 = latest) in group g
 //! (0 = latest) of size s, of G groups, gives each of its products `withinⁱ ÷ s · acrossᵍ ÷ G`; the sums are the customer's vector v. The
-//! score is `alpha · v + (1 − alpha) · mean of the v of the neighbours`, who are the nearest of all customers by Euclidean distance.
+//! score is `alpha · v + (1 − alpha) · mean of the v of the neighbours`, who are the nearest of all customers by Euclidean distance; where
+//! there are more than [`POOL`] of them, of so many that are drawn by a hash of their ids: what is done for one customer is bounded.
 
 use rayon::prelude::*;
 
 use super::baselines::{Accumulator, ranked};
-use super::protocol::TextOrder;
-use crate::purchases::{History, Visits};
+use super::protocol::{TextOrder, by_customer};
+use crate::error::Result;
+use crate::purchases::{History, Parted, Visits};
+use crate::sampling::hash;
+
+/// Most customers among whom neighbours are looked for.
+pub const POOL: usize = 10_000;
 
 /// How the vectors are made and mixed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,12 +38,12 @@ impl Default for TifuknnParameters {
     }
 }
 
-/// The vectors of all customers who have bought by a night, ready to be compared.
+/// The vectors of the customers who have bought by a night, ready to be compared.
 #[derive(Debug)]
 pub struct Tifuknn {
     parameters: TifuknnParameters,
     products: usize,
-    /// The customers who have bought, ascending; all positions below are positions in it.
+    /// The customers among whom neighbours are looked for, ascending; all positions below are positions in it.
     customers: Vec<u32>,
     /// Each customer's vector, by ascending product.
     vectors: Vec<Vec<(u32, f64)>>,
@@ -50,14 +56,27 @@ pub struct Tifuknn {
 }
 
 impl Tifuknn {
-    /// Makes everybody's vector.
-    #[must_use]
-    pub fn new(history: &History<'_>, parameters: TifuknnParameters) -> Self {
-        let products = history.product_count();
-        let customers: Vec<u32> = (0..history.customer_count()).filter(|customer| !history.visits(*customer).is_empty()).collect();
-        let start = || Accumulator::new(products);
-        let vectors: Vec<Vec<(u32, f64)>> =
-            customers.par_iter().map_init(start, |sums, customer| vector(sums, &history.visits(*customer), &parameters)).collect();
+    /// Makes the vectors of those among whom neighbours are looked for, `pool` of them at most.
+    ///
+    /// # Errors
+    /// If a part of the history cannot be brought back from where it was set aside.
+    pub fn new(history: Parted<'_>, parameters: TifuknnParameters, pool: usize) -> Result<Self> {
+        let products = history.products().len();
+        let everyone = |history: &History<'_>| {
+            let bought = (0..history.customer_count()).filter(|customer| !history.visits(*customer).is_empty());
+            bought.map(|customer| (hash(0x71f, &[history.customers().key(customer)]), customer)).collect()
+        };
+        let mut drawn: Vec<(u64, u32)> = history.gather(everyone, |(_, customer)| *customer)?;
+        if drawn.len() > pool {
+            drawn.select_nth_unstable(pool);
+            drawn.truncate(pool);
+        }
+        let mut customers: Vec<u32> = drawn.into_iter().map(|(_, customer)| customer).collect();
+        customers.sort_unstable();
+        let vectors = by_customer(history, &customers, |history, customers| {
+            let start = || Accumulator::new(products);
+            customers.par_iter().map_init(start, |sums, customer| vector(sums, &history.visits(*customer), &parameters)).collect()
+        })?;
         let norms = vectors.iter().map(|vector| vector.iter().map(|(_, weight)| weight * weight).sum()).collect();
         let mut posting_starts = vec![0_usize; products + 1];
         for (product, _) in vectors.iter().flatten() {
@@ -81,22 +100,17 @@ impl Tifuknn {
                 *next += 1;
             }
         }
-        Self { parameters, products, customers, vectors, norms, posting_starts, holders, weights }
+        Ok(Self { parameters, products, customers, vectors, norms, posting_starts, holders, weights })
     }
 
     /// The lists of these customers, the best product first; empty for a customer who has not bought.
     #[must_use]
-    pub fn lists(&self, customers: &[u32], order: &TextOrder) -> Vec<Vec<u32>> {
+    pub fn lists(&self, history: &History<'_>, customers: &[u32], order: &TextOrder) -> Vec<Vec<u32>> {
         let start = || (vec![0.0; self.customers.len()], Accumulator::new(self.products));
-        let list = |(products, sums): &mut (Vec<f64>, Accumulator), customer: &u32| {
-            self.scores(*customer, products, sums).map(|scores| ranked(scores, order)).unwrap_or_default()
+        let list = |(dots, sums): &mut (Vec<f64>, Accumulator), customer: &u32| {
+            ranked(self.scores(*customer, &history.visits(*customer), dots, sums), order)
         };
         customers.par_iter().map_init(start, list).collect()
-    }
-
-    fn own(&self, customer: u32) -> Option<(usize, &[(u32, f64)])> {
-        let position = self.customers.binary_search(&customer).ok()?;
-        Some((position, self.vectors.get(position)?))
     }
 
     /// Whose vectors have the product, and with which weight.
@@ -111,18 +125,22 @@ impl Tifuknn {
     }
 
     /// Scores of all products that the customer or a neighbour has bought. `dots` and `sums` are scratch.
-    fn scores(&self, customer: u32, dots: &mut [f64], sums: &mut Accumulator) -> Option<Vec<(u32, f64)>> {
-        let (position, own) = self.own(customer)?;
+    fn scores(&self, customer: u32, visits: &Visits<'_>, dots: &mut [f64], sums: &mut Accumulator) -> Vec<(u32, f64)> {
+        if visits.is_empty() {
+            return vec![];
+        }
+        let own = vector(sums, visits, &self.parameters);
+        let position = self.customers.binary_search(&customer).ok();
         dots.fill(0.0);
-        for (product, weight) in own {
+        for (product, weight) in &own {
             for (other, theirs) in self.posting(*product) {
                 if let Some(dot) = dots.get_mut(*other as usize) {
                     *dot += weight * theirs;
                 }
             }
         }
-        let norm = self.norms.get(position).copied().unwrap_or(0.0);
-        let others = self.norms.iter().zip(dots.iter()).enumerate().filter(|(other, _)| *other != position);
+        let norm: f64 = own.iter().map(|(_, weight)| weight * weight).sum();
+        let others = self.norms.iter().zip(dots.iter()).enumerate().filter(|(other, _)| Some(*other) != position);
         let mut near: Vec<(f64, usize)> = others.map(|(other, (theirs, dot))| (theirs + norm - 2.0 * dot, other)).collect();
         if near.len() > self.parameters.neighbours {
             near.select_nth_unstable_by(self.parameters.neighbours, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -136,7 +154,7 @@ impl Tifuknn {
         }
         sums.scale(1.0 - self.parameters.alpha);
         own.iter().for_each(|(product, weight)| sums.add(*product, self.parameters.alpha * weight));
-        Some(sums.take())
+        sums.take()
     }
 }
 

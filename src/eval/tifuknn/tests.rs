@@ -13,10 +13,19 @@ fn read(lines: &[(u32, i32, u32)]) -> Purchases {
     Purchases::from_lines(Ids::Integer((0..50).collect()), Ids::Integer((0..100).collect()), lines.collect()).unwrap()
 }
 
-fn scores(model: &Tifuknn, customer: u32) -> Option<Vec<(u32, f64)>> {
-    let mut scores = model.scores(customer, &mut vec![0.0; model.customers.len()], &mut Accumulator::new(model.products))?;
+fn model(all: &Purchases, night: Day, parameters: TifuknnParameters, pool: usize) -> Tifuknn {
+    Tifuknn::new(Parted::new(all, AsOf(night)), parameters, pool).unwrap()
+}
+
+fn scores(model: &Tifuknn, history: &History<'_>, customer: u32) -> Vec<(u32, f64)> {
+    let (mut dots, mut sums) = (vec![0.0; model.customers.len()], Accumulator::new(model.products));
+    let mut scores = model.scores(customer, &history.visits(customer), &mut dots, &mut sums);
     scores.sort_by_key(|(product, _)| *product);
-    Some(scores)
+    scores
+}
+
+fn vector_of(model: &Tifuknn, customer: u32) -> &[(u32, f64)] {
+    &model.vectors[model.customers.binary_search(&customer).unwrap()]
 }
 
 /// The paper's formulas word by word, on dense vectors.
@@ -57,20 +66,38 @@ fn a_vector_by_hand() {
     // Three purchases in groups of two, counted from the latest: {a}, {a, b} | {b}.
     let all = read(&[(0, 9, 2), (0, 5, 1), (0, 5, 2), (0, 1, 1), (1, 3, 3)]);
     let parameters = TifuknnParameters { group: 2, within: 0.5, across: 0.25, alpha: 0.75, neighbours: 1 };
-    let model = Tifuknn::new(&all.until(AsOf(NIGHT)), parameters);
+    let (model, history) = (model(&all, NIGHT, parameters, POOL), all.until(AsOf(NIGHT)));
     let (a, b) = ((1.0 + 0.5) / 2.0 / 2.0, 0.5 / 2.0 / 2.0 + 0.25 / 2.0);
     assert_eq!(model.vectors[0], [(0, a), (1, b)]);
     // The one neighbour's product comes in with a quarter of its weight.
-    assert_eq!(scores(&model, 0).unwrap(), [(0, 0.75 * a), (1, 0.75 * b), (2, 0.25)]);
+    assert_eq!(scores(&model, &history, 0), [(0, 0.75 * a), (1, 0.75 * b), (2, 0.25)]);
     let order = TextOrder::of(all.products());
-    assert_eq!(model.lists(&[0, 7], &order), [vec![0, 2, 1], vec![]], "nobody has no list");
+    assert_eq!(model.lists(&history, &[0, 7], &order), [vec![0, 2, 1], vec![]], "nobody has no list");
 }
 
 #[test]
 fn alone_there_is_no_neighbour() {
     let all = read(&[(0, 1, 1)]);
-    let model = Tifuknn::new(&all.until(AsOf(NIGHT)), TifuknnParameters::default());
-    assert_eq!(scores(&model, 0).unwrap(), [(0, 0.9)]);
+    let model = model(&all, NIGHT, TifuknnParameters::default(), POOL);
+    assert_eq!(scores(&model, &all.until(AsOf(NIGHT)), 0), [(0, 0.9)]);
+}
+
+#[test]
+fn neighbours_are_those_drawn_and_everyone_has_a_list() {
+    let all = read(&(0..50).map(|customer| (customer, 1, customer)).collect::<Vec<_>>());
+    let (few, history) = (model(&all, NIGHT, TifuknnParameters::default(), 10), all.until(AsOf(NIGHT)));
+    assert_eq!(few.customers.len(), 10);
+    for customer in 0..50 {
+        let products: Vec<u32> = scores(&few, &history, customer).into_iter().map(|(product, _)| product).collect();
+        let mut expected = few.customers.clone();
+        expected.extend((!few.customers.contains(&customer)).then_some(customer));
+        expected.sort_unstable();
+        assert_eq!(products, expected, "what was drawn, and the customer's own");
+    }
+    // Drawn by id: who else is there changes little.
+    let others = read(&(0..49).map(|customer| (customer, 1, customer)).collect::<Vec<_>>());
+    let stay = model(&others, NIGHT, TifuknnParameters::default(), 10).customers;
+    assert!(stay.iter().filter(|customer| few.customers.contains(customer)).count() >= 9);
 }
 
 proptest! {
@@ -84,18 +111,19 @@ proptest! {
         let all = read(&lines);
         let history = all.until(AsOf(NIGHT - later));
         let parameters = TifuknnParameters { group, within: 0.9, across: 0.6, alpha: 0.7, neighbours };
-        let model = Tifuknn::new(&history, parameters);
+        let model = model(&all, NIGHT - later, parameters, POOL);
         for customer in 0..history.customer_count() {
-            let Some(fast) = scores(&model, customer) else {
-                prop_assert!(history.visits(customer).is_empty());
+            let fast = scores(&model, &history, customer);
+            if history.visits(customer).is_empty() {
+                prop_assert!(fast.is_empty());
                 continue;
-            };
+            }
             let slow = slowly(&history, &parameters, customer);
             // Which of two equally distant neighbours is taken is open: leave such cases out.
             let mut distances: Vec<f64> = (0..history.customer_count())
                 .filter(|other| *other != customer && !history.visits(*other).is_empty())
                 .map(|other| {
-                    let (a, b) = (model.own(customer).unwrap().1, model.own(other).unwrap().1);
+                    let (a, b) = (vector_of(&model, customer), vector_of(&model, other));
                     let mut sum = BTreeMap::<u32, f64>::new();
                     a.iter().for_each(|(product, weight)| *sum.entry(*product).or_default() += weight);
                     b.iter().for_each(|(product, weight)| *sum.entry(*product).or_default() -= weight);
