@@ -128,6 +128,17 @@ impl BinnedRows {
         signed(self.columns[row / ROWS * self.width + feature].as_array()[row % ROWS].cast_unsigned()).cast_unsigned()
     }
 
+    /// Writes the bins of some features of rows that are all of one block, row-major: a feature at a time, since its bins are one cache line.
+    pub(super) fn gather(&self, rows: &[u32], features: &[usize], out: &mut [u8]) {
+        let block = rows.first().map_or(0, |row| *row as usize / ROWS * self.width);
+        for (at, feature) in features.iter().enumerate() {
+            let bins = self.columns[block + feature].as_array();
+            for (out, row) in out.chunks_exact_mut(features.len()).zip(rows) {
+                out[at] = signed(bins[*row as usize % ROWS].cast_unsigned()).cast_unsigned();
+            }
+        }
+    }
+
     /// The rows from `block` × [`ROWS`] on.
     pub(super) fn block(&self, block: usize) -> BinnedBlock<'_> {
         let rows = ROWS.min(self.len() - block * ROWS);

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::bins::MAX_BINS;
-use super::block::Step;
+use super::block::{ROWS, Step};
 use super::{BinnedRows, Bins, BoostingParameters};
 use crate::sampling::hash;
 
@@ -62,9 +62,12 @@ impl Sample {
         let width = features.len();
         let stride = features.iter().map(|feature| bins.count(*feature)).max().unwrap_or(1).next_power_of_two().clamp(64, MAX_BINS);
         let mut bins = vec![0_u8; sampled.len() * width];
-        bins.par_chunks_mut(4096 * width).zip(sampled.par_chunks(4096)).for_each(|(bins, sampled)| {
-            for (out, row) in bins.chunks_exact_mut(width).zip(sampled) {
-                out.iter_mut().zip(features).for_each(|(out, feature)| *out = rows.bin(*row as usize, *feature));
+        bins.par_chunks_mut(ROWS_A_TASK * width).zip(sampled.par_chunks(ROWS_A_TASK)).for_each(|(bins, sampled)| {
+            let mut rest = bins;
+            for same_block in sampled.chunk_by(|a, b| *a as usize / ROWS == *b as usize / ROWS) {
+                let (out, after) = rest.split_at_mut(same_block.len() * width);
+                rows.gather(same_block, features, out);
+                rest = after;
             }
         });
         Self { width, stride, bins, words }
