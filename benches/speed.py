@@ -90,12 +90,16 @@ class Bench:
     def peer(self, verb: str, size: str) -> list[str]:
         given = self.arguments
         rest = ["--as-of", given.train_as_of] if verb == "train" else ["--as-of", given.score_as_of, "--output", str(self.scratch / "peer-output")]
-        return [given.python, given.peer, verb, "--lines", given.lines[size], "--model", str(self.scratch / "peer-model"), "--customer", given.customer,
+        model = str(self.peer_model(size if verb == "train" else given.smallest))
+        return [given.python, given.peer, verb, "--lines", given.lines[size], "--model", model, "--customer", given.customer,
                 "--product", given.product, "--time", given.time, "--zone", given.zone, "--quantity", given.quantity,
                 "--basket-share", given.basket_share, *rest]
 
     def registry(self, size: str) -> pathlib.Path:
         return self.scratch / f"registry-{size}"
+
+    def peer_model(self, size: str) -> pathlib.Path:
+        return self.scratch / f"peer-model-{size}"
 
     def contenders(self, case: str) -> list[Contender]:
         (verb, size), given = case.split("-"), self.arguments
@@ -118,7 +122,7 @@ class Bench:
         smallest = self.arguments.smallest
         if verb == "score" and not self.registry(smallest).exists():
             self.output_of(self.okuo("train", smallest))
-        if verb == "score" and case in self.arguments.peer_on and not (self.scratch / "peer-model").exists():
+        if verb == "score" and case in self.arguments.peer_on and not self.peer_model(smallest).exists():
             self.output_of(self.peer("train", smallest))
         if case in self.arguments.peer_on:
             self.output_of([self.arguments.python, self.arguments.peer, "--help"])  # imports all its libraries
@@ -229,6 +233,8 @@ def read_arguments() -> argparse.Namespace:
         parser.error(f"--lines should name a size of {', '.join(SIZES)} (as in x1=FILE), but names {', '.join(sorted(unknown))}")
     given.only = given.only.split(",") if given.only else [case for case in CASES if case.split("-")[1] in lines]
     given.peer_on = given.peer_on.split(",")
+    if unknown := set(given.peer_on) - set(CASES):
+        parser.error(f"--peer-on should name cases of {', '.join(CASES)}, but names {', '.join(sorted(unknown))}")
     for case in given.only:
         if case not in CASES or case.split("-")[1] not in lines:
             parser.error(f"--only {case}: " + ("its data is not given" if case in CASES else f"the cases are {', '.join(CASES)}"))

@@ -98,7 +98,8 @@ pub enum Verdict {
     Worse,
 }
 
-/// For each month: trains on what is known on its eve of the last `history_days` days, scores nights from the eve on, every `every` days while the next day is in the month
+/// For each month: trains on what is known on its eve of the last `history_days` days, scores nights from the eve on, every `every` days while
+/// the next day is in the month
 /// and the data follow, and compares with what followed. `stage` is told what is done next.
 ///
 /// # Errors
@@ -236,7 +237,7 @@ pub fn held_out(
         Ok(())
     })?;
     if distinct_lines > HELD_OUT_TIFUKNN_LINES {
-        board.leave_out_tifuknn("with so many customers it would take longer than the training; `okuo eval` has it");
+        board.leave_out_tifuknn();
     }
     board.learn(eve)?;
     for night in nights(eve, board.last(), HELD_OUT_EVERY as u32) {

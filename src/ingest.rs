@@ -128,7 +128,7 @@ impl Ingested<Sharded> {
     /// All purchases in memory.
     ///
     /// # Errors
-    /// If they take more than the memory limit.
+    /// If what was set aside cannot be brought back.
     pub fn whole(self) -> Result<Ingested> {
         let purchases = self.purchases.purchases()?;
         let mut report = self.report;
@@ -235,16 +235,13 @@ pub async fn read(
 /// If no purchase is known on the as-of date.
 pub fn staleness(span: Option<(Day, Day)>, report: &Report, as_of: AsOf) -> Result<Option<String>> {
     let Some((first, last)) = span else {
+        let others = report.returned + report.excluded + report.bad_lines();
         return Err(match report.first_after {
-            Some(first) if report.returned + report.excluded + report.bad_lines() == 0 => {
+            Some(first) if others + report.before_history == 0 => {
                 Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))
                     .hint(format!("use an --as-of date from {first} on, or give the objects of earlier days with --input too"))
             }
-            None if report.before_history > 0 && report.returned + report.excluded + report.bad_lines() == 0 => Error::request(format!(
-                "all {} usable lines are longer ago than history_days before the as-of date {as_of}",
-                report.before_history
-            ))
-            .hint("use an earlier --as-of date, give the objects of later days with --input too, or raise --history-days"),
+            _ if others == 0 => report.out_of_reach(&format!("the as-of date {as_of}")),
             _ => report.no_purchase(&format!(" up to {as_of}")),
         });
     };

@@ -58,6 +58,12 @@ pub fn train_and_rehearse(
     fit(purchases, as_of, rule, parameters, true, stage)
 }
 
+/// So many days a history has to have for a model that can be measured.
+#[must_use]
+pub fn needed_days(rule: &Rule) -> i32 {
+    rule.window_days().saturating_add(2 * HELD_OUT_DAYS)
+}
+
 fn fit(
     purchases: &dyn Parts,
     as_of: AsOf,
@@ -74,7 +80,7 @@ fn fit(
     let history = history.until(AsOf(last));
     let mut warnings = vec![];
     let known = last - first + 1;
-    let needed = rule.window_days() + 2 * HELD_OUT_DAYS;
+    let needed = needed_days(rule);
     if known < needed {
         warnings.push(format!("the history has {known} days up to {as_of}; below {needed} days predictions are poor"));
     }
@@ -96,7 +102,7 @@ fn fit(
     let timing = TimingModel::fit(history.until(AsOf(calibrated_from)), rule, &parameters.timing, seed).map_err(too_short)?;
     // First everything is looked at, part by part, then everything is fitted, side by side.
     stage("when and what: looking at the past nights");
-    let outcomes = calibrating(&timing, history, calibrated_from, rule, seed)?;
+    let outcomes = calibrating(&timing, history, calibrated_from, split, rule, seed)?;
     let hazard_rows = |end: Day| timing.hazard_rows(history.until(AsOf(end)), rule, &parameters.timing, seed);
     let until_last = (hazard_rows(last).map_err(too_short)?, outcomes);
     // What a rehearsal would find on its last night is what is found now, as far as it was known then.
@@ -126,12 +132,13 @@ fn lacking<T>(error: Error) -> Result<Option<T>> {
 }
 
 /// What `timing` said, and what became of it, every second night from `from` on of the customers whom a run would have scored, as long as a
-/// week follows: of a sample of them where they are more than [`MAX_CALIBRATED`].
-fn calibrating(timing: &TimingModel, history: Parted<'_>, from: Day, rule: &Rule, seed: u64) -> Result<Vec<Outcome>> {
+/// week follows: of a sample of them where they are more than [`MAX_CALIBRATED`]. How large a sample is known by `split`, after which a
+/// rehearsal sees nothing.
+fn calibrating(timing: &TimingModel, history: Parted<'_>, from: Day, split: Day, rule: &Rule, seed: u64) -> Result<Vec<Outcome>> {
     let nights: Vec<Day> = (from.epoch()..=history.as_of().day().epoch() - LEAST_FOLLOWED).step_by(2).map(Day::from_epoch).collect();
-    // The recurrent customers of the last night are about as many as those of each of the others.
+    // The recurrent customers of one night are about as many as those of each of the others.
     let mut expected = 0;
-    history.each(|history| {
+    history.until(AsOf(split)).each(|history| {
         expected += recurrent(history, rule).0.len() * nights.len();
         Ok(())
     })?;

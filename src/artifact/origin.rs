@@ -23,7 +23,7 @@ pub struct Origin {
     pub utc: bool,
     /// The hour at which the store's day began.
     pub day_start: u8,
-    /// How many days of history were looked at; not known of older models.
+    /// How many days of history were looked at, where the tickets had more; not known of older models.
     #[serde(default)]
     pub history_days: Option<u32>,
     /// How many products there were.
@@ -69,11 +69,12 @@ fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
 }
 
 impl Origin {
-    /// Of the tickets of so many days up to the history's night, read with this clock.
+    /// Of the tickets up to the history's night, of which those longer ago than `history_days` were left out, if there were any, read with this
+    /// clock.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
-    pub fn new(history: Parted<'_>, clock: &StoreClock, history_days: u32) -> Result<Self> {
+    pub fn new(history: Parted<'_>, clock: &StoreClock, history_days: Option<u32>) -> Result<Self> {
         let mut ever = vec![false; history.products().len()];
         history.each(|history| {
             ever.iter_mut().zip(bought(history, i32::MAX)).for_each(|(ever, bought)| *ever |= bought);
@@ -93,7 +94,7 @@ impl Origin {
             time_zone: clock.zone().to_owned(),
             utc: clock.utc(),
             day_start: clock.day_start(),
-            history_days: Some(history_days),
+            history_days,
             products,
             sample,
             hashes_up_to,
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn its_own_tickets_are_beyond_doubt() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), DAYS).unwrap();
+        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), Some(DAYS)).unwrap();
         assert_eq!((origin.products, origin.sample.len(), origin.hashes_up_to), (60, 60, u32::MAX));
         assert_eq!(origin.doubts_of(&purchases.until(NIGHT), &clock()), Vec::<String>::new());
     }
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn another_clock_is_told_by_its_settings() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), DAYS).unwrap();
+        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), Some(DAYS)).unwrap();
         let doubts = origin.doubts_of(&purchases.until(NIGHT), &StoreClock::new("UTC", true, 4).unwrap());
         let parts =
             ["time_zone = Europe/Rome, and this run has UTC", "utc = false, and this run has true", "day_start = 0, and this run has 4"];
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn products_are_compared_by_a_sample_where_they_are_many() {
-        let origin = Origin::new(Parted::new(&products(0, 20_000), NIGHT), &clock(), DAYS).unwrap();
+        let origin = Origin::new(Parted::new(&products(0, 20_000), NIGHT), &clock(), Some(DAYS)).unwrap();
         assert_eq!((origin.products, origin.sample.len()), (20_000, MOST_PRODUCTS));
         let doubts = |first, last| origin.doubts_of(&products(first, last).until(NIGHT), &clock());
         assert_eq!(doubts(0, 20_000), Vec::<String>::new());
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn what_follows_the_night_is_not_looked_at() {
         let purchases = products(0, 10);
-        let origin = Origin::new(Parted::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)), &clock(), DAYS).unwrap();
+        let origin = Origin::new(Parted::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)), &clock(), Some(DAYS)).unwrap();
         assert_eq!((origin.products, origin.doubts_of(&purchases.until(NIGHT), &clock()).len()), (0, 1));
     }
 }

@@ -86,7 +86,7 @@ fn where_a_model_comes_from_comes_back() {
     use crate::pipeline::examples::{NIGHT, read, store};
     use crate::purchases::Parted;
     let clock = crate::calendar::StoreClock::new("Europe/Rome", true, 4).unwrap();
-    let origin = Origin::new(Parted::new(&read(store(10, 60, 3)), NIGHT), &clock, 730).unwrap();
+    let origin = Origin::new(Parted::new(&read(store(10, 60, 3)), NIGHT), &clock, Some(730)).unwrap();
     let bytes = encode(Description { origin: Some(origin.clone()), ..description() }, &model()).unwrap();
     assert_eq!(decode("m", &bytes).unwrap().0.description.origin, Some(origin));
 }

@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     let eve = months[0].eve();
     output.text(&format!("\n1. Train on everything up to {eve}"))?;
     let registry = Registry::new(store::open(&config.registry).await?);
-    let stored = train::train(&config, purchases, eve, &registry, output).await?;
+    let stored = train::train(&config, purchases, None, eve, &registry, output).await?;
     let (header, model) = registry.load(&stored.model_id).await?;
 
     output.text(&format!(

@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::EvalArguments;
-use super::input::{Everyone, Input, lines_and_funnel, read};
+use super::input::{Everyone, Input, Needs, lines_and_funnel, read};
 use super::output::Output;
-use crate::calendar::AsOf;
+use crate::calendar::{AsOf, Month};
 use crate::config::Layer;
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::ingest::NeededDays;
+use crate::ingest::report::Report;
 
 pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()> {
     let mut config = arguments.common.config(Layer { registry: arguments.registry.clone(), ..Layer::default() }).await?;
@@ -30,7 +31,8 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
     }
     let history_days = config.history_days;
     let first = arguments.holdout.iter().min().map(|month| month.eve().first_of(history_days));
-    let Input { ingested, .. } = read(&config, NeededDays { first, until: None }, output).await?;
+    let needs = if model.is_some() { Needs::Night } else { Needs::Training };
+    let Input { ingested, .. } = read(&config, NeededDays { first, until: None }, needs, output).await?;
     let mut report = ingested.report;
     let (parts, all) = tokio::task::block_in_place(|| {
         let parts = ingested.purchases.parts()?;
@@ -38,7 +40,7 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         Ok((parts, all))
     })?;
     report.count_repeated(all.distinct_lines as u64);
-    let (purchases, (_, last)) = (&*parts, all.span.ok_or_else(|| report.no_purchase(""))?);
+    let (purchases, (_, last)) = (&*parts, all.span.ok_or_else(|| nothing(&report, &arguments.holdout))?);
     output.text(&lines_and_funnel(&report, &all.funnel, &config.rule, AsOf(last)))?;
     let progress = output.progress();
     let evaluation = tokio::task::block_in_place(|| match &model {
@@ -59,4 +61,14 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         "lines": report,
         "funnel": all.funnel,
     }))
+}
+
+/// Why there is nothing to evaluate on.
+fn nothing(report: &Report, holdout: &[Month]) -> Error {
+    match holdout.iter().min() {
+        Some(month) if report.before_history > 0 && report.returned + report.excluded + report.bad_lines() == 0 => {
+            report.out_of_reach(&format!("{month}, which is held out"))
+        }
+        _ => report.no_purchase(""),
+    }
 }

@@ -181,3 +181,28 @@ fn number(value: Option<f32>) -> String {
         Some(value) => format!("{value:.3}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::input::Everyone;
+    use crate::pipeline::examples::{NIGHT, read, rule, store};
+    use crate::purchases::Parted;
+    use crate::purchases::tests::limited;
+
+    #[test]
+    fn every_customer_is_found_in_one_of_many_parts_and_all_are_counted() {
+        let whole = read(store(80, 250, 1));
+        let parts = limited(&whole, 1_000).parts().unwrap();
+        assert!(parts.count() > 10, "{}", parts.count());
+        for code in 0..whole.customers().len() as u32 {
+            let id = whole.customers().get(code).unwrap().to_string();
+            let part = part_of(&*parts, &id).unwrap();
+            assert!(part.until(NIGHT).visits(code).iter().eq(whole.until(NIGHT).visits(code).iter()), "{id}");
+        }
+        assert!(part_of(&*parts, "nobody").is_ok());
+        let [all, by_parts] = [&whole as &dyn Parts, &*parts].map(|parts| Everyone::new(parts, Some(NIGHT), &rule()).unwrap());
+        assert_eq!((all.span, all.distinct_lines, all.funnel), (by_parts.span, by_parts.distinct_lines, by_parts.funnel));
+        assert_eq!(Parted::all(&*parts).span().unwrap(), whole.span());
+    }
+}

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
 use crate::ingest::{self, Ingested, NeededDays};
+use crate::pipeline;
 use crate::predictions::words::counted;
 use crate::publish::manifest::InputObject;
 use crate::purchases::{Parted, Parts, Sharded, wider};
@@ -48,20 +49,32 @@ impl Everyone {
     }
 }
 
+/// What a history is read for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Needs {
+    /// To score a night.
+    Night,
+    /// To train a model.
+    Training,
+}
+
 /// Reads the configured days up to a night, with progress and warnings.
-pub(super) async fn read_night(config: &Config, night: AsOf, output: &Output) -> Result<Input> {
-    read(config, NeededDays::up_to(night, config.history_days), output).await
+pub(super) async fn read_night(config: &Config, night: AsOf, needs: Needs, output: &Output) -> Result<Input> {
+    read(config, NeededDays::up_to(night, config.history_days), needs, output).await
 }
 
 /// Reads some days of the configured input, with progress and warnings.
 ///
 /// # Errors
-/// If the rule looks back longer than the history, or as [`ingest::read`].
-pub(super) async fn read(config: &Config, days: NeededDays, output: &Output) -> Result<Input> {
+/// If more days are needed than the history has, or as [`ingest::read`].
+pub(super) async fn read(config: &Config, days: NeededDays, needs: Needs, output: &Output) -> Result<Input> {
     let uris = config.required_inputs()?;
-    let rule_days = config.rule.window_days();
-    if i64::from(config.history_days) < i64::from(rule_days) {
-        return Err(Error::request(format!("the rule looks back {rule_days} days, and history_days is {}", config.history_days))
+    let (least, what) = match needs {
+        Needs::Night => (config.rule.window_days(), "the rule looks back"),
+        Needs::Training => (pipeline::needed_days(&config.rule), "training needs the rule's window and 56 days more,"),
+    };
+    if i64::from(config.history_days) < i64::from(least) {
+        return Err(Error::request(format!("{what} {least} days, and history_days is {}", config.history_days))
             .hint("raise --history-days, or lower --periods or --period-days"));
     }
     let progress = output.progress();

@@ -1,6 +1,6 @@
 //! What `score` and `explain` have in common: a model, the tickets of a night, and what speaks against them.
 
-use super::input::{Input, read_night};
+use super::input::{Input, Needs, read_night};
 use super::output::Output;
 use crate::artifact::Header;
 use crate::calendar::AsOf;
@@ -40,7 +40,7 @@ pub(super) struct Tickets {
 
 /// The tickets up to the night, with a word where they are stale or do not seem to be the model's store's.
 pub(super) async fn tickets_of(config: &Config, header: &Header, model: &Model, as_of: AsOf, output: &Output) -> Result<Tickets> {
-    let Input { ingested, objects } = read_night(config, as_of, output).await?;
+    let Input { ingested, objects } = read_night(config, as_of, Needs::Night, output).await?;
     let progress = output.progress();
     progress.stage("looking at the store");
     let mut report = ingested.report;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::TrainArguments;
-use super::input::{Everyone, Input, lines_and_funnel, read_night};
+use super::input::{Everyone, Input, Needs, lines_and_funnel, read_night};
 use super::output::Output;
 use crate::artifact::{self, Description, Origin};
 use crate::calendar::AsOf;
@@ -26,7 +26,7 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     let registry = Registry::new(store::open(&config.registry).await?);
     // A registry that cannot be reached is told now, not after the training.
     registry.promoted().await?;
-    let Input { ingested, .. } = read_night(&config, as_of, output).await?;
+    let Input { ingested, .. } = read_night(&config, as_of, Needs::Training, output).await?;
     let mut report = ingested.report;
     let (parts, all) = tokio::task::block_in_place(|| {
         let parts = ingested.purchases.parts()?;
@@ -43,7 +43,8 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
             .hint(format!("train with --as-of {last}, or give the objects of later days with --input too")));
     }
     output.text(&lines_and_funnel(&report, &all.funnel, &config.rule, as_of))?;
-    let stored = train(&config, &*parts, as_of, &registry, output).await?;
+    let cut = (report.before_history > 0).then_some(config.history_days);
+    let stored = train(&config, &*parts, cut, as_of, &registry, output).await?;
     output.document(&json!({
         "model_id": stored.model_id,
         "registry": config.registry,
@@ -64,8 +65,15 @@ pub(super) struct Stored {
     pub(super) trees: usize,
 }
 
-/// Trains, measures, stores and perhaps promotes.
-pub(super) async fn train(config: &Config, purchases: &dyn Parts, as_of: AsOf, registry: &Registry, output: &Output) -> Result<Stored> {
+/// Trains, measures, stores and perhaps promotes. `cut` is the history's length in days, where lines before it were left out.
+pub(super) async fn train(
+    config: &Config,
+    purchases: &dyn Parts,
+    cut: Option<u32>,
+    as_of: AsOf,
+    registry: &Registry,
+    output: &Output,
+) -> Result<Stored> {
     let progress = output.progress();
     let trained = tokio::task::block_in_place(|| {
         let stage = |stage: &str| progress.stage(&format!("training: {stage}"));
@@ -87,7 +95,7 @@ pub(super) async fn train(config: &Config, purchases: &dyn Parts, as_of: AsOf, r
     };
     let report = measure(&trained, replaced_model.as_ref(), purchases, config, output);
     drop(progress);
-    let file = tokio::task::block_in_place(|| encode(&trained.model, purchases, config, report.as_ref()))?;
+    let file = tokio::task::block_in_place(|| encode(&trained.model, purchases, config, cut, report.as_ref()))?;
     let model_id = registry.save(file.into()).await?;
     let decision = match (&report, config.promote) {
         (Some(report), policy) => {
@@ -151,7 +159,7 @@ fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &dyn Parts, c
     }
 }
 
-fn encode(model: &Model, purchases: &dyn Parts, config: &Config, report: Option<&HeldOutReport>) -> Result<Vec<u8>> {
+fn encode(model: &Model, purchases: &dyn Parts, config: &Config, cut: Option<u32>, report: Option<&HeldOutReport>) -> Result<Vec<u8>> {
     let history = Parted::new(purchases, model.as_of);
     let mut fingerprint = Fingerprint::default();
     history.each(|history| {
@@ -175,7 +183,7 @@ fn encode(model: &Model, purchases: &dyn Parts, config: &Config, report: Option<
                 .collect::<serde_json::Map<_, _>>()
                 .into()
         }),
-        origin: Some(Origin::new(history, &config.input.clock, config.history_days)?),
+        origin: Some(Origin::new(history, &config.input.clock, cut)?),
     };
     artifact::encode(description, model)
 }

@@ -56,7 +56,7 @@ pub(super) struct Sale {
 }
 
 /// So many lines are handed on at a time.
-const BATCH: usize = 1 << 18;
+const BATCH: usize = 1 << 16;
 
 /// Some of the lines of a piece. Their codes are positions in the ids of this batch and those of the piece before it.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ const TRAILER: usize = 8;
 const ROWS: usize = 1 << 19;
 
 /// So many rows of a group are decoded at a time.
-const DECODED_ROWS: usize = 1 << 17;
+const DECODED_ROWS: usize = 1 << 16;
 
 /// So many rows are judged before their ids are looked up: few enough to stay in the cache.
 const ROWS_AT_A_TIME: usize = 1 << 12;

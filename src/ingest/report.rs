@@ -150,15 +150,17 @@ impl Report {
             };
             return Err(Error::input(what).hint("check the --input location, and that the export has run"));
         }
+        // Lines of other days are not looked at, and would hide bad ones.
+        let looked_at = self.lines_read - self.after_as_of - self.before_history;
         let bad = self.bad_lines();
-        if bad as f64 <= max_bad_share * self.lines_read as f64 {
+        if bad as f64 <= max_bad_share * looked_at as f64 {
             return Ok(());
         }
         let what = format!(
             "{} of {} lines are bad ({:.2} %), more than the {} % allowed:{}",
             thousands(bad),
-            thousands(self.lines_read),
-            100.0 * bad as f64 / self.lines_read as f64,
+            thousands(looked_at),
+            100.0 * bad as f64 / looked_at as f64,
             (100.0 * max_bad_share * 1e6).round() / 1e6, // 7, not 7.000000000000001
             self.causes()
         );
@@ -179,6 +181,20 @@ impl Report {
     pub fn no_purchase(&self, until: &str) -> Error {
         Error::input(format!("no line is a purchase{until}: {self}{}", self.causes()))
             .hint("check the column mapped with --quantity, and the excluded products")
+    }
+
+    /// The error of an input that has lines, but none of the days that are looked at up to a night, which `night` names.
+    #[must_use]
+    pub fn out_of_reach(&self, night: &str) -> Error {
+        let lines = match self.after_as_of {
+            0 => format!("all {} usable lines are longer ago than history_days before {night}", thousands(self.before_history)),
+            after => format!(
+                "no line is of the days that are looked at: {} lie after {night}, and {} are longer ago than history_days before it",
+                thousands(after),
+                thousands(self.before_history)
+            ),
+        };
+        Error::request(lines).hint("choose another date, give the objects of the days between with --input too, or raise --history-days")
     }
 
     /// Every cause with its count and first places, each after a line break: the text of an error.

@@ -1,5 +1,7 @@
 use super::examples::{NIGHT, read, rule, small, store};
 use super::*;
+use crate::artifact::Origin;
+use crate::calendar::StoreClock;
 use crate::config::HISTORY_DAYS;
 use crate::eval::{Contender, Evaluation};
 use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
@@ -55,7 +57,8 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
             })
             .unwrap();
         let models = (bytes(&trained.model), trained.rehearsal.as_ref().map(bytes));
-        (models, fingerprint.hex(), report.evaluation)
+        let origin = Origin::new(Parted::new(purchases, NIGHT), &StoreClock::new("UTC", false, 0).unwrap(), None).unwrap();
+        ((models, origin), fingerprint.hex(), report.evaluation)
     });
     assert_eq!((whole.0, whole.1), (by_parts.0, by_parts.1));
     let figures = |evaluation: &Evaluation| {
@@ -72,7 +75,7 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
     let history = Parted::new(&purchases, NIGHT);
     let (from, split) = (NIGHT.day() - 84, NIGHT.day() - HELD_OUT_DAYS);
     let timing = TimingModel::fit(history.until(AsOf(from)), &rule(), &small().timing, 1).unwrap();
-    let found = |history| calibrating(&timing, history, from, &rule(), 1).unwrap();
+    let found = |history| calibrating(&timing, history, from, split, &rule(), 1).unwrap();
     let later = found(history);
     let known: Vec<Outcome> = later.iter().filter_map(|outcome| outcome.known_by(split)).filter(Outcome::is_followed).collect();
     let earlier = found(history.until(AsOf(split)));

@@ -221,7 +221,9 @@ impl Builder {
         for (code, place) in (0..).zip(&product_places) {
             product_codes[*place as usize] = code;
         }
+        let room = places_by_shard(&places);
         Ok(Sharded {
+            room,
             customers: Arc::new(customers),
             places: Arc::new(places),
             products: Arc::new(products),
@@ -278,6 +280,8 @@ pub struct Sharded {
     /// The code of a product by its code while reading.
     product_codes: Vec<u32>,
     shards: Vec<Runs>,
+    /// How many customers each shard has room for.
+    room: [usize; SHARDS],
     limit: Option<MemoryLimit>,
 }
 
@@ -287,8 +291,7 @@ impl Sharded {
     /// # Errors
     /// If what was set aside cannot be read.
     pub fn purchases(self) -> Result<Purchases> {
-        let Self { customers, places, products, product_codes, shards, limit } = self;
-        let room = places_by_shard(&places);
+        let Self { customers, places, products, product_codes, shards, room, limit } = self;
         let build = |(shard, runs): (usize, Runs)| runs.build(room[shard], &product_codes, limit.as_ref()).map(Arc::new);
         let shards = shards.into_par_iter().enumerate().map(build).collect::<Result<Vec<_>>>()?;
         Ok(Purchases { customers, products, places, shards, first: Day::from_epoch(i32::MIN) })
@@ -323,9 +326,8 @@ impl Parts for Sharded {
     fn part(&self, at: usize) -> Result<Cow<'_, Purchases>> {
         let shards_a_part = self.shards_a_part();
         let in_part = |shard: usize| shard / shards_a_part == at;
-        let room = places_by_shard(&self.places);
         let build = |(shard, runs): (usize, &Runs)| match in_part(shard) {
-            true => runs.build(room[shard], &self.product_codes, self.limit.as_ref()).map(Arc::new),
+            true => runs.build(self.room[shard], &self.product_codes, self.limit.as_ref()).map(Arc::new),
             false => Ok(Arc::default()),
         };
         let shards = self.shards.par_iter().enumerate().map(build).collect::<Result<Vec<_>>>()?;

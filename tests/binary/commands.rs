@@ -104,6 +104,13 @@ fn a_night_does_not_depend_on_what_comes_after_it_or_on_threads() {
     let run = sandbox.okuo(&arguments);
     assert!(run.done().out.contains(" longer ago than history_days"), "{run}");
     assert_ne!(tables("recent"), first);
+    let manifest: serde_json::Value = serde_json::from_slice(&sandbox.read(&format!("recent/as_of={NIGHT}/manifest.json"))).unwrap();
+    assert_eq!(manifest["config"]["history_days"], 95);
+    // More days than there are change nothing: the model and its file stay the same.
+    let arguments = ["train", "-i", "tickets.csv", "--as-of", TRAINED, "--history-days", "2000"];
+    sandbox.okuo(&arguments).done();
+    let run = sandbox.okuo(&["train", "-i", "tickets.csv", "--as-of", TRAINED, "--history-days", "100"]);
+    assert!(run.failed(1).err.contains("training needs the rule's window and 56 days more, 146 days, and history_days is 100"), "{run}");
 }
 
 #[test]

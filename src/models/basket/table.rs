@@ -9,7 +9,7 @@ use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch, CustomerBaskets};
 use crate::features::timing::TimingFeatures;
-use crate::features::world::{Tally, World};
+use crate::features::world::{ProductCounts, Tally, World};
 use crate::models::boosting::{BinnedRows, Bins};
 use crate::models::timing::{HORIZON, TimingModel};
 use crate::purchases::{History, Parted, Visits};
@@ -19,8 +19,14 @@ use crate::sampling::{hash, keep};
 /// Bins of a feature: more of them cost time and bring nothing.
 const MAX_BINS: usize = 64;
 
-/// So many nights are counted in one pass over the customers: more of them take more memory.
-const NIGHTS_AT_A_TIME: usize = 8;
+/// Most nights that are counted in one pass over the customers, and most bytes that a thread's counts of them take: more nights save a little
+/// time, and take much memory where there are many products.
+const NIGHTS_AT_A_TIME: (usize, usize) = (8, 20_000_000);
+
+fn nights_at_a_time(products: usize) -> usize {
+    let (most, bytes) = NIGHTS_AT_A_TIME;
+    (bytes / (products.max(1) * size_of::<ProductCounts>())).clamp(1, most)
+}
 
 /// The first rows, which give the bins and the share of candidates to keep, are of so many nights, and of so many customers on each.
 const PILOT: ([usize; 3], usize) = ([1, 3, 5], 60);
@@ -273,7 +279,7 @@ impl BasketRows {
         by_night.sort_by_key(|(_, snapshot)| snapshot.night);
         let by_night: Vec<&[(usize, &Snapshot)]> = by_night.chunk_by(|a, b| a.1.night == b.1.night).collect();
         let mut made: Vec<(usize, Rows)> = Vec::with_capacity(kept.len());
-        for by_night in by_night.chunks(NIGHTS_AT_A_TIME) {
+        for by_night in by_night.chunks(nights_at_a_time(history.products().len())) {
             let nights: Vec<Day> = by_night.iter().filter_map(|snapshots| snapshots.first()).map(|(_, snapshot)| snapshot.night).collect();
             let worlds = grid.worlds(history, &nights)?;
             let mut by_customer = by_night.concat();
