@@ -24,8 +24,8 @@ pub const MAX_BAD_SHARE: f64 = 0.001;
 /// So many days of history are looked at where nothing else is said: two of each season.
 pub const HISTORY_DAYS: u32 = 730;
 
-/// What `history_days` may be.
-const HISTORY_RANGE: RangeInclusive<u32> = 28..=36_500;
+/// What `history_days` may be: tables have counts of 90 days.
+const HISTORY_RANGE: RangeInclusive<u32> = 90..=36_500;
 
 /// In fewer bytes nothing can be done.
 const LEAST_MEMORY: u64 = 100_000_000;

@@ -101,6 +101,16 @@ impl Origin {
         })
     }
 
+    /// What speaks against histories of so many days, if the model's were cut at another length.
+    #[must_use]
+    pub fn doubt_of_length(&self, history_days: u32) -> Option<String> {
+        self.history_days.filter(|theirs| *theirs != history_days).map(|theirs| {
+            format!(
+                "the model was trained with history_days = {theirs}, and this run has {history_days}: it learned from histories of another length"
+            )
+        })
+    }
+
     /// What speaks against the tickets of so many days up to a night, read with this clock, belonging to the model: a sentence each.
     /// `lately` says which of the products [`bought_lately`] were.
     #[must_use]
@@ -117,11 +127,7 @@ impl Origin {
                 ));
             }
         }
-        if let Some(theirs) = self.history_days.filter(|theirs| *theirs != history_days) {
-            doubts.push(format!(
-                "the model was trained with history_days = {theirs}, and this run has {history_days}: it learned from histories of another length"
-            ));
-        }
+        doubts.extend(self.doubt_of_length(history_days));
         let recent: Vec<String> = ids_of(products, lately).into_iter().filter(|id| hash(id) <= self.hashes_up_to).collect();
         let known = recent.iter().filter(|id| self.sample.binary_search(id).is_ok()).count();
         if (known as f64) < LEAST_KNOWN * recent.len() as f64 {

@@ -103,8 +103,8 @@ pub(super) struct Common {
     /// Largest share of bad lines [default: 0.001]
     #[arg(long, env = "OKUO_MAX_BAD_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Input")]
     pub(super) max_bad_share: Option<f64>,
-    /// How many days of history are looked at, up to the night: older lines are counted, and left out [default: 730]
-    #[arg(long, env = "OKUO_HISTORY_DAYS", value_name = "DAYS", help_heading = "Input")]
+    /// How many days of history are looked at, up to the night, from 90 on: older lines are counted, and left out [default: 730]
+    #[arg(long, env = "OKUO_HISTORY_DAYS", allow_negative_numbers = true, value_name = "DAYS", help_heading = "Input")]
     pub(super) history_days: Option<u32>,
     /// Product that is no purchase (fuel, bags); may be given several times
     #[arg(long, env = "OKUO_EXCLUDE_PRODUCT", value_delimiter = ',', value_name = "ID", help_heading = "Input")]
@@ -124,7 +124,7 @@ pub(super) struct Common {
     /// Share of the purchases that must have a large basket [default: 1.0, every one]
     #[arg(long, env = "OKUO_BASKET_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Recurrence rule")]
     pub(super) basket_share: Option<f64>,
-    /// Memory that the history may take, as 4GB: a larger one is set aside in TMPDIR, and looked at part after part
+    /// Memory that the history may take, as 4GB, at least 100MB: a larger one is set aside in TMPDIR, and looked at part after part
     /// [default: as much as it needs]
     #[arg(long, env = "OKUO_MEMORY_LIMIT", value_name = "SIZE")]
     pub(super) memory_limit: Option<String>,

@@ -30,6 +30,10 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         config.rule = config.rule_layer.on(model.rule).check()?;
     }
     let history_days = config.history_days;
+    if let Some((header, _)) = &model {
+        let doubt = header.description.origin.as_ref().and_then(|origin| origin.doubt_of_length(history_days));
+        doubt.iter().for_each(|doubt| output.warn(doubt));
+    }
     let first = arguments.holdout.iter().min().map(|month| month.eve().first_of(history_days));
     let needs = if model.is_some() { Needs::Night } else { Needs::Training };
     let Input { ingested, .. } = read(&config, NeededDays { first, until: None }, needs, output).await?;
