@@ -98,9 +98,8 @@ pub enum Verdict {
     Worse,
 }
 
-/// For each month: trains on what is known on its eve of the last `history_days` days, scores nights from the eve on, every `every` days while
-/// the next day is in the month
-/// and the data follow, and compares with what followed. `stage` is told what is done next.
+/// For each month: trains on what is known on its eve of the last `history_days` days, scores nights from the eve on, every `every` days
+/// while the next day is in the month and the data follow, and compares with what followed. `stage` is told what is done next.
 ///
 /// # Errors
 /// If a month is given twice, or the data do not reach it or have nothing before it; if `every` is 0; if training fails, or nobody meets the

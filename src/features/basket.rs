@@ -108,8 +108,8 @@ pub struct BasketScratch {
     pub rows: Vec<f32>,
 }
 
-/// Fills `scratch` with the candidates of a customer, for whose id `customer` stands, who has the purchases `visits` up to the world's night and is expected
-/// `expected_days` after it. Durations are days.
+/// Fills `scratch` with the candidates of a customer, for whose id `customer` stands, who has the purchases `visits` up to the world's
+/// night and is expected `expected_days` after it. Durations are days.
 pub fn basket_features(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, scratch: &mut BasketScratch) {
     CustomerBaskets::new(customer, *visits, scratch).on(world, expected_days);
 }

@@ -113,9 +113,10 @@ impl Tally {
     pub fn of_nights(history: &History<'_>, nights: &[Day], seed: u64) -> Vec<Self> {
         let cells = history.product_count() * nights.len();
         let fold = || (vec![ProductCounts::default(); cells], vec![NightCounts::default(); nights.len()], Scratch::default());
-        // Each part has counts of all products, so that there should be hardly more of them than threads; rayon halves.
+        // Each part has counts of all products, so that there should be hardly more of them than threads. rayon halves as long as both
+        // halves are at least that long: rounded up, it would not halve at all.
         let parts = rayon::current_num_threads().next_power_of_two();
-        let customers_a_part = (history.customer_count() as usize).div_ceil(parts).max(256);
+        let customers_a_part = (history.customer_count() as usize / parts).max(256);
         let (counts, totals, _) = (0..history.customer_count())
             .into_par_iter()
             .with_min_len(customers_a_part)

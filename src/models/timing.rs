@@ -360,7 +360,8 @@ impl TimingModel {
         Ok(Self { hazard: rows.fit(parameters, seed)?, ..self.clone() })
     }
 
-    /// The expected days from a night to the next purchase, from least squares alone. `features` are of the customer's earlier nights, or of none.
+    /// The expected days from a night to the next purchase, from least squares alone. `features` have looked at earlier nights of the
+    /// customer, or at none.
     #[must_use]
     pub fn expected_days(&self, features: &mut TimingFeatures, visits: &Visits<'_>, night: Day) -> f64 {
         self.linear.days(&features.on(visits, night))

@@ -11,10 +11,12 @@ use polars::prelude::{
     Series,
 };
 
+use rayon::prelude::*;
+
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::predictions::offers::Offer;
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductModel};
+use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductModel, ProductPrediction};
 use crate::purchases::{Id, Ids};
 
 #[cfg(test)]
@@ -79,15 +81,18 @@ pub struct TableFile {
 /// twice. What is wrong must not be published.
 pub fn files(predictions: &Predictions, offers: &[Offer], also: &[Format]) -> Result<Vec<TableFile>> {
     check(predictions)?;
-    let mut files = vec![customers_file(predictions, Format::Parquet)?, products_file(predictions, Format::Parquet)?];
     let mut formats = vec![Format::Parquet];
     formats.extend(also);
     formats.sort_unstable();
     formats.dedup();
-    for format in formats {
-        files.push(offers_file(predictions, offers, format)?);
-    }
-    Ok(files)
+    let (products, (customers, offers)) = rayon::join(
+        || products_file(predictions, Format::Parquet),
+        || {
+            let offers = || formats.iter().map(|format| offers_file(predictions, offers, *format)).collect::<Result<Vec<_>>>();
+            (customers_file(predictions, Format::Parquet), offers())
+        },
+    );
+    Ok([customers?, products?].into_iter().chain(offers?).collect())
 }
 
 /// The table `customers`: one row a recurrent customer, by ascending id.
@@ -137,7 +142,7 @@ pub fn products_file(predictions: &Predictions, format: Format) -> Result<TableF
             ("days_since_bought", Values::Count(rows().map(|(_, _, product)| product.days_since_bought).collect())),
             ("typical_gap_days", Values::Float(rows().map(|(_, _, product)| product.typical_gap_days).collect())),
             ("model", Values::Text(rows().map(|(_, _, product)| word(product.model).to_owned()).collect())),
-            ("reason", Values::Text(rows().map(|(_, _, product)| product.reason()).collect())),
+            ("reason", Values::Text(customers.par_iter().flat_map_iter(|c| c.products.iter().map(ProductPrediction::reason)).collect())),
         ])
     };
     write("products", format, chunks(&predictions.customers, CUSTOMERS_AT_A_TIME), chunk)

@@ -1,7 +1,7 @@
 //! What a customer's purchases say of each product in them, brought up to date from one night to the next.
 //!
-//! A sum that fades with each purchase, or day, is kept as it stood at the latest purchase with the product: `s ← s · decay^steps + 1`. It is
-//! faded to the night only when that is asked for, so that a purchase touches its own products alone.
+//! A sum that fades with each purchase, or day, is kept as it stood at the latest purchase with the product: `s ← s · decay^steps + 1`.
+//! It is faded to the night only when that is asked for, so that a purchase touches its own products alone.
 
 use crate::calendar::Day;
 use crate::purchases::Visits;

@@ -21,7 +21,7 @@ const MAX_BINS: usize = 64;
 
 /// Most nights that are counted in one pass over the customers, and most bytes that a thread's counts of them take: more nights save a little
 /// time, and take much memory where there are many products.
-const NIGHTS_AT_A_TIME: (usize, usize) = (8, 20_000_000);
+const NIGHTS_AT_A_TIME: (usize, usize) = (8, 15_000_000);
 
 fn nights_at_a_time(products: usize) -> usize {
     let (most, bytes) = NIGHTS_AT_A_TIME;
@@ -274,7 +274,8 @@ impl BasketRows {
             known: [0; 2],
         };
         let maker = RowMaker { timing, rule, bins: &table.bins, negatives, parameters, seed };
-        // The store is looked at once a night, whatever folds the rows of the night are in, and a customer's purchases once for all of these nights.
+        // The store is looked at once a night, whatever folds the rows of the night are in, and a customer's purchases once for all of
+        // the nights that are counted together.
         let mut by_night: Vec<(usize, &Snapshot)> = kept.iter().enumerate().collect();
         by_night.sort_by_key(|(_, snapshot)| snapshot.night);
         let by_night: Vec<&[(usize, &Snapshot)]> = by_night.chunk_by(|a, b| a.1.night == b.1.night).collect();
