@@ -102,8 +102,8 @@ impl Pairs {
         for days in self.by_day.len()..=(night - *first) as usize {
             self.by_day.push(RECENCY_DAYS.map(|length| (-(days as f64) / length).exp()));
         }
-        for at in self.purchases..days.len() {
-            self.take(at as u32, days[at], visits.basket(at));
+        for (at, (day, basket)) in visits.iter().enumerate().skip(self.purchases) {
+            self.take(at as u32, day, basket);
         }
         self.purchases = days.len();
 
