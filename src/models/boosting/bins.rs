@@ -71,12 +71,12 @@ impl Bins {
     }
 }
 
-/// Binned training rows, in blocks of [`ROWS`]: of each block and feature the bins of the rows stand in one cache line, so that a tree compares
+/// Binned training rows, in blocks of 64: of each block and feature the bins of the rows stand in one cache line, so that a tree compares
 /// them with a threshold at once.
 #[derive(Debug, Clone, Default)]
 pub struct BinnedRows {
     width: usize,
-    /// `columns[block * width + feature]`; see [`signed`].
+    /// `columns[block * width + feature]`, as `signed` makes them.
     columns: Vec<i8x64>,
     /// Outcome of each row.
     pub label: Vec<bool>,
