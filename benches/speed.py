@@ -6,8 +6,8 @@
 
 Measures whole processes and prints a Markdown table of medians; --output keeps every raw run with the machine, the commit of the folder,
 the binary's SHA-256 and the data. Cases: train-x1, score-x1, train-x20, score-x20, train-x100, score-x100, each if its data is given; x20
-and x100 are x1 with every customer 20 and 100 times. Scoring uses the model of the smallest data. The Python peer runs where it fits into
-memory (--peer-on). Needs Python 3.11 alone; --python is that of the peer, with polars.
+and x100 are x1 with every customer 20 and 100 times. Scoring uses the model of the smallest data. The Python peer runs where it is asked
+to (--peer-on). Needs Python 3.11 alone; --python is that of the peer, with polars.
 """
 import argparse
 import dataclasses
@@ -219,7 +219,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", metavar="CASE,CASE", help=", ".join(CASES))
     parser.add_argument("--peer-on", metavar="CASE,CASE", default="train-x1,score-x1,score-x20",
-                        help="where the Python peer runs: training 20 times the data needs more than 24 GB [default: %(default)s]")
+                        help="where the Python peer runs: training takes it long, and much memory [default: %(default)s]")
     parser.add_argument("--work", metavar="DIR", help="where the scratch folder is made, and removed at the end")
     parser.add_argument("--output", metavar="FILE")
     for name, value in {"customer": "household_id", "product": "product_id", "time": "transaction_timestamp", "quantity": "quantity",
