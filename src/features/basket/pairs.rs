@@ -91,7 +91,7 @@ impl Pairs {
             self.clear();
         }
         let days = visits.days();
-        let (Some(first), Some(last)) = (days.first(), days.last()) else { return };
+        let Some(first) = days.first() else { return };
         for purchases in self.by_purchase.len()..days.len() {
             let before = purchases.checked_sub(1).map(|before| self.by_purchase[before]);
             self.by_purchase.push(before.map_or([1.0; DECAYS.len()], |mut left| {
@@ -131,10 +131,9 @@ impl Pairs {
             fade(&mut pair.recency, &by_day[last_ago as usize]);
             pair
         }));
-        let (visits_windows, days_windows) = (VISITS_WINDOWS, DAYS_WINDOWS);
         for (back, (day, basket)) in (0_u32..).zip(visits.iter().rev()) {
             let ago = night - day;
-            let (in_visits, in_days) = (visits_windows.map(|window| back < window), days_windows.map(|window| ago < window));
+            let (in_visits, in_days) = (VISITS_WINDOWS.map(|window| back < window), DAYS_WINDOWS.map(|window| ago < window));
             if !in_visits.into_iter().chain(in_days).any(|inside| inside) {
                 break;
             }
@@ -144,7 +143,6 @@ impl Pairs {
                 pair.days_window.iter_mut().zip(in_days).for_each(|(count, inside)| *count += u32::from(inside));
             }
         }
-        debug_assert!(*last <= night);
     }
 
     /// The purchase after the known ones.
