@@ -1,5 +1,6 @@
 //! What tickets a model was trained on, so that a night's run can tell whether its own tickets belong to it.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -128,8 +129,10 @@ impl Origin {
             }
         }
         doubts.extend(self.doubt_of_length(history_days));
-        let recent: Vec<String> = ids_of(products, lately).into_iter().filter(|id| hash(id) <= self.hashes_up_to).collect();
-        let known = recent.iter().filter(|id| self.sample.binary_search(id).is_ok()).count();
+        // Of each product that may be in the sample, whether it is.
+        let is_known = |id: &String| (hash(id) <= self.hashes_up_to).then(|| self.sample.binary_search(id).is_ok());
+        let recent: Vec<bool> = ids_of(products, lately).par_iter().filter_map(is_known).collect();
+        let known = recent.iter().filter(|known| **known).count();
         if (known as f64) < LEAST_KNOWN * recent.len() as f64 {
             doubts.push(format!(
                 "of the products bought in the {RECENT_DAYS} days up to {}, the model knows {:.0} %: was it trained on another store's tickets, or with other product ids?",

@@ -2,6 +2,8 @@
 
 mod references;
 
+use std::cmp::Reverse;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +81,9 @@ pub struct World {
     references: References,
 }
 
+/// So many products are added up at a time.
+const PRODUCTS_A_TASK: usize = 8_192;
+
 /// Windows of [`ProductCounts::bought`], in days.
 pub const WINDOWS: [i32; 4] = [14, 28, 56, 112];
 
@@ -125,7 +130,7 @@ impl Tally {
                 (counts, totals, scratch)
             })
             .reduce_with(|(mut counts, mut totals, scratch), (more, more_totals, _)| {
-                counts.iter_mut().zip(&more).for_each(|(a, b)| a.add(b));
+                add_all(&mut counts, &more);
                 totals.iter_mut().zip(&more_totals).for_each(|(a, b)| a.add(b));
                 (counts, totals, scratch)
             })
@@ -143,7 +148,7 @@ impl Tally {
     /// With that of other customers, whose products have the same codes, on the same night.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| a.add(b));
+        add_all(&mut self.counts, &other.counts);
         self.visits.iter_mut().zip(other.visits).for_each(|(a, b)| *a += b);
         self.seen += other.seen;
         self.references = first_drawn(self.references.into_iter().chain(other.references).collect());
@@ -162,14 +167,10 @@ impl World {
     #[must_use]
     pub fn of(tally: Tally, limits: CandidateLimits) -> Self {
         let Tally { night, counts, visits, seen, references } = tally;
-        let mut totals = ProductCounts::default();
-        counts.iter().for_each(|count| totals.add(count));
-        let mut popular: Vec<u32> = (0..counts.len() as u32).filter(|product| counts[*product as usize].bought[1] > 0).collect();
-        popular.sort_by_key(|product| (std::cmp::Reverse(counts[*product as usize].bought[1]), *product));
-        popular.truncate(limits.new);
+        let (references, (totals, popular)) =
+            rayon::join(|| References::new(references, &counts, seen), || (totals(&counts), popular(&counts, limits.new)));
         let mut popular_by_code = popular.clone();
         popular_by_code.sort_unstable();
-        let references = References::new(references, &counts, seen);
         Self { night, limits, counts, visits, totals, popular, popular_by_code, references }
     }
 
@@ -269,6 +270,31 @@ impl World {
     pub fn liked(&self, product: u32, scratch: &NeighbourScratch) -> f32 {
         self.references.liked(product, scratch)
     }
+}
+
+fn totals(counts: &[ProductCounts]) -> ProductCounts {
+    let mut totals = ProductCounts::default();
+    counts.iter().for_each(|count| totals.add(count));
+    totals
+}
+
+/// So many products of the most purchases of the last 28 days, the most popular first.
+fn popular(counts: &[ProductCounts], most: usize) -> Vec<u32> {
+    let sold = (0..).zip(counts).filter(|(_, count)| count.bought[1] > 0);
+    let mut popular: Vec<(Reverse<u32>, u32)> = sold.map(|(product, count)| (Reverse(count.bought[1]), product)).collect();
+    if popular.len() > most {
+        popular.select_nth_unstable(most);
+        popular.truncate(most);
+    }
+    popular.sort_unstable();
+    popular.into_iter().map(|(_, product)| product).collect()
+}
+
+/// Adds up the counts of all products side by side.
+fn add_all(counts: &mut [ProductCounts], more: &[ProductCounts]) {
+    counts.par_chunks_mut(PRODUCTS_A_TASK).zip(more.par_chunks(PRODUCTS_A_TASK)).for_each(|(counts, more)| {
+        counts.iter_mut().zip(more).for_each(|(a, b)| a.add(b));
+    });
 }
 
 /// What is counted of a night besides products.

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, PolarsResult, SerReader, TimeUnit};
 use polars_parquet::read::ColumnChunkMetadata;
+use rayon::prelude::*;
 
 use super::Columns;
 use super::cause::Role;
@@ -20,7 +21,7 @@ use super::lines::{Batch, Excluded, Exclusion, Lines, Quantity};
 use super::schema::Positions;
 use super::time::Moment;
 use crate::error::{Error, Result};
-use chunk::ChunkReader;
+use chunk::{ChunkReader, Rows};
 use columns::{Column, Ids, Numbers, Times, microseconds};
 
 pub(super) const MAGIC: &[u8] = b"PAR1";
@@ -375,7 +376,9 @@ impl Values {
             Ok(read) => Ok((*role, read)),
             Err(error) => Err(error.column(columns.name(*role))),
         };
-        let mut read = readers.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
+        // Side by side; of several errors the first column's is told.
+        let read: Vec<Result<(Role, Rows)>> = readers.par_iter_mut().map(read).collect();
+        let mut read = read.into_iter().collect::<Result<Vec<_>>>()?;
         let mut of = |role: Role| read.iter().position(|(has, _)| *has == role).map(|at| read.swap_remove(at).1);
         let mut needed = |role: Role| of(role).ok_or_else(|| damaged().column(columns.name(role)));
         let (customers, products, times) = (needed(Role::Customer)?, needed(Role::Product)?, needed(Role::Time)?);

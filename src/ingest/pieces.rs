@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::try_join_all;
 use tokio::runtime::Handle;
 
 use super::csv::CsvReader;
@@ -146,9 +147,7 @@ impl Unfetched {
     pub(super) async fn fetch(self) -> Result<Piece> {
         let mut piece = self.piece;
         if let (PieceKind::Parquet(part, bytes), Some(from)) = (&mut piece.kind, &self.from) {
-            for range in part.ranges() {
-                bytes.push(from.get_range(range).await?);
-            }
+            *bytes = try_join_all(part.ranges().into_iter().map(|range| from.get_range(range))).await?;
         }
         Ok(piece)
     }

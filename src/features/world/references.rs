@@ -121,7 +121,7 @@ impl References {
     pub(super) fn new(references: Vec<Reference>, counts: &[ProductCounts], seen: u64) -> Self {
         let references = first_drawn(references);
         let rarity: Vec<f32> = counts
-            .iter()
+            .par_iter()
             .map(|count| {
                 let idf = (1.0 + seen as f64 / f64::from(count.buyers.max(1))).ln();
                 (idf * idf) as f32
@@ -138,7 +138,12 @@ impl References {
         }
         let mut next = starts.clone();
         let all = *starts.last().unwrap_or(&0) as usize;
-        let mut out = Self { keys, starts, buyers: vec![0; all], shares: vec![0.0; all], norms: vec![], rarity };
+        let norm = |shares: &Vec<(u32, f32)>| {
+            let norm: f32 = shares.iter().map(|(product, _)| rarity[*product as usize]).sum();
+            norm.max(1e-6).sqrt()
+        };
+        let norms = shares.par_iter().map(norm).collect();
+        let mut out = Self { keys, starts, buyers: vec![0; all], shares: vec![0.0; all], norms, rarity };
         for (reference, shares) in shares.iter().enumerate() {
             for (product, share) in shares {
                 let place = &mut next[*product as usize];
@@ -146,8 +151,6 @@ impl References {
                 out.shares[*place as usize] = *share;
                 *place += 1;
             }
-            let norm: f32 = shares.iter().map(|(product, _)| out.rarity[*product as usize]).sum();
-            out.norms.push(norm.max(1e-6).sqrt());
         }
         out
     }
