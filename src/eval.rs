@@ -41,6 +41,10 @@ const HELD_OUT_EVERY: i32 = 7;
 /// [`tifuknn::POOL`] others, which takes longer than the training.
 const HELD_OUT_TIFUKNN_LINES: usize = 5_000_000;
 
+/// `train` measures at most so many customers of a night, so that it does not take longer than the training where a million meet the rule:
+/// intervals of the figures are a few thousandths wide then.
+pub const HELD_OUT_CUSTOMERS: usize = 20_000;
+
 /// Models and baselines on the same nights.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
@@ -209,7 +213,8 @@ pub struct HeldOutReport {
 }
 
 /// Measures a training's rehearsal on the days that it has not seen, beside the baselines and the model that would be replaced: the nights
-/// from `rehearsal.as_of` on, every 7 days up to T = `rehearsal.as_of` + 28. Days after T count for nothing.
+/// from `rehearsal.as_of` on, every 7 days up to T = `rehearsal.as_of` + 28. Days after T count for nothing. At most `most_customers` of a night
+/// are scored.
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.
@@ -219,6 +224,7 @@ pub fn held_out(
     purchases: &dyn Parts,
     rule: &Rule,
     history_days: u32,
+    most_customers: usize,
 ) -> Result<HeldOutReport> {
     let eve = rehearsal.as_of;
     let as_of = AsOf(eve.day() + pipeline::HELD_OUT_DAYS);
@@ -230,6 +236,7 @@ pub fn held_out(
         models.extend(replaced.map(|replaced| (REPLACED, replaced)));
     }
     let mut board = Board::new(purchases, as_of, rule, history_days)?;
+    board.draw_customers(most_customers);
     let mut distinct_lines = 0;
     Parted::all(purchases).each(|history| {
         distinct_lines += history.distinct_lines();

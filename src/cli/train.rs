@@ -150,7 +150,8 @@ fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &dyn Parts, c
         output.warn("the model cannot be measured on the last 28 days: the history is too short to train without them");
         return None;
     };
-    match tokio::task::block_in_place(|| eval::held_out(rehearsal, replaced, purchases, &config.rule, config.history_days)) {
+    let measured = || eval::held_out(rehearsal, replaced, purchases, &config.rule, config.history_days, eval::HELD_OUT_CUSTOMERS);
+    match tokio::task::block_in_place(measured) {
         Ok(report) => Some(report),
         Err(error) => {
             output.warn(&format!("the model cannot be measured on the last 28 days: {error}"));

@@ -11,12 +11,16 @@ use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::models::Model;
-use crate::pipeline::{Overview, score_parts};
+use crate::pipeline::{Overview, score_some};
 use crate::purchases::{History, Parted, Parts, Recent};
 use crate::recurrence::{Funnel, Rule, recurrent};
+use crate::sampling::hash;
 
 /// A customer's visit counts this much less with each visit since.
 const DECAY: f64 = 0.9;
+
+/// What customers are drawn with.
+const DRAW: u64 = 0xd4a3;
 
 /// What the baselines say of a customer.
 #[derive(Clone, Default)]
@@ -36,6 +40,10 @@ pub(super) struct Board<'a> {
     order: TextOrder,
     population_median: f64,
     tifuknn: bool,
+    /// Most customers of a night who are scored.
+    most_customers: usize,
+    /// Where fewer are scored than meet the rule, how many do.
+    drawn_from: usize,
     nights: Vec<AsOf>,
     /// Name, whether it is a baseline, and its nights.
     entries: Vec<(String, bool, Vec<NightRows>)>,
@@ -60,6 +68,8 @@ impl<'a> Board<'a> {
             order: TextOrder::of(purchases.products()),
             population_median: f64::from(HORIZON),
             tifuknn: true,
+            most_customers: usize::MAX,
+            drawn_from: 0,
             nights: vec![],
             entries: vec![],
             warnings: vec![],
@@ -80,6 +90,11 @@ impl<'a> Board<'a> {
     pub(super) fn leave_out_tifuknn(&mut self) {
         self.tifuknn = false;
         self.warn("TIFUKNN is left out: with so many customers it would take longer than the training; `okuo eval` has it".to_owned());
+    }
+
+    /// Scores at most so many customers of a night: the same ones every night, as long as they meet the rule.
+    pub(super) fn draw_customers(&mut self, most: usize) {
+        self.most_customers = most;
     }
 
     /// Lets the baselines that learn something learn it on the night `eve`.
@@ -110,11 +125,18 @@ impl<'a> Board<'a> {
             self.nobody = Some(funnel);
             return Ok(());
         }
-        let truth = NightTruth::new(self.all, self.last, night, customers)?;
+        if customers.len() > self.most_customers {
+            self.drawn_from = self.drawn_from.max(customers.len());
+            let ids = self.all.customers();
+            customers.sort_by_cached_key(|customer| hash(DRAW, &[ids.key(*customer)]));
+            customers.truncate(self.most_customers);
+        }
+        customers.sort_unstable();
+        let truth = NightTruth::new(self.all, self.last, night, customers.clone())?;
         let mut scored = vec![];
         for (name, model) in models {
             let overview = Overview::new(model, &recent, night, &self.rule)?;
-            let predictions = score_parts(model, name, &recent, overview, night, &self.rule)?;
+            let predictions = score_some(model, name, &recent, overview, night, &customers)?;
             scored.push(((*name).to_owned(), observe_in(&predictions, self.all, &truth)?));
         }
         self.nights.push(night);
@@ -162,6 +184,11 @@ impl<'a> Board<'a> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn rows_of(&self, name: &str) -> &[NightRows] {
+        self.entries.iter().find(|(known, ..)| known == name).map_or(&[], |(.., nights)| nights)
+    }
+
     /// The figures of all, with intervals.
     ///
     /// # Errors
@@ -173,6 +200,10 @@ impl<'a> Board<'a> {
                 None => Error::request("no held-out night has a day with purchases after it")
                     .hint("hold out an earlier month, or give more --input"),
             });
+        }
+        if self.drawn_from > 0 {
+            let (most, all) = (self.most_customers, self.drawn_from);
+            self.warn(format!("{most} of the up to {all} customers of a night are measured, drawn by their ids; `okuo eval` measures all"));
         }
         // Models first, the replaced one last.
         self.entries.sort_by_key(|(name, ..)| name == REPLACED);

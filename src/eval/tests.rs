@@ -132,7 +132,7 @@ fn evaluate_trains_on_the_eve_and_is_the_same_twice() {
 fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     let all = read(store(40, 150, 3));
     let (rehearsal, old) = (model_at(NIGHT), tiny_model(AsOf(NIGHT.day() - 9), 2));
-    let report = held_out(&rehearsal, Some(&old), &all, &rule(), HISTORY_DAYS).unwrap();
+    let report = held_out(&rehearsal, Some(&old), &all, &rule(), HISTORY_DAYS, HELD_OUT_CUSTOMERS).unwrap();
     let expected: Vec<AsOf> = [0, 7, 14, 21].iter().map(|days| AsOf(NIGHT.day() + *days)).collect();
     assert_eq!((report.evaluation.nights.clone(), &report.not_compared), (expected, &None));
     let (new, replaced, baselines) = report.contenders();
@@ -147,14 +147,33 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     // Days after T change nothing.
     let until = all.known(AsOf(NIGHT.day() + 28)).unwrap();
     assert_eq!(
-        held_out(&rehearsal, Some(&old), &until, &rule(), HISTORY_DAYS).unwrap().evaluation.contenders[0].figures,
+        held_out(&rehearsal, Some(&old), &until, &rule(), HISTORY_DAYS, HELD_OUT_CUSTOMERS).unwrap().evaluation.contenders[0].figures,
         report.evaluation.contenders[0].figures
     );
 
     let newer = tiny_model(AsOf(NIGHT.day() + 1), 3);
-    let report = held_out(&rehearsal, Some(&newer), &all, &rule(), HISTORY_DAYS).unwrap();
+    let report = held_out(&rehearsal, Some(&newer), &all, &rule(), HISTORY_DAYS, HELD_OUT_CUSTOMERS).unwrap();
     assert!(report.contenders().1.is_none());
     assert!(report.not_compared.unwrap().contains("has seen the held-out days from 2017-05-15 on"));
+}
+
+#[test]
+fn of_many_customers_the_same_some_are_measured_every_night() {
+    let all = read(store(40, 150, 3));
+    let rehearsal = model_at(NIGHT);
+    let mut board = Board::new(&all, AsOf(NIGHT.day() + 28), &rule(), HISTORY_DAYS).unwrap();
+    board.draw_customers(9);
+    board.learn(NIGHT).unwrap();
+    [0, 7].into_iter().for_each(|days| board.night(AsOf(NIGHT.day() + days), &[(OKUO, &rehearsal)]).unwrap());
+    let nights = board.rows_of(OKUO);
+    let customers: Vec<Vec<u32>> = nights.iter().map(|night| night.rows.iter().map(|row| row.customer).collect()).collect();
+    assert_eq!((customers[0].len(), &customers[0]), (9, &customers[1]));
+    // What is said of them is what is said where all are scored.
+    let whole = observe(&pipeline::score(&rehearsal, OKUO, &all.known(NIGHT).unwrap(), NIGHT, &rule()).unwrap(), &all).unwrap();
+    let of_them: Vec<_> = whole.rows.iter().filter(|row| customers[0].contains(&row.customer)).collect();
+    assert_eq!(of_them, nights[0].rows.iter().collect::<Vec<_>>());
+    let warnings = board.finish().unwrap().warnings;
+    assert!(warnings.iter().any(|warning| warning.starts_with("9 of the up to 40 customers of a night are measured")), "{warnings:?}");
 }
 
 #[test]
@@ -163,7 +182,7 @@ fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
     let all = read(store(40, 150, 3));
     let first = all.span().unwrap().0;
     let rehearsal = model_at(AsOf(first + 55));
-    let report = held_out(&rehearsal, None, &all, &rule(), HISTORY_DAYS).unwrap();
+    let report = held_out(&rehearsal, None, &all, &rule(), HISTORY_DAYS, HELD_OUT_CUSTOMERS).unwrap();
     assert!(report.evaluation.nights[0] > rehearsal.as_of, "{:?}", report.evaluation.nights);
     assert!(report.evaluation.warnings.iter().any(|warning| warning.contains("nobody meets")));
 }

@@ -76,9 +76,9 @@ pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, 
 /// As [`score`], or if a part cannot be brought back from where it was set aside.
 pub fn score_parts(model: &Model, model_id: &str, parts: &dyn Parts, overview: Overview, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
     refuse_future(model, as_of)?;
-    let Overview { funnel, products, tally, .. } = overview;
-    if funnel.recurrent == 0 {
-        let others: Vec<String> = funnel
+    if overview.funnel.recurrent == 0 {
+        let others: Vec<String> = overview
+            .funnel
             .by_basket_share
             .iter()
             .filter(|(_, count)| *count > 0)
@@ -91,11 +91,41 @@ pub fn score_parts(model: &Model, model_id: &str, parts: &dyn Parts, overview: O
         };
         return Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint));
     }
+    let whom = |history: &History<'_>| recurrent(history, rule).0;
+    predict(model, model_id, parts, overview, as_of, &whom)
+}
+
+/// As [`score_parts`], for some customers, by ascending code, whether they meet a rule or not.
+///
+/// # Errors
+/// If the model was trained on days after `as_of`, or a part cannot be brought back from where it was set aside.
+pub fn score_some(
+    model: &Model,
+    model_id: &str,
+    parts: &dyn Parts,
+    overview: Overview,
+    as_of: AsOf,
+    customers: &[u32],
+) -> Result<Predictions> {
+    refuse_future(model, as_of)?;
+    let whom = |history: &History<'_>| customers.iter().copied().filter(|customer| !history.visits(*customer).is_empty()).collect();
+    predict(model, model_id, parts, overview, as_of, &whom)
+}
+
+/// Predicts for those whom `whom` names of each part.
+fn predict(
+    model: &Model,
+    model_id: &str,
+    parts: &dyn Parts,
+    overview: Overview,
+    as_of: AsOf,
+    whom: &dyn Fn(&History<'_>) -> Vec<u32>,
+) -> Result<Predictions> {
+    let Overview { funnel, products, tally, .. } = overview;
     let night = Night::new(model, as_of, &products, tally);
     let of_part = |history: &History<'_>| {
-        let (customers, _) = recurrent(history, rule);
-        let predict = |scratch: &mut BasketScratch, customer: &u32| night.predict(history, *customer, scratch);
-        let predicted = customers.par_iter().map_init(BasketScratch::default, predict).flatten();
+        let predict = |scratch: &mut BasketScratch, customer: u32| night.predict(history, customer, scratch);
+        let predicted = whom(history).into_par_iter().map_init(BasketScratch::default, predict).flatten();
         predicted.map(|(prediction, _)| prediction).collect()
     };
     let mut customers = Parted::new(parts, as_of).gather(of_part, |prediction: &CustomerPrediction| prediction.customer)?;
