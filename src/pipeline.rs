@@ -12,7 +12,7 @@ use crate::purchases::{History, Parted, Parts};
 use crate::recurrence::{Rule, recurrent};
 use crate::sampling::{hash, keep};
 
-pub use night::{Overview, refuse_future, score, score_parts, score_some};
+pub use night::{Overview, refuse_future, score, score_in_slices, score_some};
 
 /// The last days before the as-of date are held out to calibrate, to gate the products' trees and to measure.
 pub const HELD_OUT_DAYS: i32 = HORIZON as i32;

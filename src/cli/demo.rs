@@ -6,7 +6,7 @@ use serde_json::json;
 use super::input::lines_and_funnel;
 use super::night::Tickets;
 use super::output::Output;
-use super::score::{in_words, score};
+use super::score::score;
 use super::{DemoArguments, set_threads, train};
 use crate::calendar::AsOf;
 use crate::config::{Config, Layer};
@@ -72,15 +72,15 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     let report = ingested.report.clone();
     let overview = tokio::task::block_in_place(|| Overview::new(&model, &ingested.purchases, last, &config.rule))?;
     let tickets = Tickets { parts: Box::new(ingested.purchases), report: ingested.report, objects: vec![object], overview };
-    let night = score(&config, &header, &model, tickets, last, &[], &target, output).await?;
-    output.text(&format!("\n{} of them:\n{}", SHOWN.0, in_words(&night.predictions, SHOWN.0, SHOWN.1)))?;
+    let night = score(&config, &header, &model, tickets, last, &[], &target, SHOWN, output).await?;
+    output.text(&format!("\n{} of them:\n{}", SHOWN.0, night.in_words))?;
     output.text(&format!("the model lies in {}/{}/, the night's tables beside {}", config.registry, stored.model_id, night.manifest))?;
     output.document(&json!({
         "evaluation": evaluation,
         "model_id": stored.model_id,
         "registry": config.registry,
         "manifest": night.manifest,
-        "customers": night.predictions.customers.len(),
+        "customers": night.customers,
         "lines": report,
         "funnel": funnel,
     }))

@@ -12,15 +12,26 @@ use crate::config::{Config, Layer};
 use crate::error::{Error, Result};
 use crate::models::Model;
 use crate::pipeline;
-use crate::predictions::offers::{Action, Arm, Offer, offers, unknown_exclusions};
-use crate::predictions::tables::{Format, files};
+use crate::predictions::offers::{Action, Arm, offers, unknown_exclusions};
+use crate::predictions::tables::{CUSTOMERS_AT_A_TIME, Format, Tables};
 use crate::predictions::{CustomerPrediction, Predictions};
 use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{Run, publish_run};
+use crate::recurrence::Funnel;
 use crate::store;
 
 /// How many customers are shown, and how many products of each.
-const FIRST: (usize, usize) = (3, 5);
+const SHOWN: (usize, usize) = (3, 5);
+
+/// So many customers are predicted before their rows are written: what is predicted for one takes some 3 KB.
+const SLICE: usize = 10 * CUSTOMERS_AT_A_TIME;
+const SLICE_BYTES: u64 = 3_000 * CUSTOMERS_AT_A_TIME as u64;
+
+/// With a memory limit each slice is another look at all parts: it is as large as a quarter of the limit lets it be.
+fn slice(memory_limit: Option<u64>) -> usize {
+    let within = |limit: u64| usize::try_from(limit / 4 / SLICE_BYTES).unwrap_or(usize::MAX).clamp(1, 1_000) * CUSTOMERS_AT_A_TIME;
+    memory_limit.map_or(SLICE, within)
+}
 
 pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()> {
     let above = Layer { registry: arguments.registry.clone(), output: arguments.output.clone(), ..Layer::default() };
@@ -34,27 +45,30 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     store::open(&target).await?.child(&night_folder(as_of)).find(MANIFEST).await?;
     let tickets = tickets_of(&config, &header, &model, as_of, output).await?;
     let report = tickets.report.clone();
-    let scored = score(&config, &header, &model, tickets, as_of, &arguments.format, &target, output).await?;
-    let (shown, all) = (FIRST.0.min(scored.predictions.customers.len()), scored.predictions.customers.len());
-    output.text(&format!("\n{shown} of the {all} customers:\n{}", in_words(&scored.predictions, FIRST.0, FIRST.1)))?;
+    let scored = score(&config, &header, &model, tickets, as_of, &arguments.format, &target, SHOWN, output).await?;
+    let (shown, all) = (SHOWN.0.min(scored.customers), scored.customers);
+    output.text(&format!("\n{shown} of the {all} customers:\n{}", scored.in_words))?;
     output.document(&json!({
         "as_of": as_of,
         "model_id": header.model_id(),
         "manifest": scored.manifest,
         "run_id": scored.run_id,
-        "customers": scored.predictions.customers.len(),
+        "customers": scored.customers,
         "offers": scored.offers,
         "lines": report,
-        "funnel": scored.predictions.funnel,
+        "funnel": scored.funnel,
     }))
 }
 
 /// A night that has been published.
 pub(super) struct ScoredNight {
-    pub(super) predictions: Predictions,
+    pub(super) customers: usize,
+    pub(super) offers: usize,
+    pub(super) funnel: Funnel,
+    /// A few of the customers.
+    pub(super) in_words: String,
     pub(super) manifest: String,
     pub(super) run_id: String,
-    pub(super) offers: usize,
 }
 
 #[allow(clippy::too_many_arguments, reason = "what one night needs, by name")]
@@ -66,6 +80,7 @@ pub(super) async fn score(
     as_of: AsOf,
     also: &[Format],
     target: &str,
+    (shown, products): (usize, usize),
     output: &Output,
 ) -> Result<ScoredNight> {
     let Tickets { parts, report, objects, overview } = tickets;
@@ -73,47 +88,47 @@ pub(super) async fn score(
     let progress = output.progress();
     progress.stage("scoring");
     let model_id = header.model_id();
-    let predictions = tokio::task::block_in_place(|| pipeline::score_parts(model, &model_id, &*parts, overview, as_of, &config.rule))?;
-    drop(parts);
-    let offers = offers(&predictions, &config.offers)?;
-    for id in unknown_exclusions(&predictions, &config.offers) {
+    let funnel = overview.funnel.clone();
+    for id in unknown_exclusions(&overview.products, &config.offers) {
         output.warn(&format!("the product {id}, which is excluded from offers, does not occur in the data"));
     }
+    // Spread over all customers, so that not only the smallest ids are seen.
+    let step = (overview.recurrent.len() / shown.max(1)).max(1);
+    let mut tables = Tables::new(also);
+    let (mut customers, mut made, mut treated, mut in_words) = (0, 0, 0, String::new());
+    let take = &mut |predictions: &Predictions| {
+        let offers = offers(predictions, &config.offers)?;
+        tables.push(predictions, &offers)?;
+        let offered = || offers.iter().filter(|offer| offer.action == Action::Offer);
+        made += offered().count();
+        treated += offered().filter(|offer| offer.arm == Arm::Treatment).count();
+        let here = (customers..).zip(&predictions.customers).filter(|(at, _)| at % step == 0 && at / step < shown);
+        here.for_each(|(_, customer)| in_words.push_str(&one_in_words(predictions, customer, products)));
+        customers += predictions.customers.len();
+        Ok(())
+    };
+    let most = slice(config.memory_limit);
+    tokio::task::block_in_place(|| pipeline::score_in_slices(model, &model_id, &*parts, overview, as_of, most, take))?;
+    drop(parts);
     progress.stage("publishing");
     let run = Run {
         as_of,
-        model: ModelReference { id: model_id, sha256: header.body_sha256.clone() },
-        tables: files(&predictions, &offers, also)?,
+        model: ModelReference { id: model_id.clone(), sha256: header.body_sha256.clone() },
+        tables: tables.finish()?,
         config: config.summary(),
         inputs: objects,
         lines: serde_json::to_value(&report).unwrap_or_default(),
-        funnel: predictions.funnel.clone(),
+        funnel: funnel.clone(),
     };
     let published = publish_run(&store::open(target).await?, &run).await?;
     drop(progress);
     published.warnings.iter().for_each(|warning| output.warn(warning));
-    let made: Vec<&Offer> = offers.iter().filter(|offer| offer.action == Action::Offer).collect();
-    let treated = made.iter().filter(|offer| offer.arm == Arm::Treatment).count();
     output.text(&format!(
-        "scored {} customers with model {}; {} offers ({treated} to send, {} held back as control)\npublished: {}",
-        predictions.customers.len(),
-        predictions.model_id,
-        made.len(),
-        made.len() - treated,
+        "scored {customers} customers with model {model_id}; {made} offers ({treated} to send, {} held back as control)\npublished: {}",
+        made - treated,
         published.name
     ))?;
-    Ok(ScoredNight { manifest: published.name, run_id: published.manifest.run_id, offers: made.len(), predictions })
-}
-
-/// A few customers in words.
-pub(super) fn in_words(predictions: &Predictions, customers: usize, products: usize) -> String {
-    let mut text = String::new();
-    // Spread over all of them, so that not only the smallest ids are seen.
-    let step = (predictions.customers.len() / customers.max(1)).max(1);
-    for customer in predictions.customers.iter().step_by(step).take(customers) {
-        text.push_str(&one_in_words(predictions, customer, products));
-    }
-    text
+    Ok(ScoredNight { customers, offers: made, funnel, in_words, manifest: published.name, run_id: published.manifest.run_id })
 }
 
 fn one_in_words(predictions: &Predictions, customer: &CustomerPrediction, products: usize) -> String {

@@ -21,6 +21,8 @@ pub struct Overview {
     pub span: Option<(Day, Day)>,
     /// How many customers pass each part of the rule.
     pub funnel: Funnel,
+    /// Those who meet it, by ascending code.
+    pub recurrent: Vec<u32>,
     /// Distinct (customer, day, product).
     pub distinct_lines: usize,
     /// The products' ids.
@@ -41,18 +43,22 @@ impl Overview {
             let more = Self::of_part(model, &*parts.part(at)?, as_of, rule);
             overview.span = wider(overview.span, more.span);
             overview.funnel = overview.funnel.and(&more.funnel);
+            overview.recurrent.extend(more.recurrent);
             overview.distinct_lines += more.distinct_lines;
             overview.bought_lately.iter_mut().zip(more.bought_lately).for_each(|(bought, more)| *bought |= more);
             overview.tally = overview.tally.and(more.tally);
         }
+        overview.recurrent.sort_unstable();
         Ok(overview)
     }
 
     fn of_part(model: &Model, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Self {
         let history = purchases.until(as_of);
+        let (recurrent, funnel) = recurrent(&history, rule);
         Self {
             span: purchases.span(),
-            funnel: recurrent(&history, rule).1,
+            funnel,
+            recurrent,
             distinct_lines: purchases.distinct_lines(),
             products: purchases.products().clone(),
             bought_lately: bought_lately(&history),
@@ -67,35 +73,13 @@ impl Overview {
 /// If nobody meets the rule, or the model was trained on days after `as_of`.
 pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
     refuse_future(model, as_of)?;
-    score_parts(model, model_id, purchases, Overview::new(model, purchases, as_of, rule)?, as_of, rule)
+    let mut overview = Overview::new(model, purchases, as_of, rule)?;
+    refuse_nobody(&overview.funnel, as_of)?;
+    let recurrent = std::mem::take(&mut overview.recurrent);
+    score_some(model, model_id, purchases, overview, as_of, &recurrent)
 }
 
-/// As [`score`], of a history of which an overview was made for this model, night and rule.
-///
-/// # Errors
-/// As [`score`], or if a part cannot be brought back from where it was set aside.
-pub fn score_parts(model: &Model, model_id: &str, parts: &dyn Parts, overview: Overview, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
-    refuse_future(model, as_of)?;
-    if overview.funnel.recurrent == 0 {
-        let others: Vec<String> = overview
-            .funnel
-            .by_basket_share
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .take(3)
-            .map(|(share, count)| format!("{share} ({count})"))
-            .collect();
-        let hint = match others.as_slice() {
-            [] => "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned(),
-            _ => format!("a lower --basket-share would let in: {}", others.join(", ")),
-        };
-        return Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint));
-    }
-    let whom = |history: &History<'_>| recurrent(history, rule).0;
-    predict(model, model_id, parts, overview, as_of, &whom)
-}
-
-/// As [`score_parts`], for some customers, by ascending code, whether they meet a rule or not.
+/// As [`score`], of a history of which an overview was made for this model and night, for some customers, by ascending code.
 ///
 /// # Errors
 /// If the model was trained on days after `as_of`, or a part cannot be brought back from where it was set aside.
@@ -108,31 +92,50 @@ pub fn score_some(
     customers: &[u32],
 ) -> Result<Predictions> {
     refuse_future(model, as_of)?;
-    let whom = |history: &History<'_>| customers.iter().copied().filter(|customer| !history.visits(*customer).is_empty()).collect();
-    predict(model, model_id, parts, overview, as_of, &whom)
+    let Overview { funnel, products, tally, .. } = overview;
+    let night = Night::new(model, as_of, &products, tally);
+    let (customer_ids, customers) = night.predict_some(parts, customers)?;
+    Ok(Predictions { as_of, model_id: model_id.to_owned(), funnel, customer_ids, product_ids: products, customers })
 }
 
-/// Predicts for those whom `whom` names of each part.
-fn predict(
+/// As [`score`], of a history of which an overview was made for this model, night and rule: `take` is given the predictions for at most
+/// `most` customers at a time, by ascending id.
+///
+/// # Errors
+/// As [`score`], if a part cannot be brought back from where it was set aside, or what `take` says.
+pub fn score_in_slices(
     model: &Model,
     model_id: &str,
     parts: &dyn Parts,
     overview: Overview,
     as_of: AsOf,
-    whom: &dyn Fn(&History<'_>) -> Vec<u32>,
-) -> Result<Predictions> {
-    let Overview { funnel, products, tally, .. } = overview;
+    most: usize,
+    take: &mut dyn FnMut(&Predictions) -> Result<()>,
+) -> Result<()> {
+    refuse_future(model, as_of)?;
+    let Overview { funnel, recurrent, products, tally, .. } = overview;
+    refuse_nobody(&funnel, as_of)?;
     let night = Night::new(model, as_of, &products, tally);
-    let of_part = |history: &History<'_>| {
-        let predict = |scratch: &mut BasketScratch, customer: u32| night.predict(history, customer, scratch);
-        let predicted = whom(history).into_par_iter().map_init(BasketScratch::default, predict).flatten();
-        predicted.map(|(prediction, _)| prediction).collect()
+    let (model_id, customer_ids) = (model_id.to_owned(), Ids::Integer(vec![]));
+    let mut predictions = Predictions { as_of, model_id, funnel, customer_ids, product_ids: products, customers: vec![] };
+    for some in recurrent.chunks(most.max(1)) {
+        (predictions.customer_ids, predictions.customers) = night.predict_some(parts, some)?;
+        take(&predictions)?;
+    }
+    Ok(())
+}
+
+fn refuse_nobody(funnel: &Funnel, as_of: AsOf) -> Result<()> {
+    if funnel.recurrent > 0 {
+        return Ok(());
+    }
+    let others: Vec<String> =
+        funnel.by_basket_share.iter().filter(|(_, count)| *count > 0).take(3).map(|(share, count)| format!("{share} ({count})")).collect();
+    let hint = match others.as_slice() {
+        [] => "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned(),
+        _ => format!("a lower --basket-share would let in: {}", others.join(", ")),
     };
-    let mut customers = Parted::new(parts, as_of).gather(of_part, |prediction: &CustomerPrediction| prediction.customer)?;
-    // Under the codes that they have among each other, whoever else is known.
-    let customer_ids = parts.customers().select(customers.iter().map(|prediction| prediction.customer));
-    (0..).zip(&mut customers).for_each(|(code, prediction)| prediction.customer = code);
-    Ok(Predictions { as_of, model_id: model_id.to_owned(), funnel, customer_ids, product_ids: products, customers })
+    Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint))
 }
 
 /// Refuses a model that has seen days after the night: its predictions would look better than they are.
@@ -158,6 +161,18 @@ pub(super) struct Night<'a> {
 impl<'a> Night<'a> {
     pub(super) fn new(model: &'a Model, as_of: AsOf, products: &Ids, tally: Tally) -> Self {
         Self { model, as_of, world: model.basket.world(tally), trees: model.basket.trees_by_code(products) }
+    }
+
+    /// What is predicted for some customers, by ascending code, under the codes of the ids that come with it.
+    fn predict_some(&self, parts: &dyn Parts, some: &[u32]) -> Result<(Ids, Vec<CustomerPrediction>)> {
+        let of_part = |history: &History<'_>| {
+            let predict = |scratch: &mut BasketScratch, customer: &u32| self.predict(history, *customer, scratch);
+            some.par_iter().map_init(BasketScratch::default, predict).flatten().map(|(prediction, _)| prediction).collect()
+        };
+        let mut customers = Parted::new(parts, self.as_of).gather(of_part, |prediction: &CustomerPrediction| prediction.customer)?;
+        let ids = parts.customers().select(customers.iter().map(|prediction| prediction.customer));
+        (0..).zip(&mut customers).for_each(|(code, prediction)| prediction.customer = code);
+        Ok((ids, customers))
     }
 
     /// What is predicted for a customer, and the wait that it comes from; `None` for one without a purchase. The candidates and their

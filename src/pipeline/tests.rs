@@ -36,9 +36,16 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
     assert!(parts.count() > 10, "{}", parts.count());
     let overview = Overview::new(&model, &*parts, NIGHT, &rule()).unwrap();
     assert_eq!((overview.span, overview.distinct_lines), (purchases.span(), purchases.distinct_lines()));
-    let by_parts = score_parts(&model, "m", &*parts, overview, NIGHT, &rule()).unwrap();
-    assert_eq!((&by_parts.funnel, by_ids(&by_parts)), (&whole.funnel, by_ids(&whole)));
-    assert_eq!((by_parts.customer_ids, by_parts.customers), (whole.customer_ids, whole.customers));
+    let mut slices = vec![];
+    let take = &mut |predictions: &Predictions| {
+        slices.push(predictions.clone());
+        Ok(())
+    };
+    score_in_slices(&model, "m", &*parts, overview, NIGHT, 30, take).unwrap();
+    assert!(slices.len() > 1 && slices[0].customers.len() == 30, "{}", slices.len());
+    assert!(slices.iter().all(|slice| slice.funnel == whole.funnel));
+    assert_eq!(slices.iter().flat_map(by_ids).collect::<Vec<_>>(), by_ids(&whole));
+    assert!(slices[0].customers == whole.customers[..30]);
 }
 
 #[test]
@@ -98,8 +105,9 @@ fn what_is_longer_ago_than_the_history_changes_nothing() {
     assert_eq!(bytes(&one), bytes(&two));
     assert_ne!(bytes(&one), bytes(&three));
     let scored = |purchases: &dyn Parts| {
-        let overview = Overview::new(&one, purchases, NIGHT, &rule()).unwrap();
-        let predictions = score_parts(&one, "m", purchases, overview, NIGHT, &rule()).unwrap();
+        let mut overview = Overview::new(&one, purchases, NIGHT, &rule()).unwrap();
+        let recurrent = std::mem::take(&mut overview.recurrent);
+        let predictions = score_some(&one, "m", purchases, overview, NIGHT, &recurrent).unwrap();
         (predictions.funnel.clone(), by_ids(&predictions))
     };
     assert_eq!(scored(&recent), scored(&longer));

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
-use crate::purchases::Id;
+use crate::purchases::{Id, Ids};
 
 #[cfg(test)]
 mod tests;
@@ -227,8 +227,8 @@ pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result
 
 /// The ids of `exclude_products` that no ticket knows, in their order: most likely misspelt.
 #[must_use]
-pub fn unknown_exclusions<'a>(predictions: &Predictions, parameters: &'a OfferParameters) -> Vec<&'a str> {
-    parameters.exclude_products.iter().map(String::as_str).filter(|id| predictions.product_ids.code(id).is_none()).collect()
+pub fn unknown_exclusions<'a>(products: &Ids, parameters: &'a OfferParameters) -> Vec<&'a str> {
+    parameters.exclude_products.iter().map(String::as_str).filter(|id| products.code(id).is_none()).collect()
 }
 
 fn decide(product: &ProductPrediction, ahead: i32, excluded: &[u32], parameters: &OfferParameters) -> (Action, String) {

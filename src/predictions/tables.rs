@@ -3,14 +3,16 @@
 //! Types: ids as they came (64-bit integers or text), dates as Date32, counts as signed 32-bit integers, the rest as doubles and text;
 //! no dictionaries, no string views, nothing unsigned. The same predictions give the same bytes.
 
+use std::io::Write;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
     Column, CsvWriter, DataFrame, DataType, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader, SerWriter,
     Series,
 };
-
 use rayon::prelude::*;
 
 use crate::calendar::Day;
@@ -23,8 +25,7 @@ use crate::purchases::{Id, Ids};
 mod tests;
 
 /// Customers of one row group; with [`MAX_RANK`] products each, some 250,000 rows.
-const CUSTOMERS_AT_A_TIME: usize = 10_000;
-const ROWS_AT_A_TIME: usize = CUSTOMERS_AT_A_TIME * MAX_RANK;
+pub const CUSTOMERS_AT_A_TIME: usize = 10_000;
 
 /// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,99 +78,125 @@ pub struct TableFile {
 /// All tables of a night: `customers`, `products` and `offers` as Parquet, and the offers in `also`.
 ///
 /// # Errors
-/// If the predictions are not what they should be: a probability outside 0 to 1, an interval that ends before it begins, a customer
-/// twice. What is wrong must not be published.
+/// As [`Tables::push`].
 pub fn files(predictions: &Predictions, offers: &[Offer], also: &[Format]) -> Result<Vec<TableFile>> {
-    check(predictions)?;
-    let mut formats = vec![Format::Parquet];
-    formats.extend(also);
-    formats.sort_unstable();
-    formats.dedup();
-    let (products, (customers, offers)) = rayon::join(
-        || products_file(predictions, Format::Parquet),
-        || {
-            let offers = || formats.iter().map(|format| offers_file(predictions, offers, *format)).collect::<Result<Vec<_>>>();
-            (customers_file(predictions, Format::Parquet), offers())
-        },
-    );
-    Ok([customers?, products?].into_iter().chain(offers?).collect())
+    let mut tables = Tables::new(also);
+    tables.push(predictions, offers)?;
+    tables.finish()
 }
 
-/// The table `customers`: one row a recurrent customer, by ascending id.
-///
-/// # Errors
-/// If a code has no id.
-pub fn customers_file(predictions: &Predictions, format: Format) -> Result<TableFile> {
-    let chunk = |customers: &[CustomerPrediction]| {
-        let night = predictions.as_of.day();
-        let float = |value: &dyn Fn(&CustomerPrediction) -> f64| Values::Float(customers.iter().map(|c| Some(value(c))).collect());
-        let day = |value: &dyn Fn(&CustomerPrediction) -> Day| Values::Date(customers.iter().map(|c| Some(value(c))).collect());
-        Ok(vec![
-            ("customer_id", ids(&predictions.customer_ids, customers.iter().map(|c| c.customer))?),
-            ("as_of", day(&|_| night)),
-            ("last_purchase", day(&|c| c.last_purchase)),
-            ("days_since_last", Values::Count(customers.iter().map(|c| Some(night - c.last_purchase)).collect())),
-            ("purchases_90d", Values::Count(customers.iter().map(|c| count(c.purchases_90d)).collect::<Result<_>>()?)),
-            ("days_to_next", float(&|c| c.days_to_next)),
-            ("expected_date", day(&|c| predictions.expected(c))),
-            ("earliest_date", day(&|c| c.earliest)),
-            ("latest_date", day(&|c| c.latest)),
-            ("p_return_7d", float(&|c| c.return_probability[0])),
-            ("p_return_14d", float(&|c| c.return_probability[1])),
-            ("p_return_28d", float(&|c| c.return_probability[2])),
-            ("expected_basket_size", float(&|c| c.expected_basket_size)),
-            ("model_id", Values::Text(customers.iter().map(|_| predictions.model_id.clone()).collect())),
-        ])
-    };
-    write("customers", format, chunks(&predictions.customers, CUSTOMERS_AT_A_TIME), chunk)
+/// The tables of a night while they are written, some of its customers after the other: `customers`, one row a recurrent customer by
+/// ascending id; `products`, the likely products of each by rank; and `offers`, the products that were looked at for each by rank, of which
+/// only those that are offered have dates. What is not written yet has to be in memory, what is written is compressed.
+pub struct Tables {
+    customers: Table,
+    products: Table,
+    /// One a format.
+    offers: Vec<Table>,
 }
 
-/// The table `products`: the likely products of each customer, by customer, then rank.
-///
-/// # Errors
-/// If a code has no id.
-pub fn products_file(predictions: &Predictions, format: Format) -> Result<TableFile> {
-    let chunk = |customers: &[CustomerPrediction]| {
-        let rows = || customers.iter().flat_map(|c| (1_i32..).zip(&c.products).map(move |(rank, product)| (c, rank, product)));
-        let night = predictions.as_of.day();
-        Ok(vec![
-            ("customer_id", ids(&predictions.customer_ids, rows().map(|(c, _, _)| c.customer))?),
-            ("as_of", Values::Date(rows().map(|_| Some(night)).collect())),
-            ("rank", Values::Count(rows().map(|(_, rank, _)| Some(rank)).collect())),
-            ("product_id", ids(&predictions.product_ids, rows().map(|(_, _, product)| product.product))?),
-            ("probability", Values::Float(rows().map(|(_, _, product)| Some(product.probability)).collect())),
-            ("times_bought", Values::Count(rows().map(|(_, _, product)| count(product.times_bought)).collect::<Result<_>>()?)),
-            ("days_since_bought", Values::Count(rows().map(|(_, _, product)| product.days_since_bought).collect())),
-            ("typical_gap_days", Values::Float(rows().map(|(_, _, product)| product.typical_gap_days).collect())),
-            ("model", Values::Text(rows().map(|(_, _, product)| word(product.model).to_owned()).collect())),
-            ("reason", Values::Text(customers.par_iter().flat_map_iter(|c| c.products.iter().map(ProductPrediction::reason)).collect())),
-        ])
-    };
-    write("products", format, chunks(&predictions.customers, CUSTOMERS_AT_A_TIME), chunk)
+impl Tables {
+    /// Nothing yet; offers are written in the formats `also` besides Parquet.
+    #[must_use]
+    pub fn new(also: &[Format]) -> Self {
+        let mut formats = vec![Format::Parquet];
+        formats.extend(also);
+        formats.sort_unstable();
+        formats.dedup();
+        let table = |name| Table::new(name, Format::Parquet);
+        let offers = formats.into_iter().map(|format| Table::new("offers", format)).collect();
+        Self { customers: table("customers"), products: table("products"), offers }
+    }
+
+    /// Writes what is predicted for customers whose ids follow on those before, and the offers made of it. The files are the same however
+    /// customers come, as long as their number is a multiple of [`CUSTOMERS_AT_A_TIME`] each time but the last.
+    ///
+    /// # Errors
+    /// If the predictions are not what they should be: a probability outside 0 to 1, an interval that ends before it begins, a customer
+    /// twice; or if a code has no id. What is wrong must not be published.
+    pub fn push(&mut self, predictions: &Predictions, offers: &[Offer]) -> Result<()> {
+        check(predictions)?;
+        let Self { customers, products, offers: offer_tables } = self;
+        let chunks = || chunks(&predictions.customers);
+        let (products, (customers, offers)) = rayon::join(
+            || chunks().try_for_each(|chunk| products.write(product_columns(predictions, chunk)?)),
+            || {
+                let customers = chunks().try_for_each(|chunk| customers.write(customer_columns(predictions, chunk)?));
+                let mut rest = offers;
+                let offers = chunks().try_for_each(|chunk| {
+                    let last = chunk.last().map_or(0, |customer| customer.customer);
+                    let (some, after) = rest.split_at(rest.partition_point(|offer| offer.customer <= last));
+                    rest = after;
+                    offer_tables.iter_mut().try_for_each(|table| table.write(offer_columns(predictions, some)?))
+                });
+                (customers, offers)
+            },
+        );
+        customers.and(products).and(offers)
+    }
+
+    /// The files.
+    ///
+    /// # Errors
+    /// If one cannot be ended.
+    pub fn finish(self) -> Result<Vec<TableFile>> {
+        [self.customers, self.products].into_iter().chain(self.offers).map(Table::finish).collect()
+    }
 }
 
-/// The table `offers`: the products that were looked at for each customer, by customer, then rank. Only a product that is offered has
-/// dates.
-///
-/// # Errors
-/// If a code has no id.
-pub fn offers_file(predictions: &Predictions, offers: &[Offer], format: Format) -> Result<TableFile> {
-    let chunk = |offers: &[Offer]| {
-        let text = |word: &dyn Fn(&Offer) -> &str| Values::Text(offers.iter().map(|offer| word(offer).to_owned()).collect());
-        Ok(vec![
-            ("customer_id", ids(&predictions.customer_ids, offers.iter().map(|offer| offer.customer))?),
-            ("product_id", ids(&predictions.product_ids, offers.iter().map(|offer| offer.product))?),
-            ("rank", Values::Count(offers.iter().map(|offer| count(offer.rank)).collect::<Result<_>>()?)),
-            ("probability", Values::Float(offers.iter().map(|offer| Some(offer.probability)).collect())),
-            ("send_on", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.send_on)).collect())),
-            ("valid_from", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.valid_from)).collect())),
-            ("valid_until", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.valid_until)).collect())),
-            ("action", text(&|offer| offer.action.word())),
-            ("arm", text(&|offer| offer.arm.word())),
-            ("reason", text(&|offer| &offer.reason)),
-        ])
-    };
-    write("offers", format, chunks(offers, ROWS_AT_A_TIME), chunk)
+fn customer_columns(predictions: &Predictions, customers: &[CustomerPrediction]) -> Result<Columns> {
+    let night = predictions.as_of.day();
+    let float = |value: &dyn Fn(&CustomerPrediction) -> f64| Values::Float(customers.iter().map(|c| Some(value(c))).collect());
+    let day = |value: &dyn Fn(&CustomerPrediction) -> Day| Values::Date(customers.iter().map(|c| Some(value(c))).collect());
+    Ok(vec![
+        ("customer_id", ids(&predictions.customer_ids, customers.iter().map(|c| c.customer))?),
+        ("as_of", day(&|_| night)),
+        ("last_purchase", day(&|c| c.last_purchase)),
+        ("days_since_last", Values::Count(customers.iter().map(|c| Some(night - c.last_purchase)).collect())),
+        ("purchases_90d", Values::Count(customers.iter().map(|c| count(c.purchases_90d)).collect::<Result<_>>()?)),
+        ("days_to_next", float(&|c| c.days_to_next)),
+        ("expected_date", day(&|c| predictions.expected(c))),
+        ("earliest_date", day(&|c| c.earliest)),
+        ("latest_date", day(&|c| c.latest)),
+        ("p_return_7d", float(&|c| c.return_probability[0])),
+        ("p_return_14d", float(&|c| c.return_probability[1])),
+        ("p_return_28d", float(&|c| c.return_probability[2])),
+        ("expected_basket_size", float(&|c| c.expected_basket_size)),
+        ("model_id", Values::Text(customers.iter().map(|_| predictions.model_id.clone()).collect())),
+    ])
+}
+
+fn product_columns(predictions: &Predictions, customers: &[CustomerPrediction]) -> Result<Columns> {
+    let rows = || customers.iter().flat_map(|c| (1_i32..).zip(&c.products).map(move |(rank, product)| (c, rank, product)));
+    let night = predictions.as_of.day();
+    Ok(vec![
+        ("customer_id", ids(&predictions.customer_ids, rows().map(|(c, _, _)| c.customer))?),
+        ("as_of", Values::Date(rows().map(|_| Some(night)).collect())),
+        ("rank", Values::Count(rows().map(|(_, rank, _)| Some(rank)).collect())),
+        ("product_id", ids(&predictions.product_ids, rows().map(|(_, _, product)| product.product))?),
+        ("probability", Values::Float(rows().map(|(_, _, product)| Some(product.probability)).collect())),
+        ("times_bought", Values::Count(rows().map(|(_, _, product)| count(product.times_bought)).collect::<Result<_>>()?)),
+        ("days_since_bought", Values::Count(rows().map(|(_, _, product)| product.days_since_bought).collect())),
+        ("typical_gap_days", Values::Float(rows().map(|(_, _, product)| product.typical_gap_days).collect())),
+        ("model", Values::Text(rows().map(|(_, _, product)| word(product.model).to_owned()).collect())),
+        ("reason", Values::Text(customers.par_iter().flat_map_iter(|c| c.products.iter().map(ProductPrediction::reason)).collect())),
+    ])
+}
+
+fn offer_columns(predictions: &Predictions, offers: &[Offer]) -> Result<Columns> {
+    let text = |word: &dyn Fn(&Offer) -> &str| Values::Text(offers.iter().map(|offer| word(offer).to_owned()).collect());
+    Ok(vec![
+        ("customer_id", ids(&predictions.customer_ids, offers.iter().map(|offer| offer.customer))?),
+        ("product_id", ids(&predictions.product_ids, offers.iter().map(|offer| offer.product))?),
+        ("rank", Values::Count(offers.iter().map(|offer| count(offer.rank)).collect::<Result<_>>()?)),
+        ("probability", Values::Float(offers.iter().map(|offer| Some(offer.probability)).collect())),
+        ("send_on", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.send_on)).collect())),
+        ("valid_from", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.valid_from)).collect())),
+        ("valid_until", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.valid_until)).collect())),
+        ("action", text(&|offer| offer.action.word())),
+        ("arm", text(&|offer| offer.arm.word())),
+        ("reason", text(&|offer| &offer.reason)),
+    ])
 }
 
 /// How many rows a Parquet file has; `name` names it in messages.
@@ -192,69 +219,94 @@ enum Values {
 
 type Columns = Vec<(&'static str, Values)>;
 
-/// The rows a chunk at a time; at least one chunk, which may be empty, so that an empty table has its columns.
-fn chunks<T>(rows: &[T], size: usize) -> impl Iterator<Item = &[T]> {
-    rows.is_empty().then_some(rows).into_iter().chain(rows.chunks(size))
+/// The customers a chunk at a time; at least one chunk, which may be empty, so that an empty table has its columns.
+fn chunks(customers: &[CustomerPrediction]) -> impl Iterator<Item = &[CustomerPrediction]> {
+    customers.is_empty().then_some(customers).into_iter().chain(customers.chunks(CUSTOMERS_AT_A_TIME))
 }
 
-fn write<'a, T: 'a>(
-    name: &str,
+/// A table while it is written.
+struct Table {
+    name: &'static str,
     format: Format,
-    chunks: impl Iterator<Item = &'a [T]>,
-    columns: impl Fn(&'a [T]) -> Result<Columns>,
-) -> Result<TableFile> {
-    let file = format!("{name}.{}", format.extension());
-    let chunks = chunks.map(columns);
-    let (rows, content) = match format {
-        Format::Parquet => parquet(name, chunks),
-        Format::Csv => csv(name, chunks),
-        Format::Jsonl => json_lines(name, chunks),
-    }?;
-    let name = if format == Format::Parquet { name.to_owned() } else { file.clone() };
-    Ok(TableFile { name, file, rows, content: content.into() })
+    rows: u64,
+    content: Content,
+    /// Of a Parquet table that has begun.
+    parquet: Option<BatchedWriter<Content>>,
+}
+
+/// The bytes of a file, which its writer shares: polars does not give them back.
+#[derive(Debug, Clone, Default)]
+struct Content(Arc<Mutex<Vec<u8>>>);
+
+impl Content {
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Content {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.bytes().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn failed<E: std::error::Error + Send + Sync + 'static>(name: &str) -> impl Fn(E) -> Error {
     move |error| Error::system(format!("the table {name} cannot be written")).source(error)
 }
 
-fn parquet(name: &str, mut chunks: impl Iterator<Item = Result<Columns>>) -> Result<(u64, Vec<u8>)> {
-    let mut content = Vec::new();
-    let first = frame(chunks.next().transpose()?.unwrap_or_default()).map_err(failed(name))?;
-    let writer = ParquetWriter::new(&mut content).with_compression(ParquetCompression::Zstd(None));
-    let mut writer = writer.batched(first.schema()).map_err(failed(name))?;
-    let mut rows = first.height() as u64;
-    writer.write_batch(&first).map_err(failed(name))?;
-    for chunk in chunks {
-        let frame = frame(chunk?).map_err(failed(name))?;
-        rows += frame.height() as u64;
-        writer.write_batch(&frame).map_err(failed(name))?;
+impl Table {
+    fn new(name: &'static str, format: Format) -> Self {
+        Self { name, format, rows: 0, content: Content::default(), parquet: None }
     }
-    // `finish` would add polars' Arrow schema, from which pyarrow reads string views; without it Parquet's own types stand.
-    match writer.get_writer().lock() {
-        Ok(mut footer) => footer.end(Some(Vec::new())).map_err(failed(name))?,
-        Err(_) => return Err(Error::system(format!("the table {name} cannot be written: its writer stopped"))),
-    };
-    drop(writer);
-    Ok((rows, content))
-}
 
-fn csv(name: &str, chunks: impl Iterator<Item = Result<Columns>>) -> Result<(u64, Vec<u8>)> {
-    let (mut rows, mut content) = (0, Vec::new());
-    for (at, chunk) in chunks.enumerate() {
-        let mut frame = frame(chunk?).map_err(failed(name))?;
-        rows += frame.height() as u64;
-        CsvWriter::new(&mut content).include_header(at == 0).finish(&mut frame).map_err(failed(name))?;
+    /// Writes rows after those before: a row group of Parquet.
+    fn write(&mut self, columns: Columns) -> Result<()> {
+        let is_first = self.content.bytes().is_empty();
+        let rows = columns.first().map_or(0, |(_, values)| values.len());
+        if rows == 0 && !is_first {
+            return Ok(());
+        }
+        self.rows += rows as u64;
+        match self.format {
+            Format::Parquet => self.write_group(columns),
+            Format::Csv => {
+                let mut frame = frame(columns).map_err(failed(self.name))?;
+                CsvWriter::new(&mut self.content).include_header(is_first).finish(&mut frame).map_err(failed(self.name))
+            }
+            Format::Jsonl => push_json_lines(&columns, rows, &mut self.content.bytes()).map_err(failed(self.name)),
+        }
     }
-    Ok((rows, content))
-}
 
-fn json_lines(name: &str, chunks: impl Iterator<Item = Result<Columns>>) -> Result<(u64, Vec<u8>)> {
-    let (mut rows, mut content) = (0, Vec::new());
-    for chunk in chunks {
-        rows += push_json_lines(&chunk?, &mut content).map_err(failed(name))?;
+    fn write_group(&mut self, columns: Columns) -> Result<()> {
+        let frame = frame(columns).map_err(failed(self.name))?;
+        let parquet = match &mut self.parquet {
+            Some(parquet) => parquet,
+            none => {
+                let writer = ParquetWriter::new(self.content.clone()).with_compression(ParquetCompression::Zstd(None));
+                none.insert(writer.batched(frame.schema()).map_err(failed(self.name))?)
+            }
+        };
+        parquet.write_batch(&frame).map_err(failed(self.name))
     }
-    Ok((rows, content))
+
+    fn finish(self) -> Result<TableFile> {
+        let Self { name, format, rows, content, parquet } = self;
+        if let Some(parquet) = parquet {
+            // `finish` would add polars' Arrow schema, from which pyarrow reads string views; without it Parquet's own types stand.
+            match parquet.get_writer().lock() {
+                Ok(mut footer) => footer.end(Some(Vec::new())).map_err(failed(name))?,
+                Err(_) => return Err(Error::system(format!("the table {name} cannot be written: its writer stopped"))),
+            };
+        }
+        let file = format!("{name}.{}", format.extension());
+        let name = if format == Format::Parquet { name.to_owned() } else { file.clone() };
+        let content = std::mem::take(&mut *content.bytes()).into();
+        Ok(TableFile { name, file, rows, content })
+    }
 }
 
 fn frame(columns: Columns) -> Result<DataFrame, PolarsError> {
@@ -275,8 +327,7 @@ fn frame(columns: Columns) -> Result<DataFrame, PolarsError> {
     DataFrame::new_infer_height(columns.collect::<Result<_, PolarsError>>()?)
 }
 
-fn push_json_lines(columns: &Columns, content: &mut Vec<u8>) -> serde_json::Result<u64> {
-    let rows = columns.first().map_or(0, |(_, values)| values.len());
+fn push_json_lines(columns: &Columns, rows: usize, content: &mut Vec<u8>) -> serde_json::Result<()> {
     for row in 0..rows {
         for (at, (name, values)) in columns.iter().enumerate() {
             content.push(if at == 0 { b'{' } else { b',' });
@@ -292,7 +343,7 @@ fn push_json_lines(columns: &Columns, content: &mut Vec<u8>) -> serde_json::Resu
         }
         content.extend_from_slice(b"}\n");
     }
-    Ok(rows as u64)
+    Ok(())
 }
 
 impl Values {

@@ -34,7 +34,7 @@ fn the_walk_ends_when_enough_offers_are_found() {
         actions(&likely, &excluding),
         [(1, Action::Certain), (2, Action::Recent), (3, Action::Excluded), (4, Action::Offer), (5, Action::Offer)]
     );
-    assert_eq!(unknown_exclusions(&likely, &excluding), ["99"]);
+    assert_eq!(unknown_exclusions(&likely.product_ids, &excluding), ["99"]);
     assert_eq!(offers(&likely, &excluding).unwrap()[2].reason, "on the exclusion list");
 }
 

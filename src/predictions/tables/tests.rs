@@ -9,6 +9,12 @@ fn all(predictions: &Predictions) -> Vec<TableFile> {
     files(predictions, &offers, &[Format::Jsonl, Format::Csv, Format::Csv]).unwrap()
 }
 
+fn written(name: &'static str, format: Format, columns: Result<Columns>) -> TableFile {
+    let mut table = Table::new(name, format);
+    table.write(columns.unwrap()).unwrap();
+    table.finish().unwrap()
+}
+
 fn read(file: &TableFile) -> DataFrame {
     ParquetReader::new(std::io::Cursor::new(&file.content)).finish().unwrap()
 }
@@ -117,7 +123,7 @@ fn csv_and_json_lines_say_the_same() {
     let likely = &predictions.customers;
     let predictions = Predictions { customers: vec![CustomerPrediction { customer: 1, ..likely[0].clone() }], ..predictions };
     let offers = offers(&predictions, &OfferParameters { recent_gap_share: 1.0, per_customer: 1, ..OfferParameters::default() }).unwrap();
-    let text = |format| String::from_utf8(offers_file(&predictions, &offers, format).unwrap().content.to_vec()).unwrap();
+    let text = |format| String::from_utf8(written("offers", format, offer_columns(&predictions, &offers)).content.to_vec()).unwrap();
     let arm = offers[0].arm.word();
     assert_eq!(
         text(Format::Csv),
@@ -135,7 +141,7 @@ fn csv_and_json_lines_say_the_same() {
              \"reason\":\"bought on 4 of the last 10 visits; every 10 days on average, last 20 days ago\"}}\n"
         )
     );
-    let products = products_file(&predictions, Format::Jsonl).unwrap();
+    let products = written("products", Format::Jsonl, product_columns(&predictions, &predictions.customers));
     let second: serde_json::Value = serde_json::from_slice(products.content.split(|byte| *byte == b'\n').nth(1).unwrap()).unwrap();
     assert_eq!(second["typical_gap_days"], serde_json::Value::Null);
     assert_eq!(second["model"], "product");
@@ -169,13 +175,30 @@ fn many_rows_are_several_row_groups_in_order() {
     let mut predictions = examples::predictions(ids, Ids::Integer(vec![10, 20, 30]));
     let first = predictions.customers[0].clone();
     predictions.customers = (0..25_000).map(|customer| CustomerPrediction { customer, ..first.clone() }).collect();
-    let file = customers_file(&predictions, Format::Parquet).unwrap();
+    let file = all(&predictions).swap_remove(0);
     assert_eq!((file.rows, parquet_rows("x", &file.content).unwrap()), (25_000, 25_000));
     let frame = read(&file);
     let ids: Vec<i64> = frame.column("customer_id").unwrap().i64().unwrap().into_no_null_iter().collect();
     assert_eq!(ids, (0..25_000).collect::<Vec<_>>());
-    let csv = customers_file(&predictions, Format::Csv).unwrap();
-    assert_eq!(csv.content.iter().filter(|byte| **byte == b'\n').count(), 25_001, "one header");
+}
+
+#[test]
+fn slice_after_slice_of_the_customers_gives_the_same_files() {
+    let slice = |ids: std::ops::Range<i64>| {
+        let mut predictions = examples::predictions(Ids::Integer(ids.clone().collect()), Ids::Integer(vec![10, 20, 30]));
+        let first = predictions.customers[0].clone();
+        predictions.customers = (0..).zip(ids).map(|(customer, _)| CustomerPrediction { customer, ..first.clone() }).collect();
+        predictions
+    };
+    let mut tables = Tables::new(&[Format::Jsonl, Format::Csv]);
+    for ids in [0..20_000, 20_000..21_500] {
+        let predictions = slice(ids);
+        tables.push(&predictions, &offers(&predictions, &OfferParameters::default()).unwrap()).unwrap();
+    }
+    let files = tables.finish().unwrap();
+    let csv = files.iter().find(|file| file.file == "offers.csv").unwrap();
+    assert_eq!(csv.content.iter().filter(|byte| **byte == b'\n').count() as u64, csv.rows + 1, "one header");
+    assert!(files == all(&slice(0..21_500)));
 }
 
 #[test]
