@@ -131,13 +131,13 @@ impl Origin {
         doubts.extend(self.doubt_of_length(history_days));
         // Of each product that may be in the sample, whether it is.
         let is_known = |id: &String| (hash(id) <= self.hashes_up_to).then(|| self.sample.binary_search(id).is_ok());
-        let recent: Vec<bool> = ids_of(products, lately).par_iter().filter_map(is_known).collect();
-        let known = recent.iter().filter(|known| **known).count();
-        if (known as f64) < LEAST_KNOWN * recent.len() as f64 {
+        let are_known: Vec<bool> = ids_of(products, lately).par_iter().filter_map(is_known).collect();
+        let known = are_known.iter().filter(|known| **known).count();
+        if (known as f64) < LEAST_KNOWN * are_known.len() as f64 {
             doubts.push(format!(
                 "of the products bought in the {RECENT_DAYS} days up to {}, the model knows {:.0} %: was it trained on another store's tickets, or with other product ids?",
                 night,
-                100.0 * known as f64 / recent.len() as f64
+                100.0 * known as f64 / are_known.len() as f64
             ));
         }
         doubts

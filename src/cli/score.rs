@@ -23,14 +23,18 @@ use crate::store;
 /// How many customers are shown, and how many products of each.
 const SHOWN: (usize, usize) = (3, 5);
 
-/// So many customers are predicted before their rows are written: what is predicted for one takes some 3 KB.
+/// At least so many customers are predicted before their rows are written.
 const SLICE: usize = 10 * CUSTOMERS_AT_A_TIME;
-const SLICE_BYTES: u64 = 3_000 * CUSTOMERS_AT_A_TIME as u64;
 
-/// With a memory limit each slice is another look at all parts: it is as large as a quarter of the limit lets it be.
-fn slice(memory_limit: Option<u64>) -> usize {
-    let within = |limit: u64| usize::try_from(limit / 4 / SLICE_BYTES).unwrap_or(usize::MAX).clamp(1, 1_000) * CUSTOMERS_AT_A_TIME;
-    memory_limit.map_or(SLICE, within)
+/// What is predicted for a customer takes so many bytes, offers included, until it is written.
+const CUSTOMER_BYTES: u64 = 3_000;
+
+/// How many customers are predicted at a time. Each slice is another look at all parts of the history: where there are several, it is as large
+/// as a quarter of the memory limit lets it be.
+fn slice(parts: usize, memory_limit: Option<u64>) -> usize {
+    let limit = memory_limit.filter(|_| parts > 1).unwrap_or_default();
+    let within = usize::try_from(limit / 4 / CUSTOMER_BYTES).unwrap_or(usize::MAX);
+    (within / CUSTOMERS_AT_A_TIME * CUSTOMERS_AT_A_TIME).max(SLICE)
 }
 
 pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()> {
@@ -107,7 +111,7 @@ pub(super) async fn score(
         customers += predictions.customers.len();
         Ok(())
     };
-    let most = slice(config.memory_limit);
+    let most = slice(parts.count(), config.memory_limit);
     tokio::task::block_in_place(|| pipeline::score_in_slices(model, &model_id, &*parts, overview, as_of, most, take))?;
     drop(parts);
     progress.stage("publishing");
@@ -147,4 +151,16 @@ fn one_in_words(predictions: &Predictions, customer: &CustomerPrediction, produc
         text.push_str(&format!("  {:>3.0} %  product {id:<8} {}\n", 100.0 * product.probability, product.reason()));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_are_of_whole_groups_and_larger_only_where_they_save_looks() {
+        assert_eq!([None, Some(100_000_000), Some(64_000_000_000)].map(|limit| slice(1, limit)), [SLICE; 3]);
+        assert_eq!([100_000_000, 1_000_000_000, 8_000_000_000].map(|limit| slice(5, Some(limit))), [SLICE, SLICE, 660_000]);
+        assert_eq!(slice(5, Some(u64::MAX)) % CUSTOMERS_AT_A_TIME, 0);
+    }
 }

@@ -46,7 +46,7 @@ pub(super) struct Board<'a> {
     drawn_from: usize,
     nights: Vec<AsOf>,
     /// Name, whether it is a baseline, and its nights.
-    entries: Vec<(String, bool, Vec<NightRows>)>,
+    pub(super) entries: Vec<(String, bool, Vec<NightRows>)>,
     warnings: Vec<String>,
     /// The funnel of a night on which nobody met the rule.
     nobody: Option<Funnel>,
@@ -128,10 +128,9 @@ impl<'a> Board<'a> {
         if customers.len() > self.most_customers {
             self.drawn_from = self.drawn_from.max(customers.len());
             let ids = self.all.customers();
-            customers.sort_by_cached_key(|customer| hash(DRAW, &[ids.key(*customer)]));
+            customers.sort_by_cached_key(|customer| (hash(DRAW, &[ids.key(*customer)]), *customer));
             customers.truncate(self.most_customers);
         }
-        customers.sort_unstable();
         let truth = NightTruth::new(self.all, self.last, night, customers.clone())?;
         let mut scored = vec![];
         for (name, model) in models {
@@ -182,11 +181,6 @@ impl<'a> Board<'a> {
             Some((.., nights)) => nights.push(rows),
             None => self.entries.push((name.to_owned(), baseline, vec![rows])),
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn rows_of(&self, name: &str) -> &[NightRows] {
-        self.entries.iter().find(|(known, ..)| known == name).map_or(&[], |(.., nights)| nights)
     }
 
     /// The figures of all, with intervals.

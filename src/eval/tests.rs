@@ -165,7 +165,7 @@ fn of_many_customers_the_same_some_are_measured_every_night() {
     board.draw_customers(9);
     board.learn(NIGHT).unwrap();
     [0, 7].into_iter().for_each(|days| board.night(AsOf(NIGHT.day() + days), &[(OKUO, &rehearsal)]).unwrap());
-    let nights = board.rows_of(OKUO);
+    let nights = board.entries.iter().find(|(name, ..)| name == OKUO).map(|(.., nights)| nights.clone()).unwrap();
     let customers: Vec<Vec<u32>> = nights.iter().map(|night| night.rows.iter().map(|row| row.customer).collect()).collect();
     assert_eq!((customers[0].len(), &customers[0]), (9, &customers[1]));
     // What is said of them is what is said where all are scored.

@@ -394,3 +394,33 @@ fn count_customer(visits: &Visits<'_>, nights: &[Day], counts: &mut [ProductCoun
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sold(times: u32) -> ProductCounts {
+        ProductCounts { bought: [0, times, times, times], buyers: times, ..ProductCounts::default() }
+    }
+
+    #[test]
+    fn of_equally_popular_products_the_first_ones_are_popular() {
+        let counts = [3, 0, 5, 3, 5, 3, 1].map(sold);
+        for most in 0..9 {
+            let mut sorted: Vec<u32> = (0..7).filter(|product| counts[*product as usize].bought[1] > 0).collect();
+            sorted.sort_by_key(|product| Reverse(counts[*product as usize].bought[1]));
+            sorted.truncate(most);
+            assert_eq!(popular(&counts, most), sorted);
+        }
+    }
+
+    #[test]
+    fn every_product_is_added_up_however_many_there_are() {
+        let mut counts: Vec<ProductCounts> = (0..2 * PRODUCTS_A_TASK as u32 + 7).map(sold).collect();
+        let more = counts.clone();
+        add_all(&mut counts, &more);
+        assert!(
+            counts.iter().zip(&more).all(|(count, before)| count.buyers == 2 * before.buyers && count.bought[3] == 2 * before.bought[3])
+        );
+    }
+}

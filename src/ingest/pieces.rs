@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
 
 use super::csv::CsvReader;
@@ -16,6 +16,9 @@ use crate::store::Found;
 
 /// So many bytes of a larger CSV object are fetched at a time.
 const PART: u64 = 1 << 23;
+
+/// So many ranges of a piece are fetched side by side: as many as a group of rows has mapped columns.
+const RANGES_AT_A_TIME: usize = 4;
 
 /// So many batches of lines of a piece wait for those of the pieces before it.
 const READ_AHEAD: usize = 4;
@@ -147,7 +150,8 @@ impl Unfetched {
     pub(super) async fn fetch(self) -> Result<Piece> {
         let mut piece = self.piece;
         if let (PieceKind::Parquet(part, bytes), Some(from)) = (&mut piece.kind, &self.from) {
-            *bytes = try_join_all(part.ranges().into_iter().map(|range| from.get_range(range))).await?;
+            let ranges = stream::iter(part.ranges()).map(|range| from.get_range(range));
+            *bytes = ranges.buffered(RANGES_AT_A_TIME).try_collect().await?;
         }
         Ok(piece)
     }

@@ -79,7 +79,8 @@ pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, 
     score_some(model, model_id, purchases, overview, as_of, &recurrent)
 }
 
-/// As [`score`], of a history of which an overview was made for this model and night, for some customers, by ascending code.
+/// As [`score`], of a history of which an overview was made for this model and night, for some customers in whatever order, whether they meet
+/// the rule or not. The funnel is that of all.
 ///
 /// # Errors
 /// If the model was trained on days after `as_of`, or a part cannot be brought back from where it was set aside.
@@ -99,7 +100,7 @@ pub fn score_some(
 }
 
 /// As [`score`], of a history of which an overview was made for this model, night and rule: `take` is given the predictions for at most
-/// `most` customers at a time, by ascending id.
+/// `customers_at_a_time`, by ascending id.
 ///
 /// # Errors
 /// As [`score`], if a part cannot be brought back from where it was set aside, or what `take` says.
@@ -109,7 +110,7 @@ pub fn score_in_slices(
     parts: &dyn Parts,
     overview: Overview,
     as_of: AsOf,
-    most: usize,
+    customers_at_a_time: usize,
     take: &mut dyn FnMut(&Predictions) -> Result<()>,
 ) -> Result<()> {
     refuse_future(model, as_of)?;
@@ -118,7 +119,7 @@ pub fn score_in_slices(
     let night = Night::new(model, as_of, &products, tally);
     let (model_id, customer_ids) = (model_id.to_owned(), Ids::Integer(vec![]));
     let mut predictions = Predictions { as_of, model_id, funnel, customer_ids, product_ids: products, customers: vec![] };
-    for some in recurrent.chunks(most.max(1)) {
+    for some in recurrent.chunks(customers_at_a_time.max(1)) {
         (predictions.customer_ids, predictions.customers) = night.predict_some(parts, some)?;
         take(&predictions)?;
     }
@@ -163,7 +164,7 @@ impl<'a> Night<'a> {
         Self { model, as_of, world: model.basket.world(tally), trees: model.basket.trees_by_code(products) }
     }
 
-    /// What is predicted for some customers, by ascending code, under the codes of the ids that come with it.
+    /// What is predicted for some customers, by ascending id, under the codes of the ids that come with it.
     fn predict_some(&self, parts: &dyn Parts, some: &[u32]) -> Result<(Ids, Vec<CustomerPrediction>)> {
         let of_part = |history: &History<'_>| {
             let predict = |scratch: &mut BasketScratch, customer: &u32| self.predict(history, *customer, scratch);

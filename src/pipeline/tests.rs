@@ -4,6 +4,8 @@ use crate::artifact::Origin;
 use crate::calendar::StoreClock;
 use crate::config::HISTORY_DAYS;
 use crate::eval::{Contender, Evaluation};
+use crate::predictions::offers::{OfferParameters, offers};
+use crate::predictions::tables::{Format, TableFile, Tables, files};
 use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
 use crate::purchases::{Fingerprint, Ids, Line, Purchases, Recent};
 
@@ -46,6 +48,16 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
     assert!(slices.iter().all(|slice| slice.funnel == whole.funnel));
     assert_eq!(slices.iter().flat_map(by_ids).collect::<Vec<_>>(), by_ids(&whole));
     assert!(slices[0].customers == whole.customers[..30]);
+    // The tables say the same, line by line.
+    let formats = [Format::Csv, Format::Jsonl];
+    let made = |predictions: &Predictions| offers(predictions, &OfferParameters::default()).unwrap();
+    let mut tables = Tables::new(&formats);
+    slices.iter().for_each(|slice| tables.push(slice, &made(slice)).unwrap());
+    let (by_slices, whole) = (tables.finish().unwrap(), files(&whole, &made(&whole), &formats).unwrap());
+    let rows = |files: &[TableFile]| files.iter().map(|file| (file.name.clone(), file.rows)).collect::<Vec<_>>();
+    assert_eq!(rows(&by_slices), rows(&whole));
+    let text = |files: &[TableFile]| files.iter().skip(3).map(|file| file.content.clone()).collect::<Vec<_>>();
+    assert_eq!(text(&by_slices), text(&whole));
 }
 
 #[test]

@@ -118,21 +118,21 @@ impl Tables {
         check(predictions)?;
         let Self { customers, products, offers: offer_tables } = self;
         let chunks = || chunks(&predictions.customers);
-        let (products, (customers, offers)) = rayon::join(
+        let (products_written, (customers_written, offers_written)) = rayon::join(
             || chunks().try_for_each(|chunk| products.write(product_columns(predictions, chunk)?)),
             || {
-                let customers = chunks().try_for_each(|chunk| customers.write(customer_columns(predictions, chunk)?));
-                let mut rest = offers;
-                let offers = chunks().try_for_each(|chunk| {
+                let customers_written = chunks().try_for_each(|chunk| customers.write(customer_columns(predictions, chunk)?));
+                let mut unwritten = offers;
+                let offers_written = chunks().try_for_each(|chunk| {
                     let last = chunk.last().map_or(0, |customer| customer.customer);
-                    let (some, after) = rest.split_at(rest.partition_point(|offer| offer.customer <= last));
-                    rest = after;
+                    let (some, rest) = unwritten.split_at(unwritten.partition_point(|offer| offer.customer <= last));
+                    unwritten = rest;
                     offer_tables.iter_mut().try_for_each(|table| table.write(offer_columns(predictions, some)?))
                 });
-                (customers, offers)
+                (customers_written, offers_written)
             },
         );
-        customers.and(products).and(offers)
+        customers_written.and(products_written).and(offers_written)
     }
 
     /// The files.
