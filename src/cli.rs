@@ -16,6 +16,7 @@ mod train;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
@@ -171,6 +172,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             // Help and version are results; everything else is a wrong request.
             let help = !error.use_stderr();
             let _ = error.print();
+            if let Some(variable) = variable_at_fault(&error) {
+                output::hint(&format!("the value is that of the variable {variable}"));
+            }
             return u8::from(!help);
         }
     };
@@ -190,6 +194,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             error.exit_code()
         }
     }
+}
+
+/// The variable of the environment that has the value which clap refuses: it names the flag alone.
+fn variable_at_fault(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    };
+    let flag = text(ContextKind::InvalidArg)?.strip_prefix("--")?;
+    let flag = flag.split_once([' ', '=']).map_or(flag, |(flag, _)| flag);
+    let variable = format!("OKUO_{}", flag.replace('-', "_").to_uppercase());
+    let value = std::env::var(&variable).ok()?;
+    (value == *text(ContextKind::InvalidValue)?).then_some(variable)
 }
 
 async fn dispatch(command: Command, sources: &Sources) -> Result<()> {

@@ -117,6 +117,11 @@ pub fn error(error: &Error) {
     write_err(&format!("error: {error}"));
 }
 
+/// What more there is to say of an error.
+pub fn hint(text: &str) {
+    write_err(&format!("hint: {text}"));
+}
+
 /// The message of a panic: a bug of okuo.
 pub fn panic(what: &str) {
     write_err(&format!(

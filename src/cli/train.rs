@@ -131,15 +131,21 @@ pub(super) async fn train(
             "\nheld out: the 28 days up to {as_of}, with the same procedure stopped before them\n{}",
             eval::table(&report.evaluation)
         ))?;
+        report.evaluation.warnings.iter().for_each(|warning| output.warn(warning));
     }
     let (gate, trees) = (&trained.model.basket.gate, trained.model.basket.products().len());
     output.text(&format!(
         "{trees} of {} products with enough purchases have a tree of their own (held-out log loss {:.5} → {:.5})",
         gate.tried, gate.pooled_log_loss, gate.log_loss
     ))?;
-    let verb = if decision.promote { "promoted" } else { "not promoted" };
+    let stays = compared.as_ref() == Some(&model_id);
+    let verb = match decision.promote {
+        true => "promoted",
+        false if stays => "it is the promoted model already, and stays so, though",
+        false => "not promoted",
+    };
     output.text(&format!("model {model_id} is in {}; {verb}: {}", registry.name(), decision.reason))?;
-    if !decision.promote {
+    if !decision.promote && !stays {
         output.note(&format!("hint: `okuo models promote {model_id} --registry {}` promotes it all the same", config.registry));
     }
     Ok(Stored { model_id, decision, report, trees })

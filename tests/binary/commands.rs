@@ -32,6 +32,14 @@ fn a_training_for_a_rule_that_nobody_meets_is_stored_but_not_promoted() {
 }
 
 #[test]
+fn the_promoted_model_trained_again_stays_promoted() {
+    let sandbox = Sandbox::trained();
+    let run = sandbox.okuo(&["train", "-i", "tickets.csv", "--as-of", TRAINED, "--promote", "never"]);
+    assert!(run.done().out.contains("it is the promoted model already, and stays so"), "{run}");
+    assert!(!run.err.contains("promotes it all the same"), "{run}");
+}
+
+#[test]
 fn training_is_the_same_again_and_on_any_number_of_threads() {
     let sandbox = Sandbox::new();
     for (registry, threads) in [("one", "1"), ("two", "2"), ("again", "2")] {

@@ -130,6 +130,13 @@ fn settings_and_where_they_come_from() {
 #[test]
 fn a_slip_in_the_file_or_the_environment_is_told() {
     let sandbox = Sandbox::empty();
+    for (variable, value) in [("OKUO_HISTORY_DAYS", "abc"), ("OKUO_DAY_START", "")] {
+        let run = sandbox.okuo_with(&["config"], &[(variable, value)]);
+        assert_eq!(run.code, 1, "{run}");
+        assert!(run.err.ends_with(&format!("hint: the value is that of the variable {variable}\n")), "{run}");
+    }
+    let run = sandbox.okuo_with(&["config", "--history-days", "abc"], &[("OKUO_HISTORY_DAYS", "90")]);
+    assert!(!run.err.contains("OKUO_HISTORY_DAYS"), "{run}");
     let run = sandbox.okuo_with(&["config"], &[("OKUO_BASKET_SHERE", "0.5")]);
     assert!(run.done().err.contains("OKUO_BASKET_SHERE is none that okuo knows"), "{run}");
     assert!(run.err.contains("did you mean OKUO_BASKET_SHARE?"), "{run}");
