@@ -180,6 +180,14 @@ impl Funnel {
         }
         self
     }
+
+    /// Where nobody is recurrent: the hint at what shares would let somebody in, the three highest; nothing if none would.
+    #[must_use]
+    pub fn lower_share(&self) -> Option<String> {
+        let shares = self.by_basket_share.iter().filter(|(_, count)| *count > 0).take(3);
+        let shares: Vec<String> = shares.map(|(share, count)| format!("{share} ({count})")).collect();
+        (!shares.is_empty()).then(|| format!("a lower --basket-share would let in: {}", shares.join(", ")))
+    }
 }
 
 /// The recurrent customers of a night, by ascending code, and the funnel.

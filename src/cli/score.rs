@@ -117,22 +117,23 @@ pub(super) async fn score(
     progress.stage("publishing");
     let run = Run {
         as_of,
-        model: ModelReference { id: model_id.clone(), sha256: header.body_sha256.clone() },
+        model: ModelReference { id: model_id, sha256: header.body_sha256.clone() },
         tables: tables.finish()?,
         config: config.summary(),
         inputs: objects,
         lines: serde_json::to_value(&report).unwrap_or_default(),
-        funnel: funnel.clone(),
+        funnel,
     };
     let published = publish_run(&store::open(target).await?, &run).await?;
     drop(progress);
     published.warnings.iter().for_each(|warning| output.warn(warning));
     output.text(&format!(
-        "scored {customers} customers with model {model_id}; {made} offers ({treated} to send, {} held back as control)\npublished: {}",
+        "scored {customers} customers with model {}; {made} offers ({treated} to send, {} held back as control)\npublished: {}",
+        run.model.id,
         made - treated,
         published.name
     ))?;
-    Ok(ScoredNight { customers, offers: made, funnel, in_words, manifest: published.name, run_id: published.manifest.run_id })
+    Ok(ScoredNight { customers, offers: made, funnel: run.funnel, in_words, manifest: published.name, run_id: published.manifest.run_id })
 }
 
 fn one_in_words(predictions: &Predictions, customer: &CustomerPrediction, products: usize) -> String {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::models::Model;
 use crate::pipeline::{Overview, score_some};
 use crate::purchases::{History, Parted, Parts, Recent};
-use crate::recurrence::{Funnel, Rule, recurrent};
+use crate::recurrence::{Funnel, Rule};
 use crate::sampling::hash;
 
 /// A customer's visit counts this much less with each visit since.
@@ -108,18 +108,15 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
-    /// Scores one night with every model and baseline. A night on which nobody meets the rule is a warning.
+    /// Scores one night with every model, of which there is at least one, and baseline. A night on which nobody meets the rule is a warning.
     pub(super) fn night(&mut self, night: AsOf, models: &[(&str, &Model)]) -> Result<()> {
         let recent = Recent::new(self.all.parts(), night.first_of(self.history_days));
         let known = Parted::new(&recent, self.all.as_of().min(night));
-        let mut funnel = Funnel::default();
-        let mut customers = vec![];
-        known.each(|history| {
-            let (more, of_part) = recurrent(history, &self.rule);
-            customers.extend(more);
-            funnel = std::mem::take(&mut funnel).and(&of_part);
-            Ok(())
-        })?;
+        let overview = |model: &Model| Overview::new(model, &recent, night, &self.rule);
+        let mut overviews = models.iter().map(|(_, model)| overview(model)).collect::<Result<Vec<_>>>()?;
+        // All of them have seen the same customers.
+        let (mut customers, funnel) =
+            overviews.first_mut().map(|overview| (std::mem::take(&mut overview.recurrent), overview.funnel.clone())).unwrap_or_default();
         if customers.is_empty() {
             self.warn(format!("on {night} nobody meets the recurrence rule"));
             self.nobody = Some(funnel);
@@ -131,11 +128,10 @@ impl<'a> Board<'a> {
             customers.sort_by_cached_key(|customer| (hash(DRAW, &[ids.key(*customer)]), *customer));
             customers.truncate(self.most_customers);
         }
-        let truth = NightTruth::new(self.all, self.last, night, customers.clone())?;
+        let truth = NightTruth::new(self.all, self.last, night, customers)?;
         let mut scored = vec![];
-        for (name, model) in models {
-            let overview = Overview::new(model, &recent, night, &self.rule)?;
-            let predictions = score_some(model, name, &recent, overview, night, &customers)?;
+        for ((name, model), overview) in models.iter().zip(overviews) {
+            let predictions = score_some(model, name, &recent, overview, night, &truth.customers)?;
             scored.push(((*name).to_owned(), observe_in(&predictions, self.all, &truth)?));
         }
         self.nights.push(night);
@@ -190,7 +186,9 @@ impl<'a> Board<'a> {
     pub(super) fn finish(mut self) -> Result<Evaluation> {
         if self.nights.is_empty() {
             return Err(match self.nobody {
-                Some(funnel) => Error::request("nobody meets the recurrence rule on any of the held-out nights").hint(wider(&funnel)),
+                Some(funnel) => Error::request("nobody meets the recurrence rule on any of the held-out nights").hint(
+                    funnel.lower_share().unwrap_or_else(|| "no basket share lets anyone in: see --min-purchases and --periods".to_owned()),
+                ),
                 None => Error::request("no held-out night has a day with purchases after it")
                     .hint("hold out an earlier month, or give more --input"),
             });
@@ -256,14 +254,4 @@ fn verdict(figure: Figure, interval: Interval) -> Verdict {
         (false, false) => Verdict::Tie,
         _ => Verdict::Worse,
     }
-}
-
-/// What would let somebody in.
-fn wider(funnel: &Funnel) -> String {
-    let shares = funnel.by_basket_share.iter().filter(|(_, count)| *count > 0).take(3);
-    let shares: Vec<String> = shares.map(|(share, count)| format!("{share} ({count})")).collect();
-    if shares.is_empty() {
-        return "no basket share lets anyone in: see --min-purchases and --periods".to_owned();
-    }
-    format!("a lower --basket-share would let in: {}", shares.join(", "))
 }

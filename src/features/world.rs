@@ -81,7 +81,7 @@ pub struct World {
     references: References,
 }
 
-/// So many products are added up at a time.
+/// A task adds up at least so many products.
 const PRODUCTS_A_TASK: usize = 8_192;
 
 /// Windows of [`ProductCounts::bought`], in days.
@@ -292,9 +292,7 @@ fn popular(counts: &[ProductCounts], most: usize) -> Vec<u32> {
 
 /// Adds up the counts of all products side by side.
 fn add_all(counts: &mut [ProductCounts], more: &[ProductCounts]) {
-    counts.par_chunks_mut(PRODUCTS_A_TASK).zip(more.par_chunks(PRODUCTS_A_TASK)).for_each(|(counts, more)| {
-        counts.iter_mut().zip(more).for_each(|(a, b)| a.add(b));
-    });
+    counts.par_iter_mut().zip(more).with_min_len(PRODUCTS_A_TASK).for_each(|(a, b)| a.add(b));
 }
 
 /// What is counted of a night besides products.

@@ -130,12 +130,8 @@ fn refuse_nobody(funnel: &Funnel, as_of: AsOf) -> Result<()> {
     if funnel.recurrent > 0 {
         return Ok(());
     }
-    let others: Vec<String> =
-        funnel.by_basket_share.iter().filter(|(_, count)| *count > 0).take(3).map(|(share, count)| format!("{share} ({count})")).collect();
-    let hint = match others.as_slice() {
-        [] => "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned(),
-        _ => format!("a lower --basket-share would let in: {}", others.join(", ")),
-    };
+    let nothing = || "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned();
+    let hint = funnel.lower_share().unwrap_or_else(nothing);
     Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint))
 }
 
