@@ -1,8 +1,13 @@
-//! The three hottest functions on fixed data, for a count of their instructions: `python3 benches/instructions.py`.
+//! The three hottest functions on fixed data, for a count of their instructions: `python3
+//! benches/instructions.py`.
 //!
-//! `instructions NAME` runs one of them, in a function of its own whose name callgrind is told. Without a name all run once.
+//! `instructions NAME` runs one of them, in a function of its own whose name callgrind is told.
+//! Without a name all run once.
 
-#![allow(clippy::expect_used, reason = "a bench whose data cannot be made has nothing to measure")]
+#![allow(
+    clippy::expect_used,
+    reason = "a bench whose data cannot be made has nothing to measure"
+)]
 
 mod support;
 
@@ -27,8 +32,14 @@ fn hot_ingest(parquet: &[u8]) {
 /// Boosting: histograms, partitions, scores.
 #[inline(never)]
 fn hot_boosting(rows: &BinnedRows, bins: &Bins) {
-    let parameters = BoostingParameters { trees: 10, ..BoostingParameters::default() };
-    black_box(Boosted::fit(rows, bins, &parameters, SEED, rows.len()).expect("there is enough to learn from"));
+    let parameters = BoostingParameters {
+        trees: 10,
+        ..BoostingParameters::default()
+    };
+    black_box(
+        Boosted::fit(rows, bins, &parameters, SEED, rows.len())
+            .expect("there is enough to learn from"),
+    );
 }
 
 /// Features of a night: the store, then each customer's candidates.
@@ -39,7 +50,13 @@ fn hot_features(parquet: &[u8]) {
     let world = World::new(&history, LIMITS, SEED);
     let mut scratch = BasketScratch::default();
     for customer in 0..history.customer_count() {
-        basket_features(&world, history.customers().key(customer), &history.visits(customer), 3.0, &mut scratch);
+        basket_features(
+            &world,
+            history.customers().key(customer),
+            &history.visits(customer),
+            3.0,
+            &mut scratch,
+        );
         black_box(&scratch.rows);
     }
 }
@@ -54,14 +71,20 @@ fn table() -> (BinnedRows, Bins) {
         let values: Vec<f32> = row(at).collect();
         let mut binned = vec![];
         bins.bin_row(&values, &mut binned);
-        let probability = if (values[0] > 5.0) == (values[1] > 3.0) { 0.6 } else { 0.1 };
+        let probability = if (values[0] > 5.0) == (values[1] > 3.0) {
+            0.6
+        } else {
+            0.1
+        };
         rows.extend(&binned, &[unit(hash(at, &[77])) < probability], &[1.0]);
     }
     (rows, bins)
 }
 
 fn run() {
-    let named = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let named = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
     let is_wanted = |name: &str| named.as_deref().is_none_or(|named| named == name);
     let parquet = tickets(100, 120);
     if is_wanted("ingest") {
@@ -77,6 +100,11 @@ fn run() {
 }
 
 fn main() {
-    // On one thread, and that one: callgrind counts where the function was entered, and the count must not depend on how work is shared.
-    rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread can be started").install(run);
+    // On one thread, and that one: callgrind counts where the function was entered, and the count
+    // must not depend on how work is shared.
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .expect("one thread can be started")
+        .install(run);
 }

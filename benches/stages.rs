@@ -1,13 +1,23 @@
 //! Each stage on simulated tickets of stated sizes: `cargo bench --bench stages`.
 //!
-//! The tickets are those of `okuo simulate --seed 1`; a size is customers × days, and the benches' ids say how many lines that is.
+//! The tickets are those of `okuo simulate --seed 1`; a size is customers × days, and the benches'
+//! ids say how many lines that is.
 
-#![allow(missing_docs, reason = "criterion's macros make a function without one")]
-#![allow(clippy::expect_used, reason = "a bench whose data cannot be made has nothing to measure")]
+#![allow(
+    missing_docs,
+    reason = "criterion's macros make a function without one"
+)]
+#![allow(
+    clippy::expect_used,
+    reason = "a bench whose data cannot be made has nothing to measure"
+)]
 
 mod support;
 
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+    measurement::WallTime,
+};
 use okuo::artifact;
 use okuo::calendar::AsOf;
 use okuo::features::basket::{BasketScratch, basket_features};
@@ -45,7 +55,10 @@ fn reading(group: &mut BenchmarkGroup<'_, WallTime>, parquet: &[u8], all: &Purch
     group.bench_function("ingest", |bencher| bencher.iter(|| read(parquet)));
     let (customers, products, lines) = lines(all);
     group.bench_function("purchases", |bencher| {
-        bencher.iter(|| Purchases::from_lines(customers.clone(), products.clone(), lines.clone()).expect("the lines are good"));
+        bencher.iter(|| {
+            Purchases::from_lines(customers.clone(), products.clone(), lines.clone())
+                .expect("the lines are good")
+        });
     });
 }
 
@@ -53,20 +66,39 @@ fn features(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
     let as_of = AsOf(all.span().expect("there are purchases").1);
     let history = all.until(as_of);
     let (known, _) = recurrent(&history, &rule());
-    group.bench_function("store", |bencher| bencher.iter(|| World::new(&history, LIMITS, SEED)));
-    group.throughput(Throughput::Elements(known.len() as u64));
-    group.bench_function(BenchmarkId::new("timing_features", known.len()), |bencher| {
-        bencher.iter(|| known.iter().map(|customer| timing_features(&history.visits(*customer), as_of.day())[0]).sum::<f32>());
+    group.bench_function("store", |bencher| {
+        bencher.iter(|| World::new(&history, LIMITS, SEED))
     });
+    group.throughput(Throughput::Elements(known.len() as u64));
+    group.bench_function(
+        BenchmarkId::new("timing_features", known.len()),
+        |bencher| {
+            bencher.iter(|| {
+                known
+                    .iter()
+                    .map(|customer| timing_features(&history.visits(*customer), as_of.day())[0])
+                    .sum::<f32>()
+            });
+        },
+    );
     let world = World::new(&history, LIMITS, SEED);
     let mut scratch = BasketScratch::default();
-    group.bench_function(BenchmarkId::new("basket_features", known.len()), |bencher| {
-        bencher.iter(|| {
-            for customer in &known {
-                basket_features(&world, history.customers().key(*customer), &history.visits(*customer), 3.0, &mut scratch);
-            }
-        });
-    });
+    group.bench_function(
+        BenchmarkId::new("basket_features", known.len()),
+        |bencher| {
+            bencher.iter(|| {
+                for customer in &known {
+                    basket_features(
+                        &world,
+                        history.customers().key(*customer),
+                        &history.visits(*customer),
+                        3.0,
+                        &mut scratch,
+                    );
+                }
+            });
+        },
+    );
 }
 
 fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
@@ -74,27 +106,50 @@ fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
     let history = Parted::new(all, as_of);
     let mut parameters = Parameters::default();
     // A fit of seconds needs no ten repetitions.
-    (parameters.basket.max_training_rows, parameters.timing.max_training_rows) = (100_000, 40_000);
-    let fit_timing = || TimingModel::fit(history, &rule(), &parameters.timing, SEED).expect("there is enough to learn from");
+    (
+        parameters.basket.max_training_rows,
+        parameters.timing.max_training_rows,
+    ) = (100_000, 40_000);
+    let fit_timing = || {
+        TimingModel::fit(history, &rule(), &parameters.timing, SEED)
+            .expect("there is enough to learn from")
+    };
     group.bench_function("fit_timing", |bencher| bencher.iter(fit_timing));
     let timing = fit_timing();
-    let rows = || BasketRows::new(history, &timing, &rule(), &parameters.basket, SEED).expect("there is enough to learn from");
+    let rows = || {
+        BasketRows::new(history, &timing, &rule(), &parameters.basket, SEED)
+            .expect("there is enough to learn from")
+    };
     group.bench_function("basket_rows", |bencher| bencher.iter(rows));
     let rows = rows();
     group.bench_function("fit_basket", |bencher| {
-        bencher.iter(|| BasketModel::fit(&rows, all.products(), &parameters.basket, false, SEED).expect("there is enough to learn from"));
+        bencher.iter(|| {
+            BasketModel::fit(&rows, all.products(), &parameters.basket, false, SEED)
+                .expect("there is enough to learn from")
+        });
     });
-    let model = train(all, as_of, &rule(), &parameters, &|_| {}).expect("there is enough to learn from").model;
+    let model = train(all, as_of, &rule(), &parameters, &|_| {})
+        .expect("there is enough to learn from")
+        .model;
     let night = || score(&model, "bench", all, as_of, &rule()).expect("somebody is recurrent");
     let predictions = night();
     group.throughput(Throughput::Elements(predictions.customers.len() as u64));
-    group.bench_function(BenchmarkId::new("score", predictions.customers.len()), |bencher| bencher.iter(night));
+    group.bench_function(
+        BenchmarkId::new("score", predictions.customers.len()),
+        |bencher| bencher.iter(night),
+    );
     let made = offers(&predictions, &OfferParameters::default()).expect("the offers are good");
-    group.bench_function("tables", |bencher| bencher.iter(|| files(&predictions, &made, &[]).expect("the predictions are good")));
+    group.bench_function("tables", |bencher| {
+        bencher.iter(|| files(&predictions, &made, &[]).expect("the predictions are good"))
+    });
     let file = support::artifact(&model);
     group.throughput(Throughput::Bytes(file.len() as u64));
-    group.bench_function("encode", |bencher| bencher.iter(|| support::artifact(&model)));
-    group.bench_function("decode", |bencher| bencher.iter(|| artifact::decode("bench", &file).expect("it was just encoded")));
+    group.bench_function("encode", |bencher| {
+        bencher.iter(|| support::artifact(&model))
+    });
+    group.bench_function("decode", |bencher| {
+        bencher.iter(|| artifact::decode("bench", &file).expect("it was just encoded"))
+    });
 }
 
 criterion_group!(benches, stages);

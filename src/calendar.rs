@@ -42,14 +42,21 @@ impl Day {
     /// Year, month (1…12) and day of the month (1…31).
     #[must_use]
     pub fn date(self) -> NaiveDate {
-        NaiveDate::from_epoch_days(self.0).unwrap_or(if self.0 < 0 { NaiveDate::MIN } else { NaiveDate::MAX })
+        NaiveDate::from_epoch_days(self.0).unwrap_or(if self.0 < 0 {
+            NaiveDate::MIN
+        } else {
+            NaiveDate::MAX
+        })
     }
 
     /// The month in which the day falls.
     #[must_use]
     pub fn month(self) -> Month {
         let date = self.date();
-        Month { year: date.year(), month: date.month() }
+        Month {
+            year: date.year(),
+            month: date.month(),
+        }
     }
 }
 
@@ -84,7 +91,12 @@ impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let date = self.date();
         // Through `pad`, so that a table can set the width.
-        f.pad(&format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()))
+        f.pad(&format!(
+            "{:04}-{:02}-{:02}",
+            date.year(),
+            date.month(),
+            date.day()
+        ))
     }
 }
 
@@ -93,27 +105,37 @@ impl FromStr for Day {
     fn from_str(text: &str) -> Result<Self> {
         NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d")
             .map(Day::from)
-            .map_err(|_| Error::request(format!("\"{text}\" is not a date")).hint("write it as YYYY-MM-DD, for example 2017-10-31"))
+            .map_err(|_| {
+                Error::request(format!("\"{text}\" is not a date"))
+                    .hint("write it as YYYY-MM-DD, for example 2017-10-31")
+            })
     }
 }
 
 impl Serialize for Day {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i32(self.0) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i32(self.0)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            String::deserialize(deserializer)?
+                .parse()
+                .map_err(serde::de::Error::custom)
         } else {
             i32::deserialize(deserializer).map(Day)
         }
     }
 }
 
-/// The night T that a run speaks from: everything up to and including this day is known, nothing after it.
+/// The night T that a run speaks from: everything up to and including this day is known, nothing
+/// after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AsOf(pub Day);
 
@@ -173,7 +195,17 @@ impl Month {
     /// The month after.
     #[must_use]
     pub fn next(self) -> Month {
-        if self.month == 12 { Month { year: self.year + 1, month: 1 } } else { Month { year: self.year, month: self.month + 1 } }
+        if self.month == 12 {
+            Month {
+                year: self.year + 1,
+                month: 1,
+            }
+        } else {
+            Month {
+                year: self.year,
+                month: self.month + 1,
+            }
+        }
     }
 }
 
@@ -186,9 +218,15 @@ impl fmt::Display for Month {
 impl FromStr for Month {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::request(format!("\"{text}\" is not a month")).hint("write it as YYYY-MM, for example 2017-11");
+        let wrong = || {
+            Error::request(format!("\"{text}\" is not a month"))
+                .hint("write it as YYYY-MM, for example 2017-11")
+        };
         NaiveDate::parse_from_str(&format!("{}-01", text.trim()), "%Y-%m-%d")
-            .map(|date| Month { year: date.year(), month: date.month() })
+            .map(|date| Month {
+                year: date.year(),
+                month: date.month(),
+            })
             .map_err(|_| wrong())
     }
 }
@@ -201,14 +239,17 @@ impl Serialize for Month {
 
 impl<'de> Deserialize<'de> for Month {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
 /// How a time of the input becomes a day of the store.
 ///
-/// A naive time is store-local unless `utc` says that naive times are UTC; an instant (UTC or zoned) is taken to `zone`
-/// first. A purchase before `day_start` o'clock belongs to the day before.
+/// A naive time is store-local unless `utc` says that naive times are UTC; an instant (UTC or
+/// zoned) is taken to `zone` first. A purchase before `day_start` o'clock belongs to the day
+/// before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreClock {
     zone: Tz,
@@ -226,16 +267,23 @@ impl StoreClock {
             let nearest = chrono_tz::TZ_VARIANTS
                 .iter()
                 .map(|tz| tz.name())
-                .max_by(|a, b| strsim::jaro_winkler(a, zone).total_cmp(&strsim::jaro_winkler(b, zone)))
+                .max_by(|a, b| {
+                    strsim::jaro_winkler(a, zone).total_cmp(&strsim::jaro_winkler(b, zone))
+                })
                 .unwrap_or("UTC");
-            Error::request(format!("the time zone \"{zone}\" does not exist"))
-                .hint(format!("use a name of the IANA database, for example {nearest}"))
+            Error::request(format!("the time zone \"{zone}\" does not exist")).hint(format!(
+                "use a name of the IANA database, for example {nearest}"
+            ))
         })?;
         if day_start > 23 {
             return Err(Error::request(format!("day_start should be an hour from 0 to 23, but is {day_start}"))
                 .hint("sales before this hour belong to the day before: 4 where the till closes after midnight, else 0"));
         }
-        Ok(Self { zone: found, utc, day_start })
+        Ok(Self {
+            zone: found,
+            utc,
+            day_start,
+        })
     }
 
     /// The zone's IANA name.
@@ -256,10 +304,13 @@ impl StoreClock {
         self.day_start
     }
 
-    /// The store's day of an instant, given in microseconds since 1970-01-01T00:00Z; `None` where the calendar ends.
+    /// The store's day of an instant, given in microseconds since 1970-01-01T00:00Z; `None` where
+    /// the calendar ends.
     #[must_use]
     pub fn day_of_instant(&self, microseconds: i64) -> Option<Day> {
-        let local = DateTime::from_timestamp_micros(microseconds)?.with_timezone(&self.zone).naive_local();
+        let local = DateTime::from_timestamp_micros(microseconds)?
+            .with_timezone(&self.zone)
+            .naive_local();
         let shifted = local.checked_sub_signed(TimeDelta::hours(i64::from(self.day_start)))?;
         Some(Day::from(shifted.date()))
     }
@@ -270,8 +321,11 @@ impl StoreClock {
         if self.utc {
             return self.day_of_instant(microseconds);
         }
-        let shifted = microseconds.checked_sub(i64::from(self.day_start) * MICROSECONDS_PER_HOUR)?;
-        i32::try_from(shifted.div_euclid(MICROSECONDS_PER_DAY)).ok().map(Day)
+        let shifted =
+            microseconds.checked_sub(i64::from(self.day_start) * MICROSECONDS_PER_HOUR)?;
+        i32::try_from(shifted.div_euclid(MICROSECONDS_PER_DAY))
+            .ok()
+            .map(Day)
     }
 }
 
@@ -282,36 +336,76 @@ mod tests {
     #[test]
     fn days_know_their_weekday_and_month() {
         let day: Day = "2017-10-31".parse().unwrap();
-        assert_eq!((day.weekday(), day.to_string(), day.month().to_string()), (1, "2017-10-31".into(), "2017-10".into()));
+        assert_eq!(
+            (day.weekday(), day.to_string(), day.month().to_string()),
+            (1, "2017-10-31".into(), "2017-10".into())
+        );
         assert_eq!(day + 1 - day, 1);
         let month: Month = "2017-12".parse().unwrap();
         assert_eq!(
-            (month.first().to_string(), month.last().to_string(), month.eve().to_string()),
-            ("2017-12-01".into(), "2017-12-31".into(), "2017-11-30".into())
+            (
+                month.first().to_string(),
+                month.last().to_string(),
+                month.eve().to_string()
+            ),
+            (
+                "2017-12-01".into(),
+                "2017-12-31".into(),
+                "2017-11-30".into()
+            )
         );
     }
 
     #[test]
     fn an_instant_after_midnight_utc_is_the_evening_before_in_new_york() {
         let clock = StoreClock::new("America/New_York", true, 0).unwrap();
-        let instant = DateTime::parse_from_rfc3339("2017-11-01T03:30:00Z").unwrap().timestamp_micros();
-        assert_eq!(clock.day_of_naive(instant).unwrap().to_string(), "2017-10-31");
+        let instant = DateTime::parse_from_rfc3339("2017-11-01T03:30:00Z")
+            .unwrap()
+            .timestamp_micros();
+        assert_eq!(
+            clock.day_of_naive(instant).unwrap().to_string(),
+            "2017-10-31"
+        );
         let naive = StoreClock::new("America/New_York", false, 0).unwrap();
-        assert_eq!(naive.day_of_naive(instant).unwrap().to_string(), "2017-11-01");
-        assert_eq!(naive.day_of_instant(instant).unwrap().to_string(), "2017-10-31");
+        assert_eq!(
+            naive.day_of_naive(instant).unwrap().to_string(),
+            "2017-11-01"
+        );
+        assert_eq!(
+            naive.day_of_instant(instant).unwrap().to_string(),
+            "2017-10-31"
+        );
     }
 
     #[test]
     fn late_night_sales_belong_to_the_day_before() {
         let clock = StoreClock::new("UTC", false, 4).unwrap();
-        let at = |text| DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros();
-        assert_eq!(clock.day_of_naive(at("2017-11-01T03:59:59Z")).unwrap().to_string(), "2017-10-31");
-        assert_eq!(clock.day_of_instant(at("2017-11-01T04:00:00Z")).unwrap().to_string(), "2017-11-01");
+        let at = |text| {
+            DateTime::parse_from_rfc3339(text)
+                .unwrap()
+                .timestamp_micros()
+        };
+        assert_eq!(
+            clock
+                .day_of_naive(at("2017-11-01T03:59:59Z"))
+                .unwrap()
+                .to_string(),
+            "2017-10-31"
+        );
+        assert_eq!(
+            clock
+                .day_of_instant(at("2017-11-01T04:00:00Z"))
+                .unwrap()
+                .to_string(),
+            "2017-11-01"
+        );
     }
 
     #[test]
     fn an_unknown_zone_names_the_nearest() {
-        let error = StoreClock::new("America/New_Yrok", false, 0).unwrap_err().to_string();
+        let error = StoreClock::new("America/New_Yrok", false, 0)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("America/New_York"), "{error}");
     }
 }

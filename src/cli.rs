@@ -1,4 +1,5 @@
-//! What each command does with its arguments: they are declared in `arguments`, one file a command, all printing in `output`.
+//! What each command does with its arguments: they are declared in `arguments`, one file a command,
+//! all printing in `output`.
 
 mod arguments;
 mod config;
@@ -25,8 +26,9 @@ use crate::error::{Error, Kind, Result};
 use crate::simulate::Style;
 use crate::store;
 use arguments::{
-    Arguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments, ExplainArguments, ModelsArguments, ModelsCommand,
-    RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments, Training,
+    Arguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments, ExplainArguments,
+    ModelsArguments, ModelsCommand, RegistryArguments, ScoreArguments, Screen, SimulateArguments,
+    TrainArguments, Training,
 };
 use output::Output;
 
@@ -53,13 +55,23 @@ struct Sources(BTreeMap<String, ValueSource>);
 
 impl Sources {
     fn of(matches: &ArgMatches) -> Self {
-        let Some((_, command)) = matches.subcommand() else { return Self::default() };
-        Self(command.ids().filter_map(|id| Some((id.to_string(), command.value_source(id.as_str())?))).collect())
+        let Some((_, command)) = matches.subcommand() else {
+            return Self::default();
+        };
+        Self(
+            command
+                .ids()
+                .filter_map(|id| Some((id.to_string(), command.value_source(id.as_str())?)))
+                .collect(),
+        )
     }
 
     /// Whether a flag or the environment gives the argument.
     fn of_argument(&self, name: &str) -> Option<ValueSource> {
-        self.0.get(name).copied().filter(|source| *source != ValueSource::DefaultValue)
+        self.0
+            .get(name)
+            .copied()
+            .filter(|source| *source != ValueSource::DefaultValue)
     }
 }
 
@@ -67,9 +79,16 @@ impl Common {
     /// The settings for a run, whose places can be what they are used as.
     async fn config(&self, above: Layer) -> Result<Config> {
         let config = self.settings(above).await?;
-        let places = [("--registry", Some(&config.registry)), ("--output", config.output.as_ref())];
-        for (flag, place) in places.into_iter().filter_map(|(flag, place)| Some((flag, place?))) {
-            store::check_folder(place).map_err(|error| error.hint(format!("name another place with {flag}")))?;
+        let places = [
+            ("--registry", Some(&config.registry)),
+            ("--output", config.output.as_ref()),
+        ];
+        for (flag, place) in places
+            .into_iter()
+            .filter_map(|(flag, place)| Some((flag, place?)))
+        {
+            store::check_folder(place)
+                .map_err(|error| error.hint(format!("name another place with {flag}")))?;
         }
         Ok(config)
     }
@@ -113,7 +132,11 @@ impl Common {
 impl Training {
     /// What the flags and the environment say of places and promotion.
     fn layer(&self) -> Layer {
-        Layer { registry: self.registry.clone(), promote: self.promote, ..Layer::default() }
+        Layer {
+            registry: self.registry.clone(),
+            promote: self.promote,
+            ..Layer::default()
+        }
     }
 
     /// Puts the seed over the one of the file.
@@ -139,20 +162,30 @@ async fn file_text(named: Option<&str>) -> Result<Option<(String, String)>> {
         None => (".", name),
     };
     if std::path::Path::new(name).is_dir() {
-        return Err(Error::request("it is a folder, where a file is needed").object(name).hint("check --config"));
+        return Err(Error::request("it is a folder, where a file is needed")
+            .object(name)
+            .hint("check --config"));
     }
     match store::open(folder).await?.find(file).await? {
         Some((content, _)) => {
-            let text = std::str::from_utf8(&content).map_err(|error| Error::request("it is not UTF-8 text").object(name).source(error))?;
+            let text = std::str::from_utf8(&content).map_err(|error| {
+                Error::request("it is not UTF-8 text")
+                    .object(name)
+                    .source(error)
+            })?;
             Ok(Some((name.to_owned(), text.to_owned())))
         }
         None if named.is_none() => Ok(None),
-        None => Err(Error::not_found("there is no such configuration file").object(name).hint("check --config")),
+        None => Err(Error::not_found("there is no such configuration file")
+            .object(name)
+            .hint("check --config")),
     }
 }
 
 fn set_threads(threads: Option<usize>) -> Result<()> {
-    let Some(threads) = crate::config::checked_threads(threads)? else { return Ok(()) };
+    let Some(threads) = crate::config::checked_threads(threads)? else {
+        return Ok(());
+    };
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
@@ -162,10 +195,12 @@ fn set_threads(threads: Option<usize>) -> Result<()> {
 /// Runs okuo with these arguments (the first is the program's name) and returns the exit code.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let parsed = Arguments::command().try_get_matches_from(arguments).and_then(|matches| {
-        let sources = Sources::of(&matches);
-        Ok((Arguments::from_arg_matches(&matches)?.command, sources))
-    });
+    let parsed = Arguments::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| {
+            let sources = Sources::of(&matches);
+            Ok((Arguments::from_arg_matches(&matches)?.command, sources))
+        });
     let (mut command, sources) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -179,8 +214,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     // The environment has one text for all inputs; a flag may name a path with a space in it.
-    if let (Some(common), Some(ValueSource::EnvVariable)) = (command.common(), sources.of_argument("input")) {
-        common.input = common.input.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect();
+    if let (Some(common), Some(ValueSource::EnvVariable)) =
+        (command.common(), sources.of_argument("input"))
+    {
+        common.input = common
+            .input
+            .iter()
+            .flat_map(|text| text.split_whitespace())
+            .map(str::to_owned)
+            .collect();
     }
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -237,36 +279,73 @@ async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
 fn warn_of_unknown_variables(output: &Output) {
     let program = Arguments::command();
     let of = |command: &clap::Command| -> Vec<String> {
-        command.get_arguments().filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned())).collect()
+        command
+            .get_arguments()
+            .filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()))
+            .collect()
     };
-    let nested = program.get_subcommands().flat_map(|command| command.get_subcommands().chain([command]));
+    let nested = program
+        .get_subcommands()
+        .flat_map(|command| command.get_subcommands().chain([command]));
     let known: Vec<String> = nested.flat_map(of).collect();
-    let mut unknown: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
-    unknown.retain(|name| name.starts_with("OKUO_") && !name.starts_with("OKUO_TEST_") && !known.contains(name));
+    let mut unknown: Vec<String> = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .collect();
+    unknown.retain(|name| {
+        name.starts_with("OKUO_") && !name.starts_with("OKUO_TEST_") && !known.contains(name)
+    });
     unknown.sort_unstable();
     for name in unknown {
         // Without the beginning, in which all are alike.
-        let likeness = |known: &str| strsim::jaro_winkler(known.trim_start_matches("OKUO_"), name.trim_start_matches("OKUO_"));
-        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|nearest| likeness(nearest) >= NEAR);
-        let nearest = nearest.map_or(String::new(), |nearest| format!("; did you mean {nearest}?"));
-        output.warn(&format!("the variable {name} is none that okuo knows and has no effect{nearest}"));
+        let likeness = |known: &str| {
+            strsim::jaro_winkler(
+                known.trim_start_matches("OKUO_"),
+                name.trim_start_matches("OKUO_"),
+            )
+        };
+        let nearest = known
+            .iter()
+            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+            .filter(|nearest| likeness(nearest) >= NEAR);
+        let nearest = nearest.map_or(String::new(), |nearest| {
+            format!("; did you mean {nearest}?")
+        });
+        output.warn(&format!(
+            "the variable {name} is none that okuo knows and has no effect{nearest}"
+        ));
     }
 }
 
 /// A model by its id in the registry or as a file, with the name to call it by.
-async fn model(registry: &str, named: Option<&str>) -> Result<(crate::artifact::Header, crate::models::Model)> {
+async fn model(
+    registry: &str,
+    named: Option<&str>,
+) -> Result<(crate::artifact::Header, crate::models::Model)> {
     use crate::publish::registry::{Registry, is_model_id};
     match named {
-        None => Registry::new(store::open(registry).await?).load_promoted().await,
+        None => {
+            Registry::new(store::open(registry).await?)
+                .load_promoted()
+                .await
+        }
         Some(id) if is_model_id(id) => Registry::new(store::open(registry).await?).load(id).await,
         Some(file) => {
-            Registry::new(store::open(registry).await?).check_whole(file).await?;
-            let found = store::find(file, &[".okuo"]).await.map_err(|error| match error.kind() {
-                Kind::NotFound => error.hint("name a model's file, or an id that `okuo models list` shows"),
-                _ => error,
-            })?;
+            Registry::new(store::open(registry).await?)
+                .check_whole(file)
+                .await?;
+            let found =
+                store::find(file, &[".okuo"])
+                    .await
+                    .map_err(|error| match error.kind() {
+                        Kind::NotFound => error
+                            .hint("name a model's file, or an id that `okuo models list` shows"),
+                        _ => error,
+                    })?;
             let [only] = found.as_slice() else {
-                return Err(Error::request(format!("{} model files match {file}", found.len())).hint("name one of them"));
+                return Err(
+                    Error::request(format!("{} model files match {file}", found.len()))
+                        .hint("name one of them"),
+                );
             };
             crate::artifact::decode(&only.uri, &only.get().await?.0)
         }
@@ -276,6 +355,7 @@ async fn model(registry: &str, named: Option<&str>) -> Result<(crate::artifact::
 /// The style of a simulated store by its name.
 fn style(name: &str) -> Result<Style> {
     serde_json::from_value(serde_json::Value::String(name.to_owned())).map_err(|_| {
-        Error::request(format!("\"{name}\" is not a kind of store")).hint("the kinds are grocery, dense, sparse, seasonal and drifting")
+        Error::request(format!("\"{name}\" is not a kind of store"))
+            .hint("the kinds are grocery, dense, sparse, seasonal and drifting")
     })
 }

@@ -1,6 +1,8 @@
-//! What was typed becomes something checked: okuo.toml < OKUO_* environment < flags. Nothing below sees a raw flag.
+//! What was typed becomes something checked: okuo.toml < OKUO_* environment < flags. Nothing below
+//! sees a raw flag.
 //!
-//! clap reads flags and, below them, the environment; what neither gives is taken from the file, then from the defaults.
+//! clap reads flags and, below them, the environment; what neither gives is taken from the file,
+//! then from the defaults.
 
 use std::ops::RangeInclusive;
 
@@ -146,7 +148,8 @@ pub struct Config {
     pub history_days: u32,
     /// The recurrence rule.
     pub rule: Rule,
-    /// What file, environment and flags say of the rule: the rest is the model's, where there is one.
+    /// What file, environment and flags say of the rule: the rest is the model's, where there is
+    /// one.
     pub rule_layer: RuleLayer,
     /// How models are fitted.
     pub parameters: Parameters,
@@ -171,7 +174,9 @@ impl Layer {
     /// If it is not TOML, or has an unknown key or a value of the wrong type.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let wrong = |error: toml::de::Error| {
-            let line = error.span().map(|span| 1 + text.get(..span.start).unwrap_or(text).matches('\n').count());
+            let line = error
+                .span()
+                .map(|span| 1 + text.get(..span.start).unwrap_or(text).matches('\n').count());
             let message = error.message();
             let place = line.map_or(String::new(), |line| format!("line {line}: "));
             let out = Error::request(format!("{place}{message}")).object(name);
@@ -182,14 +187,18 @@ impl Layer {
             }
         };
         let mut layer: Self = toml::from_str(text).map_err(wrong)?;
-        // What a section leaves open is as in the defaults of that very model, at any depth: serde alone would fill a nested table
-        // with the defaults of its type, which two models share.
+        // What a section leaves open is as in the defaults of that very model, at any depth: serde
+        // alone would fill a nested table with the defaults of its type, which two models share.
         let table: toml::Table = toml::from_str(text).map_err(wrong)?;
         if let Some(given) = table.get("training") {
-            let mut all = toml::Value::try_from(Parameters::default())
-                .map_err(|error| Error::system("the default parameters are no TOML").source(error))?;
+            let mut all = toml::Value::try_from(Parameters::default()).map_err(|error| {
+                Error::system("the default parameters are no TOML").source(error)
+            })?;
             merge(&mut all, given);
-            layer.training = Some(all.try_into().map_err(|error: toml::de::Error| Error::request(error.message()).object(name))?);
+            layer.training =
+                Some(all.try_into().map_err(|error: toml::de::Error| {
+                    Error::request(error.message()).object(name)
+                })?);
         }
         Ok(layer)
     }
@@ -246,8 +255,10 @@ impl Layer {
         one_role_each(&columns)?;
         let max_bad_share = self.input.max_bad_share.unwrap_or(MAX_BAD_SHARE);
         if !(0.0..=1.0).contains(&max_bad_share) {
-            return Err(Error::request(format!("max_bad_share should be between 0 and 1, but is {max_bad_share}"))
-                .hint("it is a share: 0.001 allows one bad line in a thousand"));
+            return Err(Error::request(format!(
+                "max_bad_share should be between 0 and 1, but is {max_bad_share}"
+            ))
+            .hint("it is a share: 0.001 allows one bad line in a thousand"));
         }
         let clock = StoreClock::new(
             self.input.time_zone.as_deref().unwrap_or("UTC"),
@@ -257,8 +268,10 @@ impl Layer {
         let history_days = self.input.history_days.unwrap_or(HISTORY_DAYS);
         if !HISTORY_RANGE.contains(&history_days) {
             let (least, most) = (HISTORY_RANGE.start(), HISTORY_RANGE.end());
-            return Err(Error::request(format!("history_days should be between {least} and {most}, but is {history_days}"))
-                .hint("it says how long ago a purchase may be to count; leave it out for two years"));
+            return Err(Error::request(format!(
+                "history_days should be between {least} and {most}, but is {history_days}"
+            ))
+            .hint("it says how long ago a purchase may be to count; leave it out for two years"));
         }
         let rule = self.rule.on(Rule::default()).check()?;
         Ok(Config {
@@ -286,12 +299,20 @@ impl Layer {
 
 /// Refuses one column for two things.
 fn one_role_each(columns: &Columns) -> Result<()> {
-    let mut roles =
-        vec![("customer", &columns.customer), ("product", &columns.product), ("time", &columns.time), ("quantity", &columns.quantity)];
+    let mut roles = vec![
+        ("customer", &columns.customer),
+        ("product", &columns.product),
+        ("time", &columns.time),
+        ("quantity", &columns.quantity),
+    ];
     while let Some((role, name)) = roles.pop() {
         if let Some((other, _)) = roles.iter().find(|(_, other)| *other == name) {
-            return Err(Error::request(format!("the column \"{name}\" cannot be both the {other} and the {role}"))
-                .hint(format!("give each a column of its own with --{other} and --{role}, or under [columns]")));
+            return Err(Error::request(format!(
+                "the column \"{name}\" cannot be both the {other} and the {role}"
+            ))
+            .hint(format!(
+                "give each a column of its own with --{other} and --{role}, or under [columns]"
+            )));
         }
     }
     Ok(())
@@ -303,16 +324,24 @@ fn one_role_each(columns: &Columns) -> Result<()> {
 /// If it is 0 or more than 1024.
 pub fn checked_threads(threads: Option<usize>) -> Result<Option<usize>> {
     match threads {
-        Some(0 | 1_025..) => Err(Error::request(format!("threads should be between 1 and 1024, but is {}", threads.unwrap_or_default()))
-            .hint("leave it out for one a core; results do not depend on it")),
+        Some(0 | 1_025..) => Err(Error::request(format!(
+            "threads should be between 1 and 1024, but is {}",
+            threads.unwrap_or_default()
+        ))
+        .hint("leave it out for one a core; results do not depend on it")),
         _ => Ok(threads),
     }
 }
 
 /// A size as text, which may be written as a number.
-fn size_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
+fn size_or_text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a size should be text, as \"4 GB\", or a number of bytes")]
+    #[serde(
+        untagged,
+        expecting = "a size should be text, as \"4 GB\", or a number of bytes"
+    )]
     enum Size {
         Bytes(u64),
         Text(String),
@@ -326,17 +355,26 @@ fn size_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::resul
 /// A limit of memory in bytes, from text like `4 GB` or `512MiB`.
 fn memory_limit(text: &str) -> Result<u64> {
     let hint = "write a number and a unit, as 4GB or 512MiB; without it, a history takes as much memory as it needs";
-    let size: ByteSize =
-        text.parse().map_err(|_| Error::request(format!("memory_limit should be a size, but is \"{text}\"")).hint(hint))?;
+    let size: ByteSize = text.parse().map_err(|_| {
+        Error::request(format!("memory_limit should be a size, but is \"{text}\"")).hint(hint)
+    })?;
     match size.as_u64() {
         bytes if bytes >= LEAST_MEMORY => Ok(bytes),
-        _ => Err(Error::request(format!("memory_limit should be at least 100 MB, but is \"{text}\"")).hint(hint)),
+        _ => Err(Error::request(format!(
+            "memory_limit should be at least 100 MB, but is \"{text}\""
+        ))
+        .hint(hint)),
     }
 }
 
-/// Of an unknown key's message, "unknown field `a`, expected one of `b`, `c`", the key and the expected ones.
+/// Of an unknown key's message, "unknown field `a`, expected one of `b`, `c`", the key and the
+/// expected ones.
 fn unknown_key(message: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
-    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let mut quoted = message
+        .strip_prefix("unknown field ")?
+        .split('`')
+        .skip(1)
+        .step_by(2);
     Some((quoted.next()?, quoted))
 }
 
@@ -345,13 +383,26 @@ fn belongs_under(message: &str) -> Option<String> {
     let (unknown, _) = unknown_key(message)?;
     // What a section knows is asked of the parser itself, by a key that none has.
     let knows = |section: &str| {
-        let probe = if section.is_empty() { "\"\" = 0".to_owned() } else { format!("[{section}]\n\"\" = 0") };
+        let probe = if section.is_empty() {
+            "\"\" = 0".to_owned()
+        } else {
+            format!("[{section}]\n\"\" = 0")
+        };
         let told = toml::from_str::<Layer>(&probe).err();
-        told.is_some_and(|error| unknown_key(error.message()).is_some_and(|(_, mut known)| known.any(|key| key == unknown)))
+        told.is_some_and(|error| {
+            unknown_key(error.message())
+                .is_some_and(|(_, mut known)| known.any(|key| key == unknown))
+        })
     };
-    let found: Vec<String> = SECTIONS.into_iter().filter(|section| knows(section)).map(|section| format!("[{section}]")).collect();
+    let found: Vec<String> = SECTIONS
+        .into_iter()
+        .filter(|section| knows(section))
+        .map(|section| format!("[{section}]"))
+        .collect();
     match found.as_slice() {
-        [] => knows("").then(|| format!("{unknown} belongs at the top of the file, above the first [section]")),
+        [] => knows("").then(|| {
+            format!("{unknown} belongs at the top of the file, above the first [section]")
+        }),
         found => Some(format!("{unknown} belongs under {}", found.join(" or "))),
     }
 }
@@ -359,7 +410,9 @@ fn belongs_under(message: &str) -> Option<String> {
 /// Of an unknown key's message, the expected key that is nearest.
 fn did_you_mean(message: &str) -> Option<&str> {
     let (unknown, expected) = unknown_key(message)?;
-    expected.max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)))
+    expected.max_by(|a, b| {
+        strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
+    })
 }
 
 /// Puts what is given over what is there, table by table.
@@ -442,46 +495,117 @@ mod tests {
     #[test]
     fn a_layer_above_wins_value_by_value() {
         let file = layer("registry = \"file\"\n[rule]\nbasket_share = 0.5\nperiods = 2\n[input]\npaths = [\"a\"]\nutc = true").unwrap();
-        let flags = Layer { rule: RuleLayer { basket_share: Some(0.7), ..RuleLayer::default() }, ..Layer::default() };
+        let flags = Layer {
+            rule: RuleLayer {
+                basket_share: Some(0.7),
+                ..RuleLayer::default()
+            },
+            ..Layer::default()
+        };
         let config = flags.over(file).check().unwrap();
-        assert_eq!((config.rule.basket_share, config.rule.periods, config.rule.period_days), (0.7, 2, 30));
-        assert_eq!((config.registry.as_str(), config.input.clock.utc(), config.rule_layer.period_days), ("file", true, None));
-        let model = Rule { basket_share: 0.2, period_days: 7, ..Rule::default() };
+        assert_eq!(
+            (
+                config.rule.basket_share,
+                config.rule.periods,
+                config.rule.period_days
+            ),
+            (0.7, 2, 30)
+        );
+        assert_eq!(
+            (
+                config.registry.as_str(),
+                config.input.clock.utc(),
+                config.rule_layer.period_days
+            ),
+            ("file", true, None)
+        );
+        let model = Rule {
+            basket_share: 0.2,
+            period_days: 7,
+            ..Rule::default()
+        };
         let on = config.rule_layer.on(model);
-        assert_eq!((on.basket_share, on.periods, on.period_days), (0.7, 2, 7), "what is not given stays the model's");
+        assert_eq!(
+            (on.basket_share, on.periods, on.period_days),
+            (0.7, 2, 7),
+            "what is not given stays the model's"
+        );
     }
 
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
-        let error = layer("[rule]\nperiods = 3\nbasket_shere = 0.5\n").unwrap_err().to_string();
+        let error = layer("[rule]\nperiods = 3\nbasket_shere = 0.5\n")
+            .unwrap_err()
+            .to_string();
         assert!(
-            error.contains("okuo.toml: line 3") && error.contains("basket_shere") && error.contains("did you mean \"basket_share\""),
+            error.contains("okuo.toml: line 3")
+                && error.contains("basket_shere")
+                && error.contains("did you mean \"basket_share\""),
             "{error}"
         );
-        let error = layer("[rule]\nperiods = \"three\"\n").unwrap_err().to_string();
+        let error = layer("[rule]\nperiods = \"three\"\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("line 2"), "{error}");
         let error = layer("rule = 3").unwrap_err().to_string();
-        assert!(error.contains("line 1") && error.contains("okuo config"), "{error}");
+        assert!(
+            error.contains("line 1") && error.contains("okuo config"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_nested_table_keeps_the_defaults_of_its_own_model() {
         let default = Parameters::default();
-        let given = layer("[training.timing.boosting]\ntrees = 7").unwrap().training.unwrap();
-        assert_eq!(given.timing.boosting, crate::models::boosting::BoostingParameters { trees: 7, ..default.timing.boosting });
+        let given = layer("[training.timing.boosting]\ntrees = 7")
+            .unwrap()
+            .training
+            .unwrap();
+        assert_eq!(
+            given.timing.boosting,
+            crate::models::boosting::BoostingParameters {
+                trees: 7,
+                ..default.timing.boosting
+            }
+        );
         assert_eq!(given.basket, default.basket);
-        let error = layer("[training.timing.boosting]\ntree = 7").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("did you mean \"trees\""), "{error}");
+        let error = layer("[training.timing.boosting]\ntree = 7")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("line 2") && error.contains("did you mean \"trees\""),
+            "{error}"
+        );
     }
 
     #[test]
     fn values_out_of_range_are_refused_before_anything_is_read() {
         let wrong = |text: &str| layer(text).unwrap().check().unwrap_err().to_string();
-        assert!(wrong("memory_limit = \"4 apples\"").contains("memory_limit should be a size, but is \"4 apples\""));
-        assert!(wrong("memory_limit = 1000").contains("memory_limit should be at least 100 MB, but is \"1000\""));
-        assert!(layer("memory_limit = 1.5").unwrap_err().to_string().contains("a size should be text"));
-        assert_eq!(layer("memory_limit = 4000000000").unwrap().check().unwrap().memory_limit, Some(4_000_000_000));
-        assert!(wrong("memory_limit = \"1 MB\"").contains("memory_limit should be at least 100 MB"));
+        assert!(
+            wrong("memory_limit = \"4 apples\"")
+                .contains("memory_limit should be a size, but is \"4 apples\"")
+        );
+        assert!(
+            wrong("memory_limit = 1000")
+                .contains("memory_limit should be at least 100 MB, but is \"1000\"")
+        );
+        assert!(
+            layer("memory_limit = 1.5")
+                .unwrap_err()
+                .to_string()
+                .contains("a size should be text")
+        );
+        assert_eq!(
+            layer("memory_limit = 4000000000")
+                .unwrap()
+                .check()
+                .unwrap()
+                .memory_limit,
+            Some(4_000_000_000)
+        );
+        assert!(
+            wrong("memory_limit = \"1 MB\"").contains("memory_limit should be at least 100 MB")
+        );
         assert!(wrong("threads = 0").contains("threads should be between 1 and 1024"));
         assert!(wrong("[input]\nmax_bad_share = 2.0").contains("between 0 and 1"));
         assert!(wrong("[input]\ntime_zone = \"America/New_Yrok\"").contains("America/New_York"));
@@ -491,13 +615,36 @@ mod tests {
 
     #[test]
     fn a_key_in_the_wrong_place_is_told_the_right_one() {
-        let hint = |text: &str| layer(text).unwrap_err().to_string().split_once("\nhint: ").unwrap().1.to_owned();
-        assert_eq!(hint("time_zone = \"Europe/Rome\""), "time_zone belongs under [input]");
+        let hint = |text: &str| {
+            layer(text)
+                .unwrap_err()
+                .to_string()
+                .split_once("\nhint: ")
+                .unwrap()
+                .1
+                .to_owned()
+        };
+        assert_eq!(
+            hint("time_zone = \"Europe/Rome\""),
+            "time_zone belongs under [input]"
+        );
         assert_eq!(hint("seed = 3"), "seed belongs under [training]");
-        assert_eq!(hint("[input]\nbasket_share = 0.5"), "basket_share belongs under [rule]");
-        assert_eq!(hint("depth = 3"), "depth belongs under [training.basket.correction]");
-        assert_eq!(hint("trees = 3"), "trees belongs under [training.timing.boosting] or [training.basket.boosting]");
-        assert_eq!(hint("[input]\nregistry = \"r\""), "registry belongs at the top of the file, above the first [section]");
+        assert_eq!(
+            hint("[input]\nbasket_share = 0.5"),
+            "basket_share belongs under [rule]"
+        );
+        assert_eq!(
+            hint("depth = 3"),
+            "depth belongs under [training.basket.correction]"
+        );
+        assert_eq!(
+            hint("trees = 3"),
+            "trees belongs under [training.timing.boosting] or [training.basket.boosting]"
+        );
+        assert_eq!(
+            hint("[input]\nregistry = \"r\""),
+            "registry belongs at the top of the file, above the first [section]"
+        );
         for section in SECTIONS {
             Layer::parse("okuo.toml", &format!("[{section}]")).unwrap();
         }
@@ -505,9 +652,22 @@ mod tests {
 
     #[test]
     fn one_column_has_one_role() {
-        let error = layer("[columns]\ncustomer = \"x\"\ntime = \"x\"").unwrap().check().unwrap_err().to_string();
-        assert!(error.contains("the column \"x\" cannot be both the customer and the time") && error.contains("--customer"), "{error}");
-        assert!(layer("[columns]\nproduct = \"quantity\"").unwrap().check().is_err());
+        let error = layer("[columns]\ncustomer = \"x\"\ntime = \"x\"")
+            .unwrap()
+            .check()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("the column \"x\" cannot be both the customer and the time")
+                && error.contains("--customer"),
+            "{error}"
+        );
+        assert!(
+            layer("[columns]\nproduct = \"quantity\"")
+                .unwrap()
+                .check()
+                .is_err()
+        );
     }
 
     #[test]
@@ -526,40 +686,74 @@ mod tests {
             "[training.basket.boosting]\ntrees = 0",
         ] {
             let error = layer(text).unwrap().check().unwrap_err();
-            assert!(error.exit_code() == 1 && error.to_string().contains("\nhint: "), "{text}: {error}");
+            assert!(
+                error.exit_code() == 1 && error.to_string().contains("\nhint: "),
+                "{text}: {error}"
+            );
         }
     }
 
-    /// The block of README's section on configuration says that it has every key, with its default where it has one.
+    /// The block of README's section on configuration says that it has every key, with its default
+    /// where it has one.
     #[test]
     fn the_readme_has_every_key_with_its_default() {
         let readme = include_str!("../README.md");
-        let block = readme.split_once("## Configuration").unwrap().1.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+        let block = readme
+            .split_once("## Configuration")
+            .unwrap()
+            .1
+            .split_once("```toml\n")
+            .unwrap()
+            .1
+            .split_once("```")
+            .unwrap()
+            .0;
         let config = layer(block).unwrap().check().unwrap();
         let default = Layer::default().check().unwrap();
         let given: toml::Table = toml::from_str(block).unwrap();
         let sections = [
             ("rule", toml::Value::try_from(default.rule).unwrap()),
             ("offers", toml::Value::try_from(&default.offers).unwrap()),
-            ("training", toml::Value::try_from(&default.parameters).unwrap()),
+            (
+                "training",
+                toml::Value::try_from(&default.parameters).unwrap(),
+            ),
         ];
         for (section, all) in sections {
             assert_eq!(given[section], all, "[{section}]");
         }
         for section in ["", "columns", "input"] {
-            let probe = if section.is_empty() { "\"\" = 0".to_owned() } else { format!("[{section}]\n\"\" = 0") };
-            let message = toml::from_str::<Layer>(&probe).unwrap_err().message().to_owned();
-            let table = if section.is_empty() { &given } else { given[section].as_table().unwrap() };
+            let probe = if section.is_empty() {
+                "\"\" = 0".to_owned()
+            } else {
+                format!("[{section}]\n\"\" = 0")
+            };
+            let message = toml::from_str::<Layer>(&probe)
+                .unwrap_err()
+                .message()
+                .to_owned();
+            let table = if section.is_empty() {
+                &given
+            } else {
+                given[section].as_table().unwrap()
+            };
             for key in unknown_key(&message).unwrap().1 {
                 assert!(table.contains_key(key), "[{section}] {key}");
             }
         }
         // Examples stand where there is no default, or where nearly everyone needs another value.
         let clock = StoreClock::new("Europe/Rome", false, 0).unwrap();
-        let columns = Columns { quantity_required: true, ..default.input.columns.clone() };
+        let columns = Columns {
+            quantity_required: true,
+            ..default.input.columns.clone()
+        };
         let expected = Config {
             inputs: vec!["s3://acme-tickets/lines/".into()],
-            input: InputOptions { clock, columns, ..default.input.clone() },
+            input: InputOptions {
+                clock,
+                columns,
+                ..default.input.clone()
+            },
             output: Some("s3://acme-predictions/okuo".into()),
             threads: Some(2),
             memory_limit: Some(8_000_000_000),

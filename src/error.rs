@@ -11,7 +11,8 @@ pub enum Kind {
     Input,
     /// An object or bucket that was named does not exist. Exit code 1.
     NotFound,
-    /// A conditional write lost: the object is already there, or has changed since it was read. Exit code 2.
+    /// A conditional write lost: the object is already there, or has changed since it was read.
+    /// Exit code 2.
     Conflict,
     /// okuo, the disk, the network or a permission failed. Exit code 2.
     System,
@@ -45,7 +46,15 @@ struct Details {
 
 impl Error {
     fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self(Box::new(Details { kind, what: what.into(), object: None, row: None, column: None, hint: None, source: None }))
+        Self(Box::new(Details {
+            kind,
+            what: what.into(),
+            object: None,
+            row: None,
+            column: None,
+            hint: None,
+            source: None,
+        }))
     }
 
     /// What was asked for cannot be done.
@@ -85,7 +94,8 @@ impl Error {
         self
     }
 
-    /// Names the row, counted from 1 as an editor or `LIMIT` counts data rows (the header is not counted).
+    /// Names the row, counted from 1 as an editor or `LIMIT` counts data rows (the header is not
+    /// counted).
     #[must_use]
     pub fn row(mut self, row: u64) -> Self {
         self.0.row.get_or_insert(row);
@@ -119,7 +129,8 @@ impl Error {
         self.0.kind
     }
 
-    /// The process's exit code: 1 the input or the request was wrong, 2 okuo or its surroundings failed.
+    /// The process's exit code: 1 the input or the request was wrong, 2 okuo or its surroundings
+    /// failed.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.0.kind {
@@ -141,7 +152,11 @@ impl fmt::Display for Error {
             (None, None) => {}
         }
         f.write_str(&self.0.what)?;
-        let mut below = self.0.source.as_deref().map(|e| e as &(dyn std::error::Error + 'static));
+        let mut below = self
+            .0
+            .source
+            .as_deref()
+            .map(|e| e as &(dyn std::error::Error + 'static));
         while let Some(error) = below {
             let text = error.to_string();
             if !text.is_empty() && !self.0.what.contains(&text) {

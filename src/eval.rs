@@ -1,7 +1,9 @@
-//! Evaluation on days that a model has not seen, through the very `train` and `score` that the commands call, beside baselines.
+//! Evaluation on days that a model has not seen, through the very `train` and `score` that the
+//! commands call, beside baselines.
 //!
-//! [`protocol`] says what is predicted and what counts as the truth, [`metrics`] makes figures of it, [`baselines`] and [`tifuknn`] are
-//! what okuo has to beat, [`bootstrap`] says how sure the figures are.
+//! [`protocol`] says what is predicted and what counts as the truth, [`metrics`] makes figures of
+//! it, [`baselines`] and [`tifuknn`] are what okuo has to beat, [`bootstrap`] says how sure the
+//! figures are.
 
 pub mod baselines;
 mod board;
@@ -37,12 +39,13 @@ pub const REPLACED: &str = "replaced model";
 /// Every so many days a night of the held-out ones is scored.
 const HELD_OUT_EVERY: i32 = 7;
 
-/// `train` compares with TIFUKNN only up to so many distinct (customer, day, product): each of its customers is compared with up to
-/// [`tifuknn::POOL`] others, which takes longer than the training.
+/// `train` compares with TIFUKNN only up to so many distinct (customer, day, product): each of its
+/// customers is compared with up to [`tifuknn::POOL`] others, which takes longer than the training.
 const HELD_OUT_TIFUKNN_LINES: usize = 5_000_000;
 
-/// `train` measures at most so many customers of a night, so that it does not take longer than the training where a million meet the rule: then
-/// the interval of `ndcg@10` is some thousandths wide, that of `mae_all` a tenth of a day.
+/// `train` measures at most so many customers of a night, so that it does not take longer than the
+/// training where a million meet the rule: then the interval of `ndcg@10` is some thousandths wide,
+/// that of `mae_all` a tenth of a day.
 pub const HELD_OUT_CUSTOMERS: usize = 20_000;
 
 /// Models and baselines on the same nights.
@@ -69,7 +72,8 @@ pub struct Contender {
     pub figures: Figures,
     /// Their 95 % intervals, by bootstrap over customers.
     pub intervals: BTreeMap<Figure, Interval>,
-    /// What a model gains over the best baseline by each figure, and over the model that it would replace.
+    /// What a model gains over the best baseline by each figure, and over the model that it would
+    /// replace.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
 }
@@ -102,12 +106,13 @@ pub enum Verdict {
     Worse,
 }
 
-/// For each month: trains on what is known on its eve of the last `history_days` days, scores nights from the eve on, every `every` days
-/// while the next day is in the month and the data follow, and compares with what followed. `stage` is told what is done next.
+/// For each month: trains on what is known on its eve of the last `history_days` days, scores
+/// nights from the eve on, every `every` days while the next day is in the month and the data
+/// follow, and compares with what followed. `stage` is told what is done next.
 ///
 /// # Errors
-/// If a month is given twice, or the data do not reach it or have nothing before it; if `every` is 0; if training fails, or nobody meets the
-/// rule on any of the nights.
+/// If a month is given twice, or the data do not reach it or have nothing before it; if `every` is
+/// 0; if training fails, or nobody meets the rule on any of the nights.
 pub fn evaluate(
     purchases: &dyn Parts,
     rule: &Rule,
@@ -123,8 +128,17 @@ pub fn evaluate(
         let eve = month.eve();
         stage(&format!("{month}: training up to {eve}"));
         let training = |name: &str| stage(&format!("{month}: training up to {eve}: {name}"));
-        let trained = pipeline::train(&Recent::new(purchases, eve.first_of(history_days)), eve, rule, parameters, &training)?;
-        trained.warnings.into_iter().for_each(|warning| board.warn(format!("{month}: {warning}")));
+        let trained = pipeline::train(
+            &Recent::new(purchases, eve.first_of(history_days)),
+            eve,
+            rule,
+            parameters,
+            &training,
+        )?;
+        trained
+            .warnings
+            .into_iter()
+            .for_each(|warning| board.warn(format!("{month}: {warning}")));
         board.learn(eve)?;
         for night in nights(eve, month.last().min(last), every) {
             stage(&format!("{month}: scoring the night of {night}"));
@@ -149,8 +163,14 @@ pub fn evaluate_model(
 ) -> Result<Evaluation> {
     let (months, last) = checked(purchases, months, every)?;
     if let Some(month) = months.iter().find(|month| model.as_of > month.eve()) {
-        let wrong = format!("the model was trained up to {}, so it has seen {month}", model.as_of);
-        return Err(Error::request(wrong).hint(format!("hold out a later month, or train a model with --as-of {} or earlier", month.eve())));
+        let wrong = format!(
+            "the model was trained up to {}, so it has seen {month}",
+            model.as_of
+        );
+        return Err(Error::request(wrong).hint(format!(
+            "hold out a later month, or train a model with --as-of {} or earlier",
+            month.eve()
+        )));
     }
     let mut board = Board::new(purchases, AsOf(last), rule, history_days)?;
     for month in months {
@@ -163,27 +183,38 @@ pub fn evaluate_model(
     board.finish()
 }
 
-/// The months in their order, and the last day with a purchase; refuses months that cannot be held out.
+/// The months in their order, and the last day with a purchase; refuses months that cannot be held
+/// out.
 fn checked(purchases: &dyn Parts, months: &[Month], every: u32) -> Result<(Vec<Month>, Day)> {
-    let (first, last) = Parted::all(purchases).span()?.ok_or_else(|| Error::input("there is no purchase"))?;
+    let (first, last) = Parted::all(purchases)
+        .span()?
+        .ok_or_else(|| Error::input("there is no purchase"))?;
     if every == 0 {
-        return Err(Error::request("every should be at least 1 day, but is 0").hint("7 scores one night a week"));
+        return Err(Error::request("every should be at least 1 day, but is 0")
+            .hint("7 scores one night a week"));
     }
     let mut months = months.to_vec();
     months.sort_unstable();
     if months.is_empty() {
-        return Err(Error::request("no month is held out").hint("name one with --holdout, for example --holdout 2017-11"));
+        return Err(Error::request("no month is held out")
+            .hint("name one with --holdout, for example --holdout 2017-11"));
     }
     if let Some(twice) = months.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::request(format!("the month {} is held out twice", twice[0])).hint("name each month once"));
+        return Err(
+            Error::request(format!("the month {} is held out twice", twice[0]))
+                .hint("name each month once"),
+        );
     }
     for month in &months {
         if month.first() > last {
             let wrong = format!("the data end on {last} and do not reach {month}");
-            return Err(Error::request(wrong).hint(format!("hold out {} or an earlier month", last.month())));
+            return Err(Error::request(wrong)
+                .hint(format!("hold out {} or an earlier month", last.month())));
         }
         if month.eve().day() < first {
-            let wrong = format!("the data begin on {first}, so there is nothing before {month} to train on");
+            let wrong = format!(
+                "the data begin on {first}, so there is nothing before {month} to train on"
+            );
             return Err(Error::request(wrong).hint("hold out a later month, or give more --input"));
         }
     }
@@ -202,19 +233,22 @@ fn nights(eve: AsOf, last: Day, every: u32) -> Vec<AsOf> {
     nights
 }
 
-/// What `train` prints, keeps in the artifact and decides promotion by: figures on the days that the rehearsal has not seen.
+/// What `train` prints, keeps in the artifact and decides promotion by: figures on the days that
+/// the rehearsal has not seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HeldOutReport {
-    /// The rehearsal (as [`OKUO`]), the baselines, and the replaced model where it has not seen these days.
+    /// The rehearsal (as [`OKUO`]), the baselines, and the replaced model where it has not seen
+    /// these days.
     pub evaluation: Evaluation,
     /// Why the replaced model is not among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_compared: Option<String>,
 }
 
-/// Measures a training's rehearsal on the days that it has not seen, beside the baselines and the model that would be replaced: the nights
-/// from `rehearsal.as_of` on, every 7 days up to T = `rehearsal.as_of` + 28. Days after T count for nothing. At most `most_customers` of a night
-/// are scored.
+/// Measures a training's rehearsal on the days that it has not seen, beside the baselines and the
+/// model that would be replaced: the nights from `rehearsal.as_of` on, every 7 days up to T =
+/// `rehearsal.as_of` + 28. Days after T count for nothing. At most `most_customers` of a night are
+/// scored.
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.
@@ -249,11 +283,15 @@ pub fn held_out(
     for night in nights(eve, board.last(), HELD_OUT_EVERY as u32) {
         board.night(night, &models)?;
     }
-    Ok(HeldOutReport { evaluation: board.finish()?, not_compared })
+    Ok(HeldOutReport {
+        evaluation: board.finish()?,
+        not_compared,
+    })
 }
 
 impl HeldOutReport {
-    /// The figures that decide a promotion: of the new model, of the replaced one, of the baselines.
+    /// The figures that decide a promotion: of the new model, of the replaced one, of the
+    /// baselines.
     #[must_use]
     pub fn contenders(&self) -> (HeldOut, Option<HeldOut>, Vec<HeldOut>) {
         let of = |contender: &Contender| HeldOut {
@@ -261,9 +299,28 @@ impl HeldOutReport {
             ndcg_at_10: contender.figures.ndcg_at_10,
             mae_all: contender.figures.mae_all,
         };
-        let find = |name: &str| self.evaluation.contenders.iter().find(|contender| contender.name == name).map(of);
-        let new = find(OKUO).unwrap_or_else(|| HeldOut { name: OKUO.to_owned(), ndcg_at_10: None, mae_all: None });
-        (new, find(REPLACED), self.evaluation.contenders.iter().filter(|contender| contender.baseline).map(of).collect())
+        let find = |name: &str| {
+            self.evaluation
+                .contenders
+                .iter()
+                .find(|contender| contender.name == name)
+                .map(of)
+        };
+        let new = find(OKUO).unwrap_or_else(|| HeldOut {
+            name: OKUO.to_owned(),
+            ndcg_at_10: None,
+            mae_all: None,
+        });
+        (
+            new,
+            find(REPLACED),
+            self.evaluation
+                .contenders
+                .iter()
+                .filter(|contender| contender.baseline)
+                .map(of)
+                .collect(),
+        )
     }
 }
 

@@ -1,7 +1,8 @@
 //! Features: functions of what is known on a night, alone.
 //!
-//! Everything here takes [`crate::purchases::History`] or [`crate::purchases::Visits`] that end with the night, so that the future
-//! cannot leak: it is not there. A missing value is −1, below every real one, since trees split on order.
+//! Everything here takes [`crate::purchases::History`] or [`crate::purchases::Visits`] that end
+//! with the night, so that the future cannot leak: it is not there. A missing value is −1, below
+//! every real one, since trees split on order.
 
 pub mod basket;
 pub mod timing;

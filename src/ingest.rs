@@ -1,21 +1,26 @@
-//! Objects → lines → [`Purchases`]: CSV and Parquet, column mapping, the input contract, and the report of what was dropped or bad.
+//! Objects → lines → [`Purchases`]: CSV and Parquet, column mapping, the input contract, and the
+//! report of what was dropped or bad.
 //!
-//! **Formats.** CSV (plain, gzip, zstd; UTF-8; separator `,`, `;`, tab or `|`, taken from the header line) and Parquet, told apart by
-//! their first bytes. Extra columns are ignored; objects may differ in column order and types.
+//! **Formats.** CSV (plain, gzip, zstd; UTF-8; separator `,`, `;`, tab or `|`, taken from the
+//! header line) and Parquet, told apart by their first bytes. Extra columns are ignored; objects
+//! may differ in column order and types.
 //!
-//! **Ids.** Integer columns stay integers; text stays text. A CSV column's ids are integers if every kept id of all objects is written
-//! as `i64` prints it (`7`, not `007` or `+7`), or so and followed by `.0` as pandas writes integers beside nulls (`7.0` is 7), else text,
-//! so that `007` and `7` stay different and come back as they came. Integers in one object and text in another (warned of), or unsigned
-//! integers beyond `i64`, make text. Empty fields and the words `NULL`, `NA`, `NaN`, `None`,
-//! `<NA>` and `\N` are nulls.
+//! **Ids.** Integer columns stay integers; text stays text. A CSV column's ids are integers if
+//! every kept id of all objects is written as `i64` prints it (`7`, not `007` or `+7`), or so and
+//! followed by `.0` as pandas writes integers beside nulls (`7.0` is 7), else text, so that `007`
+//! and `7` stay different and come back as they came. Integers in one object and text in another
+//! (warned of), or unsigned integers beyond `i64`, make text. Empty fields and the words `NULL`,
+//! `NA`, `NaN`, `None`, `<NA>` and `\N` are nulls.
 //!
-//! **Times.** Dates and timestamps of Parquet; in text `YYYY-MM-DD` (or with `/` or `.`, or `YYYYMMDD`), alone or followed by `T` or a
-//! space, `HH:MM[:SS[.fraction]]` and, for an instant, `Z`, `UTC` or an offset. Each value is read by itself, so that a column may mix these
-//! forms; `03/04/2017` could be March or April and is a bad line, never a guess. A date without a time of day is the store's day
-//! as it stands; a time of day goes through the [`StoreClock`].
+//! **Times.** Dates and timestamps of Parquet; in text `YYYY-MM-DD` (or with `/` or `.`, or
+//! `YYYYMMDD`), alone or followed by `T` or a space, `HH:MM[:SS[.fraction]]` and, for an instant,
+//! `Z`, `UTC` or an offset. Each value is read by itself, so that a column may mix these forms;
+//! `03/04/2017` could be March or April and is a bad line, never a guess. A date without a time of
+//! day is the store's day as it stands; a time of day goes through the [`StoreClock`].
 //!
-//! **Order of the checks.** Each line counts once: bad time, after the as-of date or before the needed history, bad customer, bad product,
-//! bad quantity, returned, excluded, kept. A line of a day that is not needed is looked at no further and changes nothing but its count.
+//! **Order of the checks.** Each line counts once: bad time, after the as-of date or before the
+//! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
+//! day that is not needed is looked at no further and changes nothing but its count.
 
 mod cause;
 mod csv;
@@ -60,7 +65,8 @@ pub struct Columns {
     pub time: String,
     /// How many; a line with 0 or less is a return.
     pub quantity: String,
-    /// Whether the quantity's column was asked for by name: then it must be there. Otherwise all lines of an object without it are sales.
+    /// Whether the quantity's column was asked for by name: then it must be there. Otherwise all
+    /// lines of an object without it are sales.
     pub quantity_required: bool,
 }
 
@@ -102,7 +108,10 @@ impl NeededDays {
     /// The last `days` days up to and including a night.
     #[must_use]
     pub fn up_to(as_of: AsOf, days: u32) -> Self {
-        Self { first: Some(as_of.first_of(days)), until: Some(as_of) }
+        Self {
+            first: Some(as_of.first_of(days)),
+            until: Some(as_of),
+        }
     }
 }
 
@@ -120,7 +129,8 @@ pub struct Ingested<P = Purchases> {
     pub purchases: P,
     /// What became of each line.
     pub report: Report,
-    /// What a user should know: empty objects, a last day that looks partial, ids that look like floats.
+    /// What a user should know: empty objects, a last day that looks partial, ids that look like
+    /// floats.
     pub warnings: Vec<String>,
 }
 
@@ -133,7 +143,11 @@ impl Ingested<Sharded> {
         let purchases = self.purchases.purchases()?;
         let mut report = self.report;
         report.count_repeated(purchases.distinct_lines() as u64);
-        Ok(Ingested { purchases, report, warnings: self.warnings })
+        Ok(Ingested {
+            purchases,
+            report,
+            warnings: self.warnings,
+        })
     }
 }
 
@@ -147,9 +161,10 @@ impl Aside for Spill {
     }
 }
 
-/// Reads everything that the URIs name (files, folders, prefixes, globs), each object once, in the order of their URIs: the next pieces
-/// are fetched while some are read. `each` is told the objects' number and the object that comes next. What is read is set aside on disk
-/// where it would take more than a part of `memory_limit` bytes.
+/// Reads everything that the URIs name (files, folders, prefixes, globs), each object once, in the
+/// order of their URIs: the next pieces are fetched while some are read. `each` is told the
+/// objects' number and the object that comes next. What is read is set aside on disk where it would
+/// take more than a part of `memory_limit` bytes.
 ///
 /// # Errors
 /// If nothing matches, an object cannot be fetched, or [`Reader`] refuses what is in it.
@@ -168,7 +183,10 @@ pub async fn read(
     found.sort_by(|a, b| a.uri.cmp(&b.uri));
     found.dedup_by(|a, b| a.uri == b.uri);
     let interrupted = |error| Error::system("reading the input was interrupted").source(error);
-    let limit = memory_limit.map(|bytes| MemoryLimit { bytes, aside: Arc::new(Spill::new()) });
+    let limit = memory_limit.map(|bytes| MemoryLimit {
+        bytes,
+        aside: Arc::new(Spill::new()),
+    });
     let mut reader = Reader::limited(options, days, limit);
     let mut read_objects = Vec::with_capacity(found.len());
     let threads = rayon::current_num_threads();
@@ -177,9 +195,13 @@ pub async fn read(
     let columns = Arc::new(options.columns.clone());
     let open = async |object: Found| {
         let columns = Arc::clone(&columns);
-        tokio::spawn(async move { Opened::open(object, &columns).await }).await.map_err(interrupted)?
+        tokio::spawn(async move { Opened::open(object, &columns).await })
+            .await
+            .map_err(interrupted)?
     };
-    let opened = futures::stream::iter(found).map(open).buffered(FETCHED_AHEAD);
+    let opened = futures::stream::iter(found)
+        .map(open)
+        .buffered(FETCHED_AHEAD);
     let pieces = opened.flat_map(|opened| {
         let pieces = match opened {
             Ok(opened) => opened.pieces(options, days).into_iter().map(Ok).collect(),
@@ -187,7 +209,9 @@ pub async fn read(
         };
         futures::stream::iter(pieces)
     });
-    let fetch = async |piece: Result<pieces::Unfetched>| tokio::spawn(piece?.fetch()).await.map_err(interrupted)?;
+    let fetch = async |piece: Result<pieces::Unfetched>| {
+        tokio::spawn(piece?.fetch()).await.map_err(interrupted)?
+    };
     let mut pieces = Box::pin(pieces.map(fetch).buffered(2 * threads));
     let mut next = pieces.next().await;
     while next.is_some() {
@@ -208,7 +232,11 @@ pub async fn read(
                 read_objects.push(object.clone());
             }
             some.push(piece);
-            next = if some.len() < threads { pieces.next().await } else { None };
+            next = if some.len() < threads {
+                pieces.next().await
+            } else {
+                None
+            };
         }
         let reading = tokio::task::spawn_blocking(move || {
             let result = reader.take(some);
@@ -224,12 +252,14 @@ pub async fn read(
         reader = back;
         next = following;
     }
-    let ingested = tokio::task::spawn_blocking(move || reader.finish_sharded()).await.map_err(interrupted)??;
+    let ingested = tokio::task::spawn_blocking(move || reader.finish_sharded())
+        .await
+        .map_err(interrupted)??;
     Ok((ingested, read_objects))
 }
 
-/// What to say of the gap between the as-of date and the data, which have purchases from the first to the last day of `span`: nothing, or
-/// a warning if the last day lies more than a day before.
+/// What to say of the gap between the as-of date and the data, which have purchases from the first
+/// to the last day of `span`: nothing, or a warning if the last day lies more than a day before.
 ///
 /// # Errors
 /// If no purchase is known on the as-of date.

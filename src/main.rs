@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 fn main() -> ExitCode {
-    // A damaged file may panic in a library, where it is caught and becomes an error: only what reaches this place is told.
+    // A damaged file may panic in a library, where it is caught and becomes an error: only what
+    // reaches this place is told.
     static PANIC: Mutex<String> = Mutex::new(String::new());
     std::panic::set_hook(Box::new(|panic| {
         if let Ok(mut text) = PANIC.lock() {
@@ -12,9 +13,10 @@ fn main() -> ExitCode {
         }
     }));
     // A panic is a failure of okuo: exit code 2, like every other one.
-    let code = std::panic::catch_unwind(|| okuo::cli::run(std::env::args_os())).unwrap_or_else(|_| {
-        okuo::cli::output::panic(&PANIC.lock().map(|text| text.clone()).unwrap_or_default());
-        2
-    });
+    let code =
+        std::panic::catch_unwind(|| okuo::cli::run(std::env::args_os())).unwrap_or_else(|_| {
+            okuo::cli::output::panic(&PANIC.lock().map(|text| text.clone()).unwrap_or_default());
+            2
+        });
     ExitCode::from(code)
 }

@@ -1,4 +1,5 @@
-//! What one night's run says: a prediction a customer, with the products of the next basket, and the offers made of them.
+//! What one night's run says: a prediction a customer, with the products of the next basket, and
+//! the offers made of them.
 
 pub mod offers;
 pub mod tables;
@@ -52,7 +53,8 @@ pub struct CustomerPrediction {
     pub return_probability: [f64; 3],
     /// Expected number of distinct products in the next basket.
     pub expected_basket_size: f64,
-    /// The likeliest products of the next basket, by descending probability (then ascending product code), at most [`MAX_RANK`].
+    /// The likeliest products of the next basket, by descending probability (then ascending product
+    /// code), at most [`MAX_RANK`].
     pub products: Vec<ProductPrediction>,
 }
 
@@ -75,7 +77,8 @@ pub struct ProductPrediction {
     pub evidence: Evidence,
 }
 
-/// What makes a product likely: [`ProductPrediction::reason`] says it in words, only where they are shown, since a night has millions of them.
+/// What makes a product likely: [`ProductPrediction::reason`] says it in words, only where they are
+/// shown, since a night has millions of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Evidence {
     /// The customer bought it on so many of the last visits, ten at most.
@@ -103,7 +106,8 @@ pub enum ProductModel {
 }
 
 impl Predictions {
-    /// The day on which a customer is expected: `days_to_next` rounded to whole days from T, at least the day after it.
+    /// The day on which a customer is expected: `days_to_next` rounded to whole days from T, at
+    /// least the day after it.
     #[must_use]
     pub fn expected(&self, customer: &CustomerPrediction) -> Day {
         customer.expected(self.as_of)
@@ -111,20 +115,32 @@ impl Predictions {
 }
 
 impl ProductPrediction {
-    /// Why the product is likely, in a few words: what the customer's own purchases, or the store's, say of it. Every word of it can be
-    /// counted in the tickets.
+    /// Why the product is likely, in a few words: what the customer's own purchases, or the
+    /// store's, say of it. Every word of it can be counted in the tickets.
     #[must_use]
     pub fn reason(&self) -> String {
         let often = match self.evidence {
             Evidence::Store { share } => {
                 let percent = 100.0 * share;
-                let percent = if percent < 0.05 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
-                return format!("new to the customer; in {percent} % of all purchases of the last 28 days");
+                let percent = if percent < 0.05 {
+                    "less than 0.1".to_owned()
+                } else {
+                    format!("{percent:.1}")
+                };
+                return format!(
+                    "new to the customer; in {percent} % of all purchases of the last 28 days"
+                );
             }
-            Evidence::Own { lately: 0, .. } => format!("bought {}", words::times(self.times_bought)),
+            Evidence::Own { lately: 0, .. } => {
+                format!("bought {}", words::times(self.times_bought))
+            }
             Evidence::Own { visits: 1, .. } => "bought on the only visit".to_owned(),
-            Evidence::Own { lately, visits } if lately == visits => format!("bought on each of the last {visits} visits"),
-            Evidence::Own { lately, visits } => format!("bought on {lately} of the last {visits} visits"),
+            Evidence::Own { lately, visits } if lately == visits => {
+                format!("bought on each of the last {visits} visits")
+            }
+            Evidence::Own { lately, visits } => {
+                format!("bought on {lately} of the last {visits} visits")
+            }
         };
         let ago = words::ago(self.days_since_bought.unwrap_or_default());
         // One gap is no habit.
@@ -155,14 +171,40 @@ mod tests {
     fn reasons_of_rare_cases_are_good_english() {
         let own = |times_bought, ago, gap, lately, visits| {
             let evidence = Evidence::Own { lately, visits };
-            ProductPrediction { times_bought, evidence, ..examples::product(0, 0.5, ago, gap) }.reason()
+            ProductPrediction {
+                times_bought,
+                evidence,
+                ..examples::product(0, 0.5, ago, gap)
+            }
+            .reason()
         };
-        assert_eq!(own(1, 1, None, 1, 1), "bought on the only visit; last yesterday");
-        assert_eq!(own(2, 0, Some(1.0), 2, 2), "bought on each of the last 2 visits; last today");
-        assert_eq!(own(3, 0, Some(1.0), 3, 3), "bought on each of the last 3 visits; every day on average, last today");
+        assert_eq!(
+            own(1, 1, None, 1, 1),
+            "bought on the only visit; last yesterday"
+        );
+        assert_eq!(
+            own(2, 0, Some(1.0), 2, 2),
+            "bought on each of the last 2 visits; last today"
+        );
+        assert_eq!(
+            own(3, 0, Some(1.0), 3, 3),
+            "bought on each of the last 3 visits; every day on average, last today"
+        );
         assert_eq!(own(1, 40, None, 0, 10), "bought once; last 40 days ago");
-        let new = |share| ProductPrediction { evidence: Evidence::Store { share }, ..examples::new_product(0, 0.5) }.reason();
-        assert_eq!(new(0.0123), "new to the customer; in 1.2 % of all purchases of the last 28 days");
-        assert_eq!(new(0.000_4), "new to the customer; in less than 0.1 % of all purchases of the last 28 days");
+        let new = |share| {
+            ProductPrediction {
+                evidence: Evidence::Store { share },
+                ..examples::new_product(0, 0.5)
+            }
+            .reason()
+        };
+        assert_eq!(
+            new(0.0123),
+            "new to the customer; in 1.2 % of all purchases of the last 28 days"
+        );
+        assert_eq!(
+            new(0.000_4),
+            "new to the customer; in less than 0.1 % of all purchases of the last 28 days"
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! Purchases: a compact columnar history, and `History`, the part of it that is known on a night.
 //!
-//! The layout is two levels of compressed sparse rows: a customer's purchases stand together in the order of their days, and a
-//! purchase's distinct products stand together in the order of their codes. A (customer, day, product) takes 4 bytes, a purchase 8.
-//! Customers are spread over [`SHARDS`] such tables, so that they are built side by side. [`Builder`] makes them of lines in any order.
+//! The layout is two levels of compressed sparse rows: a customer's purchases stand together in the
+//! order of their days, and a purchase's distinct products stand together in the order of their
+//! codes. A (customer, day, product) takes 4 bytes, a purchase 8. Customers are spread over
+//! [`SHARDS`] such tables, so that they are built side by side. [`Builder`] makes them of lines in
+//! any order.
 
 mod builder;
 mod ids;
@@ -19,10 +21,12 @@ pub use ids::{Id, Ids};
 pub(crate) use parts::wider;
 pub use parts::{Fingerprint, Parted, Parts, Recent};
 
-/// Over so many tables customers are spread: the unit of parallel building, and of what is in memory at a time.
+/// Over so many tables customers are spread: the unit of parallel building, and of what is in
+/// memory at a time.
 pub const SHARDS: usize = 64;
 
-/// One kept line of the input: provisional codes (positions in the unsorted ids that come with it) and the store's day.
+/// One kept line of the input: provisional codes (positions in the unsorted ids that come with it)
+/// and the store's day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
     /// Position in the customers' ids.
@@ -33,13 +37,15 @@ pub struct Line {
     pub product: u32,
 }
 
-/// All purchases of all customers, or of a part of them: a purchase is everything that one customer bought on one day of the store.
+/// All purchases of all customers, or of a part of them: a purchase is everything that one customer
+/// bought on one day of the store.
 #[derive(Debug, Clone)]
 pub struct Purchases {
     /// Of all customers, whatever part of them this is: codes are the same in all parts.
     customers: Arc<Ids>,
     products: Arc<Ids>,
-    /// Where the purchases of customer `c` are: in the shard `places[c] % SHARDS`, at `places[c] / SHARDS`.
+    /// Where the purchases of customer `c` are: in the shard `places[c] % SHARDS`, at `places[c] /
+    /// SHARDS`.
     places: Arc<Vec<u32>>,
     /// Those of other parts are empty.
     shards: Vec<Arc<Shard>>,
@@ -64,25 +70,37 @@ impl Shard {
             (Some(start), Some(end)) => *start as usize..*end as usize,
             _ => return Visits::NONE,
         };
-        Visits { days: &self.days[range.clone()], basket_starts: &self.basket_starts[range.start..=range.end], baskets: &self.baskets }
+        Visits {
+            days: &self.days[range.clone()],
+            basket_starts: &self.basket_starts[range.start..=range.end],
+            baskets: &self.baskets,
+        }
     }
 }
 
 /// The same customers with the same purchases, wherever they are kept.
 impl PartialEq for Purchases {
     fn eq(&self, other: &Self) -> bool {
-        let same = |customer: u32| self.visits(customer).iter().eq(other.visits(customer).iter());
-        self.customers == other.customers && self.products == other.products && (0..self.customers.len() as u32).all(same)
+        let same = |customer: u32| {
+            self.visits(customer)
+                .iter()
+                .eq(other.visits(customer).iter())
+        };
+        self.customers == other.customers
+            && self.products == other.products
+            && (0..self.customers.len() as u32).all(same)
     }
 }
 
 impl Eq for Purchases {}
 
 impl Purchases {
-    /// Builds the history from lines in any order; repeated lines count once, and ids that no line names are dropped.
+    /// Builds the history from lines in any order; repeated lines count once, and ids that no line
+    /// names are dropped.
     ///
     /// # Errors
-    /// If a line's code is not in the ids, or there are more than 2³² − 1 distinct (customer, day, product) in a shard.
+    /// If a line's code is not in the ids, or there are more than 2³² − 1 distinct (customer, day,
+    /// product) in a shard.
     pub fn from_lines(customers: Ids, products: Ids, lines: Vec<Line>) -> Result<Self> {
         let mut builder = Builder::new(None);
         builder.add(lines)?;
@@ -128,13 +146,19 @@ impl Purchases {
     /// The same without what was bought before a day, as if it had not been read; the ids stay.
     #[must_use]
     pub fn since(&self, first: Day) -> Purchases {
-        Purchases { first: self.first.max(first), ..self.clone() }
+        Purchases {
+            first: self.first.max(first),
+            ..self.clone()
+        }
     }
 
     /// What is known on the night `as_of`: everything up to and including it, nothing after.
     #[must_use]
     pub fn until(&self, as_of: AsOf) -> History<'_> {
-        History { purchases: self, as_of }
+        History {
+            purchases: self,
+            as_of,
+        }
     }
 
     /// Whether a customer has a purchase here, on whatever day.
@@ -144,8 +168,14 @@ impl Purchases {
     }
 
     fn visits(&self, customer: u32) -> Visits<'_> {
-        let place = self.places.get(customer as usize).map_or(usize::MAX, |place| *place as usize);
-        let all = self.shards.get(place % SHARDS).map_or(Visits::NONE, |shard| shard.visits(place / SHARDS));
+        let place = self
+            .places
+            .get(customer as usize)
+            .map_or(usize::MAX, |place| *place as usize);
+        let all = self
+            .shards
+            .get(place % SHARDS)
+            .map_or(Visits::NONE, |shard| shard.visits(place / SHARDS));
         all.since(self.first)
     }
 
@@ -154,7 +184,8 @@ impl Purchases {
     }
 }
 
-/// The purchases that are known on a night. Everything that predicts takes this and so cannot see the future.
+/// The purchases that are known on a night. Everything that predicts takes this and so cannot see
+/// the future.
 #[derive(Debug, Clone, Copy)]
 pub struct History<'a> {
     purchases: &'a Purchases,
@@ -171,7 +202,10 @@ impl<'a> History<'a> {
     /// The history as it stood on an earlier night; a later night changes nothing.
     #[must_use]
     pub fn until(&self, as_of: AsOf) -> History<'a> {
-        History { purchases: self.purchases, as_of: self.as_of.min(as_of) }
+        History {
+            purchases: self.purchases,
+            as_of: self.as_of.min(as_of),
+        }
     }
 
     /// How many customers the dictionary has; a customer may have no purchase yet.
@@ -210,8 +244,8 @@ impl<'a> History<'a> {
         self.purchases.visits(customer).until(self.as_of.day())
     }
 
-    /// The customer's first purchase after `night` that is known by now: its day and products. This is what a model that speaks
-    /// from `night` has to predict.
+    /// The customer's first purchase after `night` that is known by now: its day and products. This
+    /// is what a model that speaks from `night` has to predict.
     #[must_use]
     pub fn following(&self, customer: u32, night: Day) -> Option<(Day, &'a [u32])> {
         let visits = self.visits(customer);
@@ -226,7 +260,9 @@ impl<'a> History<'a> {
             let days = self.visits(customer).days();
             Some((*days.first()?, *days.last()?))
         };
-        (0..self.customer_count()).map(of_customer).fold(None, wider)
+        (0..self.customer_count())
+            .map(of_customer)
+            .fold(None, wider)
     }
 }
 
@@ -239,7 +275,11 @@ pub struct Visits<'a> {
 }
 
 impl<'a> Visits<'a> {
-    const NONE: Self = Self { days: &[], basket_starts: &[], baskets: &[] };
+    const NONE: Self = Self {
+        days: &[],
+        basket_starts: &[],
+        baskets: &[],
+    };
 
     /// How many purchases.
     #[must_use]
@@ -262,7 +302,11 @@ impl<'a> Visits<'a> {
     /// The distinct products of the purchase at position `at`, ascending; empty past the end.
     #[must_use]
     pub fn basket(&self, at: usize) -> &'a [u32] {
-        match (self.days.get(at), self.basket_starts.get(at), self.basket_starts.get(at + 1)) {
+        match (
+            self.days.get(at),
+            self.basket_starts.get(at),
+            self.basket_starts.get(at + 1),
+        ) {
             (Some(_), Some(start), Some(end)) => &self.baskets[*start as usize..*end as usize],
             _ => &[],
         }
@@ -275,14 +319,19 @@ impl<'a> Visits<'a> {
     }
 
     /// The purchases with their baskets, in the order of their days.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Day, &'a [u32])> + ExactSizeIterator + use<'a> {
+    pub fn iter(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (Day, &'a [u32])> + ExactSizeIterator + use<'a> {
         let visits = *self;
         (0..self.days.len()).map(move |at| (visits.days[at], visits.basket(at)))
     }
 
     /// How many distinct (day, product).
     fn lines(&self) -> usize {
-        match (self.basket_starts.first(), self.basket_starts.get(self.days.len())) {
+        match (
+            self.basket_starts.first(),
+            self.basket_starts.get(self.days.len()),
+        ) {
             (Some(start), Some(end)) => (end - start) as usize,
             _ => 0,
         }
@@ -293,7 +342,11 @@ impl<'a> Visits<'a> {
         match self.days.first() {
             Some(first) if *first < day => {
                 let start = self.days.partition_point(|known| *known < day);
-                Visits { days: &self.days[start..], basket_starts: &self.basket_starts[start..], ..*self }
+                Visits {
+                    days: &self.days[start..],
+                    basket_starts: &self.basket_starts[start..],
+                    ..*self
+                }
             }
             _ => *self,
         }
@@ -303,7 +356,10 @@ impl<'a> Visits<'a> {
     #[must_use]
     pub fn until(&self, day: Day) -> Visits<'a> {
         let len = self.days.partition_point(|known| *known <= day);
-        Visits { days: &self.days[..len], ..*self }
+        Visits {
+            days: &self.days[..len],
+            ..*self
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::purchases::{History, Visits};
 
-/// "More than one purchase every 30 days, and every purchase with more than 10 products", with its parameters.
+/// "More than one purchase every 30 days, and every purchase with more than 10 products", with its
+/// parameters.
 ///
-/// In each of the last `periods` periods of `period_days` days, counted back from and including the as-of date, at least
-/// `min_purchases` purchases; and of all purchases in those periods, at least the share `basket_share` with `min_products`
-/// distinct products or more.
+/// In each of the last `periods` periods of `period_days` days, counted back from and including the
+/// as-of date, at least `min_purchases` purchases; and of all purchases in those periods, at least
+/// the share `basket_share` with `min_products` distinct products or more.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rule {
@@ -29,7 +30,13 @@ pub struct Rule {
 
 impl Default for Rule {
     fn default() -> Self {
-        Self { period_days: 30, periods: 3, min_purchases: 2, min_products: 11, basket_share: 1.0 }
+        Self {
+            period_days: 30,
+            periods: 3,
+            min_purchases: 2,
+            min_products: 11,
+            basket_share: 1.0,
+        }
     }
 }
 
@@ -43,10 +50,26 @@ impl Rule {
             0 => Err(Error::request(format!("{name} should be at least 1, but is 0")).hint(hint)),
             _ => Ok(()),
         };
-        at_least_one("period_days", self.period_days, "it is the length of a period in days: 30 is a month")?;
-        at_least_one("periods", self.periods, "it is how many periods the rule looks back on: 3 of 30 days are 90 days")?;
-        at_least_one("min_purchases", self.min_purchases, "it is the fewest purchases in each period; 1 asks the least")?;
-        at_least_one("min_products", self.min_products, "it is the fewest products of a large basket; 1 takes every basket for large")?;
+        at_least_one(
+            "period_days",
+            self.period_days,
+            "it is the length of a period in days: 30 is a month",
+        )?;
+        at_least_one(
+            "periods",
+            self.periods,
+            "it is how many periods the rule looks back on: 3 of 30 days are 90 days",
+        )?;
+        at_least_one(
+            "min_purchases",
+            self.min_purchases,
+            "it is the fewest purchases in each period; 1 asks the least",
+        )?;
+        at_least_one(
+            "min_products",
+            self.min_products,
+            "it is the fewest products of a large basket; 1 takes every basket for large",
+        )?;
         if u64::from(self.period_days) * u64::from(self.periods) > 3_653 {
             return Err(Error::request(format!(
                 "periods × period_days should be at most 3653 days, but is {} × {}",
@@ -79,35 +102,52 @@ impl Rule {
         if purchases == 0 {
             return Standing::Seen;
         }
-        if periods.iter().any(|period| period.purchases < self.min_purchases) {
+        if periods
+            .iter()
+            .any(|period| period.purchases < self.min_purchases)
+        {
             return Standing::Active;
         }
         let large: u32 = periods.iter().map(|period| period.large_baskets).sum();
-        Standing::Frequent { share: f64::from(large) / f64::from(purchases) }
+        Standing::Frequent {
+            share: f64::from(large) / f64::from(purchases),
+        }
     }
 
-    /// What a customer with these purchases did in each period that the rule looks at on the night, the latest first.
+    /// What a customer with these purchases did in each period that the rule looks at on the night,
+    /// the latest first.
     #[must_use]
     pub fn counts(&self, visits: &Visits<'_>, night: Day) -> Vec<PeriodCount> {
         let length = self.period_days.max(1) as i32;
         let empty = |back: i32| {
             let last = night - back * length;
-            PeriodCount { first: last - (length - 1), last, purchases: 0, large_baskets: 0 }
+            PeriodCount {
+                first: last - (length - 1),
+                last,
+                purchases: 0,
+                large_baskets: 0,
+            }
         };
         let mut counts: Vec<PeriodCount> = (0..self.periods as i32).map(empty).collect();
         for (day, basket) in visits.until(night).iter().rev() {
-            let Some(count) = counts.get_mut(((night - day) / length) as usize) else { break };
+            let Some(count) = counts.get_mut(((night - day) / length) as usize) else {
+                break;
+            };
             count.purchases += 1;
             count.large_baskets += u32::from(basket.len() >= self.min_products as usize);
         }
         counts
     }
 
-    /// Whether a customer is much like those who meet the rule on the night: frequent, with a good part of the large baskets that it asks
-    /// for. Models learn from them first.
+    /// Whether a customer is much like those who meet the rule on the night: frequent, with a good
+    /// part of the large baskets that it asks for. Models learn from them first.
     #[must_use]
     pub fn nearly_met(&self, visits: &Visits<'_>, night: Day) -> bool {
-        Rule { basket_share: 0.4 * self.basket_share, ..*self }.met(visits, night)
+        Rule {
+            basket_share: 0.4 * self.basket_share,
+            ..*self
+        }
+        .met(visits, night)
     }
 
     /// Whether a customer with these purchases is recurrent on the night.
@@ -176,17 +216,28 @@ impl Funnel {
         if self.by_basket_share.is_empty() {
             self.by_basket_share.clone_from(&other.by_basket_share);
         } else {
-            self.by_basket_share.iter_mut().zip(&other.by_basket_share).for_each(|((_, count), (_, more))| *count += more);
+            self.by_basket_share
+                .iter_mut()
+                .zip(&other.by_basket_share)
+                .for_each(|((_, count), (_, more))| *count += more);
         }
         self
     }
 
-    /// Where nobody is recurrent: the hint at what shares would let somebody in, the three highest; nothing if none would.
+    /// Where nobody is recurrent: the hint at what shares would let somebody in, the three highest;
+    /// nothing if none would.
     #[must_use]
     pub fn lower_share(&self) -> Option<String> {
-        let shares = self.by_basket_share.iter().filter(|(_, count)| *count > 0).take(3);
-        let shares: Vec<String> = shares.map(|(share, count)| format!("{share} ({count})")).collect();
-        (!shares.is_empty()).then(|| format!("a lower --basket-share would let in: {}", shares.join(", ")))
+        let shares = self
+            .by_basket_share
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .take(3);
+        let shares: Vec<String> = shares
+            .map(|(share, count)| format!("{share} ({count})"))
+            .collect();
+        (!shares.is_empty())
+            .then(|| format!("a lower --basket-share would let in: {}", shares.join(", ")))
     }
 }
 
@@ -194,17 +245,27 @@ impl Funnel {
 #[must_use]
 pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {
     let night = history.as_of().day();
-    let standings: Vec<Standing> =
-        (0..history.customer_count()).into_par_iter().map(|customer| rule.standing(&history.visits(customer), night)).collect();
-    let count = |pass: &dyn Fn(&Standing) -> bool| standings.iter().filter(|standing| pass(standing)).count();
-    let at_share = |least: f64| count(&|standing| matches!(standing, Standing::Frequent { share } if *share >= least));
+    let standings: Vec<Standing> = (0..history.customer_count())
+        .into_par_iter()
+        .map(|customer| rule.standing(&history.visits(customer), night))
+        .collect();
+    let count = |pass: &dyn Fn(&Standing) -> bool| {
+        standings.iter().filter(|standing| pass(standing)).count()
+    };
+    let at_share = |least: f64| {
+        count(&|standing| matches!(standing, Standing::Frequent { share } if *share >= least))
+    };
     let funnel = Funnel {
         seen: count(&|standing| *standing != Standing::Unseen),
         active: count(&|standing| !matches!(standing, Standing::Unseen | Standing::Seen)),
         frequent: at_share(0.0),
-        large_baskets: count(&|standing| matches!(standing, Standing::Frequent { share } if *share > 0.0)),
+        large_baskets: count(
+            &|standing| matches!(standing, Standing::Frequent { share } if *share > 0.0),
+        ),
         recurrent: at_share(rule.basket_share),
-        by_basket_share: [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0].map(|share| (share, at_share(share))).to_vec(),
+        by_basket_share: [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0]
+            .map(|share| (share, at_share(share)))
+            .to_vec(),
     };
     let passing = (0..history.customer_count()).zip(&standings);
     let customers = passing.filter(|(_, standing)| matches!(standing, Standing::Frequent { share } if *share >= rule.basket_share));

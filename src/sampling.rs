@@ -1,4 +1,5 @@
-//! Deterministic sampling: a row's fate depends on the seed and its names, never on its place in a loop or a thread.
+//! Deterministic sampling: a row's fate depends on the seed and its names, never on its place in a
+//! loop or a thread.
 
 /// Mixes 64 bits: the finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014).
 #[must_use]
@@ -12,14 +13,25 @@ pub fn mix(value: u64) -> u64 {
 /// A hash of several names under a seed.
 #[must_use]
 pub fn hash(seed: u64, names: &[u64]) -> u64 {
-    names.iter().fold(mix(seed), |state, name| mix(state ^ *name))
+    names
+        .iter()
+        .fold(mix(seed), |state, name| mix(state ^ *name))
 }
 
 /// A hash of bytes, of which no two of different length share the same words.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
-    let word = |chunk: &[u8]| chunk.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
-    bytes.chunks(8).fold(mix(bytes.len() as u64), |state, chunk| mix(state ^ word(chunk)))
+    let word = |chunk: &[u8]| {
+        chunk
+            .iter()
+            .rev()
+            .fold(0, |word, byte| (word << 8) | u64::from(*byte))
+    };
+    bytes
+        .chunks(8)
+        .fold(mix(bytes.len() as u64), |state, chunk| {
+            mix(state ^ word(chunk))
+        })
 }
 
 /// The hash as a number in [0, 1).

@@ -1,31 +1,40 @@
 //! A seeded generator of realistic supermarket tickets whose truth is known.
 //!
-//! [`Simulation::new`] takes [`Parameters`] (a style of store, a seed, sizes, a span of days) and gives every line that the store's tills
-//! would have recorded, at any size, in bounded memory. The same parameters give the same lines, whatever the chunks and the threads: each
-//! customer draws from an own ChaCha8 stream, numbered by the customer.
+//! [`Simulation::new`] takes [`Parameters`] (a style of store, a seed, sizes, a span of days) and
+//! gives every line that the store's tills would have recorded, at any size, in bounded memory. The
+//! same parameters give the same lines, whatever the chunks and the threads: each customer draws
+//! from an own ChaCha8 stream, numbered by the customer.
 //!
 //! # What is modelled
-//! - **Customers**: a kind of shopper (weekly planner, weekly shop with top-up trips, frequent small baskets, occasional), an own mean gap
-//!   and regularity (a renewal process: 1 day plus a gamma-distributed rest), weekday habits, hours, a household that scales baskets and
+//! - **Customers**: a kind of shopper (weekly planner, weekly shop with top-up trips, frequent
+//!   small baskets, occasional), an own mean gap and regularity (a renewal process: 1 day plus a
+//!   gamma-distributed rest), weekday habits, hours, a household that scales baskets and
 //!   consumption, holidays and long lapses, churn, and customers who first come in the middle.
-//! - **Baskets**: log-normal sizes around an own mean, larger after a longer wait. First the personal staples that have run out, then
-//!   whatever the shelves and tastes suggest. A staple runs out after its own cycle (gamma-distributed consumption), so the chance that
-//!   it is in the next basket rises with the days since it was bought; sometimes it is forgotten. Staples come and go.
-//! - **Products**: 24 categories, Zipf–Mandelbrot popularity within each, brands and loyalty to them, categories in which people seek
-//!   variety, yearly seasons, popularity that drifts, launched and discontinued products, promotion weeks with lower prices and more sales.
-//! - **The till**: several units, voids (the line, its negative, the line again), lines scanned twice, returns on a later visit, a second
-//!   trip on one day, a store that is closed on 25 December, and on request naive UTC times instead of store-local ones.
+//! - **Baskets**: log-normal sizes around an own mean, larger after a longer wait. First the
+//!   personal staples that have run out, then whatever the shelves and tastes suggest. A staple
+//!   runs out after its own cycle (gamma-distributed consumption), so the chance that it is in the
+//!   next basket rises with the days since it was bought; sometimes it is forgotten. Staples come
+//!   and go.
+//! - **Products**: 24 categories, Zipf–Mandelbrot popularity within each, brands and loyalty to
+//!   them, categories in which people seek variety, yearly seasons, popularity that drifts,
+//!   launched and discontinued products, promotion weeks with lower prices and more sales.
+//! - **The till**: several units, voids (the line, its negative, the line again), lines scanned
+//!   twice, returns on a later visit, a second trip on one day, a store that is closed on 25
+//!   December, and on request naive UTC times instead of store-local ones.
 //!
 //! # What is not modelled
-//! Several stores, stock-outs, inflation, weighed goods (quantities are whole), coupons and the customers' reaction to personal offers, one
-//! product replacing another after a price change, products bought together for a recipe, events (weather, strikes, pandemics), sales
-//! without a loyalty card, and bad lines (test ingestion with hand-made ones). Households do not grow or share a card. People are more
-//! alike than in life: a model's figures on simulated tickets say whether it finds what was planted, not how well it will do in a store.
+//! Several stores, stock-outs, inflation, weighed goods (quantities are whole), coupons and the
+//! customers' reaction to personal offers, one product replacing another after a price change,
+//! products bought together for a recipe, events (weather, strikes, pandemics), sales without a
+//! loyalty card, and bad lines (test ingestion with hand-made ones). Households do not grow or
+//! share a card. People are more alike than in life: a model's figures on simulated tickets say
+//! whether it finds what was planted, not how well it will do in a store.
 //!
 //! # Order
-//! [`Order::Days`] gives lines by time, as a feed does, and keeps every customer's state in memory (3 to 5 kB each);
-//! [`Order::Customers`] gives them customer by customer, each by time, and keeps the lines of two chunks a thread. Measured: 103 million
-//! lines as Parquet in 183 MB at over 1 million lines a second and core; by days (130,000 customers) in 611 MB.
+//! [`Order::Days`] gives lines by time, as a feed does, and keeps every customer's state in memory
+//! (3 to 5 kB each); [`Order::Customers`] gives them customer by customer, each by time, and keeps
+//! the lines of two chunks a thread. Measured: 103 million lines as Parquet in 183 MB at over 1
+//! million lines a second and core; by days (130,000 customers) in 611 MB.
 //!
 //! ```
 //! use okuo::simulate::{Order, Parameters, Simulation};
@@ -67,9 +76,11 @@ use shopper::Shopper;
 pub struct TicketLine {
     /// The customer's id, 1 … [`Parameters::customers`].
     pub customer: i64,
-    /// The ticket's id: customer × 10,000 + the number of the ticket, so that it is unique and needs no counter shared by customers.
+    /// The ticket's id: customer × 10,000 + the number of the ticket, so that it is unique and
+    /// needs no counter shared by customers.
     pub basket: i64,
-    /// Naive time of the ticket in microseconds since 1970-01-01T00:00, store-local or, with [`Parameters::utc_zone`], UTC.
+    /// Naive time of the ticket in microseconds since 1970-01-01T00:00, store-local or, with
+    /// [`Parameters::utc_zone`], UTC.
     pub time: i64,
     /// The product's id, 1 … [`Parameters::products`].
     pub product: i64,
@@ -85,7 +96,9 @@ impl TicketLine {
     /// The name of the product's category.
     #[must_use]
     pub fn category_name(&self) -> &'static str {
-        CATEGORIES.get(usize::from(self.category)).map_or("", |category| category.name)
+        CATEGORIES
+            .get(usize::from(self.category))
+            .map_or("", |category| category.name)
     }
 }
 
@@ -97,9 +110,11 @@ pub fn categories() -> impl ExactSizeIterator<Item = &'static str> {
 /// In which order lines come, and how many make a chunk. Neither changes which lines there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// By time over the whole history, like a feed; a chunk is so many days (at least 1). Keeps the state of every customer in memory.
+    /// By time over the whole history, like a feed; a chunk is so many days (at least 1). Keeps the
+    /// state of every customer in memory.
     Days(u32),
-    /// Customer by customer, each by time; a chunk is so many customers (at least 1). Memory does not grow with the number of customers.
+    /// Customer by customer, each by time; a chunk is so many customers (at least 1). Memory does
+    /// not grow with the number of customers.
     Customers(u32),
 }
 
@@ -124,7 +139,13 @@ impl Simulation {
         let traits = parameters.style.traits();
         let laws = Laws::new(&traits)?;
         let catalogue = Catalogue::new(&parameters, &traits);
-        Ok(Self { parameters, traits, laws, catalogue, zone })
+        Ok(Self {
+            parameters,
+            traits,
+            laws,
+            catalogue,
+            zone,
+        })
     }
 
     /// The checked parameters.
@@ -133,20 +154,24 @@ impl Simulation {
         &self.parameters
     }
 
-    /// Calls `each` with one chunk of lines after the other, in the stated order; chunks may be empty. Generates on the threads of rayon's
-    /// current pool.
+    /// Calls `each` with one chunk of lines after the other, in the stated order; chunks may be
+    /// empty. Generates on the threads of rayon's current pool.
     ///
     /// # Errors
     /// The first error that `each` returns; generation itself does not fail.
-    pub fn for_each_chunk(&self, order: Order, each: impl FnMut(&[TicketLine]) -> Result<()>) -> Result<()> {
+    pub fn for_each_chunk(
+        &self,
+        order: Order,
+        each: impl FnMut(&[TicketLine]) -> Result<()>,
+    ) -> Result<()> {
         match order {
             Order::Days(days) => self.by_days(days.max(1), each),
             Order::Customers(customers) => self.by_customers(customers.max(1), each),
         }
     }
 
-    /// Roughly how many lines there will be, from up to 200 customers spread over all (for a progress bar, or to choose `customers` for a
-    /// wanted size).
+    /// Roughly how many lines there will be, from up to 200 customers spread over all (for a
+    /// progress bar, or to choose `customers` for a wanted size).
     #[must_use]
     pub fn estimated_lines(&self) -> u64 {
         let customers = u64::from(self.parameters.customers);
@@ -156,7 +181,8 @@ impl Simulation {
             .map(|at| {
                 let customer = at * customers / asked;
                 let mut lines = Vec::new();
-                self.shopper(customer as u32).run(self, self.parameters.last_day(), &mut lines);
+                self.shopper(customer as u32)
+                    .run(self, self.parameters.last_day(), &mut lines);
                 lines.len() as u64
             })
             .sum();
@@ -174,7 +200,10 @@ impl Simulation {
     }
 
     fn by_days(&self, days: u32, mut each: impl FnMut(&[TicketLine]) -> Result<()>) -> Result<()> {
-        let mut shoppers: Vec<Shopper> = (0..self.parameters.customers).into_par_iter().map(|customer| self.shopper(customer)).collect();
+        let mut shoppers: Vec<Shopper> = (0..self.parameters.customers)
+            .into_par_iter()
+            .map(|customer| self.shopper(customer))
+            .collect();
         let (first, last) = (self.parameters.start, self.parameters.last_day());
         let mut lines: Vec<TicketLine> = Vec::new();
         let days = days.min(self.parameters.days) as i32;
@@ -186,12 +215,17 @@ impl Simulation {
                 .par_chunks_mut(256)
                 .map(|group| {
                     let mut lines = Vec::new();
-                    group.iter_mut().for_each(|shopper| shopper.run(self, until, &mut lines));
+                    group
+                        .iter_mut()
+                        .for_each(|shopper| shopper.run(self, until, &mut lines));
                     lines
                 })
                 .collect();
-            groups.iter().for_each(|group| lines.extend_from_slice(group));
-            // Stable, and groups stand in the order of customers: the order does not depend on threads.
+            groups
+                .iter()
+                .for_each(|group| lines.extend_from_slice(group));
+            // Stable, and groups stand in the order of customers: the order does not depend on
+            // threads.
             lines.par_sort_by_key(|line| (line.time, line.basket));
             each(&lines)?;
             from = until + 1;
@@ -199,22 +233,33 @@ impl Simulation {
         Ok(())
     }
 
-    fn by_customers(&self, customers: u32, mut each: impl FnMut(&[TicketLine]) -> Result<()>) -> Result<()> {
+    fn by_customers(
+        &self,
+        customers: u32,
+        mut each: impl FnMut(&[TicketLine]) -> Result<()>,
+    ) -> Result<()> {
         let last = self.parameters.last_day();
-        let parallel = u32::try_from(2 * rayon::current_num_threads()).map_err(|_| Error::system("too many threads"))?;
+        let parallel = u32::try_from(2 * rayon::current_num_threads())
+            .map_err(|_| Error::system("too many threads"))?;
         let all = self.parameters.customers;
         let mut from = 0;
         while from < all {
             let chunks: Vec<Vec<TicketLine>> = (0..parallel)
                 .into_par_iter()
                 .map(|chunk| {
-                    let start = from.saturating_add(chunk.saturating_mul(customers)).min(all);
+                    let start = from
+                        .saturating_add(chunk.saturating_mul(customers))
+                        .min(all);
                     let mut lines = Vec::new();
-                    (start..start.saturating_add(customers).min(all)).for_each(|at| self.shopper(at).run(self, last, &mut lines));
+                    (start..start.saturating_add(customers).min(all))
+                        .for_each(|at| self.shopper(at).run(self, last, &mut lines));
                     lines
                 })
                 .collect();
-            chunks.iter().filter(|chunk| !chunk.is_empty()).try_for_each(|chunk| each(chunk))?;
+            chunks
+                .iter()
+                .filter(|chunk| !chunk.is_empty())
+                .try_for_each(|chunk| each(chunk))?;
             from = from.saturating_add(parallel.saturating_mul(customers));
         }
         Ok(())

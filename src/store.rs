@@ -1,10 +1,10 @@
 //! One contract over objects, wherever they lie: local disk, S3, or memory.
 //!
-//! Keys are relative paths with `/` between their parts; no part is empty, `.` or `..`. A key that is written is seen whole or not at
-//! all, and a conditional write has one winner.
+//! Keys are relative paths with `/` between their parts; no part is empty, `.` or `..`. A key that
+//! is written is seen whole or not at all, and a conditional write has one winner.
 //!
-//! What a person types becomes a [`Location`] by [`open`] (a place to write to and read from) or a list of [`Found`] objects by [`find`]
-//! (input). Only this module knows where the bytes lie.
+//! What a person types becomes a [`Location`] by [`open`] (a place to write to and read from) or a
+//! list of [`Found`] objects by [`find`] (input). Only this module knows where the bytes lie.
 
 mod find;
 mod local;
@@ -36,8 +36,9 @@ pub struct ObjectMeta {
     pub key: String,
     /// Size in bytes.
     pub size: u64,
-    /// An opaque tag that changes when the content does. [`Store::list`], [`Store::head`], [`Store::get`] and [`Store::put`] of one
-    /// store give the same tag for the same version of an object.
+    /// An opaque tag that changes when the content does. [`Store::list`], [`Store::head`],
+    /// [`Store::get`] and [`Store::put`] of one store give the same tag for the same version of an
+    /// object.
     pub etag: String,
 }
 
@@ -61,20 +62,31 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// An object as a person would name it: `s3://bucket/2017-11.csv`, `/data/tickets/2017-11.csv`.
     fn uri(&self, key: &str) -> String {
         let name = self.name();
-        if key.is_empty() { name } else { format!("{}/{key}", name.trim_end_matches('/')) }
+        if key.is_empty() {
+            name
+        } else {
+            format!("{}/{key}", name.trim_end_matches('/'))
+        }
     }
 
-    /// All objects whose key begins with `prefix`, in the byte order of their keys. Nothing there is an empty list.
+    /// All objects whose key begins with `prefix`, in the byte order of their keys. Nothing there
+    /// is an empty list.
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>>;
 
-    /// The names directly below a folder (`""` is the store itself) in byte order, folders with a `/` at their end. For hints to a
-    /// person: a store may stop after 1,000 names.
+    /// The names directly below a folder (`""` is the store itself) in byte order, folders with a
+    /// `/` at their end. For hints to a person: a store may stop after 1,000 names.
     async fn children(&self, folder: &str) -> Result<Vec<String>> {
-        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let prefix = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
         let mut names: Vec<String> = Vec::new();
         for object in self.list(&prefix).await? {
             let below = object.key.get(prefix.len()..).unwrap_or_default();
-            let name = below.split_once('/').map_or_else(|| below.to_owned(), |(name, _)| format!("{name}/"));
+            let name = below
+                .split_once('/')
+                .map_or_else(|| below.to_owned(), |(name, _)| format!("{name}/"));
             names.push(name);
         }
         names.sort_unstable();
@@ -84,10 +96,15 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// What a listing would say of this one object; `None` if it is not there.
     async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
-        Ok(self.list(key).await?.into_iter().find(|object| object.key == key))
+        Ok(self
+            .list(key)
+            .await?
+            .into_iter()
+            .find(|object| object.key == key))
     }
 
-    /// Up to this size in bytes an object is better fetched as a whole than in parts: a request over a network costs as much as some bytes.
+    /// Up to this size in bytes an object is better fetched as a whole than in parts: a request
+    /// over a network costs as much as some bytes.
     fn whole_up_to(&self) -> u64 {
         1 << 24
     }
@@ -95,21 +112,28 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The object's content and its tag. [`crate::error::Kind::NotFound`] if there is none.
     async fn get(&self, key: &str) -> Result<(Bytes, String)>;
 
-    /// A part of the object's content, from and up to positions in bytes. [`crate::error::Kind::Conflict`] if the object has another tag
-    /// than the one that is asked for.
+    /// A part of the object's content, from and up to positions in bytes.
+    /// [`crate::error::Kind::Conflict`] if the object has another tag than the one that is asked
+    /// for.
     async fn get_range(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
         let (content, found) = self.get(key).await?;
         if found != etag {
             return Err(changed(&self.uri(key)));
         }
-        let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        let bounds = usize::try_from(range.start)
+            .ok()
+            .zip(usize::try_from(range.end).ok());
         match bounds.filter(|(start, end)| start <= end && *end <= content.len()) {
             Some((start, end)) => Ok(content.slice(start..end)),
-            None => Err(Error::system("it ends before the part that is asked for").object(self.uri(key))),
+            None => {
+                Err(Error::system("it ends before the part that is asked for")
+                    .object(self.uri(key)))
+            }
         }
     }
 
-    /// Writes an object as a whole and returns its tag. [`crate::error::Kind::Conflict`] if the mode's condition does not hold.
+    /// Writes an object as a whole and returns its tag. [`crate::error::Kind::Conflict`] if the
+    /// mode's condition does not hold.
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String>;
 
     /// Removes an object; one that is not there is no error.
@@ -118,10 +142,13 @@ pub trait Store: fmt::Debug + Send + Sync {
 
 /// The object is not the one that reading it began with.
 fn changed(object: &str) -> Error {
-    Error::conflict("it has changed while it was read").object(object).hint("wait until its writer has finished, and run this again")
+    Error::conflict("it has changed while it was read")
+        .object(object)
+        .hint("wait until its writer has finished, and run this again")
 }
 
-/// Refuses a key that is absolute, empty, or has a part that is empty, `.` or `..`, so that no key leads out of its store.
+/// Refuses a key that is absolute, empty, or has a part that is empty, `.` or `..`, so that no key
+/// leads out of its store.
 fn check_key(key: &str) -> Result<()> {
     let wrong = if key.is_empty() {
         "is empty"
@@ -136,7 +163,8 @@ fn check_key(key: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::request(format!("the key {key:?} {wrong}")).hint("name objects as folder/name, with one / between parts"))
+    Err(Error::request(format!("the key {key:?} {wrong}"))
+        .hint("name objects as folder/name, with one / between parts"))
 }
 
 /// The SHA-256 of a content in hexadecimal digits.
@@ -156,10 +184,19 @@ mod tests {
 
     #[test]
     fn a_key_stays_inside_its_store() {
-        for key in ["a", "a/b.csv", "as_of=2017-10-31/x", "...", "a b/ü+%", ".hidden"] {
+        for key in [
+            "a",
+            "a/b.csv",
+            "as_of=2017-10-31/x",
+            "...",
+            "a b/ü+%",
+            ".hidden",
+        ] {
             assert!(check_key(key).is_ok(), "{key}");
         }
-        for key in ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a/./b", "a\0b"] {
+        for key in [
+            "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a/./b", "a\0b",
+        ] {
             assert!(check_key(key).is_err(), "{key}");
         }
     }
@@ -167,6 +204,9 @@ mod tests {
     #[test]
     fn sha256_is_the_published_one() {
         // FIPS 180-4, "abc".
-        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            sha256_hex(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }

@@ -12,26 +12,45 @@ use okuo::purchases::{Ids, Line, Purchases};
 use okuo::recurrence::Rule;
 use okuo::simulate::{Order, Parameters as Store, Simulation, write_parquet};
 
-pub const LIMITS: CandidateLimits = CandidateLimits { bought: 100, new: 50 };
+pub const LIMITS: CandidateLimits = CandidateLimits {
+    bought: 100,
+    new: 50,
+};
 pub const SEED: u64 = 1;
 
 pub fn rule() -> Rule {
-    Rule { basket_share: 0.5, ..Rule::default() }
+    Rule {
+        basket_share: 0.5,
+        ..Rule::default()
+    }
 }
 
 /// A simulated store's tickets as a Parquet file, in the order of days.
 pub fn tickets(customers: u32, days: u32) -> Vec<u8> {
-    let store = Store { customers, days, ..Store::default() };
+    let store = Store {
+        customers,
+        days,
+        ..Store::default()
+    };
     let mut parquet = vec![];
-    Simulation::new(store).and_then(|simulation| write_parquet(&simulation, Order::Days(7), &mut parquet)).expect("the store is simulated");
+    Simulation::new(store)
+        .and_then(|simulation| write_parquet(&simulation, Order::Days(7), &mut parquet))
+        .expect("the store is simulated");
     parquet
 }
 
 pub fn read(parquet: &[u8]) -> (Purchases, Report) {
     let clock = StoreClock::new("UTC", false, 0).expect("UTC exists");
-    let options = InputOptions { columns: Columns::default(), clock, exclude_products: vec![], max_bad_share: 0.0 };
+    let options = InputOptions {
+        columns: Columns::default(),
+        clock,
+        exclude_products: vec![],
+        max_bad_share: 0.0,
+    };
     let mut reader = Reader::new(&options, None);
-    reader.object("tickets.parquet", parquet.to_vec().into()).expect("the tickets are whole");
+    reader
+        .object("tickets.parquet", parquet.to_vec().into())
+        .expect("the tickets are whole");
     let ingested = reader.finish().expect("the tickets are good");
     (ingested.purchases, ingested.report)
 }
@@ -43,11 +62,19 @@ pub fn lines(purchases: &Purchases) -> (Ids, Ids, Vec<Line>) {
     let mut lines = vec![];
     for customer in 0..history.customer_count() {
         for (day, basket) in history.visits(customer).iter() {
-            lines.extend(basket.iter().map(|product| Line { customer, day, product: *product }));
+            lines.extend(basket.iter().map(|product| Line {
+                customer,
+                day,
+                product: *product,
+            }));
         }
     }
     lines.sort_by_key(|line| line.day - first);
-    (purchases.customers().clone(), purchases.products().clone(), lines)
+    (
+        purchases.customers().clone(),
+        purchases.products().clone(),
+        lines,
+    )
 }
 
 /// A model as a file.

@@ -1,4 +1,5 @@
-//! What tickets a model was trained on, so that a night's run can tell whether its own tickets belong to it.
+//! What tickets a model was trained on, so that a night's run can tell whether its own tickets
+//! belong to it.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -24,12 +25,14 @@ pub struct Origin {
     pub utc: bool,
     /// The hour at which the store's day began.
     pub day_start: u8,
-    /// How many days of history were looked at, where the tickets had more; not known of older models.
+    /// How many days of history were looked at, where the tickets had more; not known of older
+    /// models.
     #[serde(default)]
     pub history_days: Option<u32>,
     /// How many products there were.
     pub products: usize,
-    /// Those whose hash is up to `hashes_up_to`: all of them, or a sample that is the same in every reading.
+    /// Those whose hash is up to `hashes_up_to`: all of them, or a sample that is the same in every
+    /// reading.
     pub sample: Vec<String>,
     /// The largest hash of the sample.
     pub hashes_up_to: u32,
@@ -42,12 +45,18 @@ fn hash(id: &str) -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
-/// Which products were bought in the last `days` days up to the history's night, by code. Those of different customers go together by "or".
+/// Which products were bought in the last `days` days up to the history's night, by code. Those of
+/// different customers go together by "or".
 fn bought(history: &History<'_>, days: i32) -> Vec<bool> {
     let night = history.as_of().day();
     let mut seen = vec![false; history.product_count()];
     for customer in 0..history.customer_count() {
-        for (_, basket) in history.visits(customer).iter().rev().take_while(|(day, _)| night - *day < days) {
+        for (_, basket) in history
+            .visits(customer)
+            .iter()
+            .rev()
+            .take_while(|(day, _)| night - *day < days)
+        {
             for product in basket {
                 if let Some(seen) = seen.get_mut(*product as usize) {
                     *seen = true;
@@ -58,30 +67,41 @@ fn bought(history: &History<'_>, days: i32) -> Vec<bool> {
     seen
 }
 
-/// Which products were bought lately, by code: what [`Origin::doubts`] looks at. Those of different customers go together by "or".
+/// Which products were bought lately, by code: what [`Origin::doubts`] looks at. Those of different
+/// customers go together by "or".
 #[must_use]
 pub fn bought_lately(history: &History<'_>) -> Vec<bool> {
     bought(history, RECENT_DAYS)
 }
 
 fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
-    let codes = (0_u32..).zip(bought).filter_map(|(code, bought)| bought.then_some(code));
-    codes.filter_map(|code| products.get(code)).map(|id| id.to_string()).collect()
+    let codes = (0_u32..)
+        .zip(bought)
+        .filter_map(|(code, bought)| bought.then_some(code));
+    codes
+        .filter_map(|code| products.get(code))
+        .map(|id| id.to_string())
+        .collect()
 }
 
 impl Origin {
-    /// Of the tickets up to the history's night, of which those longer ago than `history_days` were left out, if there were any, read with this
-    /// clock.
+    /// Of the tickets up to the history's night, of which those longer ago than `history_days` were
+    /// left out, if there were any, read with this clock.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
     pub fn new(history: Parted<'_>, clock: &StoreClock, history_days: Option<u32>) -> Result<Self> {
         let mut ever = vec![false; history.products().len()];
         history.each(|history| {
-            ever.iter_mut().zip(bought(history, i32::MAX)).for_each(|(ever, bought)| *ever |= bought);
+            ever.iter_mut()
+                .zip(bought(history, i32::MAX))
+                .for_each(|(ever, bought)| *ever |= bought);
             Ok(())
         })?;
-        let mut hashed: Vec<(u32, String)> = ids_of(history.products(), &ever).into_iter().map(|id| (hash(&id), id)).collect();
+        let mut hashed: Vec<(u32, String)> = ids_of(history.products(), &ever)
+            .into_iter()
+            .map(|id| (hash(&id), id))
+            .collect();
         let products = hashed.len();
         hashed.sort_unstable();
         let hashes_up_to = match hashed.get(MOST_PRODUCTS) {
@@ -89,7 +109,11 @@ impl Origin {
             Some((first_out, _)) => first_out.saturating_sub(1),
             None => u32::MAX,
         };
-        let mut sample: Vec<String> = hashed.into_iter().take_while(|(hash, _)| *hash <= hashes_up_to).map(|(_, id)| id).collect();
+        let mut sample: Vec<String> = hashed
+            .into_iter()
+            .take_while(|(hash, _)| *hash <= hashes_up_to)
+            .map(|(_, id)| id)
+            .collect();
         sample.sort_unstable();
         Ok(Self {
             time_zone: clock.zone().to_owned(),
@@ -112,15 +136,27 @@ impl Origin {
         })
     }
 
-    /// What speaks against the tickets of so many days up to a night, read with this clock, belonging to the model: a sentence each.
-    /// `lately` says which of the products [`bought_lately`] were.
+    /// What speaks against the tickets of so many days up to a night, read with this clock,
+    /// belonging to the model: a sentence each. `lately` says which of the products
+    /// [`bought_lately`] were.
     #[must_use]
-    pub fn doubts(&self, products: &Ids, lately: &[bool], night: AsOf, clock: &StoreClock, history_days: u32) -> Vec<String> {
+    pub fn doubts(
+        &self,
+        products: &Ids,
+        lately: &[bool],
+        night: AsOf,
+        clock: &StoreClock,
+        history_days: u32,
+    ) -> Vec<String> {
         let mut doubts = vec![];
         for (name, theirs, ours) in [
             ("time_zone", self.time_zone.clone(), clock.zone().to_owned()),
             ("utc", self.utc.to_string(), clock.utc().to_string()),
-            ("day_start", self.day_start.to_string(), clock.day_start().to_string()),
+            (
+                "day_start",
+                self.day_start.to_string(),
+                clock.day_start().to_string(),
+            ),
         ] {
             if theirs != ours {
                 doubts.push(format!(
@@ -130,8 +166,13 @@ impl Origin {
         }
         doubts.extend(self.doubt_of_length(history_days));
         // Of each product that may be in the sample, whether it is.
-        let is_known = |id: &String| (hash(id) <= self.hashes_up_to).then(|| self.sample.binary_search(id).is_ok());
-        let are_known: Vec<bool> = ids_of(products, lately).par_iter().filter_map(is_known).collect();
+        let is_known = |id: &String| {
+            (hash(id) <= self.hashes_up_to).then(|| self.sample.binary_search(id).is_ok())
+        };
+        let are_known: Vec<bool> = ids_of(products, lately)
+            .par_iter()
+            .filter_map(is_known)
+            .collect();
         let known = are_known.iter().filter(|known| **known).count();
         if (known as f64) < LEAST_KNOWN * are_known.len() as f64 {
             doubts.push(format!(
@@ -154,7 +195,13 @@ mod tests {
 
     impl Origin {
         fn doubts_of(&self, history: &History<'_>, clock: &StoreClock) -> Vec<String> {
-            self.doubts(history.products(), &bought_lately(history), history.as_of(), clock, DAYS)
+            self.doubts(
+                history.products(),
+                &bought_lately(history),
+                history.as_of(),
+                clock,
+                DAYS,
+            )
         }
     }
 
@@ -164,45 +211,106 @@ mod tests {
 
     /// One customer who buys the products from `first` to `last`.
     fn products(first: i64, last: i64) -> Purchases {
-        let lines = (0..(last - first) as u32).map(|product| Line { customer: 0, day: NIGHT.day() - 1, product });
-        Purchases::from_lines(Ids::Integer(vec![1]), Ids::Integer((first..last).collect()), lines.collect()).unwrap()
+        let lines = (0..(last - first) as u32).map(|product| Line {
+            customer: 0,
+            day: NIGHT.day() - 1,
+            product,
+        });
+        Purchases::from_lines(
+            Ids::Integer(vec![1]),
+            Ids::Integer((first..last).collect()),
+            lines.collect(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn its_own_tickets_are_beyond_doubt() {
         let purchases = read(store(20, 100, 1));
         let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), Some(DAYS)).unwrap();
-        assert_eq!((origin.products, origin.sample.len(), origin.hashes_up_to), (60, 60, u32::MAX));
-        assert_eq!(origin.doubts_of(&purchases.until(NIGHT), &clock()), Vec::<String>::new());
+        assert_eq!(
+            (origin.products, origin.sample.len(), origin.hashes_up_to),
+            (60, 60, u32::MAX)
+        );
+        assert_eq!(
+            origin.doubts_of(&purchases.until(NIGHT), &clock()),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
     fn another_clock_is_told_by_its_settings() {
         let purchases = read(store(20, 100, 1));
         let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), Some(DAYS)).unwrap();
-        let doubts = origin.doubts_of(&purchases.until(NIGHT), &StoreClock::new("UTC", true, 4).unwrap());
-        let parts =
-            ["time_zone = Europe/Rome, and this run has UTC", "utc = false, and this run has true", "day_start = 0, and this run has 4"];
+        let doubts = origin.doubts_of(
+            &purchases.until(NIGHT),
+            &StoreClock::new("UTC", true, 4).unwrap(),
+        );
+        let parts = [
+            "time_zone = Europe/Rome, and this run has UTC",
+            "utc = false, and this run has true",
+            "day_start = 0, and this run has 4",
+        ];
         let shorter = origin.doubts(purchases.products(), &[], NIGHT, &clock(), 365);
-        assert!(shorter.len() == 1 && shorter[0].contains("history_days = 730, and this run has 365"), "{shorter:?}");
-        assert!(doubts.len() == 3 && doubts.iter().zip(parts).all(|(doubt, part)| doubt.contains(part)), "{doubts:?}");
+        assert!(
+            shorter.len() == 1 && shorter[0].contains("history_days = 730, and this run has 365"),
+            "{shorter:?}"
+        );
+        assert!(
+            doubts.len() == 3
+                && doubts
+                    .iter()
+                    .zip(parts)
+                    .all(|(doubt, part)| doubt.contains(part)),
+            "{doubts:?}"
+        );
     }
 
     #[test]
     fn products_are_compared_by_a_sample_where_they_are_many() {
-        let origin = Origin::new(Parted::new(&products(0, 20_000), NIGHT), &clock(), Some(DAYS)).unwrap();
-        assert_eq!((origin.products, origin.sample.len()), (20_000, MOST_PRODUCTS));
+        let origin = Origin::new(
+            Parted::new(&products(0, 20_000), NIGHT),
+            &clock(),
+            Some(DAYS),
+        )
+        .unwrap();
+        assert_eq!(
+            (origin.products, origin.sample.len()),
+            (20_000, MOST_PRODUCTS)
+        );
         let doubts = |first, last| origin.doubts_of(&products(first, last).until(NIGHT), &clock());
         assert_eq!(doubts(0, 20_000), Vec::<String>::new());
-        assert_eq!(doubts(8_000, 28_000), Vec::<String>::new(), "new products are no new store");
-        assert!(doubts(13_000, 33_000)[0].contains("the model knows 3"), "{:?}", doubts(13_000, 33_000));
-        assert!(doubts(20_000, 20_900)[0].contains("the model knows 0 %: was it trained on another store's tickets"));
+        assert_eq!(
+            doubts(8_000, 28_000),
+            Vec::<String>::new(),
+            "new products are no new store"
+        );
+        assert!(
+            doubts(13_000, 33_000)[0].contains("the model knows 3"),
+            "{:?}",
+            doubts(13_000, 33_000)
+        );
+        assert!(
+            doubts(20_000, 20_900)[0]
+                .contains("the model knows 0 %: was it trained on another store's tickets")
+        );
     }
 
     #[test]
     fn what_follows_the_night_is_not_looked_at() {
         let purchases = products(0, 10);
-        let origin = Origin::new(Parted::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)), &clock(), Some(DAYS)).unwrap();
-        assert_eq!((origin.products, origin.doubts_of(&purchases.until(NIGHT), &clock()).len()), (0, 1));
+        let origin = Origin::new(
+            Parted::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)),
+            &clock(),
+            Some(DAYS),
+        )
+        .unwrap();
+        assert_eq!(
+            (
+                origin.products,
+                origin.doubts_of(&purchases.until(NIGHT), &clock()).len()
+            ),
+            (0, 1)
+        );
     }
 }

@@ -34,7 +34,11 @@ struct Body {
 }
 
 fn body() -> Body {
-    Body { name: "pooled".into(), weights: vec![0.5, -1.25e-9, f64::MAX], nodes: vec![(1, None, true), (7, Some(-3), false)] }
+    Body {
+        name: "pooled".into(),
+        weights: vec![0.5, -1.25e-9, f64::MAX],
+        nodes: vec![(1, None, true), (7, Some(-3), false)],
+    }
 }
 
 fn accept<M>(_: &Header, _: &M) -> Result<()> {
@@ -42,15 +46,23 @@ fn accept<M>(_: &Header, _: &M) -> Result<()> {
 }
 
 /// Whatever features the header names.
-fn decode_body<M: DeserializeOwned>(name: &str, bytes: &[u8], validate: impl Fn(&Header, &M) -> Result<()>) -> Result<(Header, M)> {
+fn decode_body<M: DeserializeOwned>(
+    name: &str,
+    bytes: &[u8],
+    validate: impl Fn(&Header, &M) -> Result<()>,
+) -> Result<(Header, M)> {
     super::decode_body(name, bytes, |_| Ok(()), validate)
 }
 
 /// A file with valid checksums around any body.
 fn framed(body: &[u8]) -> Vec<u8> {
     let checksum = sha256(body);
-    let header =
-        Header { okuo_version: "0".into(), body_sha256: hex(&checksum), body_bytes: body.len() as u64, description: description() };
+    let header = Header {
+        okuo_version: "0".into(),
+        body_sha256: hex(&checksum),
+        body_bytes: body.len() as u64,
+        description: description(),
+    };
     let json = serde_json::to_vec(&header).unwrap();
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
@@ -65,8 +77,17 @@ fn framed(body: &[u8]) -> Vec<u8> {
 
 /// The process's peak of resident memory, in KiB.
 fn peak_kib() -> u64 {
-    let status = std::process::Command::new("grep").args(["VmHWM", &format!("/proc/{}/status", std::process::id())]).output().unwrap();
-    String::from_utf8(status.stdout).unwrap().split_whitespace().nth(1).unwrap().parse().unwrap()
+    let status = std::process::Command::new("grep")
+        .args(["VmHWM", &format!("/proc/{}/status", std::process::id())])
+        .output()
+        .unwrap();
+    String::from_utf8(status.stdout)
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 #[test]
@@ -78,7 +99,10 @@ fn a_model_comes_back_and_the_same_model_gives_the_same_bytes() {
     assert_eq!(header.description, description());
     assert_eq!(header.okuo_version, env!("CARGO_PKG_VERSION"));
     assert_eq!(read_header("model.okuo", &bytes).unwrap(), header);
-    assert_eq!(header.model_id(), format!("2017-10-31-{}", &header.body_sha256[..12]));
+    assert_eq!(
+        header.model_id(),
+        format!("2017-10-31-{}", &header.body_sha256[..12])
+    );
 }
 
 #[test]
@@ -86,17 +110,45 @@ fn where_a_model_comes_from_comes_back() {
     use crate::pipeline::examples::{NIGHT, read, store};
     use crate::purchases::Parted;
     let clock = crate::calendar::StoreClock::new("Europe/Rome", true, 4).unwrap();
-    let origin = Origin::new(Parted::new(&read(store(10, 60, 3)), NIGHT), &clock, Some(730)).unwrap();
-    let bytes = encode(Description { origin: Some(origin.clone()), ..description() }, &model()).unwrap();
-    assert_eq!(decode("m", &bytes).unwrap().0.description.origin, Some(origin));
+    let origin = Origin::new(
+        Parted::new(&read(store(10, 60, 3)), NIGHT),
+        &clock,
+        Some(730),
+    )
+    .unwrap();
+    let bytes = encode(
+        Description {
+            origin: Some(origin.clone()),
+            ..description()
+        },
+        &model(),
+    )
+    .unwrap();
+    assert_eq!(
+        decode("m", &bytes).unwrap().0.description.origin,
+        Some(origin)
+    );
 }
 
 #[test]
 fn the_id_follows_the_body_and_not_the_figures() {
-    let id = |description, model: &Model| read_header("m", &encode(description, model).unwrap()).unwrap().model_id();
-    let other_figures = Description { figures: serde_json::json!({}), ..description() };
+    let id = |description, model: &Model| {
+        read_header("m", &encode(description, model).unwrap())
+            .unwrap()
+            .model_id()
+    };
+    let other_figures = Description {
+        figures: serde_json::json!({}),
+        ..description()
+    };
     assert_eq!(id(description(), &model()), id(other_figures, &model()));
-    let other = Model { parameters: Parameters { seed: 2, ..Parameters::default() }, ..model() };
+    let other = Model {
+        parameters: Parameters {
+            seed: 2,
+            ..Parameters::default()
+        },
+        ..model()
+    };
     assert_ne!(id(description(), &model()), id(description(), &other));
 }
 
@@ -108,7 +160,8 @@ fn a_flip_of_any_bit_is_noticed() {
         for bit in 0..8 {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << bit;
-            let error = decode_body::<Body>("models/m.okuo", &flipped, accept).expect_err(&format!("bit {bit} of byte {at}"));
+            let error = decode_body::<Body>("models/m.okuo", &flipped, accept)
+                .expect_err(&format!("bit {bit} of byte {at}"));
             assert_eq!(error.kind(), Kind::Input);
             assert!(error.to_string().starts_with("models/m.okuo: "), "{error}");
             assert!(error.to_string().contains("\nhint: "), "{error}");
@@ -121,13 +174,26 @@ fn a_flip_of_any_bit_is_noticed() {
 fn a_file_cut_anywhere_is_noticed() {
     let bytes = encode_body(description(), &body(), accept).unwrap();
     for len in 0..bytes.len() {
-        let error = decode_body::<Body>("m", &bytes[..len], accept).expect_err(&format!("{len} bytes"));
+        let error =
+            decode_body::<Body>("m", &bytes[..len], accept).expect_err(&format!("{len} bytes"));
         let text = error.to_string();
-        assert!(if len == 0 { text.contains("empty") } else { text.contains("truncated: it ends after") }, "{len}: {text}");
+        assert!(
+            if len == 0 {
+                text.contains("empty")
+            } else {
+                text.contains("truncated: it ends after")
+            },
+            "{len}: {text}"
+        );
     }
     let mut longer = bytes;
     longer.push(0);
-    assert!(decode_body::<Body>("m", &longer, accept).unwrap_err().to_string().contains("1 bytes follow its end"));
+    assert!(
+        decode_body::<Body>("m", &longer, accept)
+            .unwrap_err()
+            .to_string()
+            .contains("1 bytes follow its end")
+    );
 }
 
 #[test]
@@ -139,7 +205,10 @@ fn foreign_and_future_files_are_told_apart() {
     let mut future = encode(description(), &model()).unwrap();
     future[8..12].copy_from_slice(&2_u32.to_le_bytes());
     let error = decode("x", &future).unwrap_err().to_string();
-    assert!(error.contains("format version 2; this okuo reads 1") && error.contains("hint: "), "{error}");
+    assert!(
+        error.contains("format version 2; this okuo reads 1") && error.contains("hint: "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -158,30 +227,49 @@ fn a_body_that_claims_2_to_the_60_entries_is_stopped_without_memory() {
         for hostile in [[entries(claimed), vec![b'x'; 64]].concat(), vector, nodes] {
             let file = framed(&hostile);
             assert!(read_header("m", &file).is_ok(), "the frame itself is sound");
-            let error = decode_body::<Body>("m", &file, accept).unwrap_err().to_string();
+            let error = decode_body::<Body>("m", &file, accept)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("claims more than"), "{error}");
         }
     }
     // Other tests of this process run at the same time; a gigabyte would show nevertheless.
-    assert!(peak_kib() < before + 300_000, "{} → {} KiB", before, peak_kib());
+    assert!(
+        peak_kib() < before + 300_000,
+        "{} → {} KiB",
+        before,
+        peak_kib()
+    );
 }
 
 #[test]
 fn absurd_lengths_in_the_frame_are_refused() {
     let mut header = encode(description(), &model()).unwrap();
     header[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert!(decode("m", &header).unwrap_err().to_string().contains("claims a header of 4294967295 bytes"));
+    assert!(
+        decode("m", &header)
+            .unwrap_err()
+            .to_string()
+            .contains("claims a header of 4294967295 bytes")
+    );
     let mut body = encode(description(), &model()).unwrap();
     let at = 16 + u32::from_le_bytes(body[12..16].try_into().unwrap()) as usize + CHECKSUM_BYTES;
     body[at..at + 8].copy_from_slice(&(1_u64 << 60).to_le_bytes());
-    assert!(decode("m", &body).unwrap_err().to_string().contains("claims a body of 1152921504606846976 bytes"));
+    assert!(
+        decode("m", &body)
+            .unwrap_err()
+            .to_string()
+            .contains("claims a body of 1152921504606846976 bytes")
+    );
 }
 
 #[test]
 fn bytes_after_the_model_are_an_error() {
     let mut bytes = bincode::serde::encode_to_vec(body(), bincode::config::standard()).unwrap();
     bytes.extend([0; 3]);
-    let error = decode_body::<Body>("m", &framed(&bytes), accept).unwrap_err().to_string();
+    let error = decode_body::<Body>("m", &framed(&bytes), accept)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("3 bytes follow its end"), "{error}");
 }
 
@@ -190,8 +278,16 @@ fn what_could_not_be_read_back_is_not_written() {
     let too_large = vec![u64::MAX; MAX_BODY_BYTES / 9 + 1];
     let error = encode_body(description(), &too_large, accept).unwrap_err();
     assert!(error.to_string().contains("more than the"), "{error}");
-    let huge_header = Description { data_fingerprint: "x".repeat(MAX_HEADER_BYTES), ..description() };
-    assert!(encode(huge_header, &model()).unwrap_err().to_string().contains("header takes"));
+    let huge_header = Description {
+        data_fingerprint: "x".repeat(MAX_HEADER_BYTES),
+        ..description()
+    };
+    assert!(
+        encode(huge_header, &model())
+            .unwrap_err()
+            .to_string()
+            .contains("header takes")
+    );
 }
 
 #[test]
@@ -199,7 +295,10 @@ fn small_integers_in_a_large_body_stay_within_the_limit() {
     for len in [100_000, 200_000, 5_000_000] {
         let ones = vec![1_u64; len];
         let bytes = encode_body(description(), &ones, accept).unwrap();
-        assert_eq!(decode_body::<Vec<u64>>("m", &bytes, accept).unwrap().1, ones);
+        assert_eq!(
+            decode_body::<Vec<u64>>("m", &bytes, accept).unwrap().1,
+            ones
+        );
     }
 }
 
@@ -208,9 +307,22 @@ fn a_model_that_is_inconsistent_is_refused_at_both_ends() {
     let refuse = |_: &Header, _: &Body| Err(Error::input("a tree without leaves"));
     assert!(encode_body(description(), &body(), refuse).is_err());
     let bytes = encode_body(description(), &body(), accept).unwrap();
-    assert_eq!(decode_body::<Body>("m", &bytes, refuse).unwrap_err().to_string(), "m: a tree without leaves");
-    let other_night = Model { as_of: AsOf(as_of().day() + 1), ..model() };
-    assert!(encode(description(), &other_night).unwrap_err().to_string().contains("the header speaks of 2017-10-31"));
+    assert_eq!(
+        decode_body::<Body>("m", &bytes, refuse)
+            .unwrap_err()
+            .to_string(),
+        "m: a tree without leaves"
+    );
+    let other_night = Model {
+        as_of: AsOf(as_of().day() + 1),
+        ..model()
+    };
+    assert!(
+        encode(description(), &other_night)
+            .unwrap_err()
+            .to_string()
+            .contains("the header speaks of 2017-10-31")
+    );
 }
 
 #[test]
@@ -222,14 +334,35 @@ fn a_model_that_reads_other_features_is_refused_at_both_ends() {
         let bytes = encode_body(description, &model(), check).unwrap();
         let error = decode("m", &bytes).unwrap_err();
         assert_eq!(error.kind(), Kind::Input);
-        assert!(error.to_string().contains("another version of okuo (0.") && error.to_string().contains("hint: train anew"), "{error}");
+        assert!(
+            error.to_string().contains("another version of okuo (0.")
+                && error.to_string().contains("hint: train anew"),
+            "{error}"
+        );
         error.to_string()
     };
-    assert!(refused(&|names| names[3] = "timing.moon".into()).contains("it reads \"timing.moon\", which this one does not know"));
-    assert!(refused(&|names| drop(names.remove(0))).contains("it reads no \"timing.elapsed\", which this one computes"));
+    assert!(
+        refused(&|names| names[3] = "timing.moon".into())
+            .contains("it reads \"timing.moon\", which this one does not know")
+    );
+    assert!(
+        refused(&|names| drop(names.remove(0)))
+            .contains("it reads no \"timing.elapsed\", which this one computes")
+    );
     assert!(refused(&|names| names.swap(0, 1)).contains("the same ones in another order"));
-    let other_rule = Description { rule: Rule { periods: 2, ..Rule::default() }, ..description() };
-    assert!(encode(other_rule, &model()).unwrap_err().to_string().contains("another recurrence rule"));
+    let other_rule = Description {
+        rule: Rule {
+            periods: 2,
+            ..Rule::default()
+        },
+        ..description()
+    };
+    assert!(
+        encode(other_rule, &model())
+            .unwrap_err()
+            .to_string()
+            .contains("another recurrence rule")
+    );
 }
 
 proptest! {
@@ -237,7 +370,8 @@ proptest! {
     fn any_bytes_give_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), good_magic: bool, sound_frame: bool) {
         let file = if sound_frame { framed(&bytes) } else if good_magic { [&MAGIC[..], &bytes].concat() } else { bytes };
         if let Ok((_, decoded)) = decode_body::<Body>("m", &file, accept) {
-            // Random bytes may be a body; then it is one whose encoding has the same length or less.
+            // Random bytes may be a body; then it is one whose encoding has the same length or
+            // less.
             prop_assert!(bincode::serde::encode_to_vec(&decoded, bincode::config::standard()).is_ok());
         }
     }
@@ -257,9 +391,15 @@ fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
     let bytes = include_bytes!("../../tests/fixtures/model-format-1.okuo");
     let (header, model) = decode("model-format-1.okuo", bytes).unwrap();
     assert_eq!(header.description, description());
-    assert_eq!((header.model_id().as_str(), header.okuo_version.as_str()), ("2017-10-31-7db2d3699495", "0.1.0"));
+    assert_eq!(
+        (header.model_id().as_str(), header.okuo_version.as_str()),
+        ("2017-10-31-7db2d3699495", "0.1.0")
+    );
     let purchases = read(store(40, 150, 3)).known(NIGHT).unwrap();
-    let model = Model { as_of: NIGHT, ..model };
+    let model = Model {
+        as_of: NIGHT,
+        ..model
+    };
     let predictions = crate::pipeline::score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
     let words: Vec<String> = predictions
         .customers
@@ -267,19 +407,45 @@ fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
         .take(3)
         .map(|customer| {
             let product = &customer.products[0];
-            format!("{:.3} {:.4} {} {:.4}", customer.days_to_next, customer.return_probability[0], product.product, product.probability)
+            format!(
+                "{:.3} {:.4} {} {:.4}",
+                customer.days_to_next,
+                customer.return_probability[0],
+                product.product,
+                product.probability
+            )
         })
         .collect();
-    assert_eq!(words, ["3.000 0.9793 16 0.9992", "3.000 0.9782 12 0.9992", "3.000 0.9749 6 0.9992"]);
+    assert_eq!(
+        words,
+        [
+            "3.000 0.9793 16 0.9992",
+            "3.000 0.9782 12 0.9992",
+            "3.000 0.9749 6 0.9992"
+        ]
+    );
 }
 
 /// Writes tests/fixtures/model-format-1.okuo once; a fixture that exists is never overwritten.
 #[test]
 #[ignore = "writes a fixture: run it once, when the model's fields are final"]
 fn write_the_fixture_of_this_format() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/model-format-{FORMAT_VERSION}.okuo"));
-    assert!(!path.exists(), "{} exists: an old format must keep loading; add a new version instead", path.display());
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(format!("tests/fixtures/model-format-{FORMAT_VERSION}.okuo"));
+    assert!(
+        !path.exists(),
+        "{} exists: an old format must keep loading; add a new version instead",
+        path.display()
+    );
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let bytes = encode(description(), &model()).unwrap();
-    std::io::Write::write_all(&mut std::fs::OpenOptions::new().write(true).create_new(true).open(&path).unwrap(), &bytes).unwrap();
+    std::io::Write::write_all(
+        &mut std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .unwrap(),
+        &bytes,
+    )
+    .unwrap();
 }

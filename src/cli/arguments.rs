@@ -41,7 +41,8 @@ AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL_S3 for a server other th
     exit_codes!()
 );
 
-/// Which customers come back regularly, on which day each will buy next, and what will be in that basket.
+/// Which customers come back regularly, on which day each will buy next, and what will be in that
+/// basket.
 #[derive(Debug, Parser)]
 #[command(name = "okuo", version, about, after_help = MANUAL, after_long_help = LONG_MANUAL, color = ColorChoice::Never)]
 #[command(arg_required_else_help = true, propagate_version = true)]
@@ -73,58 +74,130 @@ pub(super) enum Command {
 /// What every command that reads tickets takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// Tickets: a file, a folder, a prefix (all .csv, .csv.gz, .csv.zst and .parquet below it) or a glob; local or s3://
+    /// Tickets: a file, a folder, a prefix (all .csv, .csv.gz, .csv.zst and .parquet below it) or a
+    /// glob; local or s3://
     #[arg(long, short, num_args = 1.., env = "OKUO_INPUT", value_name = "URI", help_heading = "Input")]
     pub(super) input: Vec<String>,
     /// Configuration file [default: okuo.toml, if it exists]
     #[arg(long, env = "OKUO_CONFIG", value_name = "FILE")]
     pub(super) config: Option<String>,
     /// Column of the customer's id [default: customer_id]
-    #[arg(long, env = "OKUO_CUSTOMER", value_name = "COLUMN", help_heading = "Input")]
+    #[arg(
+        long,
+        env = "OKUO_CUSTOMER",
+        value_name = "COLUMN",
+        help_heading = "Input"
+    )]
     pub(super) customer: Option<String>,
     /// Column of the product's id [default: product_id]
-    #[arg(long, env = "OKUO_PRODUCT", value_name = "COLUMN", help_heading = "Input")]
+    #[arg(
+        long,
+        env = "OKUO_PRODUCT",
+        value_name = "COLUMN",
+        help_heading = "Input"
+    )]
     pub(super) product: Option<String>,
     /// Column of the time [default: timestamp]
     #[arg(long, env = "OKUO_TIME", value_name = "COLUMN", help_heading = "Input")]
     pub(super) time: Option<String>,
     /// Column of the quantity; lines of 0 or less are returns [default: quantity, if it exists]
-    #[arg(long, env = "OKUO_QUANTITY", value_name = "COLUMN", help_heading = "Input")]
+    #[arg(
+        long,
+        env = "OKUO_QUANTITY",
+        value_name = "COLUMN",
+        help_heading = "Input"
+    )]
     pub(super) quantity: Option<String>,
     /// The store's time zone: instants become its local days [default: UTC]
-    #[arg(long, env = "OKUO_TIME_ZONE", value_name = "ZONE", help_heading = "Input")]
+    #[arg(
+        long,
+        env = "OKUO_TIME_ZONE",
+        value_name = "ZONE",
+        help_heading = "Input"
+    )]
     pub(super) time_zone: Option<String>,
     /// Times without a zone are UTC, not store-local
     #[arg(long, env = "OKUO_UTC", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Input")]
     pub(super) utc: Option<bool>,
     /// Hour at which the store's day begins: earlier sales belong to the day before [default: 0]
-    #[arg(long, env = "OKUO_DAY_START", value_name = "HOUR", help_heading = "Input")]
+    #[arg(
+        long,
+        env = "OKUO_DAY_START",
+        value_name = "HOUR",
+        help_heading = "Input"
+    )]
     pub(super) day_start: Option<u8>,
     /// Largest share of bad lines [default: 0.001]
-    #[arg(long, env = "OKUO_MAX_BAD_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Input")]
+    #[arg(
+        long,
+        env = "OKUO_MAX_BAD_SHARE",
+        allow_negative_numbers = true,
+        value_name = "SHARE",
+        help_heading = "Input"
+    )]
     pub(super) max_bad_share: Option<f64>,
-    /// How many days of history are looked at, up to the night, from 90 on: older lines are counted, and left out [default: 730]
-    #[arg(long, env = "OKUO_HISTORY_DAYS", allow_negative_numbers = true, value_name = "DAYS", help_heading = "Input")]
+    /// How many days of history are looked at, up to the night, from 90 on: older lines are
+    /// counted, and left out [default: 730]
+    #[arg(
+        long,
+        env = "OKUO_HISTORY_DAYS",
+        allow_negative_numbers = true,
+        value_name = "DAYS",
+        help_heading = "Input"
+    )]
     pub(super) history_days: Option<u32>,
     /// Product that is no purchase (fuel, bags); may be given several times
-    #[arg(long, env = "OKUO_EXCLUDE_PRODUCT", value_delimiter = ',', value_name = "ID", help_heading = "Input")]
+    #[arg(
+        long,
+        env = "OKUO_EXCLUDE_PRODUCT",
+        value_delimiter = ',',
+        value_name = "ID",
+        help_heading = "Input"
+    )]
     pub(super) exclude_product: Vec<String>,
     /// Length of a period of the rule, in days [default: 30]
-    #[arg(long, env = "OKUO_PERIOD_DAYS", value_name = "DAYS", help_heading = "Recurrence rule")]
+    #[arg(
+        long,
+        env = "OKUO_PERIOD_DAYS",
+        value_name = "DAYS",
+        help_heading = "Recurrence rule"
+    )]
     pub(super) period_days: Option<u32>,
     /// How many periods the rule looks back [default: 3]
-    #[arg(long, env = "OKUO_PERIODS", value_name = "N", help_heading = "Recurrence rule")]
+    #[arg(
+        long,
+        env = "OKUO_PERIODS",
+        value_name = "N",
+        help_heading = "Recurrence rule"
+    )]
     pub(super) periods: Option<u32>,
     /// Fewest purchases in each period [default: 2]
-    #[arg(long, env = "OKUO_MIN_PURCHASES", value_name = "N", help_heading = "Recurrence rule")]
+    #[arg(
+        long,
+        env = "OKUO_MIN_PURCHASES",
+        value_name = "N",
+        help_heading = "Recurrence rule"
+    )]
     pub(super) min_purchases: Option<u32>,
     /// Fewest distinct products of a large basket [default: 11]
-    #[arg(long, env = "OKUO_MIN_PRODUCTS", value_name = "N", help_heading = "Recurrence rule")]
+    #[arg(
+        long,
+        env = "OKUO_MIN_PRODUCTS",
+        value_name = "N",
+        help_heading = "Recurrence rule"
+    )]
     pub(super) min_products: Option<u32>,
     /// Share of the purchases that must have a large basket [default: 1.0, every one]
-    #[arg(long, env = "OKUO_BASKET_SHARE", allow_negative_numbers = true, value_name = "SHARE", help_heading = "Recurrence rule")]
+    #[arg(
+        long,
+        env = "OKUO_BASKET_SHARE",
+        allow_negative_numbers = true,
+        value_name = "SHARE",
+        help_heading = "Recurrence rule"
+    )]
     pub(super) basket_share: Option<f64>,
-    /// Memory that the history may take, as 4GB, at least 100MB: a larger one is set aside in TMPDIR, and looked at part after part
+    /// Memory that the history may take, as 4GB, at least 100MB: a larger one is set aside in
+    /// TMPDIR, and looked at part after part
     /// [default: as much as it needs]
     #[arg(long, env = "OKUO_MEMORY_LIMIT", value_name = "SIZE")]
     pub(super) memory_limit: Option<String>,
@@ -138,7 +211,8 @@ pub(super) struct Training {
     /// Where models are [default: models/]
     #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
     pub(super) registry: Option<String>,
-    /// When the new model takes the place of the promoted one: if-better, always or never [default: if-better]
+    /// When the new model takes the place of the promoted one: if-better, always or never [default:
+    /// if-better]
     #[arg(long, env = "OKUO_PROMOTE", value_name = "WHEN")]
     pub(super) promote: Option<Promote>,
     /// Seed of every sampling [default: 1]

@@ -22,36 +22,64 @@ struct Setting {
     source: String,
 }
 
-pub(super) async fn run(arguments: ConfigArguments, sources: &Sources, output: &Output) -> Result<()> {
-    let above = Layer { output: arguments.output.clone(), ..arguments.training.layer() };
+pub(super) async fn run(
+    arguments: ConfigArguments,
+    sources: &Sources,
+    output: &Output,
+) -> Result<()> {
+    let above = Layer {
+        output: arguments.output.clone(),
+        ..arguments.training.layer()
+    };
     let mut config = arguments.common.settings(above).await?;
     arguments.training.seed(&mut config);
     let file = match file_text(arguments.common.config.as_deref()).await? {
         Some((name, text)) => {
-            let table = toml::from_str(&text).map_err(|error| Error::request("it is no TOML").object(&name).source(error))?;
+            let table = toml::from_str(&text)
+                .map_err(|error| Error::request("it is no TOML").object(&name).source(error))?;
             Some((name, toml::Value::Table(table)))
         }
         None => None,
     };
-    let settings = settings(&config, &|section, key, flag| source(section, key, flag, sources, file.as_ref()))?;
+    let settings = settings(&config, &|section, key, flag| {
+        source(section, key, flag, sources, file.as_ref())
+    })?;
     output.text(&text(&settings))?;
     let document = settings.iter().map(|setting| {
-        let name = if setting.section.is_empty() { setting.key.clone() } else { format!("{}.{}", setting.section, setting.key) };
-        (name, json!({ "value": setting.value, "source": setting.source }))
+        let name = if setting.section.is_empty() {
+            setting.key.clone()
+        } else {
+            format!("{}.{}", setting.section, setting.key)
+        };
+        (
+            name,
+            json!({ "value": setting.value, "source": setting.source }),
+        )
     });
     output.document(&document.collect::<serde_json::Map<_, _>>())
 }
 
 /// A flag, a variable, the file, or the default.
-fn source(section: &str, key: &str, flag: &str, sources: &Sources, file: Option<&(String, toml::Value)>) -> String {
+fn source(
+    section: &str,
+    key: &str,
+    flag: &str,
+    sources: &Sources,
+    file: Option<&(String, toml::Value)>,
+) -> String {
     match sources.of_argument(flag) {
         Some(ValueSource::CommandLine) => return format!("--{}", flag.replace('_', "-")),
         Some(ValueSource::EnvVariable) => return format!("OKUO_{}", flag.to_uppercase()),
         _ => {}
     }
-    let mut path = section.split('.').filter(|part| !part.is_empty()).chain([key]);
+    let mut path = section
+        .split('.')
+        .filter(|part| !part.is_empty())
+        .chain([key]);
     match file {
-        Some((name, table)) if path.try_fold(table, |at, part| at.get(part)).is_some() => name.clone(),
+        Some((name, table)) if path.try_fold(table, |at, part| at.get(part)).is_some() => {
+            name.clone()
+        }
         _ => DEFAULT.to_owned(),
     }
 }
@@ -60,37 +88,101 @@ fn source(section: &str, key: &str, flag: &str, sources: &Sources, file: Option<
 fn settings(config: &Config, source: &dyn Fn(&str, &str, &str) -> String) -> Result<Vec<Setting>> {
     let mut settings = vec![];
     let mut add = |section: &str, key: &str, flag: &str, value: Option<toml::Value>| {
-        settings.push(Setting { section: section.into(), key: key.into(), value, source: source(section, key, flag) });
+        settings.push(Setting {
+            section: section.into(),
+            key: key.into(),
+            value,
+            source: source(section, key, flag),
+        });
     };
     let text = |text: &str| Some(toml::Value::from(text));
-    let texts = |texts: &[String]| Some(toml::Value::Array(texts.iter().map(|text| text.as_str().into()).collect()));
+    let texts = |texts: &[String]| {
+        Some(toml::Value::Array(
+            texts.iter().map(|text| text.as_str().into()).collect(),
+        ))
+    };
     add("", "registry", "registry", text(&config.registry));
-    add("", "output", "output", config.output.as_deref().and_then(text));
+    add(
+        "",
+        "output",
+        "output",
+        config.output.as_deref().and_then(text),
+    );
     add("", "promote", "promote", Some(value(&config.promote)?));
-    add("", "threads", "threads", config.threads.map(|threads| value(&threads)).transpose()?);
+    add(
+        "",
+        "threads",
+        "threads",
+        config.threads.map(|threads| value(&threads)).transpose()?,
+    );
     // To the byte, so that it is the same when it is read again.
     let memory_limit = config.memory_limit.map(|bytes| match bytes % 1_000_000 {
         0 => format!("{}MB", bytes / 1_000_000),
         _ => format!("{bytes}B"),
     });
-    add("", "memory_limit", "memory_limit", memory_limit.as_deref().and_then(text));
+    add(
+        "",
+        "memory_limit",
+        "memory_limit",
+        memory_limit.as_deref().and_then(text),
+    );
     let (columns, input) = (&config.input.columns, &config.input);
-    for (key, column) in [("customer", &columns.customer), ("product", &columns.product), ("time", &columns.time)] {
+    for (key, column) in [
+        ("customer", &columns.customer),
+        ("product", &columns.product),
+        ("time", &columns.time),
+    ] {
         add("columns", key, key, text(column));
     }
-    // A quantity that is not asked for may be missing in the data: a file that names it would change that.
-    add("columns", "quantity", "quantity", columns.quantity_required.then(|| columns.quantity.as_str().into()));
+    // A quantity that is not asked for may be missing in the data: a file that names it would
+    // change that.
+    add(
+        "columns",
+        "quantity",
+        "quantity",
+        columns
+            .quantity_required
+            .then(|| columns.quantity.as_str().into()),
+    );
     add("input", "paths", "input", texts(&config.inputs));
     add("input", "time_zone", "time_zone", text(input.clock.zone()));
     add("input", "utc", "utc", Some(input.clock.utc().into()));
-    add("input", "day_start", "day_start", Some(i64::from(input.clock.day_start()).into()));
-    add("input", "max_bad_share", "max_bad_share", Some(input.max_bad_share.into()));
-    add("input", "history_days", "history_days", Some(i64::from(config.history_days).into()));
-    add("input", "exclude_products", "exclude_product", texts(&input.exclude_products));
-    for (section, value) in [("rule", value(&config.rule)?), ("offers", value(&config.offers)?), ("training", value(&config.parameters)?)] {
+    add(
+        "input",
+        "day_start",
+        "day_start",
+        Some(i64::from(input.clock.day_start()).into()),
+    );
+    add(
+        "input",
+        "max_bad_share",
+        "max_bad_share",
+        Some(input.max_bad_share.into()),
+    );
+    add(
+        "input",
+        "history_days",
+        "history_days",
+        Some(i64::from(config.history_days).into()),
+    );
+    add(
+        "input",
+        "exclude_products",
+        "exclude_product",
+        texts(&input.exclude_products),
+    );
+    for (section, value) in [
+        ("rule", value(&config.rule)?),
+        ("offers", value(&config.offers)?),
+        ("training", value(&config.parameters)?),
+    ] {
         leaves(section, &value, &mut |section, key, value| {
             // Only the rule and the seed have flags.
-            let flag = if section == "rule" || key == "seed" { key } else { "" };
+            let flag = if section == "rule" || key == "seed" {
+                key
+            } else {
+                ""
+            };
             add(section, key, flag, Some(value.clone()));
         });
     }
@@ -98,12 +190,15 @@ fn settings(config: &Config, source: &dyn Fn(&str, &str, &str) -> String) -> Res
 }
 
 fn value(of: &impl Serialize) -> Result<toml::Value> {
-    toml::Value::try_from(of).map_err(|error| Error::system("a setting cannot be written as TOML").source(error))
+    toml::Value::try_from(of)
+        .map_err(|error| Error::system("a setting cannot be written as TOML").source(error))
 }
 
 /// Every value of a table, its own before those of the tables in it.
 fn leaves(section: &str, table: &toml::Value, add: &mut dyn FnMut(&str, &str, &toml::Value)) {
-    let Some(table) = table.as_table() else { return };
+    let Some(table) = table.as_table() else {
+        return;
+    };
     for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
         add(section, key, value);
     }
@@ -112,7 +207,8 @@ fn leaves(section: &str, table: &toml::Value, add: &mut dyn FnMut(&str, &str, &t
     }
 }
 
-/// The settings as a file. What nobody has set stands in a comment: saved, it would be set, and hide a later default or a model's rule.
+/// The settings as a file. What nobody has set stands in a comment: saved, it would be set, and
+/// hide a later default or a model's rule.
 fn text(settings: &[Setting]) -> String {
     let mut text = String::new();
     let mut section = "";
@@ -143,7 +239,14 @@ mod tests {
             let config = Layer::parse("okuo.toml", file).unwrap().check().unwrap();
             let printed = text(&settings(&config, &|_, _, _| "somewhere".into()).unwrap());
             let again = Layer::parse("printed", &printed).unwrap().check().unwrap();
-            assert_eq!(Config { rule_layer: config.rule_layer.clone(), ..again }, config, "{printed}");
+            assert_eq!(
+                Config {
+                    rule_layer: config.rule_layer.clone(),
+                    ..again
+                },
+                config,
+                "{printed}"
+            );
         }
     }
 }

@@ -30,18 +30,31 @@ const NIGHTS_APART: u32 = 7;
 
 pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()> {
     set_threads(arguments.screen.threads)?;
-    store::check_folder(&arguments.output).map_err(|error| error.hint("name another place with --output"))?;
+    store::check_folder(&arguments.output)
+        .map_err(|error| error.hint("name another place with --output"))?;
     let folder = arguments.output.trim_end_matches('/');
-    let config = Config { promote: Promote::Always, registry: format!("{folder}/models"), ..Layer::default().check()? };
+    let config = Config {
+        promote: Promote::Always,
+        registry: format!("{folder}/models"),
+        ..Layer::default().check()?
+    };
     let ingested = tokio::task::block_in_place(|| {
         let mut reader = Reader::new(&config.input, None);
         reader.object(NAME, Bytes::from_static(SAMPLE))?;
         reader.finish()
     })?;
-    let object = InputObject { object: NAME.into(), size: SAMPLE.len() as u64, etag: crate::store::sha256_hex(SAMPLE) };
+    let object = InputObject {
+        object: NAME.into(),
+        size: SAMPLE.len() as u64,
+        etag: crate::store::sha256_hex(SAMPLE),
+    };
     let purchases = &ingested.purchases;
-    let last = purchases.span().map(|(_, last)| AsOf(last)).ok_or_else(|| Error::system("the sample is empty"))?;
-    let (_, funnel) = tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
+    let last = purchases
+        .span()
+        .map(|(_, last)| AsOf(last))
+        .ok_or_else(|| Error::system("the sample is empty"))?;
+    let (_, funnel) =
+        tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
     output.text(&format!(
         "A year of simulated tickets ({NAME}, built into okuo)\n{}",
         lines_and_funnel(&ingested.report, &funnel, &config.rule, last)
@@ -62,7 +75,15 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     ))?;
     let progress = output.progress();
     let evaluation = tokio::task::block_in_place(|| {
-        eval::evaluate_model(&model, purchases, &config.rule, config.history_days, &months, NIGHTS_APART, &|stage| progress.stage(stage))
+        eval::evaluate_model(
+            &model,
+            purchases,
+            &config.rule,
+            config.history_days,
+            &months,
+            NIGHTS_APART,
+            &|stage| progress.stage(stage),
+        )
     })?;
     drop(progress);
     output.text(&eval::table(&evaluation))?;
@@ -70,11 +91,32 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     output.text(&format!("\n3. Score the night of {last}"))?;
     let target = format!("{folder}/predictions");
     let report = ingested.report.clone();
-    let overview = tokio::task::block_in_place(|| Overview::new(&model, &ingested.purchases, last, &config.rule))?;
-    let tickets = Tickets { parts: Box::new(ingested.purchases), report: ingested.report, objects: vec![object], overview };
-    let night = score(&config, &header, &model, tickets, last, &[], &target, SHOWN, output).await?;
+    let overview = tokio::task::block_in_place(|| {
+        Overview::new(&model, &ingested.purchases, last, &config.rule)
+    })?;
+    let tickets = Tickets {
+        parts: Box::new(ingested.purchases),
+        report: ingested.report,
+        objects: vec![object],
+        overview,
+    };
+    let night = score(
+        &config,
+        &header,
+        &model,
+        tickets,
+        last,
+        &[],
+        &target,
+        SHOWN,
+        output,
+    )
+    .await?;
     output.text(&format!("\n{} of them:\n{}", SHOWN.0, night.in_words))?;
-    output.text(&format!("the model lies in {}/{}/, the night's tables beside {}", config.registry, stored.model_id, night.manifest))?;
+    output.text(&format!(
+        "the model lies in {}/{}/, the night's tables beside {}",
+        config.registry, stored.model_id, night.manifest
+    ))?;
     output.document(&json!({
         "evaluation": evaluation,
         "model_id": stored.model_id,

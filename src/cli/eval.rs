@@ -13,7 +13,13 @@ use crate::ingest::NeededDays;
 use crate::ingest::report::Report;
 
 pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()> {
-    let mut config = arguments.common.config(Layer { registry: arguments.registry.clone(), ..Layer::default() }).await?;
+    let mut config = arguments
+        .common
+        .config(Layer {
+            registry: arguments.registry.clone(),
+            ..Layer::default()
+        })
+        .await?;
     config.required_inputs()?;
     let model = match &arguments.model {
         Some(named) => Some(super::model(&config.registry, Some(named)).await?),
@@ -23,20 +29,39 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
     if let (Some((_, model)), Some(month)) = (&model, arguments.holdout.iter().min())
         && model.as_of > month.eve()
     {
-        return Err(Error::request(format!("the model was trained up to {} and has seen {month}", model.as_of))
-            .hint(format!("hold out later months, or train one with --as-of {} or earlier", month.eve())));
+        return Err(Error::request(format!(
+            "the model was trained up to {} and has seen {month}",
+            model.as_of
+        ))
+        .hint(format!(
+            "hold out later months, or train one with --as-of {} or earlier",
+            month.eve()
+        )));
     }
     if let Some((_, model)) = &model {
         config.rule = config.rule_layer.on(model.rule).check()?;
     }
     let history_days = config.history_days;
     if let Some((header, _)) = &model {
-        let doubt = header.description.origin.as_ref().and_then(|origin| origin.doubt_of_length(history_days));
+        let doubt = header
+            .description
+            .origin
+            .as_ref()
+            .and_then(|origin| origin.doubt_of_length(history_days));
         doubt.iter().for_each(|doubt| output.warn(doubt));
     }
-    let first = arguments.holdout.iter().min().map(|month| month.eve().first_of(history_days));
-    let needs = if model.is_some() { Needs::Night } else { Needs::Training };
-    let Input { ingested, .. } = read(&config, NeededDays { first, until: None }, needs, output).await?;
+    let first = arguments
+        .holdout
+        .iter()
+        .min()
+        .map(|month| month.eve().first_of(history_days));
+    let needs = if model.is_some() {
+        Needs::Night
+    } else {
+        Needs::Training
+    };
+    let Input { ingested, .. } =
+        read(&config, NeededDays { first, until: None }, needs, output).await?;
     let mut report = ingested.report;
     let (parts, all) = tokio::task::block_in_place(|| {
         let parts = ingested.purchases.parts()?;
@@ -44,21 +69,43 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         Ok((parts, all))
     })?;
     report.count_repeated(all.distinct_lines as u64);
-    let (purchases, (_, last)) = (&*parts, all.span.ok_or_else(|| nothing(&report, &arguments.holdout))?);
-    output.text(&lines_and_funnel(&report, &all.funnel, &config.rule, AsOf(last)))?;
+    let (purchases, (_, last)) = (
+        &*parts,
+        all.span
+            .ok_or_else(|| nothing(&report, &arguments.holdout))?,
+    );
+    output.text(&lines_and_funnel(
+        &report,
+        &all.funnel,
+        &config.rule,
+        AsOf(last),
+    ))?;
     let progress = output.progress();
     let evaluation = tokio::task::block_in_place(|| match &model {
-        None => eval::evaluate(purchases, &config.rule, &config.parameters, history_days, &arguments.holdout, arguments.every, &|stage| {
-            progress.stage(stage)
-        }),
-        Some((_, model)) => {
-            eval::evaluate_model(model, purchases, &config.rule, history_days, &arguments.holdout, arguments.every, &|stage| {
-                progress.stage(stage)
-            })
-        }
+        None => eval::evaluate(
+            purchases,
+            &config.rule,
+            &config.parameters,
+            history_days,
+            &arguments.holdout,
+            arguments.every,
+            &|stage| progress.stage(stage),
+        ),
+        Some((_, model)) => eval::evaluate_model(
+            model,
+            purchases,
+            &config.rule,
+            history_days,
+            &arguments.holdout,
+            arguments.every,
+            &|stage| progress.stage(stage),
+        ),
     })?;
     drop(progress);
-    evaluation.warnings.iter().for_each(|warning| output.warn(warning));
+    evaluation
+        .warnings
+        .iter()
+        .for_each(|warning| output.warn(warning));
     output.text(&format!("\n{}", eval::table(&evaluation)))?;
     output.document(&json!({
         "evaluation": evaluation,
@@ -70,7 +117,10 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
 /// Why there is nothing to evaluate on.
 fn nothing(report: &Report, holdout: &[Month]) -> Error {
     match holdout.iter().min() {
-        Some(month) if report.before_history > 0 && report.returned + report.excluded + report.bad_lines() == 0 => {
+        Some(month)
+            if report.before_history > 0
+                && report.returned + report.excluded + report.bad_lines() == 0 =>
+        {
             report.out_of_reach(&format!("{month}, which is held out"))
         }
         _ => report.no_purchase(""),

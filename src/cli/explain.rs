@@ -10,18 +10,27 @@ use super::output::Output;
 use super::{ExplainArguments, Sources};
 use crate::config::Layer;
 use crate::error::{Error, Result};
-use crate::pipeline::explain::{Explanation, Features, Judgement, Past, Prediction, Product, explain};
+use crate::pipeline::explain::{
+    Explanation, Features, Judgement, Past, Prediction, Product, explain,
+};
 use crate::predictions::ProductModel;
 use crate::predictions::words::{ago, counted};
 use crate::purchases::{Parts, Purchases};
 
 /// Features of a product that are shown to people; `--json` has all.
-const MAIN_FEATURES: [&str; 6] = ["share", "decay_95", "last_visits", "gap_days", "due_days", "product_share_28d"];
+const MAIN_FEATURES: [&str; 6] = [
+    "share",
+    "decay_95",
+    "last_visits",
+    "gap_days",
+    "due_days",
+    "product_share_28d",
+];
 /// How wide the likeliest day's bar is.
 const BAR: f64 = 30.0;
 
-/// Whom to explain. `--customer ID` reads best and is the column's flag too: with `--id` it is the column, else the customer, and the column
-/// is what okuo.toml says.
+/// Whom to explain. `--customer ID` reads best and is the column's flag too: with `--id` it is the
+/// column, else the customer, and the column is what okuo.toml says.
 fn whom(arguments: &mut ExplainArguments, sources: &Sources) -> Result<String> {
     if let Some(id) = arguments.id.take() {
         return Ok(id);
@@ -29,15 +38,21 @@ fn whom(arguments: &mut ExplainArguments, sources: &Sources) -> Result<String> {
     let by_flag = sources.of_argument("customer") == Some(ValueSource::CommandLine);
     match arguments.common.customer.take_if(|_| by_flag) {
         Some(id) => Ok(id),
-        None => {
-            Err(Error::request("no customer was named").hint("give --customer ID; where --customer names the column, give --id ID too"))
-        }
+        None => Err(Error::request("no customer was named")
+            .hint("give --customer ID; where --customer names the column, give --id ID too")),
     }
 }
 
-pub(super) async fn run(mut arguments: ExplainArguments, sources: &Sources, output: &Output) -> Result<()> {
+pub(super) async fn run(
+    mut arguments: ExplainArguments,
+    sources: &Sources,
+    output: &Output,
+) -> Result<()> {
     let id = whom(&mut arguments, sources)?;
-    let above = Layer { registry: arguments.registry.clone(), ..Layer::default() };
+    let above = Layer {
+        registry: arguments.registry.clone(),
+        ..Layer::default()
+    };
     let mut config = arguments.common.config(above).await?;
     config.required_inputs()?;
     let as_of = arguments.as_of;
@@ -46,10 +61,22 @@ pub(super) async fn run(mut arguments: ExplainArguments, sources: &Sources, outp
     let progress = output.progress();
     progress.stage("looking at the store and the customer");
     let products = usize::from(arguments.products);
-    let Tickets { parts, overview, .. } = tickets;
+    let Tickets {
+        parts, overview, ..
+    } = tickets;
     let purchases = tokio::task::block_in_place(|| part_of(&*parts, &id))?;
-    let explanation =
-        tokio::task::block_in_place(|| explain(&model, &header.model_id(), &purchases, overview, as_of, &config.rule, &id, products))?;
+    let explanation = tokio::task::block_in_place(|| {
+        explain(
+            &model,
+            &header.model_id(),
+            &purchases,
+            overview,
+            as_of,
+            &config.rule,
+            &id,
+            products,
+        )
+    })?;
     drop(progress);
     output.text(&in_words(&explanation))?;
     output.document(&explanation)
@@ -69,14 +96,33 @@ fn part_of<'a>(parts: &'a dyn Parts, id: &str) -> Result<Cow<'a, Purchases>> {
 }
 
 fn in_words(explanation: &Explanation<'_>) -> String {
-    let Explanation { customer_id, as_of, model_id, recurrent, why_not, history, rule, prediction, min_purchases } = explanation;
-    let mut text = format!("customer {customer_id} on {as_of}, with model {model_id}\n\n{}\n", past(history));
+    let Explanation {
+        customer_id,
+        as_of,
+        model_id,
+        recurrent,
+        why_not,
+        history,
+        rule,
+        prediction,
+        min_purchases,
+    } = explanation;
+    let mut text = format!(
+        "customer {customer_id} on {as_of}, with model {model_id}\n\n{}\n",
+        past(history)
+    );
     text.push_str(&format!(
         "recurrent: {}\n{}",
-        if *recurrent { "yes" } else { "no, `okuo score` leaves this customer out" },
+        if *recurrent {
+            "yes"
+        } else {
+            "no, `okuo score` leaves this customer out"
+        },
         judgement(rule)
     ));
-    why_not.iter().for_each(|why| text.push_str(&format!("  not met: {why}\n")));
+    why_not
+        .iter()
+        .for_each(|why| text.push_str(&format!("  not met: {why}\n")));
     match prediction {
         Some(prediction) => text.push_str(&predicted(prediction)),
         None => text.push_str(&format!(
@@ -97,12 +143,22 @@ fn past(history: &Past) -> String {
         history.purchases_90d
     );
     if let (Some(mean), Some(median)) = (history.mean_gap_days, history.median_gap_days) {
-        text.push_str(&format!("; days between two: mean {mean:.1}, median {median}"));
+        text.push_str(&format!(
+            "; days between two: mean {mean:.1}, median {median}"
+        ));
     }
-    text.push_str(&format!("\n  {:<10}  {:<9}  {:>9}  {:>8}\n", "day", "weekday", "gap, days", "products"));
+    text.push_str(&format!(
+        "\n  {:<10}  {:<9}  {:>9}  {:>8}\n",
+        "day", "weekday", "gap, days", "products"
+    ));
     for purchase in &history.latest {
-        let gap = purchase.gap_days.map_or("–".to_owned(), |gap| gap.to_string());
-        text.push_str(&format!("  {:<10}  {:<9}  {gap:>9}  {:>8}\n", purchase.day, purchase.weekday, purchase.products));
+        let gap = purchase
+            .gap_days
+            .map_or("–".to_owned(), |gap| gap.to_string());
+        text.push_str(&format!(
+            "  {:<10}  {:<9}  {gap:>9}  {:>8}\n",
+            purchase.day, purchase.weekday, purchase.products
+        ));
     }
     text
 }
@@ -115,12 +171,19 @@ fn judgement(judgement: &Judgement) -> String {
             period.first,
             period.last,
             period.purchases,
-            if period.purchases == 1 { "purchase" } else { "purchases" },
+            if period.purchases == 1 {
+                "purchase"
+            } else {
+                "purchases"
+            },
             period.large_baskets
         ));
     }
     if let Some(share) = judgement.large_basket_share {
-        text.push_str(&format!("  share of large baskets: {share:.2} ({} is asked for)\n", judgement.rule.basket_share));
+        text.push_str(&format!(
+            "  share of large baskets: {share:.2} ({} is asked for)\n",
+            judgement.rule.basket_share
+        ));
     }
     text
 }
@@ -137,21 +200,48 @@ fn predicted(prediction: &Prediction<'_>) -> String {
         percent(prediction.p_return_28d),
         prediction.expected_basket_size
     );
-    let most = prediction.by_day.iter().map(|day| day.probability).fold(1e-9, f64::max);
+    let most = prediction
+        .by_day
+        .iter()
+        .map(|day| day.probability)
+        .fold(1e-9, f64::max);
     for day in &prediction.by_day {
         let bar = "#".repeat((BAR * day.probability / most).round() as usize);
-        text.push_str(format!("  {}  {:<9} {:>5.1} %  {bar}", day.day, day.weekday, 100.0 * day.probability).trim_end());
+        text.push_str(
+            format!(
+                "  {}  {:<9} {:>5.1} %  {bar}",
+                day.day,
+                day.weekday,
+                100.0 * day.probability
+            )
+            .trim_end(),
+        );
         text.push('\n');
     }
     text.push_str("\nwhat the model sees of when, in days and shares:\n");
-    let least_squares = ("least_squares_days", Some(prediction.least_squares_days as f32));
-    let features: Vec<_> = prediction.timing_features.0.iter().copied().chain([least_squares]).collect();
+    let least_squares = (
+        "least_squares_days",
+        Some(prediction.least_squares_days as f32),
+    );
+    let features: Vec<_> = prediction
+        .timing_features
+        .0
+        .iter()
+        .copied()
+        .chain([least_squares])
+        .collect();
     for three in features.chunks(3) {
-        let cells: Vec<String> = three.iter().map(|(name, value)| format!("{name:<27} {:>8}", number(*value))).collect();
+        let cells: Vec<String> = three
+            .iter()
+            .map(|(name, value)| format!("{name:<27} {:>8}", number(*value)))
+            .collect();
         text.push_str(&format!("  {}\n", cells.join("   ")));
     }
     text.push_str("\nwhat the basket is likely to hold:\n");
-    prediction.products.iter().for_each(|product| text.push_str(&likely(product)));
+    prediction
+        .products
+        .iter()
+        .for_each(|product| text.push_str(&likely(product)));
     text
 }
 
@@ -161,8 +251,12 @@ fn likely(product: &Product<'_>) -> String {
         ProductModel::Pooled => "pooled",
     };
     let Features(features) = &product.features;
-    let main = features.iter().filter(|(name, value)| MAIN_FEATURES.contains(name) && value.is_some());
-    let main: Vec<String> = main.map(|(name, value)| format!("{name} {}", number(*value))).collect();
+    let main = features
+        .iter()
+        .filter(|(name, value)| MAIN_FEATURES.contains(name) && value.is_some());
+    let main: Vec<String> = main
+        .map(|(name, value)| format!("{name} {}", number(*value)))
+        .collect();
     format!(
         "  {:>2}.  {:>3.0} %  product {:<8}  {model:<8}  {}\n        {}\n",
         product.rank,
@@ -198,11 +292,21 @@ mod tests {
         for code in 0..whole.customers().len() as u32 {
             let id = whole.customers().get(code).unwrap().to_string();
             let part = part_of(&*parts, &id).unwrap();
-            assert!(part.until(NIGHT).visits(code).iter().eq(whole.until(NIGHT).visits(code).iter()), "{id}");
+            assert!(
+                part.until(NIGHT)
+                    .visits(code)
+                    .iter()
+                    .eq(whole.until(NIGHT).visits(code).iter()),
+                "{id}"
+            );
         }
         assert!(part_of(&*parts, "nobody").is_ok());
-        let [all, by_parts] = [&whole as &dyn Parts, &*parts].map(|parts| Everyone::new(parts, Some(NIGHT), &rule()).unwrap());
-        assert_eq!((all.span, all.distinct_lines, all.funnel), (by_parts.span, by_parts.distinct_lines, by_parts.funnel));
+        let [all, by_parts] = [&whole as &dyn Parts, &*parts]
+            .map(|parts| Everyone::new(parts, Some(NIGHT), &rule()).unwrap());
+        assert_eq!(
+            (all.span, all.distinct_lines, all.funnel),
+            (by_parts.span, by_parts.distinct_lines, by_parts.funnel)
+        );
         assert_eq!(Parted::all(&*parts).span().unwrap(), whole.span());
     }
 }

@@ -36,13 +36,20 @@ impl Everyone {
     pub(super) fn new(parts: &dyn Parts, as_of: Option<AsOf>, rule: &Rule) -> Result<Self> {
         let night = match as_of {
             Some(as_of) => as_of,
-            None => Parted::all(parts).span()?.map_or(Parted::all(parts).as_of(), |(_, last)| AsOf(last)),
+            None => Parted::all(parts)
+                .span()?
+                .map_or(Parted::all(parts).as_of(), |(_, last)| AsOf(last)),
         };
-        let mut everyone = Self { span: None, distinct_lines: 0, funnel: Funnel::default() };
+        let mut everyone = Self {
+            span: None,
+            distinct_lines: 0,
+            funnel: Funnel::default(),
+        };
         Parted::all(parts).each(|history| {
             everyone.span = wider(everyone.span, history.span());
             everyone.distinct_lines += history.distinct_lines();
-            everyone.funnel = std::mem::take(&mut everyone.funnel).and(&recurrent(&history.until(night), rule).1);
+            everyone.funnel =
+                std::mem::take(&mut everyone.funnel).and(&recurrent(&history.until(night), rule).1);
             Ok(())
         })?;
         Ok(everyone)
@@ -59,45 +66,98 @@ pub(super) enum Needs {
 }
 
 /// Reads the configured days up to a night, with progress and warnings.
-pub(super) async fn read_night(config: &Config, night: AsOf, needs: Needs, output: &Output) -> Result<Input> {
-    read(config, NeededDays::up_to(night, config.history_days), needs, output).await
+pub(super) async fn read_night(
+    config: &Config,
+    night: AsOf,
+    needs: Needs,
+    output: &Output,
+) -> Result<Input> {
+    read(
+        config,
+        NeededDays::up_to(night, config.history_days),
+        needs,
+        output,
+    )
+    .await
 }
 
 /// Reads some days of the configured input, with progress and warnings.
 ///
 /// # Errors
 /// If more days are needed than the history has, or as [`ingest::read`].
-pub(super) async fn read(config: &Config, days: NeededDays, needs: Needs, output: &Output) -> Result<Input> {
+pub(super) async fn read(
+    config: &Config,
+    days: NeededDays,
+    needs: Needs,
+    output: &Output,
+) -> Result<Input> {
     let uris = config.required_inputs()?;
     let (least, what) = match needs {
         Needs::Night => (config.rule.window_days(), "the rule looks back"),
-        Needs::Training => (pipeline::needed_days(&config.rule), "training needs the rule's window and 56 days more,"),
+        Needs::Training => (
+            pipeline::needed_days(&config.rule),
+            "training needs the rule's window and 56 days more,",
+        ),
     };
     if i64::from(config.history_days) < i64::from(least) {
-        return Err(Error::request(format!("{what} {least} days, and history_days is {}", config.history_days))
-            .hint("raise --history-days, or lower --periods or --period-days"));
+        return Err(Error::request(format!(
+            "{what} {least} days, and history_days is {}",
+            config.history_days
+        ))
+        .hint("raise --history-days, or lower --periods or --period-days"));
     }
     let progress = output.progress();
-    let each = |of: usize, object: &Found| progress.stage(&format!("reading {} (of {of} objects)", object.uri));
-    let (ingested, found) = ingest::read(uris, &config.input, days, config.memory_limit, &each).await?;
+    let each = |of: usize, object: &Found| {
+        progress.stage(&format!("reading {} (of {of} objects)", object.uri))
+    };
+    let (ingested, found) =
+        ingest::read(uris, &config.input, days, config.memory_limit, &each).await?;
     drop(progress);
-    ingested.warnings.iter().for_each(|warning| output.warn(warning));
-    let objects = found.into_iter().map(|object| InputObject { object: object.uri, size: object.size, etag: object.etag }).collect();
+    ingested
+        .warnings
+        .iter()
+        .for_each(|warning| output.warn(warning));
+    let objects = found
+        .into_iter()
+        .map(|object| InputObject {
+            object: object.uri,
+            size: object.size,
+            etag: object.etag,
+        })
+        .collect();
     Ok(Input { ingested, objects })
 }
 
 /// The lines and the funnel as text.
-pub(super) fn lines_and_funnel(report: &Report, funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
+pub(super) fn lines_and_funnel(
+    report: &Report,
+    funnel: &Funnel,
+    rule: &Rule,
+    night: AsOf,
+) -> String {
     format!("{report}\n{}", funnel_text(funnel, rule, night))
 }
 
 /// The rule in words.
 pub(super) fn rule_text(rule: &Rule) -> String {
-    let share = if rule.basket_share >= 1.0 { "every one".to_owned() } else { format!("a share of {}", rule.basket_share) };
-    let Rule { period_days, periods, min_purchases, min_products, .. } = rule;
+    let share = if rule.basket_share >= 1.0 {
+        "every one".to_owned()
+    } else {
+        format!("a share of {}", rule.basket_share)
+    };
+    let Rule {
+        period_days,
+        periods,
+        min_purchases,
+        min_products,
+        ..
+    } = rule;
     let window = match periods {
         1 => format!("in the last {}", counted(*period_days, "day")),
-        periods => format!("in each of the last {periods} periods of {}", counted(*period_days, "day")),
+        periods => format!(
+            "in each of the last {periods} periods of {}",
+            counted(*period_days, "day")
+        ),
     };
     format!(
         "{window} at least {}; {share} of the purchases with at least {}",
@@ -121,7 +181,10 @@ pub(super) fn funnel_text(funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
             .map(|(share, count)| format!("{share}: {count}"))
             .collect();
         if !shares.is_empty() {
-            text.push_str(&format!("\n  few pass; --basket-share would let in  {}", shares.join("  ")));
+            text.push_str(&format!(
+                "\n  few pass; --basket-share would let in  {}",
+                shares.join("  ")
+            ));
         }
     }
     text

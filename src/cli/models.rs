@@ -12,10 +12,16 @@ use crate::store;
 async fn open(arguments: &RegistryArguments) -> Result<(Registry, Output)> {
     let uri = match &arguments.registry {
         Some(uri) => uri.clone(),
-        None => file(arguments.config.as_deref()).await?.registry.unwrap_or_else(|| "models".to_owned()),
+        None => file(arguments.config.as_deref())
+            .await?
+            .registry
+            .unwrap_or_else(|| "models".to_owned()),
     };
     store::check_folder(&uri).map_err(|error| error.hint("name another place with --registry"))?;
-    let output = Output { json: arguments.json, ..Output::plain() };
+    let output = Output {
+        json: arguments.json,
+        ..Output::plain()
+    };
     Ok((Registry::new(store::open(&uri).await?), output))
 }
 
@@ -53,7 +59,11 @@ fn unless_damaged<T>(read: Result<T>, what: &str, output: &Output) -> Result<Opt
 
 /// The id of the promoted model, if there is one.
 async fn promoted(registry: &Registry, output: &Output) -> Result<Option<String>> {
-    let promoted = unless_damaged(registry.promoted().await, "which model is promoted cannot be told", output)?;
+    let promoted = unless_damaged(
+        registry.promoted().await,
+        "which model is promoted cannot be told",
+        output,
+    )?;
     Ok(promoted.flatten().map(|promoted| promoted.pointer.model_id))
 }
 
@@ -67,15 +77,29 @@ async fn list(arguments: &RegistryArguments) -> Result<()> {
     let promoted = promoted(&registry, &output).await?;
     let mut cards = vec![];
     for id in registry.list().await? {
-        cards.extend(unless_damaged(registry.card(&id).await, &format!("the model {id} cannot be shown"), &output)?);
+        cards.extend(unless_damaged(
+            registry.card(&id).await,
+            &format!("the model {id} cannot be shown"),
+            &output,
+        )?);
     }
-    let mut text = format!("  {:<24} {:<11} {:>9} {:>9} {:>10}\n", "model", "trained to", "mae_all", "ndcg@10", "bytes");
+    let mut text = format!(
+        "  {:<24} {:<11} {:>9} {:>9} {:>10}\n",
+        "model", "trained to", "mae_all", "ndcg@10", "bytes"
+    );
     let mut documents = vec![];
     for card in &cards {
         let is_promoted = promoted.as_deref() == Some(card.model_id.as_str());
-        let figure =
-            |name: &str| card.header.description.figures.pointer("/okuo").and_then(|own| own.get(name)).and_then(|value| value.as_f64());
-        let shown = |name: &str| figure(name).map_or("–".to_owned(), |value| format!("{value:.4}"));
+        let figure = |name: &str| {
+            card.header
+                .description
+                .figures
+                .pointer("/okuo")
+                .and_then(|own| own.get(name))
+                .and_then(|value| value.as_f64())
+        };
+        let shown =
+            |name: &str| figure(name).map_or("–".to_owned(), |value| format!("{value:.4}"));
         let mark = if is_promoted { "*" } else { " " };
         let night = card.header.description.as_of;
         text.push_str(&format!(
@@ -95,7 +119,10 @@ async fn list(arguments: &RegistryArguments) -> Result<()> {
         }));
     }
     if cards.is_empty() {
-        output.note(&format!("no model is in {}; train one with `okuo train`", registry.name()));
+        output.note(&format!(
+            "no model is in {}; train one with `okuo train`",
+            registry.name()
+        ));
     } else {
         text.push_str("* the promoted one, which `okuo score` uses; figures on the 28 days before the model's night");
         output.text(&text)?;
@@ -114,7 +141,10 @@ async fn show(id: &str, arguments: &RegistryArguments) -> Result<()> {
         if promoted { " (promoted)" } else { "" },
         description.as_of,
         card.header.okuo_version,
-        description.data_fingerprint.get(..12).unwrap_or(&description.data_fingerprint),
+        description
+            .data_fingerprint
+            .get(..12)
+            .unwrap_or(&description.data_fingerprint),
         rule_text(&description.rule),
         card.file_bytes,
         card.file_sha256,
@@ -124,7 +154,10 @@ async fn show(id: &str, arguments: &RegistryArguments) -> Result<()> {
         Some(contenders) => {
             for (name, figures) in contenders {
                 let shown = |figure: &str| {
-                    figures.get(figure).and_then(|value| value.as_f64()).map_or("–".to_owned(), |value| format!("{value:.4}"))
+                    figures
+                        .get(figure)
+                        .and_then(|value| value.as_f64())
+                        .map_or("–".to_owned(), |value| format!("{value:.4}"))
                 };
                 text.push_str(&format!(
                     "  {name:<22} mae_all {:>7}  ndcg@10 {:>7}  recall@10 {:>7}\n",

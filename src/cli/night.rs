@@ -1,4 +1,5 @@
-//! What `score` and `explain` have in common: a model, the tickets of a night, and what speaks against them.
+//! What `score` and `explain` have in common: a model, the tickets of a night, and what speaks
+//! against them.
 
 use super::input::{Input, Needs, read_night};
 use super::output::Output;
@@ -17,7 +18,12 @@ use crate::purchases::Parts;
 const OLD_DAYS: i32 = 62;
 
 /// The model that speaks on a night, whose rule completes the configured one.
-pub(super) async fn model_of(config: &mut Config, named: Option<&str>, as_of: AsOf, output: &Output) -> Result<(Header, Model)> {
+pub(super) async fn model_of(
+    config: &mut Config,
+    named: Option<&str>,
+    as_of: AsOf,
+    output: &Output,
+) -> Result<(Header, Model)> {
     let (header, model) = super::model(&config.registry, named).await?;
     pipeline::refuse_future(&model, as_of)?;
     config.rule = config.rule_layer.on(model.rule).check()?;
@@ -25,7 +31,10 @@ pub(super) async fn model_of(config: &mut Config, named: Option<&str>, as_of: As
         output.warn("the rule differs from the one that the model was trained with; the given one decides who is scored");
     }
     if as_of.day() - model.as_of.day() > OLD_DAYS {
-        output.warn(&format!("the model was trained up to {}: train one every month", model.as_of));
+        output.warn(&format!(
+            "the model was trained up to {}: train one every month",
+            model.as_of
+        ));
     }
     Ok((header, model))
 }
@@ -38,8 +47,15 @@ pub(super) struct Tickets {
     pub(super) overview: Overview,
 }
 
-/// The tickets up to the night, with a word where they are stale or do not seem to be the model's store's.
-pub(super) async fn tickets_of(config: &Config, header: &Header, model: &Model, as_of: AsOf, output: &Output) -> Result<Tickets> {
+/// The tickets up to the night, with a word where they are stale or do not seem to be the model's
+/// store's.
+pub(super) async fn tickets_of(
+    config: &Config,
+    header: &Header,
+    model: &Model,
+    as_of: AsOf,
+    output: &Output,
+) -> Result<Tickets> {
     let Input { ingested, objects } = read_night(config, as_of, Needs::Night, output).await?;
     let progress = output.progress();
     progress.stage("looking at the store");
@@ -55,8 +71,19 @@ pub(super) async fn tickets_of(config: &Config, header: &Header, model: &Model, 
         output.warn(&stale);
     }
     if let Some(origin) = &header.description.origin {
-        let doubts = origin.doubts(&overview.products, &overview.bought_lately, as_of, &config.input.clock, config.history_days);
+        let doubts = origin.doubts(
+            &overview.products,
+            &overview.bought_lately,
+            as_of,
+            &config.input.clock,
+            config.history_days,
+        );
         doubts.iter().for_each(|doubt| output.warn(doubt));
     }
-    Ok(Tickets { parts, report, objects, overview })
+    Ok(Tickets {
+        parts,
+        report,
+        objects,
+        overview,
+    })
 }

@@ -19,11 +19,19 @@ pub struct Output {
 
 impl Output {
     pub(super) fn new(screen: &Screen) -> Self {
-        Self { json: screen.json, verbose: screen.verbose, quiet: screen.quiet }
+        Self {
+            json: screen.json,
+            verbose: screen.verbose,
+            quiet: screen.quiet,
+        }
     }
 
     pub(super) fn plain() -> Self {
-        Self { json: false, verbose: false, quiet: false }
+        Self {
+            json: false,
+            verbose: false,
+            quiet: false,
+        }
     }
 
     /// A result for people; nothing where JSON is wanted.
@@ -42,8 +50,8 @@ impl Output {
         if !self.json {
             return Ok(());
         }
-        let text =
-            serde_json::to_string_pretty(document).map_err(|error| Error::system("the result cannot be written as JSON").source(error))?;
+        let text = serde_json::to_string_pretty(document)
+            .map_err(|error| Error::system("the result cannot be written as JSON").source(error))?;
         write_out(&text)
     }
 
@@ -65,14 +73,21 @@ impl Output {
     #[must_use]
     pub fn progress(&self) -> Progress {
         let shown = !self.quiet && !self.verbose && std::io::stderr().is_terminal();
-        let bar = if shown { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let bar = if shown {
+            ProgressBar::new_spinner()
+        } else {
+            ProgressBar::hidden()
+        };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
             bar.set_style(style);
         }
         if shown {
             bar.enable_steady_tick(std::time::Duration::from_millis(100));
         }
-        Progress { bar, lines: self.verbose }
+        Progress {
+            bar,
+            lines: self.verbose,
+        }
     }
 }
 
@@ -102,7 +117,9 @@ impl Drop for Progress {
 fn write_out(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::system("stdout cannot be written to").source(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::system("stdout cannot be written to").source(error))
+        }
         _ => Ok(()),
     }
 }

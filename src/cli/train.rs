@@ -38,9 +38,17 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
         output.warn(&stale);
     }
     // A slip in the date: the model would be promoted, and refuse every night before it.
-    if let Some((_, last)) = all.span.filter(|(_, last)| as_of.day() - *last > HELD_OUT_DAYS) {
-        return Err(Error::request(format!("the data end on {last}, {} days before the as-of date {as_of}", as_of.day() - last))
-            .hint(format!("train with --as-of {last}, or give the objects of later days with --input too")));
+    if let Some((_, last)) = all
+        .span
+        .filter(|(_, last)| as_of.day() - *last > HELD_OUT_DAYS)
+    {
+        return Err(Error::request(format!(
+            "the data end on {last}, {} days before the as-of date {as_of}",
+            as_of.day() - last
+        ))
+        .hint(format!(
+            "train with --as-of {last}, or give the objects of later days with --input too"
+        )));
     }
     output.text(&lines_and_funnel(&report, &all.funnel, &config.rule, as_of))?;
     let cut = (report.before_history > 0).then_some(config.history_days);
@@ -65,7 +73,8 @@ pub(super) struct Stored {
     pub(super) trees: usize,
 }
 
-/// Trains, measures, stores and perhaps promotes. `cut` is the history's length in days, where lines before it were left out.
+/// Trains, measures, stores and perhaps promotes. `cut` is the history's length in days, where
+/// lines before it were left out.
 pub(super) async fn train(
     config: &Config,
     purchases: &dyn Parts,
@@ -79,7 +88,10 @@ pub(super) async fn train(
         let stage = |stage: &str| progress.stage(&format!("training: {stage}"));
         pipeline::train_and_rehearse(purchases, as_of, &config.rule, &config.parameters, &stage)
     })?;
-    trained.warnings.iter().for_each(|warning| output.warn(warning));
+    trained
+        .warnings
+        .iter()
+        .for_each(|warning| output.warn(warning));
     progress.stage("measuring on the last 28 days");
     let standing = registry.promoted().await?;
     let replaced_model = match &standing {
@@ -87,7 +99,10 @@ pub(super) async fn train(
         Some(standing) => match registry.load(&standing.pointer.model_id).await {
             Ok((_, model)) => Some(model),
             Err(error) if matches!(error.kind(), Kind::Input | Kind::NotFound) => {
-                output.warn(&format!("the promoted model {} cannot be compared: {error}", standing.pointer.model_id));
+                output.warn(&format!(
+                    "the promoted model {} cannot be compared: {error}",
+                    standing.pointer.model_id
+                ));
                 None
             }
             Err(error) => return Err(error),
@@ -95,35 +110,58 @@ pub(super) async fn train(
     };
     let report = measure(&trained, replaced_model.as_ref(), purchases, config, output);
     drop(progress);
-    let file = tokio::task::block_in_place(|| encode(&trained.model, purchases, config, cut, report.as_ref()))?;
+    let file = tokio::task::block_in_place(|| {
+        encode(&trained.model, purchases, config, cut, report.as_ref())
+    })?;
     let model_id = registry.save(file.into()).await?;
     let decision = match (&report, config.promote) {
         (Some(report), policy) => {
             let (new, replaced, baselines) = report.contenders();
             let decision = decide(&new, replaced.as_ref(), &baselines, policy);
-            // Where the model that stands could not be measured on the same days, say so with the decision.
+            // Where the model that stands could not be measured on the same days, say so with the
+            // decision.
             let unreadable = || standing.as_ref().filter(|_| replaced_model.is_none());
             let why = report.not_compared.clone().or_else(|| {
-                unreadable()
-                    .map(|standing| format!("the promoted model {} could not be read and was not compared", standing.pointer.model_id))
+                unreadable().map(|standing| {
+                    format!(
+                        "the promoted model {} could not be read and was not compared",
+                        standing.pointer.model_id
+                    )
+                })
             });
             let reason = match why {
-                Some(why) if decision.promote && policy == Promote::IfBetter => format!("it is no worse than the baselines; {why}"),
+                Some(why) if decision.promote && policy == Promote::IfBetter => {
+                    format!("it is no worse than the baselines; {why}")
+                }
                 _ => decision.reason,
             };
-            Decision { promote: decision.promote, reason }
+            Decision {
+                promote: decision.promote,
+                reason,
+            }
         }
-        (None, Promote::Always) => Decision { promote: true, reason: "promotion was asked for, whatever the figures".into() },
-        (None, _) => Decision { promote: false, reason: "it could not be measured on the last 28 days".into() },
+        (None, Promote::Always) => Decision {
+            promote: true,
+            reason: "promotion was asked for, whatever the figures".into(),
+        },
+        (None, _) => Decision {
+            promote: false,
+            reason: "it could not be measured on the last 28 days".into(),
+        },
     };
-    let compared = standing.as_ref().map(|standing| standing.pointer.model_id.clone());
+    let compared = standing
+        .as_ref()
+        .map(|standing| standing.pointer.model_id.clone());
     let decision = registry
         .promote_if(&model_id, async |pointer| {
             let stands = pointer.map(|pointer| pointer.model_id.clone());
             if stands == compared || config.promote == Promote::Always {
                 return Ok(decision.clone());
             }
-            Ok(Decision { promote: false, reason: "another model was promoted in the meantime, and was not compared".into() })
+            Ok(Decision {
+                promote: false,
+                reason: "another model was promoted in the meantime, and was not compared".into(),
+            })
         })
         .await?;
     if let Some(report) = &report {
@@ -131,9 +169,16 @@ pub(super) async fn train(
             "\nheld out: the 28 days up to {as_of}, with the same procedure stopped before them\n{}",
             eval::table(&report.evaluation)
         ))?;
-        report.evaluation.warnings.iter().for_each(|warning| output.warn(warning));
+        report
+            .evaluation
+            .warnings
+            .iter()
+            .for_each(|warning| output.warn(warning));
     }
-    let (gate, trees) = (&trained.model.basket.gate, trained.model.basket.products().len());
+    let (gate, trees) = (
+        &trained.model.basket.gate,
+        trained.model.basket.products().len(),
+    );
     output.text(&format!(
         "{trees} of {} products with enough purchases have a tree of their own (held-out log loss {:.5} → {:.5})",
         gate.tried, gate.pooled_log_loss, gate.log_loss
@@ -144,29 +189,64 @@ pub(super) async fn train(
         false if stays => "it is the promoted model already, and stays so, though",
         false => "not promoted",
     };
-    output.text(&format!("model {model_id} is in {}; {verb}: {}", registry.name(), decision.reason))?;
+    output.text(&format!(
+        "model {model_id} is in {}; {verb}: {}",
+        registry.name(),
+        decision.reason
+    ))?;
     if !decision.promote && !stays {
-        output.note(&format!("hint: `okuo models promote {model_id} --registry {}` promotes it all the same", config.registry));
+        output.note(&format!(
+            "hint: `okuo models promote {model_id} --registry {}` promotes it all the same",
+            config.registry
+        ));
     }
-    Ok(Stored { model_id, decision, report, trees })
+    Ok(Stored {
+        model_id,
+        decision,
+        report,
+        trees,
+    })
 }
 
-fn measure(trained: &Trained, replaced: Option<&Model>, purchases: &dyn Parts, config: &Config, output: &Output) -> Option<HeldOutReport> {
+fn measure(
+    trained: &Trained,
+    replaced: Option<&Model>,
+    purchases: &dyn Parts,
+    config: &Config,
+    output: &Output,
+) -> Option<HeldOutReport> {
     let Some(rehearsal) = &trained.rehearsal else {
         output.warn("the model cannot be measured on the last 28 days: the history is too short to train without them");
         return None;
     };
-    let measured = || eval::held_out(rehearsal, replaced, purchases, &config.rule, config.history_days, eval::HELD_OUT_CUSTOMERS);
+    let measured = || {
+        eval::held_out(
+            rehearsal,
+            replaced,
+            purchases,
+            &config.rule,
+            config.history_days,
+            eval::HELD_OUT_CUSTOMERS,
+        )
+    };
     match tokio::task::block_in_place(measured) {
         Ok(report) => Some(report),
         Err(error) => {
-            output.warn(&format!("the model cannot be measured on the last 28 days: {error}"));
+            output.warn(&format!(
+                "the model cannot be measured on the last 28 days: {error}"
+            ));
             None
         }
     }
 }
 
-fn encode(model: &Model, purchases: &dyn Parts, config: &Config, cut: Option<u32>, report: Option<&HeldOutReport>) -> Result<Vec<u8>> {
+fn encode(
+    model: &Model,
+    purchases: &dyn Parts,
+    config: &Config,
+    cut: Option<u32>,
+    report: Option<&HeldOutReport>,
+) -> Result<Vec<u8>> {
     let history = Parted::new(purchases, model.as_of);
     let mut fingerprint = Fingerprint::default();
     history.each(|history| {
@@ -184,7 +264,8 @@ fn encode(model: &Model, purchases: &dyn Parts, config: &Config, cut: Option<u32
                 .evaluation
                 .contenders
                 .iter()
-                // The same training repeated meets another promoted model; the file is the same all the same.
+                // The same training repeated meets another promoted model; the file is the same all
+                // the same.
                 .filter(|contender| contender.name != eval::REPLACED)
                 .map(|contender| (contender.name.clone(), json!(contender.figures)))
                 .collect::<serde_json::Map<_, _>>()

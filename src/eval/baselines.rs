@@ -1,7 +1,8 @@
-//! What a data team would do without okuo. Each baseline is a function of the history of a night alone.
+//! What a data team would do without okuo. Each baseline is a function of the history of a night
+//! alone.
 //!
-//! Timing baselines give days to the next purchase, one a customer; basket baselines give lists of products, the best first, at most
-//! [`TOP`], ties to the smaller product id as text.
+//! Timing baselines give days to the next purchase, one a customer; basket baselines give lists of
+//! products, the best first, at most [`TOP`], ties to the smaller product id as text.
 
 use rayon::prelude::*;
 
@@ -22,21 +23,29 @@ const RECENT_DAYS: i32 = 120;
 const MEDIAN_NIGHTS: i32 = 40;
 const MEDIAN_EVERY: i32 = 3;
 
-/// The median wait of the recurrent customers, over nights that lie [`HORIZON`] days and more before the history's end; those who did not
-/// return within the horizon count as it. It is learnt once for several nights, as a model is. `None` where the history is too short.
+/// The median wait of the recurrent customers, over nights that lie [`HORIZON`] days and more
+/// before the history's end; those who did not return within the horizon count as it. It is learnt
+/// once for several nights, as a model is. `None` where the history is too short.
 ///
 /// # Errors
 /// If a part of the history cannot be brought back from where it was set aside.
 pub fn population_median(history: Parted<'_>, rule: &Rule) -> Result<Option<f64>> {
-    let Some((first, _)) = history.span()? else { return Ok(None) };
+    let Some((first, _)) = history.span()? else {
+        return Ok(None);
+    };
     let earliest = first + rule.window_days();
     let latest = history.as_of().day() - HORIZON;
     let mut waits = vec![];
     history.each(|history| {
-        for night in (0..MEDIAN_NIGHTS).map(|back| latest - MEDIAN_EVERY * back).filter(|night| *night >= earliest) {
+        for night in (0..MEDIAN_NIGHTS)
+            .map(|back| latest - MEDIAN_EVERY * back)
+            .filter(|night| *night >= earliest)
+        {
             let (customers, _) = recurrent(&history.until(AsOf(night)), rule);
             waits.extend(customers.into_iter().map(|customer| {
-                let wait = history.following(customer, night).map_or(HORIZON, |(day, _)| day - night);
+                let wait = history
+                    .following(customer, night)
+                    .map_or(HORIZON, |(day, _)| day - night);
                 f64::from(wait.min(HORIZON))
             }));
         }
@@ -54,18 +63,24 @@ pub enum Middle {
     Mean,
 }
 
-/// The middle of each customer's own gaps that ended in the last 120 days, less the days that have already elapsed; the horizon where there is
-/// no such gap. Days may be below 1, for a customer who is overdue.
+/// The middle of each customer's own gaps that ended in the last 120 days, less the days that have
+/// already elapsed; the horizon where there is no such gap. Days may be below 1, for a customer who
+/// is overdue.
 #[must_use]
 pub fn personal_gap(history: &History<'_>, customers: &[u32], middle: Middle) -> Vec<f64> {
     let night = history.as_of().day();
-    let own = |customer: &u32| own_gap(&history.visits(*customer), night, middle).unwrap_or(f64::from(HORIZON));
+    let own = |customer: &u32| {
+        own_gap(&history.visits(*customer), night, middle).unwrap_or(f64::from(HORIZON))
+    };
     customers.iter().map(own).collect()
 }
 
 fn own_gap(visits: &Visits<'_>, night: Day, middle: Middle) -> Option<f64> {
     let days = visits.days();
-    let gaps = days.windows(2).filter(|pair| night - pair[1] < RECENT_DAYS).map(|pair| f64::from(pair[1] - pair[0]));
+    let gaps = days
+        .windows(2)
+        .filter(|pair| night - pair[1] < RECENT_DAYS)
+        .map(|pair| f64::from(pair[1] - pair[0]));
     let gap = match middle {
         Middle::Median => median(gaps.collect()),
         Middle::Mean => mean(gaps),
@@ -73,10 +88,15 @@ fn own_gap(visits: &Visits<'_>, night: Day, middle: Middle) -> Option<f64> {
     Some(gap - f64::from(night - *days.last()?))
 }
 
-/// P-TopFreq with a decay: each purchase that had the product counts `decay` to the power of the number of purchases since. With 1.0 it is the
-/// plain count.
+/// P-TopFreq with a decay: each purchase that had the product counts `decay` to the power of the
+/// number of purchases since. With 1.0 it is the plain count.
 #[must_use]
-pub fn personal_frequency(history: &History<'_>, customers: &[u32], decay: f64, order: &TextOrder) -> Vec<Vec<u32>> {
+pub fn personal_frequency(
+    history: &History<'_>,
+    customers: &[u32],
+    decay: f64,
+    order: &TextOrder,
+) -> Vec<Vec<u32>> {
     let start = || Accumulator::new(history.product_count());
     let list = |scores: &mut Accumulator, customer: &u32| {
         count(scores, &history.visits(*customer), decay);
@@ -85,7 +105,8 @@ pub fn personal_frequency(history: &History<'_>, customers: &[u32], decay: f64, 
     customers.par_iter().map_init(start, list).collect()
 }
 
-/// GP-TopFreq: the personal count; ties, then the tail, by the number of purchases of all customers that had the product.
+/// GP-TopFreq: the personal count; ties, then the tail, by the number of purchases of all customers
+/// that had the product.
 #[derive(Debug)]
 pub struct GlobalFrequency {
     /// Each product's share of the most frequent one's count, below 1.
@@ -101,7 +122,9 @@ impl GlobalFrequency {
     pub fn new(history: Parted<'_>, order: &TextOrder) -> Result<Self> {
         let mut world = vec![0_u32; history.products().len()];
         history.each(|history| {
-            for product in (0..history.customer_count()).flat_map(|customer| history.visits(customer).iter()).flat_map(|(_, basket)| basket)
+            for product in (0..history.customer_count())
+                .flat_map(|customer| history.visits(customer).iter())
+                .flat_map(|(_, basket)| basket)
             {
                 if let Some(count) = world.get_mut(*product as usize) {
                     *count += 1;
@@ -111,20 +134,37 @@ impl GlobalFrequency {
         })?;
         let most = f64::from(world.iter().copied().max().unwrap_or(0)) + 1.0;
         let share: Vec<f64> = world.iter().map(|count| f64::from(*count) / most).collect();
-        let popular = (0_u32..).zip(&share).filter(|(_, share)| **share > 0.0).map(|(product, share)| (product, *share));
+        let popular = (0_u32..)
+            .zip(&share)
+            .filter(|(_, share)| **share > 0.0)
+            .map(|(product, share)| (product, *share));
         let popular = ranked(popular.collect(), order);
         Ok(Self { share, popular })
     }
 
     /// The lists of some customers.
     #[must_use]
-    pub fn lists(&self, history: &History<'_>, customers: &[u32], order: &TextOrder) -> Vec<Vec<u32>> {
+    pub fn lists(
+        &self,
+        history: &History<'_>,
+        customers: &[u32],
+        order: &TextOrder,
+    ) -> Vec<Vec<u32>> {
         let start = || Accumulator::new(history.product_count());
         let list = |scores: &mut Accumulator, customer: &u32| {
             count(scores, &history.visits(*customer), 1.0);
             let mut own = scores.take_sorted();
-            let new = |product: &u32| own.binary_search_by_key(product, |(known, _)| *known).is_err();
-            let tail: Vec<(u32, f64)> = self.popular.iter().copied().filter(new).map(|product| (product, 0.0)).collect();
+            let new = |product: &u32| {
+                own.binary_search_by_key(product, |(known, _)| *known)
+                    .is_err()
+            };
+            let tail: Vec<(u32, f64)> = self
+                .popular
+                .iter()
+                .copied()
+                .filter(new)
+                .map(|product| (product, 0.0))
+                .collect();
             own.extend(tail);
             for (product, score) in &mut own {
                 *score += self.share.get(*product as usize).copied().unwrap_or(0.0);
@@ -139,13 +179,16 @@ fn count(scores: &mut Accumulator, visits: &Visits<'_>, decay: f64) {
     let back = (0..visits.len()).rev();
     for ((_, basket), back) in visits.iter().zip(back) {
         let weight = decay.powf(back as f64);
-        basket.iter().for_each(|product| scores.add(*product, weight));
+        basket
+            .iter()
+            .for_each(|product| scores.add(*product, weight));
     }
 }
 
 /// The [`TOP`] products by descending score, ties by id as text.
 pub(super) fn ranked(mut scores: Vec<(u32, f64)>, order: &TextOrder) -> Vec<u32> {
-    let compare = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| order.compare(a.0, b.0));
+    let compare =
+        |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| order.compare(a.0, b.0));
     if scores.len() > TOP {
         scores.select_nth_unstable_by(TOP, compare);
         scores.truncate(TOP);
@@ -154,8 +197,8 @@ pub(super) fn ranked(mut scores: Vec<(u32, f64)>, order: &TextOrder) -> Vec<u32>
     scores.into_iter().map(|(product, _)| product).collect()
 }
 
-/// Sums of positive numbers by code: dense, so that adding is one access, with a list of the codes that were touched, so that clearing is
-/// cheap.
+/// Sums of positive numbers by code: dense, so that adding is one access, with a list of the codes
+/// that were touched, so that clearing is cheap.
 #[derive(Debug)]
 pub(super) struct Accumulator {
     sums: Vec<f64>,
@@ -164,7 +207,10 @@ pub(super) struct Accumulator {
 
 impl Accumulator {
     pub(super) fn new(codes: usize) -> Self {
-        Self { sums: vec![0.0; codes], touched: vec![] }
+        Self {
+            sums: vec![0.0; codes],
+            touched: vec![],
+        }
     }
 
     /// Adds to the sum of a code; one that is out of range is nobody's.
@@ -187,7 +233,8 @@ impl Accumulator {
         }
     }
 
-    /// The sums in no particular order; all are 0 again afterwards. A sum that vanishes (as a very old purchase's weight does) is left out.
+    /// The sums in no particular order; all are 0 again afterwards. A sum that vanishes (as a very
+    /// old purchase's weight does) is left out.
     pub(super) fn take(&mut self) -> Vec<(u32, f64)> {
         let mut out = Vec::with_capacity(self.touched.len());
         for code in self.touched.drain(..) {

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::baselines::{GlobalFrequency, Middle, personal_frequency, personal_gap, population_median};
+use super::baselines::{
+    GlobalFrequency, Middle, personal_frequency, personal_gap, population_median,
+};
 use super::bootstrap::{Bootstrap, Figure, Interval};
 use super::metrics::{figures, rounded};
-use super::protocol::{HORIZON, NightRows, NightTruth, TextOrder, basket_rows, by_customer, observe_in, timing_rows};
+use super::protocol::{
+    HORIZON, NightRows, NightTruth, TextOrder, basket_rows, by_customer, observe_in, timing_rows,
+};
 use super::tifuknn::{POOL, Tifuknn, TifuknnParameters};
 use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
 use crate::calendar::{AsOf, Day};
@@ -53,13 +57,21 @@ pub(super) struct Board<'a> {
 }
 
 impl<'a> Board<'a> {
-    /// A board on which days after `as_of` count for nothing, and each night knows the last `history_days` days.
+    /// A board on which days after `as_of` count for nothing, and each night knows the last
+    /// `history_days` days.
     ///
     /// # Errors
     /// If there is no purchase up to it.
-    pub(super) fn new(purchases: &'a dyn Parts, as_of: AsOf, rule: &Rule, history_days: u32) -> Result<Self> {
+    pub(super) fn new(
+        purchases: &'a dyn Parts,
+        as_of: AsOf,
+        rule: &Rule,
+        history_days: u32,
+    ) -> Result<Self> {
         let all = Parted::new(purchases, as_of);
-        let (_, last) = all.span()?.ok_or_else(|| Error::request(format!("there is no purchase up to {as_of}")))?;
+        let (_, last) = all
+            .span()?
+            .ok_or_else(|| Error::request(format!("there is no purchase up to {as_of}")))?;
         Ok(Self {
             all,
             last,
@@ -92,7 +104,8 @@ impl<'a> Board<'a> {
         self.warn("TIFUKNN is left out: with so many customers it would take longer than the training; `okuo eval` has it".to_owned());
     }
 
-    /// Scores at most so many customers of a night: the same ones every night, as long as they meet the rule.
+    /// Scores at most so many customers of a night: the same ones every night, as long as they meet
+    /// the rule.
     pub(super) fn draw_customers(&mut self, most: usize) {
         self.most_customers = most;
     }
@@ -100,7 +113,8 @@ impl<'a> Board<'a> {
     /// Lets the baselines that learn something learn it on the night `eve`.
     pub(super) fn learn(&mut self, eve: AsOf) -> Result<()> {
         let recent = Recent::new(self.all.parts(), eve.first_of(self.history_days));
-        let median = population_median(Parted::new(&recent, self.all.as_of().min(eve)), &self.rule)?;
+        let median =
+            population_median(Parted::new(&recent, self.all.as_of().min(eve)), &self.rule)?;
         if median.is_none() {
             self.warn(format!("the history up to {eve} is too short for the population median: {HORIZON} days stand for it"));
         }
@@ -108,15 +122,26 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
-    /// Scores one night with every model, of which there is at least one, and baseline. A night on which nobody meets the rule is a warning.
+    /// Scores one night with every model, of which there is at least one, and baseline. A night on
+    /// which nobody meets the rule is a warning.
     pub(super) fn night(&mut self, night: AsOf, models: &[(&str, &Model)]) -> Result<()> {
         let recent = Recent::new(self.all.parts(), night.first_of(self.history_days));
         let known = Parted::new(&recent, self.all.as_of().min(night));
         let overview = |model: &Model| Overview::new(model, &recent, night, &self.rule);
-        let mut overviews = models.iter().map(|(_, model)| overview(model)).collect::<Result<Vec<_>>>()?;
+        let mut overviews = models
+            .iter()
+            .map(|(_, model)| overview(model))
+            .collect::<Result<Vec<_>>>()?;
         // All of them have seen the same customers.
-        let (mut customers, funnel) =
-            overviews.first_mut().map(|overview| (std::mem::take(&mut overview.recurrent), overview.funnel.clone())).unwrap_or_default();
+        let (mut customers, funnel) = overviews
+            .first_mut()
+            .map(|overview| {
+                (
+                    std::mem::take(&mut overview.recurrent),
+                    overview.funnel.clone(),
+                )
+            })
+            .unwrap_or_default();
         if customers.is_empty() {
             self.warn(format!("on {night} nobody meets the recurrence rule"));
             self.nobody = Some(funnel);
@@ -132,35 +157,72 @@ impl<'a> Board<'a> {
         let mut scored = vec![];
         for ((name, model), overview) in models.iter().zip(overviews) {
             let predictions = score_some(model, name, &recent, overview, night, &truth.customers)?;
-            scored.push(((*name).to_owned(), observe_in(&predictions, self.all, &truth)?));
+            scored.push((
+                (*name).to_owned(),
+                observe_in(&predictions, self.all, &truth)?,
+            ));
         }
         self.nights.push(night);
-        scored.into_iter().for_each(|(name, rows)| self.add(&name, false, rows));
+        scored
+            .into_iter()
+            .for_each(|(name, rows)| self.add(&name, false, rows));
         self.baselines(known, &truth)
     }
 
     fn baselines(&mut self, known: Parted<'_>, truth: &NightTruth) -> Result<()> {
         let order = &self.order;
         let global = GlobalFrequency::new(known, order)?;
-        let said = by_customer(known, &truth.customers, |history: &History<'_>, customers| {
-            let middles = [Middle::Median, Middle::Mean].map(|middle| personal_gap(history, customers, middle));
-            let [plain, decayed] = [1.0, DECAY].map(|decay| personal_frequency(history, customers, decay, order));
-            let lists = plain.into_iter().zip(global.lists(history, customers, order)).zip(decayed);
-            let [median, mean] = middles;
-            let said = median.into_iter().zip(mean).zip(lists);
-            said.map(|((median, mean), ((plain, global), decayed))| Said { gaps: [median, mean], lists: [plain, global, decayed] })
+        let said = by_customer(
+            known,
+            &truth.customers,
+            |history: &History<'_>, customers| {
+                let middles = [Middle::Median, Middle::Mean]
+                    .map(|middle| personal_gap(history, customers, middle));
+                let [plain, decayed] =
+                    [1.0, DECAY].map(|decay| personal_frequency(history, customers, decay, order));
+                let lists = plain
+                    .into_iter()
+                    .zip(global.lists(history, customers, order))
+                    .zip(decayed);
+                let [median, mean] = middles;
+                let said = median.into_iter().zip(mean).zip(lists);
+                said.map(|((median, mean), ((plain, global), decayed))| Said {
+                    gaps: [median, mean],
+                    lists: [plain, global, decayed],
+                })
                 .collect()
-        })?;
+            },
+        )?;
         let tifuknn = if self.tifuknn {
             let model = Tifuknn::new(known, TifuknnParameters::default(), POOL)?;
-            Some(by_customer(known, &truth.customers, |history, customers| model.lists(history, customers, order))?)
+            Some(by_customer(
+                known,
+                &truth.customers,
+                |history, customers| model.lists(history, customers, order),
+            )?)
         } else {
             None
         };
-        let gap = |at: usize| timing_rows(truth, &said.iter().map(|said| said.gaps[at]).collect::<Vec<_>>());
-        let lists = |at: usize| basket_rows(truth, &said.iter().map(|said| said.lists[at].clone()).collect::<Vec<_>>());
+        let gap = |at: usize| {
+            timing_rows(
+                truth,
+                &said.iter().map(|said| said.gaps[at]).collect::<Vec<_>>(),
+            )
+        };
+        let lists = |at: usize| {
+            basket_rows(
+                truth,
+                &said
+                    .iter()
+                    .map(|said| said.lists[at].clone())
+                    .collect::<Vec<_>>(),
+            )
+        };
         let mut rows = vec![
-            ("population median", timing_rows(truth, &vec![self.population_median; truth.customers.len()])),
+            (
+                "population median",
+                timing_rows(truth, &vec![self.population_median; truth.customers.len()]),
+            ),
             ("personal median gap", gap(0)),
             ("personal mean gap", gap(1)),
             ("P-TopFreq", lists(0)),
@@ -168,7 +230,8 @@ impl<'a> Board<'a> {
             ("decayed frequency 0.9", lists(2)),
         ];
         rows.extend(tifuknn.map(|lists| ("TIFUKNN", basket_rows(truth, &lists))));
-        rows.into_iter().for_each(|(name, rows)| self.add(name, true, rows));
+        rows.into_iter()
+            .for_each(|(name, rows)| self.add(name, true, rows));
         Ok(())
     }
 
@@ -186,9 +249,13 @@ impl<'a> Board<'a> {
     pub(super) fn finish(mut self) -> Result<Evaluation> {
         if self.nights.is_empty() {
             return Err(match self.nobody {
-                Some(funnel) => Error::request("nobody meets the recurrence rule on any of the held-out nights").hint(
-                    funnel.lower_share().unwrap_or_else(|| "no basket share lets anyone in: see --min-purchases and --periods".to_owned()),
-                ),
+                Some(funnel) => {
+                    Error::request("nobody meets the recurrence rule on any of the held-out nights")
+                        .hint(funnel.lower_share().unwrap_or_else(|| {
+                            "no basket share lets anyone in: see --min-purchases and --periods"
+                                .to_owned()
+                        }))
+                }
                 None => Error::request("no held-out night has a day with purchases after it")
                     .hint("hold out an earlier month, or give more --input"),
             });
@@ -199,7 +266,11 @@ impl<'a> Board<'a> {
         }
         // Models first, the replaced one last.
         self.entries.sort_by_key(|(name, ..)| name == REPLACED);
-        let rows: Vec<&[NightRows]> = self.entries.iter().map(|(.., nights)| nights.as_slice()).collect();
+        let rows: Vec<&[NightRows]> = self
+            .entries
+            .iter()
+            .map(|(.., nights)| nights.as_slice())
+            .collect();
         let bootstrap = Bootstrap::new(&rows);
         let mut contenders: Vec<Contender> = vec![];
         for (at, (name, baseline, nights)) in self.entries.iter().enumerate() {
@@ -212,19 +283,34 @@ impl<'a> Board<'a> {
                 differences: vec![],
             });
         }
-        let best: BTreeMap<Figure, usize> =
-            Figure::ALL.into_iter().filter_map(|figure| Some((figure, best(&contenders, figure)?))).collect();
-        let place = |name: &str| contenders.iter().position(|contender| contender.name == name);
+        let best: BTreeMap<Figure, usize> = Figure::ALL
+            .into_iter()
+            .filter_map(|figure| Some((figure, best(&contenders, figure)?)))
+            .collect();
+        let place = |name: &str| {
+            contenders
+                .iter()
+                .position(|contender| contender.name == name)
+        };
         let mut differences = vec![];
         if let Some(okuo) = place(OKUO) {
-            for (figure, other) in
-                best.iter().map(|(figure, other)| (*figure, Some(*other))).chain(Figure::ALL.map(|figure| (figure, place(REPLACED))))
+            for (figure, other) in best
+                .iter()
+                .map(|(figure, other)| (*figure, Some(*other)))
+                .chain(Figure::ALL.map(|figure| (figure, place(REPLACED))))
             {
                 let difference = other.and_then(|other| {
                     let (one, two) = (contenders.get(okuo)?, contenders.get(other)?);
                     let interval = bootstrap.difference(okuo, other, figure)?;
-                    let difference = rounded(figure.of(&one.figures)? - figure.of(&two.figures)?, 4);
-                    Some(Difference { figure, to: two.name.clone(), difference, interval, verdict: verdict(figure, interval) })
+                    let difference =
+                        rounded(figure.of(&one.figures)? - figure.of(&two.figures)?, 4);
+                    Some(Difference {
+                        figure,
+                        to: two.name.clone(),
+                        difference,
+                        interval,
+                        verdict: verdict(figure, interval),
+                    })
                 });
                 differences.extend(difference);
             }
@@ -232,18 +318,42 @@ impl<'a> Board<'a> {
                 okuo.differences = differences;
             }
         }
-        let name = |at: &usize| contenders.get(*at).map(|contender| contender.name.clone()).unwrap_or_default();
-        let best_baselines = best.iter().map(|(figure, at)| (*figure, name(at))).collect();
-        Ok(Evaluation { nights: self.nights, contenders, best_baselines, warnings: self.warnings })
+        let name = |at: &usize| {
+            contenders
+                .get(*at)
+                .map(|contender| contender.name.clone())
+                .unwrap_or_default()
+        };
+        let best_baselines = best
+            .iter()
+            .map(|(figure, at)| (*figure, name(at)))
+            .collect();
+        Ok(Evaluation {
+            nights: self.nights,
+            contenders,
+            best_baselines,
+            warnings: self.warnings,
+        })
     }
 }
 
 /// The place of the best baseline by a figure, the first of equals.
 fn best(contenders: &[Contender], figure: Figure) -> Option<usize> {
-    let baselines = contenders.iter().enumerate().filter(|(_, contender)| contender.baseline);
+    let baselines = contenders
+        .iter()
+        .enumerate()
+        .filter(|(_, contender)| contender.baseline);
     let known = baselines.filter_map(|(at, contender)| Some((at, figure.of(&contender.figures)?)));
-    let better = |new: f64, old: f64| if figure.higher_is_better() { new > old } else { new < old };
-    known.reduce(|best, next| if better(next.1, best.1) { next } else { best }).map(|(at, _)| at)
+    let better = |new: f64, old: f64| {
+        if figure.higher_is_better() {
+            new > old
+        } else {
+            new < old
+        }
+    };
+    known
+        .reduce(|best, next| if better(next.1, best.1) { next } else { best })
+        .map(|(at, _)| at)
 }
 
 fn verdict(figure: Figure, interval: Interval) -> Verdict {

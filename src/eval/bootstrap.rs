@@ -1,4 +1,5 @@
-//! Confidence intervals by bootstrap over customers (Efron 1979): a customer's nights stay together, since they are not independent.
+//! Confidence intervals by bootstrap over customers (Efron 1979): a customer's nights stay
+//! together, since they are not independent.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +34,12 @@ pub enum Figure {
 
 impl Figure {
     /// All of them; timing first.
-    pub const ALL: [Figure; 4] = [Figure::MaeAll, Figure::Mae, Figure::RecallAt10, Figure::NdcgAt10];
+    pub const ALL: [Figure; 4] = [
+        Figure::MaeAll,
+        Figure::Mae,
+        Figure::RecallAt10,
+        Figure::NdcgAt10,
+    ];
     /// Those about when.
     pub const TIMING: [Figure; 2] = [Figure::MaeAll, Figure::Mae];
     /// Those about what.
@@ -90,8 +96,8 @@ pub struct Interval {
 /// Sum and count of each figure.
 type Sums = [(f64, f64); Figure::ALL.len()];
 
-/// The figures of several contenders on the same nights, in each replicate: the same customers are drawn for all of them, so that
-/// differences are paired.
+/// The figures of several contenders on the same nights, in each replicate: the same customers are
+/// drawn for all of them, so that differences are paired.
 #[derive(Debug)]
 pub struct Bootstrap {
     /// One a replicate: one a contender: one a figure, NaN where no drawn row counts.
@@ -99,16 +105,20 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Draws. `contenders[i]` are the rows of contender i; customers are resampled with replacement from all that have a row. The result
-    /// does not depend on the number of threads.
+    /// Draws. `contenders[i]` are the rows of contender i; customers are resampled with replacement
+    /// from all that have a row. The result does not depend on the number of threads.
     #[must_use]
     pub fn new(contenders: &[&[NightRows]]) -> Self {
         let mut customers = BTreeMap::<u32, Vec<Sums>>::new();
         for (at, nights) in contenders.iter().enumerate() {
             for night in *nights {
                 for row in &night.rows {
-                    let own = customers.entry(row.customer).or_insert_with(|| vec![Sums::default(); contenders.len()]);
-                    let Some(sums) = own.get_mut(at) else { continue };
+                    let own = customers
+                        .entry(row.customer)
+                        .or_insert_with(|| vec![Sums::default(); contenders.len()]);
+                    let Some(sums) = own.get_mut(at) else {
+                        continue;
+                    };
                     for (sum, figure) in sums.iter_mut().zip(Figure::ALL) {
                         if let Some(value) = figure.of_row(row, night.followed) {
                             *sum = (sum.0 + value, sum.1 + 1.0);
@@ -128,29 +138,43 @@ impl Bootstrap {
             random.set_stream(replicate);
             let mut sums = vec![Sums::default(); contenders.len()];
             for _ in 0..count {
-                let Some(drawn) = customers.get(random.random_range(0..count) as usize) else { continue };
+                let Some(drawn) = customers.get(random.random_range(0..count) as usize) else {
+                    continue;
+                };
                 for (sums, own) in sums.iter_mut().zip(drawn) {
                     for (sum, own) in sums.iter_mut().zip(own) {
                         *sum = (sum.0 + own.0, sum.1 + own.1);
                     }
                 }
             }
-            sums.into_iter().map(|sums| sums.map(|(sum, count)| sum / count)).collect()
+            sums.into_iter()
+                .map(|sums| sums.map(|(sum, count)| sum / count))
+                .collect()
         };
-        Self { replicates: (0..REPLICATES).into_par_iter().map(draw).collect() }
+        Self {
+            replicates: (0..REPLICATES).into_par_iter().map(draw).collect(),
+        }
     }
 
     /// The interval of a figure of one contender; `None` where it cannot be measured.
     #[must_use]
     pub fn interval(&self, contender: usize, figure: Figure) -> Option<Interval> {
-        interval(self.replicates.iter().filter_map(|replicate| value(replicate, contender, figure)).collect())
+        interval(
+            self.replicates
+                .iter()
+                .filter_map(|replicate| value(replicate, contender, figure))
+                .collect(),
+        )
     }
 
     /// The interval of the paired difference `contender − other`.
     #[must_use]
     pub fn difference(&self, contender: usize, other: usize, figure: Figure) -> Option<Interval> {
         let differences = self.replicates.iter().filter_map(|replicate| {
-            let (one, two) = (value(replicate, contender, figure)?, value(replicate, other, figure)?);
+            let (one, two) = (
+                value(replicate, contender, figure)?,
+                value(replicate, other, figure)?,
+            );
             Some(one - two)
         });
         interval(differences.collect())
@@ -159,7 +183,11 @@ impl Bootstrap {
 
 fn value(replicate: &[[f64; Figure::ALL.len()]], contender: usize, figure: Figure) -> Option<f64> {
     let at = Figure::ALL.iter().position(|known| *known == figure)?;
-    replicate.get(contender)?.get(at).copied().filter(|value| value.is_finite())
+    replicate
+        .get(contender)?
+        .get(at)
+        .copied()
+        .filter(|value| value.is_finite())
 }
 
 /// The 2.5th and 97.5th percentiles, interpolated.
@@ -167,10 +195,16 @@ fn interval(mut values: Vec<f64>) -> Option<Interval> {
     values.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| {
         let place = share * values.len().checked_sub(1)? as f64;
-        let (below, above) = (values.get(place.floor() as usize)?, values.get(place.ceil() as usize)?);
+        let (below, above) = (
+            values.get(place.floor() as usize)?,
+            values.get(place.ceil() as usize)?,
+        );
         Some(rounded(below + (above - below) * place.fract(), 4))
     };
-    Some(Interval { low: at(0.025)?, high: at(0.975)? })
+    Some(Interval {
+        low: at(0.025)?,
+        high: at(0.975)?,
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use crate::predictions::RETURN_HORIZONS;
 /// Bins of the expected calibration error.
 const BINS: usize = 10;
 
-/// The figures, rounded to four decimals (the interval's width to two); what could not be measured is `None` and left out of JSON.
+/// The figures, rounded to four decimals (the interval's width to two); what could not be measured
+/// is `None` and left out of JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Figures {
@@ -19,7 +20,8 @@ pub struct Figures {
     /// Mean absolute error of the days to the next purchase, over those who returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
-    /// The same over all rows of the nights that are followed to the horizon; who has not returned counts as the horizon.
+    /// The same over all rows of the nights that are followed to the horizon; who has not returned
+    /// counts as the horizon.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae_all: Option<f64>,
     /// Median absolute error, over those who returned.
@@ -72,13 +74,15 @@ pub struct Figures {
     pub hit_at_20: Option<f64>,
     /// Nights.
     pub nights: usize,
-    /// Share of the rows whose outcome is known to be in or out of the 80 % interval that are in it.
+    /// Share of the rows whose outcome is known to be in or out of the 80 % interval that are in
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage_80: Option<f64>,
     /// Mean days that those intervals span, both ends included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width_80: Option<f64>,
-    /// Brier score of the probability to return within 7 days: the mean squared difference to what happened (Brier 1950).
+    /// Brier score of the probability to return within 7 days: the mean squared difference to what
+    /// happened (Brier 1950).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brier_return_7d: Option<f64>,
     /// The Brier score that the observed rate itself would have.
@@ -111,7 +115,8 @@ pub struct Figures {
     /// Expected calibration error of the listed products' probabilities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ece_products: Option<f64>,
-    /// Mean negative log likelihood of the listed products, in nats; probabilities are clipped to 10⁻⁶ … 1 − 10⁻⁶.
+    /// Mean negative log likelihood of the listed products, in nats; probabilities are clipped to
+    /// 10⁻⁶ … 1 − 10⁻⁶.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_loss_products: Option<f64>,
 }
@@ -119,25 +124,46 @@ pub struct Figures {
 /// The figures over all rows of several nights. What those nights say nothing of is `None`.
 #[must_use]
 pub fn figures(nights: &[NightRows]) -> Figures {
-    let rows = || nights.iter().flat_map(|night| night.rows.iter().map(move |row| (night.followed, row)));
+    let rows = || {
+        nights
+            .iter()
+            .flat_map(|night| night.rows.iter().map(move |row| (night.followed, row)))
+    };
     let errors = || rows().filter_map(|(_, row)| row.error());
     let missed = |most: f64| {
-        let misses = rows().filter_map(|(_, row)| Some((row.predicted?.round_ties_even().max(1.0) - f64::from(row.days?)).abs()));
+        let misses = rows().filter_map(|(_, row)| {
+            Some((row.predicted?.round_ties_even().max(1.0) - f64::from(row.days?)).abs())
+        });
         four(mean(misses.map(|miss| share(miss <= most))))
     };
     let ranking = |cut: usize, value: fn(&Ranking) -> f64| {
-        four(mean(rows().filter_map(|(_, row)| row.rankings.as_ref()).filter_map(|rankings| rankings.get(cut)).map(value)))
+        four(mean(
+            rows()
+                .filter_map(|(_, row)| row.rankings.as_ref())
+                .filter_map(|rankings| rankings.get(cut))
+                .map(value),
+        ))
     };
-    let [recall, precision, ndcg, hit]: [fn(&Ranking) -> f64; 4] = [|r| r.recall, |r| r.precision, |r| r.ndcg, |r| r.hit];
-    let inside: Vec<(bool, i32)> = rows().filter_map(|(followed, row)| covered(row, followed)).collect();
+    let [recall, precision, ndcg, hit]: [fn(&Ranking) -> f64; 4] =
+        [|r| r.recall, |r| r.precision, |r| r.ndcg, |r| r.hit];
+    let inside: Vec<(bool, i32)> = rows()
+        .filter_map(|(followed, row)| covered(row, followed))
+        .collect();
     let [seven, fourteen, twenty_eight] = [0, 1, 2].map(|at| Return::of(nights, at));
-    let pairs: Vec<(f64, bool)> =
-        nights.iter().flat_map(|night| &night.pairs).map(|pair| (pair.probability.clamp(1e-6, 1.0 - 1e-6), pair.bought)).collect();
+    let pairs: Vec<(f64, bool)> = nights
+        .iter()
+        .flat_map(|night| &night.pairs)
+        .map(|pair| (pair.probability.clamp(1e-6, 1.0 - 1e-6), pair.bought))
+        .collect();
     Figures {
         rows: rows().count(),
         returned: rows().filter(|(_, row)| row.days.is_some()).count(),
         mae: four(mean(errors().map(f64::abs))),
-        mae_all: four(mean(rows().filter_map(|(followed, row)| row.error_all(followed)).map(f64::abs))),
+        mae_all: four(mean(
+            rows()
+                .filter_map(|(followed, row)| row.error_all(followed))
+                .map(f64::abs),
+        )),
         median_ae: four(median(errors().map(f64::abs).collect())),
         within_1: missed(1.0),
         within_3: missed(3.0),
@@ -156,7 +182,8 @@ pub fn figures(nights: &[NightRows]) -> Figures {
         hit_at_20: ranking(2, hit),
         nights: nights.len(),
         coverage_80: four(mean(inside.iter().map(|(inside, _)| share(*inside)))),
-        width_80: mean(inside.iter().map(|(_, width)| f64::from(*width))).map(|width| rounded(width, 2)),
+        width_80: mean(inside.iter().map(|(_, width)| f64::from(*width)))
+            .map(|width| rounded(width, 2)),
         brier_return_7d: seven.brier,
         brier_base_7d: seven.base,
         ece_return_7d: seven.error,
@@ -168,16 +195,26 @@ pub fn figures(nights: &[NightRows]) -> Figures {
         ece_return_28d: twenty_eight.error,
         pairs: (!pairs.is_empty()).then_some(pairs.len()),
         ece_products: four(calibration_error(&reliability(&pairs))),
-        log_loss_products: four(mean(pairs.iter().map(|(p, bought)| if *bought { -p.ln() } else { -(1.0 - p).ln() }))),
+        log_loss_products: four(mean(
+            pairs
+                .iter()
+                .map(|(p, bought)| if *bought { -p.ln() } else { -(1.0 - p).ln() }),
+        )),
     }
 }
 
-/// Whether the outcome is in the interval, and the days that the interval spans. `None` where it cannot be known: a customer who has not
-/// returned while part of the interval lies beyond the horizon or beyond the data.
+/// Whether the outcome is in the interval, and the days that the interval spans. `None` where it
+/// cannot be known: a customer who has not returned while part of the interval lies beyond the
+/// horizon or beyond the data.
 fn covered(row: &Row, followed: i32) -> Option<(bool, i32)> {
     let (first, last) = row.interval?;
     let known = row.days.is_some() || last <= followed.min(HORIZON);
-    known.then(|| (row.days.is_some_and(|days| (first..=last).contains(&days)), last.saturating_sub(first).saturating_add(1)))
+    known.then(|| {
+        (
+            row.days.is_some_and(|days| (first..=last).contains(&days)),
+            last.saturating_sub(first).saturating_add(1),
+        )
+    })
 }
 
 /// The figures of one return probability.
@@ -195,12 +232,23 @@ impl Return {
             .iter()
             .filter(|night| night.followed >= horizon)
             .flat_map(|night| &night.rows)
-            .filter_map(|row| Some((*row.returns?.get(at)?, row.days.is_some_and(|days| days <= horizon))))
+            .filter_map(|row| {
+                Some((
+                    *row.returns?.get(at)?,
+                    row.days.is_some_and(|days| days <= horizon),
+                ))
+            })
             .collect();
         let rate = mean(points.iter().map(|(_, hit)| share(*hit)));
         Self {
-            brier: four(mean(points.iter().map(|(p, hit)| (p - share(*hit)).powi(2)))),
-            base: four(rate.and_then(|rate| mean(points.iter().map(|(_, hit)| (share(*hit) - rate).powi(2))))),
+            brier: four(mean(
+                points.iter().map(|(p, hit)| (p - share(*hit)).powi(2)),
+            )),
+            base: four(
+                rate.and_then(|rate| {
+                    mean(points.iter().map(|(_, hit)| (share(*hit) - rate).powi(2)))
+                }),
+            ),
             error: four(calibration_error(&reliability(&points))),
         }
     }
@@ -217,7 +265,8 @@ pub struct Bin {
     pub observed: f64,
 }
 
-/// Ten bins of equal count by ascending probability; ties stay in the order of the points, and the first bins take what is left over.
+/// Ten bins of equal count by ascending probability; ties stay in the order of the points, and the
+/// first bins take what is left over.
 #[must_use]
 pub fn reliability(points: &[(f64, bool)]) -> Vec<Bin> {
     let mut order: Vec<(f64, bool)> = points.to_vec();
@@ -228,9 +277,16 @@ pub fn reliability(points: &[(f64, bool)]) -> Vec<Bin> {
         let size = order.len() / BINS + usize::from(bin < order.len() % BINS);
         let (own, after) = rest.split_at(size.min(rest.len()));
         rest = after;
-        let (predicted, observed) = (mean(own.iter().map(|(p, _)| *p)), mean(own.iter().map(|(_, hit)| share(*hit))));
+        let (predicted, observed) = (
+            mean(own.iter().map(|(p, _)| *p)),
+            mean(own.iter().map(|(_, hit)| share(*hit))),
+        );
         if let (Some(predicted), Some(observed)) = (predicted, observed) {
-            bins.push(Bin { share: own.len() as f64 / order.len() as f64, predicted, observed });
+            bins.push(Bin {
+                share: own.len() as f64 / order.len() as f64,
+                predicted,
+                observed,
+            });
         }
     }
     bins
@@ -239,7 +295,11 @@ pub fn reliability(points: &[(f64, bool)]) -> Vec<Bin> {
 /// Expected calibration error (Naeini, Cooper & Hauskrecht, AAAI 2015); `None` without a point.
 #[must_use]
 pub fn calibration_error(bins: &[Bin]) -> Option<f64> {
-    (!bins.is_empty()).then(|| bins.iter().map(|bin| bin.share * (bin.predicted - bin.observed).abs()).sum())
+    (!bins.is_empty()).then(|| {
+        bins.iter()
+            .map(|bin| bin.share * (bin.predicted - bin.observed).abs())
+            .sum()
+    })
 }
 
 fn share(of: bool) -> f64 {
@@ -264,10 +324,13 @@ pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     if values.len() % 2 == 1 {
         return Some(upper);
     }
-    values.get(middle.checked_sub(1)?).map(|lower| (lower + upper) / 2.0)
+    values
+        .get(middle.checked_sub(1)?)
+        .map(|lower| (lower + upper) / 2.0)
 }
 
-/// Rounds to decimals as Python's `round` does: the nearest decimal to the exact binary value, an exact tie to the even digit.
+/// Rounds to decimals as Python's `round` does: the nearest decimal to the exact binary value, an
+/// exact tie to the even digit.
 pub(super) fn rounded(value: f64, decimals: usize) -> f64 {
     // Adding 0 turns −0 into 0.
     format!("{value:.decimals$}").parse().unwrap_or(value) + 0.0

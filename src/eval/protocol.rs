@@ -1,8 +1,9 @@
 //! The nightly protocol: for whom and of what predictions are judged, and what counts as the truth.
 //!
-//! The truth of a night T is the customer's first purchase day after T and its products. A customer who has not returned [`HORIZON`] days
-//! after T is censored: counted as the horizon in `mae_all` and in the return probabilities, and left out where a next purchase is
-//! needed. A figure that looks h days ahead uses only the nights that the data follow for h days or more.
+//! The truth of a night T is the customer's first purchase day after T and its products. A customer
+//! who has not returned [`HORIZON`] days after T is censored: counted as the horizon in `mae_all`
+//! and in the return probabilities, and left out where a next purchase is needed. A figure that
+//! looks h days ahead uses only the nights that the data follow for h days or more.
 
 use std::cmp::Ordering;
 
@@ -41,28 +42,42 @@ pub struct Following {
 }
 
 impl NightTruth {
-    /// Looks up what followed the night `as_of` for `customers` (codes of `all`). `last` is the last day with a purchase in `all`.
+    /// Looks up what followed the night `as_of` for `customers` (codes of `all`). `last` is the
+    /// last day with a purchase in `all`.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
     pub fn new(all: Parted<'_>, last: Day, as_of: AsOf, mut customers: Vec<u32>) -> Result<Self> {
-        // Bins of equal count split ties by position, so that the order of rows is part of the protocol: ids as text.
+        // Bins of equal count split ties by position, so that the order of rows is part of the
+        // protocol: ids as text.
         let ids = TextIds(all.customers());
         customers.sort_by_cached_key(|customer| ids.text(*customer));
-        let of_some =
-            |history: &History<'_>, some: &[u32]| some.iter().map(|customer| following(history, *customer, as_of.day())).collect();
+        let of_some = |history: &History<'_>, some: &[u32]| {
+            some.iter()
+                .map(|customer| following(history, *customer, as_of.day()))
+                .collect()
+        };
         let following = by_customer(all, &customers, of_some)?;
-        Ok(Self { as_of, followed: last - as_of.day(), customers, following })
+        Ok(Self {
+            as_of,
+            followed: last - as_of.day(),
+            customers,
+            following,
+        })
     }
 }
 
 fn following(all: &History<'_>, customer: u32, night: Day) -> Option<Following> {
     let (day, basket) = all.following(customer, night)?;
     let days = day - night;
-    (days <= HORIZON).then(|| Following { days, basket: basket.to_vec() })
+    (days <= HORIZON).then(|| Following {
+        days,
+        basket: basket.to_vec(),
+    })
 }
 
-/// What `look` says of each customer, whatever part of the history they are in; the default of those who are in none.
+/// What `look` says of each customer, whatever part of the history they are in; the default of
+/// those who are in none.
 pub(super) fn by_customer<T: Clone + Default>(
     history: Parted<'_>,
     customers: &[u32],
@@ -72,8 +87,13 @@ pub(super) fn by_customer<T: Clone + Default>(
     history.each(|history| {
         let here = |customer: &u32| !history.visits(*customer).is_empty();
         let some: Vec<u32> = customers.iter().copied().filter(here).collect();
-        let places = out.iter_mut().zip(customers).filter(|(_, customer)| here(customer));
-        places.zip(look(history, &some)).for_each(|((place, _), said)| *place = said);
+        let places = out
+            .iter_mut()
+            .zip(customers)
+            .filter(|(_, customer)| here(customer));
+        places
+            .zip(look(history, &some))
+            .for_each(|((place, _), said)| *place = said);
         Ok(())
     })?;
     Ok(out)
@@ -84,11 +104,15 @@ struct TextIds<'a>(&'a Ids);
 
 impl TextIds<'_> {
     fn text(&self, code: u32) -> String {
-        self.0.get(code).map(|id| id.to_string()).unwrap_or_default()
+        self.0
+            .get(code)
+            .map(|id| id.to_string())
+            .unwrap_or_default()
     }
 }
 
-/// The place of each code in the order of the ids as text ("10" before "9"), by which the protocol breaks ties.
+/// The place of each code in the order of the ids as text ("10" before "9"), by which the protocol
+/// breaks ties.
 #[derive(Debug, Clone)]
 pub struct TextOrder(Vec<u32>);
 
@@ -115,7 +139,10 @@ impl TextOrder {
     /// Compares two codes by their ids as text.
     #[must_use]
     pub fn compare(&self, a: u32, b: u32) -> Ordering {
-        self.0.get(a as usize).cmp(&self.0.get(b as usize)).then(a.cmp(&b))
+        self.0
+            .get(a as usize)
+            .cmp(&self.0.get(b as usize))
+            .then(a.cmp(&b))
     }
 }
 
@@ -126,7 +153,8 @@ pub struct Ranking {
     pub recall: f64,
     /// Hits ÷ length of the list asked for.
     pub precision: f64,
-    /// Discounted cumulative gain ÷ that of an ideal list over min(cut, basket) places (Järvelin & Kekäläinen, ACM TOIS 2002).
+    /// Discounted cumulative gain ÷ that of an ideal list over min(cut, basket) places (Järvelin &
+    /// Kekäläinen, ACM TOIS 2002).
     pub ndcg: f64,
     /// 1 if there was any hit, else 0.
     pub hit: f64,
@@ -145,7 +173,8 @@ pub struct Row {
     pub interval: Option<(i32, i32)>,
     /// Probability of a purchase within 7, 14 and 28 days.
     pub returns: Option<[f64; RETURN_HORIZONS.len()]>,
-    /// The list at each of [`CUTS`]; `None` for a censored customer, and where nothing is said of products.
+    /// The list at each of [`CUTS`]; `None` for a censored customer, and where nothing is said of
+    /// products.
     pub rankings: Option<[Ranking; CUTS.len()]>,
 }
 
@@ -156,7 +185,8 @@ impl Row {
         Some(self.predicted? - f64::from(self.days?))
     }
 
-    /// The same for all customers of a night that the data follow to the horizon: later predictions and censored customers count as it.
+    /// The same for all customers of a night that the data follow to the horizon: later predictions
+    /// and censored customers count as it.
     #[must_use]
     pub fn error_all(&self, followed: i32) -> Option<f64> {
         let predicted = self.predicted.filter(|_| followed >= HORIZON)?;
@@ -188,18 +218,34 @@ pub struct NightRows {
 
 /// Judges how a ranked list of product codes, the best first, met a basket (ascending codes).
 #[must_use]
-pub fn rankings(list: impl IntoIterator<Item = Option<u32>>, basket: &[u32]) -> [Ranking; CUTS.len()] {
+pub fn rankings(
+    list: impl IntoIterator<Item = Option<u32>>,
+    basket: &[u32],
+) -> [Ranking; CUTS.len()] {
     let discount = |place: usize| 1.0 / ((place + 2) as f64).log2();
     let longest = CUTS.iter().copied().max().unwrap_or(0);
-    let hits: Vec<bool> =
-        list.into_iter().take(longest).map(|product| product.is_some_and(|product| basket.binary_search(&product).is_ok())).collect();
+    let hits: Vec<bool> = list
+        .into_iter()
+        .take(longest)
+        .map(|product| product.is_some_and(|product| basket.binary_search(&product).is_ok()))
+        .collect();
     CUTS.map(|cut| {
-        let places = || hits.iter().take(cut).enumerate().filter(|(_, hit)| **hit).map(|(place, _)| place);
+        let places = || {
+            hits.iter()
+                .take(cut)
+                .enumerate()
+                .filter(|(_, hit)| **hit)
+                .map(|(place, _)| place)
+        };
         let count = places().count() as f64;
         let gain: f64 = places().map(discount).sum();
         let ideal: f64 = (0..cut.min(basket.len())).map(discount).sum();
         Ranking {
-            recall: if basket.is_empty() { 0.0 } else { count / basket.len() as f64 },
+            recall: if basket.is_empty() {
+                0.0
+            } else {
+                count / basket.len() as f64
+            },
             precision: count / cut as f64,
             ndcg: if ideal > 0.0 { gain / ideal } else { 0.0 },
             hit: f64::from(u8::from(count > 0.0)),
@@ -207,72 +253,136 @@ pub fn rankings(list: impl IntoIterator<Item = Option<u32>>, basket: &[u32]) -> 
     })
 }
 
-/// Rows of something that only says when; `days[i]` is for `truth.customers[i]`, and what is not a number counts as the horizon.
+/// Rows of something that only says when; `days[i]` is for `truth.customers[i]`, and what is not a
+/// number counts as the horizon.
 #[must_use]
 pub fn timing_rows(truth: &NightTruth, days: &[f64]) -> NightRows {
     let days = days.iter().copied().chain(std::iter::repeat(f64::NAN));
-    rows(truth, days, |row, days| row.predicted = Some(at_least_a_day(days)))
-}
-
-/// Rows of something that only says what; `lists[i]` are the products of `truth.customers[i]`, the best first.
-#[must_use]
-pub fn basket_rows(truth: &NightTruth, lists: &[Vec<u32>]) -> NightRows {
-    let lists = lists.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
-    rows(truth, lists.zip(&truth.following), |row, (list, next)| {
-        row.rankings = next.as_ref().map(|next| rankings(list.iter().copied().map(Some), &next.basket));
+    rows(truth, days, |row, days| {
+        row.predicted = Some(at_least_a_day(days))
     })
 }
 
-fn rows<T>(truth: &NightTruth, said: impl Iterator<Item = T>, mut fill: impl FnMut(&mut Row, T)) -> NightRows {
+/// Rows of something that only says what; `lists[i]` are the products of `truth.customers[i]`, the
+/// best first.
+#[must_use]
+pub fn basket_rows(truth: &NightTruth, lists: &[Vec<u32>]) -> NightRows {
+    let lists = lists
+        .iter()
+        .map(Vec::as_slice)
+        .chain(std::iter::repeat(&[][..]));
+    rows(truth, lists.zip(&truth.following), |row, (list, next)| {
+        row.rankings = next
+            .as_ref()
+            .map(|next| rankings(list.iter().copied().map(Some), &next.basket));
+    })
+}
+
+fn rows<T>(
+    truth: &NightTruth,
+    said: impl Iterator<Item = T>,
+    mut fill: impl FnMut(&mut Row, T),
+) -> NightRows {
     let known = truth.customers.iter().zip(&truth.following).zip(said);
     let rows = known.map(|((customer, next), said)| {
         let days = next.as_ref().map(|next| next.days);
-        let mut row = Row { customer: *customer, days, predicted: None, interval: None, returns: None, rankings: None };
+        let mut row = Row {
+            customer: *customer,
+            days,
+            predicted: None,
+            interval: None,
+            returns: None,
+            rankings: None,
+        };
         fill(&mut row, said);
         row
     });
-    NightRows { as_of: truth.as_of, followed: truth.followed, rows: rows.collect(), pairs: vec![] }
+    NightRows {
+        as_of: truth.as_of,
+        followed: truth.followed,
+        rows: rows.collect(),
+        pairs: vec![],
+    }
 }
 
 fn at_least_a_day(days: f64) -> f64 {
-    if days.is_nan() { f64::from(HORIZON) } else { days.max(1.0) }
+    if days.is_nan() {
+        f64::from(HORIZON)
+    } else {
+        days.max(1.0)
+    }
 }
 
-/// Judges one night's predictions by what `truth` knows of the days after it. Codes are matched by id, since predictions come with the
-/// dictionaries of their night.
+/// Judges one night's predictions by what `truth` knows of the days after it. Codes are matched by
+/// id, since predictions come with the dictionaries of their night.
 ///
 /// # Errors
-/// If `truth` is empty or does not know a customer, or if a customer, or a customer's product, stands twice.
+/// If `truth` is empty or does not know a customer, or if a customer, or a customer's product,
+/// stands twice.
 pub fn observe(predictions: &Predictions, truth: &dyn Parts) -> Result<NightRows> {
     let all = Parted::all(truth);
-    let (_, last) = all.span()?.ok_or_else(|| Error::input("there is no purchase"))?;
+    let (_, last) = all
+        .span()?
+        .ok_or_else(|| Error::input("there is no purchase"))?;
     let mut customers: Vec<u32> = codes(predictions, all.customers())?;
     customers.sort_unstable();
     customers.dedup();
-    observe_in(predictions, all, &NightTruth::new(all, last, predictions.as_of, customers)?)
+    observe_in(
+        predictions,
+        all,
+        &NightTruth::new(all, last, predictions.as_of, customers)?,
+    )
 }
 
 /// The customers' codes in `ids`.
 fn codes(predictions: &Predictions, ids: &Ids) -> Result<Vec<u32>> {
     let own = TextIds(&predictions.customer_ids);
-    let code = |id: String| ids.code(&id).ok_or_else(|| Error::system(format!("the customer {id} was scored but never bought")));
-    predictions.customers.iter().map(|customer| code(own.text(customer.customer))).collect()
+    let code = |id: String| {
+        ids.code(&id)
+            .ok_or_else(|| Error::system(format!("the customer {id} was scored but never bought")))
+    };
+    predictions
+        .customers
+        .iter()
+        .map(|customer| code(own.text(customer.customer)))
+        .collect()
 }
 
 /// [`observe`] by a truth of the same customers.
-pub(super) fn observe_in(predictions: &Predictions, all: Parted<'_>, truth: &NightTruth) -> Result<NightRows> {
+pub(super) fn observe_in(
+    predictions: &Predictions,
+    all: Parted<'_>,
+    truth: &NightTruth,
+) -> Result<NightRows> {
     let night = predictions.as_of.day();
-    let (customer_ids, product_ids) = (TextIds(&predictions.customer_ids), TextIds(&predictions.product_ids));
-    let said: Vec<(u32, &CustomerPrediction)> = codes(predictions, all.customers())?.into_iter().zip(&predictions.customers).collect();
-    let mut known: Vec<(u32, Option<&Following>)> =
-        truth.customers.iter().copied().zip(truth.following.iter().map(Option::as_ref)).collect();
+    let (customer_ids, product_ids) = (
+        TextIds(&predictions.customer_ids),
+        TextIds(&predictions.product_ids),
+    );
+    let said: Vec<(u32, &CustomerPrediction)> = codes(predictions, all.customers())?
+        .into_iter()
+        .zip(&predictions.customers)
+        .collect();
+    let mut known: Vec<(u32, Option<&Following>)> = truth
+        .customers
+        .iter()
+        .copied()
+        .zip(truth.following.iter().map(Option::as_ref))
+        .collect();
     known.sort_unstable_by_key(|(code, _)| *code);
     let mut pairs = vec![];
     let mut lists = Vec::with_capacity(said.len());
     for (code, customer) in &said {
-        let next = known.binary_search_by_key(code, |(known, _)| *known).ok().and_then(|at| known.get(at));
-        let unexpected =
-            || Error::system(format!("{night}: the customer {} was scored, but not by the rule", customer_ids.text(customer.customer)));
+        let next = known
+            .binary_search_by_key(code, |(known, _)| *known)
+            .ok()
+            .and_then(|at| known.get(at));
+        let unexpected = || {
+            Error::system(format!(
+                "{night}: the customer {} was scored, but not by the rule",
+                customer_ids.text(customer.customer)
+            ))
+        };
         let (_, next) = next.ok_or_else(unexpected)?;
         let mut list: Vec<(f64, String, Option<u32>)> = customer
             .products
@@ -284,36 +394,63 @@ pub(super) fn observe_in(predictions: &Predictions, all: Parted<'_>, truth: &Nig
             })
             .collect();
         if let Some(next) = next {
-            let bought = |code: Option<u32>| code.is_some_and(|code| next.basket.binary_search(&code).is_ok());
-            pairs.extend(list.iter().map(|(probability, _, code)| Pair { probability: *probability, bought: bought(*code) }));
+            let bought = |code: Option<u32>| {
+                code.is_some_and(|code| next.basket.binary_search(&code).is_ok())
+            };
+            pairs.extend(list.iter().map(|(probability, _, code)| Pair {
+                probability: *probability,
+                bought: bought(*code),
+            }));
         }
         list.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         let mut ids: Vec<&str> = list.iter().map(|(_, id, _)| id.as_str()).collect();
         ids.sort_unstable();
         if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
             let id = customer_ids.text(customer.customer);
-            return Err(Error::system(format!("{night}: the product {} stands twice in the list of the customer {id}", twice[0])));
+            return Err(Error::system(format!(
+                "{night}: the product {} stands twice in the list of the customer {id}",
+                twice[0]
+            )));
         }
-        lists.push((*code, *customer, list.into_iter().map(|(_, _, code)| code).collect::<Vec<_>>()));
+        lists.push((
+            *code,
+            *customer,
+            list.into_iter()
+                .map(|(_, _, code)| code)
+                .collect::<Vec<_>>(),
+        ));
     }
     lists.sort_by_key(|(code, ..)| *code);
     if let Some(twice) = lists.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(Error::system(format!("{night}: the customer {} stands twice", customer_ids.text(twice[0].1.customer))));
+        return Err(Error::system(format!(
+            "{night}: the customer {} stands twice",
+            customer_ids.text(twice[0].1.customer)
+        )));
     }
     if lists.len() < truth.customers.len() {
         let (scored, due) = (lists.len(), truth.customers.len());
-        return Err(Error::system(format!("{night}: {scored} customers were scored, but the rule names {due}")));
+        return Err(Error::system(format!(
+            "{night}: {scored} customers were scored, but the rule names {due}"
+        )));
     }
-    let found = truth.customers.iter().zip(&truth.following).map(|(code, next)| {
-        let at = lists.binary_search_by_key(code, |(known, ..)| *known).ok();
-        (at.and_then(|at| lists.get(at)), next)
-    });
+    let found = truth
+        .customers
+        .iter()
+        .zip(&truth.following)
+        .map(|(code, next)| {
+            let at = lists.binary_search_by_key(code, |(known, ..)| *known).ok();
+            (at.and_then(|at| lists.get(at)), next)
+        });
     let mut out = rows(truth, found, |row, (found, next)| {
-        let Some((_, customer, list)) = found else { return };
+        let Some((_, customer, list)) = found else {
+            return;
+        };
         row.predicted = Some(at_least_a_day(customer.days_to_next));
         row.interval = Some((customer.earliest - night, customer.latest - night));
         row.returns = Some(customer.return_probability);
-        row.rankings = next.as_ref().map(|next| rankings(list.iter().copied(), &next.basket));
+        row.rankings = next
+            .as_ref()
+            .map(|next| rankings(list.iter().copied(), &next.basket));
     });
     out.pairs = pairs;
     Ok(out)

@@ -27,14 +27,28 @@ const BASKET: [Column; 8] = [
     ("recall@20", |f| f.recall_at_20, 4),
 ];
 
-/// The figures of all contenders: when they come, what they buy, how good the probabilities are, and what okuo gains. A `*` marks the best
-/// baseline.
+/// The figures of all contenders: when they come, what they buy, how good the probabilities are,
+/// and what okuo gains. A `*` marks the best baseline.
 #[must_use]
 pub fn table(evaluation: &Evaluation) -> String {
     let mut parts = vec![heading(evaluation)];
-    parts.extend(section(evaluation, "when they come (days)", &[Figure::MaeAll, Figure::Mae], &TIMING));
-    parts.extend(section(evaluation, "what they buy", &[Figure::NdcgAt10], &BASKET));
-    if let Some(okuo) = evaluation.contenders.iter().find(|contender| contender.name == OKUO) {
+    parts.extend(section(
+        evaluation,
+        "when they come (days)",
+        &[Figure::MaeAll, Figure::Mae],
+        &TIMING,
+    ));
+    parts.extend(section(
+        evaluation,
+        "what they buy",
+        &[Figure::NdcgAt10],
+        &BASKET,
+    ));
+    if let Some(okuo) = evaluation
+        .contenders
+        .iter()
+        .find(|contender| contender.name == OKUO)
+    {
         parts.extend(probabilities(&okuo.figures));
         parts.extend(gains(okuo, &evaluation.contenders));
     }
@@ -42,7 +56,11 @@ pub fn table(evaluation: &Evaluation) -> String {
 }
 
 fn heading(evaluation: &Evaluation) -> String {
-    let figures = evaluation.contenders.first().map(|contender| contender.figures.clone()).unwrap_or_default();
+    let figures = evaluation
+        .contenders
+        .first()
+        .map(|contender| contender.figures.clone())
+        .unwrap_or_default();
     let nights: Vec<String> = evaluation.nights.iter().map(ToString::to_string).collect();
     let plural = if nights.len() == 1 { "" } else { "s" };
     format!(
@@ -54,15 +72,40 @@ fn heading(evaluation: &Evaluation) -> String {
     )
 }
 
-/// One row a contender that has any of the columns; the mark goes by the first of the main figures that there is.
-fn section(evaluation: &Evaluation, title: &str, main: &[Figure], columns: &[Column]) -> Option<String> {
-    let best = main.iter().find_map(|figure| evaluation.best_baselines.get(figure));
-    let own = |contender: &&Contender| columns.iter().any(|(_, value, _)| value(&contender.figures).is_some());
-    let mut lines = vec![std::iter::once(title).chain(columns.iter().map(|(heading, ..)| *heading)).map(str::to_owned).collect()];
+/// One row a contender that has any of the columns; the mark goes by the first of the main figures
+/// that there is.
+fn section(
+    evaluation: &Evaluation,
+    title: &str,
+    main: &[Figure],
+    columns: &[Column],
+) -> Option<String> {
+    let best = main
+        .iter()
+        .find_map(|figure| evaluation.best_baselines.get(figure));
+    let own = |contender: &&Contender| {
+        columns
+            .iter()
+            .any(|(_, value, _)| value(&contender.figures).is_some())
+    };
+    let mut lines = vec![
+        std::iter::once(title)
+            .chain(columns.iter().map(|(heading, ..)| *heading))
+            .map(str::to_owned)
+            .collect(),
+    ];
     for contender in evaluation.contenders.iter().filter(own) {
-        let mark = if best == Some(&contender.name) { " *" } else { "" };
+        let mark = if best == Some(&contender.name) {
+            " *"
+        } else {
+            ""
+        };
         let mut line = vec![format!("{}{mark}", contender.name)];
-        line.extend(columns.iter().map(|(_, value, decimals)| number(value(&contender.figures), *decimals)));
+        line.extend(
+            columns
+                .iter()
+                .map(|(_, value, decimals)| number(value(&contender.figures), *decimals)),
+        );
         lines.push(line);
     }
     (lines.len() > 1).then(|| grid(&lines, columns.len() + 1))
@@ -70,25 +113,77 @@ fn section(evaluation: &Evaluation, title: &str, main: &[Figure], columns: &[Col
 
 fn probabilities(figures: &Figures) -> Option<String> {
     let line = |name: &str, values: [Option<f64>; 4]| -> Vec<String> {
-        std::iter::once(name.to_owned()).chain(values.map(|value| number(value, 4))).collect()
+        std::iter::once(name.to_owned())
+            .chain(values.map(|value| number(value, 4)))
+            .collect()
     };
     let f = figures;
     let lines = [
-        ["probabilities", "7 days", "14 days", "28 days", "products"].map(str::to_owned).to_vec(),
-        line("Brier score", [f.brier_return_7d, f.brier_return_14d, f.brier_return_28d, None]),
-        line("… of the observed rate", [f.brier_base_7d, f.brier_base_14d, f.brier_base_28d, None]),
-        line("calibration error", [f.ece_return_7d, f.ece_return_14d, f.ece_return_28d, f.ece_products]),
+        ["probabilities", "7 days", "14 days", "28 days", "products"]
+            .map(str::to_owned)
+            .to_vec(),
+        line(
+            "Brier score",
+            [
+                f.brier_return_7d,
+                f.brier_return_14d,
+                f.brier_return_28d,
+                None,
+            ],
+        ),
+        line(
+            "… of the observed rate",
+            [f.brier_base_7d, f.brier_base_14d, f.brier_base_28d, None],
+        ),
+        line(
+            "calibration error",
+            [
+                f.ece_return_7d,
+                f.ece_return_14d,
+                f.ece_return_28d,
+                f.ece_products,
+            ],
+        ),
         line("log loss", [None, None, None, f.log_loss_products]),
     ];
-    [f.brier_return_7d, f.brier_return_14d, f.brier_return_28d, f.log_loss_products].iter().any(Option::is_some).then(|| grid(&lines, 5))
+    [
+        f.brier_return_7d,
+        f.brier_return_14d,
+        f.brier_return_28d,
+        f.log_loss_products,
+    ]
+    .iter()
+    .any(Option::is_some)
+    .then(|| grid(&lines, 5))
 }
 
 fn gains(okuo: &Contender, contenders: &[Contender]) -> Option<String> {
-    let headings = ["okuo beside", "okuo", "95 % interval", "other", "difference", "95 % interval", "", ""];
+    let headings = [
+        "okuo beside",
+        "okuo",
+        "95 % interval",
+        "other",
+        "difference",
+        "95 % interval",
+        "",
+        "",
+    ];
     let mut lines = vec![headings.map(str::to_owned).to_vec()];
-    for Difference { figure, to, difference, interval, verdict } in &okuo.differences {
-        let other = contenders.iter().find(|contender| contender.name == *to).and_then(|contender| figure.of(&contender.figures));
-        let own = okuo.intervals.get(figure).map_or_else(String::new, |own| format!("({:.4} … {:.4})", own.low, own.high));
+    for Difference {
+        figure,
+        to,
+        difference,
+        interval,
+        verdict,
+    } in &okuo.differences
+    {
+        let other = contenders
+            .iter()
+            .find(|contender| contender.name == *to)
+            .and_then(|contender| figure.of(&contender.figures));
+        let own = okuo.intervals.get(figure).map_or_else(String::new, |own| {
+            format!("({:.4} … {:.4})", own.low, own.high)
+        });
         let verdict = match verdict {
             Verdict::Better => "better",
             Verdict::Tie => "a tie",
@@ -112,17 +207,29 @@ fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
-/// Lines of cells, the first column to the left, the others up to column `right` to the right, the rest to the left.
+/// Lines of cells, the first column to the left, the others up to column `right` to the right, the
+/// rest to the left.
 fn grid(lines: &[Vec<String>], right: usize) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        lines
+            .iter()
+            .filter_map(|line| line.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for line in lines {
         let mut text = String::new();
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
             text.push_str(if column == 0 { "" } else { "  " });
-            text.push_str(&if column == 0 || column >= right { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
+            text.push_str(&if column == 0 || column >= right {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            });
         }
         out.push_str(text.trim_end());
         out.push('\n');

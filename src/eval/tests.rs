@@ -14,12 +14,26 @@ fn texts(nights: &[AsOf]) -> Vec<String> {
 /// Two customers who buy the same product every three days from 2017-01-01 to `last`.
 fn steady(last: &str) -> Purchases {
     let (first, last): (Day, Day) = ("2017-01-01".parse().unwrap(), last.parse().unwrap());
-    let days = (0..).map(|step| first + 3 * step).take_while(|day| *day <= last);
-    let lines = days.flat_map(|day| [0, 1].map(|customer| Line { customer, day, product: 0 }));
+    let days = (0..)
+        .map(|step| first + 3 * step)
+        .take_while(|day| *day <= last);
+    let lines = days.flat_map(|day| {
+        [0, 1].map(|customer| Line {
+            customer,
+            day,
+            product: 0,
+        })
+    });
     Purchases::from_lines(
         Ids::Integer(vec![1, 2]),
         Ids::Integer(vec![7]),
-        lines.chain([Line { customer: 0, day: last, product: 0 }]).collect(),
+        lines
+            .chain([Line {
+                customer: 0,
+                day: last,
+                product: 0,
+            }])
+            .collect(),
     )
     .unwrap()
 }
@@ -30,10 +44,36 @@ fn nights_begin_on_the_eve_and_end_before_the_month_and_the_data_do() {
         let (month, last): (Month, Day) = (month(name), last.parse().unwrap());
         texts(&nights(month.eve(), month.last().min(last), every))
     };
-    assert_eq!(of("2017-11", "2018-01-01", 7), ["2017-10-31", "2017-11-07", "2017-11-14", "2017-11-21", "2017-11-28"]);
-    assert_eq!(of("2017-12", "2018-01-01", 7), ["2017-11-30", "2017-12-07", "2017-12-14", "2017-12-21", "2017-12-28"]);
-    assert_eq!(of("2017-12", "2017-12-21", 7), ["2017-11-30", "2017-12-07", "2017-12-14"], "nothing follows 12-21");
-    assert_eq!(of("2017-12", "2017-12-31", 30), ["2017-11-30", "2017-12-30"], "12-31 is in the month");
+    assert_eq!(
+        of("2017-11", "2018-01-01", 7),
+        [
+            "2017-10-31",
+            "2017-11-07",
+            "2017-11-14",
+            "2017-11-21",
+            "2017-11-28"
+        ]
+    );
+    assert_eq!(
+        of("2017-12", "2018-01-01", 7),
+        [
+            "2017-11-30",
+            "2017-12-07",
+            "2017-12-14",
+            "2017-12-21",
+            "2017-12-28"
+        ]
+    );
+    assert_eq!(
+        of("2017-12", "2017-12-21", 7),
+        ["2017-11-30", "2017-12-07", "2017-12-14"],
+        "nothing follows 12-21"
+    );
+    assert_eq!(
+        of("2017-12", "2017-12-31", 30),
+        ["2017-11-30", "2017-12-30"],
+        "12-31 is in the month"
+    );
     assert_eq!(of("2017-12", "2017-12-31", 31), ["2017-11-30"]);
     assert_eq!(of("2017-12", "2017-12-31", u32::MAX), ["2017-11-30"]);
 }
@@ -43,22 +83,64 @@ fn months_that_cannot_be_held_out_are_refused() {
     let data = steady("2017-11-20");
     let refused = |months: &[&str], every: u32| {
         let months: Vec<Month> = months.iter().map(|text| month(text)).collect();
-        let error = evaluate(&data, &Rule::default(), &Parameters::default(), HISTORY_DAYS, &months, every, &|_| {}).unwrap_err();
+        let error = evaluate(
+            &data,
+            &Rule::default(),
+            &Parameters::default(),
+            HISTORY_DAYS,
+            &months,
+            every,
+            &|_| {},
+        )
+        .unwrap_err();
         assert_eq!(error.exit_code(), 1);
         error.to_string()
     };
-    assert!(refused(&["2017-12"], 7).contains("the data end on 2017-11-20 and do not reach 2017-12"));
+    assert!(
+        refused(&["2017-12"], 7).contains("the data end on 2017-11-20 and do not reach 2017-12")
+    );
     assert!(refused(&["2017-11", "2018-01"], 7).contains("2018-01"));
     assert!(refused(&["2017-01"], 7).contains("nothing before 2017-01"));
-    assert!(refused(&["2017-11", "2017-10", "2017-11"], 7).contains("the month 2017-11 is held out twice"));
+    assert!(
+        refused(&["2017-11", "2017-10", "2017-11"], 7)
+            .contains("the month 2017-11 is held out twice")
+    );
     assert!(refused(&["2017-11"], 0).contains("at least 1 day"));
     assert!(refused(&[], 7).contains("no month"));
     let seen = tiny_model("2017-11-01".parse().unwrap(), 1);
-    let error = evaluate_model(&seen, &data, &Rule::default(), HISTORY_DAYS, &[month("2017-11")], 7, &|_| {}).unwrap_err().to_string();
-    assert!(error.contains("trained up to 2017-11-01, so it has seen 2017-11") && error.contains("--as-of 2017-10-31"), "{error}");
+    let error = evaluate_model(
+        &seen,
+        &data,
+        &Rule::default(),
+        HISTORY_DAYS,
+        &[month("2017-11")],
+        7,
+        &|_| {},
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(
+        error.contains("trained up to 2017-11-01, so it has seen 2017-11")
+            && error.contains("--as-of 2017-10-31"),
+        "{error}"
+    );
     let old = tiny_model("2017-10-31".parse().unwrap(), 1);
-    let error = evaluate_model(&old, &data, &Rule::default(), HISTORY_DAYS, &[month("2017-11")], 7, &|_| {}).unwrap_err().to_string();
-    assert!(error.contains("nobody meets the recurrence rule") && error.contains("--basket-share would let in: 0 (2)"), "{error}");
+    let error = evaluate_model(
+        &old,
+        &data,
+        &Rule::default(),
+        HISTORY_DAYS,
+        &[month("2017-11")],
+        7,
+        &|_| {},
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(
+        error.contains("nobody meets the recurrence rule")
+            && error.contains("--basket-share would let in: 0 (2)"),
+        "{error}"
+    );
 }
 
 /// The example store's `NIGHT` is 2017-05-14, and it goes on for 40 days after it.
@@ -70,20 +152,53 @@ fn model_at(as_of: AsOf) -> Model {
 fn a_model_is_judged_beside_all_baselines() {
     let all = read(store(40, 150, 3));
     let eve: AsOf = "2017-05-31".parse().unwrap();
-    let evaluation = evaluate_model(&model_at(eve), &all, &rule(), HISTORY_DAYS, &[month("2017-06")], 7, &|_| {}).unwrap();
-    let short = evaluate_model(&model_at(eve), &all, &rule(), 95, &[month("2017-06")], 7, &|_| {}).unwrap();
+    let evaluation = evaluate_model(
+        &model_at(eve),
+        &all,
+        &rule(),
+        HISTORY_DAYS,
+        &[month("2017-06")],
+        7,
+        &|_| {},
+    )
+    .unwrap();
+    let short = evaluate_model(
+        &model_at(eve),
+        &all,
+        &rule(),
+        95,
+        &[month("2017-06")],
+        7,
+        &|_| {},
+    )
+    .unwrap();
     let last = all.span().unwrap().1;
     let nights = nights(eve, last.min(month("2017-06").last()), 7);
     assert_eq!(evaluation.nights, nights);
-    let names: Vec<&str> = evaluation.contenders.iter().map(|contender| contender.name.as_str()).collect();
-    let baselines =
-        ["population median", "personal median gap", "personal mean gap", "P-TopFreq", "GP-TopFreq", "decayed frequency 0.9", "TIFUKNN"];
+    let names: Vec<&str> = evaluation
+        .contenders
+        .iter()
+        .map(|contender| contender.name.as_str())
+        .collect();
+    let baselines = [
+        "population median",
+        "personal median gap",
+        "personal mean gap",
+        "P-TopFreq",
+        "GP-TopFreq",
+        "decayed frequency 0.9",
+        "TIFUKNN",
+    ];
     assert_eq!(names, [&[OKUO][..], &baselines].concat());
     // What stands there is what the model's own predictions give.
     let of_days = |days: u32| {
         let rows = |night: &AsOf| {
             let known = all.known(*night).unwrap().since(night.first_of(days));
-            observe(&pipeline::score(&model_at(eve), "x", &known, *night, &rule()).unwrap(), &all).unwrap()
+            observe(
+                &pipeline::score(&model_at(eve), "x", &known, *night, &rule()).unwrap(),
+                &all,
+            )
+            .unwrap()
         };
         figures(&nights.iter().map(rows).collect::<Vec<NightRows>>())
     };
@@ -92,21 +207,51 @@ fn a_model_is_judged_beside_all_baselines() {
     assert_eq!(short.contenders[0].figures, of_days(95));
     assert_ne!(short.contenders[0].figures, okuo.figures);
     for baseline in &evaluation.contenders[1..] {
-        let (f, timing) = (&baseline.figures, baselines[..3].contains(&baseline.name.as_str()));
-        assert_eq!((f.rows, f.returned, f.nights), (okuo.figures.rows, okuo.figures.returned, nights.len()), "{}", baseline.name);
-        assert_eq!((f.mae.is_some(), f.ndcg_at_10.is_some(), f.coverage_80.is_some(), f.pairs), (timing, !timing, false, None));
+        let (f, timing) = (
+            &baseline.figures,
+            baselines[..3].contains(&baseline.name.as_str()),
+        );
+        assert_eq!(
+            (f.rows, f.returned, f.nights),
+            (okuo.figures.rows, okuo.figures.returned, nights.len()),
+            "{}",
+            baseline.name
+        );
+        assert_eq!(
+            (
+                f.mae.is_some(),
+                f.ndcg_at_10.is_some(),
+                f.coverage_80.is_some(),
+                f.pairs
+            ),
+            (timing, !timing, false, None)
+        );
     }
     for (figure, best) in &evaluation.best_baselines {
         let of = |contender: &Contender| figure.of(&contender.figures);
-        let best = of(evaluation.contenders.iter().find(|contender| contender.name == *best).unwrap()).unwrap();
+        let best = of(evaluation
+            .contenders
+            .iter()
+            .find(|contender| contender.name == *best)
+            .unwrap())
+        .unwrap();
         let rest = evaluation.contenders[1..].iter().filter_map(of);
-        assert!(rest.into_iter().all(|other| if figure.higher_is_better() { other <= best } else { other >= best }));
+        assert!(rest.into_iter().all(|other| if figure.higher_is_better() {
+            other <= best
+        } else {
+            other >= best
+        }));
     }
     for difference in &okuo.differences {
-        assert!(difference.interval.low <= difference.difference && difference.difference <= difference.interval.high, "{difference:?}");
+        assert!(
+            difference.interval.low <= difference.difference
+                && difference.difference <= difference.interval.high,
+            "{difference:?}"
+        );
     }
     assert!(
-        okuo.intervals[&Figure::Mae].low <= okuo.figures.mae.unwrap() && okuo.figures.mae.unwrap() <= okuo.intervals[&Figure::Mae].high
+        okuo.intervals[&Figure::Mae].low <= okuo.figures.mae.unwrap()
+            && okuo.figures.mae.unwrap() <= okuo.intervals[&Figure::Mae].high
     );
     let json = serde_json::to_value(&evaluation).unwrap();
     assert!(json["contenders"][0]["intervals"]["ndcg@10"]["low"].is_number());
@@ -120,11 +265,29 @@ fn evaluate_trains_on_the_eve_and_is_the_same_twice() {
         let mut parameters = small();
         parameters.timing.boosting.trees = 2;
         parameters.basket.boosting.trees = 2;
-        evaluate(&all, &rule(), &parameters, HISTORY_DAYS, &[month("2017-06"), month("2017-05")], 10, &|_| {}).unwrap()
+        evaluate(
+            &all,
+            &rule(),
+            &parameters,
+            HISTORY_DAYS,
+            &[month("2017-06"), month("2017-05")],
+            10,
+            &|_| {},
+        )
+        .unwrap()
     };
     let evaluation = run();
     let nights = texts(&evaluation.nights);
-    assert_eq!(&nights[..5], ["2017-04-30", "2017-05-10", "2017-05-20", "2017-05-30", "2017-05-31"]);
+    assert_eq!(
+        &nights[..5],
+        [
+            "2017-04-30",
+            "2017-05-10",
+            "2017-05-20",
+            "2017-05-30",
+            "2017-05-31"
+        ]
+    );
     assert_eq!(evaluation, run());
 }
 
@@ -132,29 +295,82 @@ fn evaluate_trains_on_the_eve_and_is_the_same_twice() {
 fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     let all = read(store(40, 150, 3));
     let (rehearsal, old) = (model_at(NIGHT), tiny_model(AsOf(NIGHT.day() - 9), 2));
-    let report = held_out(&rehearsal, Some(&old), &all, &rule(), HISTORY_DAYS, HELD_OUT_CUSTOMERS).unwrap();
-    let expected: Vec<AsOf> = [0, 7, 14, 21].iter().map(|days| AsOf(NIGHT.day() + *days)).collect();
-    assert_eq!((report.evaluation.nights.clone(), &report.not_compared), (expected, &None));
+    let report = held_out(
+        &rehearsal,
+        Some(&old),
+        &all,
+        &rule(),
+        HISTORY_DAYS,
+        HELD_OUT_CUSTOMERS,
+    )
+    .unwrap();
+    let expected: Vec<AsOf> = [0, 7, 14, 21]
+        .iter()
+        .map(|days| AsOf(NIGHT.day() + *days))
+        .collect();
+    assert_eq!(
+        (report.evaluation.nights.clone(), &report.not_compared),
+        (expected, &None)
+    );
     let (new, replaced, baselines) = report.contenders();
     // The same model under another name: the same figures, and a difference of nothing.
     let replaced = replaced.unwrap();
-    assert_eq!((new.ndcg_at_10, new.mae_all), (replaced.ndcg_at_10, replaced.mae_all));
-    assert_eq!((new.name.as_str(), replaced.name.as_str(), baselines.len()), (OKUO, REPLACED, 7));
-    let beside: Vec<_> = report.evaluation.contenders[0].differences.iter().filter(|difference| difference.to == REPLACED).collect();
-    assert!(!beside.is_empty() && beside.iter().all(|difference| difference.verdict == Verdict::Tie));
+    assert_eq!(
+        (new.ndcg_at_10, new.mae_all),
+        (replaced.ndcg_at_10, replaced.mae_all)
+    );
+    assert_eq!(
+        (new.name.as_str(), replaced.name.as_str(), baselines.len()),
+        (OKUO, REPLACED, 7)
+    );
+    let beside: Vec<_> = report.evaluation.contenders[0]
+        .differences
+        .iter()
+        .filter(|difference| difference.to == REPLACED)
+        .collect();
+    assert!(
+        !beside.is_empty()
+            && beside
+                .iter()
+                .all(|difference| difference.verdict == Verdict::Tie)
+    );
     assert_eq!(report.evaluation.contenders.last().unwrap().name, REPLACED);
 
     // Days after T change nothing.
     let until = all.known(AsOf(NIGHT.day() + 28)).unwrap();
     assert_eq!(
-        held_out(&rehearsal, Some(&old), &until, &rule(), HISTORY_DAYS, HELD_OUT_CUSTOMERS).unwrap().evaluation.contenders[0].figures,
+        held_out(
+            &rehearsal,
+            Some(&old),
+            &until,
+            &rule(),
+            HISTORY_DAYS,
+            HELD_OUT_CUSTOMERS
+        )
+        .unwrap()
+        .evaluation
+        .contenders[0]
+            .figures,
         report.evaluation.contenders[0].figures
     );
 
     let newer = tiny_model(AsOf(NIGHT.day() + 1), 3);
-    let report = held_out(&rehearsal, Some(&newer), &all, &rule(), HISTORY_DAYS, HELD_OUT_CUSTOMERS).unwrap();
+    let report = held_out(
+        &rehearsal,
+        Some(&newer),
+        &all,
+        &rule(),
+        HISTORY_DAYS,
+        HELD_OUT_CUSTOMERS,
+    )
+    .unwrap();
     assert!(report.contenders().1.is_none());
-    assert!(report.not_compared.unwrap().contains("has seen the held-out days from 2017-05-15 on"));
+    assert!(
+        report
+            .not_compared
+            .unwrap()
+            .contains("has seen the held-out days from 2017-05-15 on")
+    );
 }
 
 #[test]
@@ -164,25 +380,70 @@ fn of_many_customers_the_same_some_are_measured_every_night() {
     let mut board = Board::new(&all, AsOf(NIGHT.day() + 28), &rule(), HISTORY_DAYS).unwrap();
     board.draw_customers(9);
     board.learn(NIGHT).unwrap();
-    [0, 7].into_iter().for_each(|days| board.night(AsOf(NIGHT.day() + days), &[(OKUO, &rehearsal)]).unwrap());
-    let nights = board.entries.iter().find(|(name, ..)| name == OKUO).map(|(.., nights)| nights.clone()).unwrap();
-    let customers: Vec<Vec<u32>> = nights.iter().map(|night| night.rows.iter().map(|row| row.customer).collect()).collect();
+    [0, 7].into_iter().for_each(|days| {
+        board
+            .night(AsOf(NIGHT.day() + days), &[(OKUO, &rehearsal)])
+            .unwrap()
+    });
+    let nights = board
+        .entries
+        .iter()
+        .find(|(name, ..)| name == OKUO)
+        .map(|(.., nights)| nights.clone())
+        .unwrap();
+    let customers: Vec<Vec<u32>> = nights
+        .iter()
+        .map(|night| night.rows.iter().map(|row| row.customer).collect())
+        .collect();
     assert_eq!((customers[0].len(), &customers[0]), (9, &customers[1]));
     // What is said of them is what is said where all are scored.
-    let whole = observe(&pipeline::score(&rehearsal, OKUO, &all.known(NIGHT).unwrap(), NIGHT, &rule()).unwrap(), &all).unwrap();
-    let of_them: Vec<_> = whole.rows.iter().filter(|row| customers[0].contains(&row.customer)).collect();
+    let whole = observe(
+        &pipeline::score(&rehearsal, OKUO, &all.known(NIGHT).unwrap(), NIGHT, &rule()).unwrap(),
+        &all,
+    )
+    .unwrap();
+    let of_them: Vec<_> = whole
+        .rows
+        .iter()
+        .filter(|row| customers[0].contains(&row.customer))
+        .collect();
     assert_eq!(of_them, nights[0].rows.iter().collect::<Vec<_>>());
     let warnings = board.finish().unwrap().warnings;
-    assert!(warnings.iter().any(|warning| warning.starts_with("9 of the up to 40 customers of a night are measured")), "{warnings:?}");
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning
+                .starts_with("9 of the up to 40 customers of a night are measured")),
+        "{warnings:?}"
+    );
 }
 
 #[test]
 fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
-    // 55 days after the first purchase nobody has three periods yet; three weeks later everybody has.
+    // 55 days after the first purchase nobody has three periods yet; three weeks later everybody
+    // has.
     let all = read(store(40, 150, 3));
     let first = all.span().unwrap().0;
     let rehearsal = model_at(AsOf(first + 55));
-    let report = held_out(&rehearsal, None, &all, &rule(), HISTORY_DAYS, HELD_OUT_CUSTOMERS).unwrap();
-    assert!(report.evaluation.nights[0] > rehearsal.as_of, "{:?}", report.evaluation.nights);
-    assert!(report.evaluation.warnings.iter().any(|warning| warning.contains("nobody meets")));
+    let report = held_out(
+        &rehearsal,
+        None,
+        &all,
+        &rule(),
+        HISTORY_DAYS,
+        HELD_OUT_CUSTOMERS,
+    )
+    .unwrap();
+    assert!(
+        report.evaluation.nights[0] > rehearsal.as_of,
+        "{:?}",
+        report.evaluation.nights
+    );
+    assert!(
+        report
+            .evaluation
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("nobody meets"))
+    );
 }

@@ -1,7 +1,7 @@
 //! Basket features: what is known on a night of each product that a customer may buy next.
 //!
-//! Candidates are the products that the customer bought before, those bought most often lately first up to a limit, and the store's
-//! currently popular ones that they have not bought (`new`).
+//! Candidates are the products that the customer bought before, those bought most often lately
+//! first up to a limit, and the store's currently popular ones that they have not bought (`new`).
 
 mod pairs;
 
@@ -10,7 +10,8 @@ use super::world::{LIKENESS_DAYS, NeighbourScratch, World};
 use crate::purchases::Visits;
 use pairs::{DECAYS, Pair, Pairs};
 
-/// The features of one (customer, night, product), in order. `…_v` counts purchases of the customer, `…_d` days.
+/// The features of one (customer, night, product), in order. `…_v` counts purchases of the
+/// customer, `…_d` days.
 pub const BASKET_FEATURES: [&str; 54] = [
     "purchases",
     "elapsed",
@@ -92,7 +93,8 @@ impl Candidate {
     /// Mean days between the customer's purchases with it, from two on.
     #[must_use]
     pub fn gap_days(&self) -> Option<f64> {
-        (self.times > 1).then(|| f64::from(self.first_ago - self.last_ago) / f64::from(self.times - 1))
+        (self.times > 1)
+            .then(|| f64::from(self.first_ago - self.last_ago) / f64::from(self.times - 1))
     }
 }
 
@@ -108,13 +110,21 @@ pub struct BasketScratch {
     pub rows: Vec<f32>,
 }
 
-/// Fills `scratch` with the candidates of a customer, for whose id `customer` stands, who has the purchases `visits` up to the world's
-/// night and is expected `expected_days` after it. Durations are days.
-pub fn basket_features(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, scratch: &mut BasketScratch) {
+/// Fills `scratch` with the candidates of a customer, for whose id `customer` stands, who has the
+/// purchases `visits` up to the world's night and is expected `expected_days` after it. Durations
+/// are days.
+pub fn basket_features(
+    world: &World,
+    customer: u64,
+    visits: &Visits<'_>,
+    expected_days: f64,
+    scratch: &mut BasketScratch,
+) {
     CustomerBaskets::new(customer, *visits, scratch).on(world, expected_days);
 }
 
-/// [`basket_features`] of one customer on several nights: each purchase is looked at once for all of them if they ascend.
+/// [`basket_features`] of one customer on several nights: each purchase is looked at once for all
+/// of them if they ascend.
 #[derive(Debug)]
 pub struct CustomerBaskets<'a> {
     customer: u64,
@@ -126,17 +136,33 @@ impl<'a> CustomerBaskets<'a> {
     /// Of a customer, for whose id `customer` stands, who has these purchases.
     pub fn new(customer: u64, visits: Visits<'a>, scratch: &'a mut BasketScratch) -> Self {
         scratch.pairs.clear();
-        Self { customer, visits, scratch }
+        Self {
+            customer,
+            visits,
+            scratch,
+        }
     }
 
     /// As [`basket_features`]; gives the filled scratch.
     pub fn on(&mut self, world: &World, expected_days: f64) -> &BasketScratch {
-        fill(world, self.customer, &self.visits, expected_days, self.scratch);
+        fill(
+            world,
+            self.customer,
+            &self.visits,
+            expected_days,
+            self.scratch,
+        );
         self.scratch
     }
 }
 
-fn fill(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, scratch: &mut BasketScratch) {
+fn fill(
+    world: &World,
+    customer: u64,
+    visits: &Visits<'_>,
+    expected_days: f64,
+    scratch: &mut BasketScratch,
+) {
     let night = world.night();
     let visits = visits.until(night);
     scratch.candidates.clear();
@@ -145,14 +171,30 @@ fn fill(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, s
     let Some(last_day) = days.last() else { return };
     let expected = expected_days.max(1.0);
     let target_weekday = (night + expected.round() as i32).weekday();
-    let BasketScratch { pairs: all, by_code, neighbours, candidates, rows } = scratch;
+    let BasketScratch {
+        pairs: all,
+        by_code,
+        neighbours,
+        candidates,
+        rows,
+    } = scratch;
     all.look(&visits, night, target_weekday);
     // Positions are sorted, and not the pairs, which are large.
     by_code.clear();
-    by_code.extend((0_u32..).zip(all.on_night()).map(|(at, pair)| (pair.product, at)));
+    by_code.extend(
+        (0_u32..)
+            .zip(all.on_night())
+            .map(|(at, pair)| (pair.product, at)),
+    );
     by_code.sort_unstable();
-    let pairs: Vec<&Pair> = by_code.iter().map(|(_, at)| &all.on_night()[*at as usize]).collect();
-    let lately = pairs.iter().filter(|pair| pair.last_ago < LIKENESS_DAYS).map(|pair| pair.product);
+    let pairs: Vec<&Pair> = by_code
+        .iter()
+        .map(|(_, at)| &all.on_night()[*at as usize])
+        .collect();
+    let lately = pairs
+        .iter()
+        .filter(|pair| pair.last_ago < LIKENESS_DAYS)
+        .map(|pair| pair.product);
     world.look_for_neighbours(customer, lately, neighbours);
 
     let n = days.len() as f64;
@@ -166,14 +208,31 @@ fn fill(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, s
         f64::from(MISSING)
     };
     let tail = days.len().saturating_sub(10)..days.len();
-    let basket_mean = tail.clone().map(|at| visits.basket_size(at) as f64).sum::<f64>() / tail.len() as f64;
-    let repeats: u32 = pairs.iter().map(|pair| pair.visits_window[3] - u32::from(pair.first_back < 10)).sum();
+    let basket_mean = tail
+        .clone()
+        .map(|at| visits.basket_size(at) as f64)
+        .sum::<f64>()
+        / tail.len() as f64;
+    let repeats: u32 = pairs
+        .iter()
+        .map(|pair| pair.visits_window[3] - u32::from(pair.first_back < 10))
+        .sum();
     let recent_lines: u32 = pairs.iter().map(|pair| pair.visits_window[3]).sum();
     let purchases_28d = (days.len() - days.partition_point(|day| night - *day >= 28)) as f64;
-    let on_weekday = days.iter().filter(|day| day.weekday() == target_weekday).count() as f64;
+    let on_weekday = days
+        .iter()
+        .filter(|day| day.weekday() == target_weekday)
+        .count() as f64;
     let decay_sum: f64 = pairs.iter().map(|pair| pair.decays[2]).sum();
-    let all_sizes: f64 = (0..days.len()).map(|at| visits.basket_size(at) as f64).sum::<f64>() / n;
-    let mut order: Vec<(f64, usize)> = pairs.iter().zip(0..).map(|(pair, at)| (pair.decays[2], at)).collect();
+    let all_sizes: f64 = (0..days.len())
+        .map(|at| visits.basket_size(at) as f64)
+        .sum::<f64>()
+        / n;
+    let mut order: Vec<(f64, usize)> = pairs
+        .iter()
+        .zip(0..)
+        .map(|(pair, at)| (pair.decays[2], at))
+        .collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut ranks = vec![0_u32; pairs.len()];
     for (rank, (_, at)) in (0..).zip(&order) {
@@ -197,8 +256,13 @@ fn fill(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, s
         let neighbour = f64::from(world.liked(product, neighbours));
         let share_112 = world.share(product, 3);
         let product_gap = world.gap_days(product);
-        let since = if candidate.times > 0 { f64::from(candidate.last_ago) + expected } else { missing };
-        // The customer's own cycle, drawn to the product's (empirical Bayes), and how far through it the expected day is.
+        let since = if candidate.times > 0 {
+            f64::from(candidate.last_ago) + expected
+        } else {
+            missing
+        };
+        // The customer's own cycle, drawn to the product's (empirical Bayes), and how far through
+        // it the expected day is.
         let gap = candidate.gap_days().map_or(product_gap, |own| {
             let seen = f64::from(candidate.times - 1);
             (own * seen + product_gap * 2.0) / (seen + 2.0)
@@ -216,21 +280,42 @@ fn fill(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, s
             world.basket_size(product),
             neighbour,
             neighbour / (share_112 + 1e-4),
-            if candidate.times > 0 { since / gap.max(1.0) } else { missing },
-            since_first.map_or(neighbour, |(bought, chances)| (bought + 6.0 * repeat_rate) / (chances + 6.0)),
+            if candidate.times > 0 {
+                since / gap.max(1.0)
+            } else {
+                missing
+            },
+            since_first.map_or(neighbour, |(bought, chances)| {
+                (bought + 6.0 * repeat_rate) / (chances + 6.0)
+            }),
         ];
-        rows.extend(context.iter().chain(&own).chain(&of_product).map(|value| *value as f32));
+        rows.extend(
+            context
+                .iter()
+                .chain(&own)
+                .chain(&of_product)
+                .map(|value| *value as f32),
+        );
         candidates.push(candidate);
     };
     let most = world.limits().bought;
     // What is popular is a candidate for everyone, also for one who bought it long ago.
-    let is_candidate = |(pair, rank): &(&&Pair, &u32)| (**rank as usize) < most || world.is_popular(pair.product);
+    let is_candidate =
+        |(pair, rank): &(&&Pair, &u32)| (**rank as usize) < most || world.is_popular(pair.product);
     for (pair, rank) in pairs.iter().zip(&ranks).filter(is_candidate) {
         let times = f64::from(pair.times);
         let last_ago = f64::from(pair.last_ago);
         let again = pair.times > 1;
-        let gap_days = if again { f64::from(pair.first_ago - pair.last_ago) / (times - 1.0) } else { missing };
-        let gap_visits = if again { f64::from(pair.first_back - pair.last_back) / (times - 1.0) } else { missing };
+        let gap_days = if again {
+            f64::from(pair.first_ago - pair.last_ago) / (times - 1.0)
+        } else {
+            missing
+        };
+        let gap_visits = if again {
+            f64::from(pair.first_back - pair.last_back) / (times - 1.0)
+        } else {
+            missing
+        };
         let deviation = if pair.times > 2 {
             let mean_square = pair.gap_squares / (times - 1.0);
             (mean_square - gap_days * gap_days).max(0.0).sqrt() / gap_days.max(1.0)
@@ -263,10 +348,26 @@ fn fill(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, s
             gap_days,
             gap_visits,
             deviation,
-            if again { f64::from(pair.last_gap) } else { missing },
-            if again { (last_ago + expected) / gap_days.max(1.0) } else { missing },
-            if again { (f64::from(pair.last_back) + 1.0) / gap_visits.max(1.0) } else { missing },
-            if again { (last_ago + expected) / f64::from(pair.last_gap.max(1)) } else { missing },
+            if again {
+                f64::from(pair.last_gap)
+            } else {
+                missing
+            },
+            if again {
+                (last_ago + expected) / gap_days.max(1.0)
+            } else {
+                missing
+            },
+            if again {
+                (f64::from(pair.last_back) + 1.0) / gap_visits.max(1.0)
+            } else {
+                missing
+            },
+            if again {
+                (last_ago + expected) / f64::from(pair.last_gap.max(1))
+            } else {
+                missing
+            },
             (f64::from(pair.on_weekday) + 1.0) / (times * on_weekday / n + 1.0),
             (f64::from(pair.basket_sizes) / times) / all_sizes.max(1.0),
             pair.decays[2] / decay_sum.max(1e-9),
@@ -288,13 +389,21 @@ fn fill(world: &World, customer: u64, visits: &Visits<'_>, expected_days: f64, s
     nothing[31] = pairs.len() as f64;
     for product in world.popular() {
         if !all.contain(*product) {
-            let candidate = Candidate { product: *product, times: 0, last_ago: 0, first_ago: 0, last_back: 0, last_ten: 0 };
+            let candidate = Candidate {
+                product: *product,
+                times: 0,
+                last_ago: 0,
+                first_ago: 0,
+                last_back: 0,
+                last_ten: 0,
+            };
             push(candidate, nothing);
         }
     }
 }
 
-/// Purchases with the product after the first one, and purchases at all since then; `None` for a new product.
+/// Purchases with the product after the first one, and purchases at all since then; `None` for a
+/// new product.
 fn share_since_first(candidate: &Candidate, own: &[f64; 32]) -> Option<(f64, f64)> {
     if candidate.times == 0 {
         return None;

@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch, CustomerBaskets, basket_features};
+use super::basket::{
+    BASKET_FEATURES, BASKET_WIDTH, BasketScratch, CustomerBaskets, basket_features,
+};
 use super::timing::{TIMING_FEATURES, TIMING_WIDTH, TimingFeatures, timing_features};
 use super::world::{CandidateLimits, NeighbourScratch, ProductCounts, Tally, World};
 use crate::calendar::{AsOf, Day};
@@ -12,10 +14,14 @@ use crate::purchases::{Ids, Line, Purchases};
 type Story = Vec<Vec<(i32, Vec<u32>)>>;
 
 const PRODUCTS: u32 = 15;
-const LIMITS: CandidateLimits = CandidateLimits { bought: 100, new: 5 };
+const LIMITS: CandidateLimits = CandidateLimits {
+    bought: 100,
+    new: 5,
+};
 
 fn stories() -> impl Strategy<Value = Story> {
-    let basket = prop::collection::btree_set(0..PRODUCTS, 1..8).prop_map(|basket| basket.into_iter().collect::<Vec<u32>>());
+    let basket = prop::collection::btree_set(0..PRODUCTS, 1..8)
+        .prop_map(|basket| basket.into_iter().collect::<Vec<u32>>());
     prop::collection::vec(prop::collection::vec((1_i32..9, basket), 1..25), 1..6)
 }
 
@@ -25,14 +31,23 @@ fn lines(story: &Story) -> Vec<Line> {
         let mut day = 0;
         for (gap, basket) in visits {
             day += gap;
-            out.extend(basket.iter().map(|product| Line { customer, day: Day::from_epoch(day), product: *product }));
+            out.extend(basket.iter().map(|product| Line {
+                customer,
+                day: Day::from_epoch(day),
+                product: *product,
+            }));
         }
     }
     out
 }
 
 fn purchases(lines: Vec<Line>, customers: usize) -> Purchases {
-    Purchases::from_lines(Ids::Integer((0..customers as i64).collect()), Ids::Integer((0..i64::from(PRODUCTS)).collect()), lines).unwrap()
+    Purchases::from_lines(
+        Ids::Integer((0..customers as i64).collect()),
+        Ids::Integer((0..i64::from(PRODUCTS)).collect()),
+        lines,
+    )
+    .unwrap()
 }
 
 /// The visits of a customer up to a night, the slow way.
@@ -48,11 +63,21 @@ fn visits_of(story: &Story, customer: usize, night: i32) -> Vec<(i32, &[u32])> {
 }
 
 fn timing_named(row: &[f32], name: &str) -> f64 {
-    f64::from(row[TIMING_FEATURES.iter().position(|feature| *feature == name).unwrap()])
+    f64::from(
+        row[TIMING_FEATURES
+            .iter()
+            .position(|feature| *feature == name)
+            .unwrap()],
+    )
 }
 
 fn basket_named(row: &[f32], name: &str) -> f64 {
-    f64::from(row[BASKET_FEATURES.iter().position(|feature| *feature == name).unwrap()])
+    f64::from(
+        row[BASKET_FEATURES
+            .iter()
+            .position(|feature| *feature == name)
+            .unwrap()],
+    )
 }
 
 fn close(a: f64, b: f64) -> bool {
@@ -272,7 +297,8 @@ proptest! {
                 basket_features(&known_world, known.customers().key(customer), &known.until(AsOf(day)).visits(customer), 2.0, &mut scratch);
                 let products: Vec<String> = scratch.candidates.iter().map(|c| known.products().get(c.product).unwrap().to_string()).collect();
                 out.push((id, timing.map(f32::to_bits), products, scratch.rows.iter().map(|v| v.to_bits()).collect::<Vec<_>>()));
-                // Seen through a history that goes on, every candidate and every bit of its features is the same.
+                // Seen through a history that goes on, every candidate and every bit of its
+                // features is the same.
                 let before = scratch.rows.clone();
                 basket_features(&world, history.customers().key(code), &history.visits(code), 2.0, &mut scratch);
                 let names: Vec<String> = scratch.candidates.iter().map(|c| history.products().get(c.product).unwrap().to_string()).collect();
@@ -287,20 +313,32 @@ proptest! {
 }
 
 fn prop_assert_named(name: &str, found: f64, expected: f64) -> Result<(), TestCaseError> {
-    prop_assert!(close(found, expected), "{name}: found {found}, expected {expected}");
+    prop_assert!(
+        close(found, expected),
+        "{name}: found {found}, expected {expected}"
+    );
     Ok(())
 }
 
 #[test]
 fn neighbours_like_what_similar_customers_buy() {
-    // Customers 0..10 buy products 0..5, customers 10..20 buy 5..10; product 12 is bought by the first group alone.
+    // Customers 0..10 buy products 0..5, customers 10..20 buy 5..10; product 12 is bought by the
+    // first group alone.
     let mut all = vec![];
     for customer in 0..20_u32 {
         for visit in 0..8 {
             let base = if customer < 10 { 0 } else { 5 };
-            all.extend((base..base + 5).map(|product| Line { customer, day: Day::from_epoch(visit * 5), product }));
+            all.extend((base..base + 5).map(|product| Line {
+                customer,
+                day: Day::from_epoch(visit * 5),
+                product,
+            }));
             if (1..10).contains(&customer) {
-                all.push(Line { customer, day: Day::from_epoch(visit * 5), product: 12 });
+                all.push(Line {
+                    customer,
+                    day: Day::from_epoch(visit * 5),
+                    product: 12,
+                });
             }
         }
     }
@@ -310,8 +348,16 @@ fn neighbours_like_what_similar_customers_buy() {
     let code = history.products().code("12").unwrap();
     let mut scratch = NeighbourScratch::default();
     let mut liked_by_the_like = |customer| {
-        let products: BTreeSet<u32> = history.visits(customer).iter().flat_map(|(_, basket)| basket.iter().copied()).collect();
-        world.look_for_neighbours(history.customers().key(customer), products.into_iter(), &mut scratch);
+        let products: BTreeSet<u32> = history
+            .visits(customer)
+            .iter()
+            .flat_map(|(_, basket)| basket.iter().copied())
+            .collect();
+        world.look_for_neighbours(
+            history.customers().key(customer),
+            products.into_iter(),
+            &mut scratch,
+        );
         world.liked(code, &scratch)
     };
     let (first, other) = (liked_by_the_like(0), liked_by_the_like(15));

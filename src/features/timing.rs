@@ -1,7 +1,9 @@
-//! Timing features: what a customer's purchases say, on the eve of a day, about a purchase on that day.
+//! Timing features: what a customer's purchases say, on the eve of a day, about a purchase on that
+//! day.
 //!
-//! The eve may lie after the last known night: as long as the customer has not come, nothing but time has changed, so the same function
-//! describes each of the coming days, and a night in the middle of a gap is normal input.
+//! The eve may lie after the last known night: as long as the customer has not come, nothing but
+//! time has changed, so the same function describes each of the coming days, and a night in the
+//! middle of a gap is normal input.
 
 use super::MISSING;
 use crate::calendar::Day;
@@ -68,11 +70,15 @@ const GAP_DECAY: f64 = 0.8;
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let mut count = 0;
     let sum: f64 = values.inspect(|_| count += 1).sum();
-    if count == 0 { f64::from(MISSING) } else { sum / f64::from(count) }
+    if count == 0 {
+        f64::from(MISSING)
+    } else {
+        sum / f64::from(count)
+    }
 }
 
-/// What the purchases of the last [`RECENT_DAYS`] say, whatever the eve: it changes only when the oldest of them drops out, or another one is
-/// known.
+/// What the purchases of the last [`RECENT_DAYS`] say, whatever the eve: it changes only when the
+/// oldest of them drops out, or another one is known.
 #[derive(Debug, Default)]
 struct Recent {
     /// Positions of the first of these purchases, and of the first one after the eve.
@@ -97,7 +103,9 @@ impl Recent {
         let days = visits.days();
         let missing = f64::from(MISSING);
         // A gap belongs to the purchase that ends it.
-        let gaps: Vec<f64> = (from.max(1)..days.len()).map(|at| f64::from(days[at] - days[at - 1])).collect();
+        let gaps: Vec<f64> = (from.max(1)..days.len())
+            .map(|at| f64::from(days[at] - days[at - 1]))
+            .collect();
         let mut sorted = gaps.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let median = match sorted.len() {
@@ -109,10 +117,13 @@ impl Recent {
         let deviation = if gaps.len() < 2 {
             missing
         } else {
-            (gaps.iter().map(|gap| (gap - gap_mean).powi(2)).sum::<f64>() / (gaps.len() - 1) as f64).sqrt()
+            (gaps.iter().map(|gap| (gap - gap_mean).powi(2)).sum::<f64>() / (gaps.len() - 1) as f64)
+                .sqrt()
         };
         let mut by_weekday = [0.0_f64; 7];
-        days[from..].iter().for_each(|day| by_weekday[day.weekday()] += 1.0);
+        days[from..]
+            .iter()
+            .for_each(|day| by_weekday[day.weekday()] += 1.0);
         let basket_mean = mean((from..days.len()).map(|at| visits.basket_size(at) as f64));
         // When was the last big shop, and how far apart are they?
         let mut large_count = 0.0;
@@ -123,21 +134,39 @@ impl Recent {
             large_last = Some(days[at]);
         }
         let large_gap = match (large_first, large_last) {
-            (Some(first), Some(last)) if last > first => f64::from(last - first) / (large_count - 1.0),
+            (Some(first), Some(last)) if last > first => {
+                f64::from(last - first) / (large_count - 1.0)
+            }
             _ => missing,
         };
         let gap_max = sorted.last().copied().unwrap_or(missing);
         let products = products_from(visits, from);
         let until = days.len();
-        Self { from, until, gaps, gap_mean, median, deviation, gap_max, by_weekday, products, basket_mean, large_last, large_gap }
+        Self {
+            from,
+            until,
+            gaps,
+            gap_mean,
+            median,
+            deviation,
+            gap_max,
+            by_weekday,
+            products,
+            basket_mean,
+            large_last,
+            large_gap,
+        }
     }
 }
 
 fn products_from(visits: &Visits<'_>, from: usize) -> f64 {
-    (from..visits.len()).map(|at| visits.basket_size(at) as f64).sum::<f64>()
+    (from..visits.len())
+        .map(|at| visits.basket_size(at) as f64)
+        .sum::<f64>()
 }
 
-/// The features on the night `eve` of a customer who has the purchases `visits`, all up to `eve`; one row of [`TIMING_WIDTH`].
+/// The features on the night `eve` of a customer who has the purchases `visits`, all up to `eve`;
+/// one row of [`TIMING_WIDTH`].
 ///
 /// Without a purchase there is nothing to say: all are missing.
 #[must_use]
@@ -145,7 +174,8 @@ pub fn timing_features(visits: &Visits<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
     TimingFeatures::default().on(visits, eve)
 }
 
-/// [`timing_features`] of one customer on several eves: what does not change from one to the next is looked at once.
+/// [`timing_features`] of one customer on several eves: what does not change from one to the next
+/// is looked at once.
 #[derive(Debug, Default)]
 pub struct TimingFeatures {
     recent: Option<Recent>,
@@ -158,19 +188,38 @@ impl TimingFeatures {
         let mut out = [MISSING; TIMING_WIDTH];
         let visits = visits.until(eve);
         let days = visits.days();
-        let (Some(first), Some(last)) = (days.first(), days.last()) else { return out };
+        let (Some(first), Some(last)) = (days.first(), days.last()) else {
+            return out;
+        };
         let elapsed = eve - *last;
         let target = eve + 1;
         let within = |window: i32| days.len() - days.partition_point(|day| eve - *day >= window);
 
         let recent_from = days.partition_point(|day| eve - *day >= RECENT_DAYS);
-        let recent = match self.recent.take().filter(|recent| (recent.from, recent.until) == (recent_from, days.len())) {
+        let recent = match self
+            .recent
+            .take()
+            .filter(|recent| (recent.from, recent.until) == (recent_from, days.len()))
+        {
             Some(recent) => recent,
             None => Recent::new(&visits, recent_from),
         };
         let recent = self.recent.insert(recent);
-        let Recent { gaps, gap_mean, median, deviation, gap_max, by_weekday, products, basket_mean, large_last, large_gap, .. } = &*recent;
-        let (gap_mean, median, basket_mean, large_gap) = (*gap_mean, *median, *basket_mean, *large_gap);
+        let Recent {
+            gaps,
+            gap_mean,
+            median,
+            deviation,
+            gap_max,
+            by_weekday,
+            products,
+            basket_mean,
+            large_last,
+            large_gap,
+            ..
+        } = &*recent;
+        let (gap_mean, median, basket_mean, large_gap) =
+            (*gap_mean, *median, *basket_mean, *large_gap);
         let first_recent = days.get(recent_from).copied().unwrap_or(eve);
         let (mut decayed, mut weights, mut weight) = (0.0, 0.0, 1.0);
         for at in (1..days.len()).rev().take(30) {
@@ -178,28 +227,47 @@ impl TimingFeatures {
             weights += weight;
             weight *= GAP_DECAY;
         }
-        let gap_decayed = if weights > 0.0 { decayed / weights } else { f64::from(MISSING) };
+        let gap_decayed = if weights > 0.0 {
+            decayed / weights
+        } else {
+            f64::from(MISSING)
+        };
         let e = f64::from(elapsed);
         let longer = || gaps.iter().filter(|gap| **gap > e);
         let longer_count = longer().count();
         let wait_own = mean(longer().map(|gap| gap - e));
-        // The customer's own share of gaps that end on the target day among those that last until then, drawn to one gap's prior.
+        // The customer's own share of gaps that end on the target day among those that last until
+        // then, drawn to one gap's prior.
         let ends = gaps.iter().filter(|gap| **gap == e + 1.0).count() as f64;
-        let near = gaps.iter().filter(|gap| (**gap - e - 1.0).abs() <= 1.0).count() as f64;
-        let prior = if gap_mean > 0.0 { 1.0 / gap_mean.max(1.0) } else { 0.1 };
+        let near = gaps
+            .iter()
+            .filter(|gap| (**gap - e - 1.0).abs() <= 1.0)
+            .count() as f64;
+        let prior = if gap_mean > 0.0 {
+            1.0 / gap_mean.max(1.0)
+        } else {
+            0.1
+        };
         let hazard_own = (ends + 2.0 * prior) / (longer_count as f64 + 2.0);
         let hazard_near = (near + 2.0 * prior) / (longer_count as f64 + near + 2.0);
 
         let mut by_weekday_recent = [0.0_f64; 7];
-        let lately = days.partition_point(|day| eve - *day >= 42).max(recent_from);
-        days[lately..].iter().for_each(|day| by_weekday_recent[day.weekday()] += 1.0);
+        let lately = days
+            .partition_point(|day| eve - *day >= 42)
+            .max(recent_from);
+        days[lately..]
+            .iter()
+            .for_each(|day| by_weekday_recent[day.weekday()] += 1.0);
         let all: f64 = by_weekday.iter().sum();
         let all_recent: f64 = by_weekday_recent.iter().sum();
         let share = |offset: i32| (by_weekday[(target + offset).weekday()] + 0.5) / (all + 3.5);
-        // In how many of the weeks since the first recent purchase did the customer come on the target's weekday?
+        // In how many of the weeks since the first recent purchase did the customer come on the
+        // target's weekday?
         let weeks = f64::from((eve - first_recent) / 7 + 1);
         let bought_on = |day: Day| days.binary_search(&day).is_ok();
-        let same_weekday = (1..=17).map(|weeks| weeks * 7).find(|ago| bought_on(target - *ago));
+        let same_weekday = (1..=17)
+            .map(|weeks| weeks * 7)
+            .find(|ago| bought_on(target - *ago));
         let mut weeks_active = 0;
         for week in 0..8 {
             let newest = days.partition_point(|day| *day <= eve - week * 7);
@@ -208,15 +276,19 @@ impl TimingFeatures {
         }
 
         let basket_last = visits.basket_size(days.len() - 1) as f64;
-        let distinct_long = mean((days.len().saturating_sub(10)..days.len()).map(|at| visits.basket_size(at) as f64));
-        // How much was brought home lately, beside what the customer usually brings home in as many days.
+        let distinct_long = mean(
+            (days.len().saturating_sub(10)..days.len()).map(|at| visits.basket_size(at) as f64),
+        );
+        // How much was brought home lately, beside what the customer usually brings home in as many
+        // days.
         let reach = f64::from((eve - first_recent + 1).max(14));
         let brought = |window: i32| {
             let from = days.partition_point(|day| eve - *day >= window);
             products_from(&visits, from) / (products / reach * f64::from(window)).max(1.0)
         };
         let large_elapsed = large_last.map_or(f64::from(MISSING), |day| f64::from(eve - day) + 1.0);
-        // Of the gaps that began on the last purchase's weekday and lasted until the eve, the share that ended on the target day.
+        // Of the gaps that began on the last purchase's weekday and lasted until the eve, the share
+        // that ended on the target day.
         let (mut began, mut ended) = (1.0, prior);
         for at in recent_from.max(1)..days.len() {
             if days[at - 1].weekday() == last.weekday() && days[at] - days[at - 1] > elapsed {

@@ -64,9 +64,15 @@ impl Cause {
     pub(super) fn role(self) -> Option<Role> {
         match self {
             Cause::FieldCount | Cause::BrokenQuotes => None,
-            Cause::NullTime | Cause::UnreadableTime | Cause::AmbiguousTime | Cause::AbsurdDate => Some(Role::Time),
-            Cause::NullCustomer | Cause::FractionalCustomer | Cause::CustomerNotText => Some(Role::Customer),
-            Cause::NullProduct | Cause::FractionalProduct | Cause::ProductNotText => Some(Role::Product),
+            Cause::NullTime | Cause::UnreadableTime | Cause::AmbiguousTime | Cause::AbsurdDate => {
+                Some(Role::Time)
+            }
+            Cause::NullCustomer | Cause::FractionalCustomer | Cause::CustomerNotText => {
+                Some(Role::Customer)
+            }
+            Cause::NullProduct | Cause::FractionalProduct | Cause::ProductNotText => {
+                Some(Role::Product)
+            }
             Cause::NullQuantity | Cause::QuantityNotANumber => Some(Role::Quantity),
         }
     }
@@ -74,17 +80,27 @@ impl Cause {
     /// What to do about it.
     pub(super) fn hint(self) -> &'static str {
         match self {
-            Cause::FieldCount | Cause::BrokenQuotes => "quote fields that contain the separator or a quote, and double the quotes in them",
+            Cause::FieldCount | Cause::BrokenQuotes => {
+                "quote fields that contain the separator or a quote, and double the quotes in them"
+            }
             Cause::NullTime | Cause::NullCustomer | Cause::NullProduct => {
                 "leave lines without an id or time (sales without a loyalty card, say) out of the export"
             }
-            Cause::UnreadableTime => "write times as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS; convert seconds since 1970 first",
-            Cause::AmbiguousTime => "okuo does not guess between day/month and month/day: write dates as YYYY-MM-DD",
-            Cause::AbsurdDate => "correct the dates or map another column with --time; 1990 to 2099 is taken for real",
+            Cause::UnreadableTime => {
+                "write times as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS; convert seconds since 1970 first"
+            }
+            Cause::AmbiguousTime => {
+                "okuo does not guess between day/month and month/day: write dates as YYYY-MM-DD"
+            }
+            Cause::AbsurdDate => {
+                "correct the dates or map another column with --time; 1990 to 2099 is taken for real"
+            }
             Cause::FractionalCustomer | Cause::CustomerNotText => {
                 "map another column with --customer, or write ids as integers or UTF-8 text"
             }
-            Cause::FractionalProduct | Cause::ProductNotText => "map another column with --product, or write ids as integers or UTF-8 text",
+            Cause::FractionalProduct | Cause::ProductNotText => {
+                "map another column with --product, or write ids as integers or UTF-8 text"
+            }
             Cause::NullQuantity | Cause::QuantityNotANumber => "map another column with --quantity",
         }
     }

@@ -31,7 +31,8 @@ pub(super) enum Raw<'a> {
 pub(super) enum Key<'a> {
     /// An integer, or text that is written as one.
     Integer(i64),
-    /// Text that is an integer and `.0`, as pandas writes an integer column with missing values: that integer, unless other ids are text.
+    /// Text that is an integer and `.0`, as pandas writes an integer column with missing values:
+    /// that integer, unless other ids are text.
     Whole(i64),
     /// Any other text.
     Text(&'a str),
@@ -57,7 +58,9 @@ impl<'a> Raw<'a> {
             },
             // Beyond 2⁵³ a float no longer tells neighbouring integers apart.
             Raw::Float(id) if id.is_nan() => Err(Fault::Null),
-            Raw::Float(id) if id.fract() == 0.0 && id.abs() <= 9_007_199_254_740_992.0 => Ok(Key::Integer(id as i64)),
+            Raw::Float(id) if id.fract() == 0.0 && id.abs() <= 9_007_199_254_740_992.0 => {
+                Ok(Key::Integer(id as i64))
+            }
             Raw::Float(_) => Err(Fault::Fractional),
             Raw::Null => Err(Fault::Null),
             Raw::NotText => Err(Fault::NotText),
@@ -90,7 +93,9 @@ impl<'a> Key<'a> {
         if let Some(id) = canonical_integer(text.as_bytes()) {
             return Key::Integer(id);
         }
-        text.strip_suffix(".0").and_then(|whole| canonical_integer(whole.as_bytes())).map_or(Key::Text(text), Key::Whole)
+        text.strip_suffix(".0")
+            .and_then(|whole| canonical_integer(whole.as_bytes()))
+            .map_or(Key::Text(text), Key::Whole)
     }
 }
 
@@ -113,7 +118,11 @@ fn canonical_integer(text: &[u8]) -> Option<i64> {
             return None;
         }
         // Downwards for negatives, so that i64::MIN is reached.
-        let digit = if negative { -i64::from(digit) } else { i64::from(digit) };
+        let digit = if negative {
+            -i64::from(digit)
+        } else {
+            i64::from(digit)
+        };
         value = value.checked_mul(10)?.checked_add(digit)?;
     }
     Some(value)
@@ -124,7 +133,11 @@ fn canonical_integer(text: &[u8]) -> Option<i64> {
 pub(super) fn is_null(text: &str) -> bool {
     // No word is longer; most fields are.
     let trimmed = text.trim_ascii();
-    trimmed.len() <= 4 && matches!(trimmed, "" | "NULL" | "Null" | "null" | "NA" | "NaN" | "nan" | "None" | "<NA>" | "\\N")
+    trimmed.len() <= 4
+        && matches!(
+            trimmed,
+            "" | "NULL" | "Null" | "null" | "NA" | "NaN" | "nan" | "None" | "<NA>" | "\\N"
+        )
 }
 
 /// So many bits of a hash choose the place of a recent integer.
@@ -138,7 +151,8 @@ const NO_CODE: u32 = u32::MAX;
 pub(super) struct KnownCodes(Vec<u32>);
 
 impl KnownCodes {
-    /// Whether the id of a row has a code; `positions` are those of all rows, where the file has a dictionary.
+    /// Whether the id of a row has a code; `positions` are those of all rows, where the file has a
+    /// dictionary.
     #[inline]
     pub(super) fn has(&self, positions: Option<&[u32]>, at: usize) -> bool {
         positions.is_some_and(|positions| self.code(positions, at) != NO_CODE)
@@ -146,11 +160,17 @@ impl KnownCodes {
 
     #[inline]
     fn code(&self, positions: &[u32], at: usize) -> u32 {
-        positions.get(at).and_then(|position| self.0.get(*position as usize)).copied().unwrap_or(NO_CODE)
+        positions
+            .get(at)
+            .and_then(|position| self.0.get(*position as usize))
+            .copied()
+            .unwrap_or(NO_CODE)
     }
 
     fn learn(&mut self, positions: &[u32], at: usize, code: u32) {
-        let Some(position) = positions.get(at).map(|position| *position as usize) else { return };
+        let Some(position) = positions.get(at).map(|position| *position as usize) else {
+            return;
+        };
         if self.0.len() <= position {
             self.0.resize(position + 1, NO_CODE);
         }
@@ -171,8 +191,8 @@ pub(super) struct Dictionary {
     wholes: PlHashMap<i64, u32>,
     texts: PlHashMap<Arc<str>, u32>,
     from_text_column: bool,
-    /// The last integer that fell on each place, with its code: most lines name a customer or product that was met just before, and are spared
-    /// the way to the memory of the map.
+    /// The last integer that fell on each place, with its code: most lines name a customer or
+    /// product that was met just before, and are spared the way to the memory of the map.
     recent: Vec<(i64, u32)>,
     /// What the ids of the present object are.
     here: Seen,
@@ -244,12 +264,16 @@ impl Dictionary {
     pub(super) fn code_of(&mut self, id: Raw<'_>) -> Result<u32> {
         match id.key() {
             Ok(key) => self.code(key, id.is_text()),
-            Err(_) => Err(Error::system(format!("a {} without an id was taken for a sale", self.what))),
+            Err(_) => Err(Error::system(format!(
+                "a {} without an id was taken for a sale",
+                self.what
+            ))),
         }
     }
 
-    /// The codes of the ids of some rows, which all have keys; `positions` are those of the rows' ids in a dictionary of the file, of which
-    /// some codes are known. One column at a time, so that many look-ups wait for the memory together.
+    /// The codes of the ids of some rows, which all have keys; `positions` are those of the rows'
+    /// ids in a dictionary of the file, of which some codes are known. One column at a time, so
+    /// that many look-ups wait for the memory together.
     pub(super) fn codes_of<'a>(
         &mut self,
         rows: &[usize],
@@ -257,9 +281,15 @@ impl Dictionary {
         positions: Option<&[u32]>,
         known: &mut KnownCodes,
     ) -> Result<Vec<u32>> {
-        let Some(positions) = positions else { return rows.iter().map(|at| self.code_of(id(*at))).collect() };
+        let Some(positions) = positions else {
+            return rows.iter().map(|at| self.code_of(id(*at))).collect();
+        };
         let mut codes: Vec<u32> = rows.iter().map(|at| known.code(positions, *at)).collect();
-        for (code, at) in codes.iter_mut().zip(rows).filter(|(code, _)| **code == NO_CODE) {
+        for (code, at) in codes
+            .iter_mut()
+            .zip(rows)
+            .filter(|(code, _)| **code == NO_CODE)
+        {
             // Met earlier in these very rows, or not yet.
             *code = known.code(positions, *at);
             if *code == NO_CODE {
@@ -279,7 +309,8 @@ impl Dictionary {
             Key::Integer(id) => {
                 self.here.integer = true;
                 // Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4).
-                let place = ((id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT_BITS)) as usize;
+                let place = ((id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT_BITS))
+                    as usize;
                 if let Some((known, code)) = self.recent.get(place).copied()
                     && known == id
                     && code != NO_CODE
@@ -328,7 +359,11 @@ impl Dictionary {
     pub(super) fn hand_on(&mut self) -> NewIds {
         let ids = std::mem::take(&mut self.ids);
         self.handed_on += ids.len();
-        NewIds { ids, from_text_column: self.from_text_column, here: std::mem::take(&mut self.here) }
+        NewIds {
+            ids,
+            from_text_column: self.from_text_column,
+            here: std::mem::take(&mut self.here),
+        }
     }
 
     /// Takes new ids of what was read apart from this: appends the code here of each to `codes`.
@@ -336,7 +371,11 @@ impl Dictionary {
     /// # Errors
     /// If there are more ids than codes.
     pub(super) fn absorb(&mut self, new: NewIds, codes: &mut Vec<u32>) -> Result<()> {
-        let NewIds { ids, from_text_column, here } = new;
+        let NewIds {
+            ids,
+            from_text_column,
+            here,
+        } = new;
         for id in ids {
             codes.push(match &id {
                 Stored::Integer(id) => self.code(Key::Integer(*id), from_text_column)?,
@@ -350,9 +389,13 @@ impl Dictionary {
     }
 
     fn next(&self) -> Result<u32> {
-        u32::try_from(self.handed_on + self.ids.len()).ok().filter(|code| *code < NO_CODE).ok_or_else(|| {
-            Error::input(format!("there are more than 4,294,967,295 {}s", self.what)).hint("give okuo a part of the stores at a time")
-        })
+        u32::try_from(self.handed_on + self.ids.len())
+            .ok()
+            .filter(|code| *code < NO_CODE)
+            .ok_or_else(|| {
+                Error::input(format!("there are more than 4,294,967,295 {}s", self.what))
+                    .hint("give okuo a part of the stores at a time")
+            })
     }
 
     /// The object that was read so far has ended.
@@ -370,7 +413,8 @@ impl Dictionary {
         self.from_text_column || !self.texts.is_empty()
     }
 
-    /// Warnings of text ids that look like numbers, and of objects that write ids in different ways.
+    /// Warnings of text ids that look like numbers, and of objects that write ids in different
+    /// ways.
     pub(super) fn warnings(&self) -> Vec<String> {
         if !self.is_text() {
             return vec![];
@@ -402,7 +446,13 @@ impl Dictionary {
         let texts = self.texts.len();
         if !self.from_text_column
             && texts * 100 < self.ids.len()
-            && let Some(first) = self.ids.iter().find_map(|id| if let Stored::Text(id) = id { Some(id) } else { None })
+            && let Some(first) = self.ids.iter().find_map(|id| {
+                if let Stored::Text(id) = id {
+                    Some(id)
+                } else {
+                    None
+                }
+            })
         {
             warnings.push(format!(
                 "{texts} of {} {} ids are no integers, for example \"{first}\": therefore all are taken as text, and are text in the tables",
@@ -422,7 +472,13 @@ impl Dictionary {
     /// Integers if all are, else text.
     pub(super) fn settle(self) -> Settled {
         let any_text = self.is_text();
-        let Self { ids, integers, wholes, texts, .. } = self;
+        let Self {
+            ids,
+            integers,
+            wholes,
+            texts,
+            ..
+        } = self;
         drop((wholes, texts));
         let mut same = PlHashMap::new();
         if any_text {
@@ -432,7 +488,10 @@ impl Dictionary {
                 Stored::Whole(id) => format!("{id}.0"),
                 Stored::Text(id) => String::from(&*id),
             };
-            return Settled { ids: Ids::Text(ids.into_iter().map(text).collect()), same };
+            return Settled {
+                ids: Ids::Text(ids.into_iter().map(text).collect()),
+                same,
+            };
         }
         let integer = |(code, id)| match id {
             Stored::Integer(id) => Some(id),
@@ -472,9 +531,14 @@ mod tests {
     #[test]
     fn one_text_makes_all_ids_text_and_loses_none() {
         let mut ids = Dictionary::new("customer");
-        let codes: Vec<u32> = ["7", "007", "7", "-3"].map(|id| ids.code(Key::of(id), false).unwrap()).to_vec();
+        let codes: Vec<u32> = ["7", "007", "7", "-3"]
+            .map(|id| ids.code(Key::of(id), false).unwrap())
+            .to_vec();
         assert_eq!(codes, [0, 1, 0, 2]);
-        assert_eq!(ids.settle().ids, Ids::Text(vec!["7".into(), "007".into(), "-3".into()]));
+        assert_eq!(
+            ids.settle().ids,
+            Ids::Text(vec!["7".into(), "007".into(), "-3".into()])
+        );
     }
 
     #[test]
@@ -488,10 +552,18 @@ mod tests {
     #[test]
     fn ids_like_floats_are_the_integers_that_they_mean() {
         let mut ids = Dictionary::new("customer");
-        let codes: Vec<u32> = ["211.0", "7", "211", "-3.0", "211.0"].map(|id| ids.code(Key::of(id), false).unwrap()).to_vec();
+        let codes: Vec<u32> = ["211.0", "7", "211", "-3.0", "211.0"]
+            .map(|id| ids.code(Key::of(id), false).unwrap())
+            .to_vec();
         assert_eq!((&codes, ids.warnings()), (&vec![0, 1, 2, 3, 0], vec![]));
         let settled = ids.settle();
-        assert_eq!(codes.into_iter().map(|code| settled.one(code)).collect::<Vec<_>>(), [2, 1, 2, 3, 2]);
+        assert_eq!(
+            codes
+                .into_iter()
+                .map(|code| settled.one(code))
+                .collect::<Vec<_>>(),
+            [2, 1, 2, 3, 2]
+        );
         assert_eq!(settled.ids, Ids::Integer(vec![211, 7, 211, -3]));
     }
 
@@ -502,8 +574,19 @@ mod tests {
             ids.code(Key::of(id), false).unwrap();
         }
         let warnings = ids.warnings();
-        assert!(warnings[0].starts_with("2 product ids are written like floats, for example \"1.0\""), "{warnings:?}");
-        let text = ["1.0", "a.0", "2.0", "3", "-0.0", "1.00"].map(str::to_owned).to_vec();
-        assert_eq!(ids.settle(), Settled { ids: Ids::Text(text), same: PlHashMap::new() });
+        assert!(
+            warnings[0].starts_with("2 product ids are written like floats, for example \"1.0\""),
+            "{warnings:?}"
+        );
+        let text = ["1.0", "a.0", "2.0", "3", "-0.0", "1.00"]
+            .map(str::to_owned)
+            .to_vec();
+        assert_eq!(
+            ids.settle(),
+            Settled {
+                ids: Ids::Text(text),
+                same: PlHashMap::new()
+            }
+        );
     }
 }

@@ -29,7 +29,8 @@ pub(super) struct Gathered {
     pub(super) report: Report,
     days: DayResolver,
     excluded: Excluded,
-    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
+    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
+    /// all ids are.
     undecided: Vec<(Line, usize)>,
     /// Objects without a line.
     empty: Vec<String>,
@@ -66,7 +67,16 @@ impl Gathered {
     /// # Errors
     /// If there are more ids than codes, or the history cannot be set aside.
     pub(super) fn absorb(&mut self, batch: Batch) -> Result<()> {
-        let Batch { customers, products, lines, report, times, excluded, undecided, kept_by_day } = batch;
+        let Batch {
+            customers,
+            products,
+            lines,
+            report,
+            times,
+            excluded,
+            undecided,
+            kept_by_day,
+        } = batch;
         for (day, lines) in kept_by_day {
             count(&mut self.by_day, day, lines);
         }
@@ -77,8 +87,13 @@ impl Gathered {
         self.products.absorb(products, &mut self.product_codes)?;
         // Every code of a piece is one of its ids'.
         let (customers, products) = (&self.customer_codes, &self.product_codes);
-        let here = |line: Line| Line { customer: customers[line.customer as usize], product: products[line.product as usize], ..line };
-        self.undecided.extend(undecided.into_iter().map(|(line, at)| (here(line), at)));
+        let here = |line: Line| Line {
+            customer: customers[line.customer as usize],
+            product: products[line.product as usize],
+            ..line
+        };
+        self.undecided
+            .extend(undecided.into_iter().map(|(line, at)| (here(line), at)));
         self.builder.add(lines.into_iter().map(here))
     }
 
@@ -120,8 +135,11 @@ impl Gathered {
         let (customers, products) = (self.customers.settle(), self.products.settle());
         let mut builder = self.builder;
         if customers.merges() || products.merges() {
-            builder =
-                builder.renamed(|line| Line { customer: customers.one(line.customer), product: products.one(line.product), ..line })?;
+            builder = builder.renamed(|line| Line {
+                customer: customers.one(line.customer),
+                product: products.one(line.product),
+                ..line
+            })?;
         }
         Ok((builder.finish(customers.ids, products.ids)?, self.report))
     }

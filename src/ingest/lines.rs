@@ -38,11 +38,17 @@ impl Quantity {
         if let [digit @ b'0'..=b'9'] = text {
             return Quantity::Number(f64::from(digit - b'0'));
         }
-        let Ok(text) = std::str::from_utf8(text) else { return Quantity::NotANumber };
+        let Ok(text) = std::str::from_utf8(text) else {
+            return Quantity::NotANumber;
+        };
         if is_null(text) {
             return Quantity::Null;
         }
-        let number = if decimal_comma && text.contains(',') { text.replacen(',', ".", 1).parse() } else { text.parse() };
+        let number = if decimal_comma && text.contains(',') {
+            text.replacen(',', ".", 1).parse()
+        } else {
+            text.parse()
+        };
         number.map_or(Quantity::NotANumber, Quantity::Number)
     }
 }
@@ -58,7 +64,8 @@ pub(super) struct Sale {
 /// So many lines are handed on at a time.
 const BATCH: usize = 1 << 16;
 
-/// Some of the lines of a piece. Their codes are positions in the ids of this batch and those of the piece before it.
+/// Some of the lines of a piece. Their codes are positions in the ids of this batch and those of
+/// the piece before it.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) customers: NewIds,
@@ -68,7 +75,8 @@ pub(super) struct Batch {
     pub(super) times: TimesSeen,
     /// Which of the excluded products were met.
     pub(super) excluded: Vec<bool>,
-    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when all ids are.
+    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
+    /// all ids are.
     pub(super) undecided: Vec<(Line, usize)>,
     /// Kept lines by day; a day may come twice.
     pub(super) kept_by_day: Vec<(Day, u64)>,
@@ -85,7 +93,8 @@ pub(super) struct Lines {
     needed: NeededDays,
     excluded: Excluded,
     undecided: Vec<(Line, usize)>,
-    /// Kept lines by day, but for those of the present day, which are apart: lines mostly come day by day.
+    /// Kept lines by day, but for those of the present day, which are apart: lines mostly come day
+    /// by day.
     by_day: BTreeMap<Day, u64>,
     today: Option<(Day, u64)>,
     object: String,
@@ -93,7 +102,12 @@ pub(super) struct Lines {
 
 impl Lines {
     /// No line of an object yet.
-    pub(super) fn new(object: &str, clock: StoreClock, excluded: &[String], needed: NeededDays) -> Self {
+    pub(super) fn new(
+        object: &str,
+        clock: StoreClock,
+        excluded: &[String],
+        needed: NeededDays,
+    ) -> Self {
         Self {
             customers: Dictionary::new("customer"),
             products: Dictionary::new("product"),
@@ -109,12 +123,18 @@ impl Lines {
         }
     }
 
-    /// Takes lines that are all after the as-of date or before the needed history, unread, by the earliest and latest of their times.
-    /// Whether they are.
+    /// Takes lines that are all after the as-of date or before the needed history, unread, by the
+    /// earliest and latest of their times. Whether they are.
     pub(super) fn skip(&mut self, lines: u64, earliest: Moment, latest: Moment) -> bool {
-        let (Ok(earliest), Ok(latest)) = (self.days.day(earliest), self.days.day(latest)) else { return false };
+        let (Ok(earliest), Ok(latest)) = (self.days.day(earliest), self.days.day(latest)) else {
+            return false;
+        };
         // Where clocks go back at midnight, a later time may be of the day before.
-        if self.needed.until.is_some_and(|until| earliest > until.day() + 1) {
+        if self
+            .needed
+            .until
+            .is_some_and(|until| earliest > until.day() + 1)
+        {
             self.count_after(earliest, lines);
             return true;
         }
@@ -128,7 +148,11 @@ impl Lines {
     fn count_after(&mut self, earliest: Day, lines: u64) {
         self.report.lines_read += lines;
         self.report.after_as_of += lines;
-        self.report.first_after = Some(self.report.first_after.map_or(earliest, |first| first.min(earliest)));
+        self.report.first_after = Some(
+            self.report
+                .first_after
+                .map_or(earliest, |first| first.min(earliest)),
+        );
     }
 
     fn count_before(&mut self, lines: u64) {
@@ -136,15 +160,30 @@ impl Lines {
         self.report.before_history += lines;
     }
 
-    /// Takes one line. `Some` says why it is bad: the caller then calls [`Lines::bad`] with the value at fault.
+    /// Takes one line. `Some` says why it is bad: the caller then calls [`Lines::bad`] with the
+    /// value at fault.
     ///
     /// # Errors
     /// If there are more ids than codes.
     #[inline]
-    pub(super) fn take(&mut self, moment: Moment, customer: Raw<'_>, product: Raw<'_>, quantity: Quantity) -> Result<Option<Cause>> {
-        match self.judge(moment, || customer.key().map(drop), |excluded| excluded.judge(product), quantity) {
+    pub(super) fn take(
+        &mut self,
+        moment: Moment,
+        customer: Raw<'_>,
+        product: Raw<'_>,
+        quantity: Quantity,
+    ) -> Result<Option<Cause>> {
+        match self.judge(
+            moment,
+            || customer.key().map(drop),
+            |excluded| excluded.judge(product),
+            quantity,
+        ) {
             Ok(Some(sale)) => {
-                let (customer, product) = (self.customers.code_of(customer)?, self.products.code_of(product)?);
+                let (customer, product) = (
+                    self.customers.code_of(customer)?,
+                    self.products.code_of(product)?,
+                );
                 self.keep(sale, customer, product);
                 Ok(None)
             }
@@ -160,8 +199,9 @@ impl Lines {
         }
     }
 
-    /// What a line is: a sale, nothing that is kept, or bad. It is counted, unless it is bad. `customer` and `product` say whether the line
-    /// has one, and whether the product is an excluded one: ids are looked at only where that takes it.
+    /// What a line is: a sale, nothing that is kept, or bad. It is counted, unless it is bad.
+    /// `customer` and `product` say whether the line has one, and whether the product is an
+    /// excluded one: ids are looked at only where that takes it.
     #[inline(always)]
     pub(super) fn judge(
         &mut self,
@@ -191,7 +231,9 @@ impl Lines {
         })?;
         let returned = match quantity {
             Quantity::Absent => false,
-            Quantity::Number(number) if !number.is_finite() => return Err(Cause::QuantityNotANumber),
+            Quantity::Number(number) if !number.is_finite() => {
+                return Err(Cause::QuantityNotANumber);
+            }
             Quantity::Number(number) => number <= 0.0,
             Quantity::Null => return Err(Cause::NullQuantity),
             Quantity::NotANumber => return Err(Cause::QuantityNotANumber),
@@ -215,7 +257,11 @@ impl Lines {
 
     #[inline]
     fn keep(&mut self, sale: Sale, customer: u32, product: u32) {
-        let line = Line { customer, day: sale.day, product };
+        let line = Line {
+            customer,
+            day: sale.day,
+            product,
+        };
         if let Some(at) = sale.excluded {
             self.undecided.push((line, at));
             return;
@@ -256,7 +302,12 @@ impl Lines {
     }
 
     /// Counts a bad line; `describe` gives the column's name and the value.
-    pub(super) fn bad<'a>(&mut self, cause: Cause, row: u64, describe: impl FnOnce(Option<Role>) -> (Option<&'a str>, String)) {
+    pub(super) fn bad<'a>(
+        &mut self,
+        cause: Cause,
+        row: u64,
+        describe: impl FnOnce(Option<Role>) -> (Option<&'a str>, String),
+    ) {
         self.report.lines_read += 1;
         let object = &self.object;
         self.report.add_bad(cause, || {
@@ -290,7 +341,8 @@ pub(super) enum Exclusion {
 
 impl Excluded {
     pub(super) fn new(ids: &[String]) -> Self {
-        let (mut integers, mut wholes, mut texts) = (PlHashMap::new(), PlHashMap::new(), PlHashMap::new());
+        let (mut integers, mut wholes, mut texts) =
+            (PlHashMap::new(), PlHashMap::new(), PlHashMap::new());
         for (at, id) in ids.iter().enumerate() {
             match Key::of(id) {
                 Key::Integer(id) => integers.insert(id, at),
@@ -298,7 +350,13 @@ impl Excluded {
                 Key::Text(id) => texts.insert(id.to_owned(), at),
             };
         }
-        Self { ids: ids.to_vec(), met: vec![false; ids.len()], integers, wholes, texts }
+        Self {
+            ids: ids.to_vec(),
+            met: vec![false; ids.len()],
+            integers,
+            wholes,
+            texts,
+        }
     }
 
     /// Whether nothing is excluded.
@@ -335,7 +393,10 @@ impl Excluded {
 
     /// Takes the ids that another has met.
     pub(super) fn absorb(&mut self, met: &[bool]) {
-        self.met.iter_mut().zip(met).for_each(|(met, theirs)| *met |= theirs);
+        self.met
+            .iter_mut()
+            .zip(met)
+            .for_each(|(met, theirs)| *met |= theirs);
     }
 
     pub(super) fn mark(&mut self, at: usize) {
@@ -346,11 +407,25 @@ impl Excluded {
 
     /// A warning of the ids that no line names, which are most likely slips.
     pub(super) fn warning(&self) -> Option<String> {
-        let mut unmet: Vec<&str> = self.ids.iter().zip(&self.met).filter(|(_, met)| !**met).map(|(id, _)| id.as_str()).collect();
+        let mut unmet: Vec<&str> = self
+            .ids
+            .iter()
+            .zip(&self.met)
+            .filter(|(_, met)| !**met)
+            .map(|(id, _)| id.as_str())
+            .collect();
         unmet.sort_unstable();
         unmet.dedup();
-        let shown: Vec<String> = unmet.iter().take(SHOWN).map(|id| format!("\"{id}\"")).collect();
-        let more = if unmet.len() > SHOWN { format!(" and {} more", unmet.len() - SHOWN) } else { String::new() };
+        let shown: Vec<String> = unmet
+            .iter()
+            .take(SHOWN)
+            .map(|id| format!("\"{id}\""))
+            .collect();
+        let more = if unmet.len() > SHOWN {
+            format!(" and {} more", unmet.len() - SHOWN)
+        } else {
+            String::new()
+        };
         (!unmet.is_empty())
             .then(|| format!("no sale is of the excluded products {}{more}: ids are compared as the data write them", shown.join(", ")))
     }

@@ -1,4 +1,5 @@
-//! Parquet: read by groups of rows, only the mapped columns, and no group that lies after the as-of date or before the needed history.
+//! Parquet: read by groups of rows, only the mapped columns, and no group that lies after the as-of
+//! date or before the needed history.
 
 mod chunk;
 mod columns;
@@ -10,7 +11,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use polars::io::parquet::metadata::FileMetadata;
-use polars::prelude::{ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, PolarsResult, SerReader, TimeUnit};
+use polars::prelude::{
+    ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, PolarsResult,
+    SerReader, TimeUnit,
+};
 use polars_parquet::read::ColumnChunkMetadata;
 use rayon::prelude::*;
 
@@ -48,7 +52,8 @@ const ROLES: [Role; 4] = [Role::Customer, Role::Product, Role::Time, Role::Quant
 
 /// Whether an object is Parquet, by its first bytes, or is named so.
 pub(super) fn is_parquet(name: &str, bytes: &[u8]) -> bool {
-    bytes.starts_with(MAGIC) || (name.to_ascii_lowercase().ends_with(".parquet") && !bytes.is_empty())
+    bytes.starts_with(MAGIC)
+        || (name.to_ascii_lowercase().ends_with(".parquet") && !bytes.is_empty())
 }
 
 /// What the end of a file says of it.
@@ -82,16 +87,20 @@ impl Footer {
     /// How many bytes at the end of a file are its footer.
     pub(super) fn length(start: &[u8], tail: &[u8]) -> Result<u64> {
         if !start.starts_with(MAGIC) {
-            return Err(Error::input("this is no Parquet file").hint("its name ends in .parquet; rename it, or write it again"));
+            return Err(Error::input("this is no Parquet file")
+                .hint("its name ends in .parquet; rename it, or write it again"));
         }
         match tail.last_chunk::<TRAILER>() {
-            Some([a, b, c, d, magic @ ..]) if magic == MAGIC && tail.len() >= MAGIC.len() + TRAILER => {
+            Some([a, b, c, d, magic @ ..])
+                if magic == MAGIC && tail.len() >= MAGIC.len() + TRAILER =>
+            {
                 match u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + TRAILER as u64 {
                     length if length > LARGEST_FOOTER => Err(damaged()),
                     length => Ok(length),
                 }
             }
-            _ => Err(Error::input("the Parquet file is truncated").hint("write or transfer the object again")),
+            _ => Err(Error::input("the Parquet file is truncated")
+                .hint("write or transfer the object again")),
         }
     }
 
@@ -102,7 +111,8 @@ impl Footer {
             let mut file = MAGIC.to_vec();
             file.extend_from_slice(&tail);
             let mut reader = ParquetReader::new(Cursor::new(file));
-            // Without the writer's own notes, which would bring types (dictionaries, say) that the data do not need.
+            // Without the writer's own notes, which would bring types (dictionaries, say) that the
+            // data do not need.
             let mut metadata = (**reader.get_metadata()?).clone();
             metadata.key_value_metadata = None;
             reader.set_metadata(Arc::new(metadata.clone()));
@@ -111,22 +121,44 @@ impl Footer {
         let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
         let positions = Positions::find(columns, &present)?;
         let mut fields = vec![];
-        for role in ROLES.into_iter().filter(|role| positions.of(*role).is_some()) {
+        for role in ROLES
+            .into_iter()
+            .filter(|role| positions.of(*role).is_some())
+        {
             let name = columns.name(role);
             if let Some(field) = schema.get(name) {
-                let read_as = readable_type(role, &field.dtype).map_err(|error| error.column(name))?;
-                fields.push((role, ArrowField::new(name.into(), read_as.to_arrow(CompatLevel::newest()), field.is_nullable)));
+                let read_as =
+                    readable_type(role, &field.dtype).map_err(|error| error.column(name))?;
+                fields.push((
+                    role,
+                    ArrowField::new(
+                        name.into(),
+                        read_as.to_arrow(CompatLevel::newest()),
+                        field.is_nullable,
+                    ),
+                ));
             }
         }
-        let footer = Self { metadata, positions, columns: fields };
+        let footer = Self {
+            metadata,
+            positions,
+            columns: fields,
+        };
         footer.check(size)?;
         Ok(footer)
     }
 
     fn chunk(&self, group: usize, field: &ArrowField) -> Result<&ColumnChunkMetadata> {
-        let mut chunks =
-            self.metadata.row_groups.get(group).into_iter().flat_map(|group| group.columns_under_root_iter(&field.name)).flatten();
-        chunks.next().ok_or_else(|| damaged().column(field.name.as_str()))
+        let mut chunks = self
+            .metadata
+            .row_groups
+            .get(group)
+            .into_iter()
+            .flat_map(|group| group.columns_under_root_iter(&field.name))
+            .flatten();
+        chunks
+            .next()
+            .ok_or_else(|| damaged().column(field.name.as_str()))
     }
 
     /// A mapped column of a group.
@@ -139,10 +171,15 @@ impl Footer {
     fn check(&self, size: u64) -> Result<()> {
         let mut rows = 0_u64;
         for (at, group) in self.metadata.row_groups.iter().enumerate() {
-            rows = rows.checked_add(group.num_rows() as u64).filter(|rows| *rows <= i64::MAX as u64).ok_or_else(damaged)?;
+            rows = rows
+                .checked_add(group.num_rows() as u64)
+                .filter(|rows| *rows <= i64::MAX as u64)
+                .ok_or_else(damaged)?;
             for (_, field) in &self.columns {
                 let chunk = self.chunk(at, field)?;
-                if usize::try_from(chunk.num_values()) != Ok(group.num_rows()) || range_of(chunk)?.end > size {
+                if usize::try_from(chunk.num_values()) != Ok(group.num_rows())
+                    || range_of(chunk)?.end > size
+                {
                     return Err(damaged().column(field.name.as_str()));
                 }
             }
@@ -150,9 +187,14 @@ impl Footer {
         Ok(())
     }
 
-    /// All groups of rows in parts of a useful size, at least one; those of days that are not needed are counted, and left out.
+    /// All groups of rows in parts of a useful size, at least one; those of days that are not
+    /// needed are counted, and left out.
     pub(super) fn parts(footer: &Arc<Self>, mut lines: Lines) -> Vec<Part> {
-        let part = || Part { footer: Arc::clone(footer), groups: vec![], unneeded: vec![] };
+        let part = || Part {
+            footer: Arc::clone(footer),
+            groups: vec![],
+            unneeded: vec![],
+        };
         let mut parts = vec![part()];
         let (mut rows, mut before) = (0, 0);
         for (at, group) in footer.metadata.row_groups.iter().enumerate() {
@@ -175,42 +217,69 @@ impl Footer {
         parts
     }
 
-    /// The rows of a group, their earliest and latest time, if all of them are of days that are not needed by what the footer says.
+    /// The rows of a group, their earliest and latest time, if all of them are of days that are not
+    /// needed by what the footer says.
     fn unneeded(&self, group: usize, lines: &mut Lines) -> Option<(u64, Moment, Moment)> {
         let times = self.columns.iter().find(|(role, _)| *role == Role::Time);
         let (_, field) = times?;
         let rows = self.metadata.row_groups.get(group)?.num_rows() as u64;
-        let statistics = self.chunk(group, field).ok()?.statistics(&self.metadata.footer_buf)?.ok()?;
+        let statistics = self
+            .chunk(group, field)
+            .ok()?
+            .statistics(&self.metadata.footer_buf)?
+            .ok()?;
         let moment = |value: i64| match field.dtype() {
             ArrowDataType::Date32 => i32::try_from(value).map_or(Moment::Unreadable, Moment::Date),
-            ArrowDataType::Timestamp(unit, None) => Moment::Naive(microseconds(value, TimeUnit::from(unit))),
-            ArrowDataType::Timestamp(unit, Some(_)) => Moment::Instant(microseconds(value, TimeUnit::from(unit))),
+            ArrowDataType::Timestamp(unit, None) => {
+                Moment::Naive(microseconds(value, TimeUnit::from(unit)))
+            }
+            ArrowDataType::Timestamp(unit, Some(_)) => {
+                Moment::Instant(microseconds(value, TimeUnit::from(unit)))
+            }
             _ => Moment::Unreadable,
         };
         let bounds = match (statistics.as_int32(), statistics.as_int64()) {
-            (Some(days), _) => (days.null_count, days.min_value.map(i64::from), days.max_value.map(i64::from)),
+            (Some(days), _) => (
+                days.null_count,
+                days.min_value.map(i64::from),
+                days.max_value.map(i64::from),
+            ),
             (_, Some(times)) => (times.null_count, times.min_value, times.max_value),
             _ => return None,
         };
-        let (Some(0), Some(earliest), Some(latest)) = bounds else { return None };
-        lines.skip(rows, moment(earliest), moment(latest)).then(|| (rows, moment(earliest), moment(latest)))
+        let (Some(0), Some(earliest), Some(latest)) = bounds else {
+            return None;
+        };
+        lines
+            .skip(rows, moment(earliest), moment(latest))
+            .then(|| (rows, moment(earliest), moment(latest)))
     }
 }
 
 impl Part {
     /// The ranges of bytes that [`PartReader`] needs, in their order.
     pub(super) fn ranges(&self) -> Vec<Range<u64>> {
-        let chunks =
-            self.groups.iter().flat_map(|(group, _)| self.footer.columns.iter().map(|(_, field)| self.footer.chunk(*group, field)));
+        let chunks = self.groups.iter().flat_map(|(group, _)| {
+            self.footer
+                .columns
+                .iter()
+                .map(|(_, field)| self.footer.chunk(*group, field))
+        });
         // What cannot be found is told when it is read.
-        chunks.map(|chunk| chunk.and_then(range_of).unwrap_or_default()).collect()
+        chunks
+            .map(|chunk| chunk.and_then(range_of).unwrap_or_default())
+            .collect()
     }
 
     /// What [`Part::ranges`] are in a file that is here.
     pub(super) fn slices(&self, file: &Bytes) -> Vec<Bytes> {
         let slice = |range: Range<u64>| {
-            let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-            range.filter(|(start, end)| start <= end && *end <= file.len()).map_or(Bytes::new(), |(start, end)| file.slice(start..end))
+            let range = usize::try_from(range.start)
+                .ok()
+                .zip(usize::try_from(range.end).ok());
+            range
+                .filter(|(start, end)| start <= end && *end <= file.len())
+                .map_or(Bytes::new(), |(start, end)| file.slice(start..end))
         };
         self.ranges().into_iter().map(slice).collect()
     }
@@ -224,7 +293,8 @@ pub(super) struct PartReader {
     lines: Lines,
     /// The position of the group that comes next.
     next_group: usize,
-    /// The columns of the present group, its rows that are not decoded yet, and how many are before it in the file.
+    /// The columns of the present group, its rows that are not decoded yet, and how many are before
+    /// it in the file.
     columns: Vec<(Role, ChunkReader)>,
     rows: Range<usize>,
     before: u64,
@@ -239,7 +309,17 @@ impl PartReader {
         for (rows, earliest, latest) in &part.unneeded {
             lines.skip(*rows, *earliest, *latest);
         }
-        Self { part, bytes, lines, next_group: 0, columns: vec![], rows: 0..0, before: 0, known: Known::default(), values: None }
+        Self {
+            part,
+            bytes,
+            lines,
+            next_group: 0,
+            columns: vec![],
+            rows: 0..0,
+            before: 0,
+            known: Known::default(),
+            values: None,
+        }
     }
 
     /// Whether there is a column of quantities.
@@ -252,8 +332,18 @@ impl PartReader {
         loop {
             match self.values.take() {
                 Some(values) => {
-                    let Self { lines, columns, rows, before, known, .. } = self;
-                    let (taken, next) = rayon::join(|| take(&values, *before, names, known, lines), || Values::read(columns, rows, names));
+                    let Self {
+                        lines,
+                        columns,
+                        rows,
+                        before,
+                        known,
+                        ..
+                    } = self;
+                    let (taken, next) = rayon::join(
+                        || take(&values, *before, names, known, lines),
+                        || Values::read(columns, rows, names),
+                    );
                     taken?;
                     self.values = next?;
                 }
@@ -269,15 +359,29 @@ impl PartReader {
     /// Begins the next group, if there is one.
     fn begin_group(&mut self, names: &Columns) -> Result<bool> {
         let footer = &self.part.footer;
-        let Some((group, before)) = self.part.groups.get(self.next_group).copied() else { return Ok(false) };
+        let Some((group, before)) = self.part.groups.get(self.next_group).copied() else {
+            return Ok(false);
+        };
         let width = footer.columns.len();
         let bytes = self.bytes.iter().skip(self.next_group * width).take(width);
         let reader = |((at, (role, _)), bytes): ((usize, &(Role, ArrowField)), &Bytes)| {
             let reader = ChunkReader::new(Arc::clone(footer), group, at, bytes.clone());
-            reader.map(|reader| (*role, reader)).map_err(|error| error.column(names.name(*role)))
+            reader
+                .map(|reader| (*role, reader))
+                .map_err(|error| error.column(names.name(*role)))
         };
-        self.columns = footer.columns.iter().enumerate().zip(bytes).map(reader).collect::<Result<_>>()?;
-        self.rows = 0..footer.metadata.row_groups.get(group).map_or(0, |group| group.num_rows());
+        self.columns = footer
+            .columns
+            .iter()
+            .enumerate()
+            .zip(bytes)
+            .map(reader)
+            .collect::<Result<_>>()?;
+        self.rows = 0..footer
+            .metadata
+            .row_groups
+            .get(group)
+            .map_or(0, |group| group.num_rows());
         (self.before, self.known) = (before, Known::default());
         self.next_group += 1;
         self.values = Values::read(&mut self.columns, &mut self.rows, names)?;
@@ -286,10 +390,17 @@ impl PartReader {
 }
 
 fn range_of(chunk: &ColumnChunkMetadata) -> Result<Range<u64>> {
-    let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+    let start = chunk
+        .dictionary_page_offset()
+        .unwrap_or(chunk.data_page_offset());
     let end = start.checked_add(chunk.compressed_size());
-    let range = u64::try_from(start).ok().zip(end.and_then(|end| u64::try_from(end).ok()));
-    range.filter(|(start, end)| start <= end).map(|(start, end)| start..end).ok_or_else(damaged)
+    let range = u64::try_from(start)
+        .ok()
+        .zip(end.and_then(|end| u64::try_from(end).ok()));
+    range
+        .filter(|(start, end)| start <= end)
+        .map(|(start, end)| start..end)
+        .ok_or_else(damaged)
 }
 
 pub(super) fn damaged() -> Error {
@@ -305,7 +416,9 @@ fn guarded<T>(read: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
 }
 
 fn unreadable(error: polars::error::PolarsError) -> Error {
-    Error::input("the Parquet file cannot be read").source(error).hint("it may be truncated or damaged: write or transfer the object again")
+    Error::input("the Parquet file cannot be read")
+        .source(error)
+        .hint("it may be truncated or damaged: write or transfer the object again")
 }
 
 /// The type with which a column is read.
@@ -365,7 +478,11 @@ struct Values {
 
 impl Values {
     /// Decodes some of the rows that are left; nothing if none are.
-    fn read(readers: &mut [(Role, ChunkReader)], left: &mut Range<usize>, columns: &Columns) -> Result<Option<Self>> {
+    fn read(
+        readers: &mut [(Role, ChunkReader)],
+        left: &mut Range<usize>,
+        columns: &Columns,
+    ) -> Result<Option<Self>> {
         // A group may be large: some of its rows at a time, so that memory does not grow with it.
         let rows = left.start..left.end.min(left.start + DECODED_ROWS);
         if rows.is_empty() {
@@ -379,14 +496,25 @@ impl Values {
         // Side by side; of several errors the first column's is told.
         let read: Vec<Result<(Role, Rows)>> = readers.par_iter_mut().map(read).collect();
         let mut read = read.into_iter().collect::<Result<Vec<_>>>()?;
-        let mut of = |role: Role| read.iter().position(|(has, _)| *has == role).map(|at| read.swap_remove(at).1);
+        let mut of = |role: Role| {
+            read.iter()
+                .position(|(has, _)| *has == role)
+                .map(|at| read.swap_remove(at).1)
+        };
         let mut needed = |role: Role| of(role).ok_or_else(|| damaged().column(columns.name(role)));
-        let (customers, products, times) = (needed(Role::Customer)?, needed(Role::Product)?, needed(Role::Time)?);
+        let (customers, products, times) = (
+            needed(Role::Customer)?,
+            needed(Role::Product)?,
+            needed(Role::Time)?,
+        );
         Ok(Some(Self {
             customers: Column::new(customers, Ids::of).map_err(unreadable)?,
             products: Column::new(products, Ids::of).map_err(unreadable)?,
             times: Column::new(times, Times::of).map_err(unreadable)?,
-            quantities: of(Role::Quantity).map(|quantities| Column::new(quantities, Numbers::of)).transpose().map_err(unreadable)?,
+            quantities: of(Role::Quantity)
+                .map(|quantities| Column::new(quantities, Numbers::of))
+                .transpose()
+                .map_err(unreadable)?,
             rows,
         }))
     }
@@ -400,46 +528,95 @@ struct Known {
 }
 
 /// Takes some rows of a group, which has `before` rows before it.
-fn take(values: &Values, before: u64, columns: &Columns, known: &mut Known, lines: &mut Lines) -> Result<()> {
-    let Values { rows, customers, products, times, quantities } = values;
+fn take(
+    values: &Values,
+    before: u64,
+    columns: &Columns,
+    known: &mut Known,
+    lines: &mut Lines,
+) -> Result<()> {
+    let Values {
+        rows,
+        customers,
+        products,
+        times,
+        quantities,
+    } = values;
     let describe = |at: usize, role: Option<Role>| {
         let value = match role {
             Some(Role::Customer) => customers.get(at).to_string(),
             Some(Role::Product) => products.get(at).to_string(),
             Some(Role::Time) => times.show(at),
-            Some(Role::Quantity) => quantities.as_ref().map_or(String::new(), |quantities| quantities.show(at)),
+            Some(Role::Quantity) => quantities
+                .as_ref()
+                .map_or(String::new(), |quantities| quantities.show(at)),
             None => String::new(),
         };
         (role.map(|role| columns.name(role)), value)
     };
     let before = before + rows.start as u64;
-    let mut taker = Taker { rows: rows.len(), before, positions: (customers.positions(), products.positions()), known, lines };
+    let mut taker = Taker {
+        rows: rows.len(),
+        before,
+        positions: (customers.positions(), products.positions()),
+        known,
+        lines,
+    };
     // The same steps twice: with the types of nearly all files known to the compiler, and with any.
-    match (customers.integers(), products.integers(), times.times(), quantities.as_ref().map(Column::numbers)) {
-        (Some(customers), Some(products), Some((times, unit, instants)), Some(Some(quantities))) => {
-            let (customer, product) = (|at: usize| Raw::Integer(customers.get(at)), |at: usize| Raw::Integer(products.get(at)));
+    match (
+        customers.integers(),
+        products.integers(),
+        times.times(),
+        quantities.as_ref().map(Column::numbers),
+    ) {
+        (
+            Some(customers),
+            Some(products),
+            Some((times, unit, instants)),
+            Some(Some(quantities)),
+        ) => {
+            let (customer, product) = (
+                |at: usize| Raw::Integer(customers.get(at)),
+                |at: usize| Raw::Integer(products.get(at)),
+            );
             let time = |at: usize| {
                 let time = microseconds(times.get(at), unit);
-                if instants { Moment::Instant(time) } else { Moment::Naive(time) }
+                if instants {
+                    Moment::Instant(time)
+                } else {
+                    Moment::Naive(time)
+                }
             };
             // Every row has an integer: it is fetched only where it must be looked up.
             let exclusion = |at: usize, excluded: &Excluded, _: &Known| match excluded.are_none() {
                 true => Ok(Exclusion::None),
                 false => excluded.judge(product(at)),
             };
-            let judge = (time, |_: usize, _: &Known| Ok(()), exclusion, |at: usize| Quantity::Number(quantities.get(at)));
+            let judge = (
+                time,
+                |_: usize, _: &Known| Ok(()),
+                exclusion,
+                |at: usize| Quantity::Number(quantities.get(at)),
+            );
             taker.take(judge, customer, product, describe)
         }
         _ => {
-            let quantity = |at: usize| quantities.as_ref().map_or(Quantity::Absent, |quantities| quantities.get(at));
+            let quantity = |at: usize| {
+                quantities
+                    .as_ref()
+                    .map_or(Quantity::Absent, |quantities| quantities.get(at))
+            };
             let (customer, product) = (|at: usize| customers.get(at), |at: usize| products.get(at));
             // What has a code is an id.
             let (customer_at, product_at) = (customers.positions(), products.positions());
-            let has_customer = |at: usize, known: &Known| match known.customers.has(customer_at, at) {
+            let has_customer = |at: usize, known: &Known| match known.customers.has(customer_at, at)
+            {
                 true => Ok(()),
                 false => customer(at).key().map(drop),
             };
-            let exclusion = |at: usize, excluded: &Excluded, known: &Known| match excluded.are_none() && known.products.has(product_at, at)
+            let exclusion = |at: usize, excluded: &Excluded, known: &Known| match excluded
+                .are_none()
+                && known.products.has(product_at, at)
             {
                 true => Ok(Exclusion::None),
                 false => excluded.judge(product(at)),
@@ -461,7 +638,8 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    /// Some rows at a time: judged one by one, as [`Lines::judge`] does, then looked up column by column.
+    /// Some rows at a time: judged one by one, as [`Lines::judge`] does, then looked up column by
+    /// column.
     #[inline(always)]
     fn take<'a>(
         &mut self,
@@ -475,23 +653,45 @@ impl Taker<'_> {
         product: impl Fn(usize) -> Raw<'a>,
         describe: impl Fn(usize, Option<Role>) -> (Option<&'a str>, String),
     ) -> Result<()> {
-        let Self { rows, before, positions, known, lines } = self;
-        let (mut at_rows, mut sales) = (Vec::with_capacity(ROWS_AT_A_TIME), Vec::with_capacity(ROWS_AT_A_TIME));
+        let Self {
+            rows,
+            before,
+            positions,
+            known,
+            lines,
+        } = self;
+        let (mut at_rows, mut sales) = (
+            Vec::with_capacity(ROWS_AT_A_TIME),
+            Vec::with_capacity(ROWS_AT_A_TIME),
+        );
         for start in (0..*rows).step_by(ROWS_AT_A_TIME) {
             at_rows.clear();
             sales.clear();
             for at in start..(*rows).min(start + ROWS_AT_A_TIME) {
-                match lines.judge(time(at), || has_customer(at, known), |excluded| exclusion(at, excluded, known), quantity(at)) {
+                match lines.judge(
+                    time(at),
+                    || has_customer(at, known),
+                    |excluded| exclusion(at, excluded, known),
+                    quantity(at),
+                ) {
                     Ok(Some(sale)) => {
                         at_rows.push(at);
                         sales.push(sale);
                     }
                     Ok(None) => {}
-                    Err(cause) => lines.bad(cause, *before + at as u64 + 1, |role| describe(at, role)),
+                    Err(cause) => {
+                        lines.bad(cause, *before + at as u64 + 1, |role| describe(at, role))
+                    }
                 }
             }
-            let customers = lines.customers.codes_of(&at_rows, &customer, positions.0, &mut known.customers)?;
-            let products = lines.products.codes_of(&at_rows, &product, positions.1, &mut known.products)?;
+            let customers =
+                lines
+                    .customers
+                    .codes_of(&at_rows, &customer, positions.0, &mut known.customers)?;
+            let products =
+                lines
+                    .products
+                    .codes_of(&at_rows, &product, positions.1, &mut known.products)?;
             lines.keep_all(&sales, &customers, &products);
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! Objects piece by piece: a Parquet file's groups of rows, of which only the mapped columns are fetched; a CSV file as a stream.
+//! Objects piece by piece: a Parquet file's groups of rows, of which only the mapped columns are
+//! fetched; a CSV file as a stream.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use crate::store::Found;
 /// So many bytes of a larger CSV object are fetched at a time.
 const PART: u64 = 1 << 23;
 
-/// So many ranges of a piece are fetched side by side: as many as a group of rows has mapped columns.
+/// So many ranges of a piece are fetched side by side: as many as a group of rows has mapped
+/// columns.
 const RANGES_AT_A_TIME: usize = 4;
 
 /// So many batches of lines of a piece wait for those of the pieces before it.
@@ -73,10 +75,16 @@ impl Opened {
     pub(super) fn whole(name: &str, bytes: Bytes, columns: &Columns) -> Result<Self> {
         // Plain text may be empty; the others have a beginning and an end at least.
         let lower = name.to_ascii_lowercase();
-        if bytes.is_empty() && [".parquet", ".gz", ".zst"].iter().any(|ending| lower.ends_with(ending)) {
-            return Err(Error::input("it has 0 bytes, which is no whole file of its kind")
-                .object(name)
-                .hint("write or transfer the object again, or remove it"));
+        if bytes.is_empty()
+            && [".parquet", ".gz", ".zst"]
+                .iter()
+                .any(|ending| lower.ends_with(ending))
+        {
+            return Err(
+                Error::input("it has 0 bytes, which is no whole file of its kind")
+                    .object(name)
+                    .hint("write or transfer the object again, or remove it"),
+            );
         }
         let kind = if parquet::is_parquet(name, &bytes) {
             let footer = Footer::of_whole(&bytes, columns).map_err(|error| error.object(name))?;
@@ -84,7 +92,11 @@ impl Opened {
         } else {
             Kind::Csv(Content::Whole(bytes))
         };
-        Ok(Self { object: name.to_owned(), found: None, kind })
+        Ok(Self {
+            object: name.to_owned(),
+            found: None,
+            kind,
+        })
     }
 
     /// Fetches a small object, and what tells how to read a large one.
@@ -92,18 +104,36 @@ impl Opened {
         if object.is_fetched_whole() {
             let (content, etag) = object.get().await?;
             let opened = Self::whole(&object.uri, content.clone(), columns)?;
-            return Ok(Self { found: Some(Found { size: content.len() as u64, etag, ..object }), ..opened });
+            return Ok(Self {
+                found: Some(Found {
+                    size: content.len() as u64,
+                    etag,
+                    ..object
+                }),
+                ..opened
+            });
         }
         // As it is now: every part of it must be of the same version.
         let object = object.again().await?;
-        let start = object.get_range(0..object.size.min(parquet::MAGIC.len() as u64)).await?;
+        let start = object
+            .get_range(0..object.size.min(parquet::MAGIC.len() as u64))
+            .await?;
         let kind = if parquet::is_parquet(&object.uri, &start) {
-            let footer = Self::footer(&object, &start, columns).await.map_err(|error| error.object(&object.uri))?;
-            Kind::Parquet(Arc::new(footer), Content::Parts(object.clone(), Handle::current()))
+            let footer = Self::footer(&object, &start, columns)
+                .await
+                .map_err(|error| error.object(&object.uri))?;
+            Kind::Parquet(
+                Arc::new(footer),
+                Content::Parts(object.clone(), Handle::current()),
+            )
         } else {
             Kind::Csv(Content::Parts(object.clone(), Handle::current()))
         };
-        Ok(Self { object: object.uri.clone(), found: Some(object), kind })
+        Ok(Self {
+            object: object.uri.clone(),
+            found: Some(object),
+            kind,
+        })
     }
 
     async fn footer(object: &Found, start: &[u8], columns: &Columns) -> Result<Footer> {
@@ -120,7 +150,11 @@ impl Opened {
 
     /// The pieces, at least one. Groups of rows of days that are not needed are not among them.
     pub(super) fn pieces(self, options: &InputOptions, days: NeededDays) -> Vec<Unfetched> {
-        let Self { object, found, kind } = self;
+        let Self {
+            object,
+            found,
+            kind,
+        } = self;
         let (kinds, from): (Vec<PieceKind>, Option<Found>) = match kind {
             Kind::Csv(content) => (vec![PieceKind::Csv(content)], None),
             Kind::Parquet(footer, content) => {
@@ -133,13 +167,28 @@ impl Opened {
                     PieceKind::Parquet(Box::new(part), bytes)
                 };
                 let lines = Lines::new(&object, options.clock, &options.exclude_products, days);
-                (Footer::parts(&footer, lines).into_iter().map(piece).collect(), from)
+                (
+                    Footer::parts(&footer, lines)
+                        .into_iter()
+                        .map(piece)
+                        .collect(),
+                    from,
+                )
             }
         };
         let last = kinds.len().saturating_sub(1);
         let piece = |(at, kind)| {
-            let piece = Piece { object: object.clone(), found: found.clone(), is_first: at == 0, is_last: at == last, kind };
-            Unfetched { piece, from: from.clone() }
+            let piece = Piece {
+                object: object.clone(),
+                found: found.clone(),
+                is_first: at == 0,
+                is_last: at == last,
+                kind,
+            };
+            Unfetched {
+                piece,
+                from: from.clone(),
+            }
         };
         kinds.into_iter().enumerate().map(piece).collect()
     }
@@ -192,7 +241,13 @@ pub(super) struct End {
 impl Reading {
     /// At the beginning of a piece.
     pub(super) fn new(piece: Piece) -> Self {
-        let Piece { object, is_first, is_last, kind, .. } = piece;
+        let Piece {
+            object,
+            is_first,
+            is_last,
+            kind,
+            ..
+        } = piece;
         Self {
             object,
             beginning: Some(is_first),
@@ -225,11 +280,16 @@ impl Reading {
 
     fn read_rest(&mut self, rest: Rest, options: &InputOptions, days: NeededDays) -> Result<()> {
         let lines = || Lines::new(&self.object, options.clock, &options.exclude_products, days);
-        let mut reader = match rest {
-            Rest::Unopened(PieceKind::Parquet(part, bytes)) => LinesReader::Parquet(Box::new(PartReader::new(*part, bytes, lines()))),
-            Rest::Unopened(PieceKind::Csv(content)) => LinesReader::Csv(Box::new(content.csv(&self.object, &options.columns, lines())?)),
-            Rest::Opened(reader) => reader,
-        };
+        let mut reader =
+            match rest {
+                Rest::Unopened(PieceKind::Parquet(part, bytes)) => {
+                    LinesReader::Parquet(Box::new(PartReader::new(*part, bytes, lines())))
+                }
+                Rest::Unopened(PieceKind::Csv(content)) => LinesReader::Csv(Box::new(
+                    content.csv(&self.object, &options.columns, lines())?,
+                )),
+                Rest::Opened(reader) => reader,
+            };
         let (batch, is_last) = match &mut reader {
             LinesReader::Parquet(reader) => {
                 self.has_quantity = reader.has_quantity();
@@ -255,7 +315,11 @@ impl Reading {
         let end = match (self.error.take(), &self.rest) {
             (Some(error), _) => Some(Err(error.object(&self.object))),
             (None, Some(_)) => None,
-            (None, None) => Some(Ok(End { object: self.object.clone(), is_last: self.is_last, has_quantity: self.has_quantity })),
+            (None, None) => Some(Ok(End {
+                object: self.object.clone(),
+                is_last: self.is_last,
+                has_quantity: self.has_quantity,
+            })),
         };
         (ready, end)
     }
@@ -266,10 +330,23 @@ impl Content {
     fn csv(self, object: &str, columns: &Columns, lines: Lines) -> Result<CsvReader> {
         let start = |bytes: &Bytes| bytes.slice(..bytes.len().min(csv::LONGEST_MAGIC));
         match self {
-            Content::Whole(bytes) => CsvReader::new(object, &start(&bytes), std::io::Cursor::new(bytes), columns, lines),
+            Content::Whole(bytes) => CsvReader::new(
+                object,
+                &start(&bytes),
+                std::io::Cursor::new(bytes),
+                columns,
+                lines,
+            ),
             Content::Parts(found, runtime) => {
-                let mut source = Parts { found, runtime, at: 0, here: Bytes::new() };
-                source.fill().map_err(|error| Error::system("the object cannot be read").source(error))?;
+                let mut source = Parts {
+                    found,
+                    runtime,
+                    at: 0,
+                    here: Bytes::new(),
+                };
+                source
+                    .fill()
+                    .map_err(|error| Error::system("the object cannot be read").source(error))?;
                 let start = start(&source.here);
                 CsvReader::new(object, &start, source, columns, lines)
             }
@@ -289,7 +366,10 @@ impl Parts {
     fn fill(&mut self) -> std::io::Result<()> {
         if self.here.is_empty() && self.at < self.found.size {
             let end = self.found.size.min(self.at + PART);
-            self.here = self.runtime.block_on(self.found.get_range(self.at..end)).map_err(std::io::Error::other)?;
+            self.here = self
+                .runtime
+                .block_on(self.found.get_range(self.at..end))
+                .map_err(std::io::Error::other)?;
             self.at = end;
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! Pieces of objects → history: some are read side by side while what was read of those before them is gathered, in their order.
+//! Pieces of objects → history: some are read side by side while what was read of those before them
+//! is gathered, in their order.
 
 use std::collections::VecDeque;
 
@@ -51,20 +52,43 @@ impl Reader {
         Self::limited(options, days.into(), None)
     }
 
-    pub(super) fn limited(options: &InputOptions, days: NeededDays, limit: Option<MemoryLimit>) -> Self {
+    pub(super) fn limited(
+        options: &InputOptions,
+        days: NeededDays,
+        limit: Option<MemoryLimit>,
+    ) -> Self {
         let gathered = Gathered::new(options.clock, &options.exclude_products, limit);
-        let gatherer = Gatherer { gathered, lines_before: 0, with_quantity: 0, without_quantity: 0, first_without: None };
-        Self { options: options.clone(), days, pieces: VecDeque::new(), gatherer, has_failed: false }
+        let gatherer = Gatherer {
+            gathered,
+            lines_before: 0,
+            with_quantity: 0,
+            without_quantity: 0,
+            first_without: None,
+        };
+        Self {
+            options: options.clone(),
+            days,
+            pieces: VecDeque::new(),
+            gatherer,
+            has_failed: false,
+        }
     }
 
     /// Reads one object; `name` is for messages.
     ///
     /// # Errors
-    /// If the object is not what its name says, is truncated or damaged, lacks a column, or has one of a type that cannot be read.
-    /// Single bad lines are counted, and judged in [`Reader::finish`].
+    /// If the object is not what its name says, is truncated or damaged, lacks a column, or has one
+    /// of a type that cannot be read. Single bad lines are counted, and judged in
+    /// [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
-        let pieces = Opened::whole(name, bytes, &self.options.columns)?.pieces(&self.options, self.days);
-        self.take(pieces.into_iter().map(|unfetched| unfetched.piece).collect())?;
+        let pieces =
+            Opened::whole(name, bytes, &self.options.columns)?.pieces(&self.options, self.days);
+        self.take(
+            pieces
+                .into_iter()
+                .map(|unfetched| unfetched.piece)
+                .collect(),
+        )?;
         self.gather_all()
     }
 
@@ -73,10 +97,22 @@ impl Reader {
         self.pieces.extend(pieces.into_iter().map(Reading::new));
         while self.pieces.iter().any(Reading::is_unfinished) {
             let steps = self.ready()?;
-            let Self { options, days, pieces, gatherer, .. } = self;
+            let Self {
+                options,
+                days,
+                pieces,
+                gatherer,
+                ..
+            } = self;
             let (gathered, ()) = rayon::join(
                 || gatherer.gather(steps),
-                || pieces.par_iter_mut().with_max_len(1).filter(|piece| piece.goes_on()).for_each(|piece| piece.read_on(options, *days)),
+                || {
+                    pieces
+                        .par_iter_mut()
+                        .with_max_len(1)
+                        .filter(|piece| piece.goes_on())
+                        .for_each(|piece| piece.read_on(options, *days))
+                },
             );
             gathered?;
         }
@@ -95,7 +131,12 @@ impl Reader {
         }
         let mut steps = vec![];
         while let Some(piece) = self.pieces.front_mut() {
-            steps.extend(piece.beginning.take().map(|is_first| Step::Begin { is_first }));
+            steps.extend(
+                piece
+                    .beginning
+                    .take()
+                    .map(|is_first| Step::Begin { is_first }),
+            );
             let (lines, end) = piece.take_ready();
             steps.extend(lines.into_iter().map(|lines| Step::Lines(Box::new(lines))));
             let Some(end) = end else { break };
@@ -116,7 +157,13 @@ impl Reader {
 
     pub(super) fn finish_sharded(mut self) -> Result<Ingested<Sharded>> {
         self.gather_all()?;
-        let Gatherer { mut gathered, with_quantity, without_quantity, first_without, .. } = self.gatherer;
+        let Gatherer {
+            mut gathered,
+            with_quantity,
+            without_quantity,
+            first_without,
+            ..
+        } = self.gatherer;
         gathered.decide()?;
         gathered.report.judge(self.options.max_bad_share)?;
         let mut warnings = gathered.warnings();
@@ -134,7 +181,11 @@ impl Reader {
             ));
         }
         let (purchases, report) = gathered.finish()?;
-        Ok(Ingested { purchases, report, warnings })
+        Ok(Ingested {
+            purchases,
+            report,
+            warnings,
+        })
     }
 }
 

@@ -14,8 +14,8 @@ const PLACES: usize = 3;
 /// How many characters of a value are shown.
 const SHOWN: usize = 60;
 
-/// Where a bad value stands: `object: row R, column "C": value`, the value shortened and freed of control characters. Rows count from 1,
-/// without the header.
+/// Where a bad value stands: `object: row R, column "C": value`, the value shortened and freed of
+/// control characters. Rows count from 1, without the header.
 pub(super) fn place(object: &str, row: u64, column: Option<&str>, value: &str) -> String {
     let mut text = format!("{object}: row {row}");
     if let Some(column) = column {
@@ -53,7 +53,8 @@ pub struct Report {
     pub objects: u64,
     /// Of those, without a line.
     pub empty_objects: u64,
-    /// Lines read = kept + returned + excluded + after the as-of date + before the needed history + bad.
+    /// Lines read = kept + returned + excluded + after the as-of date + before the needed history +
+    /// bad.
     pub lines_read: u64,
     /// Lines that went into purchases.
     pub kept: u64,
@@ -70,7 +71,8 @@ pub struct Report {
     pub before_history: u64,
     /// Bad lines by cause, in a fixed order.
     pub bad: Vec<Bad>,
-    /// The first day after the as-of date: only for a message, since it must change no byte of a result.
+    /// The first day after the as-of date: only for a message, since it must change no byte of a
+    /// result.
     #[serde(skip)]
     pub(super) first_after: Option<Day>,
 }
@@ -94,7 +96,14 @@ impl Report {
         let at = match self.bad.binary_search_by_key(&cause, |bad| bad.cause) {
             Ok(at) => at,
             Err(at) => {
-                self.bad.insert(at, Bad { cause, lines: 0, first: vec![] });
+                self.bad.insert(
+                    at,
+                    Bad {
+                        cause,
+                        lines: 0,
+                        first: vec![],
+                    },
+                );
                 at
             }
         };
@@ -119,7 +128,10 @@ impl Report {
         self.before_history += other.before_history;
         self.first_after = self.first_after.into_iter().chain(other.first_after).min();
         for theirs in other.bad {
-            match self.bad.binary_search_by_key(&theirs.cause, |bad| bad.cause) {
+            match self
+                .bad
+                .binary_search_by_key(&theirs.cause, |bad| bad.cause)
+            {
                 Ok(at) => {
                     if let Some(ours) = self.bad.get_mut(at) {
                         ours.lines += theirs.lines;
@@ -140,7 +152,8 @@ impl Report {
     /// Whether the lines may be used.
     ///
     /// # Errors
-    /// If there is no line, or more than the share `max_bad_share` is bad; then every cause is listed.
+    /// If there is no line, or more than the share `max_bad_share` is bad; then every cause is
+    /// listed.
     pub fn judge(&self, max_bad_share: f64) -> Result<()> {
         if self.lines_read == 0 {
             let what = match self.objects {
@@ -148,7 +161,9 @@ impl Report {
                 1 => "the input has no lines".to_owned(),
                 objects => format!("the input has no lines in any of its {objects} objects"),
             };
-            return Err(Error::input(what).hint("check the --input location, and that the export has run"));
+            return Err(
+                Error::input(what).hint("check the --input location, and that the export has run")
+            );
         }
         // Lines of other days are not looked at, and would hide bad ones.
         let looked_at = self.lines_read - self.after_as_of - self.before_history;
@@ -166,8 +181,13 @@ impl Report {
         );
         let mut advice: Vec<&str> = Vec::new();
         for bad in &self.bad {
-            let decimal_comma = bad.cause == Cause::QuantityNotANumber && bad.first.iter().any(|place| ends_with_decimal_comma(place));
-            let hint = if decimal_comma { "write quantities with a decimal point: 1.5, not 1,5" } else { bad.cause.hint() };
+            let decimal_comma = bad.cause == Cause::QuantityNotANumber
+                && bad.first.iter().any(|place| ends_with_decimal_comma(place));
+            let hint = if decimal_comma {
+                "write quantities with a decimal point: 1.5, not 1,5"
+            } else {
+                bad.cause.hint()
+            };
             if !advice.contains(&hint) {
                 advice.push(hint);
             }
@@ -176,18 +196,26 @@ impl Report {
         Err(Error::input(what).hint(advice.join("\n      ")))
     }
 
-    /// The error of an input in which no line is a purchase up to a night: what became of the lines.
+    /// The error of an input in which no line is a purchase up to a night: what became of the
+    /// lines.
     #[must_use]
     pub fn no_purchase(&self, until: &str) -> Error {
-        Error::input(format!("no line is a purchase{until}: {self}{}", self.causes()))
-            .hint("check the column mapped with --quantity, and the excluded products")
+        Error::input(format!(
+            "no line is a purchase{until}: {self}{}",
+            self.causes()
+        ))
+        .hint("check the column mapped with --quantity, and the excluded products")
     }
 
-    /// The error of an input that has lines, but none of the days that are looked at up to a night, which `night` names.
+    /// The error of an input that has lines, but none of the days that are looked at up to a night,
+    /// which `night` names.
     #[must_use]
     pub fn out_of_reach(&self, night: &str) -> Error {
         let lines = match self.after_as_of {
-            0 => format!("all {} usable lines are longer ago than history_days before {night}", thousands(self.before_history)),
+            0 => format!(
+                "all {} usable lines are longer ago than history_days before {night}",
+                thousands(self.before_history)
+            ),
             after => format!(
                 "no line is of the days that are looked at: {} lie after {night}, and {} are longer ago than history_days before it",
                 thousands(after),
@@ -200,15 +228,30 @@ impl Report {
     /// Every cause with its count and first places, each after a line break: the text of an error.
     #[must_use]
     pub fn causes(&self) -> String {
-        let causes: Vec<String> =
-            self.bad.iter().map(|bad| format!("\n  {} × {}, first {}", thousands(bad.lines), bad.cause, bad.first.join("; "))).collect();
+        let causes: Vec<String> = self
+            .bad
+            .iter()
+            .map(|bad| {
+                format!(
+                    "\n  {} × {}, first {}",
+                    thousands(bad.lines),
+                    bad.cause,
+                    bad.first.join("; ")
+                )
+            })
+            .collect();
         causes.concat()
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} lines read = {} kept", thousands(self.lines_read), thousands(self.kept))?;
+        write!(
+            f,
+            "{} lines read = {} kept",
+            thousands(self.lines_read),
+            thousands(self.kept)
+        )?;
         for (lines, what) in [
             (self.returned, "returned"),
             (self.excluded, "excluded"),
@@ -223,7 +266,11 @@ impl fmt::Display for Report {
             write!(f, " + {} with {}", thousands(bad.lines), bad.cause)?;
         }
         if self.repeated > 0 {
-            write!(f, " ({} of the kept repeat another)", thousands(self.repeated))?;
+            write!(
+                f,
+                " ({} of the kept repeat another)",
+                thousands(self.repeated)
+            )?;
         }
         Ok(())
     }
@@ -231,14 +278,18 @@ impl fmt::Display for Report {
 
 /// Whether the value at the end of a place, which is in quotes, is a number with a decimal comma.
 fn ends_with_decimal_comma(place: &str) -> bool {
-    let value = place.strip_suffix('"').and_then(|place| place.rsplit_once('"')).map_or("", |(_, value)| value);
+    let value = place
+        .strip_suffix('"')
+        .and_then(|place| place.rsplit_once('"'))
+        .map_or("", |(_, value)| value);
     has_decimal_comma(value.trim().trim_start_matches('-'))
 }
 
 /// Whether a text is digits, a comma and digits.
 pub(super) fn has_decimal_comma(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_once(',').is_some_and(|(whole, fraction)| digits(whole) && digits(fraction))
+    text.split_once(',')
+        .is_some_and(|(whole, fraction)| digits(whole) && digits(fraction))
 }
 
 /// `1234567` as `1,234,567`.

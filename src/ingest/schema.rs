@@ -23,14 +23,21 @@ impl Positions {
     /// Finds the mapped columns.
     ///
     /// # Errors
-    /// If one is missing (all missing ones are named, each with the nearest name) or stands there twice.
+    /// If one is missing (all missing ones are named, each with the nearest name) or stands there
+    /// twice.
     pub(super) fn find(columns: &Columns, present: &[&str]) -> Result<Self> {
         let mut missing: Vec<(Role, &str)> = vec![];
         let mut find = |role, name, required| {
-            let mut found = present.iter().enumerate().filter(|(_, column)| **column == name).map(|(at, _)| at);
+            let mut found = present
+                .iter()
+                .enumerate()
+                .filter(|(_, column)| **column == name)
+                .map(|(at, _)| at);
             let first = found.next();
             if found.next().is_some() {
-                return Err(Error::input("the column stands there twice").column(name).hint("name the columns of the export apart"));
+                return Err(Error::input("the column stands there twice")
+                    .column(name)
+                    .hint("name the columns of the export apart"));
             }
             if first.is_none() && required {
                 missing.push((role, name));
@@ -40,9 +47,18 @@ impl Positions {
         let customer = find(Role::Customer, columns.customer.as_str(), true)?;
         let product = find(Role::Product, columns.product.as_str(), true)?;
         let time = find(Role::Time, columns.time.as_str(), true)?;
-        let quantity = find(Role::Quantity, columns.quantity.as_str(), columns.quantity_required)?;
+        let quantity = find(
+            Role::Quantity,
+            columns.quantity.as_str(),
+            columns.quantity_required,
+        )?;
         match (customer, product, time, missing.is_empty()) {
-            (Some(customer), Some(product), Some(time), true) => Ok(Self { customer, product, time, quantity }),
+            (Some(customer), Some(product), Some(time), true) => Ok(Self {
+                customer,
+                product,
+                time,
+                quantity,
+            }),
             _ => Err(missing_columns(columns, &missing, present)),
         }
     }
@@ -71,19 +87,35 @@ impl Columns {
 }
 
 fn missing_columns(columns: &Columns, missing: &[(Role, &str)], present: &[&str]) -> Error {
-    let names: Vec<String> = missing.iter().map(|(_, name)| format!("\"{name}\"")).collect();
-    let mut listed: Vec<String> = present.iter().take(LISTED).map(|name| format!("\"{name}\"")).collect();
+    let names: Vec<String> = missing
+        .iter()
+        .map(|(_, name)| format!("\"{name}\""))
+        .collect();
+    let mut listed: Vec<String> = present
+        .iter()
+        .take(LISTED)
+        .map(|name| format!("\"{name}\""))
+        .collect();
     if present.len() > LISTED {
         listed.push(format!("and {} more", present.len() - LISTED));
     }
     // A column that has a role is proposed for no other.
     let roles = [Role::Customer, Role::Product, Role::Time, Role::Quantity];
-    let mut free: Vec<&str> = present.iter().copied().filter(|column| !column.is_empty()).collect();
+    let mut free: Vec<&str> = present
+        .iter()
+        .copied()
+        .filter(|column| !column.is_empty())
+        .collect();
     free.retain(|column| roles.iter().all(|role| columns.name(*role) != *column));
-    let likeness = |name: &str, column: &str| strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase());
+    let likeness = |name: &str, column: &str| {
+        strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase())
+    };
     let mut pairs: Vec<(f64, Role, &str, &str)> = vec![];
     for (role, name) in missing {
-        pairs.extend(free.iter().map(|column| (likeness(name, column), *role, *name, *column)));
+        pairs.extend(
+            free.iter()
+                .map(|column| (likeness(name, column), *role, *name, *column)),
+        );
     }
     pairs.retain(|(likeness, ..)| *likeness >= NEAR);
     // The likest pair first, so that no role takes a column that means another.
@@ -91,8 +123,15 @@ fn missing_columns(columns: &Columns, missing: &[(Role, &str)], present: &[&str]
     let mut proposed: Vec<(Role, &str)> = vec![];
     let mut hints: Vec<String> = vec![];
     for (_, role, name, column) in pairs {
-        if proposed.iter().all(|(other, taken)| *other != role && *taken != column) {
-            hints.push(format!("for \"{name}\" the nearest is \"{column}\": {} {}", role.flag(), in_shell(column)));
+        if proposed
+            .iter()
+            .all(|(other, taken)| *other != role && *taken != column)
+        {
+            hints.push(format!(
+                "for \"{name}\" the nearest is \"{column}\": {} {}",
+                role.flag(),
+                in_shell(column)
+            ));
             proposed.push((role, column));
         }
     }
@@ -103,13 +142,23 @@ fn missing_columns(columns: &Columns, missing: &[(Role, &str)], present: &[&str]
     Error::input(format!(
         "there is no column {}; the columns are {}",
         names.join(", "),
-        if listed.is_empty() { "none".to_owned() } else { listed.join(", ") }
+        if listed.is_empty() {
+            "none".to_owned()
+        } else {
+            listed.join(", ")
+        }
     ))
     .hint(hints.join("; "))
 }
 
 /// A name as it is typed in a shell.
 fn in_shell(name: &str) -> String {
-    let plain = name.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '.'));
-    if plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+    let plain = name
+        .chars()
+        .all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '.'));
+    if plain {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
 }

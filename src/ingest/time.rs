@@ -57,7 +57,14 @@ fn date(text: &[u8]) -> Option<(Day, &[u8])> {
         && compact.iter().all(u8::is_ascii_digit)
         && !rest.first().is_some_and(u8::is_ascii_digit)
     {
-        return Some((day(number(&compact[..4])?, number(&compact[4..6])?, number(&compact[6..])?)?, rest));
+        return Some((
+            day(
+                number(&compact[..4])?,
+                number(&compact[4..6])?,
+                number(&compact[6..])?,
+            )?,
+            rest,
+        ));
     }
     let (first, rest) = digits(text)?;
     let (separator, rest) = rest.split_first()?;
@@ -77,7 +84,11 @@ fn date(text: &[u8]) -> Option<(Day, &[u8])> {
 /// The digits at the start, one or more, and what follows.
 fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if len == 0 { None } else { text.split_at_checked(len) }
+    if len == 0 {
+        None
+    } else {
+        text.split_at_checked(len)
+    }
 }
 
 /// At most nine digits as a number.
@@ -85,7 +96,11 @@ fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 9 {
         return None;
     }
-    digits.iter().try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0')))
+    digits.iter().try_fold(0, |value, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| value * 10 + u32::from(digit - b'0'))
+    })
 }
 
 fn day(year: u32, month: u32, day: u32) -> Option<Day> {
@@ -100,14 +115,22 @@ fn is_ambiguous(text: &[u8]) -> bool {
         let (second, rest) = digits(rest)?;
         let (again, rest) = rest.split_first()?;
         let (third, _) = digits(rest)?;
-        Some(separator == again && matches!(separator, b'/' | b'-' | b'.') && first.len() <= 2 && second.len() <= 2 && third.len() <= 4)
+        Some(
+            separator == again
+                && matches!(separator, b'/' | b'-' | b'.')
+                && first.len() <= 2
+                && second.len() <= 2
+                && third.len() <= 4,
+        )
     };
     parts().unwrap_or(false)
 }
 
 /// `T` or a space, `HH:MM[:SS[.fraction]]`, and perhaps a zone; all of the text.
 fn time_of_day(date: Day, text: &[u8]) -> Option<Moment> {
-    let (b'T' | b't' | b' ', rest) = text.split_first()? else { return None };
+    let (b'T' | b't' | b' ', rest) = text.split_first()? else {
+        return None;
+    };
     let (hour, rest) = two_digits(rest, 24)?;
     let rest = rest.strip_prefix(b":")?;
     let (minute, mut rest) = two_digits(rest, 60)?;
@@ -124,7 +147,9 @@ fn time_of_day(date: Day, text: &[u8]) -> Option<Moment> {
             rest = after;
         }
     }
-    let naive = i64::from(date.epoch()) * MICROSECONDS_PER_DAY + seconds * MICROSECONDS_PER_SECOND + microseconds;
+    let naive = i64::from(date.epoch()) * MICROSECONDS_PER_DAY
+        + seconds * MICROSECONDS_PER_SECOND
+        + microseconds;
     let offset = match rest.trim_ascii_start() {
         b"" => return Some(Moment::Naive(naive)),
         b"Z" | b"z" | b"UTC" | b"GMT" => 0,
@@ -132,7 +157,11 @@ fn time_of_day(date: Day, text: &[u8]) -> Option<Moment> {
             let (hours, offset) = two_digits(offset, 24)?;
             let minutes = match offset.strip_prefix(b":").unwrap_or(offset) {
                 b"" => 0,
-                minutes => two_digits(minutes, 60).filter(|(_, rest)| rest.is_empty())?.0,
+                minutes => {
+                    two_digits(minutes, 60)
+                        .filter(|(_, rest)| rest.is_empty())?
+                        .0
+                }
             };
             let seconds = hours * 3_600 + minutes * 60;
             if *sign == b'-' { -seconds } else { seconds }
@@ -157,7 +186,8 @@ pub(super) struct DayResolver {
     shift: i64,
     /// Microseconds east of UTC by UTC day, from the eve of [`Day::PLAUSIBLE`] on.
     offsets: Vec<Offsets>,
-    /// Instants that fall on the day of the last one, in microseconds: lines mostly come in the order of time.
+    /// Instants that fall on the day of the last one, in microseconds: lines mostly come in the
+    /// order of time.
     same_day: Range<i64>,
     last_day: Option<Day>,
     seen: TimesSeen,
@@ -210,7 +240,11 @@ impl DayResolver {
                     self.seen.any_time_of_day = !midnight;
                     self.seen.any_midnight |= midnight;
                 }
-                if self.clock.utc() { self.day_of_instant(microseconds) } else { self.clock.day_of_naive(microseconds) }
+                if self.clock.utc() {
+                    self.day_of_instant(microseconds)
+                } else {
+                    self.clock.day_of_naive(microseconds)
+                }
             }
             Moment::Instant(microseconds) => {
                 self.seen.any_time_of_day = true;
@@ -220,7 +254,8 @@ impl DayResolver {
             Moment::Unreadable => return Err(Cause::UnreadableTime),
             Moment::Ambiguous => return Err(Cause::AmbiguousTime),
         };
-        day.filter(|day| Day::PLAUSIBLE.contains(day)).ok_or(Cause::AbsurdDate)
+        day.filter(|day| Day::PLAUSIBLE.contains(day))
+            .ok_or(Cause::AbsurdDate)
     }
 
     /// As [`StoreClock::day_of_instant`].
@@ -230,8 +265,13 @@ impl DayResolver {
             return self.last_day;
         }
         let utc_day = microseconds.div_euclid(MICROSECONDS_PER_DAY);
-        let at = utc_day.checked_sub(FIRST_DAY).and_then(|at| usize::try_from(at).ok()).filter(|at| *at < self.offsets.len());
-        let Some(at) = at else { return self.clock.day_of_instant(microseconds) };
+        let at = utc_day
+            .checked_sub(FIRST_DAY)
+            .and_then(|at| usize::try_from(at).ok())
+            .filter(|at| *at < self.offsets.len());
+        let Some(at) = at else {
+            return self.clock.day_of_instant(microseconds);
+        };
         if self.offsets[at] == Offsets::Unknown {
             self.offsets[at] = self.look_up(utc_day);
         }
@@ -240,8 +280,12 @@ impl DayResolver {
                 let east = i64::from(seconds) * MICROSECONDS_PER_SECOND - self.shift;
                 let day = (microseconds + east).div_euclid(MICROSECONDS_PER_DAY);
                 // The offset is that of this UTC day.
-                let (start, utc_start) = (day * MICROSECONDS_PER_DAY - east, utc_day * MICROSECONDS_PER_DAY);
-                self.same_day = start.max(utc_start)..(start + MICROSECONDS_PER_DAY).min(utc_start + MICROSECONDS_PER_DAY);
+                let (start, utc_start) = (
+                    day * MICROSECONDS_PER_DAY - east,
+                    utc_day * MICROSECONDS_PER_DAY,
+                );
+                self.same_day = start.max(utc_start)
+                    ..(start + MICROSECONDS_PER_DAY).min(utc_start + MICROSECONDS_PER_DAY);
                 self.last_day = i32::try_from(day).ok().map(Day::from_epoch);
                 self.last_day
             }
@@ -251,13 +295,21 @@ impl DayResolver {
 
     /// The zone's offset on a UTC day, seen at every full hour; no zone changes twice within one.
     fn look_up(&self, utc_day: i64) -> Offsets {
-        let Some(zone) = self.zone else { return Offsets::Vary };
+        let Some(zone) = self.zone else {
+            return Offsets::Vary;
+        };
         let offset_at = |hour: i64| {
             let instant = DateTime::from_timestamp(utc_day * 86_400 + hour * 3_600, 0)?;
-            Some(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
+            Some(
+                zone.offset_from_utc_datetime(&instant.naive_utc())
+                    .fix()
+                    .local_minus_utc(),
+            )
         };
         match offset_at(0) {
-            Some(first) if (1..=24).all(|hour| offset_at(hour) == Some(first)) => Offsets::Fixed(first),
+            Some(first) if (1..=24).all(|hour| offset_at(hour) == Some(first)) => {
+                Offsets::Fixed(first)
+            }
             _ => Offsets::Vary,
         }
     }
@@ -273,7 +325,8 @@ impl DayResolver {
         self.seen.any_midnight |= seen.any_midnight;
     }
 
-    /// A warning if all times are midnights that the clock moves to the day before or after: they look like dates.
+    /// A warning if all times are midnights that the clock moves to the day before or after: they
+    /// look like dates.
     pub(super) fn warning(&self) -> Option<String> {
         let moved = self.clock.day_start() > 0 || (self.clock.utc() && self.clock.zone() != "UTC");
         (moved && self.seen.any_midnight && !self.seen.any_time_of_day).then(|| {
@@ -291,13 +344,23 @@ mod tests {
     use super::*;
 
     fn micros(text: &str) -> i64 {
-        NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").unwrap().and_utc().timestamp_micros()
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
+            .unwrap()
+            .and_utc()
+            .timestamp_micros()
     }
 
     #[test]
     fn dates_are_read_in_their_unambiguous_forms() {
         let date = Moment::Date("2017-10-05".parse::<Day>().unwrap().epoch());
-        for text in ["2017-10-05", "2017/10/05", "2017.10.05", "20171005", "2017-10-5", " 2017-10-05 "] {
+        for text in [
+            "2017-10-05",
+            "2017/10/05",
+            "2017.10.05",
+            "20171005",
+            "2017-10-5",
+            " 2017-10-05 ",
+        ] {
             assert_eq!(Moment::of(text), date, "{text}");
         }
     }
@@ -305,23 +368,54 @@ mod tests {
     #[test]
     fn times_are_read_in_their_forms() {
         let naive = micros("2017-10-31T23:05:09");
-        for text in ["2017-10-31 23:05:09", "2017-10-31T23:05:09", "2017/10/31 23:05:09.000", "20171031T23:05:09"] {
+        for text in [
+            "2017-10-31 23:05:09",
+            "2017-10-31T23:05:09",
+            "2017/10/31 23:05:09.000",
+            "20171031T23:05:09",
+        ] {
             assert_eq!(Moment::of(text), Moment::Naive(naive), "{text}");
         }
-        assert_eq!(Moment::of("2017-10-31 23:05"), Moment::Naive(micros("2017-10-31T23:05:00")));
-        assert_eq!(Moment::of("2017-10-31 23:05:09.5"), Moment::Naive(naive + 500_000));
-        assert_eq!(Moment::of("2017-10-31 23:05:09,123456789"), Moment::Naive(naive + 123_456));
-        for text in ["2017-10-31T23:05:09Z", "2017-10-31 23:05:09 UTC", "2017-10-31 23:05:09+00", "2017-10-31T23:05:09-00:00"] {
+        assert_eq!(
+            Moment::of("2017-10-31 23:05"),
+            Moment::Naive(micros("2017-10-31T23:05:00"))
+        );
+        assert_eq!(
+            Moment::of("2017-10-31 23:05:09.5"),
+            Moment::Naive(naive + 500_000)
+        );
+        assert_eq!(
+            Moment::of("2017-10-31 23:05:09,123456789"),
+            Moment::Naive(naive + 123_456)
+        );
+        for text in [
+            "2017-10-31T23:05:09Z",
+            "2017-10-31 23:05:09 UTC",
+            "2017-10-31 23:05:09+00",
+            "2017-10-31T23:05:09-00:00",
+        ] {
             assert_eq!(Moment::of(text), Moment::Instant(naive), "{text}");
         }
-        for text in ["2017-11-01T00:05:09+01:00", "2017-11-01 00:05:09 +0100", "2017-10-31 17:35:09.0-05:30"] {
+        for text in [
+            "2017-11-01T00:05:09+01:00",
+            "2017-11-01 00:05:09 +0100",
+            "2017-10-31 17:35:09.0-05:30",
+        ] {
             assert_eq!(Moment::of(text), Moment::Instant(naive), "{text}");
         }
     }
 
     #[test]
     fn what_is_uncertain_is_not_guessed() {
-        for text in ["03/04/2017", "31/10/2017", "3-4-2017", "03.04.2017", "03/04/17", "3.4.17", "10/31/2017 23:05"] {
+        for text in [
+            "03/04/2017",
+            "31/10/2017",
+            "3-4-2017",
+            "03.04.2017",
+            "03/04/17",
+            "3.4.17",
+            "10/31/2017 23:05",
+        ] {
             assert_eq!(Moment::of(text), Moment::Ambiguous, "{text}");
         }
         for text in [
@@ -370,7 +464,11 @@ mod tests {
             for minute in (0..3 * 366 * 24 * 60).step_by(15) {
                 for delta in [-1, 0, 1, 59_999_999, 60_000_000] {
                     let instant = start + minute * 60 * MICROSECONDS_PER_SECOND + delta;
-                    assert_eq!(resolver.day_of_instant(instant), clock.day_of_instant(instant), "{zone} {instant}");
+                    assert_eq!(
+                        resolver.day_of_instant(instant),
+                        clock.day_of_instant(instant),
+                        "{zone} {instant}"
+                    );
                 }
             }
         }
@@ -420,9 +518,21 @@ mod tests {
     #[test]
     fn a_date_is_the_day_as_it_stands() {
         let mut resolver = DayResolver::new(StoreClock::new("America/New_York", true, 4).unwrap());
-        assert_eq!(resolver.day(Moment::of("2017-10-31")).unwrap().to_string(), "2017-10-31");
-        assert_eq!(resolver.day(Moment::of("1899-12-30")), Err(Cause::AbsurdDate));
-        assert_eq!(resolver.day(Moment::Instant(i64::MAX)), Err(Cause::AbsurdDate));
-        assert_eq!(resolver.day(Moment::Naive(i64::MIN)), Err(Cause::AbsurdDate));
+        assert_eq!(
+            resolver.day(Moment::of("2017-10-31")).unwrap().to_string(),
+            "2017-10-31"
+        );
+        assert_eq!(
+            resolver.day(Moment::of("1899-12-30")),
+            Err(Cause::AbsurdDate)
+        );
+        assert_eq!(
+            resolver.day(Moment::Instant(i64::MAX)),
+            Err(Cause::AbsurdDate)
+        );
+        assert_eq!(
+            resolver.day(Moment::Naive(i64::MIN)),
+            Err(Cause::AbsurdDate)
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! What: the probability of each candidate product in the next basket.
 //!
-//! One pooled model over all products ([`Boosted`]), then, for products where it pays, a tree of corrections (`tree`), then
-//! isotonic calibration. Rows are (customer, night, candidate) of past nights; each next purchase counts once, weighted by the nights
-//! that wait for it, so that rows are as plentiful and as fresh as the history allows. The last 28 days are held out first, to gate the
-//! corrections and to calibrate; the pooled model is then fitted again with them.
+//! One pooled model over all products ([`Boosted`]), then, for products where it pays, a tree of
+//! corrections (`tree`), then isotonic calibration. Rows are (customer, night, candidate) of past
+//! nights; each next purchase counts once, weighted by the nights that wait for it, so that rows
+//! are as plentiful and as fresh as the history allows. The last 28 days are held out first, to
+//! gate the corrections and to calibrate; the pooled model is then fitted again with them.
 
 use std::ops::Range;
 
@@ -34,7 +35,8 @@ pub struct BasketParameters {
     pub days: u32,
     /// Days between two of those nights; not a multiple of 7, so that all weekdays occur.
     pub every: u32,
-    /// Most products bought before that are candidates of a customer, those bought most often lately first.
+    /// Most products bought before that are candidates of a customer, those bought most often
+    /// lately first.
     pub bought_products: usize,
     /// Popular products that every customer has as candidates besides those bought before.
     pub new_products: usize,
@@ -44,9 +46,11 @@ pub struct BasketParameters {
     pub max_training_rows: usize,
     /// How much a purchase counts that many nights wait for: the power of their number.
     pub night_power: f64,
-    /// How much less a product counts in the basket of which it is one of many: the power of the basket's size.
+    /// How much less a product counts in the basket of which it is one of many: the power of the
+    /// basket's size.
     pub size_power: f64,
-    /// Where there are more rows than that, the share kept for customers who are far from meeting the rule.
+    /// Where there are more rows than that, the share kept for customers who are far from meeting
+    /// the rule.
     pub others: f64,
     /// Smallest share of the candidates not bought that is kept.
     pub min_negatives: f64,
@@ -77,14 +81,18 @@ impl Default for BasketParameters {
     }
 }
 
-/// Trees of the pooled model that every candidate sees, and how many of the best candidates see the others.
+/// Trees of the pooled model that every candidate sees, and how many of the best candidates see the
+/// others.
 const FIRST_TREES: usize = 10;
 /// See [`FIRST_TREES`]: more than are ever predicted.
 const SHORTLIST: usize = 40;
 
 impl BasketParameters {
     fn limits(&self) -> CandidateLimits {
-        CandidateLimits { bought: self.bought_products, new: self.new_products }
+        CandidateLimits {
+            bought: self.bought_products,
+            new: self.new_products,
+        }
     }
 }
 
@@ -121,24 +129,53 @@ pub struct FittedBasket {
 }
 
 impl BasketModel {
-    /// Fits to the rows of a history. The products' trees are gated, and the probabilities calibrated, on the last 28 days by a fit that
-    /// has not seen them; a rehearsal, the model of 28 days earlier, on the 28 days before. `products` are the history's ids.
+    /// Fits to the rows of a history. The products' trees are gated, and the probabilities
+    /// calibrated, on the last 28 days by a fit that has not seen them; a rehearsal, the model of
+    /// 28 days earlier, on the 28 days before. `products` are the history's ids.
     ///
     /// # Errors
     /// If there is too little to learn from.
-    pub fn fit(table: &BasketRows, products: &Ids, parameters: &BasketParameters, rehearse: bool, seed: u64) -> Result<FittedBasket> {
+    pub fn fit(
+        table: &BasketRows,
+        products: &Ids,
+        parameters: &BasketParameters,
+        rehearse: bool,
+        seed: u64,
+    ) -> Result<FittedBasket> {
         let [early, split] = table.known;
-        let pooled = |take: usize| Boosted::fit(&table.rows, &table.bins, &parameters.boosting, hash(seed, &[0xba5]), take);
-        let checked = |score: &[f32], held_out: Range<usize>| corrections(table, score, held_out, products, parameters);
+        let pooled = |take: usize| {
+            Boosted::fit(
+                &table.rows,
+                &table.bins,
+                &parameters.boosting,
+                hash(seed, &[0xba5]),
+                take,
+            )
+        };
+        let checked = |score: &[f32], held_out: Range<usize>| {
+            corrections(table, score, held_out, products, parameters)
+        };
         let ((late, all), first) = rayon::join(
             || {
                 rayon::join(
-                    || pooled(split).map(|fitted| (checked(&fitted.score, split..table.rows.len()), fitted.model)),
+                    || {
+                        pooled(split).map(|fitted| {
+                            (
+                                checked(&fitted.score, split..table.rows.len()),
+                                fitted.model,
+                            )
+                        })
+                    },
                     || pooled(table.rows.len()).map(|fitted| fitted.model),
                 )
             },
             // Without rows enough two months before the end there is no rehearsal, and no error.
-            || rehearse.then(|| pooled(early).ok()).flatten().map(|fitted| checked(&fitted.score, early..split)),
+            || {
+                rehearse
+                    .then(|| pooled(early).ok())
+                    .flatten()
+                    .map(|fitted| checked(&fitted.score, early..split))
+            },
         );
         let (checks, without_last) = late?;
         let with = |pooled, checks: Checks| BasketModel {
@@ -149,7 +186,10 @@ impl BasketModel {
             calibration: checks.calibration,
             gate: checks.gate,
         };
-        Ok(FittedBasket { model: with(all?, checks), rehearsal: first.map(|checks| with(without_last, checks)) })
+        Ok(FittedBasket {
+            model: with(all?, checks),
+            rehearsal: first.map(|checks| with(without_last, checks)),
+        })
     }
 
     /// The products that have a tree of their own.
@@ -158,7 +198,8 @@ impl BasketModel {
         &self.products
     }
 
-    /// The store on a night as this model looks at it, of the tally that [`BasketModel::tally`] makes of each part of the customers.
+    /// The store on a night as this model looks at it, of the tally that [`BasketModel::tally`]
+    /// makes of each part of the customers.
     #[must_use]
     pub fn world(&self, tally: Tally) -> World {
         World::of(tally, self.limits)
@@ -175,14 +216,18 @@ impl BasketModel {
     pub fn trees_by_code(&self, products: &Ids) -> Vec<Option<u32>> {
         let mut out = vec![None; products.len()];
         for (at, product) in (0_u32..).zip(&self.products) {
-            if let Some(slot) = products.code(&product.product).and_then(|code| out.get_mut(code as usize)) {
+            if let Some(slot) = products
+                .code(&product.product)
+                .and_then(|code| out.get_mut(code as usize))
+            {
                 *slot = Some(at);
             }
         }
         out
     }
 
-    /// The candidates of a customer, for whose id `customer` stands, that are worth a full look, with their probabilities, the likeliest first (then by code).
+    /// The candidates of a customer, for whose id `customer` stands, that are worth a full look,
+    /// with their probabilities, the likeliest first (then by code).
     pub fn score(
         &self,
         world: &World,
@@ -194,19 +239,38 @@ impl BasketModel {
     ) -> Vec<Scored> {
         basket_features(world, customer, visits, expected_days, scratch);
         let columns = correction_columns();
-        let shortlist = self.pooled.log_odds_of_best(&scratch.rows, FIRST_TREES, SHORTLIST);
+        let shortlist = self
+            .pooled
+            .log_odds_of_best(&scratch.rows, FIRST_TREES, SHORTLIST);
         let scored = |(at, score): (usize, f64)| {
-            let (candidate, row) = (scratch.candidates[at], &scratch.rows[at * BASKET_WIDTH..(at + 1) * BASKET_WIDTH]);
-            let tree = trees.get(candidate.product as usize).copied().flatten().and_then(|at| self.products.get(at as usize));
-            let correction = tree.map_or(0.0, |product| product.tree.correction(|feature| row[columns[feature]]));
+            let (candidate, row) = (
+                scratch.candidates[at],
+                &scratch.rows[at * BASKET_WIDTH..(at + 1) * BASKET_WIDTH],
+            );
+            let tree = trees
+                .get(candidate.product as usize)
+                .copied()
+                .flatten()
+                .and_then(|at| self.products.get(at as usize));
+            let correction = tree.map_or(0.0, |product| {
+                product.tree.correction(|feature| row[columns[feature]])
+            });
             Scored {
                 candidate,
                 probability: self.calibration.probability(score + correction),
-                model: if tree.is_some() { ProductModel::Product } else { ProductModel::Pooled },
+                model: if tree.is_some() {
+                    ProductModel::Product
+                } else {
+                    ProductModel::Pooled
+                },
             }
         };
         let mut out: Vec<Scored> = shortlist.into_iter().map(scored).collect();
-        out.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.candidate.product.cmp(&b.candidate.product)));
+        out.sort_by(|a, b| {
+            b.probability
+                .total_cmp(&a.probability)
+                .then(a.candidate.product.cmp(&b.candidate.product))
+        });
         out
     }
 
@@ -216,7 +280,13 @@ impl BasketModel {
         self.pooled.is_consistent()
             && self.pooled.width() == BASKET_WIDTH
             && self.calibration.is_consistent()
-            && self.products.iter().all(|product| product.tree.is_consistent(CORRECTION_FEATURES.len()))
-            && self.products.windows(2).all(|pair| pair[0].product < pair[1].product)
+            && self
+                .products
+                .iter()
+                .all(|product| product.tree.is_consistent(CORRECTION_FEATURES.len()))
+            && self
+                .products
+                .windows(2)
+                .all(|pair| pair[0].product < pair[1].product)
     }
 }

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::boosting::{log_odds, sigmoid};
 
-/// Isotonic regression of outcomes on log-odds, by pool-adjacent-violators (Ayer et al., Annals of Mathematical Statistics 1955;
-/// Zadrozny & Elkan, KDD 2002), read off by linear interpolation between the blocks. A small share of the uncalibrated probability
-/// keeps the order of pairs that share a block.
+/// Isotonic regression of outcomes on log-odds, by pool-adjacent-violators (Ayer et al., Annals of
+/// Mathematical Statistics 1955; Zadrozny & Elkan, KDD 2002), read off by linear interpolation
+/// between the blocks. A small share of the uncalibrated probability keeps the order of pairs that
+/// share a block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Isotonic {
     /// Mean log-odds of each block, ascending.
@@ -24,10 +25,14 @@ impl Isotonic {
     /// The map that changes nothing.
     #[must_use]
     pub fn identity() -> Self {
-        Self { from: vec![], to: vec![] }
+        Self {
+            from: vec![],
+            to: vec![],
+        }
     }
 
-    /// Fits to `(log-odds, outcome, weight)`. Too few outcomes (under 200, or 20 of either kind) give the identity.
+    /// Fits to `(log-odds, outcome, weight)`. Too few outcomes (under 200, or 20 of either kind)
+    /// give the identity.
     #[must_use]
     pub fn fit(mut points: Vec<(f64, bool, f64)>) -> Self {
         let hits = points.iter().filter(|(_, hit, _)| *hit).count();
@@ -62,11 +67,15 @@ impl Isotonic {
         let mean = points.iter().map(|(_, _, weight)| weight).sum::<f64>() / points.len() as f64;
         let mut highest = f64::NEG_INFINITY;
         let smoothed = blocks.iter().map(|[weight, _, hits]| {
-            // A small block is smoothed more than its neighbour, which could turn their order round.
+            // A small block is smoothed more than its neighbour, which could turn their order
+            // round.
             highest = log_odds((hits + 0.5 * mean) / (weight + mean)).max(highest);
             highest
         });
-        Self { from, to: smoothed.collect() }
+        Self {
+            from,
+            to: smoothed.collect(),
+        }
     }
 
     /// The calibrated probability of a pair with these log-odds; strictly increasing.
@@ -76,9 +85,12 @@ impl Isotonic {
         let mapped = match (at.checked_sub(1), self.from.len()) {
             (_, 0) => score,
             (None, _) => self.to[0] + (score - self.from[0]),
-            (Some(before), n) if before + 1 == n => self.to[before] + (score - self.from[before]).min(1.0),
+            (Some(before), n) if before + 1 == n => {
+                self.to[before] + (score - self.from[before]).min(1.0)
+            }
             (Some(before), _) => {
-                let share = (score - self.from[before]) / (self.from[before + 1] - self.from[before]).max(1e-12);
+                let share = (score - self.from[before])
+                    / (self.from[before + 1] - self.from[before]).max(1e-12);
                 self.to[before] + share * (self.to[before + 1] - self.to[before])
             }
         };
@@ -88,7 +100,9 @@ impl Isotonic {
     /// Whether the blocks are finite, ascending and paired.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
-        let ascending = |values: &[f64]| values.iter().all(|v| v.is_finite()) && values.windows(2).all(|pair| pair[0] <= pair[1]);
+        let ascending = |values: &[f64]| {
+            values.iter().all(|v| v.is_finite()) && values.windows(2).all(|pair| pair[0] <= pair[1])
+        };
         self.from.len() == self.to.len() && ascending(&self.from) && ascending(&self.to)
     }
 }
@@ -104,7 +118,8 @@ fn push(blocks: &mut Vec<[f64; 3]>, block: [f64; 3]) {
     }
 }
 
-/// Logistic recalibration of log-odds by slope and intercept (Platt 1999), for outcomes too few for [`Isotonic`].
+/// Logistic recalibration of log-odds by slope and intercept (Platt 1999), for outcomes too few for
+/// [`Isotonic`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Platt {
     intercept: f64,
@@ -113,9 +128,13 @@ pub struct Platt {
 
 impl Platt {
     /// The map that changes nothing.
-    pub const IDENTITY: Platt = Platt { intercept: 0.0, slope: 1.0 };
+    pub const IDENTITY: Platt = Platt {
+        intercept: 0.0,
+        slope: 1.0,
+    };
 
-    /// Fits to `(log-odds, outcome)` by Newton's method, drawn to the identity as by `prior` outcomes.
+    /// Fits to `(log-odds, outcome)` by Newton's method, drawn to the identity as by `prior`
+    /// outcomes.
     #[must_use]
     pub fn fit(points: &[(f64, bool)], prior: f64) -> Self {
         let (mut a, mut b) = (0.0, 1.0);
@@ -145,8 +164,16 @@ impl Platt {
                 break;
             }
         }
-        // A falling map would turn the order round: then the log-odds say nothing and stay as they are.
-        if b <= 0.05 || !a.is_finite() || !b.is_finite() { Self::IDENTITY } else { Self { intercept: a, slope: b } }
+        // A falling map would turn the order round: then the log-odds say nothing and stay as they
+        // are.
+        if b <= 0.05 || !a.is_finite() || !b.is_finite() {
+            Self::IDENTITY
+        } else {
+            Self {
+                intercept: a,
+                slope: b,
+            }
+        }
     }
 
     /// The recalibrated probability.
@@ -169,7 +196,9 @@ mod tests {
 
     fn points(truth: impl Fn(f64) -> f64) -> Vec<(f64, bool, f64)> {
         let score = |i: u64| unit(hash(1, &[i])) * 6.0 - 4.0;
-        (0..20_000).map(|i| (score(i), unit(hash(2, &[i])) < truth(score(i)), 1.0)).collect()
+        (0..20_000)
+            .map(|i| (score(i), unit(hash(2, &[i])) < truth(score(i)), 1.0))
+            .collect()
     }
 
     #[test]
@@ -177,9 +206,15 @@ mod tests {
         let truth = |score: f64| sigmoid(0.5 * score - 1.0);
         let fitted = Isotonic::fit(points(truth));
         for score in [-3.5, -2.0, -0.5, 1.0] {
-            assert!((fitted.probability(score) - truth(score)).abs() < 0.03, "{score}: {}", fitted.probability(score));
+            assert!(
+                (fitted.probability(score) - truth(score)).abs() < 0.03,
+                "{score}: {}",
+                fitted.probability(score)
+            );
         }
-        let probabilities: Vec<f64> = (-500..300).map(|i| fitted.probability(f64::from(i) / 100.0)).collect();
+        let probabilities: Vec<f64> = (-500..300)
+            .map(|i| fitted.probability(f64::from(i) / 100.0))
+            .collect();
         assert!(probabilities.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(fitted.is_consistent());
     }
@@ -192,9 +227,15 @@ mod tests {
 
     #[test]
     fn platt_recovers_slope_and_intercept() {
-        let data: Vec<(f64, bool)> = points(|score| sigmoid(0.7 * score - 0.4)).into_iter().map(|(x, hit, _)| (x, hit)).collect();
+        let data: Vec<(f64, bool)> = points(|score| sigmoid(0.7 * score - 0.4))
+            .into_iter()
+            .map(|(x, hit, _)| (x, hit))
+            .collect();
         let fitted = Platt::fit(&data, 20.0);
-        assert!((fitted.slope - 0.7).abs() < 0.05 && (fitted.intercept + 0.4).abs() < 0.06, "{fitted:?}");
+        assert!(
+            (fitted.slope - 0.7).abs() < 0.05 && (fitted.intercept + 0.4).abs() < 0.06,
+            "{fitted:?}"
+        );
         assert_eq!(Platt::fit(&[], 20.0), Platt::IDENTITY);
     }
 }

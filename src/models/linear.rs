@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::features::timing::{TIMING_FEATURES, TIMING_WIDTH};
 
-/// `log days = intercept + Σ coefficient · (column − mean) / scale`, over transformed timing features.
+/// `log days = intercept + Σ coefficient · (column − mean) / scale`, over transformed timing
+/// features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogDays {
     intercept: f64,
@@ -17,8 +18,8 @@ pub struct LogDays {
     terms: Vec<(u32, f64, f64, f64)>,
 }
 
-/// A standardised column that others explain up to this share of its length is collinear: least squares would return coefficients
-/// of any size for it.
+/// A standardised column that others explain up to this share of its length is collinear: least
+/// squares would return coefficients of any size for it.
 const COLLINEAR: f64 = 0.02;
 /// Largest believable coefficient of a standardised column, in log days.
 const MAX_COEFFICIENT: f64 = 20.0;
@@ -47,31 +48,46 @@ const WEEKDAY: usize = {
 };
 
 impl LogDays {
-    /// Fits to timing features and the days to the next purchase (1 or more; censored ones at the horizon).
+    /// Fits to timing features and the days to the next purchase (1 or more; censored ones at the
+    /// horizon).
     ///
     /// # Errors
     /// If there are fewer than 50 rows, or the solution is not finite.
     pub fn fit(rows: &[[f32; TIMING_WIDTH]], days: &[f64]) -> Result<Self> {
         let n = rows.len().min(days.len());
         if n < 50 {
-            return Err(Error::input(format!("{n} snapshots are too few for the timing model, which needs 50"))
-                .hint("train on a longer history or more customers"));
+            return Err(Error::input(format!(
+                "{n} snapshots are too few for the timing model, which needs 50"
+            ))
+            .hint("train on a longer history or more customers"));
         }
         let mut terms = vec![];
         let mut basis: Vec<Vec<f64>> = vec![];
-        // Orthogonalise on a sample of the rows; a column that is hardly longer than 0 after that is constant or collinear.
+        // Orthogonalise on a sample of the rows; a column that is hardly longer than 0 after that
+        // is constant or collinear.
         let step = n.div_ceil(4_000);
         for at in 0..COLUMNS {
             let mean = rows.iter().map(|row| column(row, at)).sum::<f64>() / n as f64;
-            let scale = (rows.iter().map(|row| (column(row, at) - mean).powi(2)).sum::<f64>() / n as f64).sqrt();
+            let scale = (rows
+                .iter()
+                .map(|row| (column(row, at) - mean).powi(2))
+                .sum::<f64>()
+                / n as f64)
+                .sqrt();
             if scale.is_nan() || scale < 1e-6 {
                 continue;
             }
-            let mut rest: Vec<f64> = rows.iter().step_by(step).map(|row| (column(row, at) - mean) / scale).collect();
+            let mut rest: Vec<f64> = rows
+                .iter()
+                .step_by(step)
+                .map(|row| (column(row, at) - mean) / scale)
+                .collect();
             let length = norm(&rest);
             for other in &basis {
                 let along: f64 = rest.iter().zip(other).map(|(a, b)| a * b).sum();
-                rest.iter_mut().zip(other).for_each(|(a, b)| *a -= along * b);
+                rest.iter_mut()
+                    .zip(other)
+                    .for_each(|(a, b)| *a -= along * b);
             }
             let left = norm(&rest);
             if left > COLLINEAR * length.max(1e-9) {
@@ -88,18 +104,36 @@ impl LogDays {
         let fitted = LinearRegression::new()
             .fit(&Dataset::new(records, targets))
             .map_err(|error| Error::system("least squares on log days failed").source(error))?;
-        if !fitted.intercept().is_finite() || fitted.params().iter().any(|c| !c.is_finite() || c.abs() > MAX_COEFFICIENT) {
-            return Err(Error::system("least squares on log days gave no usable coefficients").hint("train on a longer history"));
+        if !fitted.intercept().is_finite()
+            || fitted
+                .params()
+                .iter()
+                .any(|c| !c.is_finite() || c.abs() > MAX_COEFFICIENT)
+        {
+            return Err(
+                Error::system("least squares on log days gave no usable coefficients")
+                    .hint("train on a longer history"),
+            );
         }
-        terms.iter_mut().zip(fitted.params()).for_each(|(term, coefficient)| term.3 = *coefficient);
-        Ok(Self { intercept: fitted.intercept(), terms })
+        terms
+            .iter_mut()
+            .zip(fitted.params())
+            .for_each(|(term, coefficient)| term.3 = *coefficient);
+        Ok(Self {
+            intercept: fitted.intercept(),
+            terms,
+        })
     }
 
     /// Expected days (geometric mean) from the night of these features to the next purchase.
     #[must_use]
     pub fn days(&self, row: &[f32; TIMING_WIDTH]) -> f64 {
-        let terms = self.terms.iter().map(|(at, mean, scale, coefficient)| coefficient * (column(row, *at as usize) - mean) / scale);
-        (self.intercept + terms.sum::<f64>()).exp().clamp(0.5, MAX_DAYS)
+        let terms = self.terms.iter().map(|(at, mean, scale, coefficient)| {
+            coefficient * (column(row, *at as usize) - mean) / scale
+        });
+        (self.intercept + terms.sum::<f64>())
+            .exp()
+            .clamp(0.5, MAX_DAYS)
     }
 
     /// Whether every term names a column and is finite.
@@ -107,7 +141,11 @@ impl LogDays {
     pub fn is_consistent(&self) -> bool {
         self.intercept.is_finite()
             && self.terms.iter().all(|(at, mean, scale, c)| {
-                (*at as usize) < COLUMNS && mean.is_finite() && scale.is_finite() && *scale > 0.0 && c.is_finite()
+                (*at as usize) < COLUMNS
+                    && mean.is_finite()
+                    && scale.is_finite()
+                    && *scale > 0.0
+                    && c.is_finite()
             })
     }
 }
@@ -122,7 +160,15 @@ mod tests {
     use crate::sampling::{hash, unit};
 
     fn rows(n: u64) -> Vec<[f32; TIMING_WIDTH]> {
-        let row = |i: u64| std::array::from_fn(|feature| if feature == 3 { 2.0 } else { (unit(hash(i, &[feature as u64])) * 10.0) as f32 });
+        let row = |i: u64| {
+            std::array::from_fn(|feature| {
+                if feature == 3 {
+                    2.0
+                } else {
+                    (unit(hash(i, &[feature as u64])) * 10.0) as f32
+                }
+            })
+        };
         (0..n).map(row).collect()
     }
 
@@ -130,7 +176,10 @@ mod tests {
     fn a_planted_law_is_found_again() {
         let mut rows = rows(2_000);
         rows.iter_mut().for_each(|row| row[5] = row[4]); // a duplicate column
-        let days: Vec<f64> = rows.iter().map(|row| (1.0 + 0.1 * f64::from(row[0])).exp()).collect();
+        let days: Vec<f64> = rows
+            .iter()
+            .map(|row| (1.0 + 0.1 * f64::from(row[0])).exp())
+            .collect();
         let model = LogDays::fit(&rows, &days).unwrap();
         for (row, days) in rows.iter().zip(&days).take(50) {
             assert!((model.days(row) - days).abs() < 0.02 * days);
@@ -140,6 +189,11 @@ mod tests {
 
     #[test]
     fn too_few_rows_are_refused() {
-        assert!(LogDays::fit(&rows(10), &[1.0; 10]).unwrap_err().to_string().contains("too few"));
+        assert!(
+            LogDays::fit(&rows(10), &[1.0; 10])
+                .unwrap_err()
+                .to_string()
+                .contains("too few")
+        );
     }
 }

@@ -1,9 +1,11 @@
 //! When: the distribution of the day of the next purchase.
 //!
-//! Least squares on log days ([`LogDays`]) gives an expected wait; a discrete-time hazard model (Allison, Sociological Methodology 1982;
-//! boosted trees over person-days) turns it, with the customer's habits, into the probability of a purchase on each coming day, given
-//! none before. Every day of every customer is a row, so customers who have not come back yet count for each day that they stayed away
-//! and censoring needs no repair. The median of the distribution is what is predicted: it minimises the absolute error.
+//! Least squares on log days ([`LogDays`]) gives an expected wait; a discrete-time hazard model
+//! (Allison, Sociological Methodology 1982; boosted trees over person-days) turns it, with the
+//! customer's habits, into the probability of a purchase on each coming day, given none before.
+//! Every day of every customer is a row, so customers who have not come back yet count for each day
+//! that they stayed away and censoring needs no repair. The median of the distribution is what is
+//! predicted: it minimises the absolute error.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -46,7 +48,8 @@ pub struct TimingParameters {
     // What it was called in the headers of earlier models, and in earlier files of settings.
     #[serde(alias = "max_rows")]
     pub max_training_rows: usize,
-    /// Where there are more person-days than that, the share kept for customers who are far from meeting the rule.
+    /// Where there are more person-days than that, the share kept for customers who are far from
+    /// meeting the rule.
     pub others: f64,
     /// Fewest purchases before a day for the day to count.
     pub min_purchases: usize,
@@ -65,7 +68,13 @@ impl Default for TimingParameters {
             min_rows: 150,
             ridge: 10.0,
         };
-        Self { days: 200, max_training_rows: 150_000, others: 0.3, min_purchases: 4, boosting }
+        Self {
+            days: 200,
+            max_training_rows: 150_000,
+            others: 0.3,
+            min_purchases: 4,
+            boosting,
+        }
     }
 }
 
@@ -90,7 +99,11 @@ impl Wait {
     /// The probability of a purchase within `days`.
     #[must_use]
     pub fn within(&self, days: u32) -> f64 {
-        self.probability.iter().take(days as usize).sum::<f64>().min(1.0)
+        self.probability
+            .iter()
+            .take(days as usize)
+            .sum::<f64>()
+            .min(1.0)
     }
 
     /// The median in days, a whole number, and at most the horizon.
@@ -106,10 +119,19 @@ impl Wait {
         HORIZON as f64
     }
 
-    /// Days from the likeliest outward, always the likelier neighbour next: nested intervals (Gupta, Kuchibhotla & Ramdas, Pattern
-    /// Recognition 2022). Calls `visit(first, last, mass)` for each until it returns true.
+    /// Days from the likeliest outward, always the likelier neighbour next: nested intervals
+    /// (Gupta, Kuchibhotla & Ramdas, Pattern Recognition 2022). Calls `visit(first, last, mass)`
+    /// for each until it returns true.
     fn nested(&self, mut visit: impl FnMut(usize, usize, f64) -> bool) {
-        let mode = (0..HORIZON).reduce(|best, day| if self.probability[day] > self.probability[best] { day } else { best }).unwrap_or(0);
+        let mode = (0..HORIZON)
+            .reduce(|best, day| {
+                if self.probability[day] > self.probability[best] {
+                    day
+                } else {
+                    best
+                }
+            })
+            .unwrap_or(0);
         let (mut first, mut last, mut mass) = (mode, mode, self.probability[mode]);
         while !visit(first + 1, last + 1, mass) {
             let before = first.checked_sub(1).map(|day| self.probability[day]);
@@ -134,8 +156,9 @@ impl Wait {
         found
     }
 
-    /// The mass of the largest nested interval that does not hold an outcome yet; 1 for an outcome that none holds. An interval of at
-    /// least mass `m` holds the outcome exactly if this is below `m`.
+    /// The mass of the largest nested interval that does not hold an outcome yet; 1 for an outcome
+    /// that none holds. An interval of at least mass `m` holds the outcome exactly if this is below
+    /// `m`.
     fn mass_before(&self, days: Option<i32>) -> f64 {
         let Some(days) = days else { return 1.0 };
         let mut before = 0.0;
@@ -152,7 +175,8 @@ impl Wait {
     }
 }
 
-/// Rows of the hazard model for one customer: the night and each day after it as long as they do not come.
+/// Rows of the hazard model for one customer: the night and each day after it as long as they do
+/// not come.
 fn hazard_row(linear: &LogDays, features: &[f32; TIMING_WIDTH]) -> [f32; HAZARD_WIDTH] {
     let days = linear.days(features);
     let mut row = [0.0; HAZARD_WIDTH];
@@ -177,7 +201,8 @@ impl PersonDay {
     }
 }
 
-/// Calls `visit` with each person-day of a customer, and whether the customer was near the rule on it.
+/// Calls `visit` with each person-day of a customer, and whether the customer was near the rule on
+/// it.
 fn each_person_day(
     history: &History<'_>,
     rule: &Rule,
@@ -202,11 +227,19 @@ fn each_person_day(
         if near.0 != week {
             near = (week, rule.nearly_met(&visits, eve));
         }
-        visit(PersonDay { customer, eve, next: days.get(known).copied() }, near.1);
+        visit(
+            PersonDay {
+                customer,
+                eve,
+                next: days.get(known).copied(),
+            },
+            near.1,
+        );
     }
 }
 
-/// A sample of the person-days with their features: those of customers near the rule first, since they are who is scored.
+/// A sample of the person-days with their features: those of customers near the rule first, since
+/// they are who is scored.
 fn person_days(
     history: Parted<'_>,
     rule: &Rule,
@@ -217,17 +250,24 @@ fn person_days(
     history.each(|history| {
         let count = |customer: u32| {
             let mut counts = [0_usize; 2];
-            each_person_day(history, rule, parameters, customer, |_, near| counts[usize::from(near)] += 1);
+            each_person_day(history, rule, parameters, customer, |_, near| {
+                counts[usize::from(near)] += 1
+            });
             counts
         };
         let customers = (0..history.customer_count()).into_par_iter();
-        let counts = customers.map(count).reduce(|| [0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
+        let counts = customers
+            .map(count)
+            .reduce(|| [0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
         (far, near) = (far + counts[0], near + counts[1]);
         Ok(())
     })?;
     let wanted = parameters.max_training_rows as f64;
     let others = (far as f64).min((wanted - near as f64).max(wanted * parameters.others));
-    let shares = [others / far.max(1) as f64, (wanted - others) / near.max(1) as f64];
+    let shares = [
+        others / far.max(1) as f64,
+        (wanted - others) / near.max(1) as f64,
+    ];
     let sample = |history: &History<'_>| {
         let of_customer = |customer: u32| {
             let mut rows = vec![];
@@ -236,13 +276,19 @@ fn person_days(
             // One pass over a customer's purchases for all eves.
             let mut features = TimingFeatures::default();
             each_person_day(history, rule, parameters, customer, |row, near| {
-                if keep(hash(seed, &[0xda1, key, row.eve.epoch() as u64]), shares[usize::from(near)]) {
+                if keep(
+                    hash(seed, &[0xda1, key, row.eve.epoch() as u64]),
+                    shares[usize::from(near)],
+                ) {
                     rows.push((row, features.on(&visits, row.eve)));
                 }
             });
             rows
         };
-        (0..history.customer_count()).into_par_iter().flat_map_iter(of_customer).collect()
+        (0..history.customer_count())
+            .into_par_iter()
+            .flat_map_iter(of_customer)
+            .collect()
     };
     let rows = history.gather(sample, |(row, _)| (row.customer, row.eve))?;
     if rows.is_empty() {
@@ -265,12 +311,18 @@ pub struct HazardRows {
 impl HazardRows {
     fn new(linear: &LogDays, person_days: Vec<(PersonDay, [f32; TIMING_WIDTH])>) -> Self {
         let step = person_days.len().div_ceil(20_000).max(1);
-        let sample: Vec<f32> = person_days.iter().step_by(step).flat_map(|(_, features)| hazard_row(linear, features)).collect();
+        let sample: Vec<f32> = person_days
+            .iter()
+            .step_by(step)
+            .flat_map(|(_, features)| hazard_row(linear, features))
+            .collect();
         let bins = Bins::from_sample(&sample, HAZARD_WIDTH, MAX_BINS);
         let mut rows = BinnedRows::with_capacity(HAZARD_WIDTH, person_days.len());
         let binned = |person_days: &[(PersonDay, [f32; TIMING_WIDTH])]| {
             let mut binned = Vec::with_capacity(person_days.len() * HAZARD_WIDTH);
-            person_days.iter().for_each(|(_, features)| bins.bin_row(&hazard_row(linear, features), &mut binned));
+            person_days
+                .iter()
+                .for_each(|(_, features)| bins.bin_row(&hazard_row(linear, features), &mut binned));
             binned
         };
         let chunks: Vec<Vec<u8>> = person_days.par_chunks(4096).map(binned).collect();
@@ -282,7 +334,14 @@ impl HazardRows {
     }
 
     fn fit(&self, parameters: &TimingParameters, seed: u64) -> Result<Boosted> {
-        Ok(Boosted::fit(&self.rows, &self.bins, &parameters.boosting, hash(seed, &[0x4a2]), self.rows.len())?.model)
+        Ok(Boosted::fit(
+            &self.rows,
+            &self.bins,
+            &parameters.boosting,
+            hash(seed, &[0x4a2]),
+            self.rows.len(),
+        )?
+        .model)
     }
 }
 
@@ -310,7 +369,12 @@ impl Outcome {
     pub fn known_by(&self, end: Day) -> Option<Self> {
         let followed = end - self.night;
         let days = self.days.filter(|days| *days <= followed);
-        (followed >= 0).then(|| Self { wait: self.wait.clone(), days, followed, ..*self })
+        (followed >= 0).then(|| Self {
+            wait: self.wait.clone(),
+            days,
+            followed,
+            ..*self
+        })
     }
 
     /// Whether it is known for long enough to calibrate with.
@@ -321,18 +385,37 @@ impl Outcome {
 }
 
 impl TimingModel {
-    /// Fits to everything that the history knows; uncalibrated until [`TimingModel::calibrate`]. `rule` says whose days count first.
+    /// Fits to everything that the history knows; uncalibrated until [`TimingModel::calibrate`].
+    /// `rule` says whose days count first.
     ///
     /// # Errors
     /// If there is too little to learn from, or a part cannot be brought back.
-    pub fn fit(history: Parted<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Result<Self> {
+    pub fn fit(
+        history: Parted<'_>,
+        rule: &Rule,
+        parameters: &TimingParameters,
+        seed: u64,
+    ) -> Result<Self> {
         let person_days = person_days(history, rule, parameters, seed)?;
-        // Least squares sees whole waits only: nights that the history follows for the horizon, censored there.
+        // Least squares sees whole waits only: nights that the history follows for the horizon,
+        // censored there.
         let latest = history.as_of().day() - HORIZON as i32;
         let (snapshots, waits): (Vec<_>, Vec<_>) = person_days
             .iter()
             .filter(|(row, _)| row.eve <= latest)
-            .filter(|(row, _)| keep(hash(seed, &[0x11e, history.customers().key(row.customer), row.eve.epoch() as u64]), 0.25))
+            .filter(|(row, _)| {
+                keep(
+                    hash(
+                        seed,
+                        &[
+                            0x11e,
+                            history.customers().key(row.customer),
+                            row.eve.epoch() as u64,
+                        ],
+                    ),
+                    0.25,
+                )
+            })
             .map(|(row, features)| {
                 let wait = row.next.map_or(HORIZON as i32, |day| day - row.eve);
                 (*features, f64::from(wait.min(HORIZON as i32)))
@@ -340,39 +423,71 @@ impl TimingModel {
             .unzip();
         let linear = LogDays::fit(&snapshots, &waits)?;
         let hazard = HazardRows::new(&linear, person_days).fit(parameters, seed)?;
-        Ok(Self { linear, hazard, returns: [Platt::IDENTITY; 3], masses: [COVERAGE; GROUP_EDGES.len() + 1] })
+        Ok(Self {
+            linear,
+            hazard,
+            returns: [Platt::IDENTITY; 3],
+            masses: [COVERAGE; GROUP_EDGES.len() + 1],
+        })
     }
 
     /// What [`TimingModel::refit`] needs of a longer history.
     ///
     /// # Errors
     /// As [`TimingModel::fit`].
-    pub fn hazard_rows(&self, history: Parted<'_>, rule: &Rule, parameters: &TimingParameters, seed: u64) -> Result<HazardRows> {
-        Ok(HazardRows::new(&self.linear, person_days(history, rule, parameters, seed)?))
+    pub fn hazard_rows(
+        &self,
+        history: Parted<'_>,
+        rule: &Rule,
+        parameters: &TimingParameters,
+        seed: u64,
+    ) -> Result<HazardRows> {
+        Ok(HazardRows::new(
+            &self.linear,
+            person_days(history, rule, parameters, seed)?,
+        ))
     }
 
-    /// The hazards fitted anew. Least squares stays, since the basket model has learned from its expectations. Calibration needs nights
-    /// that a fit has not seen, and therefore the earlier one's: [`TimingModel::outcomes`].
+    /// The hazards fitted anew. Least squares stays, since the basket model has learned from its
+    /// expectations. Calibration needs nights that a fit has not seen, and therefore the earlier
+    /// one's: [`TimingModel::outcomes`].
     ///
     /// # Errors
     /// If there is too little to learn from.
-    pub fn refit(&self, rows: &HazardRows, parameters: &TimingParameters, seed: u64) -> Result<Self> {
-        Ok(Self { hazard: rows.fit(parameters, seed)?, ..self.clone() })
+    pub fn refit(
+        &self,
+        rows: &HazardRows,
+        parameters: &TimingParameters,
+        seed: u64,
+    ) -> Result<Self> {
+        Ok(Self {
+            hazard: rows.fit(parameters, seed)?,
+            ..self.clone()
+        })
     }
 
-    /// The expected days from a night to the next purchase, from least squares alone. `features` have looked at earlier nights of the
-    /// customer, or at none.
+    /// The expected days from a night to the next purchase, from least squares alone. `features`
+    /// have looked at earlier nights of the customer, or at none.
     #[must_use]
-    pub fn expected_days(&self, features: &mut TimingFeatures, visits: &Visits<'_>, night: Day) -> f64 {
+    pub fn expected_days(
+        &self,
+        features: &mut TimingFeatures,
+        visits: &Visits<'_>,
+        night: Day,
+    ) -> f64 {
         self.linear.days(&features.on(visits, night))
     }
 
-    /// The distribution of the next purchase of a customer who has the purchases `visits` up to `night`.
+    /// The distribution of the next purchase of a customer who has the purchases `visits` up to
+    /// `night`.
     #[must_use]
     pub fn wait(&self, features: &mut TimingFeatures, visits: &Visits<'_>, night: Day) -> Wait {
         let mut rows = Vec::with_capacity(HORIZON * HAZARD_WIDTH);
         for ahead in 0..HORIZON as i32 {
-            rows.extend(hazard_row(&self.linear, &features.on(visits, night + ahead)));
+            rows.extend(hazard_row(
+                &self.linear,
+                &features.on(visits, night + ahead),
+            ));
         }
         let mut probability = [0.0; HORIZON];
         let mut stays_away = 1.0;
@@ -384,7 +499,8 @@ impl TimingModel {
         Wait { probability }
     }
 
-    /// The 80 % interval of a wait: first and last day after the night. The median is in it, whatever the calibration says.
+    /// The 80 % interval of a wait: first and last day after the night. The median is in it,
+    /// whatever the calibration says.
     #[must_use]
     pub fn interval(&self, wait: &Wait) -> (i32, i32) {
         let (first, last) = wait.interval(self.masses[group(wait)]);
@@ -404,34 +520,57 @@ impl TimingModel {
         })
     }
 
-    /// What this fit says on `nights` after the days that it knew, (customer, night) pairs, and what became of them in `history`.
+    /// What this fit says on `nights` after the days that it knew, (customer, night) pairs, and
+    /// what became of them in `history`.
     #[must_use]
     pub fn outcomes(&self, history: &History<'_>, nights: &[(u32, Day)]) -> Vec<Outcome> {
         let end = history.as_of().day();
         let outcome = |(customer, night): &(u32, Day)| {
-            let wait = self.wait(&mut TimingFeatures::default(), &history.visits(*customer).until(*night), *night);
-            let days = history.following(*customer, *night).map(|(day, _)| day - *night);
-            Outcome { customer: *customer, night: *night, wait, days, followed: end - *night }
+            let wait = self.wait(
+                &mut TimingFeatures::default(),
+                &history.visits(*customer).until(*night),
+                *night,
+            );
+            let days = history
+                .following(*customer, *night)
+                .map(|(day, _)| day - *night);
+            Outcome {
+                customer: *customer,
+                night: *night,
+                wait,
+                days,
+                followed: end - *night,
+            }
         };
         nights.par_iter().map(outcome).collect()
     }
 
-    /// Calibrates intervals and return probabilities by what an earlier fit, the same but for the days it knew, said on later nights of
-    /// the customers whom a run would score.
+    /// Calibrates intervals and return probabilities by what an earlier fit, the same but for the
+    /// days it knew, said on later nights of the customers whom a run would score.
     pub fn calibrate(&mut self, outcomes: &[Outcome]) {
         for (at, horizon) in RETURN_HORIZONS.iter().enumerate() {
             let points: Vec<(f64, bool)> = outcomes
                 .iter()
                 .filter(|outcome| outcome.followed >= *horizon as i32)
-                .map(|outcome| (log_odds(outcome.wait.within(*horizon)), outcome.days.is_some_and(|days| days <= *horizon as i32)))
+                .map(|outcome| {
+                    (
+                        log_odds(outcome.wait.within(*horizon)),
+                        outcome.days.is_some_and(|days| days <= *horizon as i32),
+                    )
+                })
                 .collect();
             self.returns[at] = Platt::fit(&points, 100.0);
         }
-        // Split-conformal: the mass that held the share COVERAGE of the outcomes (Papadopoulos et al., ECML 2002). A customer who has not
-        // come back while the data follow, for two weeks or more, counts as held by no interval; shorter nights say nothing.
+        // Split-conformal: the mass that held the share COVERAGE of the outcomes (Papadopoulos et
+        // al., ECML 2002). A customer who has not come back while the data follow, for two weeks or
+        // more, counts as held by no interval; shorter nights say nothing.
         let scores = |wanted: Option<usize>| {
-            let of_group = outcomes.iter().filter(|outcome| outcome.followed >= 14 && wanted.is_none_or(|g| group(&outcome.wait) == g));
-            let mut scores: Vec<f64> = of_group.map(|outcome| outcome.wait.mass_before(outcome.days)).collect();
+            let of_group = outcomes.iter().filter(|outcome| {
+                outcome.followed >= 14 && wanted.is_none_or(|g| group(&outcome.wait) == g)
+            });
+            let mut scores: Vec<f64> = of_group
+                .map(|outcome| outcome.wait.mass_before(outcome.days))
+                .collect();
             scores.sort_unstable_by(f64::total_cmp);
             scores
         };

@@ -1,9 +1,10 @@
 //! One product's tree: where, and by how much, the pooled model is wrong about this product.
 //!
-//! linfa-trees classifies and its leaves keep only a label; after fitting it merges two leaves with the same label. So it is given what
-//! the pooled model gets wrong: the label is `bought`, the weight |bought − p|, and a leaf's label is then the sign of the sum of
-//! (bought − p). The leaves' values are computed here, from the same rows in their order: a step of Newton's method in log-odds, shrunk
-//! to 0 by a ridge (Friedman 2001; the ridge is the precision of a normal prior).
+//! linfa-trees classifies and its leaves keep only a label; after fitting it merges two leaves with
+//! the same label. So it is given what the pooled model gets wrong: the label is `bought`, the
+//! weight |bought − p|, and a leaf's label is then the sign of the sum of (bought − p). The leaves'
+//! values are computed here, from the same rows in their order: a step of Newton's method in
+//! log-odds, shrunk to 0 by a ridge (Friedman 2001; the ridge is the precision of a normal prior).
 
 use linfa::Dataset;
 use linfa::traits::Fit;
@@ -61,23 +62,41 @@ pub struct CorrectionParameters {
 
 impl Default for CorrectionParameters {
     fn default() -> Self {
-        Self { min_bought: 30, depth: 3, min_leaf: 8.0, ridge: 10.0 }
+        Self {
+            min_bought: 30,
+            depth: 3,
+            min_leaf: 8.0,
+            ridge: 10.0,
+        }
     }
 }
 
 impl CorrectionTree {
-    /// Fits a correction to one product's rows; `edge` turns a feature's bin into its upper value. `None` where linfa finds nothing.
+    /// Fits a correction to one product's rows; `edge` turns a feature's bin into its upper value.
+    /// `None` where linfa finds nothing.
     #[must_use]
-    pub fn fit(rows: &ProductRows, width: usize, parameters: &CorrectionParameters, edge: impl Fn(usize, u8) -> f32) -> Option<Self> {
+    pub fn fit(
+        rows: &ProductRows,
+        width: usize,
+        parameters: &CorrectionParameters,
+        edge: impl Fn(usize, u8) -> f32,
+    ) -> Option<Self> {
         let n = rows.label.len();
         if n < 2 || width == 0 || rows.bins.len() != n * width {
             return None;
         }
-        let records = Array2::from_shape_fn((n, width), |(row, feature)| f64::from(rows.bins[row * width + feature]));
+        let records = Array2::from_shape_fn((n, width), |(row, feature)| {
+            f64::from(rows.bins[row * width + feature])
+        });
         let miss = |row: usize| f64::from(u8::from(rows.label[row])) - rows.probability[row];
-        // A tie between the labels of a node would follow hash order in linfa: bought ones weigh a trifle more.
-        let weights = (0..n).map(|row| (rows.weight[row] * miss(row).abs() * if rows.label[row] { 1.000_1 } else { 1.0 }) as f32);
-        let dataset = Dataset::new(records, Array1::from_iter(rows.label.iter().copied())).with_weights(Array1::from_iter(weights));
+        // A tie between the labels of a node would follow hash order in linfa: bought ones weigh a
+        // trifle more.
+        let weights = (0..n).map(|row| {
+            (rows.weight[row] * miss(row).abs() * if rows.label[row] { 1.000_1 } else { 1.0 })
+                as f32
+        });
+        let dataset = Dataset::new(records, Array1::from_iter(rows.label.iter().copied()))
+            .with_weights(Array1::from_iter(weights));
         let fitted = DecisionTree::<f64, bool>::params()
             .max_depth(Some(parameters.depth))
             .min_weight_leaf(parameters.min_leaf as f32)
@@ -86,11 +105,22 @@ impl CorrectionTree {
             .ok()?;
         let mut tree = Self { nodes: vec![] };
         let all: Vec<u32> = (0..n as u32).collect();
-        tree.add(fitted.root_node(), &all, rows, width, parameters, &miss, &edge);
+        tree.add(
+            fitted.root_node(),
+            &all,
+            rows,
+            width,
+            parameters,
+            &miss,
+            &edge,
+        );
         Some(tree)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a recursion that carries its table along")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a recursion that carries its table along"
+    )]
     fn add(
         &mut self,
         node: &TreeNode<f64, bool>,
@@ -109,15 +139,30 @@ impl CorrectionTree {
             sums[1] += rows.weight[row] * p * (1.0 - p);
         }
         let value = (sums[0] / sums[1]).clamp(-3.0, 3.0) as f32;
-        self.nodes.push(CorrectionNode { feature: 0, threshold: 0.0, left: 0, right: 0, value, rows: inside.len() as u32 });
+        self.nodes.push(CorrectionNode {
+            feature: 0,
+            threshold: 0.0,
+            left: 0,
+            right: 0,
+            value,
+            rows: inside.len() as u32,
+        });
         if let ([Some(left), Some(right)], false) = (node.children().as_slice(), node.is_leaf()) {
             let (feature, split, _) = node.split();
-            let (below, above): (Vec<u32>, Vec<u32>) =
-                inside.iter().partition(|row| f64::from(rows.bins[**row as usize * width + feature]) <= split);
+            let (below, above): (Vec<u32>, Vec<u32>) = inside
+                .iter()
+                .partition(|row| f64::from(rows.bins[**row as usize * width + feature]) <= split);
             let threshold = edge(feature, split.floor().clamp(0.0, 255.0) as u8);
             let left = self.add(left, &below, rows, width, parameters, miss, edge);
             let right = self.add(right, &above, rows, width, parameters, miss, edge);
-            self.nodes[at] = CorrectionNode { feature: feature as u16, threshold, left, right, value, rows: inside.len() as u32 };
+            self.nodes[at] = CorrectionNode {
+                feature: feature as u16,
+                threshold,
+                left,
+                right,
+                value,
+                rows: inside.len() as u32,
+            };
         }
         at as u32
     }
@@ -131,7 +176,11 @@ impl CorrectionTree {
             if node.left == 0 {
                 return f64::from(node.value);
             }
-            at = if feature(node.feature as usize) <= node.threshold { node.left } else { node.right } as usize;
+            at = if feature(node.feature as usize) <= node.threshold {
+                node.left
+            } else {
+                node.right
+            } as usize;
         }
     }
 
@@ -146,10 +195,14 @@ impl CorrectionTree {
     pub fn is_consistent(&self, width: usize) -> bool {
         !self.nodes.is_empty()
             && self.nodes.iter().enumerate().all(|(at, node)| {
-                let inside = |child: u32| child as usize > at && (child as usize) < self.nodes.len();
+                let inside =
+                    |child: u32| child as usize > at && (child as usize) < self.nodes.len();
                 node.value.is_finite()
                     && !node.threshold.is_nan()
-                    && ((node.left == 0 && node.right == 0) || (inside(node.left) && inside(node.right) && (node.feature as usize) < width))
+                    && ((node.left == 0 && node.right == 0)
+                        || (inside(node.left)
+                            && inside(node.right)
+                            && (node.feature as usize) < width))
             })
     }
 }
@@ -164,10 +217,12 @@ mod tests {
     fn planted(effect: f64) -> ProductRows {
         let mut rows = ProductRows::default();
         for i in 0..4_000_u64 {
-            let bins: [u8; 3] = std::array::from_fn(|feature| (unit(hash(i, &[feature as u64])) * 40.0) as u8);
+            let bins: [u8; 3] =
+                std::array::from_fn(|feature| (unit(hash(i, &[feature as u64])) * 40.0) as u8);
             let shift = if bins[1] > 20 { effect } else { -effect };
             rows.bins.extend(bins);
-            rows.label.push(unit(hash(i, &[9])) < sigmoid(-1.386 + shift));
+            rows.label
+                .push(unit(hash(i, &[9])) < sigmoid(-1.386 + shift));
             rows.probability.push(0.2);
             rows.weight.push(1.0);
         }
@@ -176,7 +231,13 @@ mod tests {
 
     #[test]
     fn a_planted_effect_is_found_with_its_size() {
-        let tree = CorrectionTree::fit(&planted(1.0), 3, &CorrectionParameters::default(), |_, bin| f32::from(bin) + 0.5).unwrap();
+        let tree = CorrectionTree::fit(
+            &planted(1.0),
+            3,
+            &CorrectionParameters::default(),
+            |_, bin| f32::from(bin) + 0.5,
+        )
+        .unwrap();
         assert!(tree.leaves() >= 2 && tree.is_consistent(3));
         let at = |value: f32| tree.correction(|feature| if feature == 1 { value } else { 20.0 });
         assert!(at(5.0) < -0.4 && at(35.0) > 0.7, "{} {}", at(5.0), at(35.0));
@@ -184,14 +245,27 @@ mod tests {
 
     #[test]
     fn the_same_rows_give_the_same_tree() {
-        let fit = || CorrectionTree::fit(&planted(0.3), 3, &CorrectionParameters::default(), |_, bin| f32::from(bin) + 0.5);
+        let fit = || {
+            CorrectionTree::fit(
+                &planted(0.3),
+                3,
+                &CorrectionParameters::default(),
+                |_, bin| f32::from(bin) + 0.5,
+            )
+        };
         let first = fit();
         assert!((0..5).all(|_| fit() == first));
     }
 
     #[test]
     fn no_effect_gives_hardly_a_correction() {
-        let tree = CorrectionTree::fit(&planted(0.0), 3, &CorrectionParameters::default(), |_, bin| f32::from(bin) + 0.5).unwrap();
+        let tree = CorrectionTree::fit(
+            &planted(0.0),
+            3,
+            &CorrectionParameters::default(),
+            |_, bin| f32::from(bin) + 0.5,
+        )
+        .unwrap();
         assert!(tree.correction(|_| 20.0).abs() < 0.5);
     }
 }

@@ -10,7 +10,8 @@ use crate::sampling::{hash, unit};
 
 pub(crate) const NIGHT: AsOf = AsOf(Day::from_epoch(17_300));
 
-/// A small store: each customer comes every few days and buys products on a cycle of its own, some by chance.
+/// A small store: each customer comes every few days and buys products on a cycle of its own, some
+/// by chance.
 pub(crate) fn store(customers: u32, days: i32, seed: u64) -> Vec<Line> {
     let mut lines = vec![];
     for customer in 0..customers {
@@ -22,9 +23,17 @@ pub(crate) fn store(customers: u32, days: i32, seed: u64) -> Vec<Line> {
             for product in 0..60_u64 {
                 let cycle = 1 + (hash(seed, &[2, u64::from(customer), product]) % 9);
                 let staple = hash(seed, &[3, u64::from(customer), product]).is_multiple_of(3);
-                let bought = if staple { visit.is_multiple_of(cycle) } else { random(&[4, visit, product]) < 0.08 };
+                let bought = if staple {
+                    visit.is_multiple_of(cycle)
+                } else {
+                    random(&[4, visit, product]) < 0.08
+                };
                 if bought {
-                    lines.push(Line { customer, day, product: product as u32 });
+                    lines.push(Line {
+                        customer,
+                        day,
+                        product: product as u32,
+                    });
                 }
             }
             visit += 1;
@@ -35,7 +44,12 @@ pub(crate) fn store(customers: u32, days: i32, seed: u64) -> Vec<Line> {
 }
 
 pub(crate) fn read(lines: Vec<Line>) -> Purchases {
-    Purchases::from_lines(Ids::Integer((0..200).collect()), Ids::Integer((0..70).collect()), lines).unwrap()
+    Purchases::from_lines(
+        Ids::Integer((0..200).collect()),
+        Ids::Integer((0..70).collect()),
+        lines,
+    )
+    .unwrap()
 }
 
 pub(crate) fn small() -> Parameters {
@@ -49,7 +63,11 @@ pub(crate) fn small() -> Parameters {
 }
 
 pub(crate) fn rule() -> Rule {
-    Rule { basket_share: 0.5, min_products: 5, ..Rule::default() }
+    Rule {
+        basket_share: 0.5,
+        min_products: 5,
+        ..Rule::default()
+    }
 }
 
 /// A real model of a few kilobytes, trained once; `seed` only names it.
@@ -58,12 +76,29 @@ pub(crate) fn tiny_model(as_of: AsOf, seed: u64) -> Model {
     let model = MODEL.get_or_init(|| {
         let purchases = read(store(40, 150, 3)).known(NIGHT).unwrap();
         let mut parameters = small();
-        parameters.timing.boosting = crate::models::boosting::BoostingParameters { trees: 2, leaves: 4, ..parameters.timing.boosting };
-        parameters.basket.boosting = crate::models::boosting::BoostingParameters { trees: 2, leaves: 4, ..parameters.basket.boosting };
+        parameters.timing.boosting = crate::models::boosting::BoostingParameters {
+            trees: 2,
+            leaves: 4,
+            ..parameters.timing.boosting
+        };
+        parameters.basket.boosting = crate::models::boosting::BoostingParameters {
+            trees: 2,
+            leaves: 4,
+            ..parameters.basket.boosting
+        };
         parameters.basket.correction.min_bought = 1_000_000;
-        super::train(&purchases, NIGHT, &rule(), &parameters, &|_| {}).unwrap().model
+        super::train(&purchases, NIGHT, &rule(), &parameters, &|_| {})
+            .unwrap()
+            .model
     });
-    let mut model = Model { as_of, rule: Rule::default(), ..model.clone() };
-    model.parameters = Parameters { seed, ..model.parameters };
+    let mut model = Model {
+        as_of,
+        rule: Rule::default(),
+        ..model.clone()
+    };
+    model.parameters = Parameters {
+        seed,
+        ..model.parameters
+    };
     model
 }

@@ -1,4 +1,5 @@
-//! One customer in full: what is known on a night, how the rule judges it, and what the model makes of it.
+//! One customer in full: what is known on a night, how the rule judges it, and what the model makes
+//! of it.
 //!
 //! The numbers are those that [`super::score`] publishes, from the same code.
 
@@ -29,7 +30,13 @@ pub struct Features(pub Vec<(&'static str, Option<f32>)>);
 impl Features {
     fn new(names: &'static [&'static str], values: &[f32]) -> Self {
         let known = |value: &f32| (*value != MISSING).then_some(*value);
-        Self(names.iter().copied().zip(values.iter().map(known)).collect())
+        Self(
+            names
+                .iter()
+                .copied()
+                .zip(values.iter().map(known))
+                .collect(),
+        )
     }
 }
 
@@ -39,7 +46,8 @@ impl Serialize for Features {
     }
 }
 
-/// All that okuo knows and thinks of one customer on one night. Names are those of the published tables.
+/// All that okuo knows and thinks of one customer on one night. Names are those of the published
+/// tables.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation<'a> {
     /// The customer.
@@ -126,9 +134,11 @@ pub struct Prediction<'a> {
     pub p_return_28d: f64,
     /// Expected number of distinct products in the next basket.
     pub expected_basket_size: f64,
-    /// Probability that the next purchase is on each of the coming days, before the return probabilities are calibrated.
+    /// Probability that the next purchase is on each of the coming days, before the return
+    /// probabilities are calibrated.
     pub by_day: Vec<DayProbability>,
-    /// Days to the next purchase by least squares alone, which the hazards and the basket model see beside the features.
+    /// Days to the next purchase by least squares alone, which the hazards and the basket model see
+    /// beside the features.
     pub least_squares_days: f64,
     /// What the timing model sees on the night.
     pub timing_features: Features,
@@ -170,12 +180,15 @@ pub struct Product<'a> {
     pub features: Features,
 }
 
-/// Explains the customer with this id on the night, with the `products` likeliest products. `purchases` are those of the customer's part of
-/// the history that `overview` is of.
+/// Explains the customer with this id on the night, with the `products` likeliest products.
+/// `purchases` are those of the customer's part of the history that `overview` is of.
 ///
 /// # Errors
 /// If no ticket up to the night has the id, or the model was trained on days after it.
-#[allow(clippy::too_many_arguments, reason = "what an explanation needs, by name")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "what an explanation needs, by name"
+)]
 pub fn explain<'a>(
     model: &'a Model,
     model_id: &str,
@@ -188,14 +201,23 @@ pub fn explain<'a>(
 ) -> Result<Explanation<'a>> {
     let history = purchases.until(as_of);
     refuse_future(model, as_of)?;
-    let known = history.customers().code(id).filter(|code| !history.visits(*code).is_empty());
+    let known = history
+        .customers()
+        .code(id)
+        .filter(|code| !history.visits(*code).is_empty());
     let unknown = || unknown(purchases, as_of, rule, id);
     let customer = known.ok_or_else(unknown)?;
     let night = Night::new(model, as_of, purchases.products(), overview.tally);
     let visits = history.visits(customer);
-    let min_purchases = model.parameters.timing.min_purchases.max(model.parameters.basket.min_purchases);
+    let min_purchases = model
+        .parameters
+        .timing
+        .min_purchases
+        .max(model.parameters.basket.min_purchases);
     let mut scratch = BasketScratch::default();
-    let (prediction, wait) = night.predict(&history, customer, &mut scratch).ok_or_else(unknown)?;
+    let (prediction, wait) = night
+        .predict(&history, customer, &mut scratch)
+        .ok_or_else(unknown)?;
     let judgement = judge(rule, &visits, as_of);
     let recurrent = rule.met(&visits, as_of.day());
     Ok(Explanation {
@@ -203,11 +225,22 @@ pub fn explain<'a>(
         as_of,
         model_id: model_id.to_owned(),
         recurrent,
-        why_not: if recurrent { vec![] } else { why_not(&judgement) },
+        why_not: if recurrent {
+            vec![]
+        } else {
+            why_not(&judgement)
+        },
         history: past(&visits, as_of, prediction.purchases_90d).ok_or_else(unknown)?,
         rule: judgement,
-        prediction: (recurrent || visits.len() >= min_purchases)
-            .then(|| predicted(&night, &visits, &prediction, &wait, likely(&prediction, purchases.products(), &scratch, products))),
+        prediction: (recurrent || visits.len() >= min_purchases).then(|| {
+            predicted(
+                &night,
+                &visits,
+                &prediction,
+                &wait,
+                likely(&prediction, purchases.products(), &scratch, products),
+            )
+        }),
         min_purchases,
     })
 }
@@ -219,14 +252,29 @@ fn unknown(purchases: &Purchases, as_of: AsOf, rule: &Rule, id: &str) -> Error {
         Ids::Integer(_) => "integers",
         Ids::Text(_) => "text, compared letter by letter",
     };
-    let example = recurrent(&history, rule).0.first().and_then(|code| ids.get(*code));
-    let example = example.map_or(String::new(), |id| format!("; {id}, for example, is a recurrent customer"));
-    Error::request(format!("no customer has bought anything up to {as_of} under the id \"{id}\""))
-        .hint(format!("the customers' ids are {kind}{example}"))
+    let example = recurrent(&history, rule)
+        .0
+        .first()
+        .and_then(|code| ids.get(*code));
+    let example = example.map_or(String::new(), |id| {
+        format!("; {id}, for example, is a recurrent customer")
+    });
+    Error::request(format!(
+        "no customer has bought anything up to {as_of} under the id \"{id}\""
+    ))
+    .hint(format!("the customers' ids are {kind}{example}"))
 }
 
 fn weekday(day: Day) -> &'static str {
-    const NAMES: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    const NAMES: [&str; 7] = [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+    ];
     NAMES.get(day.weekday()).copied().unwrap_or_default()
 }
 
@@ -234,17 +282,28 @@ fn past(visits: &Visits<'_>, as_of: AsOf, purchases_90d: u32) -> Option<Past> {
     let days = visits.days();
     let (first, last) = (*days.first()?, *days.last()?);
     let mut gaps: Vec<i32> = days.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let gap_before = |at: usize| at.checked_sub(1).and_then(|before| gaps.get(before)).copied();
+    let gap_before = |at: usize| {
+        at.checked_sub(1)
+            .and_then(|before| gaps.get(before))
+            .copied()
+    };
     let latest = visits.iter().enumerate().rev().take(LATEST);
     let latest = latest
-        .map(|(at, (day, basket))| Purchase { day, weekday: weekday(day), gap_days: gap_before(at), products: basket.len() })
+        .map(|(at, (day, basket))| Purchase {
+            day,
+            weekday: weekday(day),
+            gap_days: gap_before(at),
+            products: basket.len(),
+        })
         .collect();
     gaps.sort_unstable();
     let middle = |at: usize| gaps.get(at).copied().map(f64::from);
     let median = match gaps.len() {
         0 => None,
         n if n % 2 == 1 => middle(n / 2),
-        n => middle(n / 2 - 1).zip(middle(n / 2)).map(|(a, b)| f64::midpoint(a, b)),
+        n => middle(n / 2 - 1)
+            .zip(middle(n / 2))
+            .map(|(a, b)| f64::midpoint(a, b)),
     };
     Some(Past {
         purchases: days.len(),
@@ -263,17 +322,32 @@ fn judge(rule: &Rule, visits: &Visits<'_>, as_of: AsOf) -> Judgement {
     let purchases: u32 = periods.iter().map(|period| period.purchases).sum();
     let large: u32 = periods.iter().map(|period| period.large_baskets).sum();
     let large_basket_share = (purchases > 0).then(|| f64::from(large) / f64::from(purchases));
-    Judgement { rule: *rule, periods, large_basket_share }
+    Judgement {
+        rule: *rule,
+        periods,
+        large_basket_share,
+    }
 }
 
 /// Each part of the rule that is not met.
 fn why_not(judgement: &Judgement) -> Vec<String> {
-    let Judgement { rule, periods, large_basket_share } = judgement;
-    let short = periods.iter().filter(|period| period.purchases < rule.min_purchases);
+    let Judgement {
+        rule,
+        periods,
+        large_basket_share,
+    } = judgement;
+    let short = periods
+        .iter()
+        .filter(|period| period.purchases < rule.min_purchases);
     let mut why: Vec<String> = short
         .map(|period| {
             let needed = rule.min_purchases;
-            format!("{} from {} to {}, where the rule asks for {needed}", counted(period.purchases, "purchase"), period.first, period.last)
+            format!(
+                "{} from {} to {}, where the rule asks for {needed}",
+                counted(period.purchases, "purchase"),
+                period.first,
+                period.last
+            )
         })
         .collect();
     if let Some(share) = large_basket_share.filter(|share| *share < rule.basket_share) {
@@ -286,9 +360,17 @@ fn why_not(judgement: &Judgement) -> Vec<String> {
     why
 }
 
-fn likely<'a>(prediction: &CustomerPrediction, ids: &'a Ids, scratch: &BasketScratch, products: usize) -> Vec<Product<'a>> {
+fn likely<'a>(
+    prediction: &CustomerPrediction,
+    ids: &'a Ids,
+    scratch: &BasketScratch,
+    products: usize,
+) -> Vec<Product<'a>> {
     let of_product = |(rank, product): (usize, &ProductPrediction)| {
-        let mut rows = scratch.candidates.iter().zip(scratch.rows.chunks_exact(BASKET_WIDTH));
+        let mut rows = scratch
+            .candidates
+            .iter()
+            .zip(scratch.rows.chunks_exact(BASKET_WIDTH));
         let (_, row) = rows.find(|(candidate, _)| candidate.product == product.product)?;
         Some(Product {
             product_id: ids.get(product.product)?,
@@ -302,7 +384,11 @@ fn likely<'a>(prediction: &CustomerPrediction, ids: &'a Ids, scratch: &BasketScr
             features: Features::new(&BASKET_FEATURES, row),
         })
     };
-    (1..).zip(&prediction.products).take(products).filter_map(of_product).collect()
+    (1..)
+        .zip(&prediction.products)
+        .take(products)
+        .filter_map(of_product)
+        .collect()
 }
 
 fn predicted<'a>(
@@ -313,10 +399,17 @@ fn predicted<'a>(
     products: Vec<Product<'a>>,
 ) -> Prediction<'a> {
     let as_of = night.as_of;
-    let by_day = (1..).zip(&wait.probability).take(DAYS).map(|(ahead, probability)| {
-        let day = as_of.day() + ahead;
-        DayProbability { day, weekday: weekday(day), probability: *probability }
-    });
+    let by_day = (1..)
+        .zip(&wait.probability)
+        .take(DAYS)
+        .map(|(ahead, probability)| {
+            let day = as_of.day() + ahead;
+            DayProbability {
+                day,
+                weekday: weekday(day),
+                probability: *probability,
+            }
+        });
     let [p_return_7d, p_return_14d, p_return_28d] = prediction.return_probability;
     Prediction {
         days_to_next: prediction.days_to_next,
@@ -328,7 +421,11 @@ fn predicted<'a>(
         p_return_28d,
         expected_basket_size: prediction.expected_basket_size,
         by_day: by_day.collect(),
-        least_squares_days: night.model.timing.expected_days(&mut TimingFeatures::default(), visits, as_of.day()),
+        least_squares_days: night.model.timing.expected_days(
+            &mut TimingFeatures::default(),
+            visits,
+            as_of.day(),
+        ),
         timing_features: Features::new(&TIMING_FEATURES, &timing_features(visits, as_of.day())),
         products,
     }

@@ -1,4 +1,5 @@
-//! A night: whom the rule names, and what is predicted for them, one part of the customers after the other.
+//! A night: whom the rule names, and what is predicted for them, one part of the customers after
+//! the other.
 
 use rayon::prelude::*;
 
@@ -45,7 +46,11 @@ impl Overview {
             overview.funnel = overview.funnel.and(&more.funnel);
             overview.recurrent.extend(more.recurrent);
             overview.distinct_lines += more.distinct_lines;
-            overview.bought_lately.iter_mut().zip(more.bought_lately).for_each(|(bought, more)| *bought |= more);
+            overview
+                .bought_lately
+                .iter_mut()
+                .zip(more.bought_lately)
+                .for_each(|(bought, more)| *bought |= more);
             overview.tally = overview.tally.and(more.tally);
         }
         overview.recurrent.sort_unstable();
@@ -71,7 +76,13 @@ impl Overview {
 ///
 /// # Errors
 /// If nobody meets the rule, or the model was trained on days after `as_of`.
-pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Result<Predictions> {
+pub fn score(
+    model: &Model,
+    model_id: &str,
+    purchases: &Purchases,
+    as_of: AsOf,
+    rule: &Rule,
+) -> Result<Predictions> {
     refuse_future(model, as_of)?;
     let mut overview = Overview::new(model, purchases, as_of, rule)?;
     refuse_nobody(&overview.funnel, as_of)?;
@@ -79,11 +90,12 @@ pub fn score(model: &Model, model_id: &str, purchases: &Purchases, as_of: AsOf, 
     score_some(model, model_id, purchases, overview, as_of, &recurrent)
 }
 
-/// As [`score`], of a history of which an overview was made for this model and night, for some customers in whatever order, whether they meet
-/// the rule or not. The funnel is that of all.
+/// As [`score`], of a history of which an overview was made for this model and night, for some
+/// customers in whatever order, whether they meet the rule or not. The funnel is that of all.
 ///
 /// # Errors
-/// If the model was trained on days after `as_of`, or a part cannot be brought back from where it was set aside.
+/// If the model was trained on days after `as_of`, or a part cannot be brought back from where it
+/// was set aside.
 pub fn score_some(
     model: &Model,
     model_id: &str,
@@ -93,14 +105,26 @@ pub fn score_some(
     customers: &[u32],
 ) -> Result<Predictions> {
     refuse_future(model, as_of)?;
-    let Overview { funnel, products, tally, .. } = overview;
+    let Overview {
+        funnel,
+        products,
+        tally,
+        ..
+    } = overview;
     let night = Night::new(model, as_of, &products, tally);
     let (customer_ids, customers) = night.predict_some(parts, customers)?;
-    Ok(Predictions { as_of, model_id: model_id.to_owned(), funnel, customer_ids, product_ids: products, customers })
+    Ok(Predictions {
+        as_of,
+        model_id: model_id.to_owned(),
+        funnel,
+        customer_ids,
+        product_ids: products,
+        customers,
+    })
 }
 
-/// As [`score`], of a history of which an overview was made for this model, night and rule: `take` is given the predictions for at most
-/// `customers_at_a_time`, by ascending id.
+/// As [`score`], of a history of which an overview was made for this model, night and rule: `take`
+/// is given the predictions for at most `customers_at_a_time`, by ascending id.
 ///
 /// # Errors
 /// As [`score`], if a part cannot be brought back from where it was set aside, or what `take` says.
@@ -114,11 +138,24 @@ pub fn score_in_slices(
     take: &mut dyn FnMut(&Predictions) -> Result<()>,
 ) -> Result<()> {
     refuse_future(model, as_of)?;
-    let Overview { funnel, recurrent, products, tally, .. } = overview;
+    let Overview {
+        funnel,
+        recurrent,
+        products,
+        tally,
+        ..
+    } = overview;
     refuse_nobody(&funnel, as_of)?;
     let night = Night::new(model, as_of, &products, tally);
     let (model_id, customer_ids) = (model_id.to_owned(), Ids::Integer(vec![]));
-    let mut predictions = Predictions { as_of, model_id, funnel, customer_ids, product_ids: products, customers: vec![] };
+    let mut predictions = Predictions {
+        as_of,
+        model_id,
+        funnel,
+        customer_ids,
+        product_ids: products,
+        customers: vec![],
+    };
     for some in recurrent.chunks(customers_at_a_time.max(1)) {
         (predictions.customer_ids, predictions.customers) = night.predict_some(parts, some)?;
         take(&predictions)?;
@@ -130,12 +167,14 @@ fn refuse_nobody(funnel: &Funnel, as_of: AsOf) -> Result<()> {
     if funnel.recurrent > 0 {
         return Ok(());
     }
-    let nothing = || "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned();
+    let nothing =
+        || "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned();
     let hint = funnel.lower_share().unwrap_or_else(nothing);
     Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint))
 }
 
-/// Refuses a model that has seen days after the night: its predictions would look better than they are.
+/// Refuses a model that has seen days after the night: its predictions would look better than they
+/// are.
 ///
 /// # Errors
 /// If it was trained up to a later day than `as_of`.
@@ -143,8 +182,11 @@ pub fn refuse_future(model: &Model, as_of: AsOf) -> Result<()> {
     if model.as_of <= as_of {
         return Ok(());
     }
-    Err(Error::request(format!("the model was trained up to {}, after the as-of date {as_of}", model.as_of))
-        .hint("choose an older model with --model; `okuo models list` shows them"))
+    Err(Error::request(format!(
+        "the model was trained up to {}, after the as-of date {as_of}",
+        model.as_of
+    ))
+    .hint("choose an older model with --model; `okuo models list` shows them"))
 }
 
 /// The store on one night as a model sees it.
@@ -157,25 +199,58 @@ pub(super) struct Night<'a> {
 
 impl<'a> Night<'a> {
     pub(super) fn new(model: &'a Model, as_of: AsOf, products: &Ids, tally: Tally) -> Self {
-        Self { model, as_of, world: model.basket.world(tally), trees: model.basket.trees_by_code(products) }
+        Self {
+            model,
+            as_of,
+            world: model.basket.world(tally),
+            trees: model.basket.trees_by_code(products),
+        }
     }
 
-    /// What is predicted for some customers, by ascending id, under the codes of the ids that come with it.
-    fn predict_some(&self, parts: &dyn Parts, some: &[u32]) -> Result<(Ids, Vec<CustomerPrediction>)> {
+    /// What is predicted for some customers, by ascending id, under the codes of the ids that come
+    /// with it.
+    fn predict_some(
+        &self,
+        parts: &dyn Parts,
+        some: &[u32],
+    ) -> Result<(Ids, Vec<CustomerPrediction>)> {
         let of_part = |history: &History<'_>| {
-            let predict = |scratch: &mut BasketScratch, customer: &u32| self.predict(history, *customer, scratch);
-            some.par_iter().map_init(BasketScratch::default, predict).flatten().map(|(prediction, _)| prediction).collect()
+            let predict = |scratch: &mut BasketScratch, customer: &u32| {
+                self.predict(history, *customer, scratch)
+            };
+            some.par_iter()
+                .map_init(BasketScratch::default, predict)
+                .flatten()
+                .map(|(prediction, _)| prediction)
+                .collect()
         };
-        let mut customers = Parted::new(parts, self.as_of).gather(of_part, |prediction: &CustomerPrediction| prediction.customer)?;
-        let ids = parts.customers().select(customers.iter().map(|prediction| prediction.customer));
-        (0..).zip(&mut customers).for_each(|(code, prediction)| prediction.customer = code);
+        let mut customers = Parted::new(parts, self.as_of)
+            .gather(of_part, |prediction: &CustomerPrediction| {
+                prediction.customer
+            })?;
+        let ids = parts
+            .customers()
+            .select(customers.iter().map(|prediction| prediction.customer));
+        (0..)
+            .zip(&mut customers)
+            .for_each(|(code, prediction)| prediction.customer = code);
         Ok((ids, customers))
     }
 
-    /// What is predicted for a customer, and the wait that it comes from; `None` for one without a purchase. The candidates and their
-    /// features stay in `scratch`.
-    pub(super) fn predict(&self, history: &History<'_>, customer: u32, scratch: &mut BasketScratch) -> Option<(CustomerPrediction, Wait)> {
-        let Self { model, as_of, world, trees } = self;
+    /// What is predicted for a customer, and the wait that it comes from; `None` for one without a
+    /// purchase. The candidates and their features stay in `scratch`.
+    pub(super) fn predict(
+        &self,
+        history: &History<'_>,
+        customer: u32,
+        scratch: &mut BasketScratch,
+    ) -> Option<(CustomerPrediction, Wait)> {
+        let Self {
+            model,
+            as_of,
+            world,
+            trees,
+        } = self;
         let night = as_of.day();
         let visits = history.visits(customer);
         let last_purchase = *visits.days().last()?;
@@ -183,23 +258,43 @@ impl<'a> Night<'a> {
         let expected = model.timing.expected_days(&mut features, &visits, night);
         let wait = model.timing.wait(&mut features, &visits, night);
         let (first, last) = model.timing.interval(&wait);
-        let scored = model.basket.score(world, trees, history.customers().key(customer), &visits, expected, scratch);
-        let products = scored.iter().take(MAX_RANK).map(|scored| ProductPrediction {
-            product: scored.candidate.product,
-            probability: scored.probability,
-            times_bought: scored.candidate.times,
-            days_since_bought: (scored.candidate.times > 0).then_some(scored.candidate.last_ago),
-            typical_gap_days: scored.candidate.gap_days(),
-            model: scored.model,
-            evidence: match scored.candidate.times {
-                0 => Evidence::Store { share: world.share(scored.candidate.product, 1) },
-                _ => Evidence::Own { lately: scored.candidate.last_ten, visits: visits.len().min(10) as u32 },
-            },
-        });
+        let scored = model.basket.score(
+            world,
+            trees,
+            history.customers().key(customer),
+            &visits,
+            expected,
+            scratch,
+        );
+        let products = scored
+            .iter()
+            .take(MAX_RANK)
+            .map(|scored| ProductPrediction {
+                product: scored.candidate.product,
+                probability: scored.probability,
+                times_bought: scored.candidate.times,
+                days_since_bought: (scored.candidate.times > 0)
+                    .then_some(scored.candidate.last_ago),
+                typical_gap_days: scored.candidate.gap_days(),
+                model: scored.model,
+                evidence: match scored.candidate.times {
+                    0 => Evidence::Store {
+                        share: world.share(scored.candidate.product, 1),
+                    },
+                    _ => Evidence::Own {
+                        lately: scored.candidate.last_ten,
+                        visits: visits.len().min(10) as u32,
+                    },
+                },
+            });
         let prediction = CustomerPrediction {
             customer,
             last_purchase,
-            purchases_90d: visits.days().iter().filter(|day| night - **day < 90).count() as u32,
+            purchases_90d: visits
+                .days()
+                .iter()
+                .filter(|day| night - **day < 90)
+                .count() as u32,
             days_to_next: wait.median(),
             earliest: night + first,
             latest: night + last,

@@ -17,9 +17,14 @@ fn bytes(model: &Model) -> String {
 fn any_number_of_threads_gives_the_same_model_and_predictions() {
     let purchases = read(store(80, 200, 1)).known(NIGHT).unwrap();
     let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| {
-            let model = train(&purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
+            let model = train(&purchases, NIGHT, &rule(), &small(), &|_| {})
+                .unwrap()
+                .model;
             let predictions = score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
             (bytes(&model), format!("{:?}", predictions.customers))
         })
@@ -32,42 +37,83 @@ fn any_number_of_threads_gives_the_same_model_and_predictions() {
 #[test]
 fn part_after_part_of_the_customers_gives_the_same_predictions() {
     let purchases = read(store(80, 200, 1)).known(NIGHT).unwrap();
-    let model = train(&purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
+    let model = train(&purchases, NIGHT, &rule(), &small(), &|_| {})
+        .unwrap()
+        .model;
     let whole = score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
-    let parts = crate::purchases::tests::limited(&purchases, 1_000).parts().unwrap();
+    let parts = crate::purchases::tests::limited(&purchases, 1_000)
+        .parts()
+        .unwrap();
     assert!(parts.count() > 10, "{}", parts.count());
     let overview = Overview::new(&model, &*parts, NIGHT, &rule()).unwrap();
-    assert_eq!((overview.span, overview.distinct_lines), (purchases.span(), purchases.distinct_lines()));
+    assert_eq!(
+        (overview.span, overview.distinct_lines),
+        (purchases.span(), purchases.distinct_lines())
+    );
     let mut slices = vec![];
     let take = &mut |predictions: &Predictions| {
         slices.push(predictions.clone());
         Ok(())
     };
     score_in_slices(&model, "m", &*parts, overview, NIGHT, 30, take).unwrap();
-    assert!(slices.len() > 1 && slices[0].customers.len() == 30, "{}", slices.len());
+    assert!(
+        slices.len() > 1 && slices[0].customers.len() == 30,
+        "{}",
+        slices.len()
+    );
     assert!(slices.iter().all(|slice| slice.funnel == whole.funnel));
-    assert_eq!(slices.iter().flat_map(by_ids).collect::<Vec<_>>(), by_ids(&whole));
+    assert_eq!(
+        slices.iter().flat_map(by_ids).collect::<Vec<_>>(),
+        by_ids(&whole)
+    );
     assert!(slices[0].customers == whole.customers[..30]);
     // The tables say the same, line by line.
     let formats = [Format::Csv, Format::Jsonl];
-    let made = |predictions: &Predictions| offers(predictions, &OfferParameters::default()).unwrap();
+    let made =
+        |predictions: &Predictions| offers(predictions, &OfferParameters::default()).unwrap();
     let mut tables = Tables::new(&formats);
-    slices.iter().for_each(|slice| tables.push(slice, &made(slice)).unwrap());
-    let (by_slices, whole) = (tables.finish().unwrap(), files(&whole, &made(&whole), &formats).unwrap());
-    let rows = |files: &[TableFile]| files.iter().map(|file| (file.name.clone(), file.rows)).collect::<Vec<_>>();
+    slices
+        .iter()
+        .for_each(|slice| tables.push(slice, &made(slice)).unwrap());
+    let (by_slices, whole) = (
+        tables.finish().unwrap(),
+        files(&whole, &made(&whole), &formats).unwrap(),
+    );
+    let rows = |files: &[TableFile]| {
+        files
+            .iter()
+            .map(|file| (file.name.clone(), file.rows))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(rows(&by_slices), rows(&whole));
-    let text = |files: &[TableFile]| files.iter().skip(3).map(|file| file.content.clone()).collect::<Vec<_>>();
+    let text = |files: &[TableFile]| {
+        files
+            .iter()
+            .skip(3)
+            .map(|file| file.content.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(text(&by_slices), text(&whole));
 }
 
 #[test]
 fn part_after_part_of_the_customers_gives_the_same_model() {
     let purchases = read(store(80, 250, 1));
-    let parts = crate::purchases::tests::limited(&purchases, 1_000).parts().unwrap();
+    let parts = crate::purchases::tests::limited(&purchases, 1_000)
+        .parts()
+        .unwrap();
     assert!(parts.count() > 10, "{}", parts.count());
     let [whole, by_parts] = [&purchases as &dyn Parts, &*parts].map(|purchases| {
         let trained = train_and_rehearse(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
-        let report = crate::eval::held_out(trained.rehearsal.as_ref().unwrap(), None, purchases, &rule(), HISTORY_DAYS, 20).unwrap();
+        let report = crate::eval::held_out(
+            trained.rehearsal.as_ref().unwrap(),
+            None,
+            purchases,
+            &rule(),
+            HISTORY_DAYS,
+            20,
+        )
+        .unwrap();
         let mut fingerprint = Fingerprint::default();
         Parted::new(purchases, NIGHT)
             .each(|history| {
@@ -76,7 +122,12 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
             })
             .unwrap();
         let models = (bytes(&trained.model), trained.rehearsal.as_ref().map(bytes));
-        let origin = Origin::new(Parted::new(purchases, NIGHT), &StoreClock::new("UTC", false, 0).unwrap(), None).unwrap();
+        let origin = Origin::new(
+            Parted::new(purchases, NIGHT),
+            &StoreClock::new("UTC", false, 0).unwrap(),
+            None,
+        )
+        .unwrap();
         ((models, origin), fingerprint.hex(), report.evaluation)
     });
     assert_eq!((whole.0, whole.1), (by_parts.0, by_parts.1));
@@ -96,23 +147,44 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
     let timing = TimingModel::fit(history.until(AsOf(from)), &rule(), &small().timing, 1).unwrap();
     let found = |history| calibrating(&timing, history, from, split, &rule(), 1).unwrap();
     let later = found(history);
-    let known: Vec<Outcome> = later.iter().filter_map(|outcome| outcome.known_by(split)).filter(Outcome::is_followed).collect();
+    let known: Vec<Outcome> = later
+        .iter()
+        .filter_map(|outcome| outcome.known_by(split))
+        .filter(Outcome::is_followed)
+        .collect();
     let earlier = found(history.until(AsOf(split)));
-    assert!(earlier.len() > 100 && earlier.len() < later.len(), "{} {}", earlier.len(), later.len());
+    assert!(
+        earlier.len() > 100 && earlier.len() < later.len(),
+        "{} {}",
+        earlier.len(),
+        later.len()
+    );
     assert_eq!(format!("{known:?}"), format!("{earlier:?}"));
 }
 
 #[test]
 fn what_is_longer_ago_than_the_history_changes_nothing() {
     let (lines, first) = (store(80, 250, 1), NIGHT.first_of(180));
-    let recent: Vec<Line> = lines.iter().copied().filter(|line| line.day >= first).collect();
+    let recent: Vec<Line> = lines
+        .iter()
+        .copied()
+        .filter(|line| line.day >= first)
+        .collect();
     let changed = |line: &Line| match line.day < first {
-        true => Line { customer: (line.customer * 7) % 90, product: 69 - line.product, day: line.day - 3 },
+        true => Line {
+            customer: (line.customer * 7) % 90,
+            product: 69 - line.product,
+            day: line.day - 3,
+        },
         false => *line,
     };
     let (recent, other) = (read(recent), read(lines.iter().map(changed).collect()));
     let (longer, all) = (Recent::new(&other, first), read(lines));
-    let model = |purchases: &dyn Parts| train(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
+    let model = |purchases: &dyn Parts| {
+        train(purchases, NIGHT, &rule(), &small(), &|_| {})
+            .unwrap()
+            .model
+    };
     let [one, two, three] = [&recent as &dyn Parts, &longer, &all].map(model);
     assert_eq!(bytes(&one), bytes(&two));
     assert_ne!(bytes(&one), bytes(&three));
@@ -134,15 +206,23 @@ fn by_ids(predictions: &Predictions) -> Vec<String> {
             format!(
                 "{} {probability:x} {:?}",
                 id(&predictions.product_ids, product.product),
-                ProductPrediction { product: 0, ..product.clone() }
+                ProductPrediction {
+                    product: 0,
+                    ..product.clone()
+                }
             )
         });
         let products: Vec<String> = products.collect();
-        let when =
-            (customer.days_to_next.to_bits(), customer.return_probability.map(f64::to_bits), customer.expected_basket_size.to_bits());
+        let when = (
+            customer.days_to_next.to_bits(),
+            customer.return_probability.map(f64::to_bits),
+            customer.expected_basket_size.to_bits(),
+        );
         let customer = CustomerPrediction {
             products: vec![],
-            customer: id(&predictions.customer_ids, customer.customer).parse().unwrap(),
+            customer: id(&predictions.customer_ids, customer.customer)
+                .parse()
+                .unwrap(),
             ..customer.clone()
         };
         format!("{customer:?} {when:x?} {products:?}")
@@ -150,15 +230,24 @@ fn by_ids(predictions: &Predictions) -> Vec<String> {
     predictions.customers.iter().map(one).collect()
 }
 
-/// The store as it is, and with all that follows the night told differently: by other customers, of whom some are new, on other days, in
-/// other baskets, with products that nobody has seen yet. Ids of the new ones stand before, between and after the known ones.
+/// The store as it is, and with all that follows the night told differently: by other customers, of
+/// whom some are new, on other days, in other baskets, with products that nobody has seen yet. Ids
+/// of the new ones stand before, between and after the known ones.
 fn two_futures() -> [Purchases; 2] {
     let ids = |len: i64| Ids::Integer((0..len).collect());
     let known: Vec<Line> = store(80, 200, 1)
         .into_iter()
-        .map(|line| Line { customer: 2 * line.customer + 20, product: 2 * line.product + 10, ..line })
+        .map(|line| Line {
+            customer: 2 * line.customer + 20,
+            product: 2 * line.product + 10,
+            ..line
+        })
         .collect();
-    let mut changed: Vec<Line> = known.iter().copied().filter(|line| line.day <= NIGHT.day()).collect();
+    let mut changed: Vec<Line> = known
+        .iter()
+        .copied()
+        .filter(|line| line.day <= NIGHT.day())
+        .collect();
     changed.extend((0..220).flat_map(|customer| {
         (0..12).map(move |step| Line {
             customer,
@@ -172,9 +261,23 @@ fn two_futures() -> [Purchases; 2] {
 #[test]
 fn whatever_follows_the_night_changes_nothing() {
     let [purchases, changed] = two_futures();
-    assert!(changed.customers().len() > purchases.customers().len() && changed.products().len() > purchases.products().len());
-    assert!(purchases.span().unwrap().1 > NIGHT.day(), "the future is there to leak");
-    let model = train(&purchases.known(NIGHT).unwrap(), NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
+    assert!(
+        changed.customers().len() > purchases.customers().len()
+            && changed.products().len() > purchases.products().len()
+    );
+    assert!(
+        purchases.span().unwrap().1 > NIGHT.day(),
+        "the future is there to leak"
+    );
+    let model = train(
+        &purchases.known(NIGHT).unwrap(),
+        NIGHT,
+        &rule(),
+        &small(),
+        &|_| {},
+    )
+    .unwrap()
+    .model;
     let scored = |purchases: &Purchases| score(&model, "m", purchases, NIGHT, &rule()).unwrap();
     let first = scored(&purchases);
     assert!(first.customers.len() > 60);
@@ -186,17 +289,29 @@ fn whatever_follows_the_night_changes_nothing() {
     // And the features themselves, by the customer's id.
     for customer in (20..180).step_by(2).map(|id: u32| id.to_string()) {
         let features = |purchases: &Purchases| {
-            let visits = purchases.until(NIGHT).visits(purchases.customers().code(&customer).unwrap());
+            let visits = purchases
+                .until(NIGHT)
+                .visits(purchases.customers().code(&customer).unwrap());
             crate::features::timing::timing_features(&visits, NIGHT.day()).map(f32::to_bits)
         };
-        assert_eq!(features(&purchases), features(&changed), "customer {customer}");
+        assert_eq!(
+            features(&purchases),
+            features(&changed),
+            "customer {customer}"
+        );
     }
 }
 
 #[test]
 fn a_training_sees_nothing_of_what_follows_its_night() {
     let [purchases, changed] = two_futures();
-    let trained = |purchases: &Purchases| bytes(&train(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model);
+    let trained = |purchases: &Purchases| {
+        bytes(
+            &train(purchases, NIGHT, &rule(), &small(), &|_| {})
+                .unwrap()
+                .model,
+        )
+    };
     assert_eq!(trained(&purchases), trained(&changed));
 }
 
@@ -204,7 +319,13 @@ fn a_training_sees_nothing_of_what_follows_its_night() {
 #[test]
 fn reasons_are_true() {
     // One customer buys few products, so that others' are on the list.
-    let narrow = (0..34).flat_map(|step| (0..6).map(move |product| Line { customer: 100, day: NIGHT.day() - 3 * step, product }));
+    let narrow = (0..34).flat_map(|step| {
+        (0..6).map(move |product| Line {
+            customer: 100,
+            day: NIGHT.day() - 3 * step,
+            product,
+        })
+    });
     let purchases = read(store(80, 200, 1).into_iter().chain(narrow).collect());
     let model = super::examples::tiny_model(NIGHT, 1);
     let history = purchases.until(NIGHT);
@@ -214,21 +335,42 @@ fn reasons_are_true() {
         let visits: Vec<(Day, &[u32])> = history.visits(customer.customer).iter().collect();
         for product in &customer.products {
             let reason = product.reason();
-            let on: Vec<Day> = visits.iter().filter(|(_, basket)| basket.contains(&product.product)).map(|(day, _)| *day).collect();
+            let on: Vec<Day> = visits
+                .iter()
+                .filter(|(_, basket)| basket.contains(&product.product))
+                .map(|(day, _)| *day)
+                .collect();
             let (Some(first), Some(last)) = (on.first(), on.last()) else {
                 let month = |customer: u32| {
                     let of = move |day: &Day| NIGHT.day() - *day < 28;
-                    history.visits(customer).iter().filter(move |(day, _)| of(day)).collect::<Vec<_>>()
+                    history
+                        .visits(customer)
+                        .iter()
+                        .filter(move |(day, _)| of(day))
+                        .collect::<Vec<_>>()
                 };
                 let all: Vec<_> = (0..history.customer_count()).flat_map(month).collect();
-                let with = all.iter().filter(|(_, basket)| basket.contains(&product.product)).count();
+                let with = all
+                    .iter()
+                    .filter(|(_, basket)| basket.contains(&product.product))
+                    .count();
                 let percent = 100.0 * with as f64 / all.len() as f64;
-                assert_eq!(reason, format!("new to the customer; in {percent:.1} % of all purchases of the last 28 days"));
+                assert_eq!(
+                    reason,
+                    format!(
+                        "new to the customer; in {percent:.1} % of all purchases of the last 28 days"
+                    )
+                );
                 new += 1;
                 continue;
             };
             let tail = &visits[visits.len().saturating_sub(10)..];
-            let (recent, window) = (tail.iter().filter(|(_, basket)| basket.contains(&product.product)).count(), tail.len());
+            let (recent, window) = (
+                tail.iter()
+                    .filter(|(_, basket)| basket.contains(&product.product))
+                    .count(),
+                tail.len(),
+            );
             let often = match recent {
                 0 if on.len() == 1 => "bought once".to_owned(),
                 0 if on.len() == 2 => "bought twice".to_owned(),
@@ -264,36 +406,76 @@ fn a_regular_store_is_predicted_better_than_by_chance() {
     let later = purchases.until(AsOf(NIGHT.day() + 28));
     let (mut error, mut hits, mut inside) = (0.0, 0.0, 0.0);
     for customer in &predictions.customers {
-        let id = predictions.customer_ids.get(customer.customer).unwrap().to_string();
+        let id = predictions
+            .customer_ids
+            .get(customer.customer)
+            .unwrap()
+            .to_string();
         let code = later.customers().code(&id).unwrap();
         let (day, basket) = later.following(code, NIGHT.day()).unwrap();
         error += (customer.days_to_next - f64::from(day - NIGHT.day())).abs();
-        inside += f64::from(u8::from((customer.earliest..=customer.latest).contains(&day)));
+        inside += f64::from(u8::from(
+            (customer.earliest..=customer.latest).contains(&day),
+        ));
         let name = |product: u32| predictions.product_ids.get(product).unwrap().to_string();
-        let bought: Vec<String> = basket.iter().map(|product| later.products().get(*product).unwrap().to_string()).collect();
-        hits += customer.products.iter().take(5).filter(|product| bought.contains(&name(product.product))).count() as f64 / 5.0;
+        let bought: Vec<String> = basket
+            .iter()
+            .map(|product| later.products().get(*product).unwrap().to_string())
+            .collect();
+        hits += customer
+            .products
+            .iter()
+            .take(5)
+            .filter(|product| bought.contains(&name(product.product)))
+            .count() as f64
+            / 5.0;
 
         assert!(customer.earliest > NIGHT.day() && customer.earliest <= customer.latest);
         assert!(customer.days_to_next >= 1.0);
-        assert!(customer.return_probability.windows(2).all(|pair| pair[0] <= pair[1]));
-        assert!(customer.products.windows(2).all(|pair| pair[0].probability >= pair[1].probability));
-        assert!(customer.products.len() <= MAX_RANK && customer.products.iter().all(|p| p.probability > 0.0 && p.probability < 1.0));
+        assert!(
+            customer
+                .return_probability
+                .windows(2)
+                .all(|pair| pair[0] <= pair[1])
+        );
+        assert!(
+            customer
+                .products
+                .windows(2)
+                .all(|pair| pair[0].probability >= pair[1].probability)
+        );
+        assert!(
+            customer.products.len() <= MAX_RANK
+                && customer
+                    .products
+                    .iter()
+                    .all(|p| p.probability > 0.0 && p.probability < 1.0)
+        );
     }
     let n = predictions.customers.len() as f64;
     assert!(n > 60.0);
     assert!(error / n < 1.6, "mean absolute error {}", error / n);
     assert!(inside / n > 0.65, "inside the interval {}", inside / n);
-    assert!(hits / n > 0.45, "share of the first five that were bought {}", hits / n);
+    assert!(
+        hits / n > 0.45,
+        "share of the first five that were bought {}",
+        hits / n
+    );
 }
 
-/// What is measured must not have been learned from: the rehearsal of a night is the same whatever is bought after it.
+/// What is measured must not have been learned from: the rehearsal of a night is the same whatever
+/// is bought after it.
 #[test]
 fn a_rehearsal_has_not_seen_the_days_after_it() {
     let purchases = read(store(80, 250, 1)).known(NIGHT).unwrap();
     let rehearse = |purchases: &Purchases| {
         let trained = train_and_rehearse(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
         let alone = train(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
-        assert_eq!(bytes(&trained.model), bytes(&alone.model), "a rehearsal changes nothing of the model");
+        assert_eq!(
+            bytes(&trained.model),
+            bytes(&alone.model),
+            "a rehearsal changes nothing of the model"
+        );
         trained.rehearsal.unwrap()
     };
     let split = NIGHT.day() - HELD_OUT_DAYS;
@@ -304,10 +486,19 @@ fn a_rehearsal_has_not_seen_the_days_after_it() {
         for customer in 0..history.customer_count() {
             for (day, basket) in history.visits(customer).iter() {
                 let product = |product: u32| if day > split { 59 - product } else { product };
-                lines.extend(basket.iter().map(|p| Line { customer, day, product: product(*p) }));
+                lines.extend(basket.iter().map(|p| Line {
+                    customer,
+                    day,
+                    product: product(*p),
+                }));
             }
         }
-        Purchases::from_lines(purchases.customers().clone(), purchases.products().clone(), lines).unwrap()
+        Purchases::from_lines(
+            purchases.customers().clone(),
+            purchases.products().clone(),
+            lines,
+        )
+        .unwrap()
     };
     let (first, second) = (rehearse(&purchases), rehearse(&swapped));
     assert_eq!(first.as_of.day(), split);
@@ -319,13 +510,28 @@ fn requests_that_cannot_be_met_say_so() {
     let purchases = read(store(80, 200, 1)).known(NIGHT).unwrap();
     let early = AsOf(NIGHT.day() - 1_000);
     let error = train(&purchases, early, &rule(), &small(), &|_| {}).unwrap_err();
-    assert!(error.to_string().contains("no purchase up to") && error.exit_code() == 1, "{error}");
-    let model = train(&purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap().model;
+    assert!(
+        error.to_string().contains("no purchase up to") && error.exit_code() == 1,
+        "{error}"
+    );
+    let model = train(&purchases, NIGHT, &rule(), &small(), &|_| {})
+        .unwrap()
+        .model;
     let error = score(&model, "m", &purchases, AsOf(NIGHT.day() - 1), &rule()).unwrap_err();
-    assert!(error.to_string().contains("after the as-of date"), "{error}");
-    let strict = Rule { min_products: 59, ..rule() };
+    assert!(
+        error.to_string().contains("after the as-of date"),
+        "{error}"
+    );
+    let strict = Rule {
+        min_products: 59,
+        ..rule()
+    };
     let error = score(&model, "m", &purchases, NIGHT, &strict).unwrap_err();
-    assert!(error.to_string().contains("nobody meets") && error.to_string().contains("hint: a lower --basket-share"), "{error}");
+    assert!(
+        error.to_string().contains("nobody meets")
+            && error.to_string().contains("hint: a lower --basket-share"),
+        "{error}"
+    );
     assert_eq!(error.exit_code(), 1);
 }
 

@@ -3,7 +3,12 @@
 use super::*;
 
 /// A product that the customer bought before.
-pub(crate) fn product(product: u32, probability: f64, days_since_bought: i32, typical_gap_days: Option<f64>) -> ProductPrediction {
+pub(crate) fn product(
+    product: u32,
+    probability: f64,
+    days_since_bought: i32,
+    typical_gap_days: Option<f64>,
+) -> ProductPrediction {
     ProductPrediction {
         product,
         probability,
@@ -11,7 +16,10 @@ pub(crate) fn product(product: u32, probability: f64, days_since_bought: i32, ty
         days_since_bought: Some(days_since_bought),
         typical_gap_days,
         model: ProductModel::Pooled,
-        evidence: Evidence::Own { lately: 4, visits: 10 },
+        evidence: Evidence::Own {
+            lately: 4,
+            visits: 10,
+        },
     }
 }
 
@@ -29,7 +37,11 @@ pub(crate) fn new_product(product: u32, probability: f64) -> ProductPrediction {
 }
 
 /// A customer who is expected in 4 days.
-pub(crate) fn customer(night: AsOf, customer: u32, products: Vec<ProductPrediction>) -> CustomerPrediction {
+pub(crate) fn customer(
+    night: AsOf,
+    customer: u32,
+    products: Vec<ProductPrediction>,
+) -> CustomerPrediction {
     CustomerPrediction {
         customer,
         last_purchase: night.day() - 3,
@@ -46,26 +58,48 @@ pub(crate) fn customer(night: AsOf, customer: u32, products: Vec<ProductPredicti
 /// The night 2017-10-31 with the customers of codes 0, 2 and 3.
 pub(crate) fn predictions(customer_ids: Ids, product_ids: Ids) -> Predictions {
     let night = AsOf(Day::from_epoch(17_470));
-    let products = vec![product(2, 0.8, 20, Some(9.5)), new_product(0, 0.3), product(1, 0.1, 40, None)];
+    let products = vec![
+        product(2, 0.8, 20, Some(9.5)),
+        new_product(0, 0.3),
+        product(1, 0.1, 40, None),
+    ];
     Predictions {
         as_of: night,
         model_id: "2017-09-30-0123456789ab".into(),
-        funnel: Funnel { seen: 4, active: 4, frequent: 3, large_baskets: 3, recurrent: 3, by_basket_share: vec![(1.0, 3), (0.5, 4)] },
+        funnel: Funnel {
+            seen: 4,
+            active: 4,
+            frequent: 3,
+            large_baskets: 3,
+            recurrent: 3,
+            by_basket_share: vec![(1.0, 3), (0.5, 4)],
+        },
         customer_ids,
         product_ids,
-        customers: vec![customer(night, 0, products.clone()), customer(night, 2, products), customer(night, 3, vec![])],
+        customers: vec![
+            customer(night, 0, products.clone()),
+            customer(night, 2, products),
+            customer(night, 3, vec![]),
+        ],
     }
 }
 
 /// Predictions with integer ids.
 pub(crate) fn integer() -> Predictions {
-    predictions(Ids::Integer(vec![-5, 7, 2_469, i64::MAX]), Ids::Integer(vec![10, 20, 30]))
+    predictions(
+        Ids::Integer(vec![-5, 7, 2_469, i64::MAX]),
+        Ids::Integer(vec![10, 20, 30]),
+    )
 }
 
 /// Predictions with text ids.
 pub(crate) fn text() -> Predictions {
     predictions(
-        Ids::Text(["anna", "bob, \"b\"", "søren", "zoë\nx"].map(String::from).to_vec()),
+        Ids::Text(
+            ["anna", "bob, \"b\"", "søren", "zoë\nx"]
+                .map(String::from)
+                .to_vec(),
+        ),
         Ids::Text(["0001", "milk", "oats"].map(String::from).to_vec()),
     )
 }

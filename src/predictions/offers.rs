@@ -1,7 +1,9 @@
-//! Offers: which of the likely products are worth a personal discount, when it is sent, and who is left out to measure it.
+//! Offers: which of the likely products are worth a personal discount, when it is sent, and who is
+//! left out to measure it.
 //!
-//! A likely purchase is not an uplift: a customer who was going to buy anyway costs the discount and brings nothing. So a share of the
-//! customers, the control arm, is never sent anything, and the difference between the arms is what the offers bring.
+//! A likely purchase is not an uplift: a customer who was going to buy anyway costs the discount
+//! and brings nothing. So a share of the customers, the control arm, is never sent anything, and
+//! the difference between the arms is what the offers bring.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -22,9 +24,11 @@ pub struct OfferParameters {
     pub per_customer: usize,
     /// A product with a probability above this is bought without a discount (`certain`).
     pub certain_above: f64,
-    /// A product that on the expected day was bought less than this share of its typical gap ago is not due (`recent`).
+    /// A product that on the expected day was bought less than this share of its typical gap ago is
+    /// not due (`recent`).
     pub recent_gap_share: f64,
-    /// The same in days, for a product whose typical gap is unknown because the customer bought it once.
+    /// The same in days, for a product whose typical gap is unknown because the customer bought it
+    /// once.
     pub recent_days: i32,
     /// Ids of products that are never offered (`excluded`).
     pub exclude_products: Vec<String>,
@@ -32,8 +36,8 @@ pub struct OfferParameters {
     pub control_share: f64,
     /// What the arms are drawn with; the same salt gives a customer the same arm every night.
     pub salt: String,
-    /// An offer is sent so many days before the expected day, or on the day after T where that day is past: a customer who is expected
-    /// tomorrow is sent it tomorrow.
+    /// An offer is sent so many days before the expected day, or on the day after T where that day
+    /// is past: a customer who is expected tomorrow is sent it tomorrow.
     pub lead_days: i32,
     /// Fewest days that an offer is valid.
     pub min_valid_days: i32,
@@ -66,14 +70,21 @@ impl OfferParameters {
     pub fn check(self) -> Result<Self> {
         let days = |name: &str, value: i32, least: i32| match (least..=365).contains(&value) {
             true => Ok(()),
-            false => Err(Error::request(format!("{name} should be between {least} and 365 days, but is {value}"))),
+            false => Err(Error::request(format!(
+                "{name} should be between {least} and 365 days, but is {value}"
+            ))),
         };
         let share = |name: &str, value: f64| match (0.0..=1.0).contains(&value) {
             true => Ok(()),
-            false => Err(Error::request(format!("{name} should be between 0 and 1, but is {value}"))),
+            false => Err(Error::request(format!(
+                "{name} should be between 0 and 1, but is {value}"
+            ))),
         };
         if !(1..=MAX_RANK).contains(&self.per_customer) {
-            return Err(Error::request(format!("per_customer should be between 1 and {MAX_RANK}, but is {}", self.per_customer)));
+            return Err(Error::request(format!(
+                "per_customer should be between 1 and {MAX_RANK}, but is {}",
+                self.per_customer
+            )));
         }
         share("certain_above", self.certain_above)?;
         share("recent_gap_share", self.recent_gap_share)?;
@@ -130,14 +141,22 @@ pub enum Arm {
 }
 
 impl Arm {
-    /// The arm of a customer: the first 53 bits of SHA-256 over salt and id, as a number from 0 to 1, below `control_share` or not.
-    /// It depends on nothing else, so it stays from night to night, and a larger share only adds customers to the control arm.
+    /// The arm of a customer: the first 53 bits of SHA-256 over salt and id, as a number from 0 to
+    /// 1, below `control_share` or not. It depends on nothing else, so it stays from night to
+    /// night, and a larger share only adds customers to the control arm.
     #[must_use]
     pub fn of(customer: Id<'_>, salt: &str, control_share: f64) -> Self {
         // The salt's length keeps ("a", "b1") and ("ab", "1") apart.
-        let digest = Sha256::new().chain_update((salt.len() as u64).to_le_bytes()).chain_update(salt).chain_update(customer.to_string());
+        let digest = Sha256::new()
+            .chain_update((salt.len() as u64).to_le_bytes())
+            .chain_update(salt)
+            .chain_update(customer.to_string());
         let bytes: [u8; 32] = digest.finalize().into();
-        let bits = bytes.iter().take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte)) >> 11;
+        let bits = bytes
+            .iter()
+            .take(8)
+            .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte))
+            >> 11;
         match (bits as f64) / ((1_u64 << 53) as f64) < control_share {
             true => Arm::Control,
             false => Arm::Treatment,
@@ -182,23 +201,33 @@ pub struct Dates {
     pub send_on: Day,
     /// The first day on which it holds: the 80 % interval's first or `send_on`, whichever is later.
     pub valid_from: Day,
-    /// The last day on which it holds: the interval's last, within the fewest and most days of validity from `valid_from`.
+    /// The last day on which it holds: the interval's last, within the fewest and most days of
+    /// validity from `valid_from`.
     pub valid_until: Day,
 }
 
-/// Walks each customer's likely products in their order until `per_customer` offers are found; each product walked is a row, offered or
-/// not. Rows are by customer, then rank.
+/// Walks each customer's likely products in their order until `per_customer` offers are found; each
+/// product walked is a row, offered or not. Rows are by customer, then rank.
 ///
 /// # Errors
 /// If the parameters do not pass [`OfferParameters::check`], or a customer's code has no id.
 pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result<Vec<Offer>> {
     let parameters = parameters.clone().check()?;
-    let mut excluded: Vec<u32> = parameters.exclude_products.iter().filter_map(|id| predictions.product_ids.code(id)).collect();
+    let mut excluded: Vec<u32> = parameters
+        .exclude_products
+        .iter()
+        .filter_map(|id| predictions.product_ids.code(id))
+        .collect();
     excluded.sort_unstable();
     let mut offers = Vec::new();
     for customer in &predictions.customers {
         let id = predictions.customer_ids.get(customer.customer);
-        let id = id.ok_or_else(|| Error::system(format!("the predictions' customer {} has no id", customer.customer)))?;
+        let id = id.ok_or_else(|| {
+            Error::system(format!(
+                "the predictions' customer {} has no id",
+                customer.customer
+            ))
+        })?;
         let arm = Arm::of(id, &parameters.salt, parameters.control_share);
         let dates = dates(predictions, customer, &parameters);
         let ahead = predictions.expected(customer) - predictions.as_of.day();
@@ -228,15 +257,28 @@ pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result
 /// The ids of `exclude_products` that no ticket knows, in their order: most likely misspelt.
 #[must_use]
 pub fn unknown_exclusions<'a>(products: &Ids, parameters: &'a OfferParameters) -> Vec<&'a str> {
-    parameters.exclude_products.iter().map(String::as_str).filter(|id| products.code(id).is_none()).collect()
+    parameters
+        .exclude_products
+        .iter()
+        .map(String::as_str)
+        .filter(|id| products.code(id).is_none())
+        .collect()
 }
 
-fn decide(product: &ProductPrediction, ahead: i32, excluded: &[u32], parameters: &OfferParameters) -> (Action, String) {
+fn decide(
+    product: &ProductPrediction,
+    ahead: i32,
+    excluded: &[u32],
+    parameters: &OfferParameters,
+) -> (Action, String) {
     if excluded.binary_search(&product.product).is_ok() {
         return (Action::Excluded, "on the exclusion list".to_owned());
     }
     if product.probability > parameters.certain_above {
-        return (Action::Certain, format!("bought anyway with probability {:.2}", product.probability));
+        return (
+            Action::Certain,
+            format!("bought anyway with probability {:.2}", product.probability),
+        );
     }
     if let Some(since) = product.days_since_bought {
         let by_then = since.saturating_add(ahead);
@@ -244,23 +286,44 @@ fn decide(product: &ProductPrediction, ahead: i32, excluded: &[u32], parameters:
             Some(gap) if f64::from(by_then) < parameters.recent_gap_share * gap => {
                 // One gap is no habit.
                 let habit = match product.times_bought {
-                    ..=2 => format!("for the second time, {} after the first", words::counted(gap.round() as i32, "day")),
+                    ..=2 => format!(
+                        "for the second time, {} after the first",
+                        words::counted(gap.round() as i32, "day")
+                    ),
                     _ => format!("{} on average", words::every(gap)),
                 };
-                return (Action::Recent, format!("bought {}; {habit}", words::ago(since)));
+                return (
+                    Action::Recent,
+                    format!("bought {}; {habit}", words::ago(since)),
+                );
             }
-            None if by_then < parameters.recent_days => return (Action::Recent, format!("bought {}", words::ago(since))),
+            None if by_then < parameters.recent_days => {
+                return (Action::Recent, format!("bought {}", words::ago(since)));
+            }
             _ => {}
         }
     }
     (Action::Offer, product.reason())
 }
 
-/// Sent `lead_days` before the expected day, or on the day after T where that day is past. Valid from the 80 % interval's first day or the
-/// day it is sent, whichever is later, to the interval's last day; at least `min_valid_days` and at most `max_valid_days`.
-fn dates(predictions: &Predictions, customer: &CustomerPrediction, parameters: &OfferParameters) -> Dates {
-    let send_on = (predictions.expected(customer) - parameters.lead_days).max(predictions.as_of.day() + 1);
+/// Sent `lead_days` before the expected day, or on the day after T where that day is past. Valid
+/// from the 80 % interval's first day or the day it is sent, whichever is later, to the interval's
+/// last day; at least `min_valid_days` and at most `max_valid_days`.
+fn dates(
+    predictions: &Predictions,
+    customer: &CustomerPrediction,
+    parameters: &OfferParameters,
+) -> Dates {
+    let send_on =
+        (predictions.expected(customer) - parameters.lead_days).max(predictions.as_of.day() + 1);
     let valid_from = customer.earliest.max(send_on);
-    let valid_until = customer.latest.max(valid_from + (parameters.min_valid_days - 1)).min(valid_from + (parameters.max_valid_days - 1));
-    Dates { send_on, valid_from, valid_until }
+    let valid_until = customer
+        .latest
+        .max(valid_from + (parameters.min_valid_days - 1))
+        .min(valid_from + (parameters.max_valid_days - 1));
+    Dates {
+        send_on,
+        valid_from,
+        valid_until,
+    }
 }

@@ -1,7 +1,9 @@
-//! The tables of a run, as files: Parquet that Spark, pandas and DuckDB read alike, or CSV and JSON lines.
+//! The tables of a run, as files: Parquet that Spark, pandas and DuckDB read alike, or CSV and JSON
+//! lines.
 //!
-//! Types: ids as they came (64-bit integers or text), dates as Date32, counts as signed 32-bit integers, the rest as doubles and text;
-//! no dictionaries, no string views, nothing unsigned. The same predictions give the same bytes.
+//! Types: ids as they came (64-bit integers or text), dates as Date32, counts as signed 32-bit
+//! integers, the rest as doubles and text; no dictionaries, no string views, nothing unsigned. The
+//! same predictions give the same bytes.
 
 use std::io::Write;
 use std::str::FromStr;
@@ -10,15 +12,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
-    Column, CsvWriter, DataFrame, DataType, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader, SerWriter,
-    Series,
+    Column, CsvWriter, DataFrame, DataType, NamedFrom, ParquetCompression, ParquetReader,
+    ParquetWriter, PolarsError, SerReader, SerWriter, Series,
 };
 use rayon::prelude::*;
 
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::predictions::offers::Offer;
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductModel, ProductPrediction};
+use crate::predictions::{
+    CustomerPrediction, MAX_RANK, Predictions, ProductModel, ProductPrediction,
+};
 use crate::purchases::{Id, Ids};
 
 #[cfg(test)]
@@ -57,7 +61,10 @@ impl FromStr for Format {
             "parquet" => Ok(Format::Parquet),
             "csv" => Ok(Format::Csv),
             "jsonl" => Ok(Format::Jsonl),
-            _ => Err(Error::request(format!("\"{text}\" is not a format of tables")).hint("the formats are parquet, csv and jsonl")),
+            _ => Err(
+                Error::request(format!("\"{text}\" is not a format of tables"))
+                    .hint("the formats are parquet, csv and jsonl"),
+            ),
         }
     }
 }
@@ -65,7 +72,8 @@ impl FromStr for Format {
 /// One table, ready to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFile {
-    /// Its name in the manifest: `customers`; in another format than Parquet with the extension, `offers.csv`.
+    /// Its name in the manifest: `customers`; in another format than Parquet with the extension,
+    /// `offers.csv`.
     pub name: String,
     /// Its file name: `customers.parquet`.
     pub file: String,
@@ -75,19 +83,26 @@ pub struct TableFile {
     pub content: Bytes,
 }
 
-/// All tables of a night: `customers`, `products` and `offers` as Parquet, and the offers in `also`.
+/// All tables of a night: `customers`, `products` and `offers` as Parquet, and the offers in
+/// `also`.
 ///
 /// # Errors
 /// As [`Tables::push`].
-pub fn files(predictions: &Predictions, offers: &[Offer], also: &[Format]) -> Result<Vec<TableFile>> {
+pub fn files(
+    predictions: &Predictions,
+    offers: &[Offer],
+    also: &[Format],
+) -> Result<Vec<TableFile>> {
     let mut tables = Tables::new(also);
     tables.push(predictions, offers)?;
     tables.finish()
 }
 
-/// The tables of a night while they are written, some of its customers after the other: `customers`, one row a recurrent customer by
-/// ascending id; `products`, the likely products of each by rank; and `offers`, the products that were looked at for each by rank, of which
-/// only those that are offered have dates. What is not written yet has to be in memory, what is written is compressed.
+/// The tables of a night while they are written, some of its customers after the other:
+/// `customers`, one row a recurrent customer by ascending id; `products`, the likely products of
+/// each by rank; and `offers`, the products that were looked at for each by rank, of which only
+/// those that are offered have dates. What is not written yet has to be in memory, what is written
+/// is compressed.
 pub struct Tables {
     customers: Table,
     products: Table,
@@ -104,30 +119,47 @@ impl Tables {
         formats.sort_unstable();
         formats.dedup();
         let table = |name| Table::new(name, Format::Parquet);
-        let offers = formats.into_iter().map(|format| Table::new("offers", format)).collect();
-        Self { customers: table("customers"), products: table("products"), offers }
+        let offers = formats
+            .into_iter()
+            .map(|format| Table::new("offers", format))
+            .collect();
+        Self {
+            customers: table("customers"),
+            products: table("products"),
+            offers,
+        }
     }
 
-    /// Writes what is predicted for customers whose ids follow on those before, and the offers made of it. The files are the same however
-    /// customers come, as long as their number is a multiple of [`CUSTOMERS_AT_A_TIME`] each time but the last.
+    /// Writes what is predicted for customers whose ids follow on those before, and the offers made
+    /// of it. The files are the same however customers come, as long as their number is a multiple
+    /// of [`CUSTOMERS_AT_A_TIME`] each time but the last.
     ///
     /// # Errors
-    /// If the predictions are not what they should be: a probability outside 0 to 1, an interval that ends before it begins, a customer
-    /// twice; or if a code has no id. What is wrong must not be published.
+    /// If the predictions are not what they should be: a probability outside 0 to 1, an interval
+    /// that ends before it begins, a customer twice; or if a code has no id. What is wrong must not
+    /// be published.
     pub fn push(&mut self, predictions: &Predictions, offers: &[Offer]) -> Result<()> {
         check(predictions)?;
-        let Self { customers, products, offers: offer_tables } = self;
+        let Self {
+            customers,
+            products,
+            offers: offer_tables,
+        } = self;
         let chunks = || chunks(&predictions.customers);
         let (products_written, (customers_written, offers_written)) = rayon::join(
             || chunks().try_for_each(|chunk| products.write(product_columns(predictions, chunk)?)),
             || {
-                let customers_written = chunks().try_for_each(|chunk| customers.write(customer_columns(predictions, chunk)?));
+                let customers_written = chunks()
+                    .try_for_each(|chunk| customers.write(customer_columns(predictions, chunk)?));
                 let mut unwritten = offers;
                 let offers_written = chunks().try_for_each(|chunk| {
                     let last = chunk.last().map_or(0, |customer| customer.customer);
-                    let (some, rest) = unwritten.split_at(unwritten.partition_point(|offer| offer.customer <= last));
+                    let (some, rest) = unwritten
+                        .split_at(unwritten.partition_point(|offer| offer.customer <= last));
                     unwritten = rest;
-                    offer_tables.iter_mut().try_for_each(|table| table.write(offer_columns(predictions, some)?))
+                    offer_tables
+                        .iter_mut()
+                        .try_for_each(|table| table.write(offer_columns(predictions, some)?))
                 });
                 (customers_written, offers_written)
             },
@@ -140,20 +172,53 @@ impl Tables {
     /// # Errors
     /// If one cannot be ended.
     pub fn finish(self) -> Result<Vec<TableFile>> {
-        [self.customers, self.products].into_iter().chain(self.offers).map(Table::finish).collect()
+        [self.customers, self.products]
+            .into_iter()
+            .chain(self.offers)
+            .map(Table::finish)
+            .collect()
     }
 }
 
-fn customer_columns(predictions: &Predictions, customers: &[CustomerPrediction]) -> Result<Columns> {
+fn customer_columns(
+    predictions: &Predictions,
+    customers: &[CustomerPrediction],
+) -> Result<Columns> {
     let night = predictions.as_of.day();
-    let float = |value: &dyn Fn(&CustomerPrediction) -> f64| Values::Float(customers.iter().map(|c| Some(value(c))).collect());
-    let day = |value: &dyn Fn(&CustomerPrediction) -> Day| Values::Date(customers.iter().map(|c| Some(value(c))).collect());
+    let float = |value: &dyn Fn(&CustomerPrediction) -> f64| {
+        Values::Float(customers.iter().map(|c| Some(value(c))).collect())
+    };
+    let day = |value: &dyn Fn(&CustomerPrediction) -> Day| {
+        Values::Date(customers.iter().map(|c| Some(value(c))).collect())
+    };
     Ok(vec![
-        ("customer_id", ids(&predictions.customer_ids, customers.iter().map(|c| c.customer))?),
+        (
+            "customer_id",
+            ids(
+                &predictions.customer_ids,
+                customers.iter().map(|c| c.customer),
+            )?,
+        ),
         ("as_of", day(&|_| night)),
         ("last_purchase", day(&|c| c.last_purchase)),
-        ("days_since_last", Values::Count(customers.iter().map(|c| Some(night - c.last_purchase)).collect())),
-        ("purchases_90d", Values::Count(customers.iter().map(|c| count(c.purchases_90d)).collect::<Result<_>>()?)),
+        (
+            "days_since_last",
+            Values::Count(
+                customers
+                    .iter()
+                    .map(|c| Some(night - c.last_purchase))
+                    .collect(),
+            ),
+        ),
+        (
+            "purchases_90d",
+            Values::Count(
+                customers
+                    .iter()
+                    .map(|c| count(c.purchases_90d))
+                    .collect::<Result<_>>()?,
+            ),
+        ),
         ("days_to_next", float(&|c| c.days_to_next)),
         ("expected_date", day(&|c| predictions.expected(c))),
         ("earliest_date", day(&|c| c.earliest)),
@@ -162,37 +227,158 @@ fn customer_columns(predictions: &Predictions, customers: &[CustomerPrediction])
         ("p_return_14d", float(&|c| c.return_probability[1])),
         ("p_return_28d", float(&|c| c.return_probability[2])),
         ("expected_basket_size", float(&|c| c.expected_basket_size)),
-        ("model_id", Values::Text(customers.iter().map(|_| predictions.model_id.clone()).collect())),
+        (
+            "model_id",
+            Values::Text(
+                customers
+                    .iter()
+                    .map(|_| predictions.model_id.clone())
+                    .collect(),
+            ),
+        ),
     ])
 }
 
 fn product_columns(predictions: &Predictions, customers: &[CustomerPrediction]) -> Result<Columns> {
-    let rows = || customers.iter().flat_map(|c| (1_i32..).zip(&c.products).map(move |(rank, product)| (c, rank, product)));
+    let rows = || {
+        customers.iter().flat_map(|c| {
+            (1_i32..)
+                .zip(&c.products)
+                .map(move |(rank, product)| (c, rank, product))
+        })
+    };
     let night = predictions.as_of.day();
     Ok(vec![
-        ("customer_id", ids(&predictions.customer_ids, rows().map(|(c, _, _)| c.customer))?),
+        (
+            "customer_id",
+            ids(
+                &predictions.customer_ids,
+                rows().map(|(c, _, _)| c.customer),
+            )?,
+        ),
         ("as_of", Values::Date(rows().map(|_| Some(night)).collect())),
-        ("rank", Values::Count(rows().map(|(_, rank, _)| Some(rank)).collect())),
-        ("product_id", ids(&predictions.product_ids, rows().map(|(_, _, product)| product.product))?),
-        ("probability", Values::Float(rows().map(|(_, _, product)| Some(product.probability)).collect())),
-        ("times_bought", Values::Count(rows().map(|(_, _, product)| count(product.times_bought)).collect::<Result<_>>()?)),
-        ("days_since_bought", Values::Count(rows().map(|(_, _, product)| product.days_since_bought).collect())),
-        ("typical_gap_days", Values::Float(rows().map(|(_, _, product)| product.typical_gap_days).collect())),
-        ("model", Values::Text(rows().map(|(_, _, product)| word(product.model).to_owned()).collect())),
-        ("reason", Values::Text(customers.par_iter().flat_map_iter(|c| c.products.iter().map(ProductPrediction::reason)).collect())),
+        (
+            "rank",
+            Values::Count(rows().map(|(_, rank, _)| Some(rank)).collect()),
+        ),
+        (
+            "product_id",
+            ids(
+                &predictions.product_ids,
+                rows().map(|(_, _, product)| product.product),
+            )?,
+        ),
+        (
+            "probability",
+            Values::Float(
+                rows()
+                    .map(|(_, _, product)| Some(product.probability))
+                    .collect(),
+            ),
+        ),
+        (
+            "times_bought",
+            Values::Count(
+                rows()
+                    .map(|(_, _, product)| count(product.times_bought))
+                    .collect::<Result<_>>()?,
+            ),
+        ),
+        (
+            "days_since_bought",
+            Values::Count(
+                rows()
+                    .map(|(_, _, product)| product.days_since_bought)
+                    .collect(),
+            ),
+        ),
+        (
+            "typical_gap_days",
+            Values::Float(
+                rows()
+                    .map(|(_, _, product)| product.typical_gap_days)
+                    .collect(),
+            ),
+        ),
+        (
+            "model",
+            Values::Text(
+                rows()
+                    .map(|(_, _, product)| word(product.model).to_owned())
+                    .collect(),
+            ),
+        ),
+        (
+            "reason",
+            Values::Text(
+                customers
+                    .par_iter()
+                    .flat_map_iter(|c| c.products.iter().map(ProductPrediction::reason))
+                    .collect(),
+            ),
+        ),
     ])
 }
 
 fn offer_columns(predictions: &Predictions, offers: &[Offer]) -> Result<Columns> {
-    let text = |word: &dyn Fn(&Offer) -> &str| Values::Text(offers.iter().map(|offer| word(offer).to_owned()).collect());
+    let text = |word: &dyn Fn(&Offer) -> &str| {
+        Values::Text(offers.iter().map(|offer| word(offer).to_owned()).collect())
+    };
     Ok(vec![
-        ("customer_id", ids(&predictions.customer_ids, offers.iter().map(|offer| offer.customer))?),
-        ("product_id", ids(&predictions.product_ids, offers.iter().map(|offer| offer.product))?),
-        ("rank", Values::Count(offers.iter().map(|offer| count(offer.rank)).collect::<Result<_>>()?)),
-        ("probability", Values::Float(offers.iter().map(|offer| Some(offer.probability)).collect())),
-        ("send_on", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.send_on)).collect())),
-        ("valid_from", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.valid_from)).collect())),
-        ("valid_until", Values::Date(offers.iter().map(|offer| offer.dates.map(|dates| dates.valid_until)).collect())),
+        (
+            "customer_id",
+            ids(
+                &predictions.customer_ids,
+                offers.iter().map(|offer| offer.customer),
+            )?,
+        ),
+        (
+            "product_id",
+            ids(
+                &predictions.product_ids,
+                offers.iter().map(|offer| offer.product),
+            )?,
+        ),
+        (
+            "rank",
+            Values::Count(
+                offers
+                    .iter()
+                    .map(|offer| count(offer.rank))
+                    .collect::<Result<_>>()?,
+            ),
+        ),
+        (
+            "probability",
+            Values::Float(offers.iter().map(|offer| Some(offer.probability)).collect()),
+        ),
+        (
+            "send_on",
+            Values::Date(
+                offers
+                    .iter()
+                    .map(|offer| offer.dates.map(|dates| dates.send_on))
+                    .collect(),
+            ),
+        ),
+        (
+            "valid_from",
+            Values::Date(
+                offers
+                    .iter()
+                    .map(|offer| offer.dates.map(|dates| dates.valid_from))
+                    .collect(),
+            ),
+        ),
+        (
+            "valid_until",
+            Values::Date(
+                offers
+                    .iter()
+                    .map(|offer| offer.dates.map(|dates| dates.valid_until))
+                    .collect(),
+            ),
+        ),
         ("action", text(&|offer| offer.action.word())),
         ("arm", text(&|offer| offer.arm.word())),
         ("reason", text(&|offer| &offer.reason)),
@@ -205,7 +391,11 @@ fn offer_columns(predictions: &Predictions, offers: &[Offer]) -> Result<Columns>
 /// If it is not a Parquet file.
 pub fn parquet_rows(name: &str, content: &Bytes) -> Result<u64> {
     let rows = ParquetReader::new(std::io::Cursor::new(content)).num_rows();
-    rows.map(|rows| rows as u64).map_err(|error| Error::input("it cannot be read as Parquet").object(name).source(error))
+    rows.map(|rows| rows as u64).map_err(|error| {
+        Error::input("it cannot be read as Parquet")
+            .object(name)
+            .source(error)
+    })
 }
 
 /// The values of one column of one chunk.
@@ -219,9 +409,14 @@ enum Values {
 
 type Columns = Vec<(&'static str, Values)>;
 
-/// The customers a chunk at a time; at least one chunk, which may be empty, so that an empty table has its columns.
+/// The customers a chunk at a time; at least one chunk, which may be empty, so that an empty table
+/// has its columns.
 fn chunks(customers: &[CustomerPrediction]) -> impl Iterator<Item = &[CustomerPrediction]> {
-    customers.is_empty().then_some(customers).into_iter().chain(customers.chunks(CUSTOMERS_AT_A_TIME))
+    customers
+        .is_empty()
+        .then_some(customers)
+        .into_iter()
+        .chain(customers.chunks(CUSTOMERS_AT_A_TIME))
 }
 
 /// A table while it is written.
@@ -260,7 +455,13 @@ fn failed<E: std::error::Error + Send + Sync + 'static>(name: &str) -> impl Fn(E
 
 impl Table {
     fn new(name: &'static str, format: Format) -> Self {
-        Self { name, format, rows: 0, content: Content::default(), parquet: None }
+        Self {
+            name,
+            format,
+            rows: 0,
+            content: Content::default(),
+            parquet: None,
+        }
     }
 
     /// Writes rows after those before: a row group of Parquet.
@@ -275,9 +476,13 @@ impl Table {
             Format::Parquet => self.write_group(columns),
             Format::Csv => {
                 let mut frame = frame(columns).map_err(failed(self.name))?;
-                CsvWriter::new(&mut self.content).include_header(is_first).finish(&mut frame).map_err(failed(self.name))
+                CsvWriter::new(&mut self.content)
+                    .include_header(is_first)
+                    .finish(&mut frame)
+                    .map_err(failed(self.name))
             }
-            Format::Jsonl => push_json_lines(&columns, rows, &mut self.content.bytes()).map_err(failed(self.name)),
+            Format::Jsonl => push_json_lines(&columns, rows, &mut self.content.bytes())
+                .map_err(failed(self.name)),
         }
     }
 
@@ -286,7 +491,8 @@ impl Table {
         let parquet = match &mut self.parquet {
             Some(parquet) => parquet,
             none => {
-                let writer = ParquetWriter::new(self.content.clone()).with_compression(ParquetCompression::Zstd(None));
+                let writer = ParquetWriter::new(self.content.clone())
+                    .with_compression(ParquetCompression::Zstd(None));
                 none.insert(writer.batched(frame.schema()).map_err(failed(self.name))?)
             }
         };
@@ -294,18 +500,38 @@ impl Table {
     }
 
     fn finish(self) -> Result<TableFile> {
-        let Self { name, format, rows, content, parquet } = self;
+        let Self {
+            name,
+            format,
+            rows,
+            content,
+            parquet,
+        } = self;
         if let Some(parquet) = parquet {
-            // `finish` would add polars' Arrow schema, from which pyarrow reads string views; without it Parquet's own types stand.
+            // `finish` would add polars' Arrow schema, from which pyarrow reads string views;
+            // without it Parquet's own types stand.
             match parquet.get_writer().lock() {
                 Ok(mut footer) => footer.end(Some(Vec::new())).map_err(failed(name))?,
-                Err(_) => return Err(Error::system(format!("the table {name} cannot be written: its writer stopped"))),
+                Err(_) => {
+                    return Err(Error::system(format!(
+                        "the table {name} cannot be written: its writer stopped"
+                    )));
+                }
             };
         }
         let file = format!("{name}.{}", format.extension());
-        let name = if format == Format::Parquet { name.to_owned() } else { file.clone() };
+        let name = if format == Format::Parquet {
+            name.to_owned()
+        } else {
+            file.clone()
+        };
         let content = std::mem::take(&mut *content.bytes()).into();
-        Ok(TableFile { name, file, rows, content })
+        Ok(TableFile {
+            name,
+            file,
+            rows,
+            content,
+        })
     }
 }
 
@@ -318,7 +544,8 @@ fn frame(columns: Columns) -> Result<DataFrame, PolarsError> {
             Values::Count(values) => Series::new(name, values),
             Values::Float(values) => Series::new(name, values),
             Values::Date(values) => {
-                let days: Vec<Option<i32>> = values.into_iter().map(|day| day.map(Day::epoch)).collect();
+                let days: Vec<Option<i32>> =
+                    values.into_iter().map(|day| day.map(Day::epoch)).collect();
                 Series::new(name, days).cast(&DataType::Date)?
             }
         };
@@ -327,7 +554,11 @@ fn frame(columns: Columns) -> Result<DataFrame, PolarsError> {
     DataFrame::new_infer_height(columns.collect::<Result<_, PolarsError>>()?)
 }
 
-fn push_json_lines(columns: &Columns, rows: usize, content: &mut Vec<u8>) -> serde_json::Result<()> {
+fn push_json_lines(
+    columns: &Columns,
+    rows: usize,
+    content: &mut Vec<u8>,
+) -> serde_json::Result<()> {
     for row in 0..rows {
         for (at, (name, values)) in columns.iter().enumerate() {
             content.push(if at == 0 { b'{' } else { b',' });
@@ -359,19 +590,37 @@ impl Values {
 }
 
 fn ids(ids: &Ids, codes: impl Iterator<Item = u32>) -> Result<Values> {
-    let without_id = |code: u32| Error::system(format!("the predictions name the code {code}, which has no id"));
+    let without_id = |code: u32| {
+        Error::system(format!(
+            "the predictions name the code {code}, which has no id"
+        ))
+    };
     Ok(match ids {
-        Ids::Integer(ids) => {
-            Values::Integer(codes.map(|code| ids.get(code as usize).copied().ok_or_else(|| without_id(code))).collect::<Result<_>>()?)
-        }
-        Ids::Text(ids) => {
-            Values::Text(codes.map(|code| ids.get(code as usize).cloned().ok_or_else(|| without_id(code))).collect::<Result<_>>()?)
-        }
+        Ids::Integer(ids) => Values::Integer(
+            codes
+                .map(|code| {
+                    ids.get(code as usize)
+                        .copied()
+                        .ok_or_else(|| without_id(code))
+                })
+                .collect::<Result<_>>()?,
+        ),
+        Ids::Text(ids) => Values::Text(
+            codes
+                .map(|code| {
+                    ids.get(code as usize)
+                        .cloned()
+                        .ok_or_else(|| without_id(code))
+                })
+                .collect::<Result<_>>()?,
+        ),
     })
 }
 
 fn count(value: u32) -> Result<Option<i32>> {
-    i32::try_from(value).map(Some).map_err(|_| Error::system(format!("a count of {value} does not fit the tables")))
+    i32::try_from(value)
+        .map(Some)
+        .map_err(|_| Error::system(format!("a count of {value} does not fit the tables")))
 }
 
 fn word(model: ProductModel) -> &'static str {
@@ -381,14 +630,19 @@ fn word(model: ProductModel) -> &'static str {
     }
 }
 
-/// What holds for every night's predictions; a violation is a mistake of the models and must not reach a customer.
+/// What holds for every night's predictions; a violation is a mistake of the models and must not
+/// reach a customer.
 fn check(predictions: &Predictions) -> Result<()> {
     let night = predictions.as_of.day();
     let mut previous = None;
     for customer in &predictions.customers {
         let wrong = |what: String| {
-            let id = predictions.customer_ids.get(customer.customer).unwrap_or(Id::Text("?"));
-            Error::system(format!("the prediction for customer {id} is wrong: {what}")).hint("nothing was published; please report this")
+            let id = predictions
+                .customer_ids
+                .get(customer.customer)
+                .unwrap_or(Id::Text("?"));
+            Error::system(format!("the prediction for customer {id} is wrong: {what}"))
+                .hint("nothing was published; please report this")
         };
         let probability = |name: &str, value: f64| match (0.0..=1.0).contains(&value) {
             true => Ok(()),
@@ -401,35 +655,54 @@ fn check(predictions: &Predictions) -> Result<()> {
         if !(1.0..=36_525.0).contains(&customer.days_to_next) {
             return Err(wrong(format!("days_to_next is {}", customer.days_to_next)));
         }
-        if customer.earliest <= night || customer.latest < customer.earliest || customer.last_purchase > night {
+        if customer.earliest <= night
+            || customer.latest < customer.earliest
+            || customer.last_purchase > night
+        {
             return Err(wrong(format!(
                 "seen from {night}, the last purchase is on {} and the next from {} to {}",
                 customer.last_purchase, customer.earliest, customer.latest
             )));
         }
         let [p7, p14, p28] = customer.return_probability;
-        for (name, value) in [("p_return_7d", p7), ("p_return_14d", p14), ("p_return_28d", p28)] {
+        for (name, value) in [
+            ("p_return_7d", p7),
+            ("p_return_14d", p14),
+            ("p_return_28d", p28),
+        ] {
             probability(name, value)?;
         }
         if p7 > p14 || p14 > p28 {
-            return Err(wrong(format!("its return probabilities fall with time: {p7}, {p14}, {p28}")));
+            return Err(wrong(format!(
+                "its return probabilities fall with time: {p7}, {p14}, {p28}"
+            )));
         }
         if !(customer.expected_basket_size.is_finite() && customer.expected_basket_size >= 0.0) {
-            return Err(wrong(format!("expected_basket_size is {}", customer.expected_basket_size)));
+            return Err(wrong(format!(
+                "expected_basket_size is {}",
+                customer.expected_basket_size
+            )));
         }
         if customer.products.len() > MAX_RANK {
-            return Err(wrong(format!("it lists {} products, more than {MAX_RANK}", customer.products.len())));
+            return Err(wrong(format!(
+                "it lists {} products, more than {MAX_RANK}",
+                customer.products.len()
+            )));
         }
         let mut seen = Vec::with_capacity(customer.products.len());
         let mut above = f64::INFINITY;
         for product in &customer.products {
             probability("the probability of a product", product.probability)?;
             if product.probability > above {
-                return Err(wrong("its products are not by descending probability".to_owned()));
+                return Err(wrong(
+                    "its products are not by descending probability".to_owned(),
+                ));
             }
             above = product.probability;
             if product.typical_gap_days.is_some_and(|gap| !gap.is_finite()) {
-                return Err(wrong("the typical gap of a product is not a number".to_owned()));
+                return Err(wrong(
+                    "the typical gap of a product is not a number".to_owned(),
+                ));
             }
             seen.push(product.product);
         }

@@ -40,9 +40,24 @@ mod tests {
 
     #[test]
     fn one_is_not_many() {
-        assert_eq!([0, 1, 2, 30].map(ago), ["today", "yesterday", "2 days ago", "30 days ago"]);
-        assert_eq!([0.4, 1.0, 1.4, 1.5, 7.6].map(every), ["every day", "every day", "every day", "every 2 days", "every 8 days"]);
+        assert_eq!(
+            [0, 1, 2, 30].map(ago),
+            ["today", "yesterday", "2 days ago", "30 days ago"]
+        );
+        assert_eq!(
+            [0.4, 1.0, 1.4, 1.5, 7.6].map(every),
+            [
+                "every day",
+                "every day",
+                "every day",
+                "every 2 days",
+                "every 8 days"
+            ]
+        );
         assert_eq!([1, 2, 3].map(times), ["once", "twice", "3 times"]);
-        assert_eq!([0, 1, 2].map(|count: i32| counted(count, "day")), ["0 days", "1 day", "2 days"]);
+        assert_eq!(
+            [0, 1, 2].map(|count: i32| counted(count, "day")),
+            ["0 days", "1 day", "2 days"]
+        );
     }
 }

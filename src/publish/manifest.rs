@@ -16,7 +16,8 @@ pub const MANIFEST: &str = "manifest.json";
 /// The newest manifest format that this okuo writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// What a night's readers follow. No time of day stands in it: the same night published twice gives the same bytes.
+/// What a night's readers follow. No time of day stands in it: the same night published twice gives
+/// the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Format of this file.
@@ -91,12 +92,19 @@ pub fn run_folder(run_id: &str) -> String {
     format!("run={run_id}")
 }
 
-/// The id of the run with these tables: the first 12 hexadecimal digits of the SHA-256 over their names and checksums.
+/// The id of the run with these tables: the first 12 hexadecimal digits of the SHA-256 over their
+/// names and checksums.
 #[must_use]
 pub fn run_id(tables: &[TableFile]) -> String {
-    let mut lines: Vec<String> = tables.iter().map(|table| format!("{} {}\n", table.file, sha256_hex(&table.content))).collect();
+    let mut lines: Vec<String> = tables
+        .iter()
+        .map(|table| format!("{} {}\n", table.file, sha256_hex(&table.content)))
+        .collect();
     lines.sort_unstable();
-    sha256_hex(lines.concat().as_bytes()).chars().take(RUN_ID_DIGITS).collect()
+    sha256_hex(lines.concat().as_bytes())
+        .chars()
+        .take(RUN_ID_DIGITS)
+        .collect()
 }
 
 const RUN_ID_DIGITS: usize = 12;
@@ -104,7 +112,10 @@ const RUN_ID_DIGITS: usize = 12;
 /// Whether a text has the form of a run id; only such ones are used in a key.
 #[must_use]
 pub fn is_run_id(text: &str) -> bool {
-    text.len() == RUN_ID_DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == RUN_ID_DIGITS
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 impl Manifest {
@@ -117,15 +128,26 @@ impl Manifest {
         struct Version {
             format: u32,
         }
-        let wrong = |what: &str| Error::input(what).object(name).hint("publish the night again with `okuo score`");
-        let version: Version = serde_json::from_slice(content).map_err(|error| wrong("it is not a manifest").source(error))?;
-        if version.format != FORMAT {
-            return Err(Error::request(format!("the manifest has format {}; this okuo reads {FORMAT}", version.format))
+        let wrong = |what: &str| {
+            Error::input(what)
                 .object(name)
-                .hint("use the okuo that wrote it or a newer one"));
+                .hint("publish the night again with `okuo score`")
+        };
+        let version: Version = serde_json::from_slice(content)
+            .map_err(|error| wrong("it is not a manifest").source(error))?;
+        if version.format != FORMAT {
+            return Err(Error::request(format!(
+                "the manifest has format {}; this okuo reads {FORMAT}",
+                version.format
+            ))
+            .object(name)
+            .hint("use the okuo that wrote it or a newer one"));
         }
-        let manifest: Self = serde_json::from_slice(content).map_err(|error| wrong("it is not a manifest").source(error))?;
-        let named = std::iter::once(&manifest.run_id).chain(&manifest.previous).chain(&manifest.retired);
+        let manifest: Self = serde_json::from_slice(content)
+            .map_err(|error| wrong("it is not a manifest").source(error))?;
+        let named = std::iter::once(&manifest.run_id)
+            .chain(&manifest.previous)
+            .chain(&manifest.retired);
         if let Some(id) = named.into_iter().find(|id| !is_run_id(id)) {
             return Err(wrong(&format!("\"{id}\" is not a run id")));
         }
@@ -133,7 +155,10 @@ impl Manifest {
         for table in manifest.tables.values() {
             let file = table.path.strip_prefix(&folder).unwrap_or_default();
             if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\']) {
-                return Err(wrong(&format!("the path \"{}\" is not a file in {folder}", table.path)));
+                return Err(wrong(&format!(
+                    "the path \"{}\" is not a file in {folder}",
+                    table.path
+                )));
             }
         }
         Ok(manifest)

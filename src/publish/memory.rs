@@ -1,4 +1,5 @@
-//! A store in memory for tests, which can stop after a number of operations as a crashed process would.
+//! A store in memory for tests, which can stop after a number of operations as a crashed process
+//! would.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -12,7 +13,8 @@ use crate::store::{ObjectMeta, Store};
 
 type Hook = Box<dyn FnMut(&str, &str) + Send>;
 
-/// Objects under keys; every operation counts, and once the allowed ones are used up each fails and changes nothing.
+/// Objects under keys; every operation counts, and once the allowed ones are used up each fails and
+/// changes nothing.
 #[derive(Default)]
 pub(crate) struct Memory {
     state: Mutex<State>,
@@ -58,7 +60,13 @@ impl Memory {
 
     /// Everything that is stored.
     pub(crate) fn objects(&self) -> BTreeMap<String, Bytes> {
-        self.state.lock().unwrap().objects.iter().map(|(key, (content, _))| (key.clone(), content.clone())).collect()
+        self.state
+            .lock()
+            .unwrap()
+            .objects
+            .iter()
+            .map(|(key, (content, _))| (key.clone(), content.clone()))
+            .collect()
     }
 
     /// Puts an object directly, outside any counting.
@@ -77,11 +85,14 @@ impl Memory {
     /// A copy of what is stored, with nothing counted or forbidden.
     pub(crate) fn copy(&self) -> Arc<Self> {
         let copy = Self::new();
-        self.objects().into_iter().for_each(|(key, content)| copy.set(&key, content));
+        self.objects()
+            .into_iter()
+            .for_each(|(key, content)| copy.set(&key, content));
         copy
     }
 
-    /// Calls `hook(operation, key)` before each operation, with the store unlocked: where another process comes between.
+    /// Calls `hook(operation, key)` before each operation, with the store unlocked: where another
+    /// process comes between.
     pub(crate) fn before_each(&self, hook: impl FnMut(&str, &str) + Send + 'static) {
         *self.hook.lock().unwrap() = Some(Box::new(hook));
     }
@@ -95,7 +106,10 @@ impl Memory {
         }
         let mut state = self.state.lock().unwrap();
         state.operations += 1;
-        if state.allowed.is_some_and(|allowed| state.operations > allowed) {
+        if state
+            .allowed
+            .is_some_and(|allowed| state.operations > allowed)
+        {
             return Err(Error::system("the process stopped here"));
         }
         if operation == "put" || operation == "delete" {
@@ -113,14 +127,28 @@ impl Store for Memory {
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         let state = self.begin("list", prefix)?;
-        let found = state.objects.iter().filter(|(key, _)| key.starts_with(prefix));
-        Ok(found.map(|(key, (content, tag))| ObjectMeta { key: key.clone(), size: content.len() as u64, etag: tag.to_string() }).collect())
+        let found = state
+            .objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix));
+        Ok(found
+            .map(|(key, (content, tag))| ObjectMeta {
+                key: key.clone(),
+                size: content.len() as u64,
+                etag: tag.to_string(),
+            })
+            .collect())
     }
 
     async fn get(&self, key: &str) -> Result<(Bytes, String)> {
         let state = self.begin("get", key)?;
-        let found = state.objects.get(key).map(|(content, tag)| (content.clone(), tag.to_string()));
-        found.ok_or_else(|| Error::not_found("there is no such object").object(format!("memory/{key}")))
+        let found = state
+            .objects
+            .get(key)
+            .map(|(content, tag)| (content.clone(), tag.to_string()));
+        found.ok_or_else(|| {
+            Error::not_found("there is no such object").object(format!("memory/{key}"))
+        })
     }
 
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String> {
@@ -132,7 +160,9 @@ impl Store for Memory {
             PutMode::IfMatch(expected) => tag.as_ref() == Some(expected),
         };
         if !allowed {
-            return Err(Error::conflict("another writer was faster").object(format!("memory/{key}")));
+            return Err(
+                Error::conflict("another writer was faster").object(format!("memory/{key}"))
+            );
         }
         state.writes += 1;
         let tag = state.writes;

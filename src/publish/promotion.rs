@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Promote {
-    /// If it is no worse than the model that it replaces and than every baseline, on the same held-out nights.
+    /// If it is no worse than the model that it replaces and than every baseline, on the same
+    /// held-out nights.
     #[default]
     IfBetter,
     /// Whatever its figures.
@@ -26,7 +27,10 @@ impl FromStr for Promote {
             "if-better" => Ok(Promote::IfBetter),
             "always" => Ok(Promote::Always),
             "never" => Ok(Promote::Never),
-            _ => Err(Error::request(format!("\"{text}\" is not a way to promote")).hint("the ways are if-better, always and never")),
+            _ => Err(
+                Error::request(format!("\"{text}\" is not a way to promote"))
+                    .hint("the ways are if-better, always and never"),
+            ),
         }
     }
 }
@@ -38,7 +42,8 @@ pub struct HeldOut {
     pub name: String,
     /// Normalised discounted cumulative gain of the first 10 products; higher is better.
     pub ndcg_at_10: Option<f64>,
-    /// Mean absolute error of the days to the next purchase, those who did not return within the horizon included; lower is better.
+    /// Mean absolute error of the days to the next purchase, those who did not return within the
+    /// horizon included; lower is better.
     pub mae_all: Option<f64>,
 }
 
@@ -51,25 +56,51 @@ pub struct Decision {
     pub reason: String,
 }
 
-/// Decides by figures that were all measured on the same nights: the new model's ndcg@10 must not be lower and its mae_all not higher
-/// than the replaced model's and than those of every baseline. A figure that another does not have is not compared, and the reason says
-/// so; one that the new model does not have, or that is not a number, loses. A baseline has one of the two figures by its nature.
+/// Decides by figures that were all measured on the same nights: the new model's ndcg@10 must not
+/// be lower and its mae_all not higher than the replaced model's and than those of every baseline.
+/// A figure that another does not have is not compared, and the reason says so; one that the new
+/// model does not have, or that is not a number, loses. A baseline has one of the two figures by
+/// its nature.
 #[must_use]
-pub fn decide(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut], policy: Promote) -> Decision {
+pub fn decide(
+    new: &HeldOut,
+    replaced: Option<&HeldOut>,
+    baselines: &[HeldOut],
+    policy: Promote,
+) -> Decision {
     let decision = |promote, reason: String| Decision { promote, reason };
     match policy {
-        Promote::Always => return decision(true, "promotion was asked for, whatever the figures".to_owned()),
+        Promote::Always => {
+            return decision(
+                true,
+                "promotion was asked for, whatever the figures".to_owned(),
+            );
+        }
         Promote::Never => return decision(false, "promotion was not asked for".to_owned()),
         Promote::IfBetter => {}
     }
     let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
     for other in replaced.into_iter().chain(baselines) {
         for (figure, of, higher_is_better) in FIGURES {
-            let Some(known) = finite(of(other)) else { continue };
-            let no_worse = finite(of(new)).is_some_and(|new| if higher_is_better { new >= known } else { new <= known });
+            let Some(known) = finite(of(other)) else {
+                continue;
+            };
+            let no_worse = finite(of(new)).is_some_and(|new| {
+                if higher_is_better {
+                    new >= known
+                } else {
+                    new <= known
+                }
+            });
             if !no_worse {
                 let new = of(new).map_or("unknown".to_owned(), |new| format!("{new:.4}"));
-                return decision(false, format!("its {figure} is {new}, that of {} is {known:.4}", other.name));
+                return decision(
+                    false,
+                    format!(
+                        "its {figure} is {new}, that of {} is {known:.4}",
+                        other.name
+                    ),
+                );
             }
         }
     }
@@ -78,7 +109,10 @@ pub fn decide(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut], 
         if let Some(replaced) = replaced.filter(|replaced| finite(of(replaced)).is_none()) {
             not_compared.push(format!("{figure} with {}, which has none", replaced.name));
         }
-        if !baselines.iter().any(|baseline| finite(of(baseline)).is_some()) {
+        if !baselines
+            .iter()
+            .any(|baseline| finite(of(baseline)).is_some())
+        {
             not_compared.push(format!("{figure} with a baseline, of which none has it"));
         }
     }
@@ -86,20 +120,31 @@ pub fn decide(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut], 
         Some(replaced) => format!("it is no worse than {} and the baselines", replaced.name),
         None => "it is no worse than the baselines, and no model was promoted before".to_owned(),
     };
-    let not_compared = if not_compared.is_empty() { String::new() } else { format!("; not compared: {}", not_compared.join(", ")) };
+    let not_compared = if not_compared.is_empty() {
+        String::new()
+    } else {
+        format!("; not compared: {}", not_compared.join(", "))
+    };
     decision(true, reason + &not_compared)
 }
 
 /// A figure that decides: its name, its value, and whether higher is better.
 type Deciding = (&'static str, fn(&HeldOut) -> Option<f64>, bool);
-const FIGURES: [Deciding; 2] = [("ndcg@10", |held_out| held_out.ndcg_at_10, true), ("mae_all", |held_out| held_out.mae_all, false)];
+const FIGURES: [Deciding; 2] = [
+    ("ndcg@10", |held_out| held_out.ndcg_at_10, true),
+    ("mae_all", |held_out| held_out.mae_all, false),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn figures(name: &str, ndcg_at_10: f64, mae_all: f64) -> HeldOut {
-        HeldOut { name: name.into(), ndcg_at_10: Some(ndcg_at_10), mae_all: Some(mae_all) }
+        HeldOut {
+            name: name.into(),
+            ndcg_at_10: Some(ndcg_at_10),
+            mae_all: Some(mae_all),
+        }
     }
 
     fn decided(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut]) -> Decision {
@@ -110,38 +155,92 @@ mod tests {
     fn it_must_be_no_worse_than_all_others_in_both_figures() {
         let old = figures("old", 0.29, 3.6);
         let counting = [
-            HeldOut { name: "personal median gap".into(), ndcg_at_10: None, mae_all: Some(3.8) },
-            HeldOut { name: "tifuknn".into(), ndcg_at_10: Some(0.285), mae_all: None },
+            HeldOut {
+                name: "personal median gap".into(),
+                ndcg_at_10: None,
+                mae_all: Some(3.8),
+            },
+            HeldOut {
+                name: "tifuknn".into(),
+                ndcg_at_10: Some(0.285),
+                mae_all: None,
+            },
         ];
         assert!(decided(&figures("new", 0.30, 3.5), Some(&old), &counting).promote);
-        assert!(decided(&figures("new", 0.29, 3.6), Some(&old), &counting).promote, "a tie is no worse");
+        assert!(
+            decided(&figures("new", 0.29, 3.6), Some(&old), &counting).promote,
+            "a tie is no worse"
+        );
         assert!(decided(&figures("new", 0.285, 3.8), None, &counting).promote);
         for (new, reason) in [
-            (figures("new", 0.28, 3.5), "its ndcg@10 is 0.2800, that of old is 0.2900"),
-            (figures("new", 0.30, 3.7), "its mae_all is 3.7000, that of old is 3.6000"),
-            (figures("new", f64::NAN, 3.5), "its ndcg@10 is NaN, that of old is 0.2900"),
-            (HeldOut { mae_all: None, ..figures("new", 0.3, 3.5) }, "its mae_all is unknown, that of old is 3.6000"),
+            (
+                figures("new", 0.28, 3.5),
+                "its ndcg@10 is 0.2800, that of old is 0.2900",
+            ),
+            (
+                figures("new", 0.30, 3.7),
+                "its mae_all is 3.7000, that of old is 3.6000",
+            ),
+            (
+                figures("new", f64::NAN, 3.5),
+                "its ndcg@10 is NaN, that of old is 0.2900",
+            ),
+            (
+                HeldOut {
+                    mae_all: None,
+                    ..figures("new", 0.3, 3.5)
+                },
+                "its mae_all is unknown, that of old is 3.6000",
+            ),
         ] {
-            assert_eq!(decided(&new, Some(&old), &counting), Decision { promote: false, reason: reason.into() });
+            assert_eq!(
+                decided(&new, Some(&old), &counting),
+                Decision {
+                    promote: false,
+                    reason: reason.into()
+                }
+            );
         }
-        assert!(decided(&figures("new", 0.284, 3.5), None, &counting).reason.contains("tifuknn"));
-        assert!(decided(&figures("new", 0.30, 3.9), None, &counting).reason.contains("personal median gap"));
+        assert!(
+            decided(&figures("new", 0.284, 3.5), None, &counting)
+                .reason
+                .contains("tifuknn")
+        );
+        assert!(
+            decided(&figures("new", 0.30, 3.9), None, &counting)
+                .reason
+                .contains("personal median gap")
+        );
     }
 
     #[test]
     fn what_could_not_be_compared_is_said() {
         let counting = [
-            HeldOut { name: "personal median gap".into(), ndcg_at_10: None, mae_all: Some(3.8) },
-            HeldOut { name: "tifuknn".into(), ndcg_at_10: Some(0.285), mae_all: None },
+            HeldOut {
+                name: "personal median gap".into(),
+                ndcg_at_10: None,
+                mae_all: Some(3.8),
+            },
+            HeldOut {
+                name: "tifuknn".into(),
+                ndcg_at_10: Some(0.285),
+                mae_all: None,
+            },
         ];
         let new = figures("new", 0.30, 3.5);
-        assert_eq!(decided(&new, None, &counting).reason, "it is no worse than the baselines, and no model was promoted before");
+        assert_eq!(
+            decided(&new, None, &counting).reason,
+            "it is no worse than the baselines, and no model was promoted before"
+        );
         assert_eq!(
             decided(&new, Some(&figures("old", f64::NAN, 3.6)), &counting).reason,
             "it is no worse than old and the baselines; not compared: ndcg@10 with old, which has none"
         );
         let reason = decided(&new, Some(&figures("old", 0.29, 3.6)), &counting[..1]).reason;
-        assert_eq!(reason, "it is no worse than old and the baselines; not compared: ndcg@10 with a baseline, of which none has it");
+        assert_eq!(
+            reason,
+            "it is no worse than old and the baselines; not compared: ndcg@10 with a baseline, of which none has it"
+        );
     }
 
     #[test]
@@ -150,8 +249,22 @@ mod tests {
         assert!(decide(&worse, Some(&old), &[], Promote::Always).promote);
         assert!(!decide(&old, Some(&worse), &[], Promote::Never).promote);
         for policy in [Promote::IfBetter, Promote::Always, Promote::Never] {
-            assert_eq!(serde_json::to_value(policy).unwrap().as_str().unwrap().parse::<Promote>().unwrap(), policy);
+            assert_eq!(
+                serde_json::to_value(policy)
+                    .unwrap()
+                    .as_str()
+                    .unwrap()
+                    .parse::<Promote>()
+                    .unwrap(),
+                policy
+            );
         }
-        assert!("yes".parse::<Promote>().unwrap_err().to_string().contains("hint: the ways are"));
+        assert!(
+            "yes"
+                .parse::<Promote>()
+                .unwrap_err()
+                .to_string()
+                .contains("hint: the ways are")
+        );
     }
 }

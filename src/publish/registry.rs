@@ -1,4 +1,5 @@
-//! The registry: trained models under their ids, and `latest.json`, the pointer to the promoted one.
+//! The registry: trained models under their ids, and `latest.json`, the pointer to the promoted
+//! one.
 //!
 //! ```text
 //! <model-id>/model.okuo   the model; never changed once it is there
@@ -76,10 +77,12 @@ impl Registry {
         self.place.name()
     }
 
-    /// Stores a model's file and its card, and returns its id. Saving the same bytes again is harmless.
+    /// Stores a model's file and its card, and returns its id. Saving the same bytes again is
+    /// harmless.
     ///
     /// # Errors
-    /// If the bytes are not a model, or the same model stands under the id, described otherwise ([`Kind::Request`]).
+    /// If the bytes are not a model, or the same model stands under the id, described otherwise
+    /// ([`Kind::Request`]).
     pub async fn save(&self, file: Bytes) -> Result<String> {
         let header = artifact::read_header("the model to be saved", &file)?;
         let id = checked(&header.model_id())?.to_owned();
@@ -87,7 +90,9 @@ impl Registry {
         match self.place.put(&key, file.clone(), PutMode::IfAbsent).await {
             Ok(_) => {}
             Err(error) if error.kind() == Kind::Conflict => {
-                let Some((standing, _)) = self.place.find(&key).await? else { return Err(error) };
+                let Some((standing, _)) = self.place.find(&key).await? else {
+                    return Err(error);
+                };
                 match artifact::read_header(&self.place.name_of(&key), &standing) {
                     _ if standing == file => {}
                     Ok(other) => {
@@ -97,14 +102,24 @@ impl Registry {
                             .hint("use it as it is, or remove its folder and train again to store it with the present settings"));
                     }
                     // What is damaged is mended: the id says that the model is the same.
-                    Err(_) => _ = self.place.put(&key, file.clone(), PutMode::Overwrite).await?,
+                    Err(_) => {
+                        _ = self
+                            .place
+                            .put(&key, file.clone(), PutMode::Overwrite)
+                            .await?
+                    }
                 }
             }
             Err(error) => return Err(error),
         }
         let card = to_json("the model's card", &card_of(&id, header, &file))?;
         let key = format!("{id}/{CARD}");
-        if self.place.find(&key).await?.is_none_or(|(standing, _)| standing != card) {
+        if self
+            .place
+            .find(&key)
+            .await?
+            .is_none_or(|(standing, _)| standing != card)
+        {
             self.place.put(&key, card, PutMode::Overwrite).await?;
         }
         Ok(id)
@@ -116,8 +131,13 @@ impl Registry {
     /// If the store fails.
     pub async fn list(&self) -> Result<Vec<String>> {
         let found = self.place.list("").await?;
-        let ids = found.iter().filter_map(|object| object.key.strip_suffix(MODEL)?.strip_suffix('/'));
-        let mut ids: Vec<String> = ids.filter(|id| is_model_id(id)).map(str::to_owned).collect();
+        let ids = found
+            .iter()
+            .filter_map(|object| object.key.strip_suffix(MODEL)?.strip_suffix('/'));
+        let mut ids: Vec<String> = ids
+            .filter(|id| is_model_id(id))
+            .map(str::to_owned)
+            .collect();
         ids.sort_unstable();
         Ok(ids)
     }
@@ -130,13 +150,19 @@ impl Registry {
         Ok(!self.place.list("").await?.is_empty())
     }
 
-    /// Refuses the beginning of a model's id, a night perhaps, and names the models that it may mean.
+    /// Refuses the beginning of a model's id, a night perhaps, and names the models that it may
+    /// mean.
     ///
     /// # Errors
     /// If the text is no whole id and models begin with it.
     pub async fn check_whole(&self, text: &str) -> Result<()> {
         // A path has nothing to do with the registry, which may be out of reach.
-        if is_model_id(text) || text.is_empty() || !text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()) {
+        if is_model_id(text)
+            || text.is_empty()
+            || !text
+                .bytes()
+                .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+        {
             return Ok(());
         }
         let mut ids = self.list().await?;
@@ -144,12 +170,15 @@ impl Registry {
         if ids.is_empty() {
             return Ok(());
         }
-        Err(Error::request(format!("\"{text}\" is only the beginning of a model's id"))
-            .object(self.name())
-            .hint(format!("name the whole of it: {}", ids.join(" or "))))
+        Err(
+            Error::request(format!("\"{text}\" is only the beginning of a model's id"))
+                .object(self.name())
+                .hint(format!("name the whole of it: {}", ids.join(" or "))),
+        )
     }
 
-    /// The card of a model; where it is missing, as a crash may leave it, it is made from the model.
+    /// The card of a model; where it is missing, as a crash may leave it, it is made from the
+    /// model.
     ///
     /// # Errors
     /// If there is no such model (the hint lists those that there are), or its card is damaged.
@@ -158,16 +187,20 @@ impl Registry {
         match self.place.find(&key).await? {
             Some((content, _)) => {
                 let name = self.place.name_of(&key);
-                let again = |error: Error| error.hint(format!("remove it: it is made again from {MODEL}"));
+                let again =
+                    |error: Error| error.hint(format!("remove it: it is made again from {MODEL}"));
                 let card: Card = from_json(&name, "a model's card", &content).map_err(again)?;
                 match card.model_id == id {
                     true => Ok(card),
-                    false => Err(again(Error::input(format!("it is the card of {}", card.model_id)).object(name))),
+                    false => Err(again(
+                        Error::input(format!("it is the card of {}", card.model_id)).object(name),
+                    )),
                 }
             }
             None => {
                 let file = self.file(id).await?;
-                let header = artifact::read_header(&self.place.name_of(&format!("{id}/{MODEL}")), &file)?;
+                let header =
+                    artifact::read_header(&self.place.name_of(&format!("{id}/{MODEL}")), &file)?;
                 Ok(card_of(id, header, &file))
             }
         }
@@ -176,16 +209,19 @@ impl Registry {
     /// A model and its header.
     ///
     /// # Errors
-    /// If there is no such model (the hint lists those that there are), it is damaged, or it is another one.
+    /// If there is no such model (the hint lists those that there are), it is damaged, or it is
+    /// another one.
     pub async fn load(&self, id: &str) -> Result<(Header, Model)> {
         let file = self.file(id).await?;
         let name = self.place.name_of(&format!("{id}/{MODEL}"));
         let (header, model) = artifact::decode(&name, &file)?;
         match header.model_id() == id {
             true => Ok((header, model)),
-            false => Err(Error::input(format!("the file holds the model {}", header.model_id()))
-                .object(name)
-                .hint("train again, or put the model under its own id")),
+            false => Err(
+                Error::input(format!("the file holds the model {}", header.model_id()))
+                    .object(name)
+                    .hint("train again, or put the model under its own id"),
+            ),
         }
     }
 
@@ -199,15 +235,19 @@ impl Registry {
                 [] => "train one with `okuo train`".to_owned(),
                 ids => format!("promote one with `okuo models promote`: {}", ids.join(", ")),
             };
-            return Err(Error::not_found("no model is promoted in the registry").object(self.name()).hint(hint));
+            return Err(Error::not_found("no model is promoted in the registry")
+                .object(self.name())
+                .hint(hint));
         };
         let id = &promoted.pointer.model_id;
         let loaded = self.load(id).await;
         loaded.map_err(|error| match error.kind() {
-            Kind::NotFound => Error::not_found(format!("it names the model {id}, which is not in the registry"))
-                .object(self.place.name_of(LATEST))
-                .hint("promote another model with `okuo models promote`, or train one")
-                .source(error),
+            Kind::NotFound => Error::not_found(format!(
+                "it names the model {id}, which is not in the registry"
+            ))
+            .object(self.place.name_of(LATEST))
+            .hint("promote another model with `okuo models promote`, or train one")
+            .source(error),
             _ => error,
         })
     }
@@ -217,13 +257,20 @@ impl Registry {
     /// # Errors
     /// If it is damaged.
     pub async fn promoted(&self) -> Result<Option<Promoted>> {
-        let Some((content, tag)) = self.place.find(LATEST).await? else { return Ok(None) };
+        let Some((content, tag)) = self.place.find(LATEST).await? else {
+            return Ok(None);
+        };
         let name = self.place.name_of(LATEST);
         let hint = "remove it and promote a model with `okuo models promote`";
-        let pointer: Pointer = from_json(&name, "the pointer to a model", &content).map_err(|error| error.hint(hint))?;
+        let pointer: Pointer = from_json(&name, "the pointer to a model", &content)
+            .map_err(|error| error.hint(hint))?;
         match is_model_id(&pointer.model_id) {
             true => Ok(Some(Promoted { pointer, tag })),
-            false => Err(Error::input(format!("\"{}\" is not a model's id", pointer.model_id)).object(name).hint(hint)),
+            false => Err(
+                Error::input(format!("\"{}\" is not a model's id", pointer.model_id))
+                    .object(name)
+                    .hint(hint),
+            ),
         }
     }
 
@@ -236,17 +283,32 @@ impl Registry {
         if let Some(same) = expected.filter(|expected| expected.pointer.model_id == id) {
             return Ok(same.pointer.clone());
         }
-        let pointer = Pointer { model_id: id.to_owned(), previous: expected.map(|expected| expected.pointer.model_id.clone()) };
+        let pointer = Pointer {
+            model_id: id.to_owned(),
+            previous: expected.map(|expected| expected.pointer.model_id.clone()),
+        };
         let content = to_json("the pointer", &pointer)?;
-        self.place.put(LATEST, content, replacing(expected.map(|expected| expected.tag.as_str()))).await?;
+        self.place
+            .put(
+                LATEST,
+                content,
+                replacing(expected.map(|expected| expected.tag.as_str())),
+            )
+            .await?;
         Ok(pointer)
     }
 
-    /// Moves the pointer to a model if `evaluate` says so of the model that it names now; asked again when the pointer has moved meanwhile.
+    /// Moves the pointer to a model if `evaluate` says so of the model that it names now; asked
+    /// again when the pointer has moved meanwhile.
     ///
     /// # Errors
-    /// If there is no such model, `evaluate` fails, the pointer is damaged, or others keep moving it ([`Kind::Conflict`]).
-    pub async fn promote_if(&self, id: &str, mut evaluate: impl AsyncFnMut(Option<&Pointer>) -> Result<Decision>) -> Result<Decision> {
+    /// If there is no such model, `evaluate` fails, the pointer is damaged, or others keep moving
+    /// it ([`Kind::Conflict`]).
+    pub async fn promote_if(
+        &self,
+        id: &str,
+        mut evaluate: impl AsyncFnMut(Option<&Pointer>) -> Result<Decision>,
+    ) -> Result<Decision> {
         self.exists(id).await?;
         let mut lost = None;
         for _ in 0..ATTEMPTS {
@@ -261,7 +323,8 @@ impl Registry {
                 Err(error) => return Err(error),
             }
         }
-        let error = Error::conflict(format!("others moved the pointer {ATTEMPTS} times")).object(self.place.name_of(LATEST));
+        let error = Error::conflict(format!("others moved the pointer {ATTEMPTS} times"))
+            .object(self.place.name_of(LATEST));
         let error = error.hint("train into a registry from one place at a time");
         Err(match lost {
             Some(lost) => error.source(lost),
@@ -272,23 +335,33 @@ impl Registry {
     /// The size of a model's file; an error that lists the models there are, where there is none.
     async fn exists(&self, id: &str) -> Result<u64> {
         let key = format!("{}/{MODEL}", checked(id)?);
-        if let Some(found) = self.place.list(&key).await?.iter().find(|object| object.key == key) {
+        if let Some(found) = self
+            .place
+            .list(&key)
+            .await?
+            .iter()
+            .find(|object| object.key == key)
+        {
             return Ok(found.size);
         }
         let hint = match self.list().await?.as_slice() {
             [] => "the registry is empty; train a model with `okuo train`".to_owned(),
             ids => format!("the registry has {}", ids.join(", ")),
         };
-        Err(Error::not_found(format!("there is no model {id}")).object(self.name()).hint(hint))
+        Err(Error::not_found(format!("there is no model {id}"))
+            .object(self.name())
+            .hint(hint))
     }
 
     async fn file(&self, id: &str) -> Result<Bytes> {
         let size = self.exists(id).await?;
         let key = format!("{id}/{MODEL}");
         if size > MAX_FILE_BYTES as u64 {
-            return Err(Error::input(format!("a file of {size} bytes is not a model; {MAX_FILE_BYTES} are the most"))
-                .object(self.place.name_of(&key))
-                .hint("train again"));
+            return Err(Error::input(format!(
+                "a file of {size} bytes is not a model; {MAX_FILE_BYTES} are the most"
+            ))
+            .object(self.place.name_of(&key))
+            .hint("train again"));
         }
         Ok(self.place.get(&key).await?.0)
     }
@@ -297,21 +370,41 @@ impl Registry {
 /// Whether a text has the form of a model's id: `2017-10-31-0123456789ab`.
 #[must_use]
 pub fn is_model_id(text: &str) -> bool {
-    let Some((night, digits)) = text.split_at_checked("YYYY-MM-DD".len()) else { return false };
-    let Some(digits) = digits.strip_prefix('-') else { return false };
-    let date = night.parse::<AsOf>().is_ok_and(|parsed| parsed.to_string() == night);
-    date && digits.len() == ID_DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    let Some((night, digits)) = text.split_at_checked("YYYY-MM-DD".len()) else {
+        return false;
+    };
+    let Some(digits) = digits.strip_prefix('-') else {
+        return false;
+    };
+    let date = night
+        .parse::<AsOf>()
+        .is_ok_and(|parsed| parsed.to_string() == night);
+    date && digits.len() == ID_DIGITS
+        && digits
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The parts in which two descriptions differ, by name.
 fn differences(one: &Description, other: &Description) -> String {
     let json = |description: &Description| serde_json::to_value(description).unwrap_or_default();
     let (one, other) = (json(one), json(other));
-    let names = one.as_object().into_iter().chain(other.as_object()).flat_map(|parts| parts.keys());
-    let mut differ: Vec<&str> = names.filter(|name| one.get(name.as_str()) != other.get(name.as_str())).map(String::as_str).collect();
+    let names = one
+        .as_object()
+        .into_iter()
+        .chain(other.as_object())
+        .flat_map(|parts| parts.keys());
+    let mut differ: Vec<&str> = names
+        .filter(|name| one.get(name.as_str()) != other.get(name.as_str()))
+        .map(String::as_str)
+        .collect();
     differ.sort_unstable();
     differ.dedup();
-    if differ.is_empty() { "okuo version".to_owned() } else { differ.join(", ") }
+    if differ.is_empty() {
+        "okuo version".to_owned()
+    } else {
+        differ.join(", ")
+    }
 }
 
 /// The id, if it has the form of one: only such ones are used in a key.
@@ -324,5 +417,10 @@ fn checked(id: &str) -> Result<&str> {
 }
 
 fn card_of(id: &str, header: Header, file: &Bytes) -> Card {
-    Card { model_id: id.to_owned(), file_bytes: file.len() as u64, file_sha256: sha256_hex(file), header }
+    Card {
+        model_id: id.to_owned(),
+        file_bytes: file.len() as u64,
+        file_sha256: sha256_hex(file),
+        header,
+    }
 }

@@ -1,7 +1,8 @@
 //! From lines in any order to purchases, without ever holding all lines.
 //!
-//! Lines are buffered, and now and then become a sorted run of each shard ([`super::runs`]): some two bytes a distinct line of each run,
-//! in memory or, above a limit, set aside. The runs of a shard are merged when its table is built.
+//! Lines are buffered, and now and then become a sorted run of each shard ([`super::runs`]): some
+//! two bytes a distinct line of each run, in memory or, above a limit, set aside. The runs of a
+//! shard are merged when its table is built.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -17,7 +18,8 @@ use crate::error::{Error, Result};
 /// Bytes of a line that waits for being sorted: 12, and 8 more while it is.
 const BUFFERED_BYTES: u64 = 20;
 
-/// Fewest and most lines that wait, the most only where they take an eighth of the memory limit or less.
+/// Fewest and most lines that wait, the most only where they take an eighth of the memory limit or
+/// less.
 const BUFFERED: RangeInclusive<usize> = 1 << 18..=1 << 22;
 
 /// So many lines a customer wait, within [`BUFFERED`]: sorting walks all customers.
@@ -95,7 +97,16 @@ impl Builder {
     #[must_use]
     pub fn new(limit: Option<MemoryLimit>) -> Self {
         let shards = (0..SHARDS).map(|_| Runs::default()).collect();
-        Self { limit, buffer: vec![], pairs: vec![], shards, in_memory: 0, codes: (0, 0), customer_seen: vec![], product_seen: vec![] }
+        Self {
+            limit,
+            buffer: vec![],
+            pairs: vec![],
+            shards,
+            in_memory: 0,
+            codes: (0, 0),
+            customer_seen: vec![],
+            product_seen: vec![],
+        }
     }
 
     /// Takes lines.
@@ -116,13 +127,19 @@ impl Builder {
 
     /// So many lines may wait.
     fn room(&self) -> usize {
-        let limit = self.limit.as_ref().map_or(u64::MAX, |limit| limit.bytes / BUFFERED_BYTES / 8);
-        (self.codes.0 * BUFFERED_A_CUSTOMER).min(*BUFFERED.end()).min(usize::try_from(limit).unwrap_or(usize::MAX))
+        let limit = self
+            .limit
+            .as_ref()
+            .map_or(u64::MAX, |limit| limit.bytes / BUFFERED_BYTES / 8);
+        (self.codes.0 * BUFFERED_A_CUSTOMER)
+            .min(*BUFFERED.end())
+            .min(usize::try_from(limit).unwrap_or(usize::MAX))
     }
 
     /// Makes runs of the lines that wait.
     pub(super) fn sort_buffer(&mut self) -> Result<()> {
-        // A counting sort by shard and place, then each customer's pairs by comparison, the shards side by side.
+        // A counting sort by shard and place, then each customer's pairs by comparison, the shards
+        // side by side.
         let mut ends = vec![0_u32; self.codes.0];
         self.product_seen.resize(self.codes.1, false);
         for line in &self.buffer {
@@ -130,7 +147,10 @@ impl Builder {
             self.product_seen[line.product as usize] = true;
         }
         self.customer_seen.resize(self.codes.0, false);
-        self.customer_seen.iter_mut().zip(&ends).for_each(|(seen, lines)| *seen |= *lines > 0);
+        self.customer_seen
+            .iter_mut()
+            .zip(&ends)
+            .for_each(|(seen, lines)| *seen |= *lines > 0);
         let mut bounds = vec![0];
         let mut end = 0;
         for shard in 0..SHARDS {
@@ -157,8 +177,11 @@ impl Builder {
             rest = tail;
         }
         let starts = &ends;
-        let written: Vec<(Vec<u8>, u64, u64)> =
-            slices.into_par_iter().enumerate().map(|(shard, (base, slice))| run_of(shard, base, slice, starts)).collect();
+        let written: Vec<(Vec<u8>, u64, u64)> = slices
+            .into_par_iter()
+            .enumerate()
+            .map(|(shard, (base, slice))| run_of(shard, base, slice, starts))
+            .collect();
         self.pairs = pairs;
         for (shard, (bytes, lines, purchases)) in self.shards.iter_mut().zip(written) {
             if lines > 0 {
@@ -168,7 +191,9 @@ impl Builder {
                 shard.purchases += purchases;
             }
         }
-        let Some(limit) = &self.limit else { return Ok(()) };
+        let Some(limit) = &self.limit else {
+            return Ok(());
+        };
         if self.in_memory as u64 > limit.bytes / 4 {
             self.in_memory = 0;
             for run in self.shards.iter_mut().flat_map(|shard| &mut shard.runs) {
@@ -195,7 +220,13 @@ impl Builder {
                     pairs.clear();
                     reader.take(place, &mut pairs)?;
                     let customer = place * SHARDS as u32 + shard as u32;
-                    let line = |pair: &u64| name(Line { customer, day: Day::from_epoch(day(*pair)), product: *pair as u32 });
+                    let line = |pair: &u64| {
+                        name(Line {
+                            customer,
+                            day: Day::from_epoch(day(*pair)),
+                            product: *pair as u32,
+                        })
+                    };
                     renamed.add(pairs.iter().map(line))?;
                 }
             }
@@ -213,11 +244,19 @@ impl Builder {
         }
         (self.buffer, self.pairs) = (vec![], vec![]);
         if self.customer_seen.len() > customers.len() || self.product_seen.len() > products.len() {
-            return Err(Error::system("a line names a customer or product that is not in the dictionary"));
+            return Err(Error::system(
+                "a line names a customer or product that is not in the dictionary",
+            ));
         }
         let (customers, places) = settle(customers, self.customer_seen);
         let (products, product_places) = settle(products, self.product_seen);
-        let mut product_codes = vec![0; product_places.iter().max().map_or(0, |last| *last as usize + 1)];
+        let mut product_codes = vec![
+            0;
+            product_places
+                .iter()
+                .max()
+                .map_or(0, |last| *last as usize + 1)
+        ];
         for (code, place) in (0..).zip(&product_places) {
             product_codes[*place as usize] = code;
         }
@@ -247,12 +286,18 @@ fn settle(ids: Ids, mut seen: Vec<bool>) -> (Ids, Vec<u32>) {
     (ids.retain(&keep), old)
 }
 
-/// Sorts the pairs of a shard, of which those of the customer with code `c` begin at `starts[c] - base`, and writes them as a run; with
-/// the lines and purchases in it.
+/// Sorts the pairs of a shard, of which those of the customer with code `c` begin at `starts[c] -
+/// base`, and writes them as a run; with the lines and purchases in it.
 fn run_of(shard: usize, base: usize, pairs: &mut [u64], starts: &[u32]) -> (Vec<u8>, u64, u64) {
     let mut writer = RunWriter::default();
     let (mut lines, mut purchases, mut distinct) = (0, 0, vec![]);
-    let mut starts = starts.iter().skip(shard).step_by(SHARDS).map(|start| *start as usize - base).zip(0_u32..).peekable();
+    let mut starts = starts
+        .iter()
+        .skip(shard)
+        .step_by(SHARDS)
+        .map(|start| *start as usize - base)
+        .zip(0_u32..)
+        .peekable();
     while let Some((start, place)) = starts.next() {
         let end = starts.peek().map_or(pairs.len(), |(next, _)| *next);
         let own = &mut pairs[start..end];
@@ -291,10 +336,31 @@ impl Sharded {
     /// # Errors
     /// If what was set aside cannot be read.
     pub fn purchases(self) -> Result<Purchases> {
-        let Self { customers, places, products, product_codes, shards, room, limit } = self;
-        let build = |(shard, runs): (usize, Runs)| runs.build(room[shard], &product_codes, limit.as_ref()).map(Arc::new);
-        let shards = shards.into_par_iter().enumerate().map(build).collect::<Result<Vec<_>>>()?;
-        Ok(Purchases { customers, products, places, shards, first: Day::from_epoch(i32::MIN) })
+        let Self {
+            customers,
+            places,
+            products,
+            product_codes,
+            shards,
+            room,
+            limit,
+        } = self;
+        let build = |(shard, runs): (usize, Runs)| {
+            runs.build(room[shard], &product_codes, limit.as_ref())
+                .map(Arc::new)
+        };
+        let shards = shards
+            .into_par_iter()
+            .enumerate()
+            .map(build)
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Purchases {
+            customers,
+            products,
+            places,
+            shards,
+            first: Day::from_epoch(i32::MIN),
+        })
     }
 
     /// What works on one part after the other: all of it in memory, where it fits.
@@ -302,18 +368,27 @@ impl Sharded {
     /// # Errors
     /// If what was set aside cannot be read.
     pub fn parts(self) -> Result<Box<dyn Parts>> {
-        Ok(if self.count() == 1 { Box::new(self.purchases()?) } else { Box::new(self) })
+        Ok(if self.count() == 1 {
+            Box::new(self.purchases()?)
+        } else {
+            Box::new(self)
+        })
     }
 
     /// So many shards make a part.
     fn shards_a_part(&self) -> usize {
-        let parts = self.limit.as_ref().map_or(1, |limit| self.bytes_needed().div_ceil((limit.bytes / 4).max(1)));
+        let parts = self.limit.as_ref().map_or(1, |limit| {
+            self.bytes_needed().div_ceil((limit.bytes / 4).max(1))
+        });
         (SHARDS / (parts as usize).clamp(1, SHARDS)).max(1)
     }
 
     /// At most so many bytes do all tables take.
     fn bytes_needed(&self) -> u64 {
-        let shards = self.shards.iter().map(|shard| 4 * shard.lines + 8 * shard.purchases);
+        let shards = self
+            .shards
+            .iter()
+            .map(|shard| 4 * shard.lines + 8 * shard.purchases);
         shards.sum::<u64>() + 8 * self.places.len() as u64
     }
 }
@@ -327,12 +402,29 @@ impl Parts for Sharded {
         let shards_a_part = self.shards_a_part();
         let in_part = |shard: usize| shard / shards_a_part == at;
         let build = |(shard, runs): (usize, &Runs)| match in_part(shard) {
-            true => runs.build(self.room[shard], &self.product_codes, self.limit.as_ref()).map(Arc::new),
+            true => runs
+                .build(self.room[shard], &self.product_codes, self.limit.as_ref())
+                .map(Arc::new),
             false => Ok(Arc::default()),
         };
-        let shards = self.shards.par_iter().enumerate().map(build).collect::<Result<Vec<_>>>()?;
-        let (customers, products, places) = (Arc::clone(&self.customers), Arc::clone(&self.products), Arc::clone(&self.places));
-        Ok(Cow::Owned(Purchases { customers, products, places, shards, first: Day::from_epoch(i32::MIN) }))
+        let shards = self
+            .shards
+            .par_iter()
+            .enumerate()
+            .map(build)
+            .collect::<Result<Vec<_>>>()?;
+        let (customers, products, places) = (
+            Arc::clone(&self.customers),
+            Arc::clone(&self.products),
+            Arc::clone(&self.places),
+        );
+        Ok(Cow::Owned(Purchases {
+            customers,
+            products,
+            places,
+            shards,
+            first: Day::from_epoch(i32::MIN),
+        }))
     }
 
     fn customers(&self) -> &Ids {
@@ -355,18 +447,36 @@ fn places_by_shard(places: &[u32]) -> [usize; SHARDS] {
 
 impl Runs {
     /// Merges the runs into a table of `customers` places.
-    fn build(&self, customers: usize, product_codes: &[u32], limit: Option<&MemoryLimit>) -> Result<Shard> {
-        let mut readers = self.runs.iter().map(|run| RunReader::new(run.bytes(limit)?)).collect::<Result<Vec<_>>>()?;
+    fn build(
+        &self,
+        customers: usize,
+        product_codes: &[u32],
+        limit: Option<&MemoryLimit>,
+    ) -> Result<Shard> {
+        let mut readers = self
+            .runs
+            .iter()
+            .map(|run| RunReader::new(run.bytes(limit)?))
+            .collect::<Result<Vec<_>>>()?;
         let lines = self.lines as usize;
-        let mut out = Shard { starts: vec![0], days: vec![], basket_starts: vec![0], baskets: Vec::with_capacity(lines) };
-        let too_many = |_| Error::input("there are too many lines of some customers").hint("score fewer customers at a time");
+        let mut out = Shard {
+            starts: vec![0],
+            days: vec![],
+            basket_starts: vec![0],
+            baskets: Vec::with_capacity(lines),
+        };
+        let too_many = |_| {
+            Error::input("there are too many lines of some customers")
+                .hint("score fewer customers at a time")
+        };
         let (mut pairs, mut basket) = (vec![], vec![]);
         for customer in 0..customers as u32 {
             pairs.clear();
             for reader in &mut readers {
                 reader.take(customer, &mut pairs)?;
             }
-            // Runs are mostly of different days, in their order; products have another order now in any case.
+            // Runs are mostly of different days, in their order; products have another order now in
+            // any case.
             if pairs.windows(2).any(|pair| pair[0] >> 32 > pair[1] >> 32) {
                 pairs.sort_unstable();
             }
@@ -374,15 +484,20 @@ impl Runs {
                 basket.clear();
                 for pair in day_pairs {
                     let product = product_codes.get((*pair & 0xffff_ffff) as usize);
-                    basket.push(*product.ok_or_else(|| Error::system("a line names a product that is not in the dictionary"))?);
+                    basket.push(*product.ok_or_else(|| {
+                        Error::system("a line names a product that is not in the dictionary")
+                    })?);
                 }
                 basket.sort_unstable();
                 basket.dedup();
                 out.baskets.extend_from_slice(&basket);
-                out.days.extend(day_pairs.first().map(|pair| Day::from_epoch(day(*pair))));
-                out.basket_starts.push(u32::try_from(out.baskets.len()).map_err(too_many)?);
+                out.days
+                    .extend(day_pairs.first().map(|pair| Day::from_epoch(day(*pair))));
+                out.basket_starts
+                    .push(u32::try_from(out.baskets.len()).map_err(too_many)?);
             }
-            out.starts.push(u32::try_from(out.days.len()).map_err(too_many)?);
+            out.starts
+                .push(u32::try_from(out.days.len()).map_err(too_many)?);
         }
         out.baskets.shrink_to_fit();
         out.days.shrink_to_fit();

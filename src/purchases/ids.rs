@@ -41,17 +41,23 @@ impl Ids {
         }
     }
 
-    /// The code of an id written as text: of an integer only as `i64` prints it, so that `007` is not 7.
+    /// The code of an id written as text: of an integer only as `i64` prints it, so that `007` is
+    /// not 7.
     #[must_use]
     pub fn code(&self, id: &str) -> Option<u32> {
         let found = match self {
-            Ids::Integer(ids) => ids.binary_search(&id.parse().ok().filter(|parsed: &i64| parsed.to_string() == id)?),
+            Ids::Integer(ids) => ids.binary_search(
+                &id.parse()
+                    .ok()
+                    .filter(|parsed: &i64| parsed.to_string() == id)?,
+            ),
             Ids::Text(ids) => ids.binary_search_by(|known| known.as_str().cmp(id)),
         };
         found.ok().and_then(|at| u32::try_from(at).ok())
     }
 
-    /// What stands for an id in samples: it depends on the id alone, so that other ids coming or going change no draw.
+    /// What stands for an id in samples: it depends on the id alone, so that other ids coming or
+    /// going change no draw.
     #[must_use]
     pub fn key(&self, code: u32) -> u64 {
         match self.get(code) {
@@ -65,8 +71,16 @@ impl Ids {
     #[must_use]
     pub fn select(&self, codes: impl Iterator<Item = u32>) -> Ids {
         match self {
-            Ids::Integer(ids) => Ids::Integer(codes.filter_map(|code| ids.get(code as usize).copied()).collect()),
-            Ids::Text(ids) => Ids::Text(codes.filter_map(|code| ids.get(code as usize).cloned()).collect()),
+            Ids::Integer(ids) => Ids::Integer(
+                codes
+                    .filter_map(|code| ids.get(code as usize).copied())
+                    .collect(),
+            ),
+            Ids::Text(ids) => Ids::Text(
+                codes
+                    .filter_map(|code| ids.get(code as usize).cloned())
+                    .collect(),
+            ),
         }
     }
 
@@ -97,7 +111,11 @@ impl Ids {
     /// Keeps the ids whose code is marked, in order.
     pub(super) fn retain(self, keep: &[bool]) -> Ids {
         fn kept<T>(ids: Vec<T>, keep: &[bool]) -> Vec<T> {
-            ids.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(id, _)| id).collect()
+            ids.into_iter()
+                .zip(keep)
+                .filter(|(_, keep)| **keep)
+                .map(|(id, _)| id)
+                .collect()
         }
         match self {
             Ids::Integer(ids) => Ids::Integer(kept(ids, keep)),

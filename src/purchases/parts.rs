@@ -1,4 +1,5 @@
-//! A history of which one part of the customers after the other is looked at, so that not all of it has to be in memory.
+//! A history of which one part of the customers after the other is looked at, so that not all of it
+//! has to be in memory.
 
 use std::borrow::Cow;
 
@@ -94,7 +95,10 @@ impl<'a> Parted<'a> {
     /// All of a history.
     #[must_use]
     pub fn all(parts: &'a dyn Parts) -> Self {
-        Self { parts, as_of: AsOf(Day::from_epoch(i32::MAX)) }
+        Self {
+            parts,
+            as_of: AsOf(Day::from_epoch(i32::MAX)),
+        }
     }
 
     /// The night.
@@ -106,7 +110,10 @@ impl<'a> Parted<'a> {
     /// The same as it stood on an earlier night; a later night changes nothing.
     #[must_use]
     pub fn until(&self, as_of: AsOf) -> Parted<'a> {
-        Parted { as_of: self.as_of.min(as_of), ..*self }
+        Parted {
+            as_of: self.as_of.min(as_of),
+            ..*self
+        }
     }
 
     /// Its parts, on all nights.
@@ -138,12 +145,16 @@ impl<'a> Parted<'a> {
         Ok(())
     }
 
-    /// What `look` finds in each part, the parts' findings together ascending by `key`: for keys of which each part has its own,
-    /// in an order that does not depend on the parts.
+    /// What `look` finds in each part, the parts' findings together ascending by `key`: for keys of
+    /// which each part has its own, in an order that does not depend on the parts.
     ///
     /// # Errors
     /// As [`Parted::each`].
-    pub fn gather<T: Send, K: Ord>(&self, mut look: impl FnMut(&History<'_>) -> Vec<T>, key: impl Fn(&T) -> K + Sync) -> Result<Vec<T>> {
+    pub fn gather<T: Send, K: Ord>(
+        &self,
+        mut look: impl FnMut(&History<'_>) -> Vec<T>,
+        key: impl Fn(&T) -> K + Sync,
+    ) -> Result<Vec<T>> {
         let mut found = vec![];
         self.each(|history| {
             let more = look(history);
@@ -182,13 +193,15 @@ pub(crate) fn wider(a: Option<(Day, Day)>, b: Option<(Day, Day)>) -> Option<(Day
     }
 }
 
-/// A checksum over purchases: the same ones give the same, in whatever parts and order they are added, and whatever ids the dictionaries
-/// hold besides. It tells data apart that differ by accident; who wants two histories to have the same one can make them.
+/// A checksum over purchases: the same ones give the same, in whatever parts and order they are
+/// added, and whatever ids the dictionaries hold besides. It tells data apart that differ by
+/// accident; who wants two histories to have the same one can make them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Fingerprint([u64; 4]);
 
 impl Fingerprint {
-    /// Adds the customers of a history up to its night. Theirs are added up as multiset hashes are (Clarke et al., ASIACRYPT 2003).
+    /// Adds the customers of a history up to its night. Theirs are added up as multiset hashes are
+    /// (Clarke et al., ASIACRYPT 2003).
     #[must_use]
     pub fn and(self, history: &History<'_>) -> Self {
         let of_customer = |customer: u32| {
@@ -202,24 +215,36 @@ impl Fingerprint {
             for (day, basket) in visits.iter() {
                 sha256.update(day.epoch().to_le_bytes());
                 sha256.update((basket.len() as u64).to_le_bytes());
-                basket.iter().for_each(|product| sha256.update(history.products().key(*product).to_le_bytes()));
+                basket.iter().for_each(|product| {
+                    sha256.update(history.products().key(*product).to_le_bytes())
+                });
             }
             for (sum, bytes) in sum.iter_mut().zip(sha256.finalize().chunks_exact(8)) {
-                *sum = bytes.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte));
+                *sum = bytes
+                    .iter()
+                    .fold(0, |number, byte| (number << 8) | u64::from(*byte));
             }
             sum
         };
         let add = |mut a: [u64; 4], b: [u64; 4]| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a = a.wrapping_add(b));
+            a.iter_mut()
+                .zip(b)
+                .for_each(|(a, b)| *a = a.wrapping_add(b));
             a
         };
         let customers = (0..history.customer_count()).into_par_iter();
-        Self(add(self.0, customers.map(of_customer).reduce(|| [0; 4], add)))
+        Self(add(
+            self.0,
+            customers.map(of_customer).reduce(|| [0; 4], add),
+        ))
     }
 
     /// In hexadecimal, 64 digits.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.iter().map(|number| format!("{number:016x}")).collect()
+        self.0
+            .iter()
+            .map(|number| format!("{number:016x}"))
+            .collect()
     }
 }

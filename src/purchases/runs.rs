@@ -1,11 +1,13 @@
-//! Runs: sorted, distinct (customer, day, product) as bytes, about two a line: what a history is while it is being read.
+//! Runs: sorted, distinct (customer, day, product) as bytes, about two a line: what a history is
+//! while it is being read.
 //!
-//! A run holds customers in ascending order, of each its days, of each day its products, as the differences to the one before in
-//! variable-length integers (LEB128).
+//! A run holds customers in ascending order, of each its days, of each day its products, as the
+//! differences to the one before in variable-length integers (LEB128).
 
 use crate::error::{Error, Result};
 
-/// A customer's (day, product) pairs as they are sorted: the day in the upper half, its sign bit flipped, the product below.
+/// A customer's (day, product) pairs as they are sorted: the day in the upper half, its sign bit
+/// flipped, the product below.
 pub(super) const fn pair(day: i32, product: u32) -> u64 {
     (((day as u32 ^ (1 << 31)) as u64) << 32) | product as u64
 }
@@ -70,7 +72,11 @@ pub(super) struct RunReader<B> {
 impl<B: AsRef<[u8]>> RunReader<B> {
     /// At the beginning of a run.
     pub(super) fn new(bytes: B) -> Result<Self> {
-        let mut reader = Self { bytes, at: 0, next: None };
+        let mut reader = Self {
+            bytes,
+            at: 0,
+            next: None,
+        };
         reader.advance(0)?;
         Ok(reader)
     }
@@ -92,7 +98,11 @@ impl<B: AsRef<[u8]>> RunReader<B> {
             let products = self.read()?;
             let mut least = 0;
             for _ in 0..products {
-                let product = self.read()?.checked_add(least).filter(|product| *product <= u64::from(u32::MAX)).ok_or_else(damaged)?;
+                let product = self
+                    .read()?
+                    .checked_add(least)
+                    .filter(|product| *product <= u64::from(u32::MAX))
+                    .ok_or_else(damaged)?;
                 least = product + 1;
                 out.push((day << 32) | product);
             }
@@ -102,7 +112,12 @@ impl<B: AsRef<[u8]>> RunReader<B> {
 
     fn advance(&mut self, from: u32) -> Result<()> {
         self.next = match self.at < self.bytes.as_ref().len() {
-            true => Some(u32::try_from(self.read()?).ok().and_then(|step| from.checked_add(step)).ok_or_else(damaged)?),
+            true => Some(
+                u32::try_from(self.read()?)
+                    .ok()
+                    .and_then(|step| from.checked_add(step))
+                    .ok_or_else(damaged)?,
+            ),
             false => None,
         };
         Ok(())
@@ -175,7 +190,8 @@ mod tests {
         writer.push(3, &[pair(5, 700), pair(5, 1_000)]);
         let bytes = writer.finish();
         for len in 1..bytes.len() {
-            let outcome = RunReader::new(&bytes[..len]).and_then(|mut reader| reader.take(3, &mut vec![]));
+            let outcome =
+                RunReader::new(&bytes[..len]).and_then(|mut reader| reader.take(3, &mut vec![]));
             assert!(outcome.is_err(), "{len} of {} bytes", bytes.len());
         }
     }

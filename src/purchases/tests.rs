@@ -7,35 +7,52 @@ use super::*;
 type Triple = (i64, i32, u8);
 
 impl Purchases {
-    /// A copy that holds only what is known on the night `as_of`, dictionaries included: equal to what would have been read then.
+    /// A copy that holds only what is known on the night `as_of`, dictionaries included: equal to
+    /// what would have been read then.
     pub(crate) fn known(&self, as_of: AsOf) -> Result<Purchases> {
         let history = self.until(as_of);
         let mut builder = Builder::new(None);
         for customer in 0..history.customer_count() {
             for (day, basket) in history.visits(customer).iter() {
-                builder.add(basket.iter().map(|product| Line { customer, day, product: *product }))?;
+                builder.add(basket.iter().map(|product| Line {
+                    customer,
+                    day,
+                    product: *product,
+                }))?;
             }
         }
-        builder.finish((*self.customers).clone(), (*self.products).clone())?.purchases()
+        builder
+            .finish((*self.customers).clone(), (*self.products).clone())?
+            .purchases()
     }
 }
 
 fn build(triples: &[Triple]) -> Purchases {
     let (mut customers, mut products): (Vec<i64>, Vec<String>) = (vec![], vec![]);
     let mut code = |customer: i64| {
-        customers.iter().position(|id| *id == customer).unwrap_or_else(|| {
-            customers.push(customer);
-            customers.len() - 1
-        }) as u32
+        customers
+            .iter()
+            .position(|id| *id == customer)
+            .unwrap_or_else(|| {
+                customers.push(customer);
+                customers.len() - 1
+            }) as u32
     };
     let mut lines = vec![];
     for (customer, day, product) in triples {
         let name = format!("p{product}");
-        let product = products.iter().position(|id| *id == name).unwrap_or_else(|| {
-            products.push(name);
-            products.len() - 1
+        let product = products
+            .iter()
+            .position(|id| *id == name)
+            .unwrap_or_else(|| {
+                products.push(name);
+                products.len() - 1
+            });
+        lines.push(Line {
+            customer: code(*customer),
+            day: Day::from_epoch(*day),
+            product: product as u32,
         });
-        lines.push(Line { customer: code(*customer), day: Day::from_epoch(*day), product: product as u32 });
     }
     Purchases::from_lines(Ids::Integer(customers), Ids::Text(products), lines).unwrap()
 }
@@ -44,7 +61,11 @@ fn build(triples: &[Triple]) -> Purchases {
 fn oracle(triples: &[Triple]) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>> {
     let mut out = BTreeMap::<i64, BTreeMap<i32, BTreeSet<String>>>::new();
     for (customer, day, product) in triples {
-        out.entry(*customer).or_default().entry(*day).or_default().insert(format!("p{product}"));
+        out.entry(*customer)
+            .or_default()
+            .entry(*day)
+            .or_default()
+            .insert(format!("p{product}"));
     }
     out
 }
@@ -52,10 +73,18 @@ fn oracle(triples: &[Triple]) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>> 
 fn spelled_out(history: &History<'_>) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>> {
     let mut out = BTreeMap::<i64, BTreeMap<i32, BTreeSet<String>>>::new();
     for customer in 0..history.customer_count() {
-        let Some(Id::Integer(id)) = history.customers().get(customer) else { panic!("customer {customer} has no integer id") };
+        let Some(Id::Integer(id)) = history.customers().get(customer) else {
+            panic!("customer {customer} has no integer id")
+        };
         for (day, basket) in history.visits(customer).iter() {
-            assert!(basket.windows(2).all(|pair| pair[0] < pair[1]), "a basket is distinct and ascending");
-            let names = basket.iter().map(|product| history.products().get(*product).unwrap().to_string()).collect();
+            assert!(
+                basket.windows(2).all(|pair| pair[0] < pair[1]),
+                "a basket is distinct and ascending"
+            );
+            let names = basket
+                .iter()
+                .map(|product| history.products().get(*product).unwrap().to_string())
+                .collect();
             out.entry(id).or_default().insert(day.epoch(), names);
         }
     }
@@ -85,25 +114,43 @@ impl Aside for Shelf {
 /// The same history under a limit of memory, read in several runs.
 pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> Sharded {
     let history = purchases.until(AsOf(Day::from_epoch(i32::MAX)));
-    let mut builder = Builder::new(Some(MemoryLimit { bytes, aside: std::sync::Arc::new(Shelf::default()) }));
+    let mut builder = Builder::new(Some(MemoryLimit {
+        bytes,
+        aside: std::sync::Arc::new(Shelf::default()),
+    }));
     // The last customers first, and each day in a run of its own.
     for customer in (0..history.customer_count()).rev() {
         for (day, basket) in history.visits(customer).iter() {
-            builder.add(basket.iter().map(|product| Line { customer, day, product: *product })).unwrap();
+            builder
+                .add(basket.iter().map(|product| Line {
+                    customer,
+                    day,
+                    product: *product,
+                }))
+                .unwrap();
             if customer % 7 == 0 {
                 builder.sort_buffer().unwrap();
             }
         }
     }
-    // Once more, so that runs have lines and days of the same customers in common, and later ones have earlier days.
+    // Once more, so that runs have lines and days of the same customers in common, and later ones
+    // have earlier days.
     builder.sort_buffer().unwrap();
     for customer in (0..history.customer_count()).filter(|customer| customer % 2 == 0) {
         for (day, basket) in history.visits(customer).iter().rev() {
-            builder.add(basket.iter().rev().map(|product| Line { customer, day, product: *product })).unwrap();
+            builder
+                .add(basket.iter().rev().map(|product| Line {
+                    customer,
+                    day,
+                    product: *product,
+                }))
+                .unwrap();
             builder.sort_buffer().unwrap();
         }
     }
-    builder.finish(purchases.customers().clone(), purchases.products().clone()).unwrap()
+    builder
+        .finish(purchases.customers().clone(), purchases.products().clone())
+        .unwrap()
 }
 
 proptest! {
@@ -135,7 +182,8 @@ proptest! {
         shuffled.extend(triples.iter().take(5));
         prop_assert_eq!(&build(&shuffled), &purchases);
 
-        // What is known on a night is what would have been read then; history + what follows = everything.
+        // What is known on a night is what would have been read then; history + what follows =
+        // everything.
         let night = Day::from_epoch(night);
         let early: Vec<Triple> = triples.iter().copied().filter(|(_, day, _)| *day <= night.epoch()).collect();
         prop_assert_eq!(&purchases.known(AsOf(night)).unwrap(), &build(&early));
@@ -160,19 +208,35 @@ proptest! {
 fn ids_come_back_as_they_came_and_are_found_again() {
     let purchases = build(&[(20, 1, 3), (-4, 1, 10), (20, 2, 9)]);
     assert_eq!(purchases.customers(), &Ids::Integer(vec![-4, 20]));
-    assert_eq!(purchases.products(), &Ids::Text(vec!["p10".into(), "p3".into(), "p9".into()]));
+    assert_eq!(
+        purchases.products(),
+        &Ids::Text(vec!["p10".into(), "p3".into(), "p9".into()])
+    );
     assert_eq!(purchases.customers().code("20"), Some(1));
     for other in ["020", "+20", " 20", "20.0", ""] {
-        assert_eq!(purchases.customers().code(other), None, "{other:?} is not how 20 is written");
+        assert_eq!(
+            purchases.customers().code(other),
+            None,
+            "{other:?} is not how 20 is written"
+        );
     }
     assert_eq!(purchases.products().code("p9"), Some(2));
     assert_eq!(purchases.products().code("p1"), None);
     assert_eq!((purchases.len(), purchases.distinct_lines()), (3, 3));
-    assert_eq!(purchases.span().map(|(a, b)| (a.epoch(), b.epoch())), Some((1, 2)));
+    assert_eq!(
+        purchases.span().map(|(a, b)| (a.epoch(), b.epoch())),
+        Some((1, 2))
+    );
 }
 
 #[test]
 fn a_line_outside_the_dictionary_is_an_error() {
-    let line = Line { customer: 1, day: Day::from_epoch(0), product: 0 };
-    assert!(Purchases::from_lines(Ids::Integer(vec![7]), Ids::Integer(vec![7]), vec![line]).is_err());
+    let line = Line {
+        customer: 1,
+        day: Day::from_epoch(0),
+        product: 0,
+    };
+    assert!(
+        Purchases::from_lines(Ids::Integer(vec![7]), Ids::Integer(vec![7]), vec![line]).is_err()
+    );
 }

@@ -13,7 +13,11 @@ fn purchases(customers: &[Vec<(i32, u32)>]) -> Purchases {
     let mut lines = vec![];
     for (customer, visits) in (0..).zip(customers) {
         for (day, size) in visits {
-            lines.extend((0..*size).map(|product| Line { customer, day: Day::from_epoch(*day), product }));
+            lines.extend((0..*size).map(|product| Line {
+                customer,
+                day: Day::from_epoch(*day),
+                product,
+            }));
         }
     }
     Purchases::from_lines(ids, products, lines).unwrap()
@@ -22,17 +26,30 @@ fn purchases(customers: &[Vec<(i32, u32)>]) -> Purchases {
 /// The rule word for word, for one customer.
 fn obvious(visits: &[(i32, u32)], night: i32, rule: &Rule) -> bool {
     let days: BTreeSet<i32> = visits.iter().map(|(day, _)| *day).collect();
-    let size = |day: i32| visits.iter().filter(|(d, _)| *d == day).map(|(_, size)| *size).max().unwrap_or(0);
+    let size = |day: i32| {
+        visits
+            .iter()
+            .filter(|(d, _)| *d == day)
+            .map(|(_, size)| *size)
+            .max()
+            .unwrap_or(0)
+    };
     let (mut all, mut large) = (0, 0);
     for period in 0..rule.periods as i32 {
         let length = rule.period_days as i32;
-        let inside: Vec<i32> =
-            days.iter().copied().filter(|day| *day <= night - period * length && *day > night - (period + 1) * length).collect();
+        let inside: Vec<i32> = days
+            .iter()
+            .copied()
+            .filter(|day| *day <= night - period * length && *day > night - (period + 1) * length)
+            .collect();
         if inside.len() < rule.min_purchases as usize {
             return false;
         }
         all += inside.len();
-        large += inside.iter().filter(|day| size(**day) >= rule.min_products).count();
+        large += inside
+            .iter()
+            .filter(|day| size(**day) >= rule.min_products)
+            .count();
     }
     large as f64 / all as f64 >= rule.basket_share
 }
@@ -70,14 +87,47 @@ fn the_literal_default_is_more_than_one_purchase_and_every_basket_above_ten() {
     let purchases = purchases(&[good, small_once, late]);
     let (found, funnel) = recurrent(&purchases.until(AsOf(Day::from_epoch(90))), &rule);
     assert_eq!(found, vec![0]);
-    assert_eq!((funnel.seen, funnel.active, funnel.frequent, funnel.large_baskets, funnel.recurrent), (3, 3, 2, 2, 1));
+    assert_eq!(
+        (
+            funnel.seen,
+            funnel.active,
+            funnel.frequent,
+            funnel.large_baskets,
+            funnel.recurrent
+        ),
+        (3, 3, 2, 2, 1)
+    );
 }
 
 #[test]
 fn senseless_parameters_are_named() {
     let wrong = |rule: Rule| rule.check().unwrap_err().to_string();
-    assert!(wrong(Rule { periods: 0, ..Rule::default() }).contains("periods should be at least 1, but is 0"));
-    assert!(wrong(Rule { basket_share: 1.5, ..Rule::default() }).contains("basket_share should be between 0 and 1, but is 1.5"));
-    assert!(wrong(Rule { basket_share: f64::NAN, ..Rule::default() }).contains("NaN"));
-    assert!(wrong(Rule { period_days: 4000, ..Rule::default() }).contains("3653"));
+    assert!(
+        wrong(Rule {
+            periods: 0,
+            ..Rule::default()
+        })
+        .contains("periods should be at least 1, but is 0")
+    );
+    assert!(
+        wrong(Rule {
+            basket_share: 1.5,
+            ..Rule::default()
+        })
+        .contains("basket_share should be between 0 and 1, but is 1.5")
+    );
+    assert!(
+        wrong(Rule {
+            basket_share: f64::NAN,
+            ..Rule::default()
+        })
+        .contains("NaN")
+    );
+    assert!(
+        wrong(Rule {
+            period_days: 4000,
+            ..Rule::default()
+        })
+        .contains("3653")
+    );
 }

@@ -1,4 +1,5 @@
-//! The products of a store: categories, popularity, brands, prices, seasons, promotions, launches and ends.
+//! The products of a store: categories, popularity, brands, prices, seasons, promotions, launches
+//! and ends.
 
 use std::f64::consts::TAU;
 
@@ -27,7 +28,8 @@ pub(super) struct Category {
     pub(super) staple: f64,
     /// Chance that another product of the category is taken in place of the staple.
     variety: f64,
-    /// Day of the year (0 = 1 January) at which it sells most, and the amplitude of that wave, 0 to 1.
+    /// Day of the year (0 = 1 January) at which it sells most, and the amplitude of that wave, 0 to
+    /// 1.
     peak: i32,
     amplitude: f64,
 }
@@ -87,7 +89,11 @@ impl Today {
     pub(super) fn new(day: i32) -> Self {
         let day_of_store = Day::from_epoch(day);
         let day_of_year = i32::try_from(day_of_store.date().ordinal0()).unwrap_or(0);
-        Self { day, weekday: day_of_store.weekday(), day_of_year }
+        Self {
+            day,
+            weekday: day_of_store.weekday(),
+            day_of_year,
+        }
     }
 }
 
@@ -107,7 +113,8 @@ struct Product {
     until: i32,
 }
 
-/// All products; those of a category stand together, and a position is a product's code inside the simulator.
+/// All products; those of a category stand together, and a position is a product's code inside the
+/// simulator.
 #[derive(Debug)]
 pub(super) struct Catalogue {
     products: Vec<Product>,
@@ -127,18 +134,30 @@ pub(super) struct Catalogue {
 impl Catalogue {
     pub(super) fn new(parameters: &Parameters, traits: &Traits) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(parameters.seed);
-        let (first, last, years) = (parameters.start.epoch(), parameters.last_day().epoch(), f64::from(parameters.days) / 365.25);
+        let (first, last, years) = (
+            parameters.start.epoch(),
+            parameters.last_day().epoch(),
+            f64::from(parameters.days) / 365.25,
+        );
         let mut ids: Vec<i64> = (1..=i64::from(parameters.products)).collect();
         ids.shuffle(&mut rng);
         let mut ids = ids.into_iter();
         let mut products = Vec::with_capacity(parameters.products as usize);
-        let (mut starts, mut brands_of, mut cumulative) = (vec![0], Vec::new(), Vec::with_capacity(parameters.products as usize));
+        let (mut starts, mut brands_of, mut cumulative) = (
+            vec![0],
+            Vec::new(),
+            Vec::with_capacity(parameters.products as usize),
+        );
         let shares: f64 = CATEGORIES.iter().map(|category| category.share).sum();
         let (mut share, mut highest) = (0.0, 0.0_f64);
         for (at, category) in CATEGORIES.iter().enumerate() {
             share += category.share / shares;
             let end = (share * f64::from(parameters.products)).round() as usize;
-            let count = if at + 1 == CATEGORIES.len() { ids.len() } else { end.saturating_sub(products.len()).clamp(1, ids.len()) };
+            let count = if at + 1 == CATEGORIES.len() {
+                ids.len()
+            } else {
+                end.saturating_sub(products.len()).clamp(1, ids.len())
+            };
             let mut ranks: Vec<usize> = (1..=count).collect();
             ranks.shuffle(&mut rng);
             let brands = BRANDS.min((count / 4).max(1) as u8);
@@ -149,18 +168,36 @@ impl Catalogue {
                 cumulative.push(sum);
                 let own_season = traits.season > 1.0 || rng.random_bool(0.12);
                 let (season_peak, season) = if own_season {
-                    (rng.random_range(0..YEAR as i32), rng.random_range(0.5..0.95))
+                    (
+                        rng.random_range(0..YEAR as i32),
+                        rng.random_range(0.5..0.95),
+                    )
                 } else {
-                    (category.peak, (category.amplitude * traits.season).min(0.95))
+                    (
+                        category.peak,
+                        (category.amplitude * traits.season).min(0.95),
+                    )
                 };
                 let drift = traits.popularity_drift * rng.random_range(0.5..1.0);
                 highest = highest.max((1.0 + season) * (1.0 + drift));
                 let happens = (traits.turnover * years).min(0.9);
                 let day_within = |rng: &mut ChaCha8Rng| rng.random_range(first..=last);
-                let from = if rng.random_bool(happens) { day_within(&mut rng) } else { i32::MIN };
-                let until = if rng.random_bool(happens) { day_within(&mut rng).max(from.saturating_add(60)) } else { i32::MAX };
+                let from = if rng.random_bool(happens) {
+                    day_within(&mut rng)
+                } else {
+                    i32::MIN
+                };
+                let until = if rng.random_bool(happens) {
+                    day_within(&mut rng).max(from.saturating_add(60))
+                } else {
+                    i32::MAX
+                };
                 let spread: f64 = rng.sample(StandardNormal);
-                let price = (category.price * (0.35 * spread).exp() / 10.0).round().clamp(3.0, 100_000.0) as i32 * 10 - 1;
+                let price = (category.price * (0.35 * spread).exp() / 10.0)
+                    .round()
+                    .clamp(3.0, 100_000.0) as i32
+                    * 10
+                    - 1;
                 products.push(Product {
                     id,
                     category: at as u8,
@@ -175,7 +212,10 @@ impl Catalogue {
                     until,
                 });
             }
-            cumulative.iter_mut().skip(begin).for_each(|value| *value /= sum);
+            cumulative
+                .iter_mut()
+                .skip(begin)
+                .for_each(|value| *value /= sum);
             starts.push(products.len());
             brands_of.push(brands);
         }
@@ -184,7 +224,9 @@ impl Catalogue {
             starts,
             brands: brands_of,
             cumulative,
-            wave: (0..YEAR).map(|t| (TAU * t as f64 / YEAR as f64).cos()).collect(),
+            wave: (0..YEAR)
+                .map(|t| (TAU * t as f64 / YEAR as f64).cos())
+                .collect(),
             highest_demand: highest * PROMOTION_LIFT,
             seed: parameters.seed,
         }
@@ -206,7 +248,11 @@ impl Catalogue {
     /// The price of a unit on a day, in hundredths: a quarter off in a promotion week.
     pub(super) fn price(&self, product: u32, today: &Today) -> i32 {
         let full = self.products[product as usize].price;
-        if self.promoted(product, today) { (full * 3 / 4) / 10 * 10 + 9 } else { full }
+        if self.promoted(product, today) {
+            (full * 3 / 4) / 10 * 10 + 9
+        } else {
+            full
+        }
     }
 
     /// The first day on which the product is no longer sold.
@@ -232,18 +278,31 @@ impl Catalogue {
 
     /// A product of a category by popularity alone, sold on that day; `None` if none was found.
     pub(super) fn pick_in(&self, category: u8, day: i32, rng: &mut ChaCha8Rng) -> Option<u32> {
-        (0..16).map(|_| self.draw(category, rng)).find(|product| self.sold(*product, day))
+        (0..16)
+            .map(|_| self.draw(category, rng))
+            .find(|product| self.sold(*product, day))
     }
 
-    /// A product as the shelves suggest it today: the category by the customer's tastes (running sums ending in 1), the product by
-    /// popularity, season, drift, promotion and loyalty to brands. `None` if the shelves suggest nothing.
-    pub(super) fn suggest(&self, tastes: &[f32], loyalty: f64, customer: u32, today: &Today, rng: &mut ChaCha8Rng) -> Option<u32> {
+    /// A product as the shelves suggest it today: the category by the customer's tastes (running
+    /// sums ending in 1), the product by popularity, season, drift, promotion and loyalty to
+    /// brands. `None` if the shelves suggest nothing.
+    pub(super) fn suggest(
+        &self,
+        tastes: &[f32],
+        loyalty: f64,
+        customer: u32,
+        today: &Today,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<u32> {
         for _ in 0..48 {
             let at: f32 = rng.random();
-            let category = tastes.partition_point(|sum| *sum < at).min(CATEGORIES.len() - 1);
+            let category = tastes
+                .partition_point(|sum| *sum < at)
+                .min(CATEGORIES.len() - 1);
             let product = self.draw(category as u8, rng);
             let it = &self.products[product as usize];
-            if it.brand != self.favourite_brand(customer, category) && rng.random::<f64>() < loyalty {
+            if it.brand != self.favourite_brand(customer, category) && rng.random::<f64>() < loyalty
+            {
                 continue;
             }
             if rng.random::<f64>() * self.highest_demand < self.demand(product, today) {
@@ -254,7 +313,10 @@ impl Catalogue {
     }
 
     fn draw(&self, category: u8, rng: &mut ChaCha8Rng) -> u32 {
-        let (start, end) = (self.starts[usize::from(category)], self.starts[usize::from(category) + 1]);
+        let (start, end) = (
+            self.starts[usize::from(category)],
+            self.starts[usize::from(category) + 1],
+        );
         let at: f64 = rng.random();
         let at = self.cumulative[start..end].partition_point(|sum| *sum < at);
         (start + at.min(end - start - 1)) as u32
@@ -265,18 +327,27 @@ impl Catalogue {
             return 0.0;
         }
         let it = &self.products[product as usize];
-        let in_wave = (today.day + it.drift_phase).rem_euclid(it.drift_period) * YEAR as i32 / it.drift_period;
-        let promotion = if self.promoted(product, today) { PROMOTION_LIFT } else { 1.0 };
+        let in_wave = (today.day + it.drift_phase).rem_euclid(it.drift_period) * YEAR as i32
+            / it.drift_period;
+        let promotion = if self.promoted(product, today) {
+            PROMOTION_LIFT
+        } else {
+            1.0
+        };
         self.season(product, today) * (1.0 + f64::from(it.drift) * self.wave(in_wave)) * promotion
     }
 
     fn promoted(&self, product: u32, today: &Today) -> bool {
         let week = (today.day + 3).div_euclid(7); // promotions begin on Mondays
-        unit(mix(self.seed ^ (u64::from(product) << 32) ^ u64::from(week.unsigned_abs()))) < PROMOTION_SHARE
+        unit(mix(self.seed
+            ^ (u64::from(product) << 32)
+            ^ u64::from(week.unsigned_abs())))
+            < PROMOTION_SHARE
     }
 
     fn favourite_brand(&self, customer: u32, category: usize) -> u8 {
-        (mix(self.seed ^ (u64::from(customer) << 16) ^ category as u64) % u64::from(self.brands[category])) as u8
+        (mix(self.seed ^ (u64::from(customer) << 16) ^ category as u64)
+            % u64::from(self.brands[category])) as u8
     }
 }
 

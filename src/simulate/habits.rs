@@ -1,4 +1,5 @@
-//! How a customer shops, drawn once: cadence, weekdays, hours, tastes, absences, and the staples with their cycles.
+//! How a customer shops, drawn once: cadence, weekdays, hours, tastes, absences, and the staples
+//! with their cycles.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -11,14 +12,18 @@ use crate::error::{Error, Result};
 
 /// The most staples that a customer has at a time.
 const MOST_STAPLES: usize = 120;
-/// Shape of the gamma distribution of how long one purchase of a staple lasts: a spread of half the mean.
+/// Shape of the gamma distribution of how long one purchase of a staple lasts: a spread of half the
+/// mean.
 const CONSUMPTION_SHAPE: f64 = 4.0;
 /// Chance that a main trip leaves out a staple that has run out.
 pub(super) const FORGOTTEN: f64 = 0.22;
 /// Staples with a shorter cycle (days) are what top-up trips are for.
 pub(super) const FRESH_DAYS: f32 = 9.0;
 /// How store traffic is spread over the hours 7 to 21 (Complete Journey's, cut to opening hours).
-const HOURS: [f64; 15] = [0.010, 0.016, 0.027, 0.045, 0.064, 0.073, 0.077, 0.079, 0.083, 0.094, 0.106, 0.100, 0.082, 0.064, 0.042];
+const HOURS: [f64; 15] = [
+    0.010, 0.016, 0.027, 0.045, 0.064, 0.073, 0.077, 0.079, 0.083, 0.094, 0.106, 0.100, 0.082,
+    0.064, 0.042,
+];
 /// Opening hours.
 const OPENING: f64 = 7.0;
 const CLOSING: f64 = 22.0;
@@ -37,10 +42,16 @@ pub(super) struct Laws {
 
 impl Laws {
     pub(super) fn new(traits: &Traits) -> Result<Self> {
-        let unit =
-            |shape: f64| Gamma::new(shape, 1.0 / shape).map_err(|e| Error::system("a gamma distribution cannot be set up").source(e));
+        let unit = |shape: f64| {
+            Gamma::new(shape, 1.0 / shape)
+                .map_err(|e| Error::system("a gamma distribution cannot be set up").source(e))
+        };
         Ok(Self {
-            gaps: traits.kinds.iter().map(|(_, kind)| unit(kind.regularity)).collect::<Result<_>>()?,
+            gaps: traits
+                .kinds
+                .iter()
+                .map(|(_, kind)| unit(kind.regularity))
+                .collect::<Result<_>>()?,
             consumption: unit(CONSUMPTION_SHAPE)?,
         })
     }
@@ -84,21 +95,32 @@ pub(super) struct Habits {
 impl Habits {
     pub(super) fn draw(simulation: &Simulation, rng: &mut ChaCha8Rng) -> Self {
         let traits = &simulation.traits;
-        let (first, end) = (simulation.parameters.start.epoch(), simulation.parameters.last_day().epoch() + 1);
+        let (first, end) = (
+            simulation.parameters.start.epoch(),
+            simulation.parameters.last_day().epoch() + 1,
+        );
         let at: f64 = rng.random();
         let mut sum = 0.0;
         let passed = |(share, _): &&(f64, Kind)| {
             sum += share;
             sum < at
         };
-        let kind = traits.kinds.iter().take_while(passed).count().min(traits.kinds.len() - 1);
+        let kind = traits
+            .kinds
+            .iter()
+            .take_while(passed)
+            .count()
+            .min(traits.kinds.len() - 1);
         let habits = traits.kinds[kind].1;
         let household = [1, 1, 2, 2, 2, 3, 3, 4, 4, 5][rng.random_range(0..10)];
         let size = 0.72 + 0.11 * f64::from(household);
         let gap_days = (habits.gap_days * normal(rng, habits.gap_between).exp()).clamp(1.05, 365.0);
-        let basket = (habits.basket * size * normal(rng, habits.basket_between).exp()).clamp(1.5, 80.0);
+        let basket =
+            (habits.basket * size * normal(rng, habits.basket_between).exp()).clamp(1.5, 80.0);
         let mut weekdays = WEEKDAYS;
-        let mut prefer = |rng: &mut ChaCha8Rng, weight: f64| weekdays[rng.random_range(0..7)] += weight * habits.weekday_habit;
+        let mut prefer = |rng: &mut ChaCha8Rng, weight: f64| {
+            weekdays[rng.random_range(0..7)] += weight * habits.weekday_habit
+        };
         prefer(rng, 14.0);
         prefer(rng, 5.0);
         let hour = |rng: &mut ChaCha8Rng| {
@@ -116,12 +138,20 @@ impl Habits {
         let mut weights = 0.0;
         for (sum, category) in tastes.iter_mut().zip(&CATEGORIES) {
             let own = category.sales * normal(rng, 0.6 * traits.individuality).exp();
-            weights += if category.name == "pet food" && !pets { 0.0 } else { own };
+            weights += if category.name == "pet food" && !pets {
+                0.0
+            } else {
+                own
+            };
             *sum = weights as f32;
         }
         tastes.iter_mut().for_each(|sum| *sum /= weights as f32);
         let newcomer = rng.random::<f64>() < traits.newcomers;
-        let from = if newcomer { rng.random_range(first..end) } else { first };
+        let from = if newcomer {
+            rng.random_range(first..end)
+        } else {
+            first
+        };
         let stay = exponential(rng) * 365.25 / traits.churn_per_year;
         let until = (f64::from(from) + stay).min(f64::from(i32::MAX)) as i32;
         Self {
@@ -143,12 +173,14 @@ impl Habits {
 
     /// Whole days from one main trip to the next, on average `gap_days`.
     pub(super) fn next_gap(&self, laws: &Laws, rng: &mut ChaCha8Rng) -> i32 {
-        // At least one day; the rest is gamma-distributed and rounded up or down by chance, which keeps its mean.
+        // At least one day; the rest is gamma-distributed and rounded up or down by chance, which
+        // keeps its mean.
         let rest = (self.gap_days - 1.0) * laws.gaps[self.kind].sample(rng);
         1 + (rest + rng.random::<f64>()).min(1e6) as i32
     }
 
-    /// The offset from a main trip of each day with a top-up trip before the next main trip, `gap` days later.
+    /// The offset from a main trip of each day with a top-up trip before the next main trip, `gap`
+    /// days later.
     pub(super) fn top_ups(&self, gap: i32, rng: &mut ChaCha8Rng) -> impl Iterator<Item = i32> {
         let mut chance = self.top_up;
         let days = if self.top_up > 0.0 { gap } else { 0 };
@@ -159,15 +191,21 @@ impl Habits {
         })
     }
 
-    /// Moves a planned day by up to three days to one that suits the customer, and out of absences; after `last`.
+    /// Moves a planned day by up to three days to one that suits the customer, and out of absences;
+    /// after `last`.
     pub(super) fn suitable(&self, planned: i32, last: i32, rng: &mut ChaCha8Rng) -> i32 {
         const NEAR: [f64; 4] = [1.0, 0.75, 0.45, 0.2];
         let reach = ((self.gap_days / 2.0) as i32).clamp(0, 3);
         let weight = |day: i32| {
             let weekday = (day + 3).rem_euclid(7) as usize;
-            if day <= last { 0.0 } else { NEAR[(day - planned).unsigned_abs().min(3) as usize] * self.weekdays[weekday] }
+            if day <= last {
+                0.0
+            } else {
+                NEAR[(day - planned).unsigned_abs().min(3) as usize] * self.weekdays[weekday]
+            }
         };
-        let mut left = rng.random::<f64>() * (planned - reach..=planned + reach).map(weight).sum::<f64>();
+        let mut left =
+            rng.random::<f64>() * (planned - reach..=planned + reach).map(weight).sum::<f64>();
         let mut day = (planned - reach..planned + reach)
             .find(|day| {
                 left -= weight(*day);
@@ -184,7 +222,11 @@ impl Habits {
 
     /// The second of the day at which a trip ends, in opening hours.
     pub(super) fn time_of_day(&self, weekday: usize, rng: &mut ChaCha8Rng) -> i64 {
-        let preferred = if weekday < 5 { self.hours.0 } else { self.hours.1 };
+        let preferred = if weekday < 5 {
+            self.hours.0
+        } else {
+            self.hours.1
+        };
         let mut hour = preferred + self.hours.2 * rng.sample::<f64, _>(StandardNormal);
         if !(OPENING..CLOSING).contains(&hour) {
             hour = rng.random_range(OPENING..CLOSING); // closed then: some other time
@@ -194,7 +236,11 @@ impl Habits {
 }
 
 /// All staples that the customer ever has: each slot of the list holds one product after the other.
-pub(super) fn staples(simulation: &Simulation, habits: &Habits, rng: &mut ChaCha8Rng) -> Vec<Planned> {
+pub(super) fn staples(
+    simulation: &Simulation,
+    habits: &Habits,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Planned> {
     let (catalogue, traits) = (&simulation.catalogue, &simulation.traits);
     let share = traits.kinds[habits.kind].1.staple_share;
     let wanted = share * habits.basket / (1.0 - FORGOTTEN) / habits.gap_days; // purchases of staples a day
@@ -206,13 +252,20 @@ pub(super) fn staples(simulation: &Simulation, habits: &Habits, rng: &mut ChaCha
         slots += 1;
         let mut from = habits.from;
         while from < habits.until {
-            let Some(staple) = staple(catalogue, habits, &all, from, consumption, rng) else { break };
+            let Some(staple) = staple(catalogue, habits, &all, from, consumption, rng) else {
+                break;
+            };
             if from == habits.from {
                 planned += 1.0 / f64::from(staple.cycle_days).max(habits.gap_days);
             }
             let stay = (exponential(rng) * traits.staple_life_days).min(1e6) as i32;
-            let until = (from + stay.max(14)).min(catalogue.until(staple.product)).max(from + 1);
-            all.push(Planned { until: until.min(habits.until), ..staple });
+            let until = (from + stay.max(14))
+                .min(catalogue.until(staple.product))
+                .max(from + 1);
+            all.push(Planned {
+                until: until.min(habits.until),
+                ..staple
+            });
             from = until;
         }
     }
@@ -220,27 +273,52 @@ pub(super) fn staples(simulation: &Simulation, habits: &Habits, rng: &mut ChaCha
 }
 
 /// A product that is not on the list at that time, with its cycle.
-fn staple(catalogue: &Catalogue, habits: &Habits, all: &[Planned], from: i32, consumption: f64, rng: &mut ChaCha8Rng) -> Option<Planned> {
-    let most = CATEGORIES.iter().map(|category| category.staple).fold(0.0, f64::max);
+fn staple(
+    catalogue: &Catalogue,
+    habits: &Habits,
+    all: &[Planned],
+    from: i32,
+    consumption: f64,
+    rng: &mut ChaCha8Rng,
+) -> Option<Planned> {
+    let most = CATEGORIES
+        .iter()
+        .map(|category| category.staple)
+        .fold(0.0, f64::max);
     for _ in 0..200 {
         let at: f32 = rng.random();
-        let category = habits.tastes.partition_point(|sum| *sum < at).min(CATEGORIES.len() - 1);
+        let category = habits
+            .tastes
+            .partition_point(|sum| *sum < at)
+            .min(CATEGORIES.len() - 1);
         if rng.random::<f64>() * most > CATEGORIES[category].staple {
             continue;
         }
-        let Some(product) = catalogue.pick_in(category as u8, from, rng) else { continue };
-        if all.iter().any(|known| known.product == product && known.until > from) {
+        let Some(product) = catalogue.pick_in(category as u8, from, rng) else {
+            continue;
+        };
+        if all
+            .iter()
+            .any(|known| known.product == product && known.until > from)
+        {
             continue;
         }
         let cycle = CATEGORIES[category].cycle_days * normal(rng, 0.45).exp() / consumption;
         let cycle_days = cycle.clamp(3.0, 150.0) as f32;
         let due = from as f32 + cycle_days * rng.random::<f32>();
-        return Some(Planned { product, cycle_days, due, from, until: i32::MAX });
+        return Some(Planned {
+            product,
+            cycle_days,
+            due,
+            from,
+            until: i32::MAX,
+        });
     }
     None
 }
 
-/// Holidays (about 1.2 a year of 6 to 16 days, mostly in summer) and rare long lapses (6 to 12 weeks).
+/// Holidays (about 1.2 a year of 6 to 16 days, mostly in summer) and rare long lapses (6 to 12
+/// weeks).
 fn absences(first: i32, end: i32, rng: &mut ChaCha8Rng) -> Vec<(i32, i32)> {
     let mut all = Vec::new();
     let mut day = f64::from(first);
@@ -255,7 +333,11 @@ fn absences(first: i32, end: i32, rng: &mut ChaCha8Rng) -> Vec<(i32, i32)> {
         if !long && !summer && rng.random_bool(0.6) {
             continue; // planned, and not taken
         }
-        let length = if long { rng.random_range(42..85) } else { rng.random_range(6..=16) };
+        let length = if long {
+            rng.random_range(42..85)
+        } else {
+            rng.random_range(6..=16)
+        };
         all.push((begin, begin + length - 1));
         day += f64::from(length);
     }

@@ -25,7 +25,8 @@ pub struct Parameters {
     pub start: Day,
     /// How many days, 1 to 3,653.
     pub days: u32,
-    /// The store's IANA time zone if times shall be written as naive UTC; without it they are store-local.
+    /// The store's IANA time zone if times shall be written as naive UTC; without it they are
+    /// store-local.
     pub utc_zone: Option<String>,
 }
 
@@ -47,12 +48,15 @@ impl Parameters {
     /// The parameters themselves, if they make sense.
     ///
     /// # Errors
-    /// If a number is out of its range, the span leaves the years 1990 to 2099, or the time zone does not exist.
+    /// If a number is out of its range, the span leaves the years 1990 to 2099, or the time zone
+    /// does not exist.
     pub fn check(self) -> Result<Self> {
         let within = |name: &str, value: u32, least: u32, most: u32| match value {
             value if (least..=most).contains(&value) => Ok(()),
-            _ => Err(Error::request(format!("{name} should be between {least} and {most}, but is {value}"))
-                .hint("`okuo simulate --help` shows the values that it takes by itself")),
+            _ => Err(Error::request(format!(
+                "{name} should be between {least} and {most}, but is {value}"
+            ))
+            .hint("`okuo simulate --help` shows the values that it takes by itself")),
         };
         within("customers", self.customers, 1, 100_000_000)?;
         within("products", self.products, 100, 1_000_000)?;
@@ -74,14 +78,23 @@ impl Parameters {
     /// The last day.
     #[must_use]
     pub fn last_day(&self) -> Day {
-        self.start + i32::try_from(self.days).unwrap_or(i32::MAX).saturating_sub(1)
+        self.start
+            + i32::try_from(self.days)
+                .unwrap_or(i32::MAX)
+                .saturating_sub(1)
     }
 
     /// The zone for UTC times, if they are wanted.
     pub(super) fn zone(&self) -> Result<Option<Tz>> {
-        let Some(name) = &self.utc_zone else { return Ok(None) };
+        let Some(name) = &self.utc_zone else {
+            return Ok(None);
+        };
         let clock = StoreClock::new(name, false, 0)?; // its error names the nearest zone
-        clock.zone().parse().map(Some).map_err(|_| Error::request(format!("the time zone \"{name}\" does not exist")))
+        clock
+            .zone()
+            .parse()
+            .map(Some)
+            .map_err(|_| Error::request(format!("the time zone \"{name}\" does not exist")))
     }
 }
 
@@ -89,7 +102,8 @@ impl Parameters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Style {
-    /// A supermarket: weekly planners, weekly shops with top-up trips, frequent small baskets, occasional customers.
+    /// A supermarket: weekly planners, weekly shops with top-up trips, frequent small baskets,
+    /// occasional customers.
     #[default]
     Grocery,
     /// A corner store: almost daily small baskets, mostly of the same products.
@@ -98,13 +112,20 @@ pub enum Style {
     Sparse,
     /// A supermarket in which most products, and the visits, follow the time of the year.
     Seasonal,
-    /// A supermarket in which tastes and popularity change from month to month, and many products come and go.
+    /// A supermarket in which tastes and popularity change from month to month, and many products
+    /// come and go.
     Drifting,
 }
 
 impl Style {
     /// All styles.
-    pub const ALL: [Style; 5] = [Style::Grocery, Style::Dense, Style::Sparse, Style::Seasonal, Style::Drifting];
+    pub const ALL: [Style; 5] = [
+        Style::Grocery,
+        Style::Dense,
+        Style::Sparse,
+        Style::Seasonal,
+        Style::Drifting,
+    ];
 
     /// Its name, as it is written in parameters.
     #[must_use]
@@ -121,7 +142,12 @@ impl Style {
     /// The numbers behind the name.
     pub(super) fn traits(self) -> Traits {
         let grocery = Traits {
-            kinds: vec![(0.36, PLANNER), (0.28, MIXER), (0.16, FREQUENT), (0.20, OCCASIONAL)],
+            kinds: vec![
+                (0.36, PLANNER),
+                (0.28, MIXER),
+                (0.16, FREQUENT),
+                (0.20, OCCASIONAL),
+            ],
             popularity_exponent: 1.0,
             popularity_shift: 4.0,
             individuality: 1.0,
@@ -135,9 +161,22 @@ impl Style {
         };
         match self {
             Style::Grocery => grocery,
-            Style::Dense => Traits { kinds: vec![(0.8, DAILY), (0.2, FREQUENT)], churn_per_year: 0.05, ..grocery },
+            Style::Dense => Traits {
+                kinds: vec![(0.8, DAILY), (0.2, FREQUENT)],
+                churn_per_year: 0.05,
+                ..grocery
+            },
             Style::Sparse => Traits {
-                kinds: vec![(0.9, RARE), (0.1, Kind { staple_share: 0.04, ..OCCASIONAL })],
+                kinds: vec![
+                    (0.9, RARE),
+                    (
+                        0.1,
+                        Kind {
+                            staple_share: 0.04,
+                            ..OCCASIONAL
+                        },
+                    ),
+                ],
                 popularity_exponent: 1.6,
                 popularity_shift: 1.0,
                 individuality: 0.2,
@@ -145,8 +184,18 @@ impl Style {
                 churn_per_year: 0.4,
                 ..grocery
             },
-            Style::Seasonal => Traits { season: 3.0, visit_season: 0.3, ..grocery },
-            Style::Drifting => Traits { popularity_drift: 0.95, staple_life_days: 75.0, turnover: 0.5, churn_per_year: 0.25, ..grocery },
+            Style::Seasonal => Traits {
+                season: 3.0,
+                visit_season: 0.3,
+                ..grocery
+            },
+            Style::Drifting => Traits {
+                popularity_drift: 0.95,
+                staple_life_days: 75.0,
+                turnover: 0.5,
+                churn_per_year: 0.25,
+                ..grocery
+            },
         }
     }
 }
@@ -160,10 +209,14 @@ impl fmt::Display for Style {
 impl FromStr for Style {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
-        Style::ALL.into_iter().find(|style| style.name() == text).ok_or_else(|| {
-            let names = Style::ALL.map(Style::name).join(", ");
-            Error::request(format!("\"{text}\" is not a style of store")).hint(format!("use one of {names}"))
-        })
+        Style::ALL
+            .into_iter()
+            .find(|style| style.name() == text)
+            .ok_or_else(|| {
+                let names = Style::ALL.map(Style::name).join(", ");
+                Error::request(format!("\"{text}\" is not a style of store"))
+                    .hint(format!("use one of {names}"))
+            })
     }
 }
 
@@ -172,7 +225,8 @@ impl FromStr for Style {
 pub(super) struct Traits {
     /// Shares of the kinds of shoppers, with the kinds.
     pub(super) kinds: Vec<(f64, Kind)>,
-    /// The product of rank r in its category has popularity (r + shift)^−exponent (Zipf–Mandelbrot).
+    /// The product of rank r in its category has popularity (r + shift)^−exponent
+    /// (Zipf–Mandelbrot).
     pub(super) popularity_exponent: f64,
     /// See `popularity_exponent`: a larger shift makes the most popular products less dominant.
     pub(super) popularity_shift: f64,
@@ -194,7 +248,8 @@ pub(super) struct Traits {
     pub(super) churn_per_year: f64,
 }
 
-/// A kind of shopper. "Between" is the spread of customers' means (of logs), "within" that of one customer's trips.
+/// A kind of shopper. "Between" is the spread of customers' means (of logs), "within" that of one
+/// customer's trips.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Kind {
     /// Median over customers of the mean days between main trips.
@@ -206,7 +261,8 @@ pub(super) struct Kind {
     pub(super) basket: f64,
     pub(super) basket_between: f64,
     pub(super) basket_within: f64,
-    /// Chance of a top-up trip on the day after a main trip; it falls by a quarter each further day.
+    /// Chance of a top-up trip on the day after a main trip; it falls by a quarter each further
+    /// day.
     pub(super) top_up: f64,
     /// Share of a basket that staples are meant to fill.
     pub(super) staple_share: f64,

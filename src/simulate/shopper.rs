@@ -58,14 +58,18 @@ impl Shopper {
         rng.set_stream(u64::from(customer) + 1); // stream 0 is the catalogue's
         let habits = Habits::draw(simulation, &mut rng);
         let staples = habits::staples(simulation, &habits, &mut rng);
-        // The first trip falls anywhere in a gap: who has been a customer for long is not seen to begin.
+        // The first trip falls anywhere in a gap: who has been a customer for long is not seen to
+        // begin.
         let first = habits.from + (habits.gap_days * rng.random::<f64>()) as i32;
         let first = habits.suitable(first, habits.from - 1, &mut rng);
         Self {
             customer,
             rng,
             staples,
-            trips: vec![Trip { day: first, main: true }],
+            trips: vec![Trip {
+                day: first,
+                main: true,
+            }],
             last_main: first - habits.gap_days as i32,
             last_time: 0,
             habits,
@@ -106,12 +110,21 @@ impl Shopper {
         if closed(next) {
             next += if next - 1 > day { -1 } else { 1 };
         }
-        self.trips.push(Trip { day: next, main: true });
+        self.trips.push(Trip {
+            day: next,
+            main: true,
+        });
         let at = self.trips.len();
         if self.rng.random::<f64>() < SAME_DAY {
             self.trips.push(Trip { day, main: false });
         }
-        let top_ups = self.habits.top_ups(next - day, &mut self.rng).map(|offset| Trip { day: day + offset, main: false });
+        let top_ups = self
+            .habits
+            .top_ups(next - day, &mut self.rng)
+            .map(|offset| Trip {
+                day: day + offset,
+                main: false,
+            });
         self.trips.extend(top_ups.filter(|trip| !closed(trip.day)));
         self.trips[at..].reverse();
         self.last_main = day;
@@ -140,19 +153,34 @@ impl Shopper {
             quantity: 1,
             price: 0,
         };
-        let of = |product: u32| TicketLine { product: catalogue.id(product), category: catalogue.category(product), ..line };
+        let of = |product: u32| TicketLine {
+            product: catalogue.id(product),
+            category: catalogue.category(product),
+            ..line
+        };
         for (product, price) in self.returns.drain(..) {
-            lines.push(TicketLine { quantity: -1, price, ..of(product) });
+            lines.push(TicketLine {
+                quantity: -1,
+                price,
+                ..of(product)
+            });
         }
         for product in &self.basket {
             let price = catalogue.price(*product, &today);
             let units = rng.random::<u32>() & 0xFFFF;
             let quantity = 1 + MORE_UNITS.iter().filter(|more| units < **more).count() as i32;
-            let scanned = TicketLine { quantity, price, ..of(*product) };
+            let scanned = TicketLine {
+                quantity,
+                price,
+                ..of(*product)
+            };
             lines.push(scanned);
             let chance = rng.random::<u32>() & 0xFFFF;
             if chance < VOIDED {
-                lines.push(TicketLine { quantity: -quantity, ..scanned });
+                lines.push(TicketLine {
+                    quantity: -quantity,
+                    ..scanned
+                });
                 lines.push(scanned);
             } else if chance < VOIDED + SCANNED_TWICE {
                 lines.push(scanned);
@@ -165,23 +193,47 @@ impl Shopper {
     /// Fills the basket: staples that have run out, then what the shelves suggest.
     fn fill(&mut self, simulation: &Simulation, today: &Today, main: bool) {
         let (catalogue, habits, rng) = (&simulation.catalogue, &self.habits, &mut self.rng);
-        let mean = if main { habits.basket } else { (0.25 * habits.basket).clamp(1.5, 5.0) };
+        let mean = if main {
+            habits.basket
+        } else {
+            (0.25 * habits.basket).clamp(1.5, 5.0)
+        };
         let within = if main { habits.basket_within } else { 0.6 };
-        // Larger after a longer wait, and before the end of the year; minus within²/2, so that the mean of the log-normal is `mean`.
-        let waited = if main { (f64::from(today.day - self.last_main).max(1.0) / habits.gap_days).clamp(0.4, 3.0).powf(0.2) } else { 1.0 };
-        let feast = if (345..359).contains(&today.day_of_year) { 1.12 } else { 1.0 };
-        let size = mean * waited * feast * (habits::normal(rng, within) - within * within / 2.0).exp();
+        // Larger after a longer wait, and before the end of the year; minus within²/2, so that the
+        // mean of the log-normal is `mean`.
+        let waited = if main {
+            (f64::from(today.day - self.last_main).max(1.0) / habits.gap_days)
+                .clamp(0.4, 3.0)
+                .powf(0.2)
+        } else {
+            1.0
+        };
+        let feast = if (345..359).contains(&today.day_of_year) {
+            1.12
+        } else {
+            1.0
+        };
+        let size =
+            mean * waited * feast * (habits::normal(rng, within) - within * within / 2.0).exp();
         let size = (size.round() as usize).clamp(1, 120);
         self.basket.clear();
         let (day, list) = (today.day as f32, self.staples.len());
         // From a random place on, so that no staple is always the one for which there is no room.
-        let begin = if list == 0 { 0 } else { rng.random_range(0..list) };
+        let begin = if list == 0 {
+            0
+        } else {
+            rng.random_range(0..list)
+        };
         for at in 0..list {
             if self.basket.len() >= size {
                 break;
             }
             let staple = &mut self.staples[(begin + at) % list];
-            if staple.due > day || today.day < staple.from || today.day >= staple.until || (!main && staple.cycle_days > FRESH_DAYS) {
+            if staple.due > day
+                || today.day < staple.from
+                || today.day >= staple.until
+                || (!main && staple.cycle_days > FRESH_DAYS)
+            {
                 continue;
             }
             let chance: f64 = rng.random();
@@ -195,7 +247,10 @@ impl Shopper {
             }
             let category = catalogue.category(staple.product);
             let other = rng.random::<f64>() < catalogue.variety(category);
-            let taken = other.then(|| catalogue.pick_in(category, today.day, rng)).flatten().unwrap_or(staple.product);
+            let taken = other
+                .then(|| catalogue.pick_in(category, today.day, rng))
+                .flatten()
+                .unwrap_or(staple.product);
             if !self.basket.contains(&taken) {
                 self.basket.push(taken);
             }
@@ -216,7 +271,8 @@ impl Shopper {
 
     /// What is true of this customer.
     pub(super) fn truth(&self, simulation: &Simulation) -> Truth {
-        // The mean gap between days with a purchase has no closed form where top-up trips depend on the gap: the mean of many.
+        // The mean gap between days with a purchase has no closed form where top-up trips depend on
+        // the gap: the mean of many.
         let mut rng = ChaCha8Rng::seed_from_u64(simulation.parameters.seed);
         rng.set_stream((1 << 63) | u64::from(self.customer));
         let (mut days, mut purchases) = (0_i64, 0_i64);
@@ -255,6 +311,10 @@ fn closed(day: i32) -> bool {
 
 /// The UTC second of a store-local second; where clocks go back, the earlier one.
 fn utc(local: i64, zone: Tz) -> i64 {
-    let Some(naive) = DateTime::from_timestamp(local, 0) else { return local };
-    zone.from_local_datetime(&naive.naive_utc()).earliest().map_or(local, |instant| instant.timestamp())
+    let Some(naive) = DateTime::from_timestamp(local, 0) else {
+        return local;
+    };
+    zone.from_local_datetime(&naive.naive_utc())
+        .earliest()
+        .map_or(local, |instant| instant.timestamp())
 }

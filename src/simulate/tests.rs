@@ -16,7 +16,14 @@ fn simulation(parameters: Parameters) -> Simulation {
 }
 
 fn small(style: Style) -> Parameters {
-    Parameters { style, customers: 40, products: 300, days: 120, seed: 7, ..Parameters::default() }
+    Parameters {
+        style,
+        customers: 40,
+        products: 300,
+        days: 120,
+        seed: 7,
+        ..Parameters::default()
+    }
 }
 
 fn lines(simulation: &Simulation, order: Order) -> Vec<TicketLine> {
@@ -40,15 +47,30 @@ fn day(line: &TicketLine) -> Day {
 }
 
 fn purchases(simulation: &Simulation) -> Purchases {
-    let bought = lines(simulation, Order::Customers(64)).into_iter().filter(|line| line.quantity > 0);
-    let line = |line: TicketLine| Line { customer: line.customer as u32 - 1, day: day(&line), product: line.product as u32 - 1 };
+    let bought = lines(simulation, Order::Customers(64))
+        .into_iter()
+        .filter(|line| line.quantity > 0);
+    let line = |line: TicketLine| Line {
+        customer: line.customer as u32 - 1,
+        day: day(&line),
+        product: line.product as u32 - 1,
+    };
     let ids = |count: u32| Ids::Integer((1..=i64::from(count)).collect());
     let parameters = simulation.parameters();
-    Purchases::from_lines(ids(parameters.customers), ids(parameters.products), bought.map(line).collect()).unwrap()
+    Purchases::from_lines(
+        ids(parameters.customers),
+        ids(parameters.products),
+        bought.map(line).collect(),
+    )
+    .unwrap()
 }
 
 fn in_pool<T: Send>(threads: usize, job: impl FnOnce() -> T + Send) -> T {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(job)
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap()
+        .install(job)
 }
 
 #[test]
@@ -92,7 +114,15 @@ proptest! {
 
 #[test]
 fn a_seed_is_a_store() {
-    let of = |seed| lines(&simulation(Parameters { seed, ..small(Style::Grocery) }), Order::Days(30));
+    let of = |seed| {
+        lines(
+            &simulation(Parameters {
+                seed,
+                ..small(Style::Grocery)
+            }),
+            Order::Days(30),
+        )
+    };
     assert_eq!(of(1), of(1));
     assert_ne!(of(1), of(2));
 }
@@ -100,7 +130,10 @@ fn a_seed_is_a_store() {
 #[test]
 fn a_customer_is_the_same_in_a_larger_store() {
     let few = simulation(small(Style::Grocery));
-    let many = simulation(Parameters { customers: 400, ..small(Style::Grocery) });
+    let many = simulation(Parameters {
+        customers: 400,
+        ..small(Style::Grocery)
+    });
     let mut of_many = lines(&many, Order::Customers(50));
     of_many.retain(|line| line.customer <= 40);
     assert_eq!(lines(&few, Order::Customers(50)), of_many);
@@ -109,11 +142,16 @@ fn a_customer_is_the_same_in_a_larger_store() {
 #[test]
 fn the_sample_is_what_the_defaults_give() {
     let mut kept = Vec::new();
-    flate2::read::GzDecoder::new(SAMPLE).read_to_end(&mut kept).unwrap();
+    flate2::read::GzDecoder::new(SAMPLE)
+        .read_to_end(&mut kept)
+        .unwrap();
     let mut now = Vec::new();
     write_csv(&simulation(Parameters::default()), Order::Days(7), &mut now).unwrap();
     // Not assert_eq, which would print megabytes.
-    assert!(kept == now, "data/tickets.csv.gz is not what `okuo simulate` writes: write it anew (data/README.md), or mend the simulator");
+    assert!(
+        kept == now,
+        "data/tickets.csv.gz is not what `okuo simulate` writes: write it anew (data/README.md), or mend the simulator"
+    );
     assert!(SAMPLE.len() < 2_000_000, "{}", SAMPLE.len());
 }
 
@@ -121,15 +159,26 @@ fn the_sample_is_what_the_defaults_give() {
 fn the_literal_rule_keeps_enough_of_the_sample() {
     let simulation = simulation(Parameters::default());
     let purchases = purchases(&simulation);
-    assert!(purchases.customers().len() >= 300, "{}", purchases.customers().len());
+    assert!(
+        purchases.customers().len() >= 300,
+        "{}",
+        purchases.customers().len()
+    );
     for night in ["2025-10-31", "2025-11-30", "2025-12-31"] {
-        let (customers, funnel) = recurrent(&purchases.until(night.parse::<AsOf>().unwrap()), &Rule::default());
+        let (customers, funnel) = recurrent(
+            &purchases.until(night.parse::<AsOf>().unwrap()),
+            &Rule::default(),
+        );
         assert!(customers.len() >= 40, "{night}: {funnel:?}");
-        assert!(funnel.frequent > 2 * funnel.recurrent, "the rule should also turn many away: {night}: {funnel:?}");
+        assert!(
+            funnel.frequent > 2 * funnel.recurrent,
+            "the rule should also turn many away: {night}: {funnel:?}"
+        );
     }
 }
 
-/// Of the baskets in the last third of the history, the share of products that the customer had bought before, and the mean basket.
+/// Of the baskets in the last third of the history, the share of products that the customer had
+/// bought before, and the mean basket.
 fn repeats(simulation: &Simulation) -> (f64, f64) {
     let purchases = purchases(simulation);
     let late = simulation.parameters().start + simulation.parameters().days as i32 * 2 / 3;
@@ -139,7 +188,10 @@ fn repeats(simulation: &Simulation) -> (f64, f64) {
         let mut known = BTreeSet::new();
         for (day, basket) in history.visits(customer).iter() {
             if day >= late {
-                again += basket.iter().filter(|product| known.contains(*product)).count() as f64;
+                again += basket
+                    .iter()
+                    .filter(|product| known.contains(*product))
+                    .count() as f64;
                 all += basket.len() as f64;
                 baskets += 1.0;
             }
@@ -151,60 +203,131 @@ fn repeats(simulation: &Simulation) -> (f64, f64) {
 
 #[test]
 fn styles_differ_as_they_say() {
-    let of = |style| simulation(Parameters { style, customers: 300, ..Parameters::default() });
+    let of = |style| {
+        simulation(Parameters {
+            style,
+            customers: 300,
+            ..Parameters::default()
+        })
+    };
     let visits = |simulation: &Simulation| {
         let purchases = purchases(simulation);
         purchases.len() as f64 / purchases.customers().len() as f64
     };
     let (grocery, dense, sparse) = (of(Style::Grocery), of(Style::Dense), of(Style::Sparse));
-    assert!(visits(&dense) > 150.0 && visits(&sparse) < 15.0, "{} {}", visits(&dense), visits(&sparse));
-    assert!((0.45..0.75).contains(&repeats(&grocery).0), "{:?}", repeats(&grocery));
-    assert!((8.0..16.0).contains(&repeats(&grocery).1), "{:?}", repeats(&grocery));
+    assert!(
+        visits(&dense) > 150.0 && visits(&sparse) < 15.0,
+        "{} {}",
+        visits(&dense),
+        visits(&sparse)
+    );
+    assert!(
+        (0.45..0.75).contains(&repeats(&grocery).0),
+        "{:?}",
+        repeats(&grocery)
+    );
+    assert!(
+        (8.0..16.0).contains(&repeats(&grocery).1),
+        "{:?}",
+        repeats(&grocery)
+    );
     assert!(repeats(&sparse).0 < 0.4, "{:?}", repeats(&sparse));
     assert!(repeats(&dense).1 < 6.0, "{:?}", repeats(&dense));
 
-    // Seasonal: far more lines in winter than in summer. Drifting: what sells in January is not what sells in December.
+    // Seasonal: far more lines in winter than in summer. Drifting: what sells in January is not
+    // what sells in December.
     let monthly = |style| {
         let mut months: BTreeMap<u32, BTreeMap<i64, f64>> = BTreeMap::new();
         for line in lines(&of(style), Order::Customers(64)) {
             let month = chrono::Datelike::month(&day(&line).date());
-            *months.entry(month).or_default().entry(line.product).or_default() += 1.0;
+            *months
+                .entry(month)
+                .or_default()
+                .entry(line.product)
+                .or_default() += 1.0;
         }
         months
     };
     let sum = |products: &BTreeMap<i64, f64>| products.values().sum::<f64>();
     let likeness = |months: &BTreeMap<u32, BTreeMap<i64, f64>>| {
         let (a, b) = (&months[&1], &months[&12]);
-        a.iter().map(|(product, count)| (count / sum(a)).min(b.get(product).map_or(0.0, |count| count / sum(b)))).sum::<f64>()
+        a.iter()
+            .map(|(product, count)| {
+                (count / sum(a)).min(b.get(product).map_or(0.0, |count| count / sum(b)))
+            })
+            .sum::<f64>()
     };
-    let (seasonal, drifting, grocery) = (monthly(Style::Seasonal), monthly(Style::Drifting), monthly(Style::Grocery));
+    let (seasonal, drifting, grocery) = (
+        monthly(Style::Seasonal),
+        monthly(Style::Drifting),
+        monthly(Style::Grocery),
+    );
     assert!(sum(&seasonal[&12]) > 1.3 * sum(&seasonal[&6]));
     assert!(sum(&grocery[&10]) < 1.2 * sum(&grocery[&6]));
-    assert!(likeness(&drifting) < likeness(&grocery) - 0.1, "{} {}", likeness(&drifting), likeness(&grocery));
+    assert!(
+        likeness(&drifting) < likeness(&grocery) - 0.1,
+        "{} {}",
+        likeness(&drifting),
+        likeness(&grocery)
+    );
 }
 
 #[test]
 fn gaps_and_weekdays_are_those_of_the_truth() {
-    let simulation = simulation(Parameters { customers: 300, ..Parameters::default() });
+    let simulation = simulation(Parameters {
+        customers: 300,
+        ..Parameters::default()
+    });
     let purchases = purchases(&simulation);
     let history = purchases.until(AsOf(simulation.parameters().last_day()));
     let (mut ratios, mut favourite, mut least, mut all) = (Vec::new(), 0.0, 0.0, 0.0);
     for code in 0..history.customer_count() {
-        let customer = history.customers().get(code).unwrap().to_string().parse::<u32>().unwrap();
+        let customer = history
+            .customers()
+            .get(code)
+            .unwrap()
+            .to_string()
+            .parse::<u32>()
+            .unwrap();
         let truth = simulation.truth(customer - 1).unwrap();
         let visits = history.visits(code);
         if visits.len() < 30 {
             continue;
         }
-        assert!(visits.days().iter().all(|day| (truth.active_from..=truth.active_until).contains(day)));
+        assert!(
+            visits
+                .days()
+                .iter()
+                .all(|day| (truth.active_from..=truth.active_until).contains(day))
+        );
         // Absences are in the data and not in the truth: leave out what is far longer than usual.
-        let gaps: Vec<f64> = visits.days().windows(2).map(|pair| f64::from(pair[1] - pair[0])).collect();
-        let usual: Vec<f64> = gaps.iter().copied().filter(|gap| *gap < 3.5 * truth.purchase_gap_days + 3.0).collect();
+        let gaps: Vec<f64> = visits
+            .days()
+            .windows(2)
+            .map(|pair| f64::from(pair[1] - pair[0]))
+            .collect();
+        let usual: Vec<f64> = gaps
+            .iter()
+            .copied()
+            .filter(|gap| *gap < 3.5 * truth.purchase_gap_days + 3.0)
+            .collect();
         ratios.push(usual.iter().sum::<f64>() / usual.len() as f64 / truth.purchase_gap_days);
         let at = |better: fn(&f64, &f64) -> bool| {
-            (1..7).fold(0, |at, day| if better(&truth.weekday_weights[day], &truth.weekday_weights[at]) { day } else { at })
+            (1..7).fold(0, |at, day| {
+                if better(&truth.weekday_weights[day], &truth.weekday_weights[at]) {
+                    day
+                } else {
+                    at
+                }
+            })
         };
-        let on = |weekday: usize| visits.days().iter().filter(|day| day.weekday() == weekday).count() as f64;
+        let on = |weekday: usize| {
+            visits
+                .days()
+                .iter()
+                .filter(|day| day.weekday() == weekday)
+                .count() as f64
+        };
         favourite += on(at(f64::gt));
         least += on(at(f64::lt));
         all += visits.len() as f64;
@@ -212,26 +335,54 @@ fn gaps_and_weekdays_are_those_of_the_truth() {
     ratios.sort_by(f64::total_cmp);
     let median = ratios[ratios.len() / 2];
     assert!((0.9..1.1).contains(&median), "{median}");
-    assert!(favourite / all > 0.2 && least / all < 0.13, "{} {}", favourite / all, least / all);
+    assert!(
+        favourite / all > 0.2 && least / all < 0.13,
+        "{} {}",
+        favourite / all,
+        least / all
+    );
 }
 
 #[test]
 fn staples_come_back_after_their_cycles() {
-    let simulation = simulation(Parameters { customers: 300, ..Parameters::default() });
+    let simulation = simulation(Parameters {
+        customers: 300,
+        ..Parameters::default()
+    });
     let mut bought: BTreeMap<(i64, i64), BTreeSet<Day>> = BTreeMap::new();
-    for line in lines(&simulation, Order::Customers(64)).iter().filter(|line| line.quantity > 0) {
-        bought.entry((line.customer, line.product)).or_default().insert(day(line));
+    for line in lines(&simulation, Order::Customers(64))
+        .iter()
+        .filter(|line| line.quantity > 0)
+    {
+        bought
+            .entry((line.customer, line.product))
+            .or_default()
+            .insert(day(line));
     }
     // Observed gaps by the cycle's size: under 12 days, under 24, under 48.
     let mut observed: [Vec<f64>; 3] = Default::default();
-    for truth in (0..300).filter_map(|customer| simulation.truth(customer)).filter(|truth| truth.trip_gap_days < 8.0) {
-        for staple in truth.staples.iter().filter(|staple| staple.until - staple.from > 180 && staple.cycle_days > 6.0) {
-            let Some(days) = bought.get(&(truth.customer_id, staple.product_id)) else { continue };
-            let days: Vec<Day> = days.iter().copied().filter(|day| (staple.from..=staple.until).contains(day)).collect();
+    for truth in (0..300)
+        .filter_map(|customer| simulation.truth(customer))
+        .filter(|truth| truth.trip_gap_days < 8.0)
+    {
+        for staple in truth
+            .staples
+            .iter()
+            .filter(|staple| staple.until - staple.from > 180 && staple.cycle_days > 6.0)
+        {
+            let Some(days) = bought.get(&(truth.customer_id, staple.product_id)) else {
+                continue;
+            };
+            let days: Vec<Day> = days
+                .iter()
+                .copied()
+                .filter(|day| (staple.from..=staple.until).contains(day))
+                .collect();
             if days.len() >= 4 && staple.cycle_days < 48.0 {
                 let mut gaps: Vec<i32> = days.windows(2).map(|pair| pair[1] - pair[0]).collect();
                 gaps.sort_unstable();
-                // It has run out after the cycle and waits for a trip, on average half a gap later or, if forgotten, more.
+                // It has run out after the cycle and waits for a trip, on average half a gap later
+                // or, if forgotten, more.
                 let expected = staple.cycle_days + truth.trip_gap_days / 2.0;
                 observed[(staple.cycle_days / 12.0).log2().ceil().clamp(0.0, 2.0) as usize]
                     .push(f64::from(gaps[gaps.len() / 2]) / expected);
@@ -258,7 +409,9 @@ fn csv_and_parquet_hold_the_same_lines() {
     ];
     assert_eq!(counts, [expected.len() as u64; 3]);
     let mut unzipped = Vec::new();
-    flate2::read::GzDecoder::new(gz.as_slice()).read_to_end(&mut unzipped).unwrap();
+    flate2::read::GzDecoder::new(gz.as_slice())
+        .read_to_end(&mut unzipped)
+        .unwrap();
     assert!(unzipped == csv);
 
     let table = ParquetReader::new(Cursor::new(parquet)).finish().unwrap();
@@ -266,23 +419,67 @@ fn csv_and_parquet_hold_the_same_lines() {
         let column = table.column(name).unwrap().cast(&DataType::Int64).unwrap();
         column.i64().unwrap().into_no_null_iter().collect()
     };
-    assert_eq!(table.column("timestamp").unwrap().dtype(), &DataType::Datetime(TimeUnit::Microseconds, None));
-    assert_eq!(integers("customer_id"), expected.iter().map(|line| line.customer).collect::<Vec<_>>());
-    assert_eq!(integers("basket_id"), expected.iter().map(|line| line.basket).collect::<Vec<_>>());
-    assert_eq!(integers("timestamp"), expected.iter().map(|line| line.time).collect::<Vec<_>>());
-    assert_eq!(integers("product_id"), expected.iter().map(|line| line.product).collect::<Vec<_>>());
-    assert_eq!(integers("quantity"), expected.iter().map(|line| i64::from(line.quantity)).collect::<Vec<_>>());
-    let categories: Vec<&str> = table.column("category").unwrap().str().unwrap().iter().flatten().collect();
-    let prices: Vec<f64> = table.column("price").unwrap().f64().unwrap().into_no_null_iter().collect();
+    assert_eq!(
+        table.column("timestamp").unwrap().dtype(),
+        &DataType::Datetime(TimeUnit::Microseconds, None)
+    );
+    assert_eq!(
+        integers("customer_id"),
+        expected
+            .iter()
+            .map(|line| line.customer)
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(
+        integers("basket_id"),
+        expected.iter().map(|line| line.basket).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        integers("timestamp"),
+        expected.iter().map(|line| line.time).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        integers("product_id"),
+        expected.iter().map(|line| line.product).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        integers("quantity"),
+        expected
+            .iter()
+            .map(|line| i64::from(line.quantity))
+            .collect::<Vec<_>>()
+    );
+    let categories: Vec<&str> = table
+        .column("category")
+        .unwrap()
+        .str()
+        .unwrap()
+        .iter()
+        .flatten()
+        .collect();
+    let prices: Vec<f64> = table
+        .column("price")
+        .unwrap()
+        .f64()
+        .unwrap()
+        .into_no_null_iter()
+        .collect();
 
     let text = String::from_utf8(csv).unwrap();
     let mut rows = text.lines();
-    assert_eq!(rows.next(), Some("customer_id,basket_id,timestamp,product_id,category,quantity,price"));
+    assert_eq!(
+        rows.next(),
+        Some("customer_id,basket_id,timestamp,product_id,category,quantity,price")
+    );
     for (at, row) in rows.enumerate() {
         let line = &expected[at];
-        let time = chrono::DateTime::from_timestamp_micros(line.time).unwrap().format("%Y-%m-%d %H:%M:%S");
-        let written =
-            format!("{},{},{time},{},{},{},{:.2}", line.customer, line.basket, line.product, categories[at], line.quantity, prices[at]);
+        let time = chrono::DateTime::from_timestamp_micros(line.time)
+            .unwrap()
+            .format("%Y-%m-%d %H:%M:%S");
+        let written = format!(
+            "{},{},{time},{},{},{},{:.2}",
+            line.customer, line.basket, line.product, categories[at], line.quantity, prices[at]
+        );
         assert_eq!(row, written);
     }
 }
@@ -314,22 +511,50 @@ fn a_writer_that_fails_is_an_error() {
 #[test]
 fn utc_times_are_the_same_tickets() {
     let local = lines(&simulation(small(Style::Grocery)), Order::Customers(8));
-    let zoned = Parameters { utc_zone: Some("America/New_York".into()), ..small(Style::Grocery) };
+    let zoned = Parameters {
+        utc_zone: Some("America/New_York".into()),
+        ..small(Style::Grocery)
+    };
     let utc = lines(&simulation(zoned), Order::Customers(8));
-    let hours: BTreeSet<i64> = local.iter().zip(&utc).map(|(local, utc)| (utc.time - local.time) / 3_600_000_000).collect();
+    let hours: BTreeSet<i64> = local
+        .iter()
+        .zip(&utc)
+        .map(|(local, utc)| (utc.time - local.time) / 3_600_000_000)
+        .collect();
     assert_eq!(hours, BTreeSet::from([4, 5])); // the clocks go forward on 9 March
-    let back = utc.iter().zip(&local).map(|(utc, local)| TicketLine { time: local.time, ..*utc });
+    let back = utc.iter().zip(&local).map(|(utc, local)| TicketLine {
+        time: local.time,
+        ..*utc
+    });
     assert_eq!(back.collect::<Vec<_>>(), local);
 }
 
 #[test]
 fn the_till_returns_voids_and_repeats() {
-    let all = lines(&simulation(Parameters { customers: 100, ..Parameters::default() }), Order::Customers(8));
-    let void = |pair: &[TicketLine]| pair[1] == TicketLine { quantity: -pair[0].quantity, ..pair[0] };
-    let voids = all.windows(2).filter(|pair| pair[0].quantity > 0 && void(pair)).count();
+    let all = lines(
+        &simulation(Parameters {
+            customers: 100,
+            ..Parameters::default()
+        }),
+        Order::Customers(8),
+    );
+    let void = |pair: &[TicketLine]| {
+        pair[1]
+            == TicketLine {
+                quantity: -pair[0].quantity,
+                ..pair[0]
+            }
+    };
+    let voids = all
+        .windows(2)
+        .filter(|pair| pair[0].quantity > 0 && void(pair))
+        .count();
     let repeats = all.windows(2).filter(|pair| pair[0] == pair[1]).count();
     let negative = all.iter().filter(|line| line.quantity < 0).count();
-    assert!(voids > 50 && repeats > 200 && negative > voids + 50, "{voids} {repeats} {negative}");
+    assert!(
+        voids > 50 && repeats > 200 && negative > voids + 50,
+        "{voids} {repeats} {negative}"
+    );
     assert!((negative as f64) < 0.02 * all.len() as f64);
     // Who brings something back has bought it before.
     let mut bought = BTreeSet::new();
@@ -344,7 +569,11 @@ fn the_till_returns_voids_and_repeats() {
 #[test]
 fn the_estimate_is_near() {
     for style in Style::ALL {
-        let simulation = simulation(Parameters { style, customers: 500, ..Parameters::default() });
+        let simulation = simulation(Parameters {
+            style,
+            customers: 500,
+            ..Parameters::default()
+        });
         let lines = lines(&simulation, Order::Customers(64)).len() as f64;
         let ratio = simulation.estimated_lines() as f64 / lines;
         assert!((0.8..1.25).contains(&ratio), "{style}: {ratio}");
@@ -360,44 +589,120 @@ fn the_truth_is_written() {
     assert_eq!(truths.len(), 40);
     assert_eq!(truths[3].customer_id, 4);
     let rows = write_truth_csv(&simulation, &mut csv).unwrap();
-    assert_eq!(rows as usize, truths.iter().map(|truth| truth.staples.len().max(1)).sum::<usize>());
+    assert_eq!(
+        rows as usize,
+        truths
+            .iter()
+            .map(|truth| truth.staples.len().max(1))
+            .sum::<usize>()
+    );
     let text = String::from_utf8(csv).unwrap();
     assert_eq!(text.lines().count() as u64, rows + 1);
-    assert!(text.lines().all(|row| row.matches(',').count() == 10), "{text}");
+    assert!(
+        text.lines().all(|row| row.matches(',').count() == 10),
+        "{text}"
+    );
     assert_eq!(simulation.truth(40), None);
 }
 
 #[test]
 fn parameters_out_of_range_are_refused() {
-    let check = |parameters: Parameters| Simulation::new(parameters).unwrap_err().to_string().split_once("\nhint: ").unwrap().0.to_owned();
+    let check = |parameters: Parameters| {
+        Simulation::new(parameters)
+            .unwrap_err()
+            .to_string()
+            .split_once("\nhint: ")
+            .unwrap()
+            .0
+            .to_owned()
+    };
     let default = Parameters::default;
-    assert_eq!(check(Parameters { customers: 0, ..default() }), "customers should be between 1 and 100000000, but is 0");
-    assert_eq!(check(Parameters { products: 99, ..default() }), "products should be between 100 and 1000000, but is 99");
-    assert_eq!(check(Parameters { days: 3_654, ..default() }), "days should be between 1 and 3653, but is 3654");
-    assert_eq!(check(Parameters { days: 0, ..default() }), "days should be between 1 and 3653, but is 0");
     assert_eq!(
-        check(Parameters { start: Day::from_epoch(47_300), ..default() }),
+        check(Parameters {
+            customers: 0,
+            ..default()
+        }),
+        "customers should be between 1 and 100000000, but is 0"
+    );
+    assert_eq!(
+        check(Parameters {
+            products: 99,
+            ..default()
+        }),
+        "products should be between 100 and 1000000, but is 99"
+    );
+    assert_eq!(
+        check(Parameters {
+            days: 3_654,
+            ..default()
+        }),
+        "days should be between 1 and 3653, but is 3654"
+    );
+    assert_eq!(
+        check(Parameters {
+            days: 0,
+            ..default()
+        }),
+        "days should be between 1 and 3653, but is 0"
+    );
+    assert_eq!(
+        check(Parameters {
+            start: Day::from_epoch(47_300),
+            ..default()
+        }),
         "start + days − 1 should be between 1990-01-01 and 2099-12-31, but is 2100-07-02"
     );
     assert_eq!(
-        check(Parameters { start: Day::from_epoch(0), ..default() }),
+        check(Parameters {
+            start: Day::from_epoch(0),
+            ..default()
+        }),
         "start should be between 1990-01-01 and 2099-12-31, but is 1970-01-01"
     );
-    let zone = Simulation::new(Parameters { utc_zone: Some("America/NewYork".into()), ..default() }).unwrap_err().to_string();
-    assert!(zone.starts_with("the time zone \"America/NewYork\" does not exist\nhint: ") && zone.contains("America/New_York"), "{zone}");
+    let zone = Simulation::new(Parameters {
+        utc_zone: Some("America/NewYork".into()),
+        ..default()
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(
+        zone.starts_with("the time zone \"America/NewYork\" does not exist\nhint: ")
+            && zone.contains("America/New_York"),
+        "{zone}"
+    );
     let style = "huge".parse::<Style>().unwrap_err().to_string();
-    assert_eq!(style, "\"huge\" is not a style of store\nhint: use one of grocery, dense, sparse, seasonal, drifting");
+    assert_eq!(
+        style,
+        "\"huge\" is not a style of store\nhint: use one of grocery, dense, sparse, seasonal, drifting"
+    );
     assert!(serde_json::from_str::<Parameters>(r#"{"customer": 3}"#).is_err());
-    let some: Parameters = serde_json::from_str(r#"{"style": "dense", "start": "2024-02-29"}"#).unwrap();
-    assert_eq!(some, Parameters { style: Style::Dense, start: "2024-02-29".parse().unwrap(), ..default() });
+    let some: Parameters =
+        serde_json::from_str(r#"{"style": "dense", "start": "2024-02-29"}"#).unwrap();
+    assert_eq!(
+        some,
+        Parameters {
+            style: Style::Dense,
+            start: "2024-02-29".parse().unwrap(),
+            ..default()
+        }
+    );
 }
 
 #[test]
 fn the_smallest_and_oddest_stores_work() {
     for style in Style::ALL {
         for (customers, products, days) in [(1, 100, 1), (3, 100, 3_653), (30, 101, 2)] {
-            let simulation = simulation(Parameters { style, customers, products, days, ..Parameters::default() });
-            assert_eq!(by_customer(lines(&simulation, Order::Days(400))), lines(&simulation, Order::Customers(2)));
+            let simulation = simulation(Parameters {
+                style,
+                customers,
+                products,
+                days,
+                ..Parameters::default()
+            });
+            assert_eq!(
+                by_customer(lines(&simulation, Order::Days(400))),
+                lines(&simulation, Order::Customers(2))
+            );
         }
     }
 }

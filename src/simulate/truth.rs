@@ -23,7 +23,8 @@ pub struct Truth {
     pub stays: bool,
     /// Mean days between main trips, absences and seasons of visits aside.
     pub trip_gap_days: f64,
-    /// Mean days between days with a purchase, top-up trips included, absences and seasons of visits aside.
+    /// Mean days between days with a purchase, top-up trips included, absences and seasons of
+    /// visits aside.
     pub purchase_gap_days: f64,
     /// Mean products in the basket of a main trip.
     pub basket_products: f64,
@@ -46,23 +47,31 @@ pub struct Staple {
     pub until: Day,
 }
 
-/// Writes the truth of every customer as a JSON array, one customer a line, streamed; says how many.
+/// Writes the truth of every customer as a JSON array, one customer a line, streamed; says how
+/// many.
 ///
 /// # Errors
 /// If `writer` fails.
 pub fn write_truth_json(simulation: &Simulation, mut writer: impl Write) -> Result<u64> {
     let mut count = 0;
-    for truth in (0..simulation.parameters().customers).filter_map(|customer| simulation.truth(customer)) {
-        writer.write_all(if count == 0 { b"[\n" } else { b",\n" }).map_err(failed)?;
+    for truth in
+        (0..simulation.parameters().customers).filter_map(|customer| simulation.truth(customer))
+    {
+        writer
+            .write_all(if count == 0 { b"[\n" } else { b",\n" })
+            .map_err(failed)?;
         serde_json::to_writer(&mut writer, &truth).map_err(|e| failed(e.into()))?;
         count += 1;
     }
-    writer.write_all(b"\n]\n").and_then(|()| writer.flush()).map_err(failed)?;
+    writer
+        .write_all(b"\n]\n")
+        .and_then(|()| writer.flush())
+        .map_err(failed)?;
     Ok(count)
 }
 
-/// Writes the truth as CSV, one row a staple, streamed; says how many. A customer without a staple has one row in which its columns are
-/// empty.
+/// Writes the truth as CSV, one row a staple, streamed; says how many. A customer without a staple
+/// has one row in which its columns are empty.
 ///
 /// # Errors
 /// If `writer` fails.
@@ -73,7 +82,9 @@ pub fn write_truth_csv(simulation: &Simulation, mut writer: impl Write) -> Resul
     )
     .map_err(failed)?;
     let mut rows = 0;
-    for truth in (0..simulation.parameters().customers).filter_map(|customer| simulation.truth(customer)) {
+    for truth in
+        (0..simulation.parameters().customers).filter_map(|customer| simulation.truth(customer))
+    {
         let customer = format!(
             "{},{},{},{},{:.3},{:.3},{:.3}",
             truth.customer_id,
@@ -85,8 +96,12 @@ pub fn write_truth_csv(simulation: &Simulation, mut writer: impl Write) -> Resul
             truth.basket_products
         );
         for staple in &truth.staples {
-            writeln!(writer, "{customer},{},{:.3},{},{}", staple.product_id, staple.cycle_days, staple.from, staple.until)
-                .map_err(failed)?;
+            writeln!(
+                writer,
+                "{customer},{},{:.3},{},{}",
+                staple.product_id, staple.cycle_days, staple.from, staple.until
+            )
+            .map_err(failed)?;
         }
         if truth.staples.is_empty() {
             writeln!(writer, "{customer},,,,").map_err(failed)?;

@@ -1,8 +1,10 @@
-//! Writers of the tickets: CSV, gzipped CSV and Parquet, streamed into anything that can be written to.
+//! Writers of the tickets: CSV, gzipped CSV and Parquet, streamed into anything that can be written
+//! to.
 //!
-//! Columns: `customer_id, basket_id, timestamp, product_id, category, quantity, price`; `price` is that of one unit. Both
-//! formats hold the same lines in the same order. In Parquet, ids are signed 64-bit, `quantity` 32-bit, `price` a double, `category` a
-//! plain string and `timestamp` naive microseconds; a row group has half a million lines and is what memory holds.
+//! Columns: `customer_id, basket_id, timestamp, product_id, category, quantity, price`; `price` is
+//! that of one unit. Both formats hold the same lines in the same order. In Parquet, ids are signed
+//! 64-bit, `quantity` 32-bit, `price` a double, `category` a plain string and `timestamp` naive
+//! microseconds; a row group has half a million lines and is what memory holds.
 
 use std::io::Write;
 
@@ -30,7 +32,9 @@ pub fn write_csv(simulation: &Simulation, order: Order, mut writer: impl Write) 
     simulation.for_each_chunk(order, |lines| {
         for group in lines.chunks(ROW_GROUP) {
             text.clear();
-            group.iter().for_each(|line| push_line(line, &mut stamp, &mut text));
+            group
+                .iter()
+                .for_each(|line| push_line(line, &mut stamp, &mut text));
             writer.write_all(&text).map_err(failed)?;
         }
         count += lines.len() as u64;
@@ -44,10 +48,18 @@ pub fn write_csv(simulation: &Simulation, order: Order, mut writer: impl Write) 
 ///
 /// # Errors
 /// If `writer` fails.
-pub fn write_csv_gz(simulation: &Simulation, order: Order, level: u32, writer: impl Write) -> Result<u64> {
+pub fn write_csv_gz(
+    simulation: &Simulation,
+    order: Order,
+    level: u32,
+    writer: impl Write,
+) -> Result<u64> {
     let mut encoder = GzEncoder::new(writer, Compression::new(level.min(9)));
     let count = write_csv(simulation, order, &mut encoder)?;
-    encoder.finish().and_then(|mut writer| writer.flush()).map_err(failed)?;
+    encoder
+        .finish()
+        .and_then(|mut writer| writer.flush())
+        .map_err(failed)?;
     Ok(count)
 }
 
@@ -67,16 +79,25 @@ pub fn write_parquet(simulation: &Simulation, order: Order, mut writer: impl Wri
         rows.extend_from_slice(lines);
         let whole = rows.len() - rows.len() % ROW_GROUP;
         for group in rows[..whole].chunks(ROW_GROUP) {
-            parquet.write_batch(&frame(group, &names).map_err(unwritable)?).map_err(unwritable)?;
+            parquet
+                .write_batch(&frame(group, &names).map_err(unwritable)?)
+                .map_err(unwritable)?;
         }
         rows.drain(..whole);
         Ok(())
     })?;
-    parquet.write_batch(&frame(&rows, &names).map_err(unwritable)?).map_err(unwritable)?;
-    // `finish` would add polars' Arrow schema, from which pyarrow reads string views; without it Parquet's own types stand.
+    parquet
+        .write_batch(&frame(&rows, &names).map_err(unwritable)?)
+        .map_err(unwritable)?;
+    // `finish` would add polars' Arrow schema, from which pyarrow reads string views; without it
+    // Parquet's own types stand.
     match parquet.get_writer().lock() {
         Ok(mut footer) => footer.end(Some(Vec::new())).map_err(unwritable)?,
-        Err(_) => return Err(Error::system("the tickets cannot be written: the Parquet writer stopped")),
+        Err(_) => {
+            return Err(Error::system(
+                "the tickets cannot be written: the Parquet writer stopped",
+            ));
+        }
     };
     drop(parquet);
     writer.flush().map_err(failed)?;
@@ -92,20 +113,42 @@ fn unwritable(error: PolarsError) -> Error {
 }
 
 fn frame(lines: &[TicketLine], names: &[&'static str]) -> PolarsResult<DataFrame> {
-    fn integers(name: &'static str, lines: &[TicketLine], of: impl Fn(&TicketLine) -> i64) -> Column {
+    fn integers(
+        name: &'static str,
+        lines: &[TicketLine],
+        of: impl Fn(&TicketLine) -> i64,
+    ) -> Column {
         Column::new(name.into(), lines.iter().map(of).collect::<Vec<i64>>())
     }
-    let category = |line: &TicketLine| names.get(usize::from(line.category)).copied().unwrap_or_default();
+    let category = |line: &TicketLine| {
+        names
+            .get(usize::from(line.category))
+            .copied()
+            .unwrap_or_default()
+    };
     DataFrame::new(
         lines.len(),
         vec![
             integers("customer_id", lines, |line| line.customer),
             integers("basket_id", lines, |line| line.basket),
-            integers("timestamp", lines, |line| line.time).cast(&DataType::Datetime(TimeUnit::Microseconds, None))?,
+            integers("timestamp", lines, |line| line.time)
+                .cast(&DataType::Datetime(TimeUnit::Microseconds, None))?,
             integers("product_id", lines, |line| line.product),
-            Column::new("category".into(), lines.iter().map(category).collect::<Vec<&str>>()),
-            Column::new("quantity".into(), lines.iter().map(|line| line.quantity).collect::<Vec<i32>>()),
-            Column::new("price".into(), lines.iter().map(|line| f64::from(line.price) / 100.0).collect::<Vec<f64>>()),
+            Column::new(
+                "category".into(),
+                lines.iter().map(category).collect::<Vec<&str>>(),
+            ),
+            Column::new(
+                "quantity".into(),
+                lines.iter().map(|line| line.quantity).collect::<Vec<i32>>(),
+            ),
+            Column::new(
+                "price".into(),
+                lines
+                    .iter()
+                    .map(|line| f64::from(line.price) / 100.0)
+                    .collect::<Vec<f64>>(),
+            ),
         ],
     )
 }
@@ -120,7 +163,8 @@ struct Stamp {
 fn push_line(line: &TicketLine, stamp: &mut Stamp, text: &mut Vec<u8>) {
     if stamp.time != Some(line.time) {
         stamp.time = Some(line.time);
-        stamp.text = DateTime::from_timestamp_micros(line.time).map_or_else(String::new, |t| t.format("%Y-%m-%d %H:%M:%S").to_string());
+        stamp.text = DateTime::from_timestamp_micros(line.time)
+            .map_or_else(String::new, |t| t.format("%Y-%m-%d %H:%M:%S").to_string());
     }
     push_integer(line.customer, text);
     text.push(b',');

@@ -52,22 +52,31 @@ impl Found {
     /// [`crate::error::Kind::NotFound`] if it has been removed since.
     pub async fn again(&self) -> Result<Found> {
         let now = self.store.head(&self.key).await?;
-        let ObjectMeta { size, etag, .. } = now.ok_or_else(|| Error::not_found("it was removed while it was read").object(&self.uri))?;
-        Ok(Found { size, etag, ..self.clone() })
+        let ObjectMeta { size, etag, .. } = now.ok_or_else(|| {
+            Error::not_found("it was removed while it was read").object(&self.uri)
+        })?;
+        Ok(Found {
+            size,
+            etag,
+            ..self.clone()
+        })
     }
 }
 
 /// The objects that a URI names, in the byte order of their URIs:
 /// - a file or an object: that one, whatever its ending;
-/// - a folder or prefix: all below it with one of the `endings` (small and capital letters are alike), but nothing hidden (a part of the
-///   path below the folder that begins with `.` or `_`, as Spark's `_SUCCESS`);
-/// - a glob (`*`, `**`, `?`, `[..]`, `{a,b}`; none but `**` crosses a `/`): each object that it matches and, of each folder that it
-///   matches, what a folder gives. It matches hidden parts only if it names one; a glob that leaves the ending open (its last character
-///   is `*`) takes only objects with one of the `endings`. One that matches nothing is read as a plain name.
+/// - a folder or prefix: all below it with one of the `endings` (small and capital letters are
+///   alike), but nothing hidden (a part of the path below the folder that begins with `.` or `_`,
+///   as Spark's `_SUCCESS`);
+/// - a glob (`*`, `**`, `?`, `[..]`, `{a,b}`; none but `**` crosses a `/`): each object that it
+///   matches and, of each folder that it matches, what a folder gives. It matches hidden parts only
+///   if it names one; a glob that leaves the ending open (its last character is `*`) takes only
+///   objects with one of the `endings`. One that matches nothing is read as a plain name.
 ///
 /// # Errors
-/// [`crate::error::Kind::NotFound`] if nothing matches, with a hint on what is there instead; [`crate::error::Kind::Request`] if the URI
-/// or glob cannot be read; [`crate::error::Kind::System`] if the place cannot be read.
+/// [`crate::error::Kind::NotFound`] if nothing matches, with a hint on what is there instead;
+/// [`crate::error::Kind::Request`] if the URI or glob cannot be read;
+/// [`crate::error::Kind::System`] if the place cannot be read.
 pub async fn find(uri: &str, endings: &[&str]) -> Result<Vec<Found>> {
     let uri = plain(uri)?;
     let place = Place::parse(&uri)?;
@@ -89,34 +98,66 @@ async fn find_in(store: Arc<dyn Store>, path: &str, endings: &[&str]) -> Result<
     let key = path.trim_end_matches('/');
     match key.find(GLOB_CHARACTERS) {
         Some(first) => {
-            let folder = key[..first].rsplit_once('/').map_or("", |(folder, _)| folder);
+            let folder = key[..first]
+                .rsplit_once('/')
+                .map_or("", |(folder, _)| folder);
             let pattern = key[folder.len()..].trim_start_matches('/').to_owned();
-            find_glob(&store.uri(path), &Location::new(store, folder), &pattern, endings).await
+            find_glob(
+                &store.uri(path),
+                &Location::new(store, folder),
+                &pattern,
+                endings,
+            )
+            .await
         }
-        None => find_plain(&format!("memory:/{path}"), &Location::new(store, key), endings).await,
+        None => {
+            find_plain(
+                &format!("memory:/{path}"),
+                &Location::new(store, key),
+                endings,
+            )
+            .await
+        }
     }
 }
 
 const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
 
-/// The longest folder above a glob as a URI (`None` is the present folder), and the glob relative to it.
+/// The longest folder above a glob as a URI (`None` is the present folder), and the glob relative
+/// to it.
 fn split_at_glob(uri: &str, place: &Place) -> Result<(Option<String>, String)> {
     if let Place::S3 { bucket, .. } = place
         && bucket.contains(GLOB_CHARACTERS)
     {
-        return Err(Error::request("a bucket cannot be a glob").object(uri).hint("name the bucket; the rest may be a glob"));
+        return Err(Error::request("a bucket cannot be a glob")
+            .object(uri)
+            .hint("name the bucket; the rest may be a glob"));
     }
     let first = uri.find(GLOB_CHARACTERS).unwrap_or(uri.len());
     let (folder, pattern) = match uri.get(..first).and_then(|head| head.rfind('/')) {
-        Some(slash) => (uri.get(..slash).map(str::to_owned), uri.get(slash..).unwrap_or_default()),
+        Some(slash) => (
+            uri.get(..slash).map(str::to_owned),
+            uri.get(slash..).unwrap_or_default(),
+        ),
         None => (None, uri),
     };
-    let folder = folder.map(|folder| if folder.is_empty() { "/".to_owned() } else { folder });
+    let folder = folder.map(|folder| {
+        if folder.is_empty() {
+            "/".to_owned()
+        } else {
+            folder
+        }
+    });
     let pattern: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
     Ok((folder, pattern.join("/")))
 }
 
-async fn find_glob(uri: &str, location: &Location, pattern: &str, endings: &[&str]) -> Result<Vec<Found>> {
+async fn find_glob(
+    uri: &str,
+    location: &Location,
+    pattern: &str,
+    endings: &[&str],
+) -> Result<Vec<Found>> {
     let glob = Glob::new(pattern).map_err(|error| error.object(uri))?;
     let objects = location.list(glob.literal_start()).await?;
     let all = objects.len();
@@ -124,7 +165,10 @@ async fn find_glob(uri: &str, location: &Location, pattern: &str, endings: &[&st
     let mut chosen = Vec::new();
     for object in objects {
         if glob.takes(&object.key, endings) {
-            chosen.push(ObjectMeta { key: location.child(&object.key).path, ..object });
+            chosen.push(ObjectMeta {
+                key: location.child(&object.key).path,
+                ..object
+            });
         } else {
             example.get_or_insert(object.key);
         }
@@ -138,11 +182,23 @@ async fn find_glob(uri: &str, location: &Location, pattern: &str, endings: &[&st
     }
     let error = Error::not_found("no file matches").object(uri);
     Err(match example {
-        Some(example) => error.hint(format!("{} below {} begin like it; the first is {example}", count(all), location.name())),
+        Some(example) => error.hint(format!(
+            "{} below {} begin like it; the first is {example}",
+            count(all),
+            location.name()
+        )),
         None => {
-            let names = location.store.children(&location.path).await.unwrap_or_default();
+            let names = location
+                .store
+                .children(&location.path)
+                .await
+                .unwrap_or_default();
             error.hint(match names.first() {
-                Some(first) => format!("{} has {} of other names; the first is {first}", location.name(), count(names.len())),
+                Some(first) => format!(
+                    "{} has {} of other names; the first is {first}",
+                    location.name(),
+                    count(names.len())
+                ),
                 None => format!("nothing lies in {}", location.name()),
             })
         }
@@ -165,15 +221,26 @@ async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<
     let mut chosen = Vec::new();
     for object in objects {
         if !is_hidden(&object.key) && has_ending(&object.key, endings) {
-            chosen.push(ObjectMeta { key: location.child(&object.key).path, ..object });
+            chosen.push(ObjectMeta {
+                key: location.child(&object.key).path,
+                ..object
+            });
         } else if example.is_none() || !is_hidden(&object.key) {
             example = Some(object.key);
         }
     }
     if chosen.is_empty() {
-        let example = example.map(|key| format!(", for instance {key}")).unwrap_or_default();
-        let hint = format!("the folder has {}, none ends with {}{example}", count(all), endings.join(", "));
-        return Err(Error::not_found("no file in the folder is of a known kind").object(uri).hint(hint));
+        let example = example
+            .map(|key| format!(", for instance {key}"))
+            .unwrap_or_default();
+        let hint = format!(
+            "the folder has {}, none ends with {}{example}",
+            count(all),
+            endings.join(", ")
+        );
+        return Err(Error::not_found("no file in the folder is of a known kind")
+            .object(uri)
+            .hint(hint));
     }
     Ok(found(&location.store, chosen))
 }
@@ -181,7 +248,13 @@ async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<
 fn found(store: &Arc<dyn Store>, objects: Vec<ObjectMeta>) -> Vec<Found> {
     let mut found: Vec<Found> = objects
         .into_iter()
-        .map(|ObjectMeta { key, size, etag }| Found { uri: store.uri(&key), key, size, etag, store: Arc::clone(store) })
+        .map(|ObjectMeta { key, size, etag }| Found {
+            uri: store.uri(&key),
+            key,
+            size,
+            etag,
+            store: Arc::clone(store),
+        })
         .collect();
     found.sort_unstable_by(|a, b| a.uri.cmp(&b.uri));
     found
@@ -189,32 +262,62 @@ fn found(store: &Arc<dyn Store>, objects: Vec<ObjectMeta>) -> Vec<Found> {
 
 /// Why nothing is there, and what is there instead.
 async fn absent(uri: &str, location: &Location) -> Error {
-    let (folder, name) = location.path.rsplit_once('/').unwrap_or(("", &location.path));
+    let (folder, name) = location
+        .path
+        .rsplit_once('/')
+        .unwrap_or(("", &location.path));
     let siblings = location.store.children(folder).await.unwrap_or_default();
-    if name.is_empty() || siblings.iter().any(|sibling| sibling.strip_suffix('/') == Some(name)) {
-        return Error::not_found("the folder is empty").object(uri).hint("name a file, a folder with files, or a glob");
+    if name.is_empty()
+        || siblings
+            .iter()
+            .any(|sibling| sibling.strip_suffix('/') == Some(name))
+    {
+        return Error::not_found("the folder is empty")
+            .object(uri)
+            .hint("name a file, a folder with files, or a glob");
     }
     let above = location.store.uri(folder);
     let lower = name.to_lowercase();
     let nearest = siblings
         .iter()
-        .map(|sibling| (strsim::normalized_damerau_levenshtein(&sibling.trim_end_matches('/').to_lowercase(), &lower), sibling))
+        .map(|sibling| {
+            (
+                strsim::normalized_damerau_levenshtein(
+                    &sibling.trim_end_matches('/').to_lowercase(),
+                    &lower,
+                ),
+                sibling,
+            )
+        })
         .filter(|(likeness, _)| *likeness >= 0.6)
         .reduce(|best, next| if next.0 > best.0 { next } else { best });
     let hint = match (nearest, siblings.len()) {
-        (Some((_, nearest)), _) => format!("did you mean {}?", location.store.uri(&join(folder, nearest))),
+        (Some((_, nearest)), _) => format!(
+            "did you mean {}?",
+            location.store.uri(&join(folder, nearest))
+        ),
         (None, 0) => format!("nothing lies in {above} either"),
         (None, names) => format!("{above} has {}, none of a similar name", count(names)),
     };
-    Error::not_found("there is no such file or folder").object(uri).hint(hint)
+    Error::not_found("there is no such file or folder")
+        .object(uri)
+        .hint(hint)
 }
 
 fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
 }
 
 fn count(files: usize) -> String {
-    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
+    if files == 1 {
+        "1 file".to_owned()
+    } else {
+        format!("{files} files")
+    }
 }
 
 fn is_hidden(key: &str) -> bool {
@@ -223,7 +326,9 @@ fn is_hidden(key: &str) -> bool {
 
 fn has_ending(key: &str, endings: &[&str]) -> bool {
     let key = key.to_ascii_lowercase();
-    endings.iter().any(|ending| key.ends_with(&ending.to_ascii_lowercase()))
+    endings
+        .iter()
+        .any(|ending| key.ends_with(&ending.to_ascii_lowercase()))
 }
 
 /// A glob over keys.
@@ -235,17 +340,28 @@ struct Glob {
 
 impl Glob {
     fn new(pattern: &str) -> Result<Self> {
-        let glob = GlobBuilder::new(pattern).literal_separator(true).empty_alternates(true).build().map_err(|error| {
-            Error::request("the glob cannot be read")
-                .source(error)
-                .hint("quote [, { and * with a \\ before them if they are part of a name")
-        })?;
-        Ok(Self { pattern: pattern.to_owned(), matcher: glob.compile_matcher(), names_hidden: is_hidden(pattern) })
+        let glob = GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .empty_alternates(true)
+            .build()
+            .map_err(|error| {
+                Error::request("the glob cannot be read")
+                    .source(error)
+                    .hint("quote [, { and * with a \\ before them if they are part of a name")
+            })?;
+        Ok(Self {
+            pattern: pattern.to_owned(),
+            matcher: glob.compile_matcher(),
+            names_hidden: is_hidden(pattern),
+        })
     }
 
     /// What every match begins with, so that only this much is listed.
     fn literal_start(&self) -> &str {
-        self.pattern.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default()
+        self.pattern
+            .split(['*', '?', '[', '{', '\\'])
+            .next()
+            .unwrap_or_default()
     }
 
     /// Whether the object is matched, or lies in a folder that is matched.

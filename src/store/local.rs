@@ -12,27 +12,31 @@ use bytes::Bytes;
 use super::{ObjectMeta, PutMode, Store, changed, check_key};
 use crate::error::{Error, Result};
 
-/// Files whose name begins so are this store's own (temporary files, locks): never listed, never a key.
+/// Files whose name begins so are this store's own (temporary files, locks): never listed, never a
+/// key.
 const OWN: &str = ".okuo-";
 
 /// A folder of this machine as a store.
 ///
-/// A write goes to a temporary file beside its target, is synced, and is renamed, so a reader sees the old content or the new. A tag is
-/// the SHA-256 of the content up to 256 KiB (pointers, manifests, cards: what conditional writes are for, so [`PutMode::IfMatch`] never
-/// takes a changed file for an unchanged one). Above that it is made of size, time of change in ns and inode, because a listing that
-/// hashed every input file would read it twice. Conditional writes exclude each other among threads and among processes by a lock
-/// file in the target's folder, which is there only as long as the write lasts.
+/// A write goes to a temporary file beside its target, is synced, and is renamed, so a reader sees
+/// the old content or the new. A tag is the SHA-256 of the content up to 256 KiB (pointers,
+/// manifests, cards: what conditional writes are for, so [`PutMode::IfMatch`] never takes a changed
+/// file for an unchanged one). Above that it is made of size, time of change in ns and inode,
+/// because a listing that hashed every input file would read it twice. Conditional writes exclude
+/// each other among threads and among processes by a lock file in the target's folder, which is
+/// there only as long as the write lasts.
 ///
-/// Links are followed; one that leads into a folder it lies in is not. A link that leads nowhere is listed with size 0, and reading it is
-/// an error. A folder that a deletion leaves empty is removed, as on S3, where there are no folders.
+/// Links are followed; one that leads into a folder it lies in is not. A link that leads nowhere is
+/// listed with size 0, and reading it is an error. A folder that a deletion leaves empty is
+/// removed, as on S3, where there are no folders.
 #[derive(Debug, Clone)]
 pub struct Local {
     root: PathBuf,
 }
 
 impl Local {
-    /// The store below a folder, which need not exist: it is empty then, and the first write creates it. An empty path is the present
-    /// folder.
+    /// The store below a folder, which need not exist: it is empty then, and the first write
+    /// creates it. An empty path is the present folder.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
@@ -41,20 +45,33 @@ impl Local {
     fn path(&self, key: &str) -> Result<PathBuf> {
         check_key(key)?;
         if key.split('/').any(|part| part.starts_with(OWN)) {
-            return Err(Error::request(format!("names that begin with {OWN} are kept for okuo's temporary files")).object(self.uri(key)));
+            return Err(Error::request(format!(
+                "names that begin with {OWN} are kept for okuo's temporary files"
+            ))
+            .object(self.uri(key)));
         }
         Ok(self.folder(key))
     }
 
     /// The path of a folder; the empty key is the root, and an empty root is the present folder.
     fn folder(&self, key: &str) -> PathBuf {
-        let path = if key.is_empty() { self.root.clone() } else { self.root.join(key) };
-        if path.as_os_str().is_empty() { PathBuf::from(".") } else { path }
+        let path = if key.is_empty() {
+            self.root.clone()
+        } else {
+            self.root.join(key)
+        };
+        if path.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            path
+        }
     }
 }
 
 /// Runs work on the disk where it does not hold up the asynchronous threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::system("the work on the disk broke off").source(error)),
@@ -68,7 +85,11 @@ impl Store for Local {
     }
 
     fn uri(&self, key: &str) -> String {
-        if key.is_empty() { self.name() } else { self.root.join(key).display().to_string() }
+        if key.is_empty() {
+            self.name()
+        } else {
+            self.root.join(key).display().to_string()
+        }
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
@@ -77,7 +98,11 @@ impl Store for Local {
             check_key(start)?;
         }
         let folder = self.folder(start);
-        let start = if start.is_empty() { String::new() } else { format!("{start}/") };
+        let start = if start.is_empty() {
+            String::new()
+        } else {
+            format!("{start}/")
+        };
         let prefix = prefix.to_owned();
         blocking(move || {
             let mut objects = Vec::new();
@@ -94,8 +119,16 @@ impl Store for Local {
         }
         let folder = self.folder(folder);
         blocking(move || {
-            let mut names: Vec<String> =
-                disk::entries(&folder)?.into_iter().map(|(name, path)| if path.is_dir() { format!("{name}/") } else { name }).collect();
+            let mut names: Vec<String> = disk::entries(&folder)?
+                .into_iter()
+                .map(|(name, path)| {
+                    if path.is_dir() {
+                        format!("{name}/")
+                    } else {
+                        name
+                    }
+                })
+                .collect();
             names.sort_unstable();
             Ok(names)
         })
@@ -106,7 +139,11 @@ impl Store for Local {
         let (path, object, key) = (self.path(key)?, self.uri(key), key.to_owned());
         blocking(move || match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Ok(None),
-            Ok(metadata) => Ok(Some(ObjectMeta { key, size: metadata.len(), etag: disk::tag_of_file(&path, &metadata) })),
+            Ok(metadata) => Ok(Some(ObjectMeta {
+                key,
+                size: metadata.len(),
+                etag: disk::tag_of_file(&path, &metadata),
+            })),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(failure(error, "cannot be read").object(object)),
         })
@@ -118,23 +155,27 @@ impl Store for Local {
         blocking(move || disk::read(&path).map_err(|error| error.object(object))).await
     }
 
-    // A part of a file costs little more than the bytes that are read; the tags of small files are made of all of their content.
+    // A part of a file costs little more than the bytes that are read; the tags of small files are
+    // made of all of their content.
     fn whole_up_to(&self) -> u64 {
         1 << 20
     }
 
     async fn get_range(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
         let (path, object, etag) = (self.path(key)?, self.uri(key), etag.to_owned());
-        blocking(move || match disk::read_range(&path, range, &etag).map_err(|error| error.object(&object))? {
-            Some(bytes) => Ok(bytes),
-            None => Err(changed(&object)),
+        blocking(move || {
+            match disk::read_range(&path, range, &etag).map_err(|error| error.object(&object))? {
+                Some(bytes) => Ok(bytes),
+                None => Err(changed(&object)),
+            }
         })
         .await
     }
 
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String> {
         let (path, object) = (self.path(key)?, self.uri(key));
-        blocking(move || disk::write(&path, &content, mode).map_err(|error| error.object(object))).await
+        blocking(move || disk::write(&path, &content, mode).map_err(|error| error.object(object)))
+            .await
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
@@ -153,15 +194,23 @@ fn failure(error: std::io::Error, what: &str) -> Error {
     let (what, hint) = match error.kind() {
         ErrorKind::NotFound => return Error::not_found("there is no such file"),
         // The second comes of making a folder where a file is.
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => (format!("{what}: a part of the path is a file, not a folder"), None),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => (
+            format!("{what}: a part of the path is a file, not a folder"),
+            None,
+        ),
         ErrorKind::IsADirectory => (format!("{what}: it is a folder, not a file"), None),
-        ErrorKind::PermissionDenied => {
-            (format!("{what}: permission denied"), Some("check the owner and the rights of the file and of its folder (ls -l)"))
-        }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            (format!("{what}: no space is left on the disk"), Some("make room, or name another place"))
-        }
-        ErrorKind::ReadOnlyFilesystem => (format!("{what}: the disk is read-only"), Some("name another place")),
+        ErrorKind::PermissionDenied => (
+            format!("{what}: permission denied"),
+            Some("check the owner and the rights of the file and of its folder (ls -l)"),
+        ),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (
+            format!("{what}: no space is left on the disk"),
+            Some("make room, or name another place"),
+        ),
+        ErrorKind::ReadOnlyFilesystem => (
+            format!("{what}: the disk is read-only"),
+            Some("name another place"),
+        ),
         _ => (what.to_owned(), None),
     };
     let failed = Error::system(what).source(error);
@@ -178,7 +227,9 @@ fn is_own(name: &str) -> bool {
 
 /// The folder of a path; of a plain name, the present folder.
 fn parent(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! From what a person types (`models/`, `file:///data`, `s3://bucket/prefix`) to a store and a path in it.
+//! From what a person types (`models/`, `file:///data`, `s3://bucket/prefix`) to a store and a path
+//! in it.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -9,12 +10,14 @@ use bytes::Bytes;
 use super::{Local, ObjectMeta, PutMode, S3, Store};
 use crate::error::{Error, Result};
 
-/// A place in a store: an object, or a folder or prefix with objects below it. Keys given to its methods are relative to it.
+/// A place in a store: an object, or a folder or prefix with objects below it. Keys given to its
+/// methods are relative to it.
 #[derive(Debug, Clone)]
 pub struct Location {
     /// Where it lies.
     pub store: Arc<dyn Store>,
-    /// The key of the object or folder in the store, without a `/` at its end; empty for the store itself.
+    /// The key of the object or folder in the store, without a `/` at its end; empty for the store
+    /// itself.
     pub path: String,
 }
 
@@ -22,7 +25,10 @@ impl Location {
     /// A location in a store, for instance [`super::Memory`] in tests.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, path: impl Into<String>) -> Self {
-        Self { store, path: path.into() }
+        Self {
+            store,
+            path: path.into(),
+        }
     }
 
     /// The place as a person would name it: `models/latest.json`, `s3://bucket/models`.
@@ -34,30 +40,45 @@ impl Location {
     /// The place at `key` below this one; an empty key is this place itself.
     #[must_use]
     pub fn child(&self, key: &str) -> Self {
-        Self { store: Arc::clone(&self.store), path: self.key(key) }
+        Self {
+            store: Arc::clone(&self.store),
+            path: self.key(key),
+        }
     }
 
-    /// All objects below this place whose key relative to it begins with `prefix`, in the byte order of their keys, which are relative
-    /// too. Nothing there is an empty list.
+    /// All objects below this place whose key relative to it begins with `prefix`, in the byte
+    /// order of their keys, which are relative too. Nothing there is an empty list.
     ///
     /// # Errors
-    /// [`crate::error::Kind::System`] if the place cannot be read, [`crate::error::Kind::NotFound`] if its bucket does not exist.
+    /// [`crate::error::Kind::System`] if the place cannot be read, [`crate::error::Kind::NotFound`]
+    /// if its bucket does not exist.
     pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
-        let base = if self.path.is_empty() { String::new() } else { format!("{}/", self.path) };
+        let base = if self.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}/", self.path)
+        };
         let objects = self.store.list(&format!("{base}{prefix}")).await?;
         Ok(objects
             .into_iter()
-            .map(|object| ObjectMeta { key: object.key.get(base.len()..).unwrap_or_default().to_owned(), ..object })
+            .map(|object| ObjectMeta {
+                key: object.key.get(base.len()..).unwrap_or_default().to_owned(),
+                ..object
+            })
             .collect())
     }
 
-    /// What a listing says of one object (an empty key: of this place as an object); `None` if it is not there.
+    /// What a listing says of one object (an empty key: of this place as an object); `None` if it
+    /// is not there.
     ///
     /// # Errors
     /// [`crate::error::Kind::System`] if that cannot be found out.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
         let found = self.store.head(&self.key(key)).await?;
-        Ok(found.map(|object| ObjectMeta { key: key.to_owned(), ..object }))
+        Ok(found.map(|object| ObjectMeta {
+            key: key.to_owned(),
+            ..object
+        }))
     }
 
     /// An object below, as a person would name it.
@@ -116,7 +137,8 @@ impl Location {
 pub(super) enum Place {
     /// `s3://bucket/key`; the key has no `/` at either end.
     S3 { bucket: String, key: String },
-    /// A path of this machine: the folder as it was typed, and the last name. `../a/b` is `../a` and `b`; `..` and `/` have no name.
+    /// A path of this machine: the folder as it was typed, and the last name. `../a/b` is `../a`
+    /// and `b`; `..` and `/` have no name.
     Local { root: String, name: String },
 }
 
@@ -127,26 +149,35 @@ impl Place {
         if let Some(rest) = uri.strip_prefix("s3://") {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
             if bucket.is_empty() {
-                return Err(Error::request("no bucket is named").object(uri).hint("write s3://bucket/path"));
+                return Err(Error::request("no bucket is named")
+                    .object(uri)
+                    .hint("write s3://bucket/path"));
             }
             let key = key.trim_end_matches('/');
             if !key.is_empty() {
                 super::check_key(key).map_err(|error| error.object(uri))?;
             }
-            return Ok(Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() });
+            return Ok(Self::S3 {
+                bucket: bucket.to_owned(),
+                key: key.to_owned(),
+            });
         }
         if let Some((scheme, rest)) = uri.split_once("://") {
             let hint = match scheme {
                 "s3a" | "s3n" | "S3" => format!("write s3://{rest}"),
                 _ => "okuo reads and writes local paths, file:// and s3://".to_owned(),
             };
-            return Err(Error::request(format!("{scheme}:// is not supported")).object(uri).hint(hint));
+            return Err(Error::request(format!("{scheme}:// is not supported"))
+                .object(uri)
+                .hint(hint));
         }
         if uri.is_empty() {
-            return Err(Error::request("the path is empty").hint("name a file, a folder, or s3://bucket/path; . is the present folder"));
+            return Err(Error::request("the path is empty")
+                .hint("name a file, a folder, or s3://bucket/path; . is the present folder"));
         }
         if uri.contains('\0') {
-            return Err(Error::request("the path has a NUL character").object(uri.escape_debug().to_string()));
+            return Err(Error::request("the path has a NUL character")
+                .object(uri.escape_debug().to_string()));
         }
         Ok(Self::local(uri))
     }
@@ -154,56 +185,86 @@ impl Place {
     fn local(path: &str) -> Self {
         let path = Path::new(path);
         match (path.parent(), path.file_name()) {
-            (Some(root), Some(name)) => {
-                Self::Local { root: root.to_string_lossy().into_owned(), name: name.to_string_lossy().into_owned() }
-            }
-            _ => Self::Local { root: path.to_string_lossy().into_owned(), name: String::new() },
+            (Some(root), Some(name)) => Self::Local {
+                root: root.to_string_lossy().into_owned(),
+                name: name.to_string_lossy().into_owned(),
+            },
+            _ => Self::Local {
+                root: path.to_string_lossy().into_owned(),
+                name: String::new(),
+            },
         }
     }
 
     /// Opens the store; nothing is read yet.
     pub(super) async fn open(self) -> Result<Location> {
         match self {
-            Self::S3 { bucket, key } => Ok(Location::new(Arc::new(S3::from_environment(&bucket).await?), key)),
-            // The root is the folder above, so that a file and a folder are opened alike, and messages show the path as it was typed.
+            Self::S3 { bucket, key } => Ok(Location::new(
+                Arc::new(S3::from_environment(&bucket).await?),
+                key,
+            )),
+            // The root is the folder above, so that a file and a folder are opened alike, and
+            // messages show the path as it was typed.
             Self::Local { root, name } => Ok(Location::new(Arc::new(Local::new(root)), name)),
         }
     }
 }
 
-/// Opens what a person typed: `s3://bucket/prefix`, `file:///folder`, or a path, absolute or relative. Nothing is read or created yet.
+/// Opens what a person typed: `s3://bucket/prefix`, `file:///folder`, or a path, absolute or
+/// relative. Nothing is read or created yet.
 ///
 /// # Errors
-/// [`crate::error::Kind::Request`] if it is no such address, [`crate::error::Kind::System`] if S3 is not configured (no region).
+/// [`crate::error::Kind::Request`] if it is no such address, [`crate::error::Kind::System`] if S3
+/// is not configured (no region).
 pub async fn open(uri: &str) -> Result<Location> {
     Place::parse(uri)?.open().await
 }
 
-/// Refuses a place of this machine that is to be a folder, where it or a part of its path is a file. Nothing there is fine, and so is S3,
-/// which has no folders.
+/// Refuses a place of this machine that is to be a folder, where it or a part of its path is a
+/// file. Nothing there is fine, and so is S3, which has no folders.
 ///
 /// # Errors
 /// [`crate::error::Kind::Request`] if a file stands there, or the URI is no address.
 pub fn check_folder(uri: &str) -> Result<()> {
-    let Some(path) = local_path(uri)? else { return Ok(()) };
-    match path.ancestors().find(|part| std::fs::metadata(part).is_ok_and(|found| !found.is_dir())) {
-        Some(file) if *file == path => Err(Error::request("it is a file, where a folder is needed").object(uri)),
-        Some(file) => Err(Error::request(format!("{} is a file, where a folder is needed", file.display())).object(uri)),
+    let Some(path) = local_path(uri)? else {
+        return Ok(());
+    };
+    match path
+        .ancestors()
+        .find(|part| std::fs::metadata(part).is_ok_and(|found| !found.is_dir()))
+    {
+        Some(file) if *file == path => {
+            Err(Error::request("it is a file, where a folder is needed").object(uri))
+        }
+        Some(file) => Err(Error::request(format!(
+            "{} is a file, where a folder is needed",
+            file.display()
+        ))
+        .object(uri)),
         None => Ok(()),
     }
 }
 
-/// Refuses a place of this machine that is to be a file, where it is a folder or a part of its path is a file.
+/// Refuses a place of this machine that is to be a file, where it is a folder or a part of its path
+/// is a file.
 ///
 /// # Errors
 /// As [`check_folder`].
 pub fn check_file(uri: &str) -> Result<()> {
-    let Some(path) = local_path(uri)? else { return Ok(()) };
+    let Some(path) = local_path(uri)? else {
+        return Ok(());
+    };
     if std::fs::metadata(&path).is_ok_and(|found| found.is_dir()) {
-        return Err(Error::request("it is a folder, where a file is needed").object(uri).hint("name a file in it"));
+        return Err(Error::request("it is a folder, where a file is needed")
+            .object(uri)
+            .hint("name a file in it"));
     }
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => check_folder(&parent.to_string_lossy()).map_err(|error| error.hint("name a file in a folder")),
+    match path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        Some(parent) => check_folder(&parent.to_string_lossy())
+            .map_err(|error| error.hint("name a file in a folder")),
         None => Ok(()),
     }
 }
@@ -218,19 +279,26 @@ fn local_path(uri: &str) -> Result<Option<std::path::PathBuf>> {
 
 /// A `file://` address as the path that it means; anything else as it is.
 pub(super) fn plain(uri: &str) -> Result<Cow<'_, str>> {
-    let Some(rest) = uri.strip_prefix("file://") else { return Ok(Cow::Borrowed(uri)) };
+    let Some(rest) = uri.strip_prefix("file://") else {
+        return Ok(Cow::Borrowed(uri));
+    };
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
     if !path.starts_with('/') {
         return Err(Error::request("a file:// address has an absolute path")
             .object(uri)
             .hint("write file:///folder/name, or just the path"));
     }
-    let path = percent_decoded(path)
-        .ok_or_else(|| Error::request("the address has a % that is not followed by two hexadecimal digits, or is not UTF-8").object(uri))?;
+    let path = percent_decoded(path).ok_or_else(|| {
+        Error::request(
+            "the address has a % that is not followed by two hexadecimal digits, or is not UTF-8",
+        )
+        .object(uri)
+    })?;
     Ok(Cow::Owned(path))
 }
 
-/// The path with each `%20` and the like replaced; `None` if an escape is broken or the result is not UTF-8.
+/// The path with each `%20` and the like replaced; `None` if an escape is broken or the result is
+/// not UTF-8.
 fn percent_decoded(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
@@ -251,12 +319,18 @@ mod tests {
     use super::*;
 
     fn local(root: &str, name: &str) -> Place {
-        Place::Local { root: root.to_owned(), name: name.to_owned() }
+        Place::Local {
+            root: root.to_owned(),
+            name: name.to_owned(),
+        }
     }
 
     #[test]
     fn a_uri_is_a_store_and_a_path() {
-        let s3 = |bucket: &str, key: &str| Place::S3 { bucket: bucket.to_owned(), key: key.to_owned() };
+        let s3 = |bucket: &str, key: &str| Place::S3 {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        };
         for (uri, place) in [
             ("s3://b", s3("b", "")),
             ("s3://b/", s3("b", "")),
@@ -300,29 +374,69 @@ mod tests {
     fn a_file_is_no_folder_and_a_folder_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| format!("{}/{name}", folder.path().display());
-        let _file = tempfile::Builder::new().prefix("file").rand_bytes(0).tempfile_in(folder.path()).unwrap();
-        for (folder, file) in [("file", true), ("file/below", false), ("file/below/it", false)] {
+        let _file = tempfile::Builder::new()
+            .prefix("file")
+            .rand_bytes(0)
+            .tempfile_in(folder.path())
+            .unwrap();
+        for (folder, file) in [
+            ("file", true),
+            ("file/below", false),
+            ("file/below/it", false),
+        ] {
             let error = check_folder(&at(folder)).unwrap_err();
-            assert!(error.kind() == crate::error::Kind::Request && error.to_string().contains("is a file, where a folder"), "{error}");
+            assert!(
+                error.kind() == crate::error::Kind::Request
+                    && error.to_string().contains("is a file, where a folder"),
+                "{error}"
+            );
             assert_eq!(check_file(&at(folder)).is_ok(), file, "{folder}");
         }
-        for nothing in [&at("new"), &at("new/below"), &at(""), "s3://bucket/file", ".", "new"] {
+        for nothing in [
+            &at("new"),
+            &at("new/below"),
+            &at(""),
+            "s3://bucket/file",
+            ".",
+            "new",
+        ] {
             check_folder(nothing).unwrap();
         }
         check_file(&at("new.csv")).unwrap();
         check_file("new.csv").unwrap();
-        assert!(check_file(&at("")).unwrap_err().to_string().contains("it is a folder, where a file"));
+        assert!(
+            check_file(&at(""))
+                .unwrap_err()
+                .to_string()
+                .contains("it is a folder, where a file")
+        );
     }
 
     #[tokio::test]
     async fn keys_are_relative_to_the_location() {
         let location = Location::new(Arc::new(super::super::Memory::new()), "models");
-        location.put("m1/card.json", Bytes::from_static(b"{}"), PutMode::IfAbsent).await.unwrap();
-        location.child("m2").put("card.json", Bytes::from_static(b"[]"), PutMode::IfAbsent).await.unwrap();
-        let keys: Vec<String> = location.list("").await.unwrap().into_iter().map(|object| object.key).collect();
+        location
+            .put("m1/card.json", Bytes::from_static(b"{}"), PutMode::IfAbsent)
+            .await
+            .unwrap();
+        location
+            .child("m2")
+            .put("card.json", Bytes::from_static(b"[]"), PutMode::IfAbsent)
+            .await
+            .unwrap();
+        let keys: Vec<String> = location
+            .list("")
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|object| object.key)
+            .collect();
         assert_eq!(keys, ["m1/card.json", "m2/card.json"]);
         assert_eq!(location.list("m2").await.unwrap().len(), 1);
-        assert_eq!(location.child("m1/card.json").get("").await.unwrap().0, "{}");
+        assert_eq!(
+            location.child("m1/card.json").get("").await.unwrap().0,
+            "{}"
+        );
         assert_eq!(location.child("m1").name(), "memory:/models/m1");
         assert_eq!(location.store.list("models/m1").await.unwrap().len(), 1);
     }

@@ -36,15 +36,24 @@ impl Store for Memory {
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         let objects = self.objects();
-        let from_prefix = objects.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        let from_prefix = objects
+            .range(prefix.to_owned()..)
+            .take_while(|(key, _)| key.starts_with(prefix));
         Ok(from_prefix
-            .map(|(key, (content, etag))| ObjectMeta { key: key.clone(), size: content.len() as u64, etag: etag.clone() })
+            .map(|(key, (content, etag))| ObjectMeta {
+                key: key.clone(),
+                size: content.len() as u64,
+                etag: etag.clone(),
+            })
             .collect())
     }
 
     async fn get(&self, key: &str) -> Result<(Bytes, String)> {
         check_key(key)?;
-        self.objects().get(key).cloned().ok_or_else(|| Error::not_found("there is no such object").object(self.uri(key)))
+        self.objects()
+            .get(key)
+            .cloned()
+            .ok_or_else(|| Error::not_found("there is no such object").object(self.uri(key)))
     }
 
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String> {
@@ -53,7 +62,9 @@ impl Store for Memory {
         let mut objects = self.objects();
         let present = objects.get(key).map(|(_, etag)| etag);
         match (mode, present) {
-            (PutMode::IfAbsent, Some(_)) => return Err(Error::conflict("is already there").object(self.uri(key))),
+            (PutMode::IfAbsent, Some(_)) => {
+                return Err(Error::conflict("is already there").object(self.uri(key)));
+            }
             (PutMode::IfMatch(expected), present) if present != Some(&expected) => {
                 return Err(Error::conflict("has changed since it was read").object(self.uri(key)));
             }

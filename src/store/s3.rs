@@ -35,7 +35,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For the answer to one request (of a download: for its beginning; a transfer that stalls is ended by the SDK after 20 s).
+/// For the answer to one request (of a download: for its beginning; a transfer that stalls is ended
+/// by the SDK after 20 s).
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// For one request and its repetitions.
@@ -50,7 +51,8 @@ const MAX_UPLOAD: usize = 5 << 30;
 /// At most this much memory is reserved on the word of a Content-Length header, in bytes.
 const MAX_RESERVED: usize = 1 << 30;
 
-/// A bucket as a store. Every write is conditional or whole by S3's own promises; nothing is written in parts.
+/// A bucket as a store. Every write is conditional or whole by S3's own promises; nothing is
+/// written in parts.
 pub struct S3 {
     client: Client,
     bucket: String,
@@ -59,24 +61,32 @@ pub struct S3 {
 
 impl fmt::Debug for S3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3").field("bucket", &self.bucket).field("endpoint", &self.endpoint.name()).finish_non_exhaustive()
+        f.debug_struct("S3")
+            .field("bucket", &self.bucket)
+            .field("endpoint", &self.endpoint.name())
+            .finish_non_exhaustive()
     }
 }
 
 impl S3 {
-    /// A bucket as the usual environment configures it: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, keys,
-    /// the shared config and credentials files, SSO, web identity, container and instance roles.
+    /// A bucket as the usual environment configures it: `AWS_REGION`, `AWS_PROFILE`,
+    /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, keys, the shared config and credentials files,
+    /// SSO, web identity, container and instance roles.
     ///
     /// # Errors
-    /// [`crate::error::Kind::System`] if no region is configured and no endpoint is set, [`crate::error::Kind::Request`] if the endpoint
-    /// is no URL. Nothing is sent yet.
+    /// [`crate::error::Kind::System`] if no region is configured and no endpoint is set,
+    /// [`crate::error::Kind::Request`] if the endpoint is no URL. Nothing is sent yet.
     pub async fn from_environment(bucket: &str) -> Result<Self> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let ignored = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let endpoint = variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL")).filter(|_| !ignored);
+        let ignored = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let endpoint = variable("AWS_ENDPOINT_URL_S3")
+            .or_else(|| variable("AWS_ENDPOINT_URL"))
+            .filter(|_| !ignored);
         let mut loader: ConfigLoader = aws_config::from_env();
         if let Some(endpoint) = endpoint {
-            // A server of one's own rarely asks for a region, but the signature needs one; an instance's metadata are not asked.
+            // A server of one's own rarely asks for a region, but the signature needs one; an
+            // instance's metadata are not asked.
             let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
                 .or_else(ProfileFileRegionProvider::new())
                 .or_else("us-east-1");
@@ -85,8 +95,8 @@ impl S3 {
         Self::with_config(bucket, &loader.load().await)
     }
 
-    /// A bucket with explicit credentials, region and endpoint. A bucket at an endpoint of its own is named in the path, not in the
-    /// host, as servers other than AWS expect it.
+    /// A bucket with explicit credentials, region and endpoint. A bucket at an endpoint of its own
+    /// is named in the path, not in the host, as servers other than AWS expect it.
     ///
     /// # Errors
     /// As [`S3::from_environment`].
@@ -102,7 +112,9 @@ impl S3 {
         if config.region().is_none() {
             if config.endpoint_url().is_none() {
                 let error = Error::system("no AWS region is configured").object(name);
-                return Err(error.hint("set AWS_REGION (for instance eu-west-1), or region in the AWS profile"));
+                return Err(error.hint(
+                    "set AWS_REGION (for instance eu-west-1), or region in the AWS profile",
+                ));
             }
             builder = builder.region(aws_sdk_s3::config::Region::from_static("us-east-1"));
         }
@@ -112,17 +124,23 @@ impl S3 {
             .timeout_config(timeouts(ANSWER_TIMEOUT, OPERATION_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
             .interceptor(endpoint.clone());
-        Ok(Self { client: Client::from_conf(builder.build()), bucket: bucket.to_owned(), endpoint })
+        Ok(Self {
+            client: Client::from_conf(builder.build()),
+            bucket: bucket.to_owned(),
+            endpoint,
+        })
     }
 
     fn failure<E>(&self, error: SdkError<E>, operation: Operation, key: &str) -> Error
     where
         E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        failure::explain(error, operation, &self.bucket, &self.endpoint.name()).object(self.uri(key))
+        failure::explain(error, operation, &self.bucket, &self.endpoint.name())
+            .object(self.uri(key))
     }
 
-    /// Whether the object under the key has this content: then a repeated conditional write was refused because of our own first try.
+    /// Whether the object under the key has this content: then a repeated conditional write was
+    /// refused because of our own first try.
     async fn is_ours(&self, key: &str, content: &Bytes) -> Result<Option<String>> {
         let (present, etag) = self.get(key).await?;
         Ok((present == *content).then_some(etag))
@@ -130,21 +148,33 @@ impl S3 {
 }
 
 fn timeouts(answer: Duration, operation: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(answer).operation_timeout(operation).build()
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(answer)
+        .operation_timeout(operation)
+        .build()
 }
 
 /// A pause before try number `tries` + 1.
 async fn pause(tries: u32) {
-    tokio::time::sleep(FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(tries.saturating_sub(1)))).await;
+    tokio::time::sleep(FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(tries.saturating_sub(1))))
+        .await;
 }
 
 impl S3 {
     /// Downloads an object, or what `part` asks of it.
-    async fn download(&self, key: &str, part: impl Fn(GetObjectFluentBuilder) -> GetObjectFluentBuilder) -> Result<(Bytes, String)> {
+    async fn download(
+        &self,
+        key: &str,
+        part: impl Fn(GetObjectFluentBuilder) -> GetObjectFluentBuilder,
+    ) -> Result<(Bytes, String)> {
         let mut broken = None;
         for tries in 1..=TRIES {
             let request = part(self.client.get_object().bucket(&self.bucket).key(key));
-            let output = request.send().await.map_err(|error| self.failure(error, Operation::Get, key))?;
+            let output = request
+                .send()
+                .await
+                .map_err(|error| self.failure(error, Operation::Get, key))?;
             let etag = unquoted(output.e_tag.clone());
             match body(output).await {
                 Ok(content) => return Ok((content, etag)),
@@ -155,7 +185,8 @@ impl S3 {
                 pause(tries).await;
             }
         }
-        let error = Error::system(format!("the download broke off {TRIES} times")).object(self.uri(key));
+        let error =
+            Error::system(format!("the download broke off {TRIES} times")).object(self.uri(key));
         Err(match broken {
             Some(source) => error.source(source),
             None => error,
@@ -170,15 +201,28 @@ impl Store for S3 {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
-        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .into_paginator()
+            .send();
         let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.failure(error, Operation::List, prefix))?;
             for object in page.contents.unwrap_or_default() {
                 // A key that ends with / is a folder as the console makes it: no object of ours.
                 if let Some(key) = object.key.filter(|key| !key.ends_with('/')) {
-                    let size = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-                    objects.push(ObjectMeta { key, size, etag: unquoted(object.e_tag) });
+                    let size = object
+                        .size
+                        .and_then(|size| u64::try_from(size).ok())
+                        .unwrap_or_default();
+                    objects.push(ObjectMeta {
+                        key,
+                        size,
+                        etag: unquoted(object.e_tag),
+                    });
                 }
             }
         }
@@ -188,28 +232,76 @@ impl Store for S3 {
     }
 
     async fn children(&self, folder: &str) -> Result<Vec<String>> {
-        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix).delimiter("/");
-        let page = request.send().await.map_err(|error| self.failure(error, Operation::List, &prefix))?;
-        let folders = page.common_prefixes.unwrap_or_default().into_iter().filter_map(|folder| folder.prefix);
-        let objects = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
-        let mut names: Vec<String> =
-            folders.chain(objects).filter_map(|key| key.strip_prefix(&prefix).filter(|name| !name.is_empty()).map(str::to_owned)).collect();
+        let prefix = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(&prefix)
+            .delimiter("/");
+        let page = request
+            .send()
+            .await
+            .map_err(|error| self.failure(error, Operation::List, &prefix))?;
+        let folders = page
+            .common_prefixes
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|folder| folder.prefix);
+        let objects = page
+            .contents
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|object| object.key);
+        let mut names: Vec<String> = folders
+            .chain(objects)
+            .filter_map(|key| {
+                key.strip_prefix(&prefix)
+                    .filter(|name| !name.is_empty())
+                    .map(str::to_owned)
+            })
+            .collect();
         names.sort_unstable();
         Ok(names)
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
-        match self.client.head_object().bucket(&self.bucket).key(key).send().await {
+        match self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await
+        {
             Ok(head) => {
-                let size = head.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-                Ok(Some(ObjectMeta { key: key.to_owned(), size, etag: unquoted(head.e_tag) }))
+                let size = head
+                    .content_length
+                    .and_then(|size| u64::try_from(size).ok())
+                    .unwrap_or_default();
+                Ok(Some(ObjectMeta {
+                    key: key.to_owned(),
+                    size,
+                    etag: unquoted(head.e_tag),
+                }))
             }
-            // The answer to HEAD has no body and so does not tell a missing bucket from a missing object: listing or reading will.
+            // The answer to HEAD has no body and so does not tell a missing bucket from a missing
+            // object: listing or reading will.
             Err(error) if failure::status(&error) == Some(404) => Ok(None),
             // Nor does it tell a wrong key from a missing permission: reading does.
             Err(error) if failure::status(&error) == Some(403) => {
-                match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+                match self
+                    .client
+                    .get_object()
+                    .bucket(&self.bucket)
+                    .key(key)
+                    .send()
+                    .await
+                {
                     Err(told) => Err(self.failure(told, Operation::Get, key)),
                     Ok(_) => Err(self.failure(error, Operation::Get, key)),
                 }
@@ -228,10 +320,17 @@ impl Store for S3 {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let part =
-            |request: GetObjectFluentBuilder| request.range(format!("bytes={}-{}", range.start, range.end - 1)).if_match(quoted(etag));
+        let part = |request: GetObjectFluentBuilder| {
+            request
+                .range(format!("bytes={}-{}", range.start, range.end - 1))
+                .if_match(quoted(etag))
+        };
         match self.download(key, part).await {
-            Ok((content, found)) if found == etag && content.len() as u64 == range.end - range.start => Ok(content),
+            Ok((content, found))
+                if found == etag && content.len() as u64 == range.end - range.start =>
+            {
+                Ok(content)
+            }
             Ok(_) => Err(changed(&self.uri(key))),
             Err(error) if error.kind() == Kind::Conflict => Err(changed(&self.uri(key))),
             Err(error) => Err(error),
@@ -241,12 +340,18 @@ impl Store for S3 {
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String> {
         check_key(key)?;
         if content.len() > MAX_UPLOAD {
-            let error = Error::request(format!("{} bytes are more than S3 takes in one upload (5 GiB)", content.len()));
-            return Err(error.object(self.uri(key)).hint("write fewer customers or products at a time"));
+            let error = Error::request(format!(
+                "{} bytes are more than S3 takes in one upload (5 GiB)",
+                content.len()
+            ));
+            return Err(error
+                .object(self.uri(key))
+                .hint("write fewer customers or products at a time"));
         }
         let transfer = Duration::from_secs(content.len() as u64 / UPLOAD_BYTES_PER_SECOND);
         let answer = ANSWER_TIMEOUT.saturating_add(transfer);
-        // We repeat, not the SDK: only who knows of the first try can tell its own object from a rival's.
+        // We repeat, not the SDK: only who knows of the first try can tell its own object from a
+        // rival's.
         let once = aws_sdk_s3::Config::builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(answer, answer.saturating_add(CONNECT_TIMEOUT)));
@@ -254,24 +359,36 @@ impl Store for S3 {
         let mut may_be_ours = false;
         loop {
             tries += 1;
-            let request = self.client.put_object().bucket(&self.bucket).key(key).body(ByteStream::from(content.clone()));
+            let request = self
+                .client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(key)
+                .body(ByteStream::from(content.clone()));
             let request = match &mode {
                 PutMode::Overwrite => request,
                 PutMode::IfAbsent => request.if_none_match("*"),
                 PutMode::IfMatch(etag) => request.if_match(quoted(etag)),
             };
-            let error = match request.customize().config_override(once.clone()).send().await {
+            let error = match request
+                .customize()
+                .config_override(once.clone())
+                .send()
+                .await
+            {
                 Ok(output) => return Ok(unquoted(output.e_tag)),
                 Err(error) => error,
             };
             let status = failure::status(&error);
             if tries < TRIES && failure::is_passing(&error) {
-                // Without an answer, or with a server's failure, the write may have been applied all the same.
+                // Without an answer, or with a server's failure, the write may have been applied
+                // all the same.
                 may_be_ours |= status != Some(409);
                 pause(tries).await;
                 continue;
             }
-            let refused = mode != PutMode::Overwrite && (matches!(status, Some(409 | 412)) || failure::is_no_such_key(&error));
+            let refused = mode != PutMode::Overwrite
+                && (matches!(status, Some(409 | 412)) || failure::is_no_such_key(&error));
             if !refused {
                 return Err(self.failure(error, Operation::Put, key));
             }
@@ -281,14 +398,25 @@ impl Store for S3 {
             {
                 return Ok(etag);
             }
-            let what = if mode == PutMode::IfAbsent { "is already there" } else { "has changed since it was read" };
+            let what = if mode == PutMode::IfAbsent {
+                "is already there"
+            } else {
+                "has changed since it was read"
+            };
             return Err(Error::conflict(what).object(self.uri(key)));
         }
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
         check_key(key)?;
-        match self.client.delete_object().bucket(&self.bucket).key(key).send().await {
+        match self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) if failure::is_no_such_key(&error) => Ok(()),
             Err(error) => Err(self.failure(error, Operation::Delete, key)),
@@ -298,14 +426,18 @@ impl Store for S3 {
 
 /// The whole body, checked against its announced length.
 async fn body(output: GetObjectOutput) -> Result<Bytes, BoxError> {
-    let announced = output.content_length.and_then(|length| usize::try_from(length).ok());
+    let announced = output
+        .content_length
+        .and_then(|length| usize::try_from(length).ok());
     let mut stream = output.body;
     let mut content = BytesMut::with_capacity(announced.unwrap_or_default().min(MAX_RESERVED));
     while let Some(chunk) = stream.try_next().await? {
         content.extend_from_slice(&chunk);
     }
     match announced {
-        Some(announced) if announced != content.len() => Err(format!("{} of {announced} bytes came", content.len()).into()),
+        Some(announced) if announced != content.len() => {
+            Err(format!("{} of {announced} bytes came", content.len()).into())
+        }
         _ => Ok(content.freeze()),
     }
 }
@@ -313,14 +445,21 @@ async fn body(output: GetObjectOutput) -> Result<Bytes, BoxError> {
 /// A tag without the quotation marks that HTTP puts around it.
 fn unquoted(etag: Option<String>) -> String {
     let etag = etag.unwrap_or_default();
-    match etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')) {
+    match etag
+        .strip_prefix('"')
+        .and_then(|etag| etag.strip_suffix('"'))
+    {
         Some(inner) => inner.to_owned(),
         None => etag,
     }
 }
 
 fn quoted(etag: &str) -> String {
-    if etag.starts_with("W/") { etag.to_owned() } else { format!("\"{etag}\"") }
+    if etag.starts_with("W/") {
+        etag.to_owned()
+    } else {
+        format!("\"{etag}\"")
+    }
 }
 
 /// Remembers where requests go, since the SDK's errors do not say it.
@@ -329,7 +468,10 @@ struct Endpoint(Arc<OnceLock<String>>);
 
 impl Endpoint {
     fn name(&self) -> String {
-        self.0.get().cloned().unwrap_or_else(|| "the S3 endpoint".to_owned())
+        self.0
+            .get()
+            .cloned()
+            .unwrap_or_else(|| "the S3 endpoint".to_owned())
     }
 }
 
@@ -347,7 +489,10 @@ impl Intercept for Endpoint {
         let uri = context.request().uri();
         // The scheme and the host: what stands before the first single /.
         let host_at = uri.find("://").map_or(0, |at| at + 3);
-        let end = uri.get(host_at..).and_then(|rest| rest.find('/')).map_or(uri.len(), |at| host_at + at);
+        let end = uri
+            .get(host_at..)
+            .and_then(|rest| rest.find('/'))
+            .map_or(uri.len(), |at| host_at + at);
         let _ = self.0.set(uri.get(..end).unwrap_or(uri).to_owned());
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Input that cannot be used: one clear message with a hint, exit code 1, and nothing is stored or published.
+//! Input that cannot be used: one clear message with a hint, exit code 1, and nothing is stored or
+//! published.
 
 use std::io::Write;
 
@@ -15,13 +16,19 @@ fn train_on(name: &str, content: impl AsRef<[u8]>) -> crate::sandbox::Run {
 
 #[test]
 fn a_missing_column() {
-    assert_run!(train_on("t.csv", "client_id,product_id,timestamp,quantity\n1,2,2024-05-01,1\n"));
+    assert_run!(train_on(
+        "t.csv",
+        "client_id,product_id,timestamp,quantity\n1,2,2024-05-01,1\n"
+    ));
 }
 
 #[test]
 fn a_missing_quantity_that_was_asked_for() {
     let sandbox = Sandbox::new();
-    sandbox.write("t.csv", "customer_id,product_id,timestamp\n1,2,2024-05-01\n");
+    sandbox.write(
+        "t.csv",
+        "customer_id,product_id,timestamp\n1,2,2024-05-01\n",
+    );
     assert_run!(sandbox.train_fails(1, &["--input", "t.csv", "--quantity", "amount"]));
 }
 
@@ -36,7 +43,11 @@ fn a_column_of_the_wrong_type() {
     let mut bytes = vec![];
     ParquetWriter::new(&mut bytes).finish(&mut frame).unwrap();
     let run = train_on("t.parquet", bytes);
-    assert!(run.err.contains("column \"customer_id\": the type is Boolean"), "{run}");
+    assert!(
+        run.err
+            .contains("column \"customer_id\": the type is Boolean"),
+        "{run}"
+    );
 }
 
 #[test]
@@ -49,8 +60,8 @@ fn nothing_in_the_input() {
 fn no_file_matches() {
     let sandbox = Sandbox::new();
     sandbox.write("notes/readme.txt", "no tickets");
-    let runs =
-        ["ticket.csv", "2017-*.csv", "notes", "notes/*.csv"].map(|input| format!("{}\n", sandbox.train_fails(1, &["--input", input])));
+    let runs = ["ticket.csv", "2017-*.csv", "notes", "notes/*.csv"]
+        .map(|input| format!("{}\n", sandbox.train_fails(1, &["--input", input])));
     assert_run!(runs.join("\n"));
 }
 
@@ -62,14 +73,16 @@ fn text_in_the_quantity() {
 
 #[test]
 fn times_in_three_formats() {
-    let text =
-        "customer_id,product_id,timestamp\n1,2,2024-05-01 10:00:00\n1,3,01/05/2024 10:00\n1,4,May 2 2024\n2,4,2024-05-02T09:00:00Z\n";
+    let text = "customer_id,product_id,timestamp\n1,2,2024-05-01 10:00:00\n1,3,01/05/2024 10:00\n1,4,May 2 2024\n2,4,2024-05-02T09:00:00Z\n";
     assert_run!(train_on("t.csv", text));
 }
 
 #[test]
 fn a_time_zone_that_does_not_exist() {
-    assert_run!(Sandbox::new().train_fails(1, &["--input", "tickets.csv", "--time-zone", "America/New_Yrok"]));
+    assert_run!(Sandbox::new().train_fails(
+        1,
+        &["--input", "tickets.csv", "--time-zone", "America/New_Yrok"]
+    ));
 }
 
 #[test]
@@ -88,10 +101,17 @@ fn a_history_too_short_to_learn_from() {
     let sandbox = Sandbox::new();
     let run = sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", "2024-01-12"]);
     assert_eq!((run.code, sandbox.files("models")), (1, vec![]), "{run}");
-    assert!(run.err.contains("12 days of history are known up to 2024-01-12 (2024-01-01 to 2024-01-12), too few"), "{run}");
+    assert!(
+        run.err.contains(
+            "12 days of history are known up to 2024-01-12 (2024-01-01 to 2024-01-12), too few"
+        ),
+        "{run}"
+    );
     assert!(
         run.err.contains("from 146 days on predictions are good")
-            && run.err.contains("hint: give the objects of earlier days with --input"),
+            && run
+                .err
+                .contains("hint: give the objects of earlier days with --input"),
         "{run}"
     );
 }
@@ -99,19 +119,45 @@ fn a_history_too_short_to_learn_from() {
 #[test]
 fn no_line_is_a_sale() {
     let sandbox = Sandbox::new();
-    sandbox.write("t.csv", "customer_id,product_id,timestamp,quantity\n1,2,2024-05-01,0\n1,3,2024-05-01,-1\n");
-    let runs = [sandbox.train_fails(1, &["--input", "t.csv"]), sandbox.okuo(&["eval", "--input", "t.csv", "--holdout", "2024-05"])];
+    sandbox.write(
+        "t.csv",
+        "customer_id,product_id,timestamp,quantity\n1,2,2024-05-01,0\n1,3,2024-05-01,-1\n",
+    );
+    let runs = [
+        sandbox.train_fails(1, &["--input", "t.csv"]),
+        sandbox.okuo(&["eval", "--input", "t.csv", "--holdout", "2024-05"]),
+    ];
     for run in runs {
-        assert!(run.failed(1).err.contains(": 2 lines read = 0 kept + 2 returned"), "{run}");
+        assert!(
+            run.failed(1)
+                .err
+                .contains(": 2 lines read = 0 kept + 2 returned"),
+            "{run}"
+        );
     }
 }
 
 #[test]
 fn an_as_of_date_after_the_data_is_a_warning() {
     let sandbox = Sandbox::trained();
-    let run = sandbox.okuo(&["score", "--input", "tickets.csv", "--as-of", "2024-07-28", "--output", "out", "--min-purchases", "1"]);
+    let run = sandbox.okuo(&[
+        "score",
+        "--input",
+        "tickets.csv",
+        "--as-of",
+        "2024-07-28",
+        "--output",
+        "out",
+        "--min-purchases",
+        "1",
+    ]);
     run.done();
-    assert!(run.err.contains("warning: the data end on 2024-07-18, 10 days before the as-of date 2024-07-28"), "{run}");
+    assert!(
+        run.err.contains(
+            "warning: the data end on 2024-07-18, 10 days before the as-of date 2024-07-28"
+        ),
+        "{run}"
+    );
     assert!(sandbox.path("out/as_of=2024-07-28/manifest.json").exists());
 }
 
@@ -132,8 +178,17 @@ fn nobody_meets_the_rule() {
         "30",
     ]);
     assert_eq!(run.code, 1, "{run}");
-    assert!(run.err.contains(&format!("error: on {NIGHT} nobody meets the recurrence rule")), "{run}");
-    assert!(run.err.contains("hint: a lower --basket-share would let in: 0"), "{run}");
+    assert!(
+        run.err.contains(&format!(
+            "error: on {NIGHT} nobody meets the recurrence rule"
+        )),
+        "{run}"
+    );
+    assert!(
+        run.err
+            .contains("hint: a lower --basket-share would let in: 0"),
+        "{run}"
+    );
     assert_eq!(sandbox.files("out"), []);
 }
 
@@ -166,19 +221,46 @@ fn few_bad_lines_are_counted_and_told() {
     sandbox.write("tickets.csv", tickets);
     let run = sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", TRAINED]);
     run.done();
-    assert!(run.out.contains("1 with no product") && run.out.contains("1 with unreadable time"), "{run}");
-    let run = sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", TRAINED, "--max-bad-share", "0"]);
-    assert!(run.failed(1).err.contains("1 × no product, first tickets.csv: row"), "{run}");
+    assert!(
+        run.out.contains("1 with no product") && run.out.contains("1 with unreadable time"),
+        "{run}"
+    );
+    let run = sandbox.okuo(&[
+        "train",
+        "--input",
+        "tickets.csv",
+        "--as-of",
+        TRAINED,
+        "--max-bad-share",
+        "0",
+    ]);
+    assert!(
+        run.failed(1)
+            .err
+            .contains("1 × no product, first tickets.csv: row"),
+        "{run}"
+    );
 }
 
 #[test]
 fn bad_input_leaves_the_former_night_as_it_was() {
     let sandbox = Sandbox::trained();
-    let score = ["score", "--input", "tickets.csv", "--as-of", NIGHT, "--output", "out"];
+    let score = [
+        "score",
+        "--input",
+        "tickets.csv",
+        "--as-of",
+        NIGHT,
+        "--output",
+        "out",
+    ];
     sandbox.okuo(&score).done();
     let before = sandbox.files("out");
     assert!(before.len() > 3);
-    sandbox.write("tickets.csv", "client,product_id,timestamp\n1,2,2024-05-01\n");
+    sandbox.write(
+        "tickets.csv",
+        "client,product_id,timestamp\n1,2,2024-05-01\n",
+    );
     sandbox.okuo(&score).failed(1);
     sandbox.write("tickets.csv", &TICKETS[..100]);
     sandbox.okuo(&score).failed(1);
@@ -191,7 +273,17 @@ fn a_damaged_model() {
     let whole = sandbox.read(&format!("models/{}/model.okuo", sandbox.model_id()));
     let score = |bytes: &[u8]| {
         sandbox.write("m.okuo", bytes);
-        let run = sandbox.okuo(&["score", "--input", "tickets.csv", "--as-of", NIGHT, "--output", "out", "--model", "m.okuo"]);
+        let run = sandbox.okuo(&[
+            "score",
+            "--input",
+            "tickets.csv",
+            "--as-of",
+            NIGHT,
+            "--output",
+            "out",
+            "--model",
+            "m.okuo",
+        ]);
         run.failed(1);
         assert_eq!(sandbox.files("out"), []);
         run
@@ -220,15 +312,21 @@ fn a_model_that_claims_two_to_the_sixty_entries() {
     // The frame claims it.
     let mut frame = whole.clone();
     frame[length_at..length_at + 8].copy_from_slice(&(1_u64 << 60).to_le_bytes());
-    // The body claims it, in a file whose checksums are all right: the model up to its first vector, and then that vector's length.
+    // The body claims it, in a file whose checksums are all right: the model up to its first
+    // vector, and then that vector's length.
     let (_, model) = okuo::artifact::decode("m", &whole).unwrap();
     let standard = bincode::config::standard();
     let intercept = 0.0_f64;
-    let mut body = bincode::serde::encode_to_vec((model.as_of, model.rule, &model.parameters, intercept), standard).unwrap();
+    let mut body = bincode::serde::encode_to_vec(
+        (model.as_of, model.rule, &model.parameters, intercept),
+        standard,
+    )
+    .unwrap();
     body.extend(bincode::serde::encode_to_vec(1_u64 << 60, standard).unwrap());
     body.extend([0; 64]);
     let checksum = sha2_hex(&body);
-    let mut header: serde_json::Value = serde_json::from_slice(&whole[header_at..header_at + header_len]).unwrap();
+    let mut header: serde_json::Value =
+        serde_json::from_slice(&whole[header_at..header_at + header_len]).unwrap();
     header["body_sha256"] = checksum.clone().into();
     header["body_bytes"] = body.len().into();
     let header = serde_json::to_vec(&header).unwrap();
@@ -242,7 +340,17 @@ fn a_model_that_claims_two_to_the_sixty_entries() {
 
     let runs = [frame, hostile].map(|file| {
         sandbox.write("m.okuo", file);
-        let run = sandbox.okuo(&["score", "--input", "tickets.csv", "--as-of", NIGHT, "--output", "out", "--model", "m.okuo"]);
+        let run = sandbox.okuo(&[
+            "score",
+            "--input",
+            "tickets.csv",
+            "--as-of",
+            NIGHT,
+            "--output",
+            "out",
+            "--model",
+            "m.okuo",
+        ]);
         format!("{}\n", run.failed(1))
     });
     assert_eq!(sandbox.files("out"), []);
@@ -254,7 +362,10 @@ fn sha2_hex(bytes: &[u8]) -> String {
 }
 
 fn bytes_of(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 #[test]
@@ -264,11 +375,36 @@ fn every_line_that_was_read_is_accounted_for() {
     let mut tickets = TICKETS.clone();
     tickets.extend_from_slice(b"1,1,2024-06-01 10:00:00,5,dairy,0,1\n");
     sandbox.write("tickets.csv", &tickets);
-    let json = sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", TRAINED, "--exclude-product", "1,2", "--json"]).json();
+    let json = sandbox
+        .okuo(&[
+            "train",
+            "--input",
+            "tickets.csv",
+            "--as-of",
+            TRAINED,
+            "--exclude-product",
+            "1,2",
+            "--json",
+        ])
+        .json();
     let lines = &json["lines"];
     let count = |name: &str| lines[name].as_u64().unwrap();
-    let bad: u64 = lines["bad"].as_array().unwrap().iter().map(|bad| bad["lines"].as_u64().unwrap()).sum();
-    assert_eq!(count("lines_read"), tickets.iter().filter(|byte| **byte == b'\n').count() as u64 - 1);
-    assert_eq!(count("lines_read"), count("kept") + count("returned") + count("excluded") + count("after_as_of") + bad);
-    assert!(count("excluded") > 0 && count("returned") > 0 && count("after_as_of") > 0, "{lines}");
+    let bad: u64 = lines["bad"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bad| bad["lines"].as_u64().unwrap())
+        .sum();
+    assert_eq!(
+        count("lines_read"),
+        tickets.iter().filter(|byte| **byte == b'\n').count() as u64 - 1
+    );
+    assert_eq!(
+        count("lines_read"),
+        count("kept") + count("returned") + count("excluded") + count("after_as_of") + bad
+    );
+    assert!(
+        count("excluded") > 0 && count("returned") > 0 && count("after_as_of") > 0,
+        "{lines}"
+    );
 }

@@ -1,8 +1,12 @@
 //! The real binary in temporary folders: what it prints, how it ends, and what it leaves behind.
 //!
-//! Snapshots hold what does not depend on the models; learned numbers are filtered out, so that a better model changes no snapshot.
+//! Snapshots hold what does not depend on the models; learned numbers are filtered out, so that a
+//! better model changes no snapshot.
 
-#![allow(clippy::disallowed_methods, reason = "what the binary reads and leaves behind lies on the real disk")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what the binary reads and leaves behind lies on the real disk"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -26,7 +26,15 @@ leaves = 8
 
 fn simulation() -> Simulation {
     let start = "2024-01-01".parse().unwrap();
-    Simulation::new(Parameters { customers: 60, products: 120, start, days: 200, seed: 3, ..Parameters::default() }).unwrap()
+    Simulation::new(Parameters {
+        customers: 60,
+        products: 120,
+        start,
+        days: 200,
+        seed: 3,
+        ..Parameters::default()
+    })
+    .unwrap()
 }
 
 /// 200 days of a small store as CSV.
@@ -68,14 +76,28 @@ impl fmt::Display for Run {
 }
 
 impl Run {
-    /// Asserts that it ended with one error and a hint, with this exit code, and wrote nothing to stdout.
+    /// Asserts that it ended with one error and a hint, with this exit code, and wrote nothing to
+    /// stdout.
     #[track_caller]
     pub(crate) fn failed(&self, code: i32) -> &Self {
         assert_eq!(self.code, code, "{self}");
         assert_eq!(self.out, "", "{self}");
-        assert_eq!(self.err.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{self}");
-        assert!(self.err.lines().any(|line| line.starts_with("hint: ")), "{self}");
-        assert!(!self.err.contains("panicked") && !self.err.contains("okuo failed inside"), "{self}");
+        assert_eq!(
+            self.err
+                .lines()
+                .filter(|line| line.starts_with("error: "))
+                .count(),
+            1,
+            "{self}"
+        );
+        assert!(
+            self.err.lines().any(|line| line.starts_with("hint: ")),
+            "{self}"
+        );
+        assert!(
+            !self.err.contains("panicked") && !self.err.contains("okuo failed inside"),
+            "{self}"
+        );
         self
     }
 
@@ -95,7 +117,9 @@ impl Run {
 impl Sandbox {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// With tickets.csv and okuo.toml.
@@ -109,7 +133,17 @@ impl Sandbox {
     /// And a promoted model of [`TRAINED`] in models/.
     pub(crate) fn trained() -> Self {
         let sandbox = Self::new();
-        sandbox.okuo(&["train", "--input", "tickets.csv", "--as-of", TRAINED, "--promote", "always"]).done();
+        sandbox
+            .okuo(&[
+                "train",
+                "--input",
+                "tickets.csv",
+                "--as-of",
+                TRAINED,
+                "--promote",
+                "always",
+            ])
+            .done();
         sandbox
     }
 
@@ -132,13 +166,20 @@ impl Sandbox {
         let mut files = vec![];
         let mut folders = vec![self.path(folder)];
         while let Some(folder) = folders.pop() {
-            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            let Ok(entries) = std::fs::read_dir(&folder) else {
+                continue;
+            };
             for entry in entries {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
                 } else {
-                    let name = path.strip_prefix(self.folder.path()).unwrap().to_str().unwrap().to_owned();
+                    let name = path
+                        .strip_prefix(self.folder.path())
+                        .unwrap()
+                        .to_str()
+                        .unwrap()
+                        .to_owned();
                     files.push((name, std::fs::read(&path).unwrap()));
                 }
             }
@@ -150,7 +191,10 @@ impl Sandbox {
     /// The id of the only model in models/.
     pub(crate) fn model_id(&self) -> String {
         let files = self.files("models");
-        let ids: Vec<&str> = files.iter().filter_map(|(name, _)| name.strip_prefix("models/")?.strip_suffix("/model.okuo")).collect();
+        let ids: Vec<&str> = files
+            .iter()
+            .filter_map(|(name, _)| name.strip_prefix("models/")?.strip_suffix("/model.okuo"))
+            .collect();
         assert_eq!(ids.len(), 1, "{ids:?}");
         ids[0].to_owned()
     }
@@ -158,8 +202,16 @@ impl Sandbox {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_okuo"));
         // Nothing of the machine's environment: no settings of okuo, no credentials, no terminal.
-        command.args(arguments).current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path()).stdin(Stdio::null());
-        command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", "us-east-1").env("AWS_MAX_ATTEMPTS", "1");
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .stdin(Stdio::null());
+        command
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_MAX_ATTEMPTS", "1");
         command
     }
 
@@ -169,9 +221,17 @@ impl Sandbox {
 
     /// With variables of the environment.
     pub(crate) fn okuo_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
-        let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
+        let output = self
+            .command(arguments)
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Run { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
     }
 
     /// Trains on input that is bad: nothing may be left in the registry.

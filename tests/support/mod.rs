@@ -79,21 +79,37 @@ impl Server {
                 tokio::spawn(async move {
                     let service = service_fn(move |request| answer(Arc::clone(&shared), request));
                     // An error is a fault that we made, or a client that went away.
-                    let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
+                    let _ = Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(socket), service)
+                        .await;
                 });
             }
         });
-        Self { endpoint, shared, _folder: folder }
+        Self {
+            endpoint,
+            shared,
+            _folder: folder,
+        }
     }
 
     /// Lets the next request of this method go wrong (the one after it, if one is already waiting).
     pub(crate) fn inject(&self, method: Method, fault: Fault) {
-        self.shared.faults.lock().unwrap().push_back((method, fault));
+        self.shared
+            .faults
+            .lock()
+            .unwrap()
+            .push_back((method, fault));
     }
 
     /// How many requests of this method have come.
     pub(crate) fn requests(&self, method: &Method) -> usize {
-        self.shared.requests.lock().unwrap().iter().filter(|seen| *seen == method).count()
+        self.shared
+            .requests
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|seen| *seen == method)
+            .count()
     }
 
     /// The bucket of the server.
@@ -124,7 +140,10 @@ pub(crate) fn config(endpoint: &str, key_id: &str, secret: &str) -> SdkConfig {
 }
 
 /// A request's way through the faults to the service.
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
     let method = request.method().clone();
     shared.requests.lock().unwrap().push(method.clone());
     let fault = {
@@ -142,7 +161,9 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             Method::PUT | Method::POST | Method::DELETE => Some(shared.writing.lock().await),
             _ => None,
         };
-        Service::call(&shared.service, request).await.map_err(|error| format!("{error:?}"))?
+        Service::call(&shared.service, request)
+            .await
+            .map_err(|error| format!("{error:?}"))?
     };
     match fault {
         Some(Fault::LostAnswer) => Err("the answer is lost".into()),
@@ -150,16 +171,30 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             let (head, body) = response.into_parts();
             let whole = body.collect().await?.to_bytes();
             let half = whole.slice(..whole.len() / 2);
-            let frames = futures::stream::iter([Ok(Frame::data(half)), Err("the body breaks off".into())]);
-            Ok(Response::from_parts(head, StreamBody::new(frames).boxed_unsync()))
+            let frames =
+                futures::stream::iter([Ok(Frame::data(half)), Err("the body breaks off".into())]);
+            Ok(Response::from_parts(
+                head,
+                StreamBody::new(frames).boxed_unsync(),
+            ))
         }
-        _ => Ok(response.map(|body| body.map_err(|error| -> Box<dyn Error + Send + Sync> { error }).boxed_unsync())),
+        _ => Ok(response.map(|body| {
+            body.map_err(|error| -> Box<dyn Error + Send + Sync> { error })
+                .boxed_unsync()
+        })),
     }
 }
 
 fn refusal(status: u16, code: &str) -> Response<Body> {
-    let text =
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>as the test wants it</Message></Error>");
-    let body = Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed_unsync();
-    Response::builder().status(status).header("content-type", "application/xml").body(body).unwrap()
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>as the test wants it</Message></Error>"
+    );
+    let body = Full::new(Bytes::from(text))
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync();
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/xml")
+        .body(body)
+        .unwrap()
 }

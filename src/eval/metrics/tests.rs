@@ -5,33 +5,64 @@ use super::*;
 use crate::calendar::{AsOf, Day};
 
 fn row(customer: u32, days: Option<i32>, predicted: f64) -> Row {
-    Row { customer, days, predicted: Some(predicted), interval: None, returns: None, rankings: None }
+    Row {
+        customer,
+        days,
+        predicted: Some(predicted),
+        interval: None,
+        returns: None,
+        rankings: None,
+    }
 }
 
 fn night(followed: i32, rows: Vec<Row>) -> NightRows {
-    NightRows { as_of: AsOf(Day::from_epoch(17_000)), followed, rows, pairs: vec![] }
+    NightRows {
+        as_of: AsOf(Day::from_epoch(17_000)),
+        followed,
+        rows,
+        pairs: vec![],
+    }
 }
 
 #[test]
 fn timing_by_hand() {
-    // Errors of those who returned: −1.5, 2, 4 and, on the night that is followed for 10 days only, −0.5.
+    // Errors of those who returned: −1.5, 2, 4 and, on the night that is followed for 10 days only,
+    // −0.5.
     let nights = [
-        night(28, vec![row(0, Some(3), 1.5), row(1, Some(5), 7.0), row(2, Some(6), 10.0), row(3, None, 20.0), row(4, None, 40.0)]),
+        night(
+            28,
+            vec![
+                row(0, Some(3), 1.5),
+                row(1, Some(5), 7.0),
+                row(2, Some(6), 10.0),
+                row(3, None, 20.0),
+                row(4, None, 40.0),
+            ],
+        ),
         night(10, vec![row(0, Some(2), 1.5), row(1, None, 9.0)]),
     ];
     let f = figures(&nights);
     assert_eq!((f.rows, f.returned, f.nights), (7, 4, 2));
-    assert_eq!((f.mae, f.median_ae, f.bias), (Some(2.0), Some(1.75), Some(1.0)));
-    // 1.5, 2, 4, 28 − 20, and 0 for the one later than the horizon; the second night is not followed for long enough.
+    assert_eq!(
+        (f.mae, f.median_ae, f.bias),
+        (Some(2.0), Some(1.75), Some(1.0))
+    );
+    // 1.5, 2, 4, 28 − 20, and 0 for the one later than the horizon; the second night is not
+    // followed for long enough.
     assert_eq!(f.mae_all, Some(3.1));
     // Whole days: 1.5 → 2 (to even), 7, 10, 1.5 → 2: misses 1, 2, 4, 0.
     assert_eq!((f.within_1, f.within_3), (Some(0.5), Some(0.75)));
-    assert_eq!((f.recall_at_10, f.coverage_80, f.brier_return_7d, f.pairs), (None, None, None, None));
+    assert_eq!(
+        (f.recall_at_10, f.coverage_80, f.brier_return_7d, f.pairs),
+        (None, None, None, None)
+    );
 }
 
 #[test]
 fn halves_go_to_the_even_day_but_never_below_the_first() {
-    let within = |predicted: f64, days: i32| figures(&[night(28, vec![row(0, Some(days), predicted)])]).within_1;
+    let within = |predicted: f64, days: i32| {
+        figures(&[night(28, vec![row(0, Some(days), predicted)])]).within_1
+    };
     assert_eq!(within(2.5, 1), Some(1.0), "2.5 is 2");
     assert_eq!(within(3.5, 2), Some(0.0), "3.5 is 4");
     assert_eq!(within(1.0, 2), Some(1.0));
@@ -39,10 +70,23 @@ fn halves_go_to_the_even_day_but_never_below_the_first() {
 
 #[test]
 fn intervals_count_only_where_the_outcome_is_known() {
-    let row = |days: Option<i32>, interval: (i32, i32)| Row { interval: Some(interval), ..row(0, days, 5.0) };
+    let row = |days: Option<i32>, interval: (i32, i32)| Row {
+        interval: Some(interval),
+        ..row(0, days, 5.0)
+    };
     let f = figures(&[
-        // In, at both ends; out; not back by the end of the interval: out; not back, but the interval goes on: unknown.
-        night(28, vec![row(Some(2), (2, 6)), row(Some(6), (2, 6)), row(Some(7), (2, 6)), row(None, (1, 28)), row(None, (1, 29))]),
+        // In, at both ends; out; not back by the end of the interval: out; not back, but the
+        // interval goes on: unknown.
+        night(
+            28,
+            vec![
+                row(Some(2), (2, 6)),
+                row(Some(6), (2, 6)),
+                row(Some(7), (2, 6)),
+                row(None, (1, 28)),
+                row(None, (1, 29)),
+            ],
+        ),
         // Followed for 9 days: an interval to day 9 is known to have failed, one to day 10 is not.
         night(9, vec![row(None, (4, 9)), row(None, (4, 10))]),
     ]);
@@ -52,28 +96,62 @@ fn intervals_count_only_where_the_outcome_is_known() {
 
 #[test]
 fn return_probabilities_use_nights_that_are_followed() {
-    let row = |days: Option<i32>, returns: [f64; 3]| Row { returns: Some(returns), ..row(0, days, 5.0) };
+    let row = |days: Option<i32>, returns: [f64; 3]| Row {
+        returns: Some(returns),
+        ..row(0, days, 5.0)
+    };
     let f = figures(&[
-        night(14, vec![row(Some(7), [0.5, 1.0, 1.0]), row(Some(8), [0.5, 0.0, 0.0])]),
-        night(7, vec![row(None, [0.0, 0.3, 0.9]), row(Some(1), [1.0, 0.3, 0.9])]),
+        night(
+            14,
+            vec![row(Some(7), [0.5, 1.0, 1.0]), row(Some(8), [0.5, 0.0, 0.0])],
+        ),
+        night(
+            7,
+            vec![row(None, [0.0, 0.3, 0.9]), row(Some(1), [1.0, 0.3, 0.9])],
+        ),
     ]);
-    assert_eq!((f.brier_return_7d, f.brier_base_7d), (Some(0.125), Some(0.25)));
+    assert_eq!(
+        (f.brier_return_7d, f.brier_base_7d),
+        (Some(0.125), Some(0.25))
+    );
     // One point a bin: 0.5 and 0.5 are each half wrong.
     assert_eq!(f.ece_return_7d, Some(0.25));
-    assert_eq!((f.brier_return_14d, f.brier_base_14d, f.ece_return_14d), (Some(0.5), Some(0.0), Some(0.5)), "the first night alone");
-    assert_eq!((f.brier_return_28d, f.brier_base_28d, f.ece_return_28d), (None, None, None));
+    assert_eq!(
+        (f.brier_return_14d, f.brier_base_14d, f.ece_return_14d),
+        (Some(0.5), Some(0.0), Some(0.5)),
+        "the first night alone"
+    );
+    assert_eq!(
+        (f.brier_return_28d, f.brier_base_28d, f.ece_return_28d),
+        (None, None, None)
+    );
 }
 
 #[test]
 fn products_by_hand() {
     let mut night = night(28, vec![]);
-    night.pairs =
-        vec![Pair { probability: 0.0, bought: true }, Pair { probability: 0.75, bought: true }, Pair { probability: 0.5, bought: false }];
+    night.pairs = vec![
+        Pair {
+            probability: 0.0,
+            bought: true,
+        },
+        Pair {
+            probability: 0.75,
+            bought: true,
+        },
+        Pair {
+            probability: 0.5,
+            bought: false,
+        },
+    ];
     let f = figures(&[night]);
     assert_eq!(f.pairs, Some(3));
     let log_loss = -(1e-6_f64.ln() + 0.75_f64.ln() + 0.5_f64.ln()) / 3.0;
     assert_eq!(f.log_loss_products, Some(rounded(log_loss, 4)));
-    assert_eq!(f.ece_products, Some(rounded((1.0 - 1e-6 + 0.25 + 0.5) / 3.0, 4)));
+    assert_eq!(
+        f.ece_products,
+        Some(rounded((1.0 - 1e-6 + 0.25 + 0.5) / 3.0, 4))
+    );
 }
 
 /// Expected: judge.py's `reliability` on these points (numpy 2.4).
@@ -81,50 +159,90 @@ const RELIABILITY: f64 = 0.34782608695652173;
 
 #[test]
 fn bins_have_equal_counts_and_keep_the_order_of_ties() {
-    let points: Vec<(f64, bool)> = (0..23).map(|i| (f64::from(i * 7 % 5) / 5.0, i % 3 == 0)).collect();
+    let points: Vec<(f64, bool)> = (0..23)
+        .map(|i| (f64::from(i * 7 % 5) / 5.0, i % 3 == 0))
+        .collect();
     let bins = reliability(&points);
     let sizes: Vec<f64> = bins.iter().map(|bin| (bin.share * 23.0).round()).collect();
     assert_eq!(sizes, [3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]);
-    assert!((calibration_error(&bins).unwrap() - RELIABILITY).abs() < 1e-12, "{:?}", calibration_error(&bins));
-    assert_eq!(reliability(&points[..4]).len(), 4, "empty bins do not count");
+    assert!(
+        (calibration_error(&bins).unwrap() - RELIABILITY).abs() < 1e-12,
+        "{:?}",
+        calibration_error(&bins)
+    );
+    assert_eq!(
+        reliability(&points[..4]).len(),
+        4,
+        "empty bins do not count"
+    );
     assert_eq!(calibration_error(&reliability(&[])), None);
 }
 
 #[test]
 fn nothing_gives_nothing() {
     let json = serde_json::to_value(figures(&[])).unwrap();
-    assert_eq!(json, serde_json::json!({"rows": 0, "returned": 0, "nights": 0}));
+    assert_eq!(
+        json,
+        serde_json::json!({"rows": 0, "returned": 0, "nights": 0})
+    );
 }
 
 /// The keys that `judge.py --json` prints, in its order.
 #[test]
 fn the_names_are_those_of_the_protocol() {
     let some = serde_json::to_string(&figures(&[NightRows {
-        pairs: vec![Pair { probability: 0.5, bought: true }],
+        pairs: vec![Pair {
+            probability: 0.5,
+            bought: true,
+        }],
         ..night(
             28,
-            vec![Row { interval: Some((1, 2)), returns: Some([0.5; 3]), rankings: Some([Ranking::default(); 3]), ..row(0, Some(1), 1.0) }],
+            vec![Row {
+                interval: Some((1, 2)),
+                returns: Some([0.5; 3]),
+                rankings: Some([Ranking::default(); 3]),
+                ..row(0, Some(1), 1.0)
+            }],
         )
     }]))
     .unwrap();
-    let names: Vec<&str> = some.split(['{', ',']).filter_map(|part| part.strip_prefix('"')?.split('"').next()).collect();
+    let names: Vec<&str> = some
+        .split(['{', ','])
+        .filter_map(|part| part.strip_prefix('"')?.split('"').next())
+        .collect();
     let mut expected = "rows returned mae mae_all median_ae within_1 within_3 bias".to_owned();
     for cut in [5, 10, 20] {
-        expected.push_str(&format!(" recall@{cut} precision@{cut} ndcg@{cut} hit@{cut}"));
+        expected.push_str(&format!(
+            " recall@{cut} precision@{cut} ndcg@{cut} hit@{cut}"
+        ));
     }
     expected.push_str(" nights coverage_80 width_80");
     for days in [7, 14, 28] {
-        expected.push_str(&format!(" brier_return_{days}d brier_base_{days}d ece_return_{days}d"));
+        expected.push_str(&format!(
+            " brier_return_{days}d brier_base_{days}d ece_return_{days}d"
+        ));
     }
     expected.push_str(" pairs ece_products log_loss_products");
     assert_eq!(names.join(" "), expected);
-    assert_eq!(serde_json::from_str::<Figures>(&some).unwrap().mae, Some(0.0));
+    assert_eq!(
+        serde_json::from_str::<Figures>(&some).unwrap().mae,
+        Some(0.0)
+    );
 }
 
 #[test]
 fn rounding_is_pythons() {
-    // 0.03125 and 0.09375 are exact in binary: ties go to the even digit. 2.675 is a little less in binary.
-    assert_eq!((rounded(0.03125, 4), rounded(0.09375, 4), rounded(2.675, 2), rounded(0.00005, 4)), (0.0312, 0.0938, 2.67, 0.0001));
+    // 0.03125 and 0.09375 are exact in binary: ties go to the even digit. 2.675 is a little less in
+    // binary.
+    assert_eq!(
+        (
+            rounded(0.03125, 4),
+            rounded(0.09375, 4),
+            rounded(2.675, 2),
+            rounded(0.00005, 4)
+        ),
+        (0.0312, 0.0938, 2.67, 0.0001)
+    );
     assert!(rounded(-0.000_01, 4).is_sign_positive());
 }
 

@@ -8,13 +8,31 @@ use crate::recurrence::Funnel;
 const NIGHT: Day = Day::from_epoch(17_000);
 
 fn line(customer: u32, day: i32, product: u32) -> Line {
-    Line { customer, day: NIGHT + day, product }
+    Line {
+        customer,
+        day: NIGHT + day,
+        product,
+    }
 }
 
-/// Customers 9, 10 and 11; products 5, 40 and 300. Customer 9 returns on day 3 with 5 and 300, 10 on day 29, 11 never.
+/// Customers 9, 10 and 11; products 5, 40 and 300. Customer 9 returns on day 3 with 5 and 300, 10
+/// on day 29, 11 never.
 fn truth() -> Purchases {
-    let lines = vec![line(0, -4, 0), line(0, 3, 0), line(0, 3, 2), line(0, 5, 1), line(1, 0, 1), line(1, 29, 1), line(2, -1, 2)];
-    Purchases::from_lines(Ids::Integer(vec![9, 10, 11]), Ids::Integer(vec![5, 40, 300]), lines).unwrap()
+    let lines = vec![
+        line(0, -4, 0),
+        line(0, 3, 0),
+        line(0, 3, 2),
+        line(0, 5, 1),
+        line(1, 0, 1),
+        line(1, 29, 1),
+        line(2, -1, 2),
+    ];
+    Purchases::from_lines(
+        Ids::Integer(vec![9, 10, 11]),
+        Ids::Integer(vec![5, 40, 300]),
+        lines,
+    )
+    .unwrap()
 }
 
 fn product(product: u32, probability: f64) -> ProductPrediction {
@@ -25,11 +43,19 @@ fn product(product: u32, probability: f64) -> ProductPrediction {
         days_since_bought: None,
         typical_gap_days: None,
         model: ProductModel::Pooled,
-        evidence: Evidence::Own { lately: 1, visits: 1 },
+        evidence: Evidence::Own {
+            lately: 1,
+            visits: 1,
+        },
     }
 }
 
-fn customer(customer: u32, days_to_next: f64, interval: (i32, i32), products: Vec<ProductPrediction>) -> CustomerPrediction {
+fn customer(
+    customer: u32,
+    days_to_next: f64,
+    interval: (i32, i32),
+    products: Vec<ProductPrediction>,
+) -> CustomerPrediction {
     CustomerPrediction {
         customer,
         last_purchase: NIGHT,
@@ -45,9 +71,23 @@ fn customer(customer: u32, days_to_next: f64, interval: (i32, i32), products: Ve
 
 /// Predictions with dictionaries of their own: what has code 2 in the truth has code 1 here.
 fn predictions(customers: Vec<CustomerPrediction>) -> Predictions {
-    let funnel = Funnel { seen: 0, active: 0, frequent: 0, large_baskets: 0, recurrent: 0, by_basket_share: vec![] };
+    let funnel = Funnel {
+        seen: 0,
+        active: 0,
+        frequent: 0,
+        large_baskets: 0,
+        recurrent: 0,
+        by_basket_share: vec![],
+    };
     let (customer_ids, product_ids) = (Ids::Integer(vec![9, 10, 11]), Ids::Integer(vec![5, 300]));
-    Predictions { as_of: AsOf(NIGHT), model_id: "test".into(), funnel, customer_ids, product_ids, customers }
+    Predictions {
+        as_of: AsOf(NIGHT),
+        model_id: "test".into(),
+        funnel,
+        customer_ids,
+        product_ids,
+        customers,
+    }
 }
 
 #[test]
@@ -60,28 +100,101 @@ fn a_night_is_judged_by_hand() {
     let night = observe(&said, &truth()).unwrap();
     assert_eq!((night.as_of, night.followed), (AsOf(NIGHT), 29));
     // Customers in the order of "10", "11", "9".
-    let rows: Vec<_> = night.rows.iter().map(|row| (row.customer, row.days, row.predicted.unwrap(), row.interval.unwrap())).collect();
-    assert_eq!(rows, [(1, None, 28.0, (2, 9)), (2, None, 40.0, (20, 60)), (0, Some(3), 1.0, (1, 3))]);
-    let errors: Vec<_> = night.rows.iter().map(|row| (row.error(), row.error_all(night.followed), row.error_all(27))).collect();
-    assert_eq!(errors, [(None, Some(0.0), None), (None, Some(0.0), None), (Some(-2.0), Some(-2.0), None)]);
+    let rows: Vec<_> = night
+        .rows
+        .iter()
+        .map(|row| {
+            (
+                row.customer,
+                row.days,
+                row.predicted.unwrap(),
+                row.interval.unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (1, None, 28.0, (2, 9)),
+            (2, None, 40.0, (20, 60)),
+            (0, Some(3), 1.0, (1, 3))
+        ]
+    );
+    let errors: Vec<_> = night
+        .rows
+        .iter()
+        .map(|row| {
+            (
+                row.error(),
+                row.error_all(night.followed),
+                row.error_all(27),
+            )
+        })
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            (None, Some(0.0), None),
+            (None, Some(0.0), None),
+            (Some(-2.0), Some(-2.0), None)
+        ]
+    );
     // Both products were bought: the list of 2 is perfect whatever its order.
     assert!(night.rows[0].rankings.is_none() && night.rows[1].rankings.is_none());
     let [at_5, at_10, _] = night.rows[2].rankings.unwrap();
-    assert_eq!(at_5, Ranking { recall: 1.0, precision: 0.4, ndcg: 1.0, hit: 1.0 });
+    assert_eq!(
+        at_5,
+        Ranking {
+            recall: 1.0,
+            precision: 0.4,
+            ndcg: 1.0,
+            hit: 1.0
+        }
+    );
     assert_eq!(at_10.precision, 0.2);
     // Only those of the customer who returned, as published.
-    assert_eq!(night.pairs, [Pair { probability: 0.5, bought: true }; 2]);
+    assert_eq!(
+        night.pairs,
+        [Pair {
+            probability: 0.5,
+            bought: true
+        }; 2]
+    );
 }
 
 #[test]
 fn ties_go_to_the_smaller_id_as_text() {
-    // "300" stands before "5": of two equally likely products, the one not bought comes first and costs the first place.
+    // "300" stands before "5": of two equally likely products, the one not bought comes first and
+    // costs the first place.
     let lines = vec![line(0, 0, 0), line(0, 1, 0), line(1, 0, 1)];
-    let all = Purchases::from_lines(Ids::Integer(vec![9, 10]), Ids::Integer(vec![5, 300]), lines).unwrap();
-    let night = observe(&predictions(vec![customer(0, 1.0, (1, 1), vec![product(0, 0.5), product(1, 0.5)])]), &all).unwrap();
+    let all = Purchases::from_lines(Ids::Integer(vec![9, 10]), Ids::Integer(vec![5, 300]), lines)
+        .unwrap();
+    let night = observe(
+        &predictions(vec![customer(
+            0,
+            1.0,
+            (1, 1),
+            vec![product(0, 0.5), product(1, 0.5)],
+        )]),
+        &all,
+    )
+    .unwrap();
     let ndcg = night.rows[0].rankings.unwrap()[0].ndcg;
     assert!((ndcg - 1.0 / 3.0_f64.log2()).abs() < 1e-12, "{ndcg}");
-    assert_eq!(night.pairs, [Pair { probability: 0.5, bought: true }, Pair { probability: 0.5, bought: false }], "as published");
+    assert_eq!(
+        night.pairs,
+        [
+            Pair {
+                probability: 0.5,
+                bought: true
+            },
+            Pair {
+                probability: 0.5,
+                bought: false
+            }
+        ],
+        "as published"
+    );
 
     let order = TextOrder::of(&Ids::Integer(vec![-3, 5, 9, 10, 300]));
     let mut codes = [0, 1, 2, 3, 4];
@@ -91,10 +204,22 @@ fn ties_go_to_the_smaller_id_as_text() {
 
 #[test]
 fn what_stands_twice_or_is_nobody_is_an_error() {
-    let observed = |customers| observe(&predictions(customers), &truth()).unwrap_err().to_string();
+    let observed = |customers| {
+        observe(&predictions(customers), &truth())
+            .unwrap_err()
+            .to_string()
+    };
     let one = || customer(0, 1.0, (1, 1), vec![]);
     assert!(observed(vec![one(), one()]).contains("the customer 9 stands twice"));
-    assert!(observed(vec![customer(0, 1.0, (1, 1), vec![product(1, 0.1), product(1, 0.2)])]).contains("the product 300 stands twice"));
+    assert!(
+        observed(vec![customer(
+            0,
+            1.0,
+            (1, 1),
+            vec![product(1, 0.1), product(1, 0.2)]
+        )])
+        .contains("the product 300 stands twice")
+    );
     assert!(observed(vec![customer(7, 1.0, (1, 1), vec![])]).contains("never bought"));
 }
 
@@ -103,12 +228,21 @@ fn a_list_is_judged_by_hand() {
     // Hits in places 0 and 6 of 8; a basket of 4.
     let list = [1, 20, 21, 22, 23, 24, 2, 25].map(Some);
     let [at_5, at_10, at_20] = rankings(list, &[1, 2, 3, 4]);
-    let ideal: f64 = [2.0_f64, 3.0, 4.0, 5.0].iter().map(|place| 1.0 / place.log2()).sum();
+    let ideal: f64 = [2.0_f64, 3.0, 4.0, 5.0]
+        .iter()
+        .map(|place| 1.0 / place.log2())
+        .sum();
     assert_eq!((at_5.recall, at_5.precision, at_5.hit), (0.25, 0.2, 1.0));
     assert!((at_5.ndcg - 1.0 / ideal).abs() < 1e-12);
     assert_eq!((at_10.recall, at_10.precision, at_10.hit), (0.5, 0.2, 1.0));
-    assert!((at_10.ndcg - (1.0 + 1.0 / 3.0) / ideal).abs() < 1e-12, "place 6 is worth 1 / log2(8)");
-    assert_eq!((at_20.recall, at_20.precision, at_20.ndcg), (0.5, 0.1, at_10.ndcg));
+    assert!(
+        (at_10.ndcg - (1.0 + 1.0 / 3.0) / ideal).abs() < 1e-12,
+        "place 6 is worth 1 / log2(8)"
+    );
+    assert_eq!(
+        (at_20.recall, at_20.precision, at_20.ndcg),
+        (0.5, 0.1, at_10.ndcg)
+    );
     assert_eq!(rankings([None, Some(9)], &[1]), [Ranking::default(); 3]);
     assert_eq!(rankings([Some(1)], &[])[0].recall, 0.0);
 }
@@ -116,14 +250,34 @@ fn a_list_is_judged_by_hand() {
 #[test]
 fn the_horizon_ends_the_truth() {
     let lines = vec![line(0, 0, 0), line(0, 28, 0), line(1, 0, 0), line(1, 29, 0)];
-    let all = Purchases::from_lines(Ids::Integer(vec![1, 2]), Ids::Integer(vec![1]), lines).unwrap();
+    let all =
+        Purchases::from_lines(Ids::Integer(vec![1, 2]), Ids::Integer(vec![1]), lines).unwrap();
     let night = NightTruth::new(Parted::all(&all), NIGHT + 29, AsOf(NIGHT), vec![0, 1]).unwrap();
-    assert_eq!(night.following, [Some(Following { days: 28, basket: vec![0] }), None]);
+    assert_eq!(
+        night.following,
+        [
+            Some(Following {
+                days: 28,
+                basket: vec![0]
+            }),
+            None
+        ]
+    );
     let rows = timing_rows(&night, &[0.5]);
-    assert_eq!(rows.rows.iter().map(|row| row.predicted).collect::<Vec<_>>(), [Some(1.0), Some(28.0)], "what is missing is the horizon");
+    assert_eq!(
+        rows.rows
+            .iter()
+            .map(|row| row.predicted)
+            .collect::<Vec<_>>(),
+        [Some(1.0), Some(28.0)],
+        "what is missing is the horizon"
+    );
     let rows = basket_rows(&night, &[vec![0]]);
     assert_eq!(rows.rows[0].rankings.unwrap()[0].recall, 1.0);
-    assert_eq!((rows.rows[1].rankings, rows.rows[0].predicted), (None, None));
+    assert_eq!(
+        (rows.rows[1].rankings, rows.rows[0].predicted),
+        (None, None)
+    );
 }
 
 proptest! {

@@ -3,12 +3,29 @@ use super::*;
 use crate::calendar::AsOf;
 
 fn contender(name: &str, baseline: bool, figures: Figures) -> Contender {
-    Contender { name: name.into(), baseline, figures, intervals: [].into(), differences: vec![] }
+    Contender {
+        name: name.into(),
+        baseline,
+        figures,
+        intervals: [].into(),
+        differences: vec![],
+    }
 }
 
 fn evaluation() -> Evaluation {
-    let when = |mae_all, mae| Figures { rows: 300, returned: 290, nights: 2, mae_all: Some(mae_all), mae: Some(mae), ..Figures::default() };
-    let what = |ndcg, recall| Figures { ndcg_at_10: Some(ndcg), recall_at_10: Some(recall), ..Figures::default() };
+    let when = |mae_all, mae| Figures {
+        rows: 300,
+        returned: 290,
+        nights: 2,
+        mae_all: Some(mae_all),
+        mae: Some(mae),
+        ..Figures::default()
+    };
+    let what = |ndcg, recall| Figures {
+        ndcg_at_10: Some(ndcg),
+        recall_at_10: Some(recall),
+        ..Figures::default()
+    };
     let mut okuo = contender(
         OKUO,
         false,
@@ -23,7 +40,14 @@ fn evaluation() -> Evaluation {
             ..when(3.6, 3.0)
         },
     );
-    okuo.intervals = [(Figure::MaeAll, Interval { low: 3.4, high: 3.8 })].into();
+    okuo.intervals = [(
+        Figure::MaeAll,
+        Interval {
+            low: 3.4,
+            high: 3.8,
+        },
+    )]
+    .into();
     let gain = |figure, to: &str, difference, low, high, verdict| Difference {
         figure,
         to: to.into(),
@@ -32,11 +56,27 @@ fn evaluation() -> Evaluation {
         verdict,
     };
     okuo.differences = vec![
-        gain(Figure::MaeAll, "population median", -0.33, -0.41, -0.25, Verdict::Better),
-        gain(Figure::NdcgAt10, "TIFUKNN", 0.01, -0.002, 0.022, Verdict::Tie),
+        gain(
+            Figure::MaeAll,
+            "population median",
+            -0.33,
+            -0.41,
+            -0.25,
+            Verdict::Better,
+        ),
+        gain(
+            Figure::NdcgAt10,
+            "TIFUKNN",
+            0.01,
+            -0.002,
+            0.022,
+            Verdict::Tie,
+        ),
     ];
     Evaluation {
-        nights: ["2017-10-31", "2017-11-07"].map(|night| night.parse::<AsOf>().unwrap()).to_vec(),
+        nights: ["2017-10-31", "2017-11-07"]
+            .map(|night| night.parse::<AsOf>().unwrap())
+            .to_vec(),
         contenders: vec![
             okuo,
             contender("population median", true, when(3.93, 3.23)),
@@ -44,7 +84,11 @@ fn evaluation() -> Evaluation {
             contender("P-TopFreq", true, what(0.28, 0.144)),
             contender("TIFUKNN", true, what(0.29, 0.15)),
         ],
-        best_baselines: [(Figure::MaeAll, "population median".into()), (Figure::NdcgAt10, "TIFUKNN".into())].into(),
+        best_baselines: [
+            (Figure::MaeAll, "population median".into()),
+            (Figure::NdcgAt10, "TIFUKNN".into()),
+        ]
+        .into(),
         warnings: vec![],
     }
 }
@@ -82,8 +126,18 @@ fn columns_are_aligned_and_nothing_stands_for_what_is_not_known() {
     let lines: Vec<&str> = text.lines().collect();
     let heading = lines.iter().find(|line| line.contains("mae_all")).unwrap();
     let end = heading.find("mae_all").unwrap() + "mae_all".len();
-    let okuo = lines.iter().find(|line| line.starts_with("okuo") && line.contains("3.6000")).unwrap();
+    let okuo = lines
+        .iter()
+        .find(|line| line.starts_with("okuo") && line.contains("3.6000"))
+        .unwrap();
     assert_eq!(okuo.find("3.6000").unwrap() + "3.6000".len(), end);
-    let alone = Evaluation { contenders: vec![contender("TIFUKNN", true, Figures::default())], ..evaluation() };
-    assert_eq!(table(&alone).lines().count(), 1, "no table without a figure");
+    let alone = Evaluation {
+        contenders: vec![contender("TIFUKNN", true, Figures::default())],
+        ..evaluation()
+    };
+    assert_eq!(
+        table(&alone).lines().count(),
+        1,
+        "no table without a figure"
+    );
 }

@@ -9,8 +9,17 @@ use crate::purchases::{Ids, Line, Purchases};
 const NIGHT: Day = Day::from_epoch(17_000);
 
 fn read(lines: &[(u32, i32, u32)]) -> Purchases {
-    let lines = lines.iter().map(|(customer, back, product)| Line { customer: *customer, day: NIGHT - *back, product: *product });
-    Purchases::from_lines(Ids::Integer((0..50).collect()), Ids::Integer((0..100).collect()), lines.collect()).unwrap()
+    let lines = lines.iter().map(|(customer, back, product)| Line {
+        customer: *customer,
+        day: NIGHT - *back,
+        product: *product,
+    });
+    Purchases::from_lines(
+        Ids::Integer((0..50).collect()),
+        Ids::Integer((0..100).collect()),
+        lines.collect(),
+    )
+    .unwrap()
 }
 
 fn model(all: &Purchases, night: Day, parameters: TifuknnParameters, pool: usize) -> Tifuknn {
@@ -18,7 +27,10 @@ fn model(all: &Purchases, night: Day, parameters: TifuknnParameters, pool: usize
 }
 
 fn scores(model: &Tifuknn, history: &History<'_>, customer: u32) -> Vec<(u32, f64)> {
-    let (mut dots, mut sums) = (vec![0.0; model.customers.len()], Accumulator::new(model.products));
+    let (mut dots, mut sums) = (
+        vec![0.0; model.customers.len()],
+        Accumulator::new(model.products),
+    );
     let mut scores = model.scores(customer, &history.visits(customer), &mut dots, &mut sums);
     scores.sort_by_key(|(product, _)| *product);
     scores
@@ -29,7 +41,11 @@ fn vector_of(model: &Tifuknn, customer: u32) -> &[(u32, f64)] {
 }
 
 /// The paper's formulas word by word, on dense vectors.
-fn slowly(history: &History<'_>, parameters: &TifuknnParameters, customer: u32) -> BTreeMap<u32, f64> {
+fn slowly(
+    history: &History<'_>,
+    parameters: &TifuknnParameters,
+    customer: u32,
+) -> BTreeMap<u32, f64> {
     let dense = |customer: u32| -> Vec<f64> {
         let visits = history.visits(customer);
         let mut baskets: Vec<&[u32]> = visits.iter().map(|(_, basket)| basket).collect();
@@ -39,8 +55,9 @@ fn slowly(history: &History<'_>, parameters: &TifuknnParameters, customer: u32) 
         for (g, group) in groups.iter().enumerate() {
             for (i, basket) in group.iter().enumerate() {
                 for product in *basket {
-                    out[*product as usize] +=
-                        parameters.within.powi(i as i32) / group.len() as f64 * parameters.across.powi(g as i32) / groups.len() as f64;
+                    out[*product as usize] += parameters.within.powi(i as i32) / group.len() as f64
+                        * parameters.across.powi(g as i32)
+                        / groups.len() as f64;
                 }
             }
         }
@@ -51,28 +68,54 @@ fn slowly(history: &History<'_>, parameters: &TifuknnParameters, customer: u32) 
         .filter(|other| *other != customer && !history.visits(*other).is_empty())
         .map(|other| {
             let vector = dense(other);
-            (own.iter().zip(&vector).map(|(a, b)| (a - b).powi(2)).sum(), vector)
+            (
+                own.iter().zip(&vector).map(|(a, b)| (a - b).powi(2)).sum(),
+                vector,
+            )
         })
         .collect();
     others.sort_by(|a, b| a.0.total_cmp(&b.0));
     others.truncate(parameters.neighbours);
-    let mean = |product: usize| others.iter().map(|(_, vector)| vector[product]).sum::<f64>() / others.len().max(1) as f64;
-    let score = |product: usize| parameters.alpha * own[product] + (1.0 - parameters.alpha) * mean(product);
-    (0..own.len()).filter(|product| score(*product) > 0.0).map(|product| (product as u32, score(product))).collect()
+    let mean = |product: usize| {
+        others
+            .iter()
+            .map(|(_, vector)| vector[product])
+            .sum::<f64>()
+            / others.len().max(1) as f64
+    };
+    let score =
+        |product: usize| parameters.alpha * own[product] + (1.0 - parameters.alpha) * mean(product);
+    (0..own.len())
+        .filter(|product| score(*product) > 0.0)
+        .map(|product| (product as u32, score(product)))
+        .collect()
 }
 
 #[test]
 fn a_vector_by_hand() {
     // Three purchases in groups of two, counted from the latest: {a}, {a, b} | {b}.
     let all = read(&[(0, 9, 2), (0, 5, 1), (0, 5, 2), (0, 1, 1), (1, 3, 3)]);
-    let parameters = TifuknnParameters { group: 2, within: 0.5, across: 0.25, alpha: 0.75, neighbours: 1 };
+    let parameters = TifuknnParameters {
+        group: 2,
+        within: 0.5,
+        across: 0.25,
+        alpha: 0.75,
+        neighbours: 1,
+    };
     let (model, history) = (model(&all, NIGHT, parameters, POOL), all.until(AsOf(NIGHT)));
     let (a, b) = ((1.0 + 0.5) / 2.0 / 2.0, 0.5 / 2.0 / 2.0 + 0.25 / 2.0);
     assert_eq!(model.vectors[0], [(0, a), (1, b)]);
     // The one neighbour's product comes in with a quarter of its weight.
-    assert_eq!(scores(&model, &history, 0), [(0, 0.75 * a), (1, 0.75 * b), (2, 0.25)]);
+    assert_eq!(
+        scores(&model, &history, 0),
+        [(0, 0.75 * a), (1, 0.75 * b), (2, 0.25)]
+    );
     let order = TextOrder::of(all.products());
-    assert_eq!(model.lists(&history, &[0, 7], &order), [vec![0, 2, 1], vec![]], "nobody has no list");
+    assert_eq!(
+        model.lists(&history, &[0, 7], &order),
+        [vec![0, 2, 1], vec![]],
+        "nobody has no list"
+    );
 }
 
 #[test]
@@ -84,20 +127,39 @@ fn alone_there_is_no_neighbour() {
 
 #[test]
 fn neighbours_are_those_drawn_and_everyone_has_a_list() {
-    let all = read(&(0..50).map(|customer| (customer, 1, customer)).collect::<Vec<_>>());
-    let (few, history) = (model(&all, NIGHT, TifuknnParameters::default(), 10), all.until(AsOf(NIGHT)));
+    let all = read(
+        &(0..50)
+            .map(|customer| (customer, 1, customer))
+            .collect::<Vec<_>>(),
+    );
+    let (few, history) = (
+        model(&all, NIGHT, TifuknnParameters::default(), 10),
+        all.until(AsOf(NIGHT)),
+    );
     assert_eq!(few.customers.len(), 10);
     for customer in 0..50 {
-        let products: Vec<u32> = scores(&few, &history, customer).into_iter().map(|(product, _)| product).collect();
+        let products: Vec<u32> = scores(&few, &history, customer)
+            .into_iter()
+            .map(|(product, _)| product)
+            .collect();
         let mut expected = few.customers.clone();
         expected.extend((!few.customers.contains(&customer)).then_some(customer));
         expected.sort_unstable();
         assert_eq!(products, expected, "what was drawn, and the customer's own");
     }
     // Drawn by id: who else is there changes little.
-    let others = read(&(0..49).map(|customer| (customer, 1, customer)).collect::<Vec<_>>());
+    let others = read(
+        &(0..49)
+            .map(|customer| (customer, 1, customer))
+            .collect::<Vec<_>>(),
+    );
     let stay = model(&others, NIGHT, TifuknnParameters::default(), 10).customers;
-    assert!(stay.iter().filter(|customer| few.customers.contains(customer)).count() >= 9);
+    assert!(
+        stay.iter()
+            .filter(|customer| few.customers.contains(customer))
+            .count()
+            >= 9
+    );
 }
 
 proptest! {

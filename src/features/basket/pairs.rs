@@ -1,7 +1,9 @@
-//! What a customer's purchases say of each product in them, brought up to date from one night to the next.
+//! What a customer's purchases say of each product in them, brought up to date from one night to
+//! the next.
 //!
-//! A sum that fades with each purchase, or day, is kept as it stood at the latest purchase with the product: `s ← s · decay^steps + 1`.
-//! It is faded to the night only when that is asked for, so that a purchase touches its own products alone.
+//! A sum that fades with each purchase, or day, is kept as it stood at the latest purchase with the
+//! product: `s ← s · decay^steps + 1`. It is faded to the night only when that is asked for, so
+//! that a purchase touches its own products alone.
 
 use crate::calendar::Day;
 use crate::purchases::Visits;
@@ -77,10 +79,13 @@ impl Pairs {
 
     /// Whether the customer bought a product by the night that was looked at last.
     pub(super) fn contain(&self, product: u32) -> bool {
-        self.slots.get(product as usize).is_some_and(|slot| *slot > 0)
+        self.slots
+            .get(product as usize)
+            .is_some_and(|slot| *slot > 0)
     }
 
-    /// The products on the night that was looked at last, in the order in which they were first bought.
+    /// The products on the night that was looked at last, in the order in which they were first
+    /// bought.
     pub(super) fn on_night(&self) -> &[Pair] {
         &self.on_night
     }
@@ -93,14 +98,20 @@ impl Pairs {
         let days = visits.days();
         let Some(first) = days.first() else { return };
         for purchases in self.by_purchase.len()..days.len() {
-            let before = purchases.checked_sub(1).map(|before| self.by_purchase[before]);
-            self.by_purchase.push(before.map_or([1.0; DECAYS.len()], |mut left| {
-                left.iter_mut().zip(DECAYS).for_each(|(left, decay)| *left *= decay);
-                left
-            }));
+            let before = purchases
+                .checked_sub(1)
+                .map(|before| self.by_purchase[before]);
+            self.by_purchase
+                .push(before.map_or([1.0; DECAYS.len()], |mut left| {
+                    left.iter_mut()
+                        .zip(DECAYS)
+                        .for_each(|(left, decay)| *left *= decay);
+                    left
+                }));
         }
         for days in self.by_day.len()..=(night - *first) as usize {
-            self.by_day.push(RECENCY_DAYS.map(|length| (-(days as f64) / length).exp()));
+            self.by_day
+                .push(RECENCY_DAYS.map(|length| (-(days as f64) / length).exp()));
         }
         for (at, (day, basket)) in visits.iter().enumerate().skip(self.purchases) {
             self.take(at as u32, day, basket);
@@ -108,7 +119,14 @@ impl Pairs {
         self.purchases = days.len();
 
         let newest = days.len() as u32 - 1;
-        let Self { slots, known, on_night, by_purchase, by_day, .. } = self;
+        let Self {
+            slots,
+            known,
+            on_night,
+            by_purchase,
+            by_day,
+            ..
+        } = self;
         on_night.clear();
         on_night.extend(known.iter().map(|known| {
             let (last_back, last_ago) = (newest - known.last.0, night - known.last.1);
@@ -133,21 +151,36 @@ impl Pairs {
         }));
         for (back, (day, basket)) in (0_u32..).zip(visits.iter().rev()) {
             let ago = night - day;
-            let (in_visits, in_days) = (VISITS_WINDOWS.map(|window| back < window), DAYS_WINDOWS.map(|window| ago < window));
+            let (in_visits, in_days) = (
+                VISITS_WINDOWS.map(|window| back < window),
+                DAYS_WINDOWS.map(|window| ago < window),
+            );
             if !in_visits.into_iter().chain(in_days).any(|inside| inside) {
                 break;
             }
             for product in basket {
                 let pair = &mut on_night[slots[*product as usize] as usize - 1];
-                pair.visits_window.iter_mut().zip(in_visits).for_each(|(count, inside)| *count += u32::from(inside));
-                pair.days_window.iter_mut().zip(in_days).for_each(|(count, inside)| *count += u32::from(inside));
+                pair.visits_window
+                    .iter_mut()
+                    .zip(in_visits)
+                    .for_each(|(count, inside)| *count += u32::from(inside));
+                pair.days_window
+                    .iter_mut()
+                    .zip(in_days)
+                    .for_each(|(count, inside)| *count += u32::from(inside));
             }
         }
     }
 
     /// The purchase after the known ones.
     fn take(&mut self, at: u32, day: Day, basket: &[u32]) {
-        let Self { slots, known, by_purchase, by_day, .. } = self;
+        let Self {
+            slots,
+            known,
+            by_purchase,
+            by_day,
+            ..
+        } = self;
         for product in basket {
             let p = *product as usize;
             if p >= slots.len() {
@@ -173,7 +206,10 @@ impl Pairs {
                 slot => {
                     let known = &mut known[slot as usize - 1];
                     let gap = day - known.last.1;
-                    fade(&mut known.decays, &by_purchase[(at - known.last.0) as usize]);
+                    fade(
+                        &mut known.decays,
+                        &by_purchase[(at - known.last.0) as usize],
+                    );
                     fade(&mut known.recency, &by_day[gap as usize]);
                     known.last_gap = gap;
                     known.gap_squares += f64::from(gap) * f64::from(gap);
@@ -182,7 +218,11 @@ impl Pairs {
                 }
             };
             known.times += 1;
-            known.decays.iter_mut().chain(&mut known.recency).for_each(|sum| *sum += 1.0);
+            known
+                .decays
+                .iter_mut()
+                .chain(&mut known.recency)
+                .for_each(|sum| *sum += 1.0);
             known.by_weekday[day.weekday()] += 1;
             known.basket_sizes += basket.len() as u32;
         }
@@ -191,5 +231,7 @@ impl Pairs {
 
 #[inline]
 fn fade<const N: usize>(sums: &mut [f64; N], left: &[f64; N]) {
-    sums.iter_mut().zip(left).for_each(|(sum, left)| *sum *= left);
+    sums.iter_mut()
+        .zip(left)
+        .for_each(|(sum, left)| *sum *= left);
 }

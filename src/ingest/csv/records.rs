@@ -73,7 +73,11 @@ impl Record {
         let mut at = 0;
         loop {
             let quoted = data.get(at) == Some(&b'"');
-            let mut field = Field { start: at, end: at, doubled_quotes: false };
+            let mut field = Field {
+                start: at,
+                end: at,
+                doubled_quotes: false,
+            };
             if quoted {
                 field.start = at + 1;
                 match closing_quote(data, at + 1, last) {
@@ -106,19 +110,28 @@ impl Record {
             if ends {
                 self.len = (at + 1).min(data.len());
                 let blank = !quoted && self.fields.len() == 1 && end == 0;
-                return if blank { Step::Blank { len: self.len } } else { Step::Record { len: self.len } };
+                return if blank {
+                    Step::Blank { len: self.len }
+                } else {
+                    Step::Record { len: self.len }
+                };
             }
             at += 1;
         }
     }
 }
 
-/// The quote that ends a field whose content begins at `at`, and whether there are doubled ones before it.
+/// The quote that ends a field whose content begins at `at`, and whether there are doubled ones
+/// before it.
 fn closing_quote(data: &[u8], mut at: usize, last: bool) -> Result<(usize, bool), Step> {
     let mut doubled = false;
     loop {
         let Some(found) = position(data.get(at..).unwrap_or_default(), |byte| byte == b'"') else {
-            return Err(if last { Step::Unclosed } else { Step::Incomplete });
+            return Err(if last {
+                Step::Unclosed
+            } else {
+                Step::Incomplete
+            });
         };
         let quote = at + found;
         match data.get(quote + 1) {
@@ -151,7 +164,13 @@ mod tests {
                 match record.read(&data[at..end], b',', last) {
                     Step::Record { len } => {
                         assert!(!record.broken());
-                        out.push(record.fields().iter().map(|field| field.bytes(&data[at..]).into_owned()).collect());
+                        out.push(
+                            record
+                                .fields()
+                                .iter()
+                                .map(|field| field.bytes(&data[at..]).into_owned())
+                                .collect(),
+                        );
                         at += len;
                     }
                     Step::Blank { len } => at += len,
@@ -209,10 +228,19 @@ mod tests {
     #[test]
     fn text_after_a_quote_and_quotes_inside_a_field() {
         let mut record = Record::default();
-        assert_eq!(record.read(b"\"a\"b,c\n", b',', true), Step::Record { len: 7 });
+        assert_eq!(
+            record.read(b"\"a\"b,c\n", b',', true),
+            Step::Record { len: 7 }
+        );
         assert!(record.broken());
-        assert_eq!(record.read(b"5\" pipe,c\n", b',', true), Step::Record { len: 10 });
-        assert_eq!((record.broken(), &*record.fields()[0].bytes(b"5\" pipe,c\n")), (false, &b"5\" pipe"[..]));
+        assert_eq!(
+            record.read(b"5\" pipe,c\n", b',', true),
+            Step::Record { len: 10 }
+        );
+        assert_eq!(
+            (record.broken(), &*record.fields()[0].bytes(b"5\" pipe,c\n")),
+            (false, &b"5\" pipe"[..])
+        );
         assert_eq!(record.read(b"a,\"b\n", b',', true), Step::Unclosed);
         assert_eq!(record.read(b"\r\na,b", b',', true), Step::Blank { len: 2 });
     }

@@ -1,8 +1,8 @@
 //! The values of one column in a group of rows, some rows at a time.
 //!
-//! Most writers give the distinct values of a column once, in a dictionary, and of each row its position in it. Such columns stay so:
-//! what must be known of an id is then looked up once for each distinct one of the group, and not once for each row. Other columns are
-//! decoded by polars.
+//! Most writers give the distinct values of a column once, in a dictionary, and of each row its
+//! position in it. Such columns stay so: what must be known of an id is then looked up once for
+//! each distinct one of the group, and not once for each row. Other columns are decoded by polars.
 
 use std::io::Cursor;
 use std::ops::Range;
@@ -16,12 +16,15 @@ use polars_parquet::parquet::encoding::hybrid_rle::{HybridRleChunk, HybridRleDec
 use polars_parquet::parquet::encoding::plain_byte_array::BinaryIter;
 use polars_parquet::parquet::page::{DictPage, EncodedSplitBuffer, split_buffer};
 use polars_parquet::parquet::schema::types::PhysicalType;
-use polars_parquet::read::{BasicDecompressor, ColumnChunkMetadata, Filter, PageReader, column_iter_to_arrays};
+use polars_parquet::read::{
+    BasicDecompressor, ColumnChunkMetadata, Filter, PageReader, column_iter_to_arrays,
+};
 
 use super::{Footer, damaged, guarded, pages};
 use crate::error::Result;
 
-/// So many rows are decoded at a time by polars, which reads the dictionary and the pages at both ends again each time.
+/// So many rows are decoded at a time by polars, which reads the dictionary and the pages at both
+/// ends again each time.
 const POLARS_ROWS: usize = 1 << 19;
 
 /// The position of a row that has no value.
@@ -58,28 +61,65 @@ struct Indexed {
 }
 
 impl ChunkReader {
-    /// At the first row of a column of a group. The counts of the footer and of the pages stand apart in the file, and must agree before polars
-    /// trusts them.
-    pub(super) fn new(footer: Arc<Footer>, group: usize, column: usize, bytes: Bytes) -> Result<Self> {
+    /// At the first row of a column of a group. The counts of the footer and of the pages stand
+    /// apart in the file, and must agree before polars trusts them.
+    pub(super) fn new(
+        footer: Arc<Footer>,
+        group: usize,
+        column: usize,
+        bytes: Bytes,
+    ) -> Result<Self> {
         let (chunk, field) = footer.chunk_at(group, column)?;
         let is_gzip = chunk.compression() == Compression::Gzip;
-        let is_indexed = pages::are_indexed(&bytes, chunk.num_values(), chunk.uncompressed_size(), is_gzip).ok_or_else(damaged)?;
-        let indexed = if is_indexed { Indexed::new(chunk, field, &bytes)? } else { None };
-        Ok(Self { footer, group, column, bytes, indexed, decoded: None, decoded_rows: 0..0 })
+        let is_indexed = pages::are_indexed(
+            &bytes,
+            chunk.num_values(),
+            chunk.uncompressed_size(),
+            is_gzip,
+        )
+        .ok_or_else(damaged)?;
+        let indexed = if is_indexed {
+            Indexed::new(chunk, field, &bytes)?
+        } else {
+            None
+        };
+        Ok(Self {
+            footer,
+            group,
+            column,
+            bytes,
+            indexed,
+            decoded: None,
+            decoded_rows: 0..0,
+        })
     }
 
     /// The values of the rows that follow those that were read before.
     pub(super) fn read(&mut self, rows: &Range<usize>) -> Result<Rows> {
         let read = match &mut self.indexed {
-            Some(indexed) => Rows { values: indexed.dictionary.clone(), positions: Some(indexed.read(rows.len())?) },
-            None => Rows { values: self.decode(rows)?, positions: None },
+            Some(indexed) => Rows {
+                values: indexed.dictionary.clone(),
+                positions: Some(indexed.read(rows.len())?),
+            },
+            None => Rows {
+                values: self.decode(rows)?,
+                positions: None,
+            },
         };
         let len = read.positions.as_ref().map_or(read.values.len(), Vec::len);
-        if len == rows.len() { Ok(read) } else { Err(damaged()) }
+        if len == rows.len() {
+            Ok(read)
+        } else {
+            Err(damaged())
+        }
     }
 
     fn decode(&mut self, rows: &Range<usize>) -> Result<Series> {
-        let decoded = match self.decoded.take().filter(|_| rows.end <= self.decoded_rows.end) {
+        let decoded = match self
+            .decoded
+            .take()
+            .filter(|_| rows.end <= self.decoded_rows.end)
+        {
             Some(decoded) => decoded,
             None => {
                 let (chunk, field) = self.footer.chunk_at(self.group, self.column)?;
@@ -96,15 +136,30 @@ impl ChunkReader {
 }
 
 fn pages_of(chunk: &ColumnChunkMetadata, bytes: &Bytes) -> BasicDecompressor {
-    let reader = PageReader::new(Cursor::new(Buffer::from_owner(bytes.clone())), chunk, vec![], usize::MAX);
+    let reader = PageReader::new(
+        Cursor::new(Buffer::from_owner(bytes.clone())),
+        chunk,
+        vec![],
+        usize::MAX,
+    );
     BasicDecompressor::new(reader, vec![])
 }
 
-fn decode(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &Bytes, rows: &Range<usize>) -> Result<Series> {
+fn decode(
+    chunk: &ColumnChunkMetadata,
+    field: &ArrowField,
+    bytes: &Bytes,
+    rows: &Range<usize>,
+) -> Result<Series> {
     guarded(|| {
         let types = vec![&chunk.descriptor().descriptor.primitive_type];
         let filter = Filter::new_ranged(rows.start, rows.end);
-        let (arrays, _) = column_iter_to_arrays(vec![pages_of(chunk, bytes)], types, field.clone(), Some(filter))?;
+        let (arrays, _) = column_iter_to_arrays(
+            vec![pages_of(chunk, bytes)],
+            types,
+            field.clone(),
+            Some(filter),
+        )?;
         Ok(Series::try_from((field.name.clone(), arrays))?.rechunk())
     })
 }
@@ -118,11 +173,18 @@ impl Indexed {
         }
         let mut pages = pages_of(chunk, bytes);
         let dictionary = guarded(|| {
-            let Some(page) = pages.read_dict_page()? else { return Ok(None) };
+            let Some(page) = pages.read_dict_page()? else {
+                return Ok(None);
+            };
             let values = values_of(&page, descriptor.primitive_type.physical_type, field)?;
             Ok(values.filter(|values| values.len() == page.num_values))
         })?;
-        Ok(dictionary.map(|dictionary| Self { pages, dictionary, page: vec![], given: 0 }))
+        Ok(dictionary.map(|dictionary| Self {
+            pages,
+            dictionary,
+            page: vec![],
+            given: 0,
+        }))
     }
 
     /// The positions of the rows that follow: fewer if there are no more.
@@ -136,7 +198,12 @@ impl Indexed {
             if out.len() == rows {
                 return Ok(out);
             }
-            let Self { pages, dictionary, page, .. } = self;
+            let Self {
+                pages,
+                dictionary,
+                page,
+                ..
+            } = self;
             match guarded(|| next_page(pages, dictionary.len(), page))? {
                 Some(true) => self.given = 0,
                 Some(false) => return Err(damaged()),
@@ -146,25 +213,55 @@ impl Indexed {
     }
 }
 
-/// Reads the positions of the next page, if there is one, in a dictionary of so many `values`; whether it is whole.
-fn next_page(pages: &mut BasicDecompressor, values: usize, positions: &mut Vec<u32>) -> PolarsResult<Option<bool>> {
-    let Some(page) = pages.next() else { return Ok(None) };
+/// Reads the positions of the next page, if there is one, in a dictionary of so many `values`;
+/// whether it is whole.
+fn next_page(
+    pages: &mut BasicDecompressor,
+    values: usize,
+    positions: &mut Vec<u32>,
+) -> PolarsResult<Option<bool>> {
+    let Some(page) = pages.next() else {
+        return Ok(None);
+    };
     let page = page?.decompress(pages)?;
-    let EncodedSplitBuffer { def, values: encoded, .. } = split_buffer(&page)?;
+    let EncodedSplitBuffer {
+        def,
+        values: encoded,
+        ..
+    } = split_buffer(&page)?;
     let rows = page.num_values();
     if rows > pages::LARGEST_INDEXED {
         return Ok(Some(false));
     }
-    let present = if def.is_empty() { None } else { presence(def, rows)? };
-    let count = present.as_ref().map_or(rows, |present| present.iter().filter(|present| **present).count());
+    let present = if def.is_empty() {
+        None
+    } else {
+        presence(def, rows)?
+    };
+    let count = present.as_ref().map_or(rows, |present| {
+        present.iter().filter(|present| **present).count()
+    });
     positions.clear();
     if let Some((bits, encoded)) = encoded.split_first().filter(|(bits, _)| **bits <= 32) {
-        collect(HybridRleDecoder::new(encoded, u32::from(*bits), count), positions)?;
+        collect(
+            HybridRleDecoder::new(encoded, u32::from(*bits), count),
+            positions,
+        )?;
     }
-    let is_whole = positions.len() == count && positions.iter().max().is_none_or(|last| (*last as usize) < values);
+    let is_whole = positions.len() == count
+        && positions
+            .iter()
+            .max()
+            .is_none_or(|last| (*last as usize) < values);
     if let Some(present) = present {
         let mut some = std::mem::take(positions).into_iter();
-        positions.extend(present.into_iter().map(|present| if present { some.next().unwrap_or(NULL) } else { NULL }));
+        positions.extend(present.into_iter().map(|present| {
+            if present {
+                some.next().unwrap_or(NULL)
+            } else {
+                NULL
+            }
+        }));
     }
     pages.reuse_page_buffer(page);
     Ok(Some(is_whole && positions.len() == rows))
@@ -193,29 +290,51 @@ fn presence(levels: &[u8], rows: usize) -> PolarsResult<Option<Vec<bool>>> {
     Ok(Some(unpacked.into_iter().map(|level| level == 1).collect()))
 }
 
-/// The values of a dictionary page, which are encoded plainly; nothing for the types that are left to polars.
-fn values_of(page: &DictPage, physical: PhysicalType, field: &ArrowField) -> PolarsResult<Option<Series>> {
+/// The values of a dictionary page, which are encoded plainly; nothing for the types that are left
+/// to polars.
+fn values_of(
+    page: &DictPage,
+    physical: PhysicalType,
+    field: &ArrowField,
+) -> PolarsResult<Option<Series>> {
     use ArrowDataType as A;
     let (name, bytes) = (field.name.clone(), &page.buffer[..]);
     let four = || bytes.as_chunks().0.iter().copied();
     let eight = || bytes.as_chunks().0.iter().copied();
     let values = match (physical, field.dtype()) {
-        (PhysicalType::Int32, A::Int32) => Series::new(name, four().map(i32::from_le_bytes).collect::<Vec<_>>()),
-        (PhysicalType::Int32, A::UInt32) => Series::new(name, four().map(u32::from_le_bytes).collect::<Vec<_>>()),
-        (PhysicalType::Int32, A::Date32) => Series::new(name, four().map(i32::from_le_bytes).collect::<Vec<_>>()).cast(&DataType::Date)?,
-        (PhysicalType::Int64, A::Int64) => Series::new(name, eight().map(i64::from_le_bytes).collect::<Vec<_>>()),
-        (PhysicalType::Int64, A::UInt64) => Series::new(name, eight().map(u64::from_le_bytes).collect::<Vec<_>>()),
+        (PhysicalType::Int32, A::Int32) => {
+            Series::new(name, four().map(i32::from_le_bytes).collect::<Vec<_>>())
+        }
+        (PhysicalType::Int32, A::UInt32) => {
+            Series::new(name, four().map(u32::from_le_bytes).collect::<Vec<_>>())
+        }
+        (PhysicalType::Int32, A::Date32) => {
+            Series::new(name, four().map(i32::from_le_bytes).collect::<Vec<_>>())
+                .cast(&DataType::Date)?
+        }
+        (PhysicalType::Int64, A::Int64) => {
+            Series::new(name, eight().map(i64::from_le_bytes).collect::<Vec<_>>())
+        }
+        (PhysicalType::Int64, A::UInt64) => {
+            Series::new(name, eight().map(u64::from_le_bytes).collect::<Vec<_>>())
+        }
         (PhysicalType::Int64, timestamp @ A::Timestamp(..)) => {
             let dtype = DataType::from_arrow_dtype(timestamp);
             Series::new(name, eight().map(i64::from_le_bytes).collect::<Vec<_>>()).cast(&dtype)?
         }
-        (PhysicalType::Float, A::Float32) => Series::new(name, four().map(f32::from_le_bytes).collect::<Vec<_>>()),
-        (PhysicalType::Double, A::Float64) => Series::new(name, eight().map(f64::from_le_bytes).collect::<Vec<_>>()),
-        (PhysicalType::ByteArray, A::BinaryView) => {
-            Series::new(name, BinaryIter::new(bytes, None).collect::<std::result::Result<Vec<_>, _>>()?)
+        (PhysicalType::Float, A::Float32) => {
+            Series::new(name, four().map(f32::from_le_bytes).collect::<Vec<_>>())
         }
+        (PhysicalType::Double, A::Float64) => {
+            Series::new(name, eight().map(f64::from_le_bytes).collect::<Vec<_>>())
+        }
+        (PhysicalType::ByteArray, A::BinaryView) => Series::new(
+            name,
+            BinaryIter::new(bytes, None).collect::<std::result::Result<Vec<_>, _>>()?,
+        ),
         (PhysicalType::ByteArray, A::Utf8View) => {
-            // A count from a damaged file must not become a request for gigabytes: each text takes four bytes or more.
+            // A count from a damaged file must not become a request for gigabytes: each text takes
+            // four bytes or more.
             let mut texts = Vec::with_capacity(page.num_values.min(bytes.len() / 4));
             for text in BinaryIter::new(bytes, None) {
                 match std::str::from_utf8(text?) {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use polars::prelude::{
-    BinaryChunked, ChunkedArray, DataType, Float64Type, Int32Type, Int64Type, PolarsResult, Series, StringChunked, TimeUnit, UInt32Type,
+    BinaryChunked, ChunkedArray, DataType, Float64Type, Int32Type, Int64Type, PolarsResult, Series,
+    StringChunked, TimeUnit, UInt32Type,
 };
 
 use super::chunk::{NULL, Rows};
@@ -24,7 +25,11 @@ impl<T> Column<T> {
     pub(super) fn new(rows: Rows, of: impl Fn(Series) -> PolarsResult<T>) -> PolarsResult<Self> {
         let Rows { values, positions } = rows;
         let has_nulls = positions.iter().flatten().any(|position| *position == NULL);
-        Ok(Self { values: of(values)?, positions, has_nulls })
+        Ok(Self {
+            values: of(values)?,
+            positions,
+            has_nulls,
+        })
     }
 
     /// The rows' positions in a dictionary, if there is one.
@@ -36,14 +41,20 @@ impl<T> Column<T> {
     #[inline]
     fn place(&self, at: usize) -> Option<usize> {
         match &self.positions {
-            Some(positions) => positions.get(at).filter(|position| **position != NULL).map(|position| *position as usize),
+            Some(positions) => positions
+                .get(at)
+                .filter(|position| **position != NULL)
+                .map(|position| *position as usize),
             None => Some(at),
         }
     }
 
     /// The plain values of all rows, where there are no nulls.
     fn plain<'a, V: Copy>(&'a self, values: Option<Cow<'a, [V]>>) -> Option<Plain<'a, V>> {
-        values.filter(|_| !self.has_nulls).map(|values| Plain { values, positions: self.positions() })
+        values.filter(|_| !self.has_nulls).map(|values| Plain {
+            values,
+            positions: self.positions(),
+        })
     }
 }
 
@@ -56,8 +67,11 @@ pub(super) struct Plain<'a, V: Copy> {
 impl<V: Copy> Plain<'_, V> {
     #[inline(always)]
     pub(super) fn get(&self, at: usize) -> V {
-        // `chunk` has seen that every position is that of a value, and there are no nulls: see `Column::plain`.
-        self.values[self.positions.map_or(at, |positions| positions[at] as usize)]
+        // `chunk` has seen that every position is that of a value, and there are no nulls: see
+        // `Column::plain`.
+        self.values[self
+            .positions
+            .map_or(at, |positions| positions[at] as usize)]
     }
 }
 
@@ -82,11 +96,13 @@ impl Column<Times> {
 
     #[inline]
     pub(super) fn get(&self, at: usize) -> Moment {
-        self.place(at).map_or(Moment::Null, |at| self.values.get(at))
+        self.place(at)
+            .map_or(Moment::Null, |at| self.values.get(at))
     }
 
     pub(super) fn show(&self, at: usize) -> String {
-        self.place(at).map_or_else(|| "null".into(), |at| self.values.show(at))
+        self.place(at)
+            .map_or_else(|| "null".into(), |at| self.values.show(at))
     }
 }
 
@@ -98,11 +114,13 @@ impl Column<Numbers> {
 
     #[inline]
     pub(super) fn get(&self, at: usize) -> Quantity {
-        self.place(at).map_or(Quantity::Null, |at| self.values.get(at))
+        self.place(at)
+            .map_or(Quantity::Null, |at| self.values.get(at))
     }
 
     pub(super) fn show(&self, at: usize) -> String {
-        self.place(at).map_or_else(|| "null".into(), |at| self.values.show(at))
+        self.place(at)
+            .map_or_else(|| "null".into(), |at| self.values.show(at))
     }
 }
 
@@ -137,8 +155,20 @@ impl Ids {
     /// The plain integers, where there are no others and no nulls.
     fn integers(&self) -> Option<Cow<'_, [i64]>> {
         match self {
-            Ids::Int32(ids) => Some(ids.cont_slice().ok()?.iter().map(|id| i64::from(*id)).collect()),
-            Ids::UInt32(ids) => Some(ids.cont_slice().ok()?.iter().map(|id| i64::from(*id)).collect()),
+            Ids::Int32(ids) => Some(
+                ids.cont_slice()
+                    .ok()?
+                    .iter()
+                    .map(|id| i64::from(*id))
+                    .collect(),
+            ),
+            Ids::UInt32(ids) => Some(
+                ids.cont_slice()
+                    .ok()?
+                    .iter()
+                    .map(|id| i64::from(*id))
+                    .collect(),
+            ),
             Ids::Int64(ids) => ids.cont_slice().ok().map(Cow::Borrowed),
             Ids::Float(_) | Ids::Written(_) | Ids::Text(_) | Ids::Binary(_) => None,
         }
@@ -153,7 +183,9 @@ impl Ids {
             Ids::Float(ids) => ids.get(at).map(Raw::Float),
             Ids::Written(ids) => ids.get(at).map(Raw::Untyped),
             Ids::Text(ids) => ids.get(at).map(Raw::Text),
-            Ids::Binary(ids) => ids.get(at).map(|id| std::str::from_utf8(id).map_or(Raw::NotText, Raw::Text)),
+            Ids::Binary(ids) => ids
+                .get(at)
+                .map(|id| std::str::from_utf8(id).map_or(Raw::NotText, Raw::Text)),
         };
         id.unwrap_or(Raw::Null)
     }
@@ -172,8 +204,12 @@ impl Times {
     pub(super) fn of(series: Series) -> PolarsResult<Self> {
         Ok(match series.dtype() {
             DataType::Date => Times::Date(series.to_physical_repr().i32()?.clone()),
-            DataType::Datetime(unit, None) => Times::Naive(series.to_physical_repr().i64()?.clone(), *unit),
-            DataType::Datetime(unit, Some(_)) => Times::Instant(series.to_physical_repr().i64()?.clone(), *unit),
+            DataType::Datetime(unit, None) => {
+                Times::Naive(series.to_physical_repr().i64()?.clone(), *unit)
+            }
+            DataType::Datetime(unit, Some(_)) => {
+                Times::Instant(series.to_physical_repr().i64()?.clone(), *unit)
+            }
             DataType::Binary => Times::Binary(series.binary()?.clone()),
             _ => Times::Text(series.str()?.clone()),
         })
@@ -193,10 +229,16 @@ impl Times {
         let moment = match self {
             Times::Date(days) => days.get(at).map(Moment::Date),
             // What overflows lies far outside of the plausible days.
-            Times::Naive(times, unit) => times.get(at).map(|time| Moment::Naive(microseconds(time, *unit))),
-            Times::Instant(times, unit) => times.get(at).map(|time| Moment::Instant(microseconds(time, *unit))),
+            Times::Naive(times, unit) => times
+                .get(at)
+                .map(|time| Moment::Naive(microseconds(time, *unit))),
+            Times::Instant(times, unit) => times
+                .get(at)
+                .map(|time| Moment::Instant(microseconds(time, *unit))),
             Times::Text(texts) => texts.get(at).map(Moment::of),
-            Times::Binary(texts) => texts.get(at).map(|text| std::str::from_utf8(text).map_or(Moment::Unreadable, Moment::of)),
+            Times::Binary(texts) => texts
+                .get(at)
+                .map(|text| std::str::from_utf8(text).map_or(Moment::Unreadable, Moment::of)),
         };
         moment.unwrap_or(Moment::Null)
     }
@@ -204,11 +246,14 @@ impl Times {
     pub(super) fn show(&self, at: usize) -> String {
         let text = match self {
             Times::Text(texts) => texts.get(at).map(|text| format!("\"{text}\"")),
-            Times::Binary(texts) => texts.get(at).map(|text| format!("\"{}\"", String::from_utf8_lossy(text))),
+            Times::Binary(texts) => texts
+                .get(at)
+                .map(|text| format!("\"{}\"", String::from_utf8_lossy(text))),
             _ => match self.get(at) {
                 Moment::Date(days) => Some(Day::from_epoch(days).to_string()),
                 Moment::Naive(time) | Moment::Instant(time) => Some(
-                    chrono::DateTime::from_timestamp_micros(time).map_or_else(|| time.to_string(), |time| time.naive_utc().to_string()),
+                    chrono::DateTime::from_timestamp_micros(time)
+                        .map_or_else(|| time.to_string(), |time| time.naive_utc().to_string()),
                 ),
                 _ => None,
             },
@@ -253,7 +298,9 @@ impl Numbers {
     pub(super) fn get(&self, at: usize) -> Quantity {
         let quantity = match self {
             Numbers::Float(numbers) => numbers.get(at).map(Quantity::Number),
-            Numbers::Text(texts) => texts.get(at).map(|text| Quantity::of(text.as_bytes(), false)),
+            Numbers::Text(texts) => texts
+                .get(at)
+                .map(|text| Quantity::of(text.as_bytes(), false)),
             Numbers::Binary(texts) => texts.get(at).map(|text| Quantity::of(text, false)),
         };
         quantity.unwrap_or(Quantity::Null)
@@ -263,7 +310,9 @@ impl Numbers {
         let text = match self {
             Numbers::Float(numbers) => numbers.get(at).map(|number| number.to_string()),
             Numbers::Text(texts) => texts.get(at).map(|text| format!("\"{text}\"")),
-            Numbers::Binary(texts) => texts.get(at).map(|text| format!("\"{}\"", String::from_utf8_lossy(text))),
+            Numbers::Binary(texts) => texts
+                .get(at)
+                .map(|text| format!("\"{}\"", String::from_utf8_lossy(text))),
         };
         text.unwrap_or_else(|| "null".into())
     }

@@ -1,8 +1,9 @@
 //! The page headers of a column chunk, looked at before polars trusts them.
 //!
-//! polars takes a damaged count of values as it stands and asks for as much memory: the process ends, and no error can be told. So the
-//! counts are compared with the file's footer first. A page header is a struct of Thrift's compact protocol; the field numbers are those
-//! of the Parquet format (parquet.thrift, PageHeader).
+//! polars takes a damaged count of values as it stands and asks for as much memory: the process
+//! ends, and no error can be told. So the counts are compared with the file's footer first. A page
+//! header is a struct of Thrift's compact protocol; the field numbers are those of the Parquet
+//! format (parquet.thrift, PageHeader).
 
 use std::io::Read;
 
@@ -24,10 +25,16 @@ const DATA_PAGE: i64 = 0;
 const DICTIONARY_PAGE: i64 = 2;
 const DATA_PAGE_V2: i64 = 3;
 
-/// Whether all values of a column chunk are positions in a dictionary, which comes first. Nothing if its pages do not hold `values` values,
-/// do not fit in it, or are not what their checksums say, where they have any; `uncompressed` is the chunk's size before compression, and
-/// `is_gzip` says whether that is gzip's, which has checksums of its own.
-pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64, is_gzip: bool) -> Option<bool> {
+/// Whether all values of a column chunk are positions in a dictionary, which comes first. Nothing
+/// if its pages do not hold `values` values, do not fit in it, or are not what their checksums say,
+/// where they have any; `uncompressed` is the chunk's size before compression, and `is_gzip` says
+/// whether that is gzip's, which has checksums of its own.
+pub(super) fn are_indexed(
+    chunk: &[u8],
+    values: i64,
+    uncompressed: i64,
+    is_gzip: bool,
+) -> Option<bool> {
     let mut thrift = Thrift { rest: chunk };
     let mut seen = 0_i64;
     let (mut has_dictionary, mut indexed) = (false, true);
@@ -45,9 +52,14 @@ pub(super) fn are_indexed(chunk: &[u8], values: i64, uncompressed: i64, is_gzip:
         } else {
             has_dictionary |= seen == 0;
         }
-        let (bytes, rest) = usize::try_from(page.compressed).ok().and_then(|len| thrift.rest.split_at_checked(len))?;
+        let (bytes, rest) = usize::try_from(page.compressed)
+            .ok()
+            .and_then(|len| thrift.rest.split_at_checked(len))?;
         // Spark writes checksums, pyarrow where it is asked to; polars does not look at them.
-        if page.checksum.is_some_and(|checksum| crc32fast::hash(bytes) != checksum) {
+        if page
+            .checksum
+            .is_some_and(|checksum| crc32fast::hash(bytes) != checksum)
+        {
             return None;
         }
         if is_gzip && !page.is_plain && !page.is_whole_gzip(bytes) {
@@ -68,7 +80,8 @@ struct Page {
     encoding: i64,
     /// CRC-32 of the page as it stands in the file.
     checksum: Option<u32>,
-    /// Of a data page of version 2: nulls, rows, bytes of definition levels, bytes of repetition levels.
+    /// Of a data page of version 2: nulls, rows, bytes of definition levels, bytes of repetition
+    /// levels.
     nulls: i64,
     rows: i64,
     definition_bytes: i64,
@@ -78,23 +91,41 @@ struct Page {
 }
 
 impl Page {
-    /// Whether what follows the levels is as long as the header says, and has gzip's checksum, at which polars does not look.
+    /// Whether what follows the levels is as long as the header says, and has gzip's checksum, at
+    /// which polars does not look.
     fn is_whole_gzip(&self, bytes: &[u8]) -> bool {
         let levels = self.definition_bytes.saturating_add(self.repetition_bytes);
-        let Some(compressed) = usize::try_from(levels).ok().and_then(|levels| bytes.get(levels..)) else { return false };
+        let Some(compressed) = usize::try_from(levels)
+            .ok()
+            .and_then(|levels| bytes.get(levels..))
+        else {
+            return false;
+        };
         let expected = self.uncompressed.saturating_sub(levels);
         if compressed.is_empty() {
             return expected == 0;
         }
         // No more than is expected is unpacked, and one byte to see that there is no more.
-        let mut unpacked = MultiGzDecoder::new(compressed).take(expected.unsigned_abs().saturating_add(1));
-        std::io::copy(&mut unpacked, &mut std::io::sink()).is_ok_and(|len| len == expected.unsigned_abs())
+        let mut unpacked =
+            MultiGzDecoder::new(compressed).take(expected.unsigned_abs().saturating_add(1));
+        std::io::copy(&mut unpacked, &mut std::io::sink())
+            .is_ok_and(|len| len == expected.unsigned_abs())
     }
 
     fn parts_fit(&self) -> bool {
         let level_bytes = self.definition_bytes.saturating_add(self.repetition_bytes);
-        let not_negative = [self.nulls, self.rows, self.definition_bytes, self.repetition_bytes].iter().all(|number| *number >= 0);
-        not_negative && self.nulls <= self.values && self.rows <= self.values && level_bytes <= self.compressed.min(self.uncompressed)
+        let not_negative = [
+            self.nulls,
+            self.rows,
+            self.definition_bytes,
+            self.repetition_bytes,
+        ]
+        .iter()
+        .all(|number| *number >= 0);
+        not_negative
+            && self.nulls <= self.values
+            && self.rows <= self.values
+            && level_bytes <= self.compressed.min(self.uncompressed)
     }
 }
 
@@ -169,7 +200,11 @@ impl Thrift<'_> {
             }
             9 | 10 => {
                 let head = self.byte()?;
-                let len = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+                let len = if head >> 4 == 15 {
+                    self.varint()?
+                } else {
+                    u64::from(head >> 4)
+                };
                 for _ in 0..len {
                     self.element(head & 0x0f, depth)?;
                 }
@@ -193,9 +228,14 @@ impl Thrift<'_> {
         Some(())
     }
 
-    /// In a list or map a boolean takes a byte, so that each element ends the loop over a damaged length.
+    /// In a list or map a boolean takes a byte, so that each element ends the loop over a damaged
+    /// length.
     fn element(&mut self, kind: u8, depth: u32) -> Option<()> {
-        if matches!(kind, 1 | 2) { self.take(1) } else { self.skip(kind, depth) }
+        if matches!(kind, 1 | 2) {
+            self.take(1)
+        } else {
+            self.skip(kind, depth)
+        }
     }
 
     fn take(&mut self, len: u64) -> Option<()> {

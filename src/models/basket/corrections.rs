@@ -1,4 +1,5 @@
-//! The products' own trees: which are fitted, which are kept, and the calibration of what comes out.
+//! The products' own trees: which are fitted, which are kept, and the calibration of what comes
+//! out.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -25,7 +26,8 @@ pub struct ProductTree {
     pub bought: usize,
     /// Purchases of the product among the held-out rows.
     pub held_out_bought: usize,
-    /// How much lower the log loss of the held-out rows is with the tree: weighted total over the rows, in nats.
+    /// How much lower the log loss of the held-out rows is with the tree: weighted total over the
+    /// rows, in nats.
     pub gain: f64,
 }
 
@@ -73,7 +75,8 @@ fn log_loss(score: f64, bought: bool) -> f64 {
     if bought { -p.ln() } else { -(1.0 - p).ln() }
 }
 
-/// A tree is kept whose gain is more than so many times what chance would give (its standard error).
+/// A tree is kept whose gain is more than so many times what chance would give (its standard
+/// error).
 const LEAST_GAIN: f64 = 2.0;
 
 /// What the held-out rows decide.
@@ -83,8 +86,9 @@ pub(super) struct Checks {
     pub(super) calibration: Isotonic,
 }
 
-/// Fits a tree for each product with enough purchases to the rows before the held-out ones, keeps those that lower the log loss of the
-/// held-out ones, and calibrates what comes out. `score` is a fit's that has not seen them.
+/// Fits a tree for each product with enough purchases to the rows before the held-out ones, keeps
+/// those that lower the log loss of the held-out ones, and calibrates what comes out. `score` is a
+/// fit's that has not seen them.
 pub(super) fn corrections(
     table: &BasketRows,
     score: &[f32],
@@ -93,54 +97,101 @@ pub(super) fn corrections(
     parameters: &BasketParameters,
 ) -> Checks {
     let columns = correction_columns();
-    let mut by_product: Vec<(u32, u32)> = table.product.iter().copied().zip(0..).take(held_out.end).collect();
+    let mut by_product: Vec<(u32, u32)> = table
+        .product
+        .iter()
+        .copied()
+        .zip(0..)
+        .take(held_out.end)
+        .collect();
     by_product.sort_unstable();
     let bought = |rows: &[(u32, u32)], early: bool| {
-        rows.iter().filter(|(_, row)| table.rows.label[*row as usize] && ((*row as usize) < held_out.start) == early).count()
+        rows.iter()
+            .filter(|(_, row)| {
+                table.rows.label[*row as usize] && ((*row as usize) < held_out.start) == early
+            })
+            .count()
     };
-    let mut groups: Vec<&[(u32, u32)]> =
-        by_product.chunk_by(|a, b| a.0 == b.0).filter(|rows| bought(rows, true) >= parameters.correction.min_bought).collect();
-    // The largest first, so that no thread begins with one when the others have ended. What comes of it has no order of its own.
+    let mut groups: Vec<&[(u32, u32)]> = by_product
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|rows| bought(rows, true) >= parameters.correction.min_bought)
+        .collect();
+    // The largest first, so that no thread begins with one when the others have ended. What comes
+    // of it has no order of its own.
     groups.sort_by_key(|rows| Reverse(rows.len()));
-    let value = |row: usize, feature: usize| table.bins.edge(columns[feature], table.rows.bin(row, columns[feature]));
+    let value = |row: usize, feature: usize| {
+        table
+            .bins
+            .edge(columns[feature], table.rows.bin(row, columns[feature]))
+    };
     let fit = |rows: &&[(u32, u32)]| {
-        let (early, late): (Vec<u32>, Vec<u32>) = rows.iter().map(|(_, row)| *row).partition(|row| (*row as usize) < held_out.start);
+        let (early, late): (Vec<u32>, Vec<u32>) = rows
+            .iter()
+            .map(|(_, row)| *row)
+            .partition(|row| (*row as usize) < held_out.start);
         let mut own = ProductRows::default();
         for row in &early {
             let row = *row as usize;
-            own.bins.extend(columns.iter().map(|column| table.rows.bin(row, *column)));
+            own.bins
+                .extend(columns.iter().map(|column| table.rows.bin(row, *column)));
             own.label.push(table.rows.label[row]);
             own.probability.push(sigmoid(f64::from(score[row])));
             own.weight.push(f64::from(table.rows.weight[row]));
         }
-        let tree = CorrectionTree::fit(&own, columns.len(), &parameters.correction, |feature, bin| table.bins.edge(columns[feature], bin))?;
-        // A value sits below its bin's edge, so the edge stands for it wherever a threshold is an edge too.
+        let tree = CorrectionTree::fit(
+            &own,
+            columns.len(),
+            &parameters.correction,
+            |feature, bin| table.bins.edge(columns[feature], bin),
+        )?;
+        // A value sits below its bin's edge, so the edge stands for it wherever a threshold is an
+        // edge too.
         let gains: Vec<f64> = late
             .iter()
             .map(|row| {
                 let row = *row as usize;
                 let (score, bought) = (f64::from(score[row]), table.rows.label[row]);
                 let corrected = score + tree.correction(|feature| value(row, feature));
-                f64::from(table.rows.weight[row]) * (log_loss(score, bought) - log_loss(corrected, bought))
+                f64::from(table.rows.weight[row])
+                    * (log_loss(score, bought) - log_loss(corrected, bought))
             })
             .collect();
         let gain: f64 = gains.iter().sum();
-        // Of many products some gain by luck alone, and a tree kept by luck does harm on the nights that come.
+        // Of many products some gain by luck alone, and a tree kept by luck does harm on the nights
+        // that come.
         let by_chance = gains.iter().map(|gain| gain * gain).sum::<f64>().sqrt();
         let held_out_bought = bought(rows, false);
         if gain <= LEAST_GAIN * by_chance || held_out_bought < 5 {
             return None;
         }
         let product = products.get(rows.first()?.0)?.to_string();
-        Some((ProductTree { product, tree, bought: bought(rows, true), held_out_bought, gain }, late))
+        Some((
+            ProductTree {
+                product,
+                tree,
+                bought: bought(rows, true),
+                held_out_bought,
+                gain,
+            },
+            late,
+        ))
     };
-    let fitted: Vec<Option<(ProductTree, Vec<u32>)>> = groups.iter().par_bridge().map(fit).collect();
-    let mut corrected: Vec<f64> = score[held_out.clone()].iter().map(|score| f64::from(*score)).collect();
-    let mut gate = GateReport { tried: groups.len(), ..GateReport::default() };
+    let fitted: Vec<Option<(ProductTree, Vec<u32>)>> =
+        groups.iter().par_bridge().map(fit).collect();
+    let mut corrected: Vec<f64> = score[held_out.clone()]
+        .iter()
+        .map(|score| f64::from(*score))
+        .collect();
+    let mut gate = GateReport {
+        tried: groups.len(),
+        ..GateReport::default()
+    };
     let mut kept = vec![];
     for (product, late) in fitted.into_iter().flatten() {
         for row in late {
-            corrected[row as usize - held_out.start] += product.tree.correction(|feature| value(row as usize, feature));
+            corrected[row as usize - held_out.start] += product
+                .tree
+                .correction(|feature| value(row as usize, feature));
         }
         kept.push(product);
     }
@@ -158,10 +209,25 @@ pub(super) fn corrections(
         gate.pooled_log_loss /= weights;
         gate.log_loss /= weights;
     }
-    let point = |(row, score): (usize, &f64)| (*score, table.rows.label[row], f64::from(table.natural[row]));
-    let scored: Vec<(f64, bool, f64)> = held_out.clone().zip(&corrected).filter(|(row, _)| table.scored[*row]).map(point).collect();
+    let point = |(row, score): (usize, &f64)| {
+        (*score, table.rows.label[row], f64::from(table.natural[row]))
+    };
+    let scored: Vec<(f64, bool, f64)> = held_out
+        .clone()
+        .zip(&corrected)
+        .filter(|(row, _)| table.scored[*row])
+        .map(point)
+        .collect();
     // The customers whom a run scores are those to be right about; where they are few, everyone is.
     let enough = scored.iter().filter(|(_, bought, _)| *bought).count() >= 1_000;
-    let calibration = Isotonic::fit(if enough { scored } else { held_out.zip(&corrected).map(point).collect() });
-    Checks { products: kept, gate, calibration }
+    let calibration = Isotonic::fit(if enough {
+        scored
+    } else {
+        held_out.zip(&corrected).map(point).collect()
+    });
+    Checks {
+        products: kept,
+        gate,
+        calibration,
+    }
 }

@@ -1,4 +1,5 @@
-//! Training rows: (customer, night, candidate) of past nights, and whether the product was in the basket that followed.
+//! Training rows: (customer, night, candidate) of past nights, and whether the product was in the
+//! basket that followed.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +20,9 @@ use crate::sampling::{hash, keep};
 /// Bins of a feature: more of them cost time and bring nothing.
 const MAX_BINS: usize = 64;
 
-/// Most nights that are counted in one pass over the customers, and most bytes that a thread's counts of them take: more nights save a little
-/// time, and take much memory where there are many products.
+/// Most nights that are counted in one pass over the customers, and most bytes that a thread's
+/// counts of them take: more nights save a little time, and take much memory where there are many
+/// products.
 const NIGHTS_AT_A_TIME: (usize, usize) = (8, 15_000_000);
 
 fn nights_at_a_time(products: usize) -> usize {
@@ -28,7 +30,8 @@ fn nights_at_a_time(products: usize) -> usize {
     (bytes / (products.max(1) * size_of::<ProductCounts>())).clamp(1, most)
 }
 
-/// The first rows, which give the bins and the share of candidates to keep, are of so many nights, and of so many customers on each.
+/// The first rows, which give the bins and the share of candidates to keep, are of so many nights,
+/// and of so many customers on each.
 const PILOT: ([usize; 3], usize) = ([1, 3, 5], 60);
 
 /// A night of a customer whose next purchase is known.
@@ -41,16 +44,19 @@ struct Snapshot {
     nights: u32,
 }
 
-/// What a basket model is fitted to: rows of past nights with what became of them, the early ones first.
+/// What a basket model is fitted to: rows of past nights with what became of them, the early ones
+/// first.
 pub struct BasketRows {
     pub(super) rows: BinnedRows,
-    /// Weights without regard to the basket's size: those of which probabilities are true. The rows' own are what trees are grown by.
+    /// Weights without regard to the basket's size: those of which probabilities are true. The
+    /// rows' own are what trees are grown by.
     pub(super) natural: Vec<f32>,
     pub(super) product: Vec<u32>,
     /// Whether the customer met the rule on the night.
     pub(super) scored: Vec<bool>,
     pub(super) bins: Bins,
-    /// How many rows have a next purchase 56 days before the end or earlier, and how many 28 days before it or earlier.
+    /// How many rows have a next purchase 56 days before the end or earlier, and how many 28 days
+    /// before it or earlier.
     pub(super) known: [usize; 2],
 }
 
@@ -67,14 +73,25 @@ struct Grid<'a> {
 impl<'a> Grid<'a> {
     fn new(end: Day, parameters: &'a BasketParameters, seed: u64) -> Self {
         let every = parameters.every.max(1) as i32;
-        let mut nights: Vec<Day> = (1..=parameters.days as i32).step_by(every as usize).map(|back| end - back).collect();
+        let mut nights: Vec<Day> = (1..=parameters.days as i32)
+            .step_by(every as usize)
+            .map(|back| end - back)
+            .collect();
         nights.reverse();
-        Self { parameters, seed, nights, splits: [2, 1].map(|months| end - months * HORIZON as i32) }
+        Self {
+            parameters,
+            seed,
+            nights,
+            splits: [2, 1].map(|months| end - months * HORIZON as i32),
+        }
     }
 
     /// 0 for the early ones, which every fit may see; 2 for those of the last 28 days.
     fn fold(&self, snapshot: &Snapshot) -> usize {
-        self.splits.iter().filter(|split| snapshot.next > **split).count()
+        self.splits
+            .iter()
+            .filter(|split| snapshot.next > **split)
+            .count()
     }
 
     /// Early rows first, so that a fit can take a prefix.
@@ -89,15 +106,29 @@ impl<'a> Grid<'a> {
         let mut waiting: Vec<Day> = vec![];
         for (at, night) in self.nights.iter().enumerate() {
             let known = days.partition_point(|day| day <= night);
-            let Some(next) = days.get(known).copied() else { break };
+            let Some(next) = days.get(known).copied() else {
+                break;
+            };
             if known >= self.parameters.min_purchases && next - *night <= HORIZON as i32 {
                 waiting.push(*night);
             }
             // The last night of the grid before the purchase closes the gap.
             if self.nights.get(at + 1).is_none_or(|after| *after >= next) && !waiting.is_empty() {
-                let pick = hash(self.seed, &[0x5a9, history.customers().key(customer), next.epoch() as u64]) % waiting.len() as u64;
+                let pick = hash(
+                    self.seed,
+                    &[
+                        0x5a9,
+                        history.customers().key(customer),
+                        next.epoch() as u64,
+                    ],
+                ) % waiting.len() as u64;
                 let night = waiting[pick as usize];
-                out.push(Snapshot { customer, night, next, nights: waiting.len() as u32 });
+                out.push(Snapshot {
+                    customer,
+                    night,
+                    next,
+                    nights: waiting.len() as u32,
+                });
                 waiting.clear();
             }
         }
@@ -105,14 +136,21 @@ impl<'a> Grid<'a> {
     }
 
     /// Those of all customers that are wanted, in the order of their keys.
-    fn gather(&self, history: Parted<'_>, wanted: impl Fn(&History<'_>, &Snapshot) -> bool + Sync) -> Result<Vec<Snapshot>> {
+    fn gather(
+        &self,
+        history: Parted<'_>,
+        wanted: impl Fn(&History<'_>, &Snapshot) -> bool + Sync,
+    ) -> Result<Vec<Snapshot>> {
         let of_part = |history: &History<'_>| {
             let of_customer = |customer| {
                 let mut snapshots = self.of_customer(history, customer);
                 snapshots.retain(|snapshot| wanted(history, snapshot));
                 snapshots
             };
-            (0..history.customer_count()).into_par_iter().flat_map_iter(of_customer).collect()
+            (0..history.customer_count())
+                .into_par_iter()
+                .flat_map_iter(of_customer)
+                .collect()
         };
         history.gather(of_part, |snapshot| self.key(snapshot))
     }
@@ -123,10 +161,21 @@ impl<'a> Grid<'a> {
         history.each(|history| {
             let more = Tally::of_nights(history, nights, self.seed);
             let before = std::mem::take(&mut all);
-            all = if before.is_empty() { more } else { before.into_iter().zip(more).map(|(tally, more)| tally.and(more)).collect() };
+            all = if before.is_empty() {
+                more
+            } else {
+                before
+                    .into_iter()
+                    .zip(more)
+                    .map(|(tally, more)| tally.and(more))
+                    .collect()
+            };
             Ok(())
         })?;
-        Ok(all.into_iter().map(|tally| World::of(tally, self.parameters.limits())).collect())
+        Ok(all
+            .into_iter()
+            .map(|tally| World::of(tally, self.parameters.limits()))
+            .collect())
     }
 }
 
@@ -147,12 +196,15 @@ impl Counts {
                 for snapshot in grid.of_customer(history, customer) {
                     let fold = grid.fold(&snapshot);
                     *counts.by_night.entry((fold, snapshot.night)).or_default() += 1;
-                    counts.near[fold] += usize::from(rule.nearly_met(&history.visits(customer), snapshot.night));
+                    counts.near[fold] +=
+                        usize::from(rule.nearly_met(&history.visits(customer), snapshot.night));
                 }
                 counts
             };
             let customers = (0..history.customer_count()).into_par_iter();
-            let part = customers.fold(Self::default, of_customer).reduce(Self::default, Self::and);
+            let part = customers
+                .fold(Self::default, of_customer)
+                .reduce(Self::default, Self::and);
             counts = std::mem::take(&mut counts).and(part);
             Ok(())
         })?;
@@ -163,15 +215,23 @@ impl Counts {
         for (key, count) in other.by_night {
             *self.by_night.entry(key).or_default() += count;
         }
-        self.near.iter_mut().zip(other.near).for_each(|(near, more)| *near += more);
+        self.near
+            .iter_mut()
+            .zip(other.near)
+            .for_each(|(near, more)| *near += more);
         self
     }
 
     fn snapshots(&self, folds: usize) -> usize {
-        self.by_night.iter().filter(|((fold, _), _)| *fold < folds).map(|(_, count)| count).sum()
+        self.by_night
+            .iter()
+            .filter(|((fold, _), _)| *fold < folds)
+            .map(|(_, count)| count)
+            .sum()
     }
 
-    /// So many folds are early: a rehearsal must not see the last one, but where there is nothing else it has no rows either.
+    /// So many folds are early: a rehearsal must not see the last one, but where there is nothing
+    /// else it has no rows either.
     fn early_folds(&self) -> usize {
         if self.snapshots(2) > 0 { 2 } else { 3 }
     }
@@ -196,17 +256,27 @@ struct Pilot {
 }
 
 impl Pilot {
-    fn new(grid: &Grid<'_>, history: Parted<'_>, timing: &TimingModel, counts: &Counts) -> Result<Self> {
+    fn new(
+        grid: &Grid<'_>,
+        history: Parted<'_>,
+        timing: &TimingModel,
+        counts: &Counts,
+    ) -> Result<Self> {
         let (folds, (parts, most)) = (counts.early_folds(), PILOT);
         let picked = parts.map(|part| counts.night_at(counts.snapshots(folds) * part / 6));
         let mut nights: Vec<Day> = picked.iter().flatten().copied().collect();
         nights.sort_unstable();
         nights.dedup();
-        let on_nights = grid.gather(history, |_, snapshot| grid.fold(snapshot) < folds && nights.contains(&snapshot.night))?;
+        let on_nights = grid.gather(history, |_, snapshot| {
+            grid.fold(snapshot) < folds && nights.contains(&snapshot.night)
+        })?;
         let worlds = grid.worlds(history, &nights)?;
         let (mut rows, mut candidates, mut bought, mut snapshots) = (vec![], 0, 0, 0);
         let spread = |night: &Day| {
-            let on_night: Vec<&Snapshot> = on_nights.iter().filter(|snapshot| snapshot.night == *night).collect();
+            let on_night: Vec<&Snapshot> = on_nights
+                .iter()
+                .filter(|snapshot| snapshot.night == *night)
+                .collect();
             let step = on_night.len().div_ceil(most).max(1);
             on_night.into_iter().step_by(step)
         };
@@ -214,28 +284,49 @@ impl Pilot {
         history.each(|history| {
             let mut scratch = BasketScratch::default();
             for snapshot in chosen.iter().filter(|snapshot| has(history, snapshot)) {
-                let Some(world) = worlds.iter().find(|world| world.night() == snapshot.night) else { continue };
-                let mut looker = SnapshotLooker::new(history, timing, snapshot.customer, &mut scratch);
+                let Some(world) = worlds.iter().find(|world| world.night() == snapshot.night)
+                else {
+                    continue;
+                };
+                let mut looker =
+                    SnapshotLooker::new(history, timing, snapshot.customer, &mut scratch);
                 let scratch = looker.look(world);
                 rows.extend(&scratch.rows);
                 candidates += scratch.candidates.len();
-                let basket = history.following(snapshot.customer, snapshot.night).map_or(&[][..], |(_, basket)| basket);
-                bought += scratch.candidates.iter().filter(|c| basket.binary_search(&c.product).is_ok()).count();
+                let basket = history
+                    .following(snapshot.customer, snapshot.night)
+                    .map_or(&[][..], |(_, basket)| basket);
+                bought += scratch
+                    .candidates
+                    .iter()
+                    .filter(|c| basket.binary_search(&c.product).is_ok())
+                    .count();
                 snapshots += 1;
             }
             Ok(())
         })?;
         let mean = |sum: usize| sum as f64 / snapshots.max(1) as f64;
-        Ok(Self { bins: Bins::from_sample(&rows, BASKET_WIDTH, MAX_BINS), candidates: mean(candidates), bought: mean(bought) })
+        Ok(Self {
+            bins: Bins::from_sample(&rows, BASKET_WIDTH, MAX_BINS),
+            candidates: mean(candidates),
+            bought: mean(bought),
+        })
     }
 }
 
 impl BasketRows {
-    /// Looks at the past nights of a history. `timing` says when customers were expected, `rule` who is looked at first.
+    /// Looks at the past nights of a history. `timing` says when customers were expected, `rule`
+    /// who is looked at first.
     ///
     /// # Errors
     /// If there is nothing to learn from, or a part cannot be brought back.
-    pub fn new(history: Parted<'_>, timing: &TimingModel, rule: &Rule, parameters: &BasketParameters, seed: u64) -> Result<Self> {
+    pub fn new(
+        history: Parted<'_>,
+        timing: &TimingModel,
+        rule: &Rule,
+        parameters: &BasketParameters,
+        seed: u64,
+    ) -> Result<Self> {
         let grid = Grid::new(history.as_of().day(), parameters, seed);
         let counts = Counts::new(&grid, history, rule)?;
         if counts.by_night.is_empty() {
@@ -246,8 +337,13 @@ impl BasketRows {
             ))
             .hint("train on a longer history, or with a later --as-of"));
         }
-        let Pilot { bins, candidates, bought } = Pilot::new(&grid, history, timing, &counts)?;
-        // Counted before the last 28 days, which a rehearsal must not see, and grown by the days: the last ones are held to be like them.
+        let Pilot {
+            bins,
+            candidates,
+            bought,
+        } = Pilot::new(&grid, history, timing, &counts)?;
+        // Counted before the last 28 days, which a rehearsal must not see, and grown by the days:
+        // the last ones are held to be like them.
         let days = f64::from(parameters.days);
         let grown = days / (days - HORIZON as f64).max(days / 4.0);
         let folds = counts.early_folds();
@@ -255,16 +351,26 @@ impl BasketRows {
         let near_count = grown * near as f64;
         let other_count = grown * (counts.snapshots(folds) - near) as f64;
         let room = parameters.max_training_rows as f64 / near_count.max(1.0);
-        let negatives = ((room - bought) / (candidates - bought).max(1.0)).clamp(parameters.min_negatives, 1.0);
-        let wanted = parameters.max_training_rows as f64 / (bought + negatives * (candidates - bought)).max(1.0);
+        let negatives =
+            ((room - bought) / (candidates - bought).max(1.0)).clamp(parameters.min_negatives, 1.0);
+        let wanted = parameters.max_training_rows as f64
+            / (bought + negatives * (candidates - bought)).max(1.0);
         let others = other_count.min((wanted - near_count).max(wanted * parameters.others));
-        let shares = [others / other_count.max(1.0), (wanted - others) / near_count.max(1.0)];
+        let shares = [
+            others / other_count.max(1.0),
+            (wanted - others) / near_count.max(1.0),
+        ];
         let kept = grid.gather(history, |history, snapshot| {
             let near = rule.nearly_met(&history.visits(snapshot.customer), snapshot.night);
-            let names = [0xcaf, history.customers().key(snapshot.customer), snapshot.next.epoch() as u64];
+            let names = [
+                0xcaf,
+                history.customers().key(snapshot.customer),
+                snapshot.next.epoch() as u64,
+            ];
             keep(hash(seed, &names), shares[usize::from(near)])
         })?;
-        let capacity = (kept.len() as f64 * (bought + negatives * (candidates - bought)) * 1.05) as usize;
+        let capacity =
+            (kept.len() as f64 * (bought + negatives * (candidates - bought)) * 1.05) as usize;
         let mut table = BasketRows {
             rows: BinnedRows::with_capacity(BASKET_WIDTH, capacity),
             natural: Vec::with_capacity(capacity),
@@ -273,23 +379,40 @@ impl BasketRows {
             bins,
             known: [0; 2],
         };
-        let maker = RowMaker { timing, rule, bins: &table.bins, negatives, parameters, seed };
-        // The store is looked at once a night, whatever folds the rows of the night are in, and a customer's purchases once for all of
-        // the nights that are counted together.
+        let maker = RowMaker {
+            timing,
+            rule,
+            bins: &table.bins,
+            negatives,
+            parameters,
+            seed,
+        };
+        // The store is looked at once a night, whatever folds the rows of the night are in, and a
+        // customer's purchases once for all of the nights that are counted together.
         let mut by_night: Vec<(usize, &Snapshot)> = kept.iter().enumerate().collect();
         by_night.sort_by_key(|(_, snapshot)| snapshot.night);
-        let by_night: Vec<&[(usize, &Snapshot)]> = by_night.chunk_by(|a, b| a.1.night == b.1.night).collect();
+        let by_night: Vec<&[(usize, &Snapshot)]> =
+            by_night.chunk_by(|a, b| a.1.night == b.1.night).collect();
         let mut made: Vec<(usize, Rows)> = Vec::with_capacity(kept.len());
         for by_night in by_night.chunks(nights_at_a_time(history.products().len())) {
-            let nights: Vec<Day> = by_night.iter().filter_map(|snapshots| snapshots.first()).map(|(_, snapshot)| snapshot.night).collect();
+            let nights: Vec<Day> = by_night
+                .iter()
+                .filter_map(|snapshots| snapshots.first())
+                .map(|(_, snapshot)| snapshot.night)
+                .collect();
             let worlds = grid.worlds(history, &nights)?;
             let mut by_customer = by_night.concat();
             by_customer.sort_by_key(|(_, snapshot)| (snapshot.customer, snapshot.night));
-            let by_customer: Vec<&[(usize, &Snapshot)]> = by_customer.chunk_by(|a, b| a.1.customer == b.1.customer).collect();
+            let by_customer: Vec<&[(usize, &Snapshot)]> = by_customer
+                .chunk_by(|a, b| a.1.customer == b.1.customer)
+                .collect();
             history.each(|history| {
-                let here = by_customer.par_iter().filter(|snapshots| snapshots.iter().any(|(_, snapshot)| has(history, snapshot)));
-                let rows =
-                    |scratch: &mut BasketScratch, snapshots: &&[(usize, &Snapshot)]| maker.rows(history, &worlds, snapshots, scratch);
+                let here = by_customer.par_iter().filter(|snapshots| {
+                    snapshots.iter().any(|(_, snapshot)| has(history, snapshot))
+                });
+                let rows = |scratch: &mut BasketScratch, snapshots: &&[(usize, &Snapshot)]| {
+                    maker.rows(history, &worlds, snapshots, scratch)
+                };
                 made.par_extend(here.map_init(BasketScratch::default, rows).flatten_iter());
                 Ok(())
             })?;
@@ -301,7 +424,11 @@ impl BasketRows {
             table.product.extend(rows.product);
             table.scored.extend(rows.scored);
             let fold = kept.get(at).map_or(0, |snapshot| grid.fold(snapshot));
-            table.known.iter_mut().skip(fold).for_each(|known| *known = table.rows.len());
+            table
+                .known
+                .iter_mut()
+                .skip(fold)
+                .for_each(|known| *known = table.rows.len());
         }
         Ok(table)
     }
@@ -321,15 +448,27 @@ struct SnapshotLooker<'a> {
 }
 
 impl<'a> SnapshotLooker<'a> {
-    fn new(history: &History<'a>, timing: &'a TimingModel, customer: u32, scratch: &'a mut BasketScratch) -> Self {
+    fn new(
+        history: &History<'a>,
+        timing: &'a TimingModel,
+        customer: u32,
+        scratch: &'a mut BasketScratch,
+    ) -> Self {
         let visits = history.visits(customer);
         let what = CustomerBaskets::new(history.customers().key(customer), visits, scratch);
-        Self { timing, visits, when: TimingFeatures::default(), what }
+        Self {
+            timing,
+            visits,
+            when: TimingFeatures::default(),
+            what,
+        }
     }
 
     /// The candidates on a night and their features.
     fn look(&mut self, world: &World) -> &BasketScratch {
-        let expected = self.timing.expected_days(&mut self.when, &self.visits, world.night());
+        let expected = self
+            .timing
+            .expected_days(&mut self.when, &self.visits, world.night());
         self.what.on(world, expected)
     }
 }
@@ -365,10 +504,14 @@ impl RowMaker<'_> {
         snapshots: &[(usize, &Snapshot)],
         scratch: &mut BasketScratch,
     ) -> Vec<(usize, Rows)> {
-        let Some(customer) = snapshots.first().map(|(_, snapshot)| snapshot.customer) else { return vec![] };
+        let Some(customer) = snapshots.first().map(|(_, snapshot)| snapshot.customer) else {
+            return vec![];
+        };
         let mut looker = SnapshotLooker::new(history, self.timing, customer, scratch);
         let rows = |(at, snapshot): &(usize, &Snapshot)| {
-            let world = worlds.iter().find(|world| world.night() == snapshot.night)?;
+            let world = worlds
+                .iter()
+                .find(|world| world.night() == snapshot.night)?;
             Some((*at, self.rows_of(history, snapshot, looker.look(world))))
         };
         snapshots.iter().filter_map(rows).collect()
@@ -376,20 +519,37 @@ impl RowMaker<'_> {
 
     fn rows_of(&self, history: &History<'_>, snapshot: &Snapshot, scratch: &BasketScratch) -> Rows {
         let mut rows = Rows::default();
-        let basket = history.following(snapshot.customer, snapshot.night).map_or(&[][..], |(_, basket)| basket);
-        let scored = self.rule.met(&history.visits(snapshot.customer), snapshot.night);
+        let basket = history
+            .following(snapshot.customer, snapshot.night)
+            .map_or(&[][..], |(_, basket)| basket);
+        let scored = self
+            .rule
+            .met(&history.visits(snapshot.customer), snapshot.night);
         let nights = f64::from(snapshot.nights).powf(self.parameters.night_power) as f32;
         let size = (basket.len().max(1) as f64).powf(-self.parameters.size_power) as f32;
         let customer = history.customers().key(snapshot.customer);
-        for (candidate, row) in scratch.candidates.iter().zip(scratch.rows.chunks_exact(BASKET_WIDTH)) {
+        for (candidate, row) in scratch
+            .candidates
+            .iter()
+            .zip(scratch.rows.chunks_exact(BASKET_WIDTH))
+        {
             let bought = basket.binary_search(&candidate.product).is_ok();
-            let names = [0xbad, customer, snapshot.next.epoch() as u64, history.products().key(candidate.product)];
+            let names = [
+                0xbad,
+                customer,
+                snapshot.next.epoch() as u64,
+                history.products().key(candidate.product),
+            ];
             if !bought && !keep(hash(self.seed, &names), self.negatives) {
                 continue;
             }
             self.bins.bin_row(row, &mut rows.bins);
             rows.label.push(bought);
-            let natural = if bought { nights } else { nights / self.negatives as f32 };
+            let natural = if bought {
+                nights
+            } else {
+                nights / self.negatives as f32
+            };
             rows.natural.push(natural);
             rows.weight.push(natural * size);
             rows.product.push(candidate.product);

@@ -16,21 +16,32 @@ pub struct Bins {
 pub(super) const MAX_BINS: usize = 256;
 
 impl Bins {
-    /// Cuts at quantiles of a sample of rows (row-major, `width` features), halfway between neighbouring values.
+    /// Cuts at quantiles of a sample of rows (row-major, `width` features), halfway between
+    /// neighbouring values.
     #[must_use]
     pub fn from_sample(rows: &[f32], width: usize, bins: usize) -> Self {
         let bins = bins.clamp(2, MAX_BINS);
         let cuts = (0..width).into_par_iter().map(|feature| {
-            let mut values: Vec<f32> = rows.iter().skip(feature).step_by(width.max(1)).copied().filter(|value| value.is_finite()).collect();
+            let mut values: Vec<f32> = rows
+                .iter()
+                .skip(feature)
+                .step_by(width.max(1))
+                .copied()
+                .filter(|value| value.is_finite())
+                .collect();
             values.sort_unstable_by(f32::total_cmp);
             let mut cuts: Vec<f32> = vec![];
             let mut previous = 0;
             for bin in 1..bins {
                 let at = values.len() * bin / bins;
                 // The first value that differs from the last one before `at`.
-                let Some(low) = at.checked_sub(1).and_then(|at| values.get(at)).copied() else { continue };
+                let Some(low) = at.checked_sub(1).and_then(|at| values.get(at)).copied() else {
+                    continue;
+                };
                 let next = at + values[at..].partition_point(|value| *value <= low);
-                let Some(high) = values.get(next).copied() else { break };
+                let Some(high) = values.get(next).copied() else {
+                    break;
+                };
                 if next > previous {
                     let middle = low + (high - low) / 2.0;
                     cuts.push(if middle < high { middle } else { low });
@@ -40,7 +51,9 @@ impl Bins {
             cuts.dedup();
             cuts
         });
-        Self { cuts: cuts.collect() }
+        Self {
+            cuts: cuts.collect(),
+        }
     }
 
     /// How many features.
@@ -52,12 +65,18 @@ impl Bins {
     /// The bin of a value of one feature.
     #[must_use]
     pub fn bin(&self, feature: usize, value: f32) -> u8 {
-        self.cuts.get(feature).map_or(0, |cuts| cuts.partition_point(|cut| *cut < value) as u8)
+        self.cuts
+            .get(feature)
+            .map_or(0, |cuts| cuts.partition_point(|cut| *cut < value) as u8)
     }
 
     /// The bins of one row.
     pub fn bin_row(&self, row: &[f32], out: &mut Vec<u8>) {
-        out.extend(row.iter().enumerate().map(|(feature, value)| self.bin(feature, *value)));
+        out.extend(
+            row.iter()
+                .enumerate()
+                .map(|(feature, value)| self.bin(feature, *value)),
+        );
     }
 
     pub(super) fn count(&self, feature: usize) -> usize {
@@ -67,12 +86,16 @@ impl Bins {
     /// The upper edge of a bin.
     #[must_use]
     pub fn edge(&self, feature: usize, bin: u8) -> f32 {
-        self.cuts.get(feature).and_then(|cuts| cuts.get(bin as usize)).copied().unwrap_or(f32::INFINITY)
+        self.cuts
+            .get(feature)
+            .and_then(|cuts| cuts.get(bin as usize))
+            .copied()
+            .unwrap_or(f32::INFINITY)
     }
 }
 
-/// Binned training rows, in blocks of 64: of each block and feature the bins of the rows stand in one cache line, so that a tree compares
-/// them with a threshold at once.
+/// Binned training rows, in blocks of 64: of each block and feature the bins of the rows stand in
+/// one cache line, so that a tree compares them with a threshold at once.
 #[derive(Debug, Clone, Default)]
 pub struct BinnedRows {
     width: usize,
@@ -106,7 +129,12 @@ impl BinnedRows {
     #[must_use]
     pub fn with_capacity(width: usize, rows: usize) -> Self {
         let columns = Vec::with_capacity(width * rows.div_ceil(ROWS));
-        Self { width, columns, label: Vec::with_capacity(rows), weight: Vec::with_capacity(rows) }
+        Self {
+            width,
+            columns,
+            label: Vec::with_capacity(rows),
+            weight: Vec::with_capacity(rows),
+        }
     }
 
     /// Appends row-major rows.
@@ -125,12 +153,18 @@ impl BinnedRows {
     /// The bin of a row's feature.
     #[must_use]
     pub fn bin(&self, row: usize, feature: usize) -> u8 {
-        signed(self.columns[row / ROWS * self.width + feature].as_array()[row % ROWS].cast_unsigned()).cast_unsigned()
+        signed(
+            self.columns[row / ROWS * self.width + feature].as_array()[row % ROWS].cast_unsigned(),
+        )
+        .cast_unsigned()
     }
 
-    /// Writes the bins of some features of rows that are all of one block, row-major: a feature at a time, since its bins are one cache line.
+    /// Writes the bins of some features of rows that are all of one block, row-major: a feature at
+    /// a time, since its bins are one cache line.
     pub(super) fn gather(&self, rows: &[u32], features: &[usize], out: &mut [u8]) {
-        let block = rows.first().map_or(0, |row| *row as usize / ROWS * self.width);
+        let block = rows
+            .first()
+            .map_or(0, |row| *row as usize / ROWS * self.width);
         for (at, feature) in features.iter().enumerate() {
             let bins = self.columns[block + feature].as_array();
             for (out, row) in out.chunks_exact_mut(features.len()).zip(rows) {
@@ -142,7 +176,10 @@ impl BinnedRows {
     /// The rows from `block` × [`ROWS`] on.
     pub(super) fn block(&self, block: usize) -> BinnedBlock<'_> {
         let rows = ROWS.min(self.len() - block * ROWS);
-        BinnedBlock { rows, columns: &self.columns[block * self.width..(block + 1) * self.width] }
+        BinnedBlock {
+            rows,
+            columns: &self.columns[block * self.width..(block + 1) * self.width],
+        }
     }
 }
 
@@ -159,7 +196,9 @@ impl Columns<GrownNode> for BinnedBlock<'_> {
 
     #[inline]
     fn beyond(&self, node: &GrownNode) -> u64 {
-        self.columns[node.feature as usize].simd_gt(i8x64::splat(signed(node.bin))).to_bitmask()
+        self.columns[node.feature as usize]
+            .simd_gt(i8x64::splat(signed(node.bin)))
+            .to_bitmask()
     }
 
     #[inline]
@@ -178,7 +217,10 @@ mod tests {
         let bins = Bins::from_sample(&sample, 1, 255);
         let found: Vec<u8> = (0..7).map(|i| bins.bin(0, i as f32)).collect();
         assert_eq!(found, (0..7).collect::<Vec<u8>>());
-        assert!((0..6).all(|bin| bins.edge(0, bin) >= f32::from(bin) && bins.edge(0, bin) < f32::from(bin) + 1.0));
+        assert!(
+            (0..6).all(|bin| bins.edge(0, bin) >= f32::from(bin)
+                && bins.edge(0, bin) < f32::from(bin) + 1.0)
+        );
     }
 
     #[test]
@@ -186,11 +228,16 @@ mod tests {
         let bin = |row: usize, feature: usize| (row * 7 + feature * 31) as u8;
         let mut rows = BinnedRows::with_capacity(3, 200);
         for some in [0..1, 1..70, 70..200] {
-            let bins: Vec<u8> = some.clone().flat_map(|row| (0..3).map(move |feature| bin(row, feature))).collect();
+            let bins: Vec<u8> = some
+                .clone()
+                .flat_map(|row| (0..3).map(move |feature| bin(row, feature)))
+                .collect();
             rows.extend(&bins, &vec![false; some.len()], &vec![1.0; some.len()]);
         }
         assert_eq!(rows.len(), 200);
-        assert!((0..200).all(|row| (0..3).all(|feature| rows.bin(row, feature) == bin(row, feature))));
+        assert!(
+            (0..200).all(|row| (0..3).all(|feature| rows.bin(row, feature) == bin(row, feature)))
+        );
         assert_eq!([0, 3].map(|block| rows.block(block).rows()), [64, 8]);
     }
 }

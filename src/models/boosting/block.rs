@@ -1,8 +1,9 @@
 //! Rows that go through trees together.
 //!
-//! A tree sends many rows the same way: a customer's candidates, the days to come. All rows at a node are compared with its threshold at once,
-//! and walk on as a set; what rows share is walked once. The idea of bit sets of rows or leaves is that of QuickScorer (Lucchese et al.,
-//! SIGIR 2015), here with the tree walked from its root.
+//! A tree sends many rows the same way: a customer's candidates, the days to come. All rows at a
+//! node are compared with its threshold at once, and walk on as a set; what rows share is walked
+//! once. The idea of bit sets of rows or leaves is that of QuickScorer (Lucchese et al., SIGIR
+//! 2015), here with the tree walked from its root.
 
 use wide::f32x8;
 
@@ -34,7 +35,8 @@ pub(super) trait Columns<N> {
     /// Whether one row goes to the right of a node.
     fn goes_right(&self, row: usize, node: &N) -> bool;
 
-    /// Calls `add` with each row and the value of the leaf that it comes to. `waiting` is room that is the same for every tree.
+    /// Calls `add` with each row and the value of the leaf that it comes to. `waiting` is room that
+    /// is the same for every tree.
     #[inline]
     fn walk(&self, nodes: &[N], waiting: &mut Vec<(usize, u64)>, mut add: impl FnMut(usize, f32))
     where
@@ -104,7 +106,11 @@ impl Block {
                 values.as_mut_array()[at % 8] = *value;
             }
         }
-        Self { rows: count, columns, vectors }
+        Self {
+            rows: count,
+            columns,
+            vectors,
+        }
     }
 }
 
@@ -118,7 +124,9 @@ impl Columns<Node> for Block {
         let feature = node.feature as usize;
         let column = &self.columns[feature * self.vectors..(feature + 1) * self.vectors];
         let value = f32x8::splat(node.value);
-        column.iter().rev().fold(0, |set, values| (set << 8) | u64::from(values.simd_gt(value).to_bitmask()))
+        column.iter().rev().fold(0, |set, values| {
+            (set << 8) | u64::from(values.simd_gt(value).to_bitmask())
+        })
     }
 
     #[inline]

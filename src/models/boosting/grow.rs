@@ -29,7 +29,8 @@ struct Split {
 /// More than any rounded gradient of a row.
 pub(super) const SHIFT: f64 = 4096.0;
 
-/// Gradient (upper 32 bits, signed) and hessian (lower 32) of a row or a bin in one word: one addition serves both.
+/// Gradient (upper 32 bits, signed) and hessian (lower 32) of a row or a bin in one word: one
+/// addition serves both.
 pub(super) const fn pack(gradient: i64, hessian: i64) -> u64 {
     ((gradient as u64) << 32).wrapping_add(hessian as u64)
 }
@@ -39,7 +40,9 @@ const fn unpack(word: u64) -> (i64, i64) {
 }
 
 pub(super) fn sample_features(bins: &Bins, share: f64, seed: u64) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..bins.width()).filter(|feature| bins.count(*feature) > 1).collect();
+    let mut order: Vec<usize> = (0..bins.width())
+        .filter(|feature| bins.count(*feature) > 1)
+        .collect();
     order.sort_by_key(|feature| hash(seed, &[0xfea7, *feature as u64]));
     order.truncate(((order.len() as f64 * share).ceil() as usize).max(1));
     order.sort_unstable();
@@ -49,7 +52,8 @@ pub(super) fn sample_features(bins: &Bins, share: f64, seed: u64) -> Vec<usize> 
 /// The rows and features that one tree sees, close together in memory.
 pub(super) struct Sample {
     width: usize,
-    /// Words that a feature's histogram takes: a power of two, and as few as its bins allow, so that a tree's histogram stays in the cache.
+    /// Words that a feature's histogram takes: a power of two, and as few as its bins allow, so
+    /// that a tree's histogram stays in the cache.
     stride: usize,
     /// `bins[row * width + feature]`, both counted within the sample.
     bins: Vec<u8>,
@@ -58,19 +62,39 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub(super) fn new(rows: &BinnedRows, sampled: &[u32], words: Vec<u64>, features: &[usize], bins: &Bins) -> Self {
+    pub(super) fn new(
+        rows: &BinnedRows,
+        sampled: &[u32],
+        words: Vec<u64>,
+        features: &[usize],
+        bins: &Bins,
+    ) -> Self {
         let width = features.len();
-        let stride = features.iter().map(|feature| bins.count(*feature)).max().unwrap_or(1).next_power_of_two().clamp(64, MAX_BINS);
+        let stride = features
+            .iter()
+            .map(|feature| bins.count(*feature))
+            .max()
+            .unwrap_or(1)
+            .next_power_of_two()
+            .clamp(64, MAX_BINS);
         let mut bins = vec![0_u8; sampled.len() * width];
-        bins.par_chunks_mut(ROWS_A_TASK * width).zip(sampled.par_chunks(ROWS_A_TASK)).for_each(|(bins, sampled)| {
-            let mut rest = bins;
-            for same_block in sampled.chunk_by(|a, b| *a as usize / ROWS == *b as usize / ROWS) {
-                let (out, after) = rest.split_at_mut(same_block.len() * width);
-                rows.gather(same_block, features, out);
-                rest = after;
-            }
-        });
-        Self { width, stride, bins, words }
+        bins.par_chunks_mut(ROWS_A_TASK * width)
+            .zip(sampled.par_chunks(ROWS_A_TASK))
+            .for_each(|(bins, sampled)| {
+                let mut rest = bins;
+                for same_block in sampled.chunk_by(|a, b| *a as usize / ROWS == *b as usize / ROWS)
+                {
+                    let (out, after) = rest.split_at_mut(same_block.len() * width);
+                    rows.gather(same_block, features, out);
+                    rest = after;
+                }
+            });
+        Self {
+            width,
+            stride,
+            bins,
+            words,
+        }
     }
 
     fn row(&self, row: u32) -> &[u8] {
@@ -78,7 +102,9 @@ impl Sample {
     }
 
     fn sum(&self, order: &[u32]) -> (i64, i64) {
-        unpack(order.iter().fold(0, |sum: u64, row| sum.wrapping_add(self.words[*row as usize])))
+        unpack(order.iter().fold(0, |sum: u64, row| {
+            sum.wrapping_add(self.words[*row as usize])
+        }))
     }
 }
 
@@ -106,13 +132,27 @@ impl Step for GrownNode {
 }
 
 /// The nodes of a tree that fits the sample; `scale` is that of its words.
-pub(super) fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters: &BoostingParameters, scale: f64) -> Vec<GrownNode> {
+pub(super) fn grow(
+    sample: &Sample,
+    bins: &Bins,
+    features: &[usize],
+    parameters: &BoostingParameters,
+    scale: f64,
+) -> Vec<GrownNode> {
     let mut order: Vec<u32> = (0..sample.words.len() as u32).collect();
     let mut nodes = vec![GrownNode::default()];
     let ridge = parameters.ridge * scale;
     let root = histogram(sample, &order);
     let (gradient, hessian) = sample.sum(&order);
-    let mut leaf = Leaf { node: 0, start: 0, end: order.len(), histogram: root, gradient, hessian, best: None };
+    let mut leaf = Leaf {
+        node: 0,
+        start: 0,
+        end: order.len(),
+        histogram: root,
+        gradient,
+        hessian,
+        best: None,
+    };
     leaf.best = best_split(&leaf, sample.stride, bins, features, parameters, ridge);
     let mut open = vec![leaf];
     let mut scratch = vec![0_u32; order.len()];
@@ -122,12 +162,19 @@ pub(super) fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters:
             .iter()
             .enumerate()
             .filter_map(|(at, leaf)| leaf.best.map(|split| (at, split)))
-            .reduce(|best, next| if next.1.gain > best.1.gain { next } else { best })
+            .reduce(|best, next| {
+                if next.1.gain > best.1.gain {
+                    next
+                } else {
+                    best
+                }
+            })
         else {
             break;
         };
         let parent = open.swap_remove(at);
-        // Both places are written and one of them advances: a branch here would be mispredicted half the time.
+        // Both places are written and one of them advances: a branch here would be mispredicted
+        // half the time.
         let (mut middle, mut right) = (parent.start, 0);
         for position in parent.start..parent.end {
             let row = order[position];
@@ -139,27 +186,51 @@ pub(super) fn grow(sample: &Sample, bins: &Bins, features: &[usize], parameters:
         }
         order[middle..parent.end].copy_from_slice(&scratch[..right]);
         let left = nodes.len();
-        nodes[parent.node] = GrownNode { left: left as u16, feature: features[split.at] as u16, bin: split.bin, value: 0.0 };
+        nodes[parent.node] = GrownNode {
+            left: left as u16,
+            feature: features[split.at] as u16,
+            bin: split.bin,
+            value: 0.0,
+        };
         nodes.extend([GrownNode::default(); 2]);
         let left_is_smaller = middle - parent.start <= parent.end - middle;
-        let smaller = if left_is_smaller { &order[parent.start..middle] } else { &order[middle..parent.end] };
+        let smaller = if left_is_smaller {
+            &order[parent.start..middle]
+        } else {
+            &order[middle..parent.end]
+        };
         let last = open.len() + 2 >= parameters.leaves.max(2);
         let (small, large) = if last {
             (vec![], vec![]) // nobody will split these
         } else {
             let small = histogram(sample, smaller);
             let mut large = parent.histogram;
-            large.iter_mut().zip(&small).for_each(|(all, part)| *all = all.wrapping_sub(*part));
+            large
+                .iter_mut()
+                .zip(&small)
+                .for_each(|(all, part)| *all = all.wrapping_sub(*part));
             (small, large)
         };
         let (g, h) = sample.sum(smaller);
         let (g_rest, h_rest) = (parent.gradient - g, parent.hessian - h);
-        let (left_part, right_part) =
-            if left_is_smaller { ((small, g, h), (large, g_rest, h_rest)) } else { ((large, g_rest, h_rest), (small, g, h)) };
-        for (node, start, end, (histogram, gradient, hessian)) in
-            [(left, parent.start, middle, left_part), (left + 1, middle, parent.end, right_part)]
-        {
-            let mut leaf = Leaf { node, start, end, histogram, gradient, hessian, best: None };
+        let (left_part, right_part) = if left_is_smaller {
+            ((small, g, h), (large, g_rest, h_rest))
+        } else {
+            ((large, g_rest, h_rest), (small, g, h))
+        };
+        for (node, start, end, (histogram, gradient, hessian)) in [
+            (left, parent.start, middle, left_part),
+            (left + 1, middle, parent.end, right_part),
+        ] {
+            let mut leaf = Leaf {
+                node,
+                start,
+                end,
+                histogram,
+                gradient,
+                hessian,
+                best: None,
+            };
             if !last {
                 leaf.best = best_split(&leaf, sample.stride, bins, features, parameters, ridge);
             }
@@ -191,23 +262,40 @@ fn histogram(sample: &Sample, order: &[u32]) -> Vec<u64> {
     if order.len() <= ROWS_A_TASK {
         return fill(empty(), order);
     }
-    order.par_chunks(ROWS_A_TASK).fold(empty, fill).reduce(empty, |mut sum, part| {
-        sum.iter_mut().zip(&part).for_each(|(a, b)| *a = a.wrapping_add(*b));
-        sum
-    })
+    order
+        .par_chunks(ROWS_A_TASK)
+        .fold(empty, fill)
+        .reduce(empty, |mut sum, part| {
+            sum.iter_mut()
+                .zip(&part)
+                .for_each(|(a, b)| *a = a.wrapping_add(*b));
+            sum
+        })
 }
 
 fn add_up<const STRIDE: usize>(out: &mut [u64], sample: &Sample, order: &[u32]) {
     for row in order {
         let word = sample.words[*row as usize];
-        for (histogram, bin) in out.as_chunks_mut::<STRIDE>().0.iter_mut().zip(sample.row(*row)) {
+        for (histogram, bin) in out
+            .as_chunks_mut::<STRIDE>()
+            .0
+            .iter_mut()
+            .zip(sample.row(*row))
+        {
             let sum = &mut histogram[*bin as usize & (STRIDE - 1)];
             *sum = sum.wrapping_add(word);
         }
     }
 }
 
-fn best_split(leaf: &Leaf, stride: usize, bins: &Bins, features: &[usize], parameters: &BoostingParameters, ridge: f64) -> Option<Split> {
+fn best_split(
+    leaf: &Leaf,
+    stride: usize,
+    bins: &Bins,
+    features: &[usize],
+    parameters: &BoostingParameters,
+    ridge: f64,
+) -> Option<Split> {
     let rows = leaf.end - leaf.start;
     if rows < 2 * parameters.min_rows.max(1) {
         return None;
@@ -230,7 +318,11 @@ fn best_split(leaf: &Leaf, stride: usize, bins: &Bins, features: &[usize], param
             }
             let gain = score(g, h) + score(g_rest, h_rest) - whole;
             if gain > 1e-9 && best.is_none_or(|best| gain > best.gain) {
-                best = Some(Split { gain, at, bin: bin as u8 });
+                best = Some(Split {
+                    gain,
+                    at,
+                    bin: bin as u8,
+                });
             }
         }
     }
@@ -243,7 +335,9 @@ mod tests {
 
     #[test]
     fn words_add_up_with_either_sign() {
-        let sum = pack(-300, 7).wrapping_add(pack(120, 9)).wrapping_add(pack(-1, 0));
+        let sum = pack(-300, 7)
+            .wrapping_add(pack(120, 9))
+            .wrapping_add(pack(-1, 0));
         assert_eq!(unpack(sum), (-181, 16));
     }
 }

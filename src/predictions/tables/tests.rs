@@ -6,7 +6,12 @@ use crate::predictions::offers::{OfferParameters, offers};
 
 fn all(predictions: &Predictions) -> Vec<TableFile> {
     let offers = offers(predictions, &OfferParameters::default()).unwrap();
-    files(predictions, &offers, &[Format::Jsonl, Format::Csv, Format::Csv]).unwrap()
+    files(
+        predictions,
+        &offers,
+        &[Format::Jsonl, Format::Csv, Format::Csv],
+    )
+    .unwrap()
 }
 
 fn written(name: &'static str, format: Format, columns: Result<Columns>) -> TableFile {
@@ -16,22 +21,34 @@ fn written(name: &'static str, format: Format, columns: Result<Columns>) -> Tabl
 }
 
 fn read(file: &TableFile) -> DataFrame {
-    ParquetReader::new(std::io::Cursor::new(&file.content)).finish().unwrap()
+    ParquetReader::new(std::io::Cursor::new(&file.content))
+        .finish()
+        .unwrap()
 }
 
 fn schema(frame: &DataFrame) -> Vec<(String, String)> {
-    frame.schema().iter().map(|(name, kind)| (name.to_string(), kind.to_string())).collect()
+    frame
+        .schema()
+        .iter()
+        .map(|(name, kind)| (name.to_string(), kind.to_string()))
+        .collect()
 }
 
 fn described(columns: &[(&str, &str)]) -> Vec<(String, String)> {
-    columns.iter().map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned())).collect()
+    columns
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned()))
+        .collect()
 }
 
 #[test]
 fn the_columns_and_types_are_those_of_the_contract() {
     for (predictions, id) in [(examples::integer(), "i64"), (examples::text(), "str")] {
         let files = all(&predictions);
-        let names: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.file.as_str(), file.rows)).collect();
+        let names: Vec<_> = files
+            .iter()
+            .map(|file| (file.name.as_str(), file.file.as_str(), file.rows))
+            .collect();
         assert_eq!(
             names,
             [
@@ -85,7 +102,11 @@ fn the_columns_and_types_are_those_of_the_contract() {
             ("reason", "str"),
         ];
         assert_eq!(schema(&read(&files[2])), described(&offers));
-        assert!(files[..3].iter().all(|file| parquet_rows(&file.file, &file.content).unwrap() == file.rows));
+        assert!(
+            files[..3]
+                .iter()
+                .all(|file| parquet_rows(&file.file, &file.content).unwrap() == file.rows)
+        );
     }
 }
 
@@ -95,35 +116,92 @@ fn values_stand_where_they_belong() {
     let night = predictions.as_of.day();
     let files = all(&predictions);
     let customers = read(&files[0]);
-    let value = |frame: &DataFrame, column: &str, row: usize| frame.column(column).unwrap().get(row).unwrap().into_static();
-    assert_eq!(value(&customers, "customer_id", 2), AnyValue::Int64(i64::MAX));
+    let value = |frame: &DataFrame, column: &str, row: usize| {
+        frame
+            .column(column)
+            .unwrap()
+            .get(row)
+            .unwrap()
+            .into_static()
+    };
+    assert_eq!(
+        value(&customers, "customer_id", 2),
+        AnyValue::Int64(i64::MAX)
+    );
     assert_eq!(value(&customers, "customer_id", 0), AnyValue::Int64(-5));
     assert_eq!(value(&customers, "days_since_last", 0), AnyValue::Int32(3));
     assert_eq!(value(&customers, "days_to_next", 0), AnyValue::Float64(3.6));
-    assert_eq!(value(&customers, "expected_date", 0), AnyValue::Date((night + 4).epoch()));
-    assert_eq!(value(&customers, "earliest_date", 0), AnyValue::Date((night + 2).epoch()));
-    assert_eq!(value(&customers, "latest_date", 0), AnyValue::Date((night + 9).epoch()));
-    assert_eq!(value(&customers, "p_return_28d", 0), AnyValue::Float64(0.97));
+    assert_eq!(
+        value(&customers, "expected_date", 0),
+        AnyValue::Date((night + 4).epoch())
+    );
+    assert_eq!(
+        value(&customers, "earliest_date", 0),
+        AnyValue::Date((night + 2).epoch())
+    );
+    assert_eq!(
+        value(&customers, "latest_date", 0),
+        AnyValue::Date((night + 9).epoch())
+    );
+    assert_eq!(
+        value(&customers, "p_return_28d", 0),
+        AnyValue::Float64(0.97)
+    );
     let products = read(&files[1]);
-    let column = |name: &str| (0..6).map(|row| value(&products, name, row).to_string()).collect::<Vec<_>>();
-    assert_eq!(column("customer_id"), ["-5", "-5", "-5", "2469", "2469", "2469"]);
+    let column = |name: &str| {
+        (0..6)
+            .map(|row| value(&products, name, row).to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        column("customer_id"),
+        ["-5", "-5", "-5", "2469", "2469", "2469"]
+    );
     assert_eq!(column("rank"), ["1", "2", "3", "1", "2", "3"]);
     assert_eq!(column("product_id"), ["30", "10", "20", "30", "10", "20"]);
     assert_eq!(column("times_bought")[..3], ["4", "0", "1"]);
     assert_eq!(column("days_since_bought")[..3], ["20", "null", "40"]);
     assert_eq!(column("typical_gap_days")[..3], ["9.5", "null", "null"]);
     let text = read(&all(&examples::text())[1]);
-    assert_eq!(value(&text, "product_id", 1), AnyValue::StringOwned("0001".into()), "text that looks like a number stays text");
-    assert_eq!(value(&text, "customer_id", 3), AnyValue::StringOwned("søren".into()));
+    assert_eq!(
+        value(&text, "product_id", 1),
+        AnyValue::StringOwned("0001".into()),
+        "text that looks like a number stays text"
+    );
+    assert_eq!(
+        value(&text, "customer_id", 3),
+        AnyValue::StringOwned("søren".into())
+    );
 }
 
 #[test]
 fn csv_and_json_lines_say_the_same() {
     let predictions = examples::text();
     let likely = &predictions.customers;
-    let predictions = Predictions { customers: vec![CustomerPrediction { customer: 1, ..likely[0].clone() }], ..predictions };
-    let offers = offers(&predictions, &OfferParameters { recent_gap_share: 1.0, per_customer: 1, ..OfferParameters::default() }).unwrap();
-    let text = |format| String::from_utf8(written("offers", format, offer_columns(&predictions, &offers)).content.to_vec()).unwrap();
+    let predictions = Predictions {
+        customers: vec![CustomerPrediction {
+            customer: 1,
+            ..likely[0].clone()
+        }],
+        ..predictions
+    };
+    let offers = offers(
+        &predictions,
+        &OfferParameters {
+            recent_gap_share: 1.0,
+            per_customer: 1,
+            ..OfferParameters::default()
+        },
+    )
+    .unwrap();
+    let text = |format| {
+        String::from_utf8(
+            written("offers", format, offer_columns(&predictions, &offers))
+                .content
+                .to_vec(),
+        )
+        .unwrap()
+    };
     let arm = offers[0].arm.word();
     assert_eq!(
         text(Format::Csv),
@@ -141,15 +219,31 @@ fn csv_and_json_lines_say_the_same() {
              \"reason\":\"bought on 4 of the last 10 visits; every 10 days on average, last 20 days ago\"}}\n"
         )
     );
-    let products = written("products", Format::Jsonl, product_columns(&predictions, &predictions.customers));
-    let second: serde_json::Value = serde_json::from_slice(products.content.split(|byte| *byte == b'\n').nth(1).unwrap()).unwrap();
+    let products = written(
+        "products",
+        Format::Jsonl,
+        product_columns(&predictions, &predictions.customers),
+    );
+    let second: serde_json::Value = serde_json::from_slice(
+        products
+            .content
+            .split(|byte| *byte == b'\n')
+            .nth(1)
+            .unwrap(),
+    )
+    .unwrap();
     assert_eq!(second["typical_gap_days"], serde_json::Value::Null);
     assert_eq!(second["model"], "product");
 }
 
 #[test]
 fn the_same_predictions_give_the_same_bytes() {
-    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let pool = |threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+    };
     let one = pool(1).install(|| all(&examples::text()));
     assert_eq!(one, pool(4).install(|| all(&examples::text())));
     assert_eq!(one, all(&examples::text()));
@@ -157,7 +251,10 @@ fn the_same_predictions_give_the_same_bytes() {
 
 #[test]
 fn a_night_without_customers_still_has_its_columns() {
-    let nobody = Predictions { customers: vec![], ..examples::integer() };
+    let nobody = Predictions {
+        customers: vec![],
+        ..examples::integer()
+    };
     for file in all(&nobody) {
         assert_eq!(file.rows, 0);
         match file.file.rsplit('.').next() {
@@ -174,30 +271,62 @@ fn many_rows_are_several_row_groups_in_order() {
     let ids = Ids::Integer((0..25_000).collect());
     let mut predictions = examples::predictions(ids, Ids::Integer(vec![10, 20, 30]));
     let first = predictions.customers[0].clone();
-    predictions.customers = (0..25_000).map(|customer| CustomerPrediction { customer, ..first.clone() }).collect();
+    predictions.customers = (0..25_000)
+        .map(|customer| CustomerPrediction {
+            customer,
+            ..first.clone()
+        })
+        .collect();
     let file = all(&predictions).swap_remove(0);
-    assert_eq!((file.rows, parquet_rows("x", &file.content).unwrap()), (25_000, 25_000));
+    assert_eq!(
+        (file.rows, parquet_rows("x", &file.content).unwrap()),
+        (25_000, 25_000)
+    );
     let frame = read(&file);
-    let ids: Vec<i64> = frame.column("customer_id").unwrap().i64().unwrap().into_no_null_iter().collect();
+    let ids: Vec<i64> = frame
+        .column("customer_id")
+        .unwrap()
+        .i64()
+        .unwrap()
+        .into_no_null_iter()
+        .collect();
     assert_eq!(ids, (0..25_000).collect::<Vec<_>>());
 }
 
 #[test]
 fn slice_after_slice_of_the_customers_gives_the_same_files() {
     let slice = |ids: std::ops::Range<i64>| {
-        let mut predictions = examples::predictions(Ids::Integer(ids.clone().collect()), Ids::Integer(vec![10, 20, 30]));
+        let mut predictions = examples::predictions(
+            Ids::Integer(ids.clone().collect()),
+            Ids::Integer(vec![10, 20, 30]),
+        );
         let first = predictions.customers[0].clone();
-        predictions.customers = (0..).zip(ids).map(|(customer, _)| CustomerPrediction { customer, ..first.clone() }).collect();
+        predictions.customers = (0..)
+            .zip(ids)
+            .map(|(customer, _)| CustomerPrediction {
+                customer,
+                ..first.clone()
+            })
+            .collect();
         predictions
     };
     let mut tables = Tables::new(&[Format::Jsonl, Format::Csv]);
     for ids in [0..20_000, 20_000..21_500] {
         let predictions = slice(ids);
-        tables.push(&predictions, &offers(&predictions, &OfferParameters::default()).unwrap()).unwrap();
+        tables
+            .push(
+                &predictions,
+                &offers(&predictions, &OfferParameters::default()).unwrap(),
+            )
+            .unwrap();
     }
     let files = tables.finish().unwrap();
     let csv = files.iter().find(|file| file.file == "offers.csv").unwrap();
-    assert_eq!(csv.content.iter().filter(|byte| **byte == b'\n').count() as u64, csv.rows + 1, "one header");
+    assert_eq!(
+        csv.content.iter().filter(|byte| **byte == b'\n').count() as u64,
+        csv.rows + 1,
+        "one header"
+    );
     assert!(files == all(&slice(0..21_500)));
 }
 
@@ -209,22 +338,73 @@ fn what_is_wrong_is_not_written() {
         let error = files(&predictions, &[], &[]).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     };
-    refused(&|p| p.customers[0].days_to_next = f64::NAN, "customer -5 is wrong: days_to_next is NaN");
-    refused(&|p| p.customers[0].days_to_next = 0.4, "days_to_next is 0.4");
+    refused(
+        &|p| p.customers[0].days_to_next = f64::NAN,
+        "customer -5 is wrong: days_to_next is NaN",
+    );
+    refused(
+        &|p| p.customers[0].days_to_next = 0.4,
+        "days_to_next is 0.4",
+    );
     refused(&|p| p.customers[1].customer = 0, "twice or out of order");
-    refused(&|p| p.customers[0].return_probability = [0.5, 0.4, 0.9], "fall with time");
-    refused(&|p| p.customers[0].return_probability = [0.5, 0.6, 1.1], "p_return_28d is 1.1");
-    refused(&|p| p.customers[0].latest = p.customers[0].earliest - 1, "the next from");
-    refused(&|p| p.customers[0].earliest = p.as_of.day(), "the next from");
-    refused(&|p| p.customers[0].last_purchase = p.as_of.day() + 1, "the last purchase is on");
-    refused(&|p| p.customers[0].expected_basket_size = f64::INFINITY, "expected_basket_size is inf");
-    refused(&|p| p.customers[0].products[0].probability = f64::NAN, "NaN, not a probability");
-    refused(&|p| p.customers[0].products.swap(0, 1), "descending probability");
-    refused(&|p| p.customers[0].products[1].product = 2, "a product twice");
-    refused(&|p| p.customers[0].products[1].typical_gap_days = Some(f64::NAN), "typical gap");
-    refused(&|p| p.customers[0].products = (0..26).map(|code| examples::new_product(code, 0.5)).collect(), "26 products");
-    refused(&|p| p.product_ids = Ids::Integer(vec![1]), "which has no id");
-    assert!(parquet_rows("x.parquet", &Bytes::from_static(b"PAR1PAR1")).unwrap_err().to_string().starts_with("x.parquet: "));
+    refused(
+        &|p| p.customers[0].return_probability = [0.5, 0.4, 0.9],
+        "fall with time",
+    );
+    refused(
+        &|p| p.customers[0].return_probability = [0.5, 0.6, 1.1],
+        "p_return_28d is 1.1",
+    );
+    refused(
+        &|p| p.customers[0].latest = p.customers[0].earliest - 1,
+        "the next from",
+    );
+    refused(
+        &|p| p.customers[0].earliest = p.as_of.day(),
+        "the next from",
+    );
+    refused(
+        &|p| p.customers[0].last_purchase = p.as_of.day() + 1,
+        "the last purchase is on",
+    );
+    refused(
+        &|p| p.customers[0].expected_basket_size = f64::INFINITY,
+        "expected_basket_size is inf",
+    );
+    refused(
+        &|p| p.customers[0].products[0].probability = f64::NAN,
+        "NaN, not a probability",
+    );
+    refused(
+        &|p| p.customers[0].products.swap(0, 1),
+        "descending probability",
+    );
+    refused(
+        &|p| p.customers[0].products[1].product = 2,
+        "a product twice",
+    );
+    refused(
+        &|p| p.customers[0].products[1].typical_gap_days = Some(f64::NAN),
+        "typical gap",
+    );
+    refused(
+        &|p| {
+            p.customers[0].products = (0..26)
+                .map(|code| examples::new_product(code, 0.5))
+                .collect()
+        },
+        "26 products",
+    );
+    refused(
+        &|p| p.product_ids = Ids::Integer(vec![1]),
+        "which has no id",
+    );
+    assert!(
+        parquet_rows("x.parquet", &Bytes::from_static(b"PAR1PAR1"))
+            .unwrap_err()
+            .to_string()
+            .starts_with("x.parquet: ")
+    );
 }
 
 #[test]
@@ -232,5 +412,11 @@ fn formats_are_named_by_their_extension() {
     for format in [Format::Parquet, Format::Csv, Format::Jsonl] {
         assert_eq!(format.extension().parse::<Format>().unwrap(), format);
     }
-    assert!("xlsx".parse::<Format>().unwrap_err().to_string().contains("hint: the formats are parquet, csv and jsonl"));
+    assert!(
+        "xlsx"
+            .parse::<Format>()
+            .unwrap_err()
+            .to_string()
+            .contains("hint: the formats are parquet, csv and jsonl")
+    );
 }

@@ -23,7 +23,10 @@ fn file(seed: u64, note: &str) -> Bytes {
 }
 
 fn registry(store: &Arc<Memory>) -> Registry {
-    Registry::new(Location::new(Arc::clone(store) as Arc<dyn crate::store::Store>, "models"))
+    Registry::new(Location::new(
+        Arc::clone(store) as Arc<dyn crate::store::Store>,
+        "models",
+    ))
 }
 
 async fn filled() -> (Arc<Memory>, Registry, Vec<String>) {
@@ -37,7 +40,10 @@ async fn filled() -> (Arc<Memory>, Registry, Vec<String>) {
 }
 
 fn yes() -> Decision {
-    Decision { promote: true, reason: "better".into() }
+    Decision {
+        promote: true,
+        reason: "better".into(),
+    }
 }
 
 #[tokio::test]
@@ -47,14 +53,37 @@ async fn a_model_is_saved_listed_shown_and_loaded() {
     sorted.sort();
     assert_eq!(registry.list().await.unwrap(), sorted);
     let (header, model) = registry.load(&ids[1]).await.unwrap();
-    assert_eq!((header.model_id(), model.parameters.seed), (ids[1].clone(), 2));
+    assert_eq!(
+        (header.model_id(), model.parameters.seed),
+        (ids[1].clone(), 2)
+    );
     let card = registry.card(&ids[1]).await.unwrap();
-    assert_eq!((card.header, card.file_bytes), (header, file(2, "").len() as u64));
+    assert_eq!(
+        (card.header, card.file_bytes),
+        (header, file(2, "").len() as u64)
+    );
     assert_eq!(card.file_sha256, sha256_hex(&file(2, "")));
-    let keys: Vec<String> = store.objects().keys().filter(|key| key.contains(&ids[0])).cloned().collect();
-    assert_eq!(keys, [format!("models/{}/card.json", ids[0]), format!("models/{}/model.okuo", ids[0])]);
+    let keys: Vec<String> = store
+        .objects()
+        .keys()
+        .filter(|key| key.contains(&ids[0]))
+        .cloned()
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            format!("models/{}/card.json", ids[0]),
+            format!("models/{}/model.okuo", ids[0])
+        ]
+    );
     let text = String::from_utf8(store.objects()[&keys[0]].to_vec()).unwrap();
-    assert!(text.starts_with(&format!("{{\n  \"model_id\": \"{}\",\n  \"file_bytes\": ", ids[0])), "{text}");
+    assert!(
+        text.starts_with(&format!(
+            "{{\n  \"model_id\": \"{}\",\n  \"file_bytes\": ",
+            ids[0]
+        )),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -66,8 +95,18 @@ async fn the_same_bytes_again_are_harmless_and_other_bytes_are_not() {
     assert_eq!(store.objects(), before);
     let error = registry.save(file(2, "other figures")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Request);
-    assert!(error.to_string().contains("the same model stands under this id, with another figures"), "{error}");
-    assert!(error.to_string().contains(&format!("memory/models/{}/model.okuo", ids[1])), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("the same model stands under this id, with another figures"),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("memory/models/{}/model.okuo", ids[1])),
+        "{error}"
+    );
     assert_eq!(store.objects(), before);
     assert!(registry.save(Bytes::from_static(b"nothing")).await.is_err());
 }
@@ -82,7 +121,11 @@ async fn a_crash_while_saving_is_healed_by_saving_again() {
         assert!(registry(&store).save(file(1, "")).await.is_err());
         store.allow(None);
         for id in registry(&store).list().await.unwrap() {
-            assert_eq!(registry(&store).card(&id).await.unwrap(), registry(&clean).card(&id).await.unwrap(), "without card.json too");
+            assert_eq!(
+                registry(&store).card(&id).await.unwrap(),
+                registry(&clean).card(&id).await.unwrap(),
+                "without card.json too"
+            );
             registry(&store).load(&id).await.unwrap();
         }
         registry(&store).save(file(1, "")).await.unwrap();
@@ -102,9 +145,11 @@ async fn ids_are_checked_before_they_become_keys() {
         "2017-10-31-0123456789abc",
         "é017-10-31-0123456789ab",
     ] {
-        for error in
-            [registry.load(id).await.unwrap_err(), registry.card(id).await.unwrap_err(), registry.promote(id, None).await.unwrap_err()]
-        {
+        for error in [
+            registry.load(id).await.unwrap_err(),
+            registry.card(id).await.unwrap_err(),
+            registry.promote(id, None).await.unwrap_err(),
+        ] {
             assert!(error.to_string().contains("is not a model's id"), "{error}");
             assert_eq!(error.exit_code(), 1);
         }
@@ -118,17 +163,37 @@ async fn a_model_that_is_not_there_is_answered_with_those_that_are() {
     let id = "2017-10-31-0123456789ab";
     let empty = registry(&Memory::new());
     for (registry, hint) in [(&full, ids[2].as_str()), (&empty, "the registry is empty")] {
-        for error in
-            [registry.load(id).await.unwrap_err(), registry.card(id).await.unwrap_err(), registry.promote(id, None).await.unwrap_err()]
-        {
+        for error in [
+            registry.load(id).await.unwrap_err(),
+            registry.card(id).await.unwrap_err(),
+            registry.promote(id, None).await.unwrap_err(),
+        ] {
             assert_eq!(error.kind(), Kind::NotFound);
-            assert!(error.to_string().starts_with(&format!("memory/models: there is no model {id}")), "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("memory/models: there is no model {id}")),
+                "{error}"
+            );
             assert!(error.to_string().contains(hint), "{error}");
         }
     }
     assert_eq!(empty.list().await.unwrap(), Vec::<String>::new());
-    assert!(empty.load_promoted().await.unwrap_err().to_string().contains("okuo train"));
-    assert!(full.load_promoted().await.unwrap_err().to_string().contains(&ids[0]));
+    assert!(
+        empty
+            .load_promoted()
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("okuo train")
+    );
+    assert!(
+        full.load_promoted()
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains(&ids[0])
+    );
 }
 
 #[tokio::test]
@@ -137,12 +202,36 @@ async fn the_pointer_moves_only_from_where_it_was_seen() {
     assert_eq!(registry.promoted().await.unwrap(), None);
     registry.promote(&ids[0], None).await.unwrap();
     let first = registry.promoted().await.unwrap().unwrap();
-    assert_eq!(first.pointer, Pointer { model_id: ids[0].clone(), previous: None });
-    assert_eq!(registry.promote(&ids[1], None).await.unwrap_err().kind(), Kind::Conflict, "expected none");
+    assert_eq!(
+        first.pointer,
+        Pointer {
+            model_id: ids[0].clone(),
+            previous: None
+        }
+    );
+    assert_eq!(
+        registry.promote(&ids[1], None).await.unwrap_err().kind(),
+        Kind::Conflict,
+        "expected none"
+    );
     registry.promote(&ids[1], Some(&first)).await.unwrap();
-    assert_eq!(registry.promote(&ids[2], Some(&first)).await.unwrap_err().kind(), Kind::Conflict, "expected the first");
+    assert_eq!(
+        registry
+            .promote(&ids[2], Some(&first))
+            .await
+            .unwrap_err()
+            .kind(),
+        Kind::Conflict,
+        "expected the first"
+    );
     let second = registry.promoted().await.unwrap().unwrap();
-    assert_eq!(second.pointer, Pointer { model_id: ids[1].clone(), previous: Some(ids[0].clone()) });
+    assert_eq!(
+        second.pointer,
+        Pointer {
+            model_id: ids[1].clone(),
+            previous: Some(ids[0].clone())
+        }
+    );
     assert_eq!(registry.load_promoted().await.unwrap().0.model_id(), ids[1]);
     store.taken_log();
     registry.promote(&ids[1], Some(&second)).await.unwrap();
@@ -157,20 +246,44 @@ async fn a_lost_race_is_decided_anew() {
     let decision = registry.promote_if(&ids[1], async |standing: Option<&Pointer>| {
         asked.push(standing.unwrap().model_id.clone());
         if asked.len() == 1 {
-            store.set("models/latest.json", format!("{{\"model_id\": \"{}\", \"previous\": null}}", ids[2]));
+            store.set(
+                "models/latest.json",
+                format!("{{\"model_id\": \"{}\", \"previous\": null}}", ids[2]),
+            );
         }
         Ok(yes())
     });
     assert_eq!(decision.await.unwrap(), yes());
     assert_eq!(asked, [ids[0].clone(), ids[2].clone()]);
     let standing = registry.promoted().await.unwrap().unwrap().pointer;
-    assert_eq!(standing, Pointer { model_id: ids[1].clone(), previous: Some(ids[2].clone()) });
+    assert_eq!(
+        standing,
+        Pointer {
+            model_id: ids[1].clone(),
+            previous: Some(ids[2].clone())
+        }
+    );
 
-    let no = Decision { promote: false, reason: "worse".into() };
-    assert_eq!(registry.promote_if(&ids[0], async |_: Option<&Pointer>| Ok(no.clone())).await.unwrap(), no);
-    assert_eq!(registry.promoted().await.unwrap().unwrap().pointer, standing);
+    let no = Decision {
+        promote: false,
+        reason: "worse".into(),
+    };
+    assert_eq!(
+        registry
+            .promote_if(&ids[0], async |_: Option<&Pointer>| Ok(no.clone()))
+            .await
+            .unwrap(),
+        no
+    );
+    assert_eq!(
+        registry.promoted().await.unwrap().unwrap().pointer,
+        standing
+    );
     let always_late = registry.promote_if(&ids[0], async |_: Option<&Pointer>| {
-        store.set("models/latest.json", format!("{{\"model_id\": \"{}\", \"previous\": null}}", ids[2]));
+        store.set(
+            "models/latest.json",
+            format!("{{\"model_id\": \"{}\", \"previous\": null}}", ids[2]),
+        );
         Ok(yes())
     });
     assert_eq!(always_late.await.unwrap_err().kind(), Kind::Conflict);
@@ -179,15 +292,38 @@ async fn a_lost_race_is_decided_anew() {
 #[tokio::test]
 async fn damage_is_named() {
     let (store, registry, ids) = filled().await;
-    for damaged in ["", "{", "[]", "{\"model_id\": \"../x\", \"previous\": null}", "{\"model_id\": 3}"] {
+    for damaged in [
+        "",
+        "{",
+        "[]",
+        "{\"model_id\": \"../x\", \"previous\": null}",
+        "{\"model_id\": 3}",
+    ] {
         store.set("models/latest.json", damaged);
-        for error in [registry.promoted().await.unwrap_err(), registry.load_promoted().await.unwrap_err()] {
-            assert!(error.to_string().starts_with("memory/models/latest.json: ") && error.to_string().contains("hint: "), "{error}");
+        for error in [
+            registry.promoted().await.unwrap_err(),
+            registry.load_promoted().await.unwrap_err(),
+        ] {
+            assert!(
+                error.to_string().starts_with("memory/models/latest.json: ")
+                    && error.to_string().contains("hint: "),
+                "{error}"
+            );
         }
-        let moved = registry.promote_if(&ids[0], async |_: Option<&Pointer>| Ok(yes())).await;
-        assert!(moved.unwrap_err().to_string().starts_with("memory/models/latest.json: "));
+        let moved = registry
+            .promote_if(&ids[0], async |_: Option<&Pointer>| Ok(yes()))
+            .await;
+        assert!(
+            moved
+                .unwrap_err()
+                .to_string()
+                .starts_with("memory/models/latest.json: ")
+        );
     }
-    store.set("models/latest.json", "{\"model_id\": \"2017-10-31-0123456789ab\", \"previous\": null}");
+    store.set(
+        "models/latest.json",
+        "{\"model_id\": \"2017-10-31-0123456789ab\", \"previous\": null}",
+    );
     let error = registry.load_promoted().await.unwrap_err().to_string();
     assert!(
         error.starts_with("memory/models/latest.json: it names the model 2017-10-31-0123456789ab, which is not in the registry"),
@@ -195,14 +331,37 @@ async fn damage_is_named() {
     );
 
     let card = format!("models/{}/card.json", ids[0]);
-    for damaged in [Bytes::from_static(b"{"), store.objects()[&format!("models/{}/card.json", ids[1])].clone()] {
+    for damaged in [
+        Bytes::from_static(b"{"),
+        store.objects()[&format!("models/{}/card.json", ids[1])].clone(),
+    ] {
         store.set(&card, damaged);
         let error = registry.card(&ids[0]).await.unwrap_err().to_string();
-        assert!(error.starts_with(&format!("memory/{card}: ")) && error.contains("hint: remove it"), "{error}");
+        assert!(
+            error.starts_with(&format!("memory/{card}: ")) && error.contains("hint: remove it"),
+            "{error}"
+        );
     }
     let model = format!("models/{}/model.okuo", ids[0]);
-    store.set(&model, store.objects()[&format!("models/{}/model.okuo", ids[1])].clone());
-    assert!(registry.load(&ids[0]).await.unwrap_err().to_string().contains(&format!("the file holds the model {}", ids[1])));
+    store.set(
+        &model,
+        store.objects()[&format!("models/{}/model.okuo", ids[1])].clone(),
+    );
+    assert!(
+        registry
+            .load(&ids[0])
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains(&format!("the file holds the model {}", ids[1]))
+    );
     store.set(&model, "not a model");
-    assert!(registry.load(&ids[0]).await.unwrap_err().to_string().starts_with(&format!("memory/{model}: this is not a model file")));
+    assert!(
+        registry
+            .load(&ids[0])
+            .await
+            .unwrap_err()
+            .to_string()
+            .starts_with(&format!("memory/{model}: this is not a model file"))
+    );
 }

@@ -21,17 +21,27 @@ fn make_run(variant: u32) -> Run {
     let offers = offers(&predictions, &OfferParameters::default()).unwrap();
     Run {
         as_of: predictions.as_of,
-        model: ModelReference { id: predictions.model_id.clone(), sha256: "0123456789ab".repeat(5) },
+        model: ModelReference {
+            id: predictions.model_id.clone(),
+            sha256: "0123456789ab".repeat(5),
+        },
         tables: files(&predictions, &offers, &[Format::Csv]).unwrap(),
         config: serde_json::json!({"output": "s3://x/y", "seed": 1}),
-        inputs: vec![InputObject { object: "s3://x/2017-10.csv".into(), size: 9, etag: "\"e\"".into() }],
+        inputs: vec![InputObject {
+            object: "s3://x/2017-10.csv".into(),
+            size: 9,
+            etag: "\"e\"".into(),
+        }],
         lines: serde_json::json!({"read": 10, "kept": 9, "dropped": {"null id": 1}}),
         funnel: predictions.funnel,
     }
 }
 
 fn output(store: &Arc<Memory>) -> Location {
-    Location::new(Arc::clone(store) as Arc<dyn crate::store::Store>, "predictions")
+    Location::new(
+        Arc::clone(store) as Arc<dyn crate::store::Store>,
+        "predictions",
+    )
 }
 
 async fn publish(store: &Arc<Memory>, variant: u32) -> Result<Published> {
@@ -45,7 +55,9 @@ async fn seen(store: &Arc<Memory>) -> Option<u32> {
         Err(error) if error.kind() == Kind::NotFound => return None,
         Err(error) => panic!("{error}"),
     };
-    let variant = (0..9).find(|variant| run_id(&run(*variant).tables) == manifest.run_id).unwrap();
+    let variant = (0..9)
+        .find(|variant| run_id(&run(*variant).tables) == manifest.run_id)
+        .unwrap();
     for table in run(variant).tables {
         assert_eq!(tables[&table.name], table.content);
     }
@@ -54,7 +66,13 @@ async fn seen(store: &Arc<Memory>) -> Option<u32> {
 
 fn folders(store: &Arc<Memory>) -> Vec<u32> {
     let objects = store.objects();
-    (0..9).filter(|variant| objects.keys().any(|key| key.contains(&run_folder(&run_id(&run(*variant).tables))))).collect()
+    (0..9)
+        .filter(|variant| {
+            objects
+                .keys()
+                .any(|key| key.contains(&run_folder(&run_id(&run(*variant).tables))))
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -63,16 +81,53 @@ async fn a_run_is_seen_as_it_was_published() {
     assert_eq!(seen(&store).await, None);
     let published = publish(&store, 1).await.unwrap();
     assert_eq!(seen(&store).await, Some(1));
-    assert_eq!(published.name, "memory/predictions/as_of=2017-10-31/manifest.json");
+    assert_eq!(
+        published.name,
+        "memory/predictions/as_of=2017-10-31/manifest.json"
+    );
     let manifest = &published.manifest;
-    assert_eq!((manifest.tables["customers"].rows, manifest.tables["products"].rows, manifest.tables["offers.csv"].rows), (3, 6, 6));
-    assert_eq!(manifest.tables["customers"].path, format!("run={}/customers.parquet", manifest.run_id));
-    let text = String::from_utf8(store.objects()["predictions/as_of=2017-10-31/manifest.json"].to_vec()).unwrap();
-    let fields: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("  \"")?.split('"').next()).collect();
-    assert_eq!(fields, ["format", "as_of", "run_id", "previous", "okuo_version", "model", "tables", "config", "inputs", "lines", "funnel"]);
+    assert_eq!(
+        (
+            manifest.tables["customers"].rows,
+            manifest.tables["products"].rows,
+            manifest.tables["offers.csv"].rows
+        ),
+        (3, 6, 6)
+    );
+    assert_eq!(
+        manifest.tables["customers"].path,
+        format!("run={}/customers.parquet", manifest.run_id)
+    );
+    let text =
+        String::from_utf8(store.objects()["predictions/as_of=2017-10-31/manifest.json"].to_vec())
+            .unwrap();
+    let fields: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("  \"")?.split('"').next())
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "format",
+            "as_of",
+            "run_id",
+            "previous",
+            "okuo_version",
+            "model",
+            "tables",
+            "config",
+            "inputs",
+            "lines",
+            "funnel"
+        ]
+    );
     assert_eq!(Manifest::read("m", text.as_bytes()).unwrap(), *manifest);
     let log = store.taken_log();
-    assert_eq!(log.last().unwrap(), "put predictions/as_of=2017-10-31/manifest.json", "the manifest is last: {log:?}");
+    assert_eq!(
+        log.last().unwrap(),
+        "put predictions/as_of=2017-10-31/manifest.json",
+        "the manifest is last: {log:?}"
+    );
     assert_eq!(log.len(), 5);
 }
 
@@ -92,7 +147,14 @@ async fn the_same_run_again_writes_nothing() {
 #[tokio::test]
 async fn the_run_before_stays_and_older_ones_go() {
     let store = Memory::new();
-    for (variant, left) in [(1, vec![1]), (2, vec![1, 2]), (3, vec![2, 3]), (4, vec![3, 4]), (3, vec![3, 4]), (5, vec![3, 5])] {
+    for (variant, left) in [
+        (1, vec![1]),
+        (2, vec![1, 2]),
+        (3, vec![2, 3]),
+        (4, vec![3, 4]),
+        (3, vec![3, 4]),
+        (5, vec![3, 5]),
+    ] {
         let published = publish(&store, variant).await.unwrap();
         assert_eq!(published.warnings, Vec::<String>::new());
         assert_eq!((seen(&store).await, folders(&store)), (Some(variant), left));
@@ -108,7 +170,14 @@ async fn another_night_is_left_alone() {
     for variant in [1, 2, 3] {
         publish(&store, variant).await.unwrap();
     }
-    assert_eq!(read_run(&output(&store), other.as_of).await.unwrap().0.run_id, run_id(&other.tables));
+    assert_eq!(
+        read_run(&output(&store), other.as_of)
+            .await
+            .unwrap()
+            .0
+            .run_id,
+        run_id(&other.tables)
+    );
 }
 
 #[tokio::test]
@@ -127,9 +196,16 @@ async fn a_crash_at_any_operation_leaves_one_whole_run_and_the_next_publish_heal
             let outcome = publish(&store, 3).await;
             store.allow(None);
             let now = seen(&store).await;
-            assert!(now == Some(3) || (now == former.last().copied() && outcome.is_err()), "{operations} operations: {now:?}");
+            assert!(
+                now == Some(3) || (now == former.last().copied() && outcome.is_err()),
+                "{operations} operations: {now:?}"
+            );
             publish(&store, 3).await.unwrap();
-            assert_eq!(store.objects(), clean.objects(), "healed after {operations} operations");
+            assert_eq!(
+                store.objects(),
+                clean.objects(),
+                "healed after {operations} operations"
+            );
             // A third run after the crash.
             let store = start.copy();
             store.allow(Some(operations));
@@ -138,7 +214,11 @@ async fn a_crash_at_any_operation_leaves_one_whole_run_and_the_next_publish_heal
             publish(&store, 5).await.unwrap();
             publish(&store, 6).await.unwrap();
             publish(&store, 7).await.unwrap();
-            assert_eq!((seen(&store).await, folders(&store)), (Some(7), vec![6, 7]), "nothing is left behind");
+            assert_eq!(
+                (seen(&store).await, folders(&store)),
+                (Some(7), vec![6, 7]),
+                "nothing is left behind"
+            );
             finished = outcome.is_ok_and(|published| published.warnings.is_empty());
             if finished {
                 break;
@@ -148,7 +228,8 @@ async fn a_crash_at_any_operation_leaves_one_whole_run_and_the_next_publish_heal
     }
 }
 
-/// Lets another publisher do all of its work before the `at`-th operation of the next one; the flag says whether it came to that.
+/// Lets another publisher do all of its work before the `at`-th operation of the next one; the flag
+/// says whether it came to that.
 fn intrude(store: &Arc<Memory>, at: usize, other: u32) -> Arc<AtomicBool> {
     let came = Arc::new(AtomicBool::new(false));
     let (inner, flag, mut operation) = (Arc::clone(store), Arc::clone(&came), 0);
@@ -179,12 +260,25 @@ async fn two_publishers_at_any_interleaving_leave_one_whole_run() {
                 let (standing, _) = read_run(&output(&store), run(0).as_of).await.unwrap();
                 if came.load(Ordering::Relaxed) && other > 3 {
                     let before = if now == 3 { other } else { 3 };
-                    assert_eq!(standing.previous, Some(run_id(&run(before).tables)), "the run that stood before this one");
+                    assert_eq!(
+                        standing.previous,
+                        Some(run_id(&run(before).tables)),
+                        "the run that stood before this one"
+                    );
                 }
-                let named = [Some(standing.run_id), standing.previous].into_iter().flatten();
+                let named = [Some(standing.run_id), standing.previous]
+                    .into_iter()
+                    .flatten();
                 for id in named {
-                    let files = store.objects().keys().filter(|key| key.contains(&run_folder(&id))).count();
-                    assert_eq!(files, 4, "{former:?} {other} {at}: a run that is named is whole");
+                    let files = store
+                        .objects()
+                        .keys()
+                        .filter(|key| key.contains(&run_folder(&id)))
+                        .count();
+                    assert_eq!(
+                        files, 4,
+                        "{former:?} {other} {at}: a run that is named is whole"
+                    );
                 }
                 assert_eq!(first.manifest.run_id, run_id(&run(3).tables));
             }
@@ -210,12 +304,16 @@ async fn a_run_that_is_published_again_while_it_is_removed_is_left_or_healed() {
         }
         assert!(matches!(seen(&store).await, Some(1 | 3)));
     }
-    assert!(hit.len() <= 4, "only between the question and the removal of one object: {hit:?}");
+    assert!(
+        hit.len() <= 4,
+        "only between the question and the removal of one object: {hit:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_retired_run_that_is_removed_while_it_is_published_again_is_whole() {
-    // The third publisher has stopped before it removed the first run; another one does so while the first run is published again.
+    // The third publisher has stopped before it removed the first run; another one does so while
+    // the first run is published again.
     let start = Memory::new();
     publish(&start, 1).await.unwrap();
     publish(&start, 2).await.unwrap();
@@ -238,7 +336,9 @@ async fn an_upload_without_a_manifest_survives_one_other_publish() {
     let store = Memory::new();
     publish(&store, 1).await.unwrap();
     let night = output(&store).child(&night_folder(run(0).as_of));
-    upload(&night, &run(5), &run_id(&run(5).tables), &[]).await.unwrap();
+    upload(&night, &run(5), &run_id(&run(5).tables), &[])
+        .await
+        .unwrap();
     publish(&store, 2).await.unwrap();
     assert_eq!(folders(&store), [1, 2, 5]);
     publish(&store, 3).await.unwrap();
@@ -253,7 +353,11 @@ async fn without_the_right_to_delete_the_run_stands_with_a_warning() {
     store.forbid_delete();
     let published = publish(&store, 3).await.unwrap();
     assert_eq!(published.warnings.len(), 1);
-    assert!(published.warnings[0].contains("AccessDenied"), "{:?}", published.warnings);
+    assert!(
+        published.warnings[0].contains("AccessDenied"),
+        "{:?}",
+        published.warnings
+    );
     assert_eq!(seen(&store).await, Some(3));
 }
 
@@ -263,13 +367,28 @@ async fn missing_and_damaged_tables_are_noticed_and_repaired() {
     let id = publish(&store, 1).await.unwrap().manifest.run_id;
     let before = store.objects();
     let products = format!("predictions/as_of=2017-10-31/run={id}/products.parquet");
-    let read = async || read_run(&output(&store), run(0).as_of).await.unwrap_err().to_string();
+    let read = async || {
+        read_run(&output(&store), run(0).as_of)
+            .await
+            .unwrap_err()
+            .to_string()
+    };
     let mut damaged = before[&products].to_vec();
     damaged[100] ^= 1;
     store.set(&products, damaged);
-    assert!(read().await.starts_with(&format!("memory/{products}: the manifest's table products is damaged")), "{}", read().await);
+    assert!(
+        read().await.starts_with(&format!(
+            "memory/{products}: the manifest's table products is damaged"
+        )),
+        "{}",
+        read().await
+    );
     store.remove(&products);
-    assert!(read().await.contains("the manifest's table products is missing"));
+    assert!(
+        read()
+            .await
+            .contains("the manifest's table products is missing")
+    );
     publish(&store, 1).await.unwrap();
     assert_eq!(store.objects(), before);
 }
@@ -280,7 +399,10 @@ async fn rows_are_counted() {
     let mut wrong = run(1);
     wrong.tables[0].rows = 4;
     publish_run(&output(&store), &wrong).await.unwrap();
-    let error = read_run(&output(&store), wrong.as_of).await.unwrap_err().to_string();
+    let error = read_run(&output(&store), wrong.as_of)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("customers has 3 rows, not 4"), "{error}");
 }
 
@@ -311,23 +433,53 @@ async fn manifests_of_others_are_handled_with_care() {
 
     // A newer okuo's manifest is neither read nor replaced.
     store.set(key, sound.replace("\"format\": 1", "\"format\": 2"));
-    for error in [read_run(&output(&store), night).await.unwrap_err(), publish(&store, 2).await.unwrap_err()] {
-        assert!(error.to_string().contains("format 2; this okuo reads 1"), "{error}");
+    for error in [
+        read_run(&output(&store), night).await.unwrap_err(),
+        publish(&store, 2).await.unwrap_err(),
+    ] {
+        assert!(
+            error.to_string().contains("format 2; this okuo reads 1"),
+            "{error}"
+        );
     }
     // A damaged one is an error to readers and replaced by a publisher, who says so.
-    for damaged in
-        ["{", "", "[]", &sound[..sound.len() / 2], &sound.replace(&format!("run={id}/products"), "../products"), &sound.replace(&id, "x")]
-    {
+    for damaged in [
+        "{",
+        "",
+        "[]",
+        &sound[..sound.len() / 2],
+        &sound.replace(&format!("run={id}/products"), "../products"),
+        &sound.replace(&id, "x"),
+    ] {
         store.set(key, damaged.to_owned());
-        let error = read_run(&output(&store), night).await.unwrap_err().to_string();
-        assert!(error.starts_with(&format!("memory/{key}: ")) && error.contains("hint: "), "{error}");
+        let error = read_run(&output(&store), night)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with(&format!("memory/{key}: ")) && error.contains("hint: "),
+            "{error}"
+        );
         let published = publish(&store, 2).await.unwrap();
-        assert!(published.warnings[0].contains("is replaced"), "{:?}", published.warnings);
+        assert!(
+            published.warnings[0].contains("is replaced"),
+            "{:?}",
+            published.warnings
+        );
         assert_eq!(seen(&store).await, Some(2));
     }
     // The manifest of another night, copied here.
-    store.set(key, sound.replace("\"as_of\": \"2017-10-31\"", "\"as_of\": \"2017-10-30\""));
-    assert!(read_run(&output(&store), night).await.unwrap_err().to_string().contains("it is the manifest of 2017-10-30"));
+    store.set(
+        key,
+        sound.replace("\"as_of\": \"2017-10-31\"", "\"as_of\": \"2017-10-30\""),
+    );
+    assert!(
+        read_run(&output(&store), night)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("it is the manifest of 2017-10-30")
+    );
 }
 
 #[test]
@@ -344,17 +496,35 @@ fn the_run_id_follows_the_tables_alone() {
 #[tokio::test]
 #[ignore = "writes files for a person to look at"]
 async fn write_an_example_night() {
-    let Some(folder) = std::env::var_os("OKUO_EXAMPLE_NIGHT") else { return };
+    let Some(folder) = std::env::var_os("OKUO_EXAMPLE_NIGHT") else {
+        return;
+    };
     let store = Memory::new();
     publish(&store, 1).await.unwrap();
     let mut nobody = make_run(2);
     nobody.as_of = AsOf(nobody.as_of.day() + 1);
-    nobody.tables = files(&crate::predictions::Predictions { customers: vec![], ..examples::text() }, &[], &[]).unwrap();
+    nobody.tables = files(
+        &crate::predictions::Predictions {
+            customers: vec![],
+            ..examples::text()
+        },
+        &[],
+        &[],
+    )
+    .unwrap();
     publish_run(&output(&store), &nobody).await.unwrap();
     for (key, content) in store.objects() {
         let path = std::path::Path::new(&folder).join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::io::Write::write_all(&mut std::fs::OpenOptions::new().write(true).create(true).truncate(true).open(path).unwrap(), &content)
-            .unwrap();
+        std::io::Write::write_all(
+            &mut std::fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(path)
+                .unwrap(),
+            &content,
+        )
+        .unwrap();
     }
 }

@@ -7,7 +7,10 @@ const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".parquet"];
 async fn store(keys: &[&str]) -> Arc<dyn Store> {
     let store = Memory::new();
     for key in keys {
-        store.put(key, Bytes::from_static(b"x"), PutMode::IfAbsent).await.unwrap();
+        store
+            .put(key, Bytes::from_static(b"x"), PutMode::IfAbsent)
+            .await
+            .unwrap();
     }
     Arc::new(store)
 }
@@ -28,13 +31,24 @@ const KEYS: [&str; 12] = [
 ];
 
 async fn names(path: &str) -> Vec<String> {
-    find_in(store(&KEYS).await, path, &ENDINGS).await.unwrap().into_iter().map(|found| found.uri.replace("memory:/", "")).collect()
+    find_in(store(&KEYS).await, path, &ENDINGS)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|found| found.uri.replace("memory:/", ""))
+        .collect()
 }
 
 #[tokio::test]
 async fn a_file_is_itself_and_a_folder_what_is_readable_in_it() {
     assert_eq!(names("t/README.md").await, ["t/README.md"]);
-    let all = ["t/2017-10.csv", "t/2017-11.CSV", "t/2017-12.csv.gz", "t/month=01/a.parquet", "t/month=02/a.parquet"];
+    let all = [
+        "t/2017-10.csv",
+        "t/2017-11.CSV",
+        "t/2017-12.csv.gz",
+        "t/month=01/a.parquet",
+        "t/month=02/a.parquet",
+    ];
     assert_eq!(names("t").await, all);
     assert_eq!(names("t/").await, all);
     assert_eq!(names("t/month=02").await, ["t/month=02/a.parquet"]);
@@ -46,15 +60,33 @@ async fn a_file_is_itself_and_a_folder_what_is_readable_in_it() {
 async fn a_glob_matches_files_and_folders() {
     for (glob, expected) in [
         ("t/*.csv", vec!["t/2017-10.csv"]),
-        ("t/2017-1[01].{csv,CSV}", vec!["t/2017-10.csv", "t/2017-11.CSV"]),
-        ("t/2017-1?.csv{,.gz}", vec!["t/2017-10.csv", "t/2017-12.csv.gz"]),
-        ("t/month=*", vec!["t/month=01/a.parquet", "t/month=02/a.parquet"]),
-        ("t/month=*/", vec!["t/month=01/a.parquet", "t/month=02/a.parquet"]),
+        (
+            "t/2017-1[01].{csv,CSV}",
+            vec!["t/2017-10.csv", "t/2017-11.CSV"],
+        ),
+        (
+            "t/2017-1?.csv{,.gz}",
+            vec!["t/2017-10.csv", "t/2017-12.csv.gz"],
+        ),
+        (
+            "t/month=*",
+            vec!["t/month=01/a.parquet", "t/month=02/a.parquet"],
+        ),
+        (
+            "t/month=*/",
+            vec!["t/month=01/a.parquet", "t/month=02/a.parquet"],
+        ),
         ("t/month=*/*.txt", vec!["t/month=01/notes.txt"]),
-        ("**/*.parquet", vec!["t/month=01/a.parquet", "t/month=02/a.parquet"]),
+        (
+            "**/*.parquet",
+            vec!["t/month=01/a.parquet", "t/month=02/a.parquet"],
+        ),
         ("t/_*/*.csv", vec!["t/_old/2016.csv"]),
         ("t*/*.csv", vec!["t/2017-10.csv", "tt/2018.csv"]),
-        ("t/2017-*", vec!["t/2017-10.csv", "t/2017-11.CSV", "t/2017-12.csv.gz"]),
+        (
+            "t/2017-*",
+            vec!["t/2017-10.csv", "t/2017-11.CSV", "t/2017-12.csv.gz"],
+        ),
         ("odd/a[1].csv", vec!["odd/a[1].csv"]),
         (r"odd/a\[1\].csv", vec!["odd/a[1].csv"]),
     ] {
@@ -65,25 +97,64 @@ async fn a_glob_matches_files_and_folders() {
 
 #[tokio::test]
 async fn nothing_found_says_what_is_there() {
-    let keys = ["t/2017-10.csv", "docs/README.md", "docs/a.txt", "hidden/_SUCCESS"];
+    let keys = [
+        "t/2017-10.csv",
+        "docs/README.md",
+        "docs/a.txt",
+        "hidden/_SUCCESS",
+    ];
     for (path, text) in [
-        ("t/2017-01.csv", "memory:/t/2017-01.csv: there is no such file or folder\nhint: did you mean memory:/t/2017-10.csv?"),
-        ("dosc", "memory:/dosc: there is no such file or folder\nhint: did you mean memory:/docs/?"),
-        ("elsewhere/x.csv", "hint: nothing lies in memory:/elsewhere either"),
-        ("quite-other", "hint: memory: has 3 files, none of a similar name"),
-        ("docs", "hint: the folder has 2 files, none ends with .csv, .csv.gz, .parquet, for instance a.txt"),
-        ("hidden", "the folder has 1 file, none ends with .csv, .csv.gz, .parquet, for instance _SUCCESS"),
-        ("t/2018*.csv", "no file matches\nhint: memory:/t has 1 file of other names; the first is 2017-10.csv"),
-        ("t/2017*.parquet", "no file matches\nhint: 1 file below memory:/t begin like it; the first is 2017-10.csv"),
-        ("x/*.csv", "no file matches\nhint: nothing lies in memory:/x"),
+        (
+            "t/2017-01.csv",
+            "memory:/t/2017-01.csv: there is no such file or folder\nhint: did you mean memory:/t/2017-10.csv?",
+        ),
+        (
+            "dosc",
+            "memory:/dosc: there is no such file or folder\nhint: did you mean memory:/docs/?",
+        ),
+        (
+            "elsewhere/x.csv",
+            "hint: nothing lies in memory:/elsewhere either",
+        ),
+        (
+            "quite-other",
+            "hint: memory: has 3 files, none of a similar name",
+        ),
+        (
+            "docs",
+            "hint: the folder has 2 files, none ends with .csv, .csv.gz, .parquet, for instance a.txt",
+        ),
+        (
+            "hidden",
+            "the folder has 1 file, none ends with .csv, .csv.gz, .parquet, for instance _SUCCESS",
+        ),
+        (
+            "t/2018*.csv",
+            "no file matches\nhint: memory:/t has 1 file of other names; the first is 2017-10.csv",
+        ),
+        (
+            "t/2017*.parquet",
+            "no file matches\nhint: 1 file below memory:/t begin like it; the first is 2017-10.csv",
+        ),
+        (
+            "x/*.csv",
+            "no file matches\nhint: nothing lies in memory:/x",
+        ),
     ] {
-        let error = find_in(store(&keys).await, path, &ENDINGS).await.unwrap_err();
+        let error = find_in(store(&keys).await, path, &ENDINGS)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound, "{path}");
         assert!(error.to_string().contains(text), "{path}: {error}");
     }
-    let error = find_in(store(&keys).await, "t/[a.csv", &ENDINGS).await.unwrap_err();
+    let error = find_in(store(&keys).await, "t/[a.csv", &ENDINGS)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Request);
-    assert!(error.to_string().contains("the glob cannot be read"), "{error}");
+    assert!(
+        error.to_string().contains("the glob cannot be read"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -91,30 +162,60 @@ async fn local_paths_stay_as_they_were_typed() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_str().unwrap();
     let local = Local::new(root);
-    for key in ["in [x]/a.csv", "in [x]/b 1.csv", "in [x]/sub/c.csv", "in [x]/n.txt"] {
-        local.put(key, Bytes::from_static(b"content"), PutMode::IfAbsent).await.unwrap();
+    for key in [
+        "in [x]/a.csv",
+        "in [x]/b 1.csv",
+        "in [x]/sub/c.csv",
+        "in [x]/n.txt",
+    ] {
+        local
+            .put(key, Bytes::from_static(b"content"), PutMode::IfAbsent)
+            .await
+            .unwrap();
     }
     for (uri, expected) in [
         (format!("{root}/in*/b*.csv"), vec!["in [x]/b 1.csv"]),
-        (format!("{root}/in*"), vec!["in [x]/a.csv", "in [x]/b 1.csv", "in [x]/sub/c.csv"]),
-        (format!("file://{root}/in%20%5Bx%5D/a.csv"), vec!["in [x]/a.csv"]),
-        (format!("{root}/"), vec!["in [x]/a.csv", "in [x]/b 1.csv", "in [x]/sub/c.csv"]),
-        (format!("{root}/in*/**/*.csv"), vec!["in [x]/a.csv", "in [x]/b 1.csv", "in [x]/sub/c.csv"]),
+        (
+            format!("{root}/in*"),
+            vec!["in [x]/a.csv", "in [x]/b 1.csv", "in [x]/sub/c.csv"],
+        ),
+        (
+            format!("file://{root}/in%20%5Bx%5D/a.csv"),
+            vec!["in [x]/a.csv"],
+        ),
+        (
+            format!("{root}/"),
+            vec!["in [x]/a.csv", "in [x]/b 1.csv", "in [x]/sub/c.csv"],
+        ),
+        (
+            format!("{root}/in*/**/*.csv"),
+            vec!["in [x]/a.csv", "in [x]/b 1.csv", "in [x]/sub/c.csv"],
+        ),
     ] {
         let found = find(&uri, &ENDINGS).await.unwrap();
         let uris: Vec<String> = found.iter().map(|found| found.uri.clone()).collect();
         let expected: Vec<String> = expected.iter().map(|key| format!("{root}/{key}")).collect();
         assert_eq!(uris, expected, "{uri}");
         for found in found {
-            assert_eq!(found.get().await.unwrap(), (Bytes::from_static(b"content"), found.etag.clone()));
+            assert_eq!(
+                found.get().await.unwrap(),
+                (Bytes::from_static(b"content"), found.etag.clone())
+            );
         }
     }
-    let error = find(&format!("{root}/nothing"), &ENDINGS).await.unwrap_err();
+    let error = find(&format!("{root}/nothing"), &ENDINGS)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     let empty = tempfile::tempdir_in(root).unwrap();
-    let error = find(empty.path().to_str().unwrap(), &ENDINGS).await.unwrap_err();
+    let error = find(empty.path().to_str().unwrap(), &ENDINGS)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("the folder is empty"), "{error}");
-    assert_eq!(find("s3://b*/x", &ENDINGS).await.unwrap_err().kind(), Kind::Request);
+    assert_eq!(
+        find("s3://b*/x", &ENDINGS).await.unwrap_err().kind(),
+        Kind::Request
+    );
 }
 
 #[test]
@@ -122,7 +223,16 @@ fn a_glob_is_split_at_its_first_character() {
     let split = |uri: &str| split_at_glob(uri, &Place::parse(uri).unwrap()).unwrap();
     assert_eq!(split("*.csv"), (None, "*.csv".to_owned()));
     assert_eq!(split("/*.csv"), (Some("/".to_owned()), "*.csv".to_owned()));
-    assert_eq!(split("../a/b*/c"), (Some("../a".to_owned()), "b*/c".to_owned()));
-    assert_eq!(split("s3://b/*.csv"), (Some("s3://b".to_owned()), "*.csv".to_owned()));
-    assert_eq!(split("s3://b/a/x=*/"), (Some("s3://b/a".to_owned()), "x=*".to_owned()));
+    assert_eq!(
+        split("../a/b*/c"),
+        (Some("../a".to_owned()), "b*/c".to_owned())
+    );
+    assert_eq!(
+        split("s3://b/*.csv"),
+        (Some("s3://b".to_owned()), "*.csv".to_owned())
+    );
+    assert_eq!(
+        split("s3://b/a/x=*/"),
+        (Some("s3://b/a".to_owned()), "x=*".to_owned())
+    );
 }

@@ -1,4 +1,5 @@
-//! The blocking half of the local store: walking, reading, and writing so that a crash or a rival leaves one whole content.
+//! The blocking half of the local store: walking, reading, and writing so that a crash or a rival
+//! leaves one whole content.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -26,7 +27,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(15);
 
 /// The names in a folder with their paths, this store's own files left out. No folder is no names.
 pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let unreadable = |error| failure(error, "the folder cannot be read").object(folder.display().to_string());
+    let unreadable =
+        |error| failure(error, "the folder cannot be read").object(folder.display().to_string());
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
@@ -35,7 +37,8 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut entries = Vec::new();
     for entry in listing {
         let entry = entry.map_err(unreadable)?;
-        // A name that is not UTF-8 is listed as well as it can be; reading it fails, which is better than leaving it out in silence.
+        // A name that is not UTF-8 is listed as well as it can be; reading it fails, which is
+        // better than leaving it out in silence.
         let name = entry.file_name().to_string_lossy().into_owned();
         if !is_own(&name) {
             entries.push((name, entry.path()));
@@ -44,17 +47,30 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(entries)
 }
 
-/// Collects the objects below a folder whose key begins with `prefix`; `key` is the folder's own key with a `/` at its end.
-/// `linked_from` holds the folders that were left through links, so that a circle of links ends.
-pub(super) fn walk(folder: &Path, key: &str, prefix: &str, linked_from: &mut Vec<PathBuf>, objects: &mut Vec<ObjectMeta>) -> Result<()> {
+/// Collects the objects below a folder whose key begins with `prefix`; `key` is the folder's own
+/// key with a `/` at its end. `linked_from` holds the folders that were left through links, so that
+/// a circle of links ends.
+pub(super) fn walk(
+    folder: &Path,
+    key: &str,
+    prefix: &str,
+    linked_from: &mut Vec<PathBuf>,
+    objects: &mut Vec<ObjectMeta>,
+) -> Result<()> {
     for (name, path) in entries(folder)? {
         let key = format!("{key}{name}");
-        let Ok(own) = fs::symlink_metadata(&path) else { continue }; // Deleted while we list.
+        let Ok(own) = fs::symlink_metadata(&path) else {
+            continue;
+        }; // Deleted while we list.
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(_) if own.is_symlink() => {
                 if key.starts_with(prefix) {
-                    objects.push(ObjectMeta { key, size: 0, etag: String::new() });
+                    objects.push(ObjectMeta {
+                        key,
+                        size: 0,
+                        etag: String::new(),
+                    });
                 }
                 continue;
             }
@@ -67,7 +83,9 @@ pub(super) fn walk(folder: &Path, key: &str, prefix: &str, linked_from: &mut Vec
             }
             if !own.is_symlink() {
                 walk(&path, &key, prefix, linked_from, objects)?;
-            } else if let (Ok(target), Ok(here)) = (fs::canonicalize(&path), fs::canonicalize(folder)) {
+            } else if let (Ok(target), Ok(here)) =
+                (fs::canonicalize(&path), fs::canonicalize(folder))
+            {
                 linked_from.push(here);
                 if !linked_from.iter().any(|folder| folder.starts_with(&target)) {
                     walk(&path, &key, prefix, linked_from, objects)?;
@@ -75,7 +93,11 @@ pub(super) fn walk(folder: &Path, key: &str, prefix: &str, linked_from: &mut Vec
                 linked_from.pop();
             }
         } else if metadata.is_file() && key.starts_with(prefix) {
-            objects.push(ObjectMeta { key, size: metadata.len(), etag: tag_of_file(&path, &metadata) });
+            objects.push(ObjectMeta {
+                key,
+                size: metadata.len(),
+                etag: tag_of_file(&path, &metadata),
+            });
         }
     }
     Ok(())
@@ -83,7 +105,11 @@ pub(super) fn walk(folder: &Path, key: &str, prefix: &str, linked_from: &mut Vec
 
 /// The tag of a content that lies in a file with this metadata.
 fn tag(metadata: &Metadata, content: &[u8]) -> String {
-    if metadata.len() <= HASHED { sha256_hex(content) } else { tag_of_large(metadata) }
+    if metadata.len() <= HASHED {
+        sha256_hex(content)
+    } else {
+        tag_of_large(metadata)
+    }
 }
 
 fn tag_of_large(metadata: &Metadata) -> String {
@@ -96,10 +122,15 @@ fn tag_of_large(metadata: &Metadata) -> String {
 
 /// Nanoseconds from 1970 to the file's last change; 0 where the disk does not keep it.
 fn changed_ns(metadata: &Metadata) -> u128 {
-    metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_nanos())
+    metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |time| time.as_nanos())
 }
 
-/// The tag of a file without its content at hand. A small file that cannot be read gets a tag too: reading it will say what is wrong.
+/// The tag of a file without its content at hand. A small file that cannot be read gets a tag too:
+/// reading it will say what is wrong.
 pub(super) fn tag_of_file(path: &Path, metadata: &Metadata) -> String {
     if metadata.is_file() && metadata.len() <= HASHED {
         let mut content = Vec::new();
@@ -122,9 +153,11 @@ pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
     for _ in 0..TRIES {
         let metadata = fs::metadata(path).map_err(|error| {
             let not_utf8 = path.to_string_lossy().contains('\u{fffd}') && is_absent(&error);
-            let dangling = fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink()) && is_absent(&error);
+            let dangling =
+                fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink()) && is_absent(&error);
             if dangling {
-                Error::not_found("is a link that leads nowhere").hint("remove the link or mend it (ls -l shows where it leads)")
+                Error::not_found("is a link that leads nowhere")
+                    .hint("remove the link or mend it (ls -l shows where it leads)")
             } else if error.kind() == ErrorKind::NotADirectory {
                 Error::not_found("there is no such file")
             } else if not_utf8 {
@@ -137,16 +170,20 @@ pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
             return Err(Error::not_found("is a folder, not a file"));
         }
         if !metadata.is_file() {
-            return Err(Error::request("is neither a file nor a folder").hint("pipes and devices cannot be read: write the data to a file"));
+            return Err(Error::request("is neither a file nor a folder")
+                .hint("pipes and devices cannot be read: write the data to a file"));
         }
         let mut file = open(path).map_err(|error| failure(error, WHAT))?;
         let before = file.metadata().map_err(|error| failure(error, WHAT))?;
         let mut content = Vec::new();
         let size = usize::try_from(before.len()).unwrap_or(usize::MAX);
         content.try_reserve_exact(size).map_err(|error| {
-            Error::system(format!("its {size} bytes do not fit into memory")).source(error).hint("split the file, or use a larger machine")
+            Error::system(format!("its {size} bytes do not fit into memory"))
+                .source(error)
+                .hint("split the file, or use a larger machine")
         })?;
-        file.read_to_end(&mut content).map_err(|error| failure(error, WHAT))?;
+        file.read_to_end(&mut content)
+            .map_err(|error| failure(error, WHAT))?;
         let after = file.metadata().map_err(|error| failure(error, WHAT))?;
         // Whoever writes in place (okuo does not) may have got in between.
         if after.len() == content.len() as u64 && changed_ns(&before) == changed_ns(&after) {
@@ -168,8 +205,12 @@ pub(super) fn read_range(path: &Path, range: Range<u64>, etag: &str) -> Result<O
     };
     let len = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
     let mut content = Vec::new();
-    content.try_reserve_exact(len).map_err(|error| Error::system(format!("{len} bytes of it do not fit into memory")).source(error))?;
-    file.seek(SeekFrom::Start(range.start)).and_then(|_| (&file).take(len as u64).read_to_end(&mut content)).map_err(failed)?;
+    content.try_reserve_exact(len).map_err(|error| {
+        Error::system(format!("{len} bytes of it do not fit into memory")).source(error)
+    })?;
+    file.seek(SeekFrom::Start(range.start))
+        .and_then(|_| (&file).take(len as u64).read_to_end(&mut content))
+        .map_err(failed)?;
     // After reading, so that a writer in place is noticed.
     let metadata = file.metadata().map_err(failed)?;
     Ok((content.len() == len && tag_of_file(path, &metadata) == etag).then(|| content.into()))
@@ -179,10 +220,17 @@ pub(super) fn read_range(path: &Path, range: Range<u64>, etag: &str) -> Result<O
 pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String> {
     // A link stays a link: its target is replaced.
     let is_link = fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink());
-    let target = if is_link { fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() };
+    let target = if is_link {
+        fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    } else {
+        path.to_owned()
+    };
     let folder = parent(&target);
     let mut temporary = temporary_in(folder).map_err(unwritable)?;
-    temporary.write_all(content).and_then(|()| temporary.as_file().sync_all()).map_err(unwritable)?;
+    temporary
+        .write_all(content)
+        .and_then(|()| temporary.as_file().sync_all())
+        .map_err(unwritable)?;
 
     let persisted = match mode {
         PutMode::IfAbsent => temporary.persist_noclobber(&target),
@@ -212,11 +260,14 @@ pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String
     Ok(tag(&metadata, content))
 }
 
-/// What the system refuses to create (a folder in /proc, say) is told as missing, but is no mistake in the name of an object.
+/// What the system refuses to create (a folder in /proc, say) is told as missing, but is no mistake
+/// in the name of an object.
 fn unwritable(error: std::io::Error) -> Error {
     match error.kind() {
         ErrorKind::NotFound => {
-            Error::system("cannot be written: the system does not let the folder be made").source(error).hint("name another place")
+            Error::system("cannot be written: the system does not let the folder be made")
+                .source(error)
+                .hint("name another place")
         }
         _ => failure(error, "cannot be written"),
     }
@@ -242,15 +293,21 @@ pub(super) fn delete(path: &Path, depth: usize) -> Result<()> {
         sync_folder(folder).map_err(|error| failure(error, WHAT))?;
     }
     // `remove_dir` refuses a folder that is not empty.
-    let _ = path.ancestors().skip(1).take(depth).try_for_each(fs::remove_dir);
+    let _ = path
+        .ancestors()
+        .skip(1)
+        .take(depth)
+        .try_for_each(fs::remove_dir);
     Ok(())
 }
 
-/// A temporary file in a folder, which is created if need be. A rival's deletion may remove the folder while it is empty: once more then.
+/// A temporary file in a folder, which is created if need be. A rival's deletion may remove the
+/// folder while it is empty: once more then.
 fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".okuo-put-");
-    // The rights of a file that is created in the usual way, cut by the umask; a temporary file would be its owner's alone.
+    // The rights of a file that is created in the usual way, cut by the umask; a temporary file
+    // would be its owner's alone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     for _ in 0..TRIES {
@@ -263,12 +320,16 @@ fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Creates a folder and those above it, each entry synced, so that a crash does not lose a file with its new folder.
+/// Creates a folder and those above it, each entry synced, so that a crash does not lose a file
+/// with its new folder.
 fn create_folder(folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|above| !above.as_os_str().is_empty() && !above.exists())
+        .collect();
     fs::create_dir_all(folder)?;
     for made in missing {
         // Only a safeguard: a rival may have removed the folder again.
@@ -281,8 +342,16 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
         match open(folder).and_then(|folder| folder.sync_all()) {
-            // Some network file systems cannot sync a folder; a folder that may be written but not listed cannot be opened.
-            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied) => Ok(()),
+            // Some network file systems cannot sync a folder; a folder that may be written but not
+            // listed cannot be opened.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied
+                ) =>
+            {
+                Ok(())
+            }
             done => done,
         }
     } else {
@@ -293,8 +362,8 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 /// Among the threads of this process.
 static WRITERS: Mutex<()> = Mutex::new(());
 
-/// Keeps other writers out of a folder as long as it lives. The file goes when the lock does, and the lock ends with its process,
-/// whatever happens to it.
+/// Keeps other writers out of a folder as long as it lives. The file goes when the lock does, and
+/// the lock ends with its process, whatever happens to it.
 struct Lock {
     file: File,
     path: PathBuf,
@@ -307,21 +376,34 @@ impl Lock {
         let thread = WRITERS.lock().unwrap_or_else(PoisonError::into_inner);
         let path = folder.join(".okuo-lock");
         for _ in 0..LOCK_TRIES {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| failure(error, WHAT))?;
+            let file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+                .map_err(|error| failure(error, WHAT))?;
             match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => return Ok(Self { file, path, _thread: thread }),
+                Ok(()) if is_at(&file, &path) => {
+                    return Ok(Self {
+                        file,
+                        path,
+                        _thread: thread,
+                    });
+                }
                 Ok(()) => {} // The former holder has removed the file that we locked.
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
                 Err(TryLockError::Error(error)) => return Err(failure(error, WHAT)),
             }
         }
-        Err(Error::system("another process keeps the folder locked").hint(format!("see who has {} open (lsof)", path.display())))
+        Err(Error::system("another process keeps the folder locked")
+            .hint(format!("see who has {} open (lsof)", path.display())))
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Removed while locked, so nobody can hold a lock on it that is still good. What fails here harms nobody: the file is reused.
+        // Removed while locked, so nobody can hold a lock on it that is still good. What fails here
+        // harms nobody: the file is reused.
         if cfg!(unix) {
             let _ = fs::remove_file(&self.path);
         }

@@ -8,27 +8,55 @@ fn store() -> (tempfile::TempDir, Local) {
 }
 
 async fn keys(local: &Local, prefix: &str) -> Vec<String> {
-    local.list(prefix).await.unwrap().into_iter().map(|object| object.key).collect()
+    local
+        .list(prefix)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|object| object.key)
+        .collect()
 }
 
 #[tokio::test]
 async fn only_objects_are_left_behind_and_listed() {
     let (folder, local) = store();
     for mode in [PutMode::IfAbsent, PutMode::Overwrite] {
-        local.put("a/x", Bytes::from_static(b"1"), mode).await.unwrap();
+        local
+            .put("a/x", Bytes::from_static(b"1"), mode)
+            .await
+            .unwrap();
     }
     let tag = local.get("a/x").await.unwrap().1;
-    local.put("a/x", Bytes::from_static(b"2"), PutMode::IfMatch(tag)).await.unwrap();
-    local.put("a/x", Bytes::from_static(b"3"), PutMode::IfAbsent).await.unwrap_err();
-    let names: Vec<_> = std::fs::read_dir(folder.path().join("a")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    local
+        .put("a/x", Bytes::from_static(b"2"), PutMode::IfMatch(tag))
+        .await
+        .unwrap();
+    local
+        .put("a/x", Bytes::from_static(b"3"), PutMode::IfAbsent)
+        .await
+        .unwrap_err();
+    let names: Vec<_> = std::fs::read_dir(folder.path().join("a"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(names, ["x"]);
     // As a crash would leave them.
     std::fs::File::create_new(folder.path().join("a/.okuo-put-xyz")).unwrap();
     std::fs::File::create_new(folder.path().join("a/.okuo-lock")).unwrap();
     assert_eq!(keys(&local, "").await, ["a/x"]);
     assert_eq!(local.children("a").await.unwrap(), ["x"]);
-    local.put("a/x", Bytes::from_static(b"4"), PutMode::Overwrite).await.unwrap();
-    assert_eq!(local.put("a/.okuo-x", Bytes::new(), PutMode::Overwrite).await.unwrap_err().kind(), Kind::Request);
+    local
+        .put("a/x", Bytes::from_static(b"4"), PutMode::Overwrite)
+        .await
+        .unwrap();
+    assert_eq!(
+        local
+            .put("a/.okuo-x", Bytes::new(), PutMode::Overwrite)
+            .await
+            .unwrap_err()
+            .kind(),
+        Kind::Request
+    );
 }
 
 #[tokio::test]
@@ -39,7 +67,10 @@ async fn a_missing_root_is_empty_and_the_first_write_makes_it() {
     assert!(local.list("a/b").await.unwrap().is_empty());
     assert_eq!(local.get("a").await.unwrap_err().kind(), Kind::NotFound);
     local.delete("a").await.unwrap();
-    local.put("a/b", Bytes::from_static(b"x"), PutMode::IfAbsent).await.unwrap();
+    local
+        .put("a/b", Bytes::from_static(b"x"), PutMode::IfAbsent)
+        .await
+        .unwrap();
     assert_eq!(keys(&local, "").await, ["a/b"]);
     local.delete("a/b").await.unwrap();
     assert!(!folder.path().join("not/yet/a").exists());
@@ -51,7 +82,10 @@ async fn a_change_behind_okuos_back_is_seen() {
     let (folder, local) = store();
     let file = folder.path().join("pointer");
     for size in [3, 400_000] {
-        local.put("pointer", vec![b'a'; size].into(), PutMode::Overwrite).await.unwrap();
+        local
+            .put("pointer", vec![b'a'; size].into(), PutMode::Overwrite)
+            .await
+            .unwrap();
         let (_, tag) = local.get("pointer").await.unwrap();
         assert_eq!(local.list("").await.unwrap()[0].etag, tag);
         assert_eq!(local.head("pointer").await.unwrap().unwrap().etag, tag);
@@ -63,7 +97,10 @@ async fn a_change_behind_okuos_back_is_seen() {
             other.as_file().set_modified(time).unwrap();
         }
         other.persist(&file).unwrap();
-        let refused = local.put("pointer", Bytes::from_static(b"new"), PutMode::IfMatch(tag)).await.unwrap_err();
+        let refused = local
+            .put("pointer", Bytes::from_static(b"new"), PutMode::IfMatch(tag))
+            .await
+            .unwrap_err();
         assert_eq!(refused.kind(), Kind::Conflict);
     }
 }
@@ -71,16 +108,28 @@ async fn a_change_behind_okuos_back_is_seen() {
 #[tokio::test]
 async fn folders_are_no_objects() {
     let (_folder, local) = store();
-    local.put("a/b", Bytes::from_static(b"x"), PutMode::Overwrite).await.unwrap();
+    local
+        .put("a/b", Bytes::from_static(b"x"), PutMode::Overwrite)
+        .await
+        .unwrap();
     assert_eq!(local.get("a").await.unwrap_err().kind(), Kind::NotFound);
     assert_eq!(local.get("a/b/c").await.unwrap_err().kind(), Kind::NotFound);
     assert!(local.head("a").await.unwrap().is_none());
     local.delete("a").await.unwrap();
     local.delete("a/b/c").await.unwrap();
-    let refused = local.put("a", Bytes::new(), PutMode::Overwrite).await.unwrap_err();
+    let refused = local
+        .put("a", Bytes::new(), PutMode::Overwrite)
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("it is a folder"), "{refused}");
-    let refused = local.put("a/b/c", Bytes::new(), PutMode::Overwrite).await.unwrap_err();
-    assert!(refused.to_string().contains("is a file, not a folder"), "{refused}");
+    let refused = local
+        .put("a/b/c", Bytes::new(), PutMode::Overwrite)
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("is a file, not a folder"),
+        "{refused}"
+    );
     assert_eq!(keys(&local, "").await, ["a/b"]);
 }
 
@@ -90,16 +139,35 @@ async fn links_are_followed_and_circles_end() {
     use std::os::unix::fs::symlink;
     let (folder, local) = store();
     let root = folder.path();
-    local.put("x/one", Bytes::from_static(b"1"), PutMode::Overwrite).await.unwrap();
-    local.put("y/two", Bytes::from_static(b"2"), PutMode::Overwrite).await.unwrap();
+    local
+        .put("x/one", Bytes::from_static(b"1"), PutMode::Overwrite)
+        .await
+        .unwrap();
+    local
+        .put("y/two", Bytes::from_static(b"2"), PutMode::Overwrite)
+        .await
+        .unwrap();
     symlink("../y", root.join("x/to-y")).unwrap();
     symlink("../x", root.join("y/to-x")).unwrap();
     symlink(".", root.join("self")).unwrap();
     symlink("x/one", root.join("link")).unwrap();
     symlink("nowhere", root.join("lost")).unwrap();
-    assert_eq!(keys(&local, "").await, ["link", "lost", "x/one", "x/to-y/two", "y/to-x/one", "y/two"]);
-    assert!(local.get("lost").await.unwrap_err().to_string().contains("leads nowhere"));
-    local.put("link", Bytes::from_static(b"new"), PutMode::Overwrite).await.unwrap();
+    assert_eq!(
+        keys(&local, "").await,
+        ["link", "lost", "x/one", "x/to-y/two", "y/to-x/one", "y/two"]
+    );
+    assert!(
+        local
+            .get("lost")
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("leads nowhere")
+    );
+    local
+        .put("link", Bytes::from_static(b"new"), PutMode::Overwrite)
+        .await
+        .unwrap();
     assert_eq!(local.get("x/one").await.unwrap().0, "new");
     assert!(root.join("link").symlink_metadata().unwrap().is_symlink());
     local.delete("link").await.unwrap();
@@ -111,7 +179,10 @@ async fn links_are_followed_and_circles_end() {
 async fn a_file_has_the_usual_rights() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, local) = store();
-    local.put("a", Bytes::from_static(b"x"), PutMode::Overwrite).await.unwrap();
+    local
+        .put("a", Bytes::from_static(b"x"), PutMode::Overwrite)
+        .await
+        .unwrap();
     let usual = folder.path().join("usual");
     std::fs::File::create_new(&usual).unwrap();
     let rights = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();

@@ -31,16 +31,21 @@ impl Operation {
 
 /// The HTTP status of the answer, if there was one.
 pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
+    error
+        .raw_response()
+        .map(|response| response.status().as_u16())
 }
 
 fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
-    error.as_service_error().and_then(ProvideErrorMetadata::code)
+    error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
 }
 
 /// Whether the object is not there, its bucket being there.
 pub(super) fn is_no_such_key<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    status(error) == Some(404) && code(error).is_none_or(|code| matches!(code, "NoSuchKey" | "NotFound"))
+    status(error) == Some(404)
+        && code(error).is_none_or(|code| matches!(code, "NoSuchKey" | "NotFound"))
 }
 
 /// Whether the same request may succeed a moment later.
@@ -50,14 +55,24 @@ pub(super) fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(_) => {
             matches!(status(error), Some(409 | 429 | 500 | 502 | 503 | 504))
-                || matches!(code(error), Some("RequestTimeout" | "RequestTimeoutException" | "SlowDown" | "InternalError"))
+                || matches!(
+                    code(error),
+                    Some(
+                        "RequestTimeout" | "RequestTimeoutException" | "SlowDown" | "InternalError"
+                    )
+                )
         }
         _ => false,
     }
 }
 
 /// The error of okuo for one of the SDK; the caller names the object.
-pub(super) fn explain<E>(error: SdkError<E>, operation: Operation, bucket: &str, endpoint: &str) -> Error
+pub(super) fn explain<E>(
+    error: SdkError<E>,
+    operation: Operation,
+    bucket: &str,
+    endpoint: &str,
+) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -80,10 +95,17 @@ where
     }
 }
 
-/// Whether the connection could not be made or was lost; a connection that ends without an answer is "other, transient" to the SDK.
+/// Whether the connection could not be made or was lost; a connection that ends without an answer
+/// is "other, transient" to the SDK.
 fn is_of_connection<E>(error: &SdkError<E>) -> bool {
-    let SdkError::DispatchFailure(failure) = error else { return false };
-    failure.is_io() || failure.is_timeout() || failure.as_connector_error().is_some_and(|error| error.as_other().is_some())
+    let SdkError::DispatchFailure(failure) = error else {
+        return false;
+    };
+    failure.is_io()
+        || failure.is_timeout()
+        || failure
+            .as_connector_error()
+            .is_some_and(|error| error.as_other().is_some())
 }
 
 /// Whether the search for credentials failed; the SDK keeps that in the causes alone.
@@ -105,7 +127,10 @@ where
 {
     let status = status(error).unwrap_or_default();
     let code = code(error).unwrap_or_default();
-    let message = error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
+    let message = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::message)
+        .unwrap_or_default();
     let said = match (code, message) {
         ("", _) => format!("status {status}"),
         (code, "") => format!("{code}, status {status}"),
