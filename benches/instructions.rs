@@ -15,7 +15,7 @@ use std::hint::black_box;
 
 use okuo::calendar::AsOf;
 use okuo::features::basket::{BasketScratch, basket_features};
-use okuo::features::world::World;
+use okuo::features::store_snapshot::StoreSnapshot;
 use okuo::models::boosting::{BinnedRows, Bins, Boosted, BoostingParameters};
 use okuo::sampling::{hash, unit};
 use support::{LIMITS, SEED, read, tickets};
@@ -46,14 +46,14 @@ fn hot_boosting(rows: &BinnedRows, bins: &Bins) {
 #[inline(never)]
 fn hot_features(parquet: &[u8]) {
     let (purchases, _) = read(parquet);
-    let history = purchases.until(AsOf(purchases.span().expect("there are purchases").1));
-    let world = World::new(&history, LIMITS, SEED);
+    let history = purchases.until(AsOf(purchases.span().expect("there are purchases").last));
+    let store = StoreSnapshot::new(&history, LIMITS, SEED);
     let mut scratch = BasketScratch::default();
     for customer in 0..history.customer_count() {
         basket_features(
-            &world,
+            &store,
             history.customers().key(customer),
-            &history.visits(customer),
+            &history.purchases_of(customer),
             3.0,
             &mut scratch,
         );

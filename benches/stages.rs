@@ -21,15 +21,15 @@ use criterion::{
 use okuo::artifact;
 use okuo::calendar::AsOf;
 use okuo::features::basket::{BasketScratch, basket_features};
+use okuo::features::store_snapshot::StoreSnapshot;
 use okuo::features::timing::timing_features;
-use okuo::features::world::World;
 use okuo::models::Parameters;
 use okuo::models::basket::{BasketModel, BasketRows};
 use okuo::models::timing::TimingModel;
-use okuo::pipeline::{score, train};
-use okuo::predictions::offers::{OfferParameters, offers};
-use okuo::predictions::tables::files;
-use okuo::purchases::{Parted, Purchases};
+use okuo::models::{score, train};
+use okuo::offers::{OfferParameters, offers};
+use okuo::publish::tables::files;
+use okuo::purchases::{PartitionedHistory, Purchases};
 use okuo::recurrence::recurrent;
 use support::{LIMITS, SEED, lines, read, rule, tickets};
 
@@ -63,11 +63,11 @@ fn reading(group: &mut BenchmarkGroup<'_, WallTime>, parquet: &[u8], all: &Purch
 }
 
 fn features(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
-    let as_of = AsOf(all.span().expect("there are purchases").1);
+    let as_of = AsOf(all.span().expect("there are purchases").last);
     let history = all.until(as_of);
     let (known, _) = recurrent(&history, &rule());
     group.bench_function("store", |bencher| {
-        bencher.iter(|| World::new(&history, LIMITS, SEED))
+        bencher.iter(|| StoreSnapshot::new(&history, LIMITS, SEED))
     });
     group.throughput(Throughput::Elements(known.len() as u64));
     group.bench_function(
@@ -76,12 +76,14 @@ fn features(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
             bencher.iter(|| {
                 known
                     .iter()
-                    .map(|customer| timing_features(&history.visits(*customer), as_of.day())[0])
+                    .map(|customer| {
+                        timing_features(&history.purchases_of(*customer), as_of.day())[0]
+                    })
                     .sum::<f32>()
             });
         },
     );
-    let world = World::new(&history, LIMITS, SEED);
+    let store = StoreSnapshot::new(&history, LIMITS, SEED);
     let mut scratch = BasketScratch::default();
     group.bench_function(
         BenchmarkId::new("basket_features", known.len()),
@@ -89,9 +91,9 @@ fn features(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
             bencher.iter(|| {
                 for customer in &known {
                     basket_features(
-                        &world,
+                        &store,
                         history.customers().key(*customer),
-                        &history.visits(*customer),
+                        &history.purchases_of(*customer),
                         3.0,
                         &mut scratch,
                     );
@@ -102,8 +104,8 @@ fn features(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
 }
 
 fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
-    let as_of = AsOf(all.span().expect("there are purchases").1);
-    let history = Parted::new(all, as_of);
+    let as_of = AsOf(all.span().expect("there are purchases").last);
+    let history = PartitionedHistory::new(all, as_of);
     let mut parameters = Parameters::default();
     // A fit of seconds needs no ten repetitions.
     (

@@ -35,7 +35,7 @@ mod origin;
 #[cfg(test)]
 mod tests;
 
-pub use origin::{Origin, bought_lately};
+pub use origin::Origin;
 
 /// The newest format version that this okuo writes and reads.
 pub const FORMAT_VERSION: u32 = 1;

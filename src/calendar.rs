@@ -9,9 +9,39 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::suggest;
 
 const MICROSECONDS_PER_HOUR: i64 = 3_600_000_000;
 const MICROSECONDS_PER_DAY: i64 = 24 * MICROSECONDS_PER_HOUR;
+
+/// The days from a first to a last one, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DateRange {
+    /// The first day.
+    pub first: Day,
+    /// The last day, not before the first.
+    pub last: Day,
+}
+
+impl DateRange {
+    /// How many days it has.
+    #[must_use]
+    pub fn days(&self) -> i32 {
+        self.last - self.first + 1
+    }
+
+    /// From the earlier first day to the later last day; `None` where neither is known.
+    #[must_use]
+    pub fn union(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(Self {
+                first: one.first.min(other.first),
+                last: one.last.max(other.last),
+            }),
+            (one, other) => one.or(other),
+        }
+    }
+}
 
 /// A calendar day of the store, as days since 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -264,13 +294,8 @@ impl StoreClock {
     /// If `zone` is not in the IANA database or `day_start` is not 0…23.
     pub fn new(zone: &str, utc: bool, day_start: u8) -> Result<Self> {
         let found: Tz = zone.parse().map_err(|_| {
-            let nearest = chrono_tz::TZ_VARIANTS
-                .iter()
-                .map(|tz| tz.name())
-                .max_by(|a, b| {
-                    strsim::jaro_winkler(a, zone).total_cmp(&strsim::jaro_winkler(b, zone))
-                })
-                .unwrap_or("UTC");
+            let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+            let nearest = suggest::nearest(zone, names, 0.0).unwrap_or("UTC");
             Error::request(format!("the time zone \"{zone}\" does not exist")).hint(format!(
                 "use a name of the IANA database, for example {nearest}"
             ))

@@ -25,15 +25,13 @@ use crate::config::{ColumnsLayer, Config, FILE_NAME, InputLayer, Layer, RuleLaye
 use crate::error::{Error, Kind, Result};
 use crate::simulate::Style;
 use crate::store;
+use crate::suggest;
 use arguments::{
     Arguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments, ExplainArguments,
     ModelsArguments, ModelsCommand, RegistryArguments, ScoreArguments, Screen, SimulateArguments,
     TrainArguments, Training,
 };
 use output::Output;
-
-/// How alike a variable's name must be to be proposed (Jaro–Winkler, 0 to 1).
-const NEAR: f64 = 0.8;
 
 impl Command {
     /// What it has in common with every command that reads tickets.
@@ -297,19 +295,10 @@ fn warn_of_unknown_variables(output: &Output) {
     unknown.sort_unstable();
     for name in unknown {
         // Without the beginning, in which all are alike.
-        let likeness = |known: &str| {
-            strsim::jaro_winkler(
-                known.trim_start_matches("OKUO_"),
-                name.trim_start_matches("OKUO_"),
-            )
-        };
-        let nearest = known
-            .iter()
-            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-            .filter(|nearest| likeness(nearest) >= NEAR);
-        let nearest = nearest.map_or(String::new(), |nearest| {
-            format!("; did you mean {nearest}?")
-        });
+        let known = known.iter().map(|known| known.trim_start_matches("OKUO_"));
+        let nearest = suggest::nearest(name.trim_start_matches("OKUO_"), known, suggest::ALIKE)
+            .map(|nearest| format!("; did you mean OKUO_{nearest}?"))
+            .unwrap_or_default();
         output.warn(&format!(
             "the variable {name} is none that okuo knows and has no effect{nearest}"
         ));

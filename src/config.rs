@@ -13,9 +13,10 @@ use crate::calendar::StoreClock;
 use crate::error::{Error, Result};
 use crate::ingest::{Columns, InputOptions};
 use crate::models::Parameters;
-use crate::predictions::offers::OfferParameters;
-use crate::publish::promotion::Promote;
+use crate::offers::OfferParameters;
+use crate::publish::promotion::PromotionPolicy;
 use crate::recurrence::Rule;
+use crate::suggest;
 
 /// The name of the configuration file that is read where none is named.
 pub const FILE_NAME: &str = "okuo.toml";
@@ -65,7 +66,7 @@ pub struct Layer {
     /// Where predictions go.
     pub output: Option<String>,
     /// When a new model is promoted.
-    pub promote: Option<Promote>,
+    pub promote: Option<PromotionPolicy>,
     /// Threads to compute on.
     pub threads: Option<usize>,
     /// How much memory a history may take, as text: `4 GB`; a number is one of bytes.
@@ -160,7 +161,7 @@ pub struct Config {
     /// Where predictions go.
     pub output: Option<String>,
     /// When a new model is promoted.
-    pub promote: Promote,
+    pub promote: PromotionPolicy,
     /// Threads to compute on; `None` for one a core.
     pub threads: Option<usize>,
     /// How much memory a history may take, in bytes; `None` for as much as it needs.
@@ -410,9 +411,7 @@ fn belongs_under(message: &str) -> Option<String> {
 /// Of an unknown key's message, the expected key that is nearest.
 fn did_you_mean(message: &str) -> Option<&str> {
     let (unknown, expected) = unknown_key(message)?;
-    expected.max_by(|a, b| {
-        strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
-    })
+    suggest::nearest(unknown, expected, 0.0)
 }
 
 /// Puts what is given over what is there, table by table.

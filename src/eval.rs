@@ -6,7 +6,7 @@
 //! figures are.
 
 pub mod baselines;
-mod board;
+mod backtest;
 pub mod bootstrap;
 pub mod metrics;
 pub mod protocol;
@@ -15,16 +15,14 @@ pub mod tifuknn;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::calendar::{AsOf, Day, Month};
+use crate::calendar::{AsOf, DateRange, Day, Month};
 use crate::error::{Error, Result};
-use crate::models::{Model, Parameters};
-use crate::pipeline;
-use crate::publish::promotion::HeldOut;
-use crate::purchases::{Parted, Parts, Recent};
+use crate::models::{self, Model, Parameters};
+use crate::purchases::{PartitionedHistory, Partitions, Recent};
 use crate::recurrence::Rule;
-use board::Board;
+use backtest::Backtest;
 pub use bootstrap::{Figure, Interval};
 pub use metrics::{Figures, figures};
 pub use protocol::{NightRows, observe};
@@ -33,7 +31,7 @@ pub use table::table;
 /// The name of the model that is evaluated.
 pub const OKUO: &str = "okuo";
 
-/// The name of the model that a new one would replace, in a [`HeldOutReport`].
+/// The name of the model that a new one would replace, in a [`HoldoutReport`].
 pub const REPLACED: &str = "replaced model";
 
 /// Every so many days a night of the held-out ones is scored.
@@ -114,7 +112,7 @@ pub enum Verdict {
 /// If a month is given twice, or the data do not reach it or have nothing before it; if `every` is
 /// 0; if training fails, or nobody meets the rule on any of the nights.
 pub fn evaluate(
-    purchases: &dyn Parts,
+    purchases: &dyn Partitions,
     rule: &Rule,
     parameters: &Parameters,
     history_days: u32,
@@ -123,12 +121,12 @@ pub fn evaluate(
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
     let (months, last) = checked(purchases, months, every)?;
-    let mut board = Board::new(purchases, AsOf(last), rule, history_days)?;
+    let mut backtest = Backtest::new(purchases, AsOf(last), rule, history_days)?;
     for month in months {
         let eve = month.eve();
         stage(&format!("{month}: training up to {eve}"));
         let training = |name: &str| stage(&format!("{month}: training up to {eve}: {name}"));
-        let trained = pipeline::train(
+        let trained = models::train(
             &Recent::new(purchases, eve.first_of(history_days)),
             eve,
             rule,
@@ -138,14 +136,14 @@ pub fn evaluate(
         trained
             .warnings
             .into_iter()
-            .for_each(|warning| board.warn(format!("{month}: {warning}")));
-        board.learn(eve)?;
+            .for_each(|warning| backtest.warn(format!("{month}: {warning}")));
+        backtest.learn(eve)?;
         for night in nights(eve, month.last().min(last), every) {
             stage(&format!("{month}: scoring the night of {night}"));
-            board.night(night, &[(OKUO, &trained.model)])?;
+            backtest.night(night, &[(OKUO, &trained.model)])?;
         }
     }
-    board.finish()
+    backtest.finish()
 }
 
 /// Evaluates a model that exists on months that it has not seen, as [`evaluate`] does.
@@ -154,7 +152,7 @@ pub fn evaluate(
 /// If the model has seen one of the months, and as [`evaluate`] otherwise.
 pub fn evaluate_model(
     model: &Model,
-    purchases: &dyn Parts,
+    purchases: &dyn Partitions,
     rule: &Rule,
     history_days: u32,
     months: &[Month],
@@ -172,21 +170,21 @@ pub fn evaluate_model(
             month.eve()
         )));
     }
-    let mut board = Board::new(purchases, AsOf(last), rule, history_days)?;
+    let mut backtest = Backtest::new(purchases, AsOf(last), rule, history_days)?;
     for month in months {
-        board.learn(month.eve())?;
+        backtest.learn(month.eve())?;
         for night in nights(month.eve(), month.last().min(last), every) {
             stage(&format!("{month}: scoring the night of {night}"));
-            board.night(night, &[(OKUO, model)])?;
+            backtest.night(night, &[(OKUO, model)])?;
         }
     }
-    board.finish()
+    backtest.finish()
 }
 
 /// The months in their order, and the last day with a purchase; refuses months that cannot be held
 /// out.
-fn checked(purchases: &dyn Parts, months: &[Month], every: u32) -> Result<(Vec<Month>, Day)> {
-    let (first, last) = Parted::all(purchases)
+fn checked(purchases: &dyn Partitions, months: &[Month], every: u32) -> Result<(Vec<Month>, Day)> {
+    let DateRange { first, last } = PartitionedHistory::all(purchases)
         .span()?
         .ok_or_else(|| Error::input("there is no purchase"))?;
     if every == 0 {
@@ -236,7 +234,7 @@ fn nights(eve: AsOf, last: Day, every: u32) -> Vec<AsOf> {
 /// What `train` prints, keeps in the artifact and decides promotion by: figures on the days that
 /// the rehearsal has not seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct HeldOutReport {
+pub struct HoldoutReport {
     /// The rehearsal (as [`OKUO`]), the baselines, and the replaced model where it has not seen
     /// these days.
     pub evaluation: Evaluation,
@@ -246,55 +244,67 @@ pub struct HeldOutReport {
 }
 
 /// Measures a training's rehearsal on the days that it has not seen, beside the baselines and the
-/// model that would be replaced: the nights from `rehearsal.as_of` on, every 7 days up to T =
-/// `rehearsal.as_of` + 28. Days after T count for nothing. At most `most_customers` of a night are
+/// model that would be replaced: the nights from `backtest_model.as_of` on, every 7 days up to T =
+/// `backtest_model.as_of` + 28. Days after T count for nothing. At most `most_customers` of a night are
 /// scored.
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.
 pub fn held_out(
-    rehearsal: &Model,
+    backtest_model: &Model,
     replaced: Option<&Model>,
-    purchases: &dyn Parts,
+    purchases: &dyn Partitions,
     rule: &Rule,
     history_days: u32,
     most_customers: usize,
-) -> Result<HeldOutReport> {
-    let eve = rehearsal.as_of;
-    let as_of = AsOf(eve.day() + pipeline::HELD_OUT_DAYS);
+) -> Result<HoldoutReport> {
+    let eve = backtest_model.as_of;
+    let as_of = AsOf(eve.day() + models::HELD_OUT_DAYS);
     let not_compared = replaced.filter(|replaced| replaced.as_of > eve).map(|replaced| {
         format!("the replaced model was trained up to {}, so it has seen the held-out days from {} on", replaced.as_of, eve.day() + 1)
     });
-    let mut models = vec![(OKUO, rehearsal)];
+    let mut models = vec![(OKUO, backtest_model)];
     if not_compared.is_none() {
         models.extend(replaced.map(|replaced| (REPLACED, replaced)));
     }
-    let mut board = Board::new(purchases, as_of, rule, history_days)?;
-    board.draw_customers(most_customers);
+    let mut backtest = Backtest::new(purchases, as_of, rule, history_days)?;
+    backtest.draw_customers(most_customers);
     let mut distinct_lines = 0;
-    Parted::all(purchases).each(|history| {
+    PartitionedHistory::all(purchases).each(|history| {
         distinct_lines += history.distinct_lines();
         Ok(())
     })?;
     if distinct_lines > HELD_OUT_TIFUKNN_LINES {
-        board.leave_out_tifuknn();
+        backtest.leave_out_tifuknn();
     }
-    board.learn(eve)?;
-    for night in nights(eve, board.last(), HELD_OUT_EVERY as u32) {
-        board.night(night, &models)?;
+    backtest.learn(eve)?;
+    for night in nights(eve, backtest.last(), HELD_OUT_EVERY as u32) {
+        backtest.night(night, &models)?;
     }
-    Ok(HeldOutReport {
-        evaluation: board.finish()?,
+    Ok(HoldoutReport {
+        evaluation: backtest.finish()?,
         not_compared,
     })
 }
 
-impl HeldOutReport {
+/// Figures on held-out nights that decide; a figure that something does not have is `None`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HoldoutMetrics {
+    /// Whose figures these are: a model's id or a baseline's name.
+    pub name: String,
+    /// Normalised discounted cumulative gain of the first 10 products; higher is better.
+    pub ndcg_at_10: Option<f64>,
+    /// Mean absolute error of the days to the next purchase, those who did not return within the
+    /// horizon included; lower is better.
+    pub mae_all: Option<f64>,
+}
+
+impl HoldoutReport {
     /// The figures that decide a promotion: of the new model, of the replaced one, of the
     /// baselines.
     #[must_use]
-    pub fn contenders(&self) -> (HeldOut, Option<HeldOut>, Vec<HeldOut>) {
-        let of = |contender: &Contender| HeldOut {
+    pub fn contenders(&self) -> (HoldoutMetrics, Option<HoldoutMetrics>, Vec<HoldoutMetrics>) {
+        let of = |contender: &Contender| HoldoutMetrics {
             name: contender.name.clone(),
             ndcg_at_10: contender.figures.ndcg_at_10,
             mae_all: contender.figures.mae_all,
@@ -306,7 +316,7 @@ impl HeldOutReport {
                 .find(|contender| contender.name == name)
                 .map(of)
         };
-        let new = find(OKUO).unwrap_or_else(|| HeldOut {
+        let new = find(OKUO).unwrap_or_else(|| HoldoutMetrics {
             name: OKUO.to_owned(),
             ndcg_at_10: None,
             mae_all: None,

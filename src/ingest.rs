@@ -40,10 +40,10 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use crate::calendar::{AsOf, Day, StoreClock};
+use crate::calendar::{AsOf, DateRange, Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::purchases::{Aside, MemoryLimit, Purchases, Sharded};
-use crate::store::{self, Found, Spill};
+use crate::purchases::{Aside, MemoryLimit, PartitionedPurchases, Purchases};
+use crate::store::{self, InputObject, Spill};
 use pieces::Opened;
 pub use reader::Reader;
 use report::Report;
@@ -134,7 +134,7 @@ pub struct Ingested<P = Purchases> {
     pub warnings: Vec<String>,
 }
 
-impl Ingested<Sharded> {
+impl Ingested<PartitionedPurchases> {
     /// All purchases in memory.
     ///
     /// # Errors
@@ -173,10 +173,10 @@ pub async fn read(
     options: &InputOptions,
     days: impl Into<NeededDays>,
     memory_limit: Option<u64>,
-    each: &(dyn Fn(usize, &Found) + Sync),
-) -> Result<(Ingested<Sharded>, Vec<Found>)> {
+    each: &(dyn Fn(usize, &InputObject) + Sync),
+) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
     let days = days.into();
-    let mut found: Vec<Found> = vec![];
+    let mut found: Vec<InputObject> = vec![];
     for uri in uris {
         found.extend(store::find(uri, &ENDINGS).await?);
     }
@@ -193,7 +193,7 @@ pub async fn read(
     let objects = found.len();
     // Tasks of their own, so that nothing waits while a batch is read.
     let columns = Arc::new(options.columns.clone());
-    let open = async |object: Found| {
+    let open = async |object: InputObject| {
         let columns = Arc::clone(&columns);
         tokio::spawn(async move { Opened::open(object, &columns).await })
             .await
@@ -263,8 +263,8 @@ pub async fn read(
 ///
 /// # Errors
 /// If no purchase is known on the as-of date.
-pub fn staleness(span: Option<(Day, Day)>, report: &Report, as_of: AsOf) -> Result<Option<String>> {
-    let Some((first, last)) = span else {
+pub fn staleness(span: Option<DateRange>, report: &Report, as_of: AsOf) -> Result<Option<String>> {
+    let Some(DateRange { first, last }) = span else {
         let others = report.returned + report.excluded + report.bad_lines();
         return Err(match report.first_after {
             Some(first) if others + report.before_history == 0 => {

@@ -2,19 +2,21 @@
 // Data flows one way; a module may use what stands above it here, never below.
 
 pub mod error;
+pub mod suggest;
 pub mod calendar;
+pub mod stats;
 pub mod sampling;
+pub mod domain;
 pub mod store;
-pub mod ingest;
 pub mod purchases;
+pub mod ingest;
 pub mod recurrence;
 pub mod features;
 pub mod models;
+pub mod offers;
 pub mod artifact;
-pub mod predictions;
-pub mod publish;
-pub mod pipeline;
 pub mod eval;
+pub mod publish;
 pub mod simulate;
 pub mod config;
 pub mod cli;

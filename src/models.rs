@@ -7,7 +7,14 @@ pub mod linear;
 pub mod timing;
 pub mod tree;
 
+pub mod explain;
+mod night;
+mod training;
+
 use serde::{Deserialize, Serialize};
+
+pub use night::{Overview, RECENT_DAYS, refuse_future, score, score_in_slices, score_some};
+pub use training::{HELD_OUT_DAYS, Trained, needed_days, train, train_with_backtest};
 
 use crate::calendar::AsOf;
 use crate::error::{Error, Result};
@@ -163,3 +170,6 @@ impl Model {
         self.timing.is_consistent() && self.basket.is_consistent() && self.rule.check().is_ok()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod examples;

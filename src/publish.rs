@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod promotion;
 pub mod registry;
 pub mod runs;
+pub mod tables;
 
 #[cfg(test)]
 pub(crate) mod memory;

@@ -7,19 +7,17 @@
 //! any order.
 
 mod builder;
-mod ids;
-mod parts;
+mod partitions;
 mod runs;
 
 use std::sync::Arc;
 
-use crate::calendar::{AsOf, Day};
+use crate::calendar::{AsOf, DateRange, Day};
+use crate::domain::Ids;
 use crate::error::Result;
 
-pub use builder::{Aside, Builder, MemoryLimit, Sharded};
-pub use ids::{Id, Ids};
-pub(crate) use parts::wider;
-pub use parts::{Fingerprint, Parted, Parts, Recent};
+pub use builder::{Aside, Builder, MemoryLimit, PartitionedPurchases};
+pub use partitions::{Fingerprint, PartitionedHistory, Partitions, Recent};
 
 /// Over so many tables customers are spread: the unit of parallel building, and of what is in
 /// memory at a time.
@@ -65,12 +63,12 @@ struct Shard {
 }
 
 impl Shard {
-    fn visits(&self, at: usize) -> Visits<'_> {
+    fn purchases_of(&self, at: usize) -> CustomerPurchases<'_> {
         let range = match (self.starts.get(at), self.starts.get(at + 1)) {
             (Some(start), Some(end)) => *start as usize..*end as usize,
-            _ => return Visits::NONE,
+            _ => return CustomerPurchases::NONE,
         };
-        Visits {
+        CustomerPurchases {
             days: &self.days[range.clone()],
             basket_starts: &self.basket_starts[range.start..=range.end],
             baskets: &self.baskets,
@@ -82,9 +80,9 @@ impl Shard {
 impl PartialEq for Purchases {
     fn eq(&self, other: &Self) -> bool {
         let same = |customer: u32| {
-            self.visits(customer)
+            self.purchases_of(customer)
                 .iter()
-                .eq(other.visits(customer).iter())
+                .eq(other.purchases_of(customer).iter())
         };
         self.customers == other.customers
             && self.products == other.products
@@ -122,7 +120,7 @@ impl Purchases {
     /// How many purchases there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.every_visits().map(|visits| visits.len()).sum()
+        self.every_customer().map(|purchases| purchases.len()).sum()
     }
 
     /// Whether there is none.
@@ -134,12 +132,14 @@ impl Purchases {
     /// How many distinct (customer, day, product) there are.
     #[must_use]
     pub fn distinct_lines(&self) -> usize {
-        self.every_visits().map(|visits| visits.lines()).sum()
+        self.every_customer()
+            .map(|purchases| purchases.lines())
+            .sum()
     }
 
     /// The first and the last day with a purchase.
     #[must_use]
-    pub fn span(&self) -> Option<(Day, Day)> {
+    pub fn span(&self) -> Option<DateRange> {
         self.until(AsOf(Day::from_epoch(i32::MAX))).span()
     }
 
@@ -164,10 +164,10 @@ impl Purchases {
     /// Whether a customer has a purchase here, on whatever day.
     #[must_use]
     pub fn has(&self, customer: u32) -> bool {
-        !self.visits(customer).is_empty()
+        !self.purchases_of(customer).is_empty()
     }
 
-    fn visits(&self, customer: u32) -> Visits<'_> {
+    fn purchases_of(&self, customer: u32) -> CustomerPurchases<'_> {
         let place = self
             .places
             .get(customer as usize)
@@ -175,12 +175,14 @@ impl Purchases {
         let all = self
             .shards
             .get(place % SHARDS)
-            .map_or(Visits::NONE, |shard| shard.visits(place / SHARDS));
+            .map_or(CustomerPurchases::NONE, |shard| {
+                shard.purchases_of(place / SHARDS)
+            });
         all.since(self.first)
     }
 
-    fn every_visits(&self) -> impl Iterator<Item = Visits<'_>> {
-        (0..self.customers.len() as u32).map(|customer| self.visits(customer))
+    fn every_customer(&self) -> impl Iterator<Item = CustomerPurchases<'_>> {
+        (0..self.customers.len() as u32).map(|customer| self.purchases_of(customer))
     }
 }
 
@@ -238,43 +240,71 @@ impl<'a> History<'a> {
         self.purchases.distinct_lines()
     }
 
+    /// Which products were bought in the last `days` days up to the night, by code. Those of the
+    /// customers of different partitions go together by "or".
+    #[must_use]
+    pub fn products_bought_within(&self, days: i32) -> Vec<bool> {
+        let night = self.as_of.day();
+        let mut bought = vec![false; self.product_count()];
+        for customer in 0..self.customer_count() {
+            let purchases = self.purchases_of(customer);
+            for (_, basket) in purchases
+                .iter()
+                .rev()
+                .take_while(|(day, _)| night - *day < days)
+            {
+                for product in basket {
+                    if let Some(bought) = bought.get_mut(*product as usize) {
+                        *bought = true;
+                    }
+                }
+            }
+        }
+        bought
+    }
+
     /// The purchases of a customer up to the night, in the order of their days.
     #[must_use]
-    pub fn visits(&self, customer: u32) -> Visits<'a> {
-        self.purchases.visits(customer).until(self.as_of.day())
+    pub fn purchases_of(&self, customer: u32) -> CustomerPurchases<'a> {
+        self.purchases
+            .purchases_of(customer)
+            .until(self.as_of.day())
     }
 
     /// The customer's first purchase after `night` that is known by now: its day and products. This
     /// is what a model that speaks from `night` has to predict.
     #[must_use]
     pub fn following(&self, customer: u32, night: Day) -> Option<(Day, &'a [u32])> {
-        let visits = self.visits(customer);
-        let at = visits.days.partition_point(|day| *day <= night);
-        Some((*visits.days.get(at)?, visits.basket(at)))
+        let purchases = self.purchases_of(customer);
+        let at = purchases.days.partition_point(|day| *day <= night);
+        Some((*purchases.days.get(at)?, purchases.basket(at)))
     }
 
     /// The first and last day with a purchase up to the night.
     #[must_use]
-    pub fn span(&self) -> Option<(Day, Day)> {
+    pub fn span(&self) -> Option<DateRange> {
         let of_customer = |customer| {
-            let days = self.visits(customer).days();
-            Some((*days.first()?, *days.last()?))
+            let days = self.purchases_of(customer).days();
+            Some(DateRange {
+                first: *days.first()?,
+                last: *days.last()?,
+            })
         };
         (0..self.customer_count())
             .map(of_customer)
-            .fold(None, wider)
+            .fold(None, DateRange::union)
     }
 }
 
 /// Purchases of one customer in the order of their days.
 #[derive(Debug, Clone, Copy)]
-pub struct Visits<'a> {
+pub struct CustomerPurchases<'a> {
     days: &'a [Day],
     basket_starts: &'a [u32],
     baskets: &'a [u32],
 }
 
-impl<'a> Visits<'a> {
+impl<'a> CustomerPurchases<'a> {
     const NONE: Self = Self {
         days: &[],
         basket_starts: &[],
@@ -322,8 +352,8 @@ impl<'a> Visits<'a> {
     pub fn iter(
         &self,
     ) -> impl DoubleEndedIterator<Item = (Day, &'a [u32])> + ExactSizeIterator + use<'a> {
-        let visits = *self;
-        (0..self.days.len()).map(move |at| (visits.days[at], visits.basket(at)))
+        let purchases = *self;
+        (0..self.days.len()).map(move |at| (purchases.days[at], purchases.basket(at)))
     }
 
     /// How many distinct (day, product).
@@ -338,11 +368,11 @@ impl<'a> Visits<'a> {
     }
 
     /// The purchases from a day on.
-    fn since(&self, day: Day) -> Visits<'a> {
+    fn since(&self, day: Day) -> CustomerPurchases<'a> {
         match self.days.first() {
             Some(first) if *first < day => {
                 let start = self.days.partition_point(|known| *known < day);
-                Visits {
+                CustomerPurchases {
                     days: &self.days[start..],
                     basket_starts: &self.basket_starts[start..],
                     ..*self
@@ -354,9 +384,9 @@ impl<'a> Visits<'a> {
 
     /// The purchases up to and including a day.
     #[must_use]
-    pub fn until(&self, day: Day) -> Visits<'a> {
+    pub fn until(&self, day: Day) -> CustomerPurchases<'a> {
         let len = self.days.partition_point(|known| *known <= day);
-        Visits {
+        CustomerPurchases {
             days: &self.days[..len],
             ..*self
         }

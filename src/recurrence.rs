@@ -4,8 +4,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Day;
+use crate::domain::Funnel;
 use crate::error::{Error, Result};
-use crate::purchases::{History, Visits};
+use crate::purchases::{CustomerPurchases, History};
 
 /// "More than one purchase every 30 days, and every purchase with more than 10 products", with its
 /// parameters.
@@ -92,8 +93,8 @@ impl Rule {
 
     /// How far a customer with these purchases gets on the night.
     #[must_use]
-    pub fn standing(&self, visits: &Visits<'_>, night: Day) -> Standing {
-        let known = visits.until(night);
+    pub fn standing(&self, purchases: &CustomerPurchases<'_>, night: Day) -> Standing {
+        let known = purchases.until(night);
         if known.is_empty() {
             return Standing::Unseen;
         }
@@ -117,7 +118,7 @@ impl Rule {
     /// What a customer with these purchases did in each period that the rule looks at on the night,
     /// the latest first.
     #[must_use]
-    pub fn counts(&self, visits: &Visits<'_>, night: Day) -> Vec<PeriodCount> {
+    pub fn counts(&self, purchases: &CustomerPurchases<'_>, night: Day) -> Vec<PeriodCount> {
         let length = self.period_days.max(1) as i32;
         let empty = |back: i32| {
             let last = night - back * length;
@@ -129,7 +130,7 @@ impl Rule {
             }
         };
         let mut counts: Vec<PeriodCount> = (0..self.periods as i32).map(empty).collect();
-        for (day, basket) in visits.until(night).iter().rev() {
+        for (day, basket) in purchases.until(night).iter().rev() {
             let Some(count) = counts.get_mut(((night - day) / length) as usize) else {
                 break;
             };
@@ -142,18 +143,18 @@ impl Rule {
     /// Whether a customer is much like those who meet the rule on the night: frequent, with a good
     /// part of the large baskets that it asks for. Models learn from them first.
     #[must_use]
-    pub fn nearly_met(&self, visits: &Visits<'_>, night: Day) -> bool {
+    pub fn nearly_met(&self, purchases: &CustomerPurchases<'_>, night: Day) -> bool {
         Rule {
             basket_share: 0.4 * self.basket_share,
             ..*self
         }
-        .met(visits, night)
+        .met(purchases, night)
     }
 
     /// Whether a customer with these purchases is recurrent on the night.
     #[must_use]
-    pub fn met(&self, visits: &Visits<'_>, night: Day) -> bool {
-        matches!(self.standing(visits, night), Standing::Frequent { share } if share >= self.basket_share)
+    pub fn met(&self, purchases: &CustomerPurchases<'_>, night: Day) -> bool {
+        matches!(self.standing(purchases, night), Standing::Frequent { share } if share >= self.basket_share)
     }
 }
 
@@ -186,68 +187,13 @@ pub enum Standing {
     },
 }
 
-/// How many customers pass each part of the rule.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Funnel {
-    /// Customers with a purchase up to the night.
-    pub seen: usize,
-    /// Of those, with a purchase in the rule's window.
-    pub active: usize,
-    /// Of those, with enough purchases in each period.
-    pub frequent: usize,
-    /// Of those, with at least one large basket in the window.
-    pub large_baskets: usize,
-    /// Of those, with at least the share `basket_share` of large baskets.
-    pub recurrent: usize,
-    /// What other shares would let in: `(basket_share, recurrent customers)`, from 1.0 down to 0.0.
-    pub by_basket_share: Vec<(f64, usize)>,
-}
-
-impl Funnel {
-    /// With that of other customers.
-    #[must_use]
-    pub fn and(mut self, other: &Funnel) -> Funnel {
-        self.seen += other.seen;
-        self.active += other.active;
-        self.frequent += other.frequent;
-        self.large_baskets += other.large_baskets;
-        self.recurrent += other.recurrent;
-        // Nobody's funnel has no shares yet.
-        if self.by_basket_share.is_empty() {
-            self.by_basket_share.clone_from(&other.by_basket_share);
-        } else {
-            self.by_basket_share
-                .iter_mut()
-                .zip(&other.by_basket_share)
-                .for_each(|((_, count), (_, more))| *count += more);
-        }
-        self
-    }
-
-    /// Where nobody is recurrent: the hint at what shares would let somebody in, the three highest;
-    /// nothing if none would.
-    #[must_use]
-    pub fn lower_share(&self) -> Option<String> {
-        let shares = self
-            .by_basket_share
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .take(3);
-        let shares: Vec<String> = shares
-            .map(|(share, count)| format!("{share} ({count})"))
-            .collect();
-        (!shares.is_empty())
-            .then(|| format!("a lower --basket-share would let in: {}", shares.join(", ")))
-    }
-}
-
 /// The recurrent customers of a night, by ascending code, and the funnel.
 #[must_use]
 pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {
     let night = history.as_of().day();
     let standings: Vec<Standing> = (0..history.customer_count())
         .into_par_iter()
-        .map(|customer| rule.standing(&history.visits(customer), night))
+        .map(|customer| rule.standing(&history.purchases_of(customer), night))
         .collect();
     let count = |pass: &dyn Fn(&Standing) -> bool| {
         standings.iter().filter(|standing| pass(standing)).count()

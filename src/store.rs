@@ -4,7 +4,7 @@
 //! is written is seen whole or not at all, and a conditional write has one winner.
 //!
 //! What a person types becomes a [`Location`] by [`open`] (a place to write to and read from) or a
-//! list of [`Found`] objects by [`find`] (input). Only this module knows where the bytes lie.
+//! list of [`InputObject`] objects by [`find`] (input). Only this module knows where the bytes lie.
 
 mod find;
 mod local;
@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-pub use find::{Found, find};
+pub use find::{InputObject, find};
 pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
 pub use memory::Memory;

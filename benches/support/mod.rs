@@ -4,11 +4,12 @@
 
 use okuo::artifact::{self, Description};
 use okuo::calendar::StoreClock;
-use okuo::features::world::CandidateLimits;
+use okuo::domain::Ids;
+use okuo::features::store_snapshot::CandidateLimits;
 use okuo::ingest::report::Report;
 use okuo::ingest::{Columns, InputOptions, Reader};
 use okuo::models::Model;
-use okuo::purchases::{Ids, Line, Purchases};
+use okuo::purchases::{Line, Purchases};
 use okuo::recurrence::Rule;
 use okuo::simulate::{Order, Parameters as Store, Simulation, write_parquet};
 
@@ -57,11 +58,11 @@ pub fn read(parquet: &[u8]) -> (Purchases, Report) {
 
 /// The same history as ids and lines, in the order of days.
 pub fn lines(purchases: &Purchases) -> (Ids, Ids, Vec<Line>) {
-    let (first, last) = purchases.span().expect("there are purchases");
+    let okuo::calendar::DateRange { first, last } = purchases.span().expect("there are purchases");
     let history = purchases.until(okuo::calendar::AsOf(last));
     let mut lines = vec![];
     for customer in 0..history.customer_count() {
-        for (day, basket) in history.visits(customer).iter() {
+        for (day, basket) in history.purchases_of(customer).iter() {
             lines.extend(basket.iter().map(|product| Line {
                 customer,
                 day,

@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::calendar::{AsOf, StoreClock};
+use crate::domain::Ids;
 use crate::error::Result;
-use crate::purchases::{History, Ids, Parted};
+use crate::models::RECENT_DAYS;
+use crate::purchases::PartitionedHistory;
 
 /// Most products that a header lists.
 const MOST_PRODUCTS: usize = 1_000;
 /// Below this share of products that the model knows, the tickets are most likely another store's.
 const LEAST_KNOWN: f64 = 0.5;
-/// The products of so many days up to the night are compared.
-const RECENT_DAYS: i32 = 28;
 
 /// How the days of the training's tickets were made, and which products they had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,35 +45,6 @@ fn hash(id: &str) -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
-/// Which products were bought in the last `days` days up to the history's night, by code. Those of
-/// different customers go together by "or".
-fn bought(history: &History<'_>, days: i32) -> Vec<bool> {
-    let night = history.as_of().day();
-    let mut seen = vec![false; history.product_count()];
-    for customer in 0..history.customer_count() {
-        for (_, basket) in history
-            .visits(customer)
-            .iter()
-            .rev()
-            .take_while(|(day, _)| night - *day < days)
-        {
-            for product in basket {
-                if let Some(seen) = seen.get_mut(*product as usize) {
-                    *seen = true;
-                }
-            }
-        }
-    }
-    seen
-}
-
-/// Which products were bought lately, by code: what [`Origin::doubts`] looks at. Those of different
-/// customers go together by "or".
-#[must_use]
-pub fn bought_lately(history: &History<'_>) -> Vec<bool> {
-    bought(history, RECENT_DAYS)
-}
-
 fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
     let codes = (0_u32..)
         .zip(bought)
@@ -90,11 +61,15 @@ impl Origin {
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
-    pub fn new(history: Parted<'_>, clock: &StoreClock, history_days: Option<u32>) -> Result<Self> {
+    pub fn new(
+        history: PartitionedHistory<'_>,
+        clock: &StoreClock,
+        history_days: Option<u32>,
+    ) -> Result<Self> {
         let mut ever = vec![false; history.products().len()];
         history.each(|history| {
             ever.iter_mut()
-                .zip(bought(history, i32::MAX))
+                .zip(history.products_bought_within(i32::MAX))
                 .for_each(|(ever, bought)| *ever |= bought);
             Ok(())
         })?;
@@ -138,7 +113,7 @@ impl Origin {
 
     /// What speaks against the tickets of so many days up to a night, read with this clock,
     /// belonging to the model: a sentence each. `lately` says which of the products
-    /// [`bought_lately`] were.
+    /// were bought in the last [`RECENT_DAYS`].
     #[must_use]
     pub fn doubts(
         &self,
@@ -188,8 +163,9 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::examples::{NIGHT, read, store};
-    use crate::purchases::{Ids, Line, Purchases};
+    use crate::domain::Ids;
+    use crate::models::examples::{NIGHT, read, store};
+    use crate::purchases::{History, Line, Purchases};
 
     const DAYS: u32 = 730;
 
@@ -197,7 +173,7 @@ mod tests {
         fn doubts_of(&self, history: &History<'_>, clock: &StoreClock) -> Vec<String> {
             self.doubts(
                 history.products(),
-                &bought_lately(history),
+                &history.products_bought_within(RECENT_DAYS),
                 history.as_of(),
                 clock,
                 DAYS,
@@ -227,7 +203,12 @@ mod tests {
     #[test]
     fn its_own_tickets_are_beyond_doubt() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), Some(DAYS)).unwrap();
+        let origin = Origin::new(
+            PartitionedHistory::new(&purchases, NIGHT),
+            &clock(),
+            Some(DAYS),
+        )
+        .unwrap();
         assert_eq!(
             (origin.products, origin.sample.len(), origin.hashes_up_to),
             (60, 60, u32::MAX)
@@ -241,7 +222,12 @@ mod tests {
     #[test]
     fn another_clock_is_told_by_its_settings() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(Parted::new(&purchases, NIGHT), &clock(), Some(DAYS)).unwrap();
+        let origin = Origin::new(
+            PartitionedHistory::new(&purchases, NIGHT),
+            &clock(),
+            Some(DAYS),
+        )
+        .unwrap();
         let doubts = origin.doubts_of(
             &purchases.until(NIGHT),
             &StoreClock::new("UTC", true, 4).unwrap(),
@@ -269,7 +255,7 @@ mod tests {
     #[test]
     fn products_are_compared_by_a_sample_where_they_are_many() {
         let origin = Origin::new(
-            Parted::new(&products(0, 20_000), NIGHT),
+            PartitionedHistory::new(&products(0, 20_000), NIGHT),
             &clock(),
             Some(DAYS),
         )
@@ -300,7 +286,7 @@ mod tests {
     fn what_follows_the_night_is_not_looked_at() {
         let purchases = products(0, 10);
         let origin = Origin::new(
-            Parted::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)),
+            PartitionedHistory::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)),
             &clock(),
             Some(DAYS),
         )

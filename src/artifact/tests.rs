@@ -22,7 +22,7 @@ fn description() -> Description {
 }
 
 fn model() -> Model {
-    crate::pipeline::examples::tiny_model(as_of(), 1)
+    crate::models::examples::tiny_model(as_of(), 1)
 }
 
 /// A body of the kinds of values that models are made of.
@@ -107,11 +107,11 @@ fn a_model_comes_back_and_the_same_model_gives_the_same_bytes() {
 
 #[test]
 fn where_a_model_comes_from_comes_back() {
-    use crate::pipeline::examples::{NIGHT, read, store};
-    use crate::purchases::Parted;
+    use crate::models::examples::{NIGHT, read, store};
+    use crate::purchases::PartitionedHistory;
     let clock = crate::calendar::StoreClock::new("Europe/Rome", true, 4).unwrap();
     let origin = Origin::new(
-        Parted::new(&read(store(10, 60, 3)), NIGHT),
+        PartitionedHistory::new(&read(store(10, 60, 3)), NIGHT),
         &clock,
         Some(730),
     )
@@ -387,7 +387,7 @@ proptest! {
 /// Format 1 keeps loading, with the predictions that it had.
 #[test]
 fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
-    use crate::pipeline::examples::{NIGHT, read, rule, store};
+    use crate::models::examples::{NIGHT, read, rule, store};
     let bytes = include_bytes!("../../tests/fixtures/model-format-1.okuo");
     let (header, model) = decode("model-format-1.okuo", bytes).unwrap();
     assert_eq!(header.description, description());
@@ -400,7 +400,7 @@ fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
         as_of: NIGHT,
         ..model
     };
-    let predictions = crate::pipeline::score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
+    let predictions = crate::models::score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
     let words: Vec<String> = predictions
         .customers
         .iter()

@@ -3,9 +3,9 @@
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use crate::calendar::{AsOf, Day, Month};
-use crate::predictions::MAX_RANK;
-use crate::predictions::tables::Format;
-use crate::publish::promotion::Promote;
+use crate::domain::MAX_RANK;
+use crate::publish::promotion::PromotionPolicy;
+use crate::publish::tables::Format;
 
 /// The help's texts are written for 100 columns, which is where clap wraps.
 macro_rules! first_steps {
@@ -214,7 +214,7 @@ pub(super) struct Training {
     /// When the new model takes the place of the promoted one: if-better, always or never [default:
     /// if-better]
     #[arg(long, env = "OKUO_PROMOTE", value_name = "WHEN")]
-    pub(super) promote: Option<Promote>,
+    pub(super) promote: Option<PromotionPolicy>,
     /// Seed of every sampling [default: 1]
     #[arg(long, env = "OKUO_SEED", value_name = "N")]
     pub(super) seed: Option<u64>,

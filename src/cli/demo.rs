@@ -13,9 +13,9 @@ use crate::config::{Config, Layer};
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::ingest::Reader;
-use crate::pipeline::Overview;
-use crate::publish::manifest::InputObject;
-use crate::publish::promotion::Promote;
+use crate::models::Overview;
+use crate::publish::manifest::ManifestInput;
+use crate::publish::promotion::PromotionPolicy;
 use crate::publish::registry::Registry;
 use crate::recurrence::recurrent;
 use crate::store;
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
         .map_err(|error| error.hint("name another place with --output"))?;
     let folder = arguments.output.trim_end_matches('/');
     let config = Config {
-        promote: Promote::Always,
+        promote: PromotionPolicy::Always,
         registry: format!("{folder}/models"),
         ..Layer::default().check()?
     };
@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
         reader.object(NAME, Bytes::from_static(SAMPLE))?;
         reader.finish()
     })?;
-    let object = InputObject {
+    let object = ManifestInput {
         object: NAME.into(),
         size: SAMPLE.len() as u64,
         etag: crate::store::sha256_hex(SAMPLE),
@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
     let purchases = &ingested.purchases;
     let last = purchases
         .span()
-        .map(|(_, last)| AsOf(last))
+        .map(|span| AsOf(span.last))
         .ok_or_else(|| Error::system("the sample is empty"))?;
     let (_, funnel) =
         tokio::task::block_in_place(|| recurrent(&purchases.until(last), &config.rule));
@@ -95,7 +95,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
         Overview::new(&model, &ingested.purchases, last, &config.rule)
     })?;
     let tickets = Tickets {
-        parts: Box::new(ingested.purchases),
+        partitions: Box::new(ingested.purchases),
         report: ingested.report,
         objects: vec![object],
         overview,

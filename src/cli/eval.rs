@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::EvalArguments;
-use super::input::{Everyone, Input, Needs, lines_and_funnel, read};
+use super::input::{Input, PopulationSummary, Purpose, lines_and_funnel, read};
 use super::output::Output;
-use crate::calendar::{AsOf, Month};
+use crate::calendar::{AsOf, DateRange, Month};
 use crate::config::Layer;
 use crate::error::{Error, Result};
 use crate::eval;
@@ -56,21 +56,21 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         .min()
         .map(|month| month.eve().first_of(history_days));
     let needs = if model.is_some() {
-        Needs::Night
+        Purpose::Night
     } else {
-        Needs::Training
+        Purpose::Training
     };
     let Input { ingested, .. } =
         read(&config, NeededDays { first, until: None }, needs, output).await?;
     let mut report = ingested.report;
-    let (parts, all) = tokio::task::block_in_place(|| {
-        let parts = ingested.purchases.parts()?;
-        let all = Everyone::new(&*parts, None, &config.rule)?;
-        Ok((parts, all))
+    let (partitions, all) = tokio::task::block_in_place(|| {
+        let partitions = ingested.purchases.partitions()?;
+        let all = PopulationSummary::new(&*partitions, None, &config.rule)?;
+        Ok((partitions, all))
     })?;
     report.count_repeated(all.distinct_lines as u64);
-    let (purchases, (_, last)) = (
-        &*parts,
+    let (purchases, DateRange { last, .. }) = (
+        &*partitions,
         all.span
             .ok_or_else(|| nothing(&report, &arguments.holdout))?,
     );

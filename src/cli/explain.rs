@@ -9,13 +9,13 @@ use super::night::{Tickets, model_of, tickets_of};
 use super::output::Output;
 use super::{ExplainArguments, Sources};
 use crate::config::Layer;
+use crate::domain::ProductModel;
+use crate::domain::words::{ago, counted};
 use crate::error::{Error, Result};
-use crate::pipeline::explain::{
+use crate::models::explain::{
     Explanation, Features, Judgement, Past, Prediction, Product, explain,
 };
-use crate::predictions::ProductModel;
-use crate::predictions::words::{ago, counted};
-use crate::purchases::{Parts, Purchases};
+use crate::purchases::{Partitions, Purchases};
 
 /// Features of a product that are shown to people; `--json` has all.
 const MAIN_FEATURES: [&str; 6] = [
@@ -62,9 +62,11 @@ pub(super) async fn run(
     progress.stage("looking at the store and the customer");
     let products = usize::from(arguments.products);
     let Tickets {
-        parts, overview, ..
+        partitions,
+        overview,
+        ..
     } = tickets;
-    let purchases = tokio::task::block_in_place(|| part_of(&*parts, &id))?;
+    let purchases = tokio::task::block_in_place(|| part_of(&*partitions, &id))?;
     let explanation = tokio::task::block_in_place(|| {
         explain(
             &model,
@@ -83,16 +85,16 @@ pub(super) async fn run(
 }
 
 /// The part of the history that has the customer; where none has, any.
-fn part_of<'a>(parts: &'a dyn Parts, id: &str) -> Result<Cow<'a, Purchases>> {
-    if let Some(code) = parts.customers().code(id) {
-        for at in 1..parts.count() {
-            let part = parts.part(at)?;
-            if part.has(code) {
-                return Ok(part);
+fn part_of<'a>(partitions: &'a dyn Partitions, id: &str) -> Result<Cow<'a, Purchases>> {
+    if let Some(code) = partitions.customers().code(id) {
+        for at in 1..partitions.count() {
+            let partition = partitions.partition(at)?;
+            if partition.has(code) {
+                return Ok(partition);
             }
         }
     }
-    parts.part(0)
+    partitions.partition(0)
 }
 
 fn in_words(explanation: &Explanation<'_>) -> String {
@@ -279,34 +281,38 @@ fn number(value: Option<f32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::input::Everyone;
-    use crate::pipeline::examples::{NIGHT, read, rule, store};
-    use crate::purchases::Parted;
+    use crate::cli::input::PopulationSummary;
+    use crate::models::examples::{NIGHT, read, rule, store};
+    use crate::purchases::PartitionedHistory;
     use crate::purchases::tests::limited;
 
     #[test]
     fn every_customer_is_found_in_one_of_many_parts_and_all_are_counted() {
         let whole = read(store(80, 250, 1));
-        let parts = limited(&whole, 1_000).parts().unwrap();
-        assert!(parts.count() > 10, "{}", parts.count());
+        let partitions = limited(&whole, 1_000).partitions().unwrap();
+        assert!(partitions.count() > 10, "{}", partitions.count());
         for code in 0..whole.customers().len() as u32 {
             let id = whole.customers().get(code).unwrap().to_string();
-            let part = part_of(&*parts, &id).unwrap();
+            let partition = part_of(&*partitions, &id).unwrap();
             assert!(
-                part.until(NIGHT)
-                    .visits(code)
+                partition
+                    .until(NIGHT)
+                    .purchases_of(code)
                     .iter()
-                    .eq(whole.until(NIGHT).visits(code).iter()),
+                    .eq(whole.until(NIGHT).purchases_of(code).iter()),
                 "{id}"
             );
         }
-        assert!(part_of(&*parts, "nobody").is_ok());
-        let [all, by_parts] = [&whole as &dyn Parts, &*parts]
-            .map(|parts| Everyone::new(parts, Some(NIGHT), &rule()).unwrap());
+        assert!(part_of(&*partitions, "nobody").is_ok());
+        let [all, by_parts] = [&whole as &dyn Partitions, &*partitions]
+            .map(|partitions| PopulationSummary::new(partitions, Some(NIGHT), &rule()).unwrap());
         assert_eq!(
             (all.span, all.distinct_lines, all.funnel),
             (by_parts.span, by_parts.distinct_lines, by_parts.funnel)
         );
-        assert_eq!(Parted::all(&*parts).span().unwrap(), whole.span());
+        assert_eq!(
+            PartitionedHistory::all(&*partitions).span().unwrap(),
+            whole.span()
+        );
     }
 }

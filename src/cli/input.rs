@@ -1,55 +1,62 @@
 //! Reading tickets, and telling what became of them.
 
 use super::output::Output;
-use crate::calendar::{AsOf, Day};
+use crate::calendar::{AsOf, DateRange};
 use crate::config::Config;
+use crate::domain::Funnel;
+use crate::domain::words::counted;
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
 use crate::ingest::{self, Ingested, NeededDays};
-use crate::pipeline;
-use crate::predictions::words::counted;
-use crate::publish::manifest::InputObject;
-use crate::purchases::{Parted, Parts, Sharded, wider};
-use crate::recurrence::{Funnel, Rule, recurrent};
-use crate::store::Found;
+use crate::models;
+use crate::publish::manifest::ManifestInput;
+use crate::purchases::{PartitionedHistory, PartitionedPurchases, Partitions};
+use crate::recurrence::{Rule, recurrent};
+use crate::store::InputObject;
 
 /// Below so many recurrent customers, other basket shares are shown.
 const FEW: usize = 30;
 
 /// What was read, and from where.
 pub(super) struct Input {
-    pub(super) ingested: Ingested<Sharded>,
-    pub(super) objects: Vec<InputObject>,
+    pub(super) ingested: Ingested<PartitionedPurchases>,
+    pub(super) objects: Vec<ManifestInput>,
 }
 
 /// What a first look at everybody finds.
-pub(super) struct Everyone {
+pub(super) struct PopulationSummary {
     /// The first and the last day with a purchase.
-    pub(super) span: Option<(Day, Day)>,
+    pub(super) span: Option<DateRange>,
     pub(super) distinct_lines: usize,
     /// How many customers pass each part of the rule.
     pub(super) funnel: Funnel,
 }
 
-impl Everyone {
+impl PopulationSummary {
     /// Looks at a history on the night `as_of`, or on its last day.
-    pub(super) fn new(parts: &dyn Parts, as_of: Option<AsOf>, rule: &Rule) -> Result<Self> {
+    pub(super) fn new(
+        partitions: &dyn Partitions,
+        as_of: Option<AsOf>,
+        rule: &Rule,
+    ) -> Result<Self> {
         let night = match as_of {
             Some(as_of) => as_of,
-            None => Parted::all(parts)
+            None => PartitionedHistory::all(partitions)
                 .span()?
-                .map_or(Parted::all(parts).as_of(), |(_, last)| AsOf(last)),
+                .map_or(PartitionedHistory::all(partitions).as_of(), |span| {
+                    AsOf(span.last)
+                }),
         };
         let mut everyone = Self {
             span: None,
             distinct_lines: 0,
             funnel: Funnel::default(),
         };
-        Parted::all(parts).each(|history| {
-            everyone.span = wider(everyone.span, history.span());
+        PartitionedHistory::all(partitions).each(|history| {
+            everyone.span = DateRange::union(everyone.span, history.span());
             everyone.distinct_lines += history.distinct_lines();
-            everyone.funnel =
-                std::mem::take(&mut everyone.funnel).and(&recurrent(&history.until(night), rule).1);
+            everyone.funnel = std::mem::take(&mut everyone.funnel)
+                .merge(&recurrent(&history.until(night), rule).1);
             Ok(())
         })?;
         Ok(everyone)
@@ -58,7 +65,7 @@ impl Everyone {
 
 /// What a history is read for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Needs {
+pub(super) enum Purpose {
     /// To score a night.
     Night,
     /// To train a model.
@@ -69,7 +76,7 @@ pub(super) enum Needs {
 pub(super) async fn read_night(
     config: &Config,
     night: AsOf,
-    needs: Needs,
+    needs: Purpose,
     output: &Output,
 ) -> Result<Input> {
     read(
@@ -88,14 +95,14 @@ pub(super) async fn read_night(
 pub(super) async fn read(
     config: &Config,
     days: NeededDays,
-    needs: Needs,
+    needs: Purpose,
     output: &Output,
 ) -> Result<Input> {
     let uris = config.required_inputs()?;
     let (least, what) = match needs {
-        Needs::Night => (config.rule.window_days(), "the rule looks back"),
-        Needs::Training => (
-            pipeline::needed_days(&config.rule),
+        Purpose::Night => (config.rule.window_days(), "the rule looks back"),
+        Purpose::Training => (
+            models::needed_days(&config.rule),
             "training needs the rule's window and 56 days more,",
         ),
     };
@@ -107,7 +114,7 @@ pub(super) async fn read(
         .hint("raise --history-days, or lower --periods or --period-days"));
     }
     let progress = output.progress();
-    let each = |of: usize, object: &Found| {
+    let each = |of: usize, object: &InputObject| {
         progress.stage(&format!("reading {} (of {of} objects)", object.uri))
     };
     let (ingested, found) =
@@ -119,7 +126,7 @@ pub(super) async fn read(
         .for_each(|warning| output.warn(warning));
     let objects = found
         .into_iter()
-        .map(|object| InputObject {
+        .map(|object| ManifestInput {
             object: object.uri,
             size: object.size,
             etag: object.etag,

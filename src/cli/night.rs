@@ -1,7 +1,7 @@
 //! What `score` and `explain` have in common: a model, the tickets of a night, and what speaks
 //! against them.
 
-use super::input::{Input, Needs, read_night};
+use super::input::{Input, Purpose, read_night};
 use super::output::Output;
 use crate::artifact::Header;
 use crate::calendar::AsOf;
@@ -10,9 +10,9 @@ use crate::error::Result;
 use crate::ingest;
 use crate::ingest::report::Report;
 use crate::models::Model;
-use crate::pipeline::{self, Overview};
-use crate::publish::manifest::InputObject;
-use crate::purchases::Parts;
+use crate::models::{self, Overview};
+use crate::publish::manifest::ManifestInput;
+use crate::purchases::Partitions;
 
 /// A model older than this many days should have been trained anew.
 const OLD_DAYS: i32 = 62;
@@ -25,7 +25,7 @@ pub(super) async fn model_of(
     output: &Output,
 ) -> Result<(Header, Model)> {
     let (header, model) = super::model(&config.registry, named).await?;
-    pipeline::refuse_future(&model, as_of)?;
+    models::refuse_future(&model, as_of)?;
     config.rule = config.rule_layer.on(model.rule).check()?;
     if config.rule != model.rule {
         output.warn("the rule differs from the one that the model was trained with; the given one decides who is scored");
@@ -41,9 +41,9 @@ pub(super) async fn model_of(
 
 /// What was read of a night, of which one part after the other can be looked at.
 pub(super) struct Tickets {
-    pub(super) parts: Box<dyn Parts>,
+    pub(super) partitions: Box<dyn Partitions>,
     pub(super) report: Report,
-    pub(super) objects: Vec<InputObject>,
+    pub(super) objects: Vec<ManifestInput>,
     pub(super) overview: Overview,
 }
 
@@ -56,14 +56,14 @@ pub(super) async fn tickets_of(
     as_of: AsOf,
     output: &Output,
 ) -> Result<Tickets> {
-    let Input { ingested, objects } = read_night(config, as_of, Needs::Night, output).await?;
+    let Input { ingested, objects } = read_night(config, as_of, Purpose::Night, output).await?;
     let progress = output.progress();
     progress.stage("looking at the store");
     let mut report = ingested.report;
-    let (parts, overview) = tokio::task::block_in_place(|| {
-        let parts = ingested.purchases.parts()?;
-        let overview = Overview::new(model, &*parts, as_of, &config.rule)?;
-        Ok((parts, overview))
+    let (partitions, overview) = tokio::task::block_in_place(|| {
+        let partitions = ingested.purchases.partitions()?;
+        let overview = Overview::new(model, &*partitions, as_of, &config.rule)?;
+        Ok((partitions, overview))
     })?;
     drop(progress);
     report.count_repeated(overview.distinct_lines as u64);
@@ -81,7 +81,7 @@ pub(super) async fn tickets_of(
         doubts.iter().for_each(|doubt| output.warn(doubt));
     }
     Ok(Tickets {
-        parts,
+        partitions,
         report,
         objects,
         overview,

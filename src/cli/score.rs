@@ -9,15 +9,15 @@ use super::output::Output;
 use crate::artifact::Header;
 use crate::calendar::AsOf;
 use crate::config::{Config, Layer};
+use crate::domain::Funnel;
+use crate::domain::{CustomerPrediction, Predictions};
 use crate::error::{Error, Result};
+use crate::models;
 use crate::models::Model;
-use crate::pipeline;
-use crate::predictions::offers::{Action, Arm, offers, unknown_exclusions};
-use crate::predictions::tables::{CUSTOMERS_AT_A_TIME, Format, Tables};
-use crate::predictions::{CustomerPrediction, Predictions};
+use crate::offers::{Action, Arm, offers, unknown_exclusions};
 use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{Run, publish_run};
-use crate::recurrence::Funnel;
+use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, Tables};
 use crate::store;
 
 /// How many customers are shown, and how many products of each.
@@ -31,8 +31,8 @@ const CUSTOMER_BYTES: u64 = 3_000;
 
 /// How many customers are predicted at a time. Each slice is another look at all parts of the
 /// history: where there are several, it is as large as a quarter of the memory limit lets it be.
-fn slice(parts: usize, memory_limit: Option<u64>) -> usize {
-    let limit = memory_limit.filter(|_| parts > 1).unwrap_or_default();
+fn slice(partitions: usize, memory_limit: Option<u64>) -> usize {
+    let limit = memory_limit.filter(|_| partitions > 1).unwrap_or_default();
     let within = usize::try_from(limit / 4 / CUSTOMER_BYTES).unwrap_or(usize::MAX);
     (within / CUSTOMERS_AT_A_TIME * CUSTOMERS_AT_A_TIME).max(SLICE)
 }
@@ -111,7 +111,7 @@ pub(super) async fn score(
     output: &Output,
 ) -> Result<ScoredNight> {
     let Tickets {
-        parts,
+        partitions,
         report,
         objects,
         overview,
@@ -152,11 +152,11 @@ pub(super) async fn score(
         customers += predictions.customers.len();
         Ok(())
     };
-    let most = slice(parts.count(), config.memory_limit);
+    let most = slice(partitions.count(), config.memory_limit);
     tokio::task::block_in_place(|| {
-        pipeline::score_in_slices(model, &model_id, &*parts, overview, as_of, most, take)
+        models::score_in_slices(model, &model_id, &*partitions, overview, as_of, most, take)
     })?;
-    drop(parts);
+    drop(partitions);
     progress.stage("publishing");
     let run = Run {
         as_of,

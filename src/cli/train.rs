@@ -3,19 +3,19 @@
 use serde_json::json;
 
 use super::TrainArguments;
-use super::input::{Everyone, Input, Needs, lines_and_funnel, read_night};
+use super::input::{Input, PopulationSummary, Purpose, lines_and_funnel, read_night};
 use super::output::Output;
 use crate::artifact::{self, Description, Origin};
-use crate::calendar::AsOf;
+use crate::calendar::{AsOf, DateRange};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::eval::{self, HeldOutReport};
+use crate::eval::{self, HoldoutReport};
 use crate::ingest;
 use crate::models::Model;
-use crate::pipeline::{self, HELD_OUT_DAYS, Trained};
-use crate::publish::promotion::{Decision, Promote, decide};
+use crate::models::{self, HELD_OUT_DAYS, Trained};
+use crate::publish::promotion::{Decision, PromotionPolicy, decide};
 use crate::publish::registry::Registry;
-use crate::purchases::{Fingerprint, Parted, Parts};
+use crate::purchases::{Fingerprint, PartitionedHistory, Partitions};
 use crate::store;
 
 pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
@@ -26,21 +26,21 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     let registry = Registry::new(store::open(&config.registry).await?);
     // A registry that cannot be reached is told now, not after the training.
     registry.promoted().await?;
-    let Input { ingested, .. } = read_night(&config, as_of, Needs::Training, output).await?;
+    let Input { ingested, .. } = read_night(&config, as_of, Purpose::Training, output).await?;
     let mut report = ingested.report;
-    let (parts, all) = tokio::task::block_in_place(|| {
-        let parts = ingested.purchases.parts()?;
-        let all = Everyone::new(&*parts, Some(as_of), &config.rule)?;
-        Ok((parts, all))
+    let (partitions, all) = tokio::task::block_in_place(|| {
+        let partitions = ingested.purchases.partitions()?;
+        let all = PopulationSummary::new(&*partitions, Some(as_of), &config.rule)?;
+        Ok((partitions, all))
     })?;
     report.count_repeated(all.distinct_lines as u64);
     if let Some(stale) = ingest::staleness(all.span, &report, as_of)? {
         output.warn(&stale);
     }
     // A slip in the date: the model would be promoted, and refuse every night before it.
-    if let Some((_, last)) = all
+    if let Some(DateRange { last, .. }) = all
         .span
-        .filter(|(_, last)| as_of.day() - *last > HELD_OUT_DAYS)
+        .filter(|span| as_of.day() - span.last > HELD_OUT_DAYS)
     {
         return Err(Error::request(format!(
             "the data end on {last}, {} days before the as-of date {as_of}",
@@ -52,7 +52,7 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     }
     output.text(&lines_and_funnel(&report, &all.funnel, &config.rule, as_of))?;
     let cut = (report.before_history > 0).then_some(config.history_days);
-    let stored = train(&config, &*parts, cut, as_of, &registry, output).await?;
+    let stored = train(&config, &*partitions, cut, as_of, &registry, output).await?;
     output.document(&json!({
         "model_id": stored.model_id,
         "registry": config.registry,
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
 pub(super) struct Stored {
     pub(super) model_id: String,
     pub(super) decision: Decision,
-    pub(super) report: Option<HeldOutReport>,
+    pub(super) report: Option<HoldoutReport>,
     pub(super) trees: usize,
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Stored {
 /// lines before it were left out.
 pub(super) async fn train(
     config: &Config,
-    purchases: &dyn Parts,
+    purchases: &dyn Partitions,
     cut: Option<u32>,
     as_of: AsOf,
     registry: &Registry,
@@ -86,7 +86,7 @@ pub(super) async fn train(
     let progress = output.progress();
     let trained = tokio::task::block_in_place(|| {
         let stage = |stage: &str| progress.stage(&format!("training: {stage}"));
-        pipeline::train_and_rehearse(purchases, as_of, &config.rule, &config.parameters, &stage)
+        models::train_with_backtest(purchases, as_of, &config.rule, &config.parameters, &stage)
     })?;
     trained
         .warnings
@@ -130,7 +130,7 @@ pub(super) async fn train(
                 })
             });
             let reason = match why {
-                Some(why) if decision.promote && policy == Promote::IfBetter => {
+                Some(why) if decision.promote && policy == PromotionPolicy::IfBetter => {
                     format!("it is no worse than the baselines; {why}")
                 }
                 _ => decision.reason,
@@ -140,7 +140,7 @@ pub(super) async fn train(
                 reason,
             }
         }
-        (None, Promote::Always) => Decision {
+        (None, PromotionPolicy::Always) => Decision {
             promote: true,
             reason: "promotion was asked for, whatever the figures".into(),
         },
@@ -155,7 +155,7 @@ pub(super) async fn train(
     let decision = registry
         .promote_if(&model_id, async |pointer| {
             let stands = pointer.map(|pointer| pointer.model_id.clone());
-            if stands == compared || config.promote == Promote::Always {
+            if stands == compared || config.promote == PromotionPolicy::Always {
                 return Ok(decision.clone());
             }
             Ok(Decision {
@@ -211,17 +211,17 @@ pub(super) async fn train(
 fn measure(
     trained: &Trained,
     replaced: Option<&Model>,
-    purchases: &dyn Parts,
+    purchases: &dyn Partitions,
     config: &Config,
     output: &Output,
-) -> Option<HeldOutReport> {
-    let Some(rehearsal) = &trained.rehearsal else {
+) -> Option<HoldoutReport> {
+    let Some(backtest_model) = &trained.backtest_model else {
         output.warn("the model cannot be measured on the last 28 days: the history is too short to train without them");
         return None;
     };
     let measured = || {
         eval::held_out(
-            rehearsal,
+            backtest_model,
             replaced,
             purchases,
             &config.rule,
@@ -242,15 +242,15 @@ fn measure(
 
 fn encode(
     model: &Model,
-    purchases: &dyn Parts,
+    purchases: &dyn Partitions,
     config: &Config,
     cut: Option<u32>,
-    report: Option<&HeldOutReport>,
+    report: Option<&HoldoutReport>,
 ) -> Result<Vec<u8>> {
-    let history = Parted::new(purchases, model.as_of);
+    let history = PartitionedHistory::new(purchases, model.as_of);
     let mut fingerprint = Fingerprint::default();
     history.each(|history| {
-        fingerprint = fingerprint.and(history);
+        fingerprint = fingerprint.merge(history);
         Ok(())
     })?;
     let description = Description {

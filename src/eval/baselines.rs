@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 use super::metrics::{mean, median};
 use super::protocol::{HORIZON, TextOrder};
-use crate::calendar::{AsOf, Day};
+use crate::calendar::{AsOf, DateRange, Day};
 use crate::error::Result;
-use crate::purchases::{History, Parted, Visits};
+use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::recurrence::{Rule, recurrent};
 
 /// How many products a baseline lists at most.
@@ -29,8 +29,8 @@ const MEDIAN_EVERY: i32 = 3;
 ///
 /// # Errors
 /// If a part of the history cannot be brought back from where it was set aside.
-pub fn population_median(history: Parted<'_>, rule: &Rule) -> Result<Option<f64>> {
-    let Some((first, _)) = history.span()? else {
+pub fn population_median(history: PartitionedHistory<'_>, rule: &Rule) -> Result<Option<f64>> {
+    let Some(DateRange { first, .. }) = history.span()? else {
         return Ok(None);
     };
     let earliest = first + rule.window_days();
@@ -70,13 +70,13 @@ pub enum Middle {
 pub fn personal_gap(history: &History<'_>, customers: &[u32], middle: Middle) -> Vec<f64> {
     let night = history.as_of().day();
     let own = |customer: &u32| {
-        own_gap(&history.visits(*customer), night, middle).unwrap_or(f64::from(HORIZON))
+        own_gap(&history.purchases_of(*customer), night, middle).unwrap_or(f64::from(HORIZON))
     };
     customers.iter().map(own).collect()
 }
 
-fn own_gap(visits: &Visits<'_>, night: Day, middle: Middle) -> Option<f64> {
-    let days = visits.days();
+fn own_gap(purchases: &CustomerPurchases<'_>, night: Day, middle: Middle) -> Option<f64> {
+    let days = purchases.days();
     let gaps = days
         .windows(2)
         .filter(|pair| night - pair[1] < RECENT_DAYS)
@@ -99,7 +99,7 @@ pub fn personal_frequency(
 ) -> Vec<Vec<u32>> {
     let start = || Accumulator::new(history.product_count());
     let list = |scores: &mut Accumulator, customer: &u32| {
-        count(scores, &history.visits(*customer), decay);
+        count(scores, &history.purchases_of(*customer), decay);
         ranked(scores.take(), order)
     };
     customers.par_iter().map_init(start, list).collect()
@@ -119,21 +119,21 @@ impl GlobalFrequency {
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
-    pub fn new(history: Parted<'_>, order: &TextOrder) -> Result<Self> {
-        let mut world = vec![0_u32; history.products().len()];
+    pub fn new(history: PartitionedHistory<'_>, order: &TextOrder) -> Result<Self> {
+        let mut store = vec![0_u32; history.products().len()];
         history.each(|history| {
             for product in (0..history.customer_count())
-                .flat_map(|customer| history.visits(customer).iter())
+                .flat_map(|customer| history.purchases_of(customer).iter())
                 .flat_map(|(_, basket)| basket)
             {
-                if let Some(count) = world.get_mut(*product as usize) {
+                if let Some(count) = store.get_mut(*product as usize) {
                     *count += 1;
                 }
             }
             Ok(())
         })?;
-        let most = f64::from(world.iter().copied().max().unwrap_or(0)) + 1.0;
-        let share: Vec<f64> = world.iter().map(|count| f64::from(*count) / most).collect();
+        let most = f64::from(store.iter().copied().max().unwrap_or(0)) + 1.0;
+        let share: Vec<f64> = store.iter().map(|count| f64::from(*count) / most).collect();
         let popular = (0_u32..)
             .zip(&share)
             .filter(|(_, share)| **share > 0.0)
@@ -152,7 +152,7 @@ impl GlobalFrequency {
     ) -> Vec<Vec<u32>> {
         let start = || Accumulator::new(history.product_count());
         let list = |scores: &mut Accumulator, customer: &u32| {
-            count(scores, &history.visits(*customer), 1.0);
+            count(scores, &history.purchases_of(*customer), 1.0);
             let mut own = scores.take_sorted();
             let new = |product: &u32| {
                 own.binary_search_by_key(product, |(known, _)| *known)
@@ -175,9 +175,9 @@ impl GlobalFrequency {
     }
 }
 
-fn count(scores: &mut Accumulator, visits: &Visits<'_>, decay: f64) {
-    let back = (0..visits.len()).rev();
-    for ((_, basket), back) in visits.iter().zip(back) {
+fn count(scores: &mut Accumulator, purchases: &CustomerPurchases<'_>, decay: f64) {
+    let back = (0..purchases.len()).rev();
+    for ((_, basket), back) in purchases.iter().zip(back) {
         let weight = decay.powf(back as f64);
         basket
             .iter()

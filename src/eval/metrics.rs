@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::protocol::{HORIZON, NightRows, Ranking, Row};
-use crate::predictions::RETURN_HORIZONS;
+use crate::domain::RETURN_HORIZONS;
 
 /// Bins of the expected calibration error.
 const BINS: usize = 10;

@@ -7,11 +7,12 @@
 
 use std::cmp::Ordering;
 
-use crate::calendar::{AsOf, Day};
+use crate::calendar::{AsOf, DateRange, Day};
+use crate::domain::Ids;
+use crate::domain::{CustomerPrediction, Predictions, RETURN_HORIZONS};
 use crate::error::{Error, Result};
 use crate::models::timing;
-use crate::predictions::{CustomerPrediction, Predictions, RETURN_HORIZONS};
-use crate::purchases::{History, Ids, Parted, Parts};
+use crate::purchases::{History, PartitionedHistory, Partitions};
 
 /// A customer who has not returned for this many days is censored.
 pub const HORIZON: i32 = timing::HORIZON as i32;
@@ -21,7 +22,7 @@ pub const CUTS: [usize; 3] = [5, 10, 20];
 
 /// What became of the customers of one night.
 #[derive(Debug, Clone)]
-pub struct NightTruth {
+pub struct Actuals {
     /// The night T.
     pub as_of: AsOf,
     /// Days that the data reach beyond the night.
@@ -41,13 +42,18 @@ pub struct Following {
     pub basket: Vec<u32>,
 }
 
-impl NightTruth {
+impl Actuals {
     /// Looks up what followed the night `as_of` for `customers` (codes of `all`). `last` is the
     /// last day with a purchase in `all`.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
-    pub fn new(all: Parted<'_>, last: Day, as_of: AsOf, mut customers: Vec<u32>) -> Result<Self> {
+    pub fn new(
+        all: PartitionedHistory<'_>,
+        last: Day,
+        as_of: AsOf,
+        mut customers: Vec<u32>,
+    ) -> Result<Self> {
         // Bins of equal count split ties by position, so that the order of rows is part of the
         // protocol: ids as text.
         let ids = TextIds(all.customers());
@@ -79,13 +85,13 @@ fn following(all: &History<'_>, customer: u32, night: Day) -> Option<Following> 
 /// What `look` says of each customer, whatever part of the history they are in; the default of
 /// those who are in none.
 pub(super) fn by_customer<T: Clone + Default>(
-    history: Parted<'_>,
+    history: PartitionedHistory<'_>,
     customers: &[u32],
     mut look: impl FnMut(&History<'_>, &[u32]) -> Vec<T>,
 ) -> Result<Vec<T>> {
     let mut out = vec![T::default(); customers.len()];
     history.each(|history| {
-        let here = |customer: &u32| !history.visits(*customer).is_empty();
+        let here = |customer: &u32| !history.purchases_of(*customer).is_empty();
         let some: Vec<u32> = customers.iter().copied().filter(here).collect();
         let places = out
             .iter_mut()
@@ -256,7 +262,7 @@ pub fn rankings(
 /// Rows of something that only says when; `days[i]` is for `truth.customers[i]`, and what is not a
 /// number counts as the horizon.
 #[must_use]
-pub fn timing_rows(truth: &NightTruth, days: &[f64]) -> NightRows {
+pub fn timing_rows(truth: &Actuals, days: &[f64]) -> NightRows {
     let days = days.iter().copied().chain(std::iter::repeat(f64::NAN));
     rows(truth, days, |row, days| {
         row.predicted = Some(at_least_a_day(days))
@@ -266,7 +272,7 @@ pub fn timing_rows(truth: &NightTruth, days: &[f64]) -> NightRows {
 /// Rows of something that only says what; `lists[i]` are the products of `truth.customers[i]`, the
 /// best first.
 #[must_use]
-pub fn basket_rows(truth: &NightTruth, lists: &[Vec<u32>]) -> NightRows {
+pub fn basket_rows(truth: &Actuals, lists: &[Vec<u32>]) -> NightRows {
     let lists = lists
         .iter()
         .map(Vec::as_slice)
@@ -279,7 +285,7 @@ pub fn basket_rows(truth: &NightTruth, lists: &[Vec<u32>]) -> NightRows {
 }
 
 fn rows<T>(
-    truth: &NightTruth,
+    truth: &Actuals,
     said: impl Iterator<Item = T>,
     mut fill: impl FnMut(&mut Row, T),
 ) -> NightRows {
@@ -319,9 +325,9 @@ fn at_least_a_day(days: f64) -> f64 {
 /// # Errors
 /// If `truth` is empty or does not know a customer, or if a customer, or a customer's product,
 /// stands twice.
-pub fn observe(predictions: &Predictions, truth: &dyn Parts) -> Result<NightRows> {
-    let all = Parted::all(truth);
-    let (_, last) = all
+pub fn observe(predictions: &Predictions, truth: &dyn Partitions) -> Result<NightRows> {
+    let all = PartitionedHistory::all(truth);
+    let DateRange { last, .. } = all
         .span()?
         .ok_or_else(|| Error::input("there is no purchase"))?;
     let mut customers: Vec<u32> = codes(predictions, all.customers())?;
@@ -330,7 +336,7 @@ pub fn observe(predictions: &Predictions, truth: &dyn Parts) -> Result<NightRows
     observe_in(
         predictions,
         all,
-        &NightTruth::new(all, last, predictions.as_of, customers)?,
+        &Actuals::new(all, last, predictions.as_of, customers)?,
     )
 }
 
@@ -351,8 +357,8 @@ fn codes(predictions: &Predictions, ids: &Ids) -> Result<Vec<u32>> {
 /// [`observe`] by a truth of the same customers.
 pub(super) fn observe_in(
     predictions: &Predictions,
-    all: Parted<'_>,
-    truth: &NightTruth,
+    all: PartitionedHistory<'_>,
+    truth: &Actuals,
 ) -> Result<NightRows> {
     let night = predictions.as_of.day();
     let (customer_ids, product_ids) = (

@@ -31,14 +31,14 @@ const BASKET: [Column; 8] = [
 /// and what okuo gains. A `*` marks the best baseline.
 #[must_use]
 pub fn table(evaluation: &Evaluation) -> String {
-    let mut parts = vec![heading(evaluation)];
-    parts.extend(section(
+    let mut partitions = vec![heading(evaluation)];
+    partitions.extend(section(
         evaluation,
         "when they come (days)",
         &[Figure::MaeAll, Figure::Mae],
         &TIMING,
     ));
-    parts.extend(section(
+    partitions.extend(section(
         evaluation,
         "what they buy",
         &[Figure::NdcgAt10],
@@ -49,10 +49,10 @@ pub fn table(evaluation: &Evaluation) -> String {
         .iter()
         .find(|contender| contender.name == OKUO)
     {
-        parts.extend(probabilities(&okuo.figures));
-        parts.extend(gains(okuo, &evaluation.contenders));
+        partitions.extend(probabilities(&okuo.figures));
+        partitions.extend(gains(okuo, &evaluation.contenders));
     }
-    parts.join("\n")
+    partitions.join("\n")
 }
 
 fn heading(evaluation: &Evaluation) -> String {

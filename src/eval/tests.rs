@@ -1,7 +1,8 @@
 use super::*;
 use crate::config::HISTORY_DAYS;
-use crate::pipeline::examples::{NIGHT, read, rule, small, store, tiny_model};
-use crate::purchases::{Ids, Line, Purchases};
+use crate::domain::Ids;
+use crate::models::examples::{NIGHT, read, rule, small, store, tiny_model};
+use crate::purchases::{Line, Purchases};
 
 fn month(text: &str) -> Month {
     text.parse().unwrap()
@@ -172,7 +173,7 @@ fn a_model_is_judged_beside_all_baselines() {
         &|_| {},
     )
     .unwrap();
-    let last = all.span().unwrap().1;
+    let last = all.span().unwrap().last;
     let nights = nights(eve, last.min(month("2017-06").last()), 7);
     assert_eq!(evaluation.nights, nights);
     let names: Vec<&str> = evaluation
@@ -195,7 +196,7 @@ fn a_model_is_judged_beside_all_baselines() {
         let rows = |night: &AsOf| {
             let known = all.known(*night).unwrap().since(night.first_of(days));
             observe(
-                &pipeline::score(&model_at(eve), "x", &known, *night, &rule()).unwrap(),
+                &models::score(&model_at(eve), "x", &known, *night, &rule()).unwrap(),
                 &all,
             )
             .unwrap()
@@ -294,9 +295,9 @@ fn evaluate_trains_on_the_eve_and_is_the_same_twice() {
 #[test]
 fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     let all = read(store(40, 150, 3));
-    let (rehearsal, old) = (model_at(NIGHT), tiny_model(AsOf(NIGHT.day() - 9), 2));
+    let (backtest_model, old) = (model_at(NIGHT), tiny_model(AsOf(NIGHT.day() - 9), 2));
     let report = held_out(
-        &rehearsal,
+        &backtest_model,
         Some(&old),
         &all,
         &rule(),
@@ -340,7 +341,7 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     let until = all.known(AsOf(NIGHT.day() + 28)).unwrap();
     assert_eq!(
         held_out(
-            &rehearsal,
+            &backtest_model,
             Some(&old),
             &until,
             &rule(),
@@ -356,7 +357,7 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
 
     let newer = tiny_model(AsOf(NIGHT.day() + 1), 3);
     let report = held_out(
-        &rehearsal,
+        &backtest_model,
         Some(&newer),
         &all,
         &rule(),
@@ -376,16 +377,16 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
 #[test]
 fn of_many_customers_the_same_some_are_measured_every_night() {
     let all = read(store(40, 150, 3));
-    let rehearsal = model_at(NIGHT);
-    let mut board = Board::new(&all, AsOf(NIGHT.day() + 28), &rule(), HISTORY_DAYS).unwrap();
-    board.draw_customers(9);
-    board.learn(NIGHT).unwrap();
+    let backtest_model = model_at(NIGHT);
+    let mut backtest = Backtest::new(&all, AsOf(NIGHT.day() + 28), &rule(), HISTORY_DAYS).unwrap();
+    backtest.draw_customers(9);
+    backtest.learn(NIGHT).unwrap();
     [0, 7].into_iter().for_each(|days| {
-        board
-            .night(AsOf(NIGHT.day() + days), &[(OKUO, &rehearsal)])
+        backtest
+            .night(AsOf(NIGHT.day() + days), &[(OKUO, &backtest_model)])
             .unwrap()
     });
-    let nights = board
+    let nights = backtest
         .entries
         .iter()
         .find(|(name, ..)| name == OKUO)
@@ -398,7 +399,14 @@ fn of_many_customers_the_same_some_are_measured_every_night() {
     assert_eq!((customers[0].len(), &customers[0]), (9, &customers[1]));
     // What is said of them is what is said where all are scored.
     let whole = observe(
-        &pipeline::score(&rehearsal, OKUO, &all.known(NIGHT).unwrap(), NIGHT, &rule()).unwrap(),
+        &models::score(
+            &backtest_model,
+            OKUO,
+            &all.known(NIGHT).unwrap(),
+            NIGHT,
+            &rule(),
+        )
+        .unwrap(),
         &all,
     )
     .unwrap();
@@ -408,7 +416,7 @@ fn of_many_customers_the_same_some_are_measured_every_night() {
         .filter(|row| customers[0].contains(&row.customer))
         .collect();
     assert_eq!(of_them, nights[0].rows.iter().collect::<Vec<_>>());
-    let warnings = board.finish().unwrap().warnings;
+    let warnings = backtest.finish().unwrap().warnings;
     assert!(
         warnings
             .iter()
@@ -423,10 +431,10 @@ fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
     // 55 days after the first purchase nobody has three periods yet; three weeks later everybody
     // has.
     let all = read(store(40, 150, 3));
-    let first = all.span().unwrap().0;
-    let rehearsal = model_at(AsOf(first + 55));
+    let first = all.span().unwrap().first;
+    let backtest_model = model_at(AsOf(first + 55));
     let report = held_out(
-        &rehearsal,
+        &backtest_model,
         None,
         &all,
         &rule(),
@@ -435,7 +443,7 @@ fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
     )
     .unwrap();
     assert!(
-        report.evaluation.nights[0] > rehearsal.as_of,
+        report.evaluation.nights[0] > backtest_model.as_of,
         "{:?}",
         report.evaluation.nights
     );

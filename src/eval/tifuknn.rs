@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use super::baselines::{Accumulator, ranked};
 use super::protocol::{TextOrder, by_customer};
 use crate::error::Result;
-use crate::purchases::{History, Parted, Visits};
-use crate::sampling::hash;
+use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
+use crate::sampling::Draw;
 
 /// Most customers among whom neighbours are looked for.
 pub const POOL: usize = 10_000;
@@ -71,13 +71,22 @@ impl Tifuknn {
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
-    pub fn new(history: Parted<'_>, parameters: TifuknnParameters, pool: usize) -> Result<Self> {
+    pub fn new(
+        history: PartitionedHistory<'_>,
+        parameters: TifuknnParameters,
+        pool: usize,
+    ) -> Result<Self> {
         let products = history.products().len();
         let everyone = |history: &History<'_>| {
             let bought = (0..history.customer_count())
-                .filter(|customer| !history.visits(*customer).is_empty());
+                .filter(|customer| !history.purchases_of(*customer).is_empty());
             bought
-                .map(|customer| (hash(0x71f, &[history.customers().key(customer)]), customer))
+                .map(|customer| {
+                    (
+                        Draw::TifuknnPool.hash_without_seed(&[history.customers().key(customer)]),
+                        customer,
+                    )
+                })
                 .collect()
         };
         let mut drawn: Vec<(u64, u32)> = history.gather(everyone, |(_, customer)| *customer)?;
@@ -92,7 +101,7 @@ impl Tifuknn {
             customers
                 .par_iter()
                 .map_init(start, |sums, customer| {
-                    vector(sums, &history.visits(*customer), &parameters)
+                    vector(sums, &history.purchases_of(*customer), &parameters)
                 })
                 .collect()
         })?;
@@ -154,7 +163,7 @@ impl Tifuknn {
         };
         let list = |(dots, sums): &mut (Vec<f64>, Accumulator), customer: &u32| {
             ranked(
-                self.scores(*customer, &history.visits(*customer), dots, sums),
+                self.scores(*customer, &history.purchases_of(*customer), dots, sums),
                 order,
             )
         };
@@ -180,14 +189,14 @@ impl Tifuknn {
     fn scores(
         &self,
         customer: u32,
-        visits: &Visits<'_>,
+        purchases: &CustomerPurchases<'_>,
         dots: &mut [f64],
         sums: &mut Accumulator,
     ) -> Vec<(u32, f64)> {
-        if visits.is_empty() {
+        if purchases.is_empty() {
             return vec![];
         }
-        let own = vector(sums, visits, &self.parameters);
+        let own = vector(sums, purchases, &self.parameters);
         let position = self.customers.binary_search(&customer).ok();
         dots.fill(0.0);
         for (product, weight) in &own {
@@ -233,14 +242,14 @@ impl Tifuknn {
 
 fn vector(
     sums: &mut Accumulator,
-    visits: &Visits<'_>,
+    purchases: &CustomerPurchases<'_>,
     parameters: &TifuknnParameters,
 ) -> Vec<(u32, f64)> {
     let size = parameters.group.max(1);
-    let groups = visits.len().div_ceil(size) as f64;
-    for (back, (_, basket)) in (0..visits.len()).rev().zip(visits.iter()) {
+    let groups = purchases.len().div_ceil(size) as f64;
+    for (back, (_, basket)) in (0..purchases.len()).rev().zip(purchases.iter()) {
         let (group, place) = (back / size, back % size);
-        let members = size.min(visits.len() - group * size) as f64;
+        let members = size.min(purchases.len() - group * size) as f64;
         let weight = parameters.within.powf(place as f64) / members
             * parameters.across.powf(group as f64)
             / groups;

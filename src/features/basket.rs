@@ -6,8 +6,8 @@
 mod pairs;
 
 use super::MISSING;
-use super::world::{LIKENESS_DAYS, NeighbourScratch, World};
-use crate::purchases::Visits;
+use super::store_snapshot::{LIKENESS_DAYS, NeighbourScratch, StoreSnapshot};
+use crate::purchases::CustomerPurchases;
 use pairs::{DECAYS, Pair, Pairs};
 
 /// The features of one (customer, night, product), in order. `…_v` counts purchases of the
@@ -111,16 +111,16 @@ pub struct BasketScratch {
 }
 
 /// Fills `scratch` with the candidates of a customer, for whose id `customer` stands, who has the
-/// purchases `visits` up to the world's night and is expected `expected_days` after it. Durations
+/// purchases `purchases` up to the world's night and is expected `expected_days` after it. Durations
 /// are days.
 pub fn basket_features(
-    world: &World,
+    store: &StoreSnapshot,
     customer: u64,
-    visits: &Visits<'_>,
+    purchases: &CustomerPurchases<'_>,
     expected_days: f64,
     scratch: &mut BasketScratch,
 ) {
-    CustomerBaskets::new(customer, *visits, scratch).on(world, expected_days);
+    CustomerBaskets::new(customer, *purchases, scratch).on(store, expected_days);
 }
 
 /// [`basket_features`] of one customer on several nights: each purchase is looked at once for all
@@ -128,27 +128,31 @@ pub fn basket_features(
 #[derive(Debug)]
 pub struct CustomerBaskets<'a> {
     customer: u64,
-    visits: Visits<'a>,
+    purchases: CustomerPurchases<'a>,
     scratch: &'a mut BasketScratch,
 }
 
 impl<'a> CustomerBaskets<'a> {
     /// Of a customer, for whose id `customer` stands, who has these purchases.
-    pub fn new(customer: u64, visits: Visits<'a>, scratch: &'a mut BasketScratch) -> Self {
+    pub fn new(
+        customer: u64,
+        purchases: CustomerPurchases<'a>,
+        scratch: &'a mut BasketScratch,
+    ) -> Self {
         scratch.pairs.clear();
         Self {
             customer,
-            visits,
+            purchases,
             scratch,
         }
     }
 
     /// As [`basket_features`]; gives the filled scratch.
-    pub fn on(&mut self, world: &World, expected_days: f64) -> &BasketScratch {
+    pub fn on(&mut self, store: &StoreSnapshot, expected_days: f64) -> &BasketScratch {
         fill(
-            world,
+            store,
             self.customer,
-            &self.visits,
+            &self.purchases,
             expected_days,
             self.scratch,
         );
@@ -157,17 +161,17 @@ impl<'a> CustomerBaskets<'a> {
 }
 
 fn fill(
-    world: &World,
+    store: &StoreSnapshot,
     customer: u64,
-    visits: &Visits<'_>,
+    purchases: &CustomerPurchases<'_>,
     expected_days: f64,
     scratch: &mut BasketScratch,
 ) {
-    let night = world.night();
-    let visits = visits.until(night);
+    let night = store.night();
+    let purchases = purchases.until(night);
     scratch.candidates.clear();
     scratch.rows.clear();
-    let days = visits.days();
+    let days = purchases.days();
     let Some(last_day) = days.last() else { return };
     let expected = expected_days.max(1.0);
     let target_weekday = (night + expected.round() as i32).weekday();
@@ -178,7 +182,7 @@ fn fill(
         candidates,
         rows,
     } = scratch;
-    all.look(&visits, night, target_weekday);
+    all.look(&purchases, night, target_weekday);
     // Positions are sorted, and not the pairs, which are large.
     by_code.clear();
     by_code.extend(
@@ -195,7 +199,7 @@ fn fill(
         .iter()
         .filter(|pair| pair.last_ago < LIKENESS_DAYS)
         .map(|pair| pair.product);
-    world.look_for_neighbours(customer, lately, neighbours);
+    store.look_for_neighbours(customer, lately, neighbours);
 
     let n = days.len() as f64;
     let decay_totals = DECAYS.map(|decay| (1.0 - decay.powi(days.len() as i32)) / (1.0 - decay));
@@ -210,7 +214,7 @@ fn fill(
     let tail = days.len().saturating_sub(10)..days.len();
     let basket_mean = tail
         .clone()
-        .map(|at| visits.basket_size(at) as f64)
+        .map(|at| purchases.basket_size(at) as f64)
         .sum::<f64>()
         / tail.len() as f64;
     let repeats: u32 = pairs
@@ -225,7 +229,7 @@ fn fill(
         .count() as f64;
     let decay_sum: f64 = pairs.iter().map(|pair| pair.decays[2]).sum();
     let all_sizes: f64 = (0..days.len())
-        .map(|at| visits.basket_size(at) as f64)
+        .map(|at| purchases.basket_size(at) as f64)
         .sum::<f64>()
         / n;
     let mut order: Vec<(f64, usize)> = pairs
@@ -244,7 +248,7 @@ fn fill(
         expected,
         gap_mean,
         basket_mean,
-        visits.basket_size(days.len() - 1) as f64,
+        purchases.basket_size(days.len() - 1) as f64,
         purchases_28d,
         (f64::from(repeats) + 3.0) / (f64::from(recent_lines) + 6.0),
         pairs.len() as f64,
@@ -253,9 +257,9 @@ fn fill(
     let missing = f64::from(MISSING);
     let mut push = |candidate: Candidate, own: [f64; 32]| {
         let product = candidate.product;
-        let neighbour = f64::from(world.liked(product, neighbours));
-        let share_112 = world.share(product, 3);
-        let product_gap = world.gap_days(product);
+        let neighbour = f64::from(store.liked(product, neighbours));
+        let share_112 = store.share(product, 3);
+        let product_gap = store.gap_days(product);
         let since = if candidate.times > 0 {
             f64::from(candidate.last_ago) + expected
         } else {
@@ -267,17 +271,17 @@ fn fill(
             let seen = f64::from(candidate.times - 1);
             (own * seen + product_gap * 2.0) / (seen + 2.0)
         });
-        let repeat_rate = world.repeat_rate(product);
+        let repeat_rate = store.repeat_rate(product);
         let since_first = share_since_first(&candidate, &own);
         let of_product = [
-            world.share(product, 1),
+            store.share(product, 1),
             share_112,
-            world.trend(product),
+            store.trend(product),
             repeat_rate,
-            world.next_rate(product),
-            world.repeater_share(product),
+            store.next_rate(product),
+            store.repeater_share(product),
             product_gap,
-            world.basket_size(product),
+            store.basket_size(product),
             neighbour,
             neighbour / (share_112 + 1e-4),
             if candidate.times > 0 {
@@ -298,10 +302,10 @@ fn fill(
         );
         candidates.push(candidate);
     };
-    let most = world.limits().bought;
+    let most = store.limits().bought;
     // What is popular is a candidate for everyone, also for one who bought it long ago.
     let is_candidate =
-        |(pair, rank): &(&&Pair, &u32)| (**rank as usize) < most || world.is_popular(pair.product);
+        |(pair, rank): &(&&Pair, &u32)| (**rank as usize) < most || store.is_popular(pair.product);
     for (pair, rank) in pairs.iter().zip(&ranks).filter(is_candidate) {
         let times = f64::from(pair.times);
         let last_ago = f64::from(pair.last_ago);
@@ -387,7 +391,7 @@ fn fill(
     nothing[..20].fill(0.0);
     nothing[30] = 0.0;
     nothing[31] = pairs.len() as f64;
-    for product in world.popular() {
+    for product in store.popular() {
         if !all.contain(*product) {
             let candidate = Candidate {
                 product: *product,

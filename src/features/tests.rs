@@ -5,10 +5,13 @@ use proptest::prelude::*;
 use super::basket::{
     BASKET_FEATURES, BASKET_WIDTH, BasketScratch, CustomerBaskets, basket_features,
 };
+use super::store_snapshot::{
+    CandidateLimits, NeighbourScratch, PartialStoreCounts, ProductCounts, StoreSnapshot,
+};
 use super::timing::{TIMING_FEATURES, TIMING_WIDTH, TimingFeatures, timing_features};
-use super::world::{CandidateLimits, NeighbourScratch, ProductCounts, Tally, World};
 use crate::calendar::{AsOf, Day};
-use crate::purchases::{Ids, Line, Purchases};
+use crate::domain::Ids;
+use crate::purchases::{Line, Purchases};
 
 /// Customers × visits: `(gap to the visit before, products)`.
 type Story = Vec<Vec<(i32, Vec<u32>)>>;
@@ -27,9 +30,9 @@ fn stories() -> impl Strategy<Value = Story> {
 
 fn lines(story: &Story) -> Vec<Line> {
     let mut out = vec![];
-    for (customer, visits) in (0..).zip(story) {
+    for (customer, purchases) in (0..).zip(story) {
         let mut day = 0;
-        for (gap, basket) in visits {
+        for (gap, basket) in purchases {
             day += gap;
             out.extend(basket.iter().map(|product| Line {
                 customer,
@@ -90,11 +93,11 @@ proptest! {
         let purchases = purchases(lines(&story), story.len());
         let history = purchases.until(AsOf(Day::from_epoch(150)));
         for customer in 0..history.customer_count() {
-            let visits = history.visits(customer);
+            let purchases = history.purchases_of(customer);
             let mut features = TimingFeatures::default();
             for eve in eves.iter().map(|eve| Day::from_epoch(*eve)) {
                 let bits = |row: [f32; TIMING_WIDTH]| row.map(f32::to_bits);
-                prop_assert_eq!(bits(features.on(&visits, eve)), bits(timing_features(&visits, eve)));
+                prop_assert_eq!(bits(features.on(&purchases, eve)), bits(timing_features(&purchases, eve)));
             }
         }
     }
@@ -105,33 +108,33 @@ proptest! {
         let history = purchases.until(AsOf(Day::from_epoch(night)));
         for customer in 0..history.customer_count() {
             let Some(id) = history.customers().get(customer).and_then(|id| id.to_string().parse::<usize>().ok()) else { continue };
-            let visits = visits_of(&story, id, night);
-            let row = timing_features(&history.visits(customer), history.as_of().day());
-            let Some((last, basket)) = visits.last() else {
+            let purchases = visits_of(&story, id, night);
+            let row = timing_features(&history.purchases_of(customer), history.as_of().day());
+            let Some((last, basket)) = purchases.last() else {
                 prop_assert!(row.iter().all(|value| *value == -1.0));
                 continue;
             };
             let check = |name: &str, value: f64| prop_assert_named(name, timing_named(&row, name), value);
             check("elapsed", f64::from(night - last))?;
-            check("purchases", visits.len() as f64)?;
+            check("purchases", purchases.len() as f64)?;
             for window in [7, 14, 28, 56, 90] {
-                check(&format!("purchases_{window}d"), visits.iter().filter(|(day, _)| night - day < window).count() as f64)?;
+                check(&format!("purchases_{window}d"), purchases.iter().filter(|(day, _)| night - day < window).count() as f64)?;
             }
             check("basket_last", basket.len() as f64)?;
-            let gaps: Vec<f64> = visits.windows(2).filter(|pair| night - pair[1].0 < 120).map(|pair| f64::from(pair[1].0 - pair[0].0)).collect();
+            let gaps: Vec<f64> = purchases.windows(2).filter(|pair| night - pair[1].0 < 120).map(|pair| f64::from(pair[1].0 - pair[0].0)).collect();
             if !gaps.is_empty() {
                 check("gap_mean", gaps.iter().sum::<f64>() / gaps.len() as f64)?;
-                check("gap_last", visits[visits.len() - 1].0 as f64 - visits[visits.len() - 2].0 as f64)?;
+                check("gap_last", purchases[purchases.len() - 1].0 as f64 - purchases[purchases.len() - 2].0 as f64)?;
                 let elapsed = f64::from(night - last);
                 let waits: Vec<f64> = gaps.iter().filter(|gap| **gap > elapsed).map(|gap| gap - elapsed).collect();
                 if !waits.is_empty() {
                     check("wait_own", waits.iter().sum::<f64>() / waits.len() as f64)?;
                 }
             }
-            check("bought_7d_before", f64::from(u8::from(visits.iter().any(|(day, _)| *day == night + 1 - 7))))?;
+            check("bought_7d_before", f64::from(u8::from(purchases.iter().any(|(day, _)| *day == night + 1 - 7))))?;
             check("weekday", Day::from_epoch(night + 1).weekday() as f64)?;
             let recent: Vec<(i32, f64)> =
-                visits.iter().filter(|(day, _)| night - day < 120).map(|(day, basket)| (*day, basket.len() as f64)).collect();
+                purchases.iter().filter(|(day, _)| night - day < 120).map(|(day, basket)| (*day, basket.len() as f64)).collect();
             let Some((first, _)) = recent.first() else { continue };
             let all: f64 = recent.iter().map(|(_, size)| size).sum();
             let days = f64::from((night - first + 1).max(14));
@@ -148,8 +151,8 @@ proptest! {
                 let weekday = |day: i32| Day::from_epoch(day).weekday();
                 night - pair[1].0 < 120 && weekday(pair[0].0) == weekday(*last) && pair[1].0 - pair[0].0 > night - last
             };
-            let began = visits.windows(2).filter(like_last).count() as f64;
-            let ended = visits.windows(2).filter(like_last).filter(|pair| pair[1].0 - pair[0].0 == night - last + 1).count() as f64;
+            let began = purchases.windows(2).filter(like_last).count() as f64;
+            let ended = purchases.windows(2).filter(like_last).filter(|pair| pair[1].0 - pair[0].0 == night - last + 1).count() as f64;
             let prior = if gaps.is_empty() { 0.1 } else { 1.0 / (gaps.iter().sum::<f64>() / gaps.len() as f64).max(1.0) };
             check("weekday_gap_hazard", (ended + prior) / (began + 1.0))?;
         }
@@ -159,15 +162,15 @@ proptest! {
     fn basket_features_of_many_nights_are_those_of_each(story in stories(), nights in prop::collection::vec(5_i32..400, 1..12)) {
         let purchases = purchases(lines(&story), story.len());
         let history = purchases.until(AsOf(Day::from_epoch(400)));
-        let worlds: Vec<World> = nights.iter().map(|night| World::new(&history.until(AsOf(Day::from_epoch(*night))), LIMITS, 1)).collect();
+        let stores: Vec<StoreSnapshot> = nights.iter().map(|night| StoreSnapshot::new(&history.until(AsOf(Day::from_epoch(*night))), LIMITS, 1)).collect();
         // What another customer left in them must not show.
         let (mut together, mut apart) = (BasketScratch::default(), BasketScratch::default());
         for customer in 0..history.customer_count() {
-            let (key, visits) = (history.customers().key(customer), history.visits(customer));
-            let mut baskets = CustomerBaskets::new(key, visits, &mut together);
-            for world in &worlds {
-                let of_many = baskets.on(world, 3.0);
-                basket_features(world, key, &visits, 3.0, &mut apart);
+            let (key, purchases) = (history.customers().key(customer), history.purchases_of(customer));
+            let mut baskets = CustomerBaskets::new(key, purchases, &mut together);
+            for store in &stores {
+                let of_many = baskets.on(store, 3.0);
+                basket_features(store, key, &purchases, 3.0, &mut apart);
                 let bits = |scratch: &BasketScratch| scratch.rows.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
                 prop_assert_eq!(bits(of_many), bits(&apart));
                 prop_assert_eq!(&of_many.candidates, &apart.candidates);
@@ -179,18 +182,18 @@ proptest! {
     fn basket_features_are_the_obvious_ones(story in stories(), night in 20_i32..150) {
         let purchases = purchases(lines(&story), story.len());
         let history = purchases.until(AsOf(Day::from_epoch(night)));
-        let world = World::new(&history, LIMITS, 1);
+        let store = StoreSnapshot::new(&history, LIMITS, 1);
         let mut scratch = BasketScratch::default();
         let name = |ids: &Ids, code: u32| ids.get(code).unwrap().to_string().parse::<usize>().unwrap();
         for customer in 0..history.customer_count() {
-            let visits = visits_of(&story, name(history.customers(), customer), night);
-            basket_features(&world, history.customers().key(customer), &history.visits(customer), 3.0, &mut scratch);
-            if visits.is_empty() {
+            let purchases = visits_of(&story, name(history.customers(), customer), night);
+            basket_features(&store, history.customers().key(customer), &history.purchases_of(customer), 3.0, &mut scratch);
+            if purchases.is_empty() {
                 prop_assert!(scratch.candidates.is_empty());
                 continue;
             }
-            let mut when = BTreeMap::<usize, Vec<(usize, i32)>>::new(); // product → (visits back, days ago), newest first
-            for (back, (day, basket)) in visits.iter().rev().enumerate() {
+            let mut when = BTreeMap::<usize, Vec<(usize, i32)>>::new(); // product → (purchases back, days ago), newest first
+            for (back, (day, basket)) in purchases.iter().rev().enumerate() {
                 for product in *basket {
                     when.entry(*product as usize).or_default().push((back, night - day));
                 }
@@ -200,16 +203,16 @@ proptest! {
             for (candidate, row) in own {
                 let times = &when[&name(history.products(), candidate.product)];
                 let check = |name: &str, value: f64| prop_assert_named(name, basket_named(row, name), value);
-                let n = visits.len() as f64;
+                let n = purchases.len() as f64;
                 let count = times.len() as f64;
                 check("bought", count)?;
                 check("share", count / n)?;
                 check("share_since_first", count / (times[times.len() - 1].0 as f64 + 1.0))?;
                 check("last_days", f64::from(times[0].1) + 3.0)?;
                 check("last_visits", times[0].0 as f64)?;
-                check("decay_90", times.iter().map(|(back, _)| 0.9_f64.powi(*back as i32)).sum::<f64>() / (0..visits.len()).map(|back| 0.9_f64.powi(back as i32)).sum::<f64>())?;
+                check("decay_90", times.iter().map(|(back, _)| 0.9_f64.powi(*back as i32)).sum::<f64>() / (0..purchases.len()).map(|back| 0.9_f64.powi(back as i32)).sum::<f64>())?;
                 for (name, decay) in [("decay_98", 0.98_f64), ("decay_80", 0.8), ("decay_60", 0.6)] {
-                    let all = (0..visits.len()).map(|back| decay.powi(back as i32)).sum::<f64>();
+                    let all = (0..purchases.len()).map(|back| decay.powi(back as i32)).sum::<f64>();
                     check(name, times.iter().map(|(back, _)| decay.powi(*back as i32)).sum::<f64>() / all)?;
                 }
                 for (name, length) in [("recency_14d", 14.0), ("recency_45d", 45.0)] {
@@ -217,7 +220,7 @@ proptest! {
                 }
                 let target = Day::from_epoch(night + 3).weekday();
                 let on_target = |ago: i32| Day::from_epoch(night - ago).weekday() == target;
-                let expected = count * visits.iter().filter(|(day, _)| on_target(night - day)).count() as f64 / n;
+                let expected = count * purchases.iter().filter(|(day, _)| on_target(night - day)).count() as f64 / n;
                 check("weekday_fit", (times.iter().filter(|(_, ago)| on_target(*ago)).count() as f64 + 1.0) / (expected + 1.0))?;
                 for window in [1, 3, 5, 10, 20] {
                     check(&format!("bought_{window}v"), times.iter().filter(|(back, _)| *back < window).count() as f64)?;
@@ -234,7 +237,7 @@ proptest! {
             }
             // The new ones: popular, and none that was bought before.
             let new: Vec<u32> = scratch.candidates.iter().filter(|c| c.times == 0).map(|c| c.product).collect();
-            let expected: Vec<u32> = world.popular().iter().copied().filter(|p| !when.contains_key(&name(history.products(), *p))).collect();
+            let expected: Vec<u32> = store.popular().iter().copied().filter(|p| !when.contains_key(&name(history.products(), *p))).collect();
             prop_assert_eq!(new, expected);
         }
     }
@@ -245,34 +248,34 @@ proptest! {
         // Later nights see no new purchases, and lose the oldest ones.
         let nights = [night - 15, night, night + 200, night + 330];
         let history = purchases.until(AsOf(Day::from_epoch(night + 330)));
-        let tallies = Tally::of_nights(&history, &nights.map(Day::from_epoch), 1);
-        for (night, tally) in nights.into_iter().zip(tallies) {
-            let world = World::of(tally, LIMITS);
+        let tallies = PartialStoreCounts::of_nights(&history, &nights.map(Day::from_epoch), 1);
+        for (night, store_counts) in nights.into_iter().zip(tallies) {
+            let store = StoreSnapshot::of(store_counts, LIMITS);
             for product in 0..history.product_count() as u32 {
                 let id: u32 = history.products().get(product).unwrap().to_string().parse().unwrap();
                 let mut expected = ProductCounts::default();
                 for customer in 0..story.len() {
-                    let mut visits = visits_of(&story, customer, night);
-                    visits.retain(|(day, _)| night - day < 365);
-                    let at: Vec<usize> = (0..visits.len()).filter(|at| visits[*at].1.contains(&id)).collect();
+                    let mut purchases = visits_of(&story, customer, night);
+                    purchases.retain(|(day, _)| night - day < 365);
+                    let at: Vec<usize> = (0..purchases.len()).filter(|at| purchases[*at].1.contains(&id)).collect();
                     for (bought, window) in expected.bought.iter_mut().zip([14, 28, 56, 112]) {
-                        *bought += at.iter().filter(|at| night - visits[**at].0 < window).count() as u32;
+                        *bought += at.iter().filter(|at| night - purchases[**at].0 < window).count() as u32;
                     }
                     let Some(first) = at.first() else { continue };
                     expected.buyers += 1;
                     expected.repeaters += u32::from(at.len() > 1);
                     expected.rebought += at.len() as u32 - 1;
-                    expected.chances += (visits.len() - 1 - first) as u64;
-                    expected.followed += at.iter().filter(|at| **at + 1 < visits.len()).count() as u32;
+                    expected.chances += (purchases.len() - 1 - first) as u64;
+                    expected.followed += at.iter().filter(|at| **at + 1 < purchases.len()).count() as u32;
                     expected.next += at.windows(2).filter(|pair| pair[1] == pair[0] + 1).count() as u32;
-                    expected.span_days += (visits[at[at.len() - 1]].0 - visits[*first].0) as u64;
-                    expected.basket_products += at.iter().map(|at| visits[*at].1.len() as u64).sum::<u64>();
+                    expected.span_days += (purchases[at[at.len() - 1]].0 - purchases[*first].0) as u64;
+                    expected.basket_products += at.iter().map(|at| purchases[*at].1.len() as u64).sum::<u64>();
                 }
-                prop_assert_eq!(world.counts(product), expected);
+                prop_assert_eq!(store.counts(product), expected);
             }
             // Alone, the night is the same.
-            let alone = World::new(&history.until(AsOf(Day::from_epoch(night))), LIMITS, 1);
-            prop_assert_eq!(format!("{alone:?}"), format!("{world:?}"));
+            let alone = StoreSnapshot::new(&history.until(AsOf(Day::from_epoch(night))), LIMITS, 1);
+            prop_assert_eq!(format!("{alone:?}"), format!("{store:?}"));
         }
     }
 
@@ -287,20 +290,20 @@ proptest! {
         let look = |purchases: &Purchases| {
             let known = purchases.known(AsOf(day)).unwrap();
             let history = purchases.until(AsOf(day));
-            let (world, known_world) = (World::new(&history, LIMITS, 1), World::new(&known.until(AsOf(day)), LIMITS, 1));
+            let (store, known_world) = (StoreSnapshot::new(&history, LIMITS, 1), StoreSnapshot::new(&known.until(AsOf(day)), LIMITS, 1));
             let mut scratch = BasketScratch::default();
             let mut out = vec![];
             for customer in 0..known.customers().len() as u32 {
                 let id = known.customers().get(customer).unwrap().to_string();
                 let code = history.customers().code(&id).unwrap();
-                let timing = timing_features(&history.visits(code), day);
-                basket_features(&known_world, known.customers().key(customer), &known.until(AsOf(day)).visits(customer), 2.0, &mut scratch);
+                let timing = timing_features(&history.purchases_of(code), day);
+                basket_features(&known_world, known.customers().key(customer), &known.until(AsOf(day)).purchases_of(customer), 2.0, &mut scratch);
                 let products: Vec<String> = scratch.candidates.iter().map(|c| known.products().get(c.product).unwrap().to_string()).collect();
                 out.push((id, timing.map(f32::to_bits), products, scratch.rows.iter().map(|v| v.to_bits()).collect::<Vec<_>>()));
                 // Seen through a history that goes on, every candidate and every bit of its
                 // features is the same.
                 let before = scratch.rows.clone();
-                basket_features(&world, history.customers().key(code), &history.visits(code), 2.0, &mut scratch);
+                basket_features(&store, history.customers().key(code), &history.purchases_of(code), 2.0, &mut scratch);
                 let names: Vec<String> = scratch.candidates.iter().map(|c| history.products().get(c.product).unwrap().to_string()).collect();
                 prop_assert_eq!(&names, &out.last().map(|last: &(String, _, Vec<String>, Vec<u32>)| last.2.clone()).unwrap_or_default());
                 prop_assert!(before.iter().zip(&scratch.rows).all(|(a, b)| a.to_bits() == b.to_bits()));
@@ -344,21 +347,21 @@ fn neighbours_like_what_similar_customers_buy() {
     }
     let purchases = purchases(all, 20);
     let history = purchases.until(AsOf(Day::from_epoch(40)));
-    let world = World::new(&history, LIMITS, 1);
+    let store = StoreSnapshot::new(&history, LIMITS, 1);
     let code = history.products().code("12").unwrap();
     let mut scratch = NeighbourScratch::default();
     let mut liked_by_the_like = |customer| {
         let products: BTreeSet<u32> = history
-            .visits(customer)
+            .purchases_of(customer)
             .iter()
             .flat_map(|(_, basket)| basket.iter().copied())
             .collect();
-        world.look_for_neighbours(
+        store.look_for_neighbours(
             history.customers().key(customer),
             products.into_iter(),
             &mut scratch,
         );
-        world.liked(code, &scratch)
+        store.liked(code, &scratch)
     };
     let (first, other) = (liked_by_the_like(0), liked_by_the_like(15));
     assert!(first > 0.9 && other < 0.1, "{first} {other}");

@@ -7,7 +7,7 @@
 
 use super::MISSING;
 use crate::calendar::Day;
-use crate::purchases::Visits;
+use crate::purchases::CustomerPurchases;
 
 /// The features of one (customer, eve), in order. Durations are days.
 pub const TIMING_FEATURES: [&str; 46] = [
@@ -99,8 +99,8 @@ struct Recent {
 }
 
 impl Recent {
-    fn new(visits: &Visits<'_>, from: usize) -> Self {
-        let days = visits.days();
+    fn new(purchases: &CustomerPurchases<'_>, from: usize) -> Self {
+        let days = purchases.days();
         let missing = f64::from(MISSING);
         // A gap belongs to the purchase that ends it.
         let gaps: Vec<f64> = (from.max(1)..days.len())
@@ -124,11 +124,11 @@ impl Recent {
         days[from..]
             .iter()
             .for_each(|day| by_weekday[day.weekday()] += 1.0);
-        let basket_mean = mean((from..days.len()).map(|at| visits.basket_size(at) as f64));
+        let basket_mean = mean((from..days.len()).map(|at| purchases.basket_size(at) as f64));
         // When was the last big shop, and how far apart are they?
         let mut large_count = 0.0;
         let (mut large_first, mut large_last) = (None, None);
-        for at in (from..days.len()).filter(|at| visits.basket_size(*at) as f64 >= basket_mean) {
+        for at in (from..days.len()).filter(|at| purchases.basket_size(*at) as f64 >= basket_mean) {
             large_count += 1.0;
             large_first = large_first.or(Some(days[at]));
             large_last = Some(days[at]);
@@ -140,7 +140,7 @@ impl Recent {
             _ => missing,
         };
         let gap_max = sorted.last().copied().unwrap_or(missing);
-        let products = products_from(visits, from);
+        let products = products_from(purchases, from);
         let until = days.len();
         Self {
             from,
@@ -159,19 +159,19 @@ impl Recent {
     }
 }
 
-fn products_from(visits: &Visits<'_>, from: usize) -> f64 {
-    (from..visits.len())
-        .map(|at| visits.basket_size(at) as f64)
+fn products_from(purchases: &CustomerPurchases<'_>, from: usize) -> f64 {
+    (from..purchases.len())
+        .map(|at| purchases.basket_size(at) as f64)
         .sum::<f64>()
 }
 
-/// The features on the night `eve` of a customer who has the purchases `visits`, all up to `eve`;
+/// The features on the night `eve` of a customer who has the purchases `purchases`, all up to `eve`;
 /// one row of [`TIMING_WIDTH`].
 ///
 /// Without a purchase there is nothing to say: all are missing.
 #[must_use]
-pub fn timing_features(visits: &Visits<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
-    TimingFeatures::default().on(visits, eve)
+pub fn timing_features(purchases: &CustomerPurchases<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
+    TimingFeatures::default().on(purchases, eve)
 }
 
 /// [`timing_features`] of one customer on several eves: what does not change from one to the next
@@ -182,12 +182,12 @@ pub struct TimingFeatures {
 }
 
 impl TimingFeatures {
-    /// As [`timing_features`]; `visits` are of the same customer each time.
+    /// As [`timing_features`]; `purchases` are of the same customer each time.
     #[must_use]
-    pub fn on(&mut self, visits: &Visits<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
+    pub fn on(&mut self, purchases: &CustomerPurchases<'_>, eve: Day) -> [f32; TIMING_WIDTH] {
         let mut out = [MISSING; TIMING_WIDTH];
-        let visits = visits.until(eve);
-        let days = visits.days();
+        let purchases = purchases.until(eve);
+        let days = purchases.days();
         let (Some(first), Some(last)) = (days.first(), days.last()) else {
             return out;
         };
@@ -202,7 +202,7 @@ impl TimingFeatures {
             .filter(|recent| (recent.from, recent.until) == (recent_from, days.len()))
         {
             Some(recent) => recent,
-            None => Recent::new(&visits, recent_from),
+            None => Recent::new(&purchases, recent_from),
         };
         let recent = self.recent.insert(recent);
         let Recent {
@@ -275,16 +275,16 @@ impl TimingFeatures {
             weeks_active += i32::from(newest > oldest);
         }
 
-        let basket_last = visits.basket_size(days.len() - 1) as f64;
+        let basket_last = purchases.basket_size(days.len() - 1) as f64;
         let distinct_long = mean(
-            (days.len().saturating_sub(10)..days.len()).map(|at| visits.basket_size(at) as f64),
+            (days.len().saturating_sub(10)..days.len()).map(|at| purchases.basket_size(at) as f64),
         );
         // How much was brought home lately, beside what the customer usually brings home in as many
         // days.
         let reach = f64::from((eve - first_recent + 1).max(14));
         let brought = |window: i32| {
             let from = days.partition_point(|day| eve - *day >= window);
-            products_from(&visits, from) / (products / reach * f64::from(window)).max(1.0)
+            products_from(&purchases, from) / (products / reach * f64::from(window)).max(1.0)
         };
         let large_elapsed = large_last.map_or(f64::from(MISSING), |day| f64::from(eve - day) + 1.0);
         // Of the gaps that began on the last purchase's weekday and lasted until the eve, the share

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::report::has_decimal_comma;
+use crate::domain::Ids;
 use crate::error::{Error, Result};
-use crate::purchases::Ids;
 
 /// An id as a file has it.
 #[derive(Debug, Clone, Copy, PartialEq)]

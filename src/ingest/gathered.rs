@@ -6,7 +6,7 @@ use super::report::Report;
 use super::time::DayResolver;
 use crate::calendar::{Day, StoreClock};
 use crate::error::Result;
-use crate::purchases::{Builder, Line, MemoryLimit, Sharded};
+use crate::purchases::{Builder, Line, MemoryLimit, PartitionedPurchases};
 
 /// How many weeks before the last day are compared with it.
 const WEEKS: i32 = 8;
@@ -131,7 +131,7 @@ impl Gathered {
     ///
     /// # Errors
     /// If it cannot be set aside, or be brought back.
-    pub(super) fn finish(self) -> Result<(Sharded, Report)> {
+    pub(super) fn finish(self) -> Result<(PartitionedPurchases, Report)> {
         let (customers, products) = (self.customers.settle(), self.products.settle());
         let mut builder = self.builder;
         if customers.merges() || products.merges() {

@@ -13,7 +13,7 @@ use super::lines::{Batch, Lines};
 use super::parquet::{Footer, Part, PartReader};
 use super::{Columns, InputOptions, NeededDays, csv, parquet};
 use crate::error::{Error, Result};
-use crate::store::Found;
+use crate::store::InputObject;
 
 /// So many bytes of a larger CSV object are fetched at a time.
 const PART: u64 = 1 << 23;
@@ -28,7 +28,7 @@ const READ_AHEAD: usize = 4;
 /// An object of which it is known how it is read.
 pub(super) struct Opened {
     object: String,
-    found: Option<Found>,
+    found: Option<InputObject>,
     kind: Kind,
 }
 
@@ -42,14 +42,14 @@ enum Kind {
 enum Content {
     Whole(Bytes),
     /// They are fetched from there, part by part, by tasks of this runtime.
-    Parts(Found, Handle),
+    Parts(InputObject, Handle),
 }
 
 /// A piece whose bytes may not be here yet; those of an object that is here are.
 pub(super) struct Unfetched {
     pub(super) piece: Piece,
     /// Of a Parquet piece that is not here.
-    from: Option<Found>,
+    from: Option<InputObject>,
 }
 
 /// What is read at a time.
@@ -57,7 +57,7 @@ pub(super) struct Unfetched {
 pub(super) struct Piece {
     /// The object's name, for messages.
     pub(super) object: String,
-    pub(super) found: Option<Found>,
+    pub(super) found: Option<InputObject>,
     pub(super) is_first: bool,
     pub(super) is_last: bool,
     kind: PieceKind,
@@ -100,12 +100,12 @@ impl Opened {
     }
 
     /// Fetches a small object, and what tells how to read a large one.
-    pub(super) async fn open(object: Found, columns: &Columns) -> Result<Self> {
+    pub(super) async fn open(object: InputObject, columns: &Columns) -> Result<Self> {
         if object.is_fetched_whole() {
             let (content, etag) = object.get().await?;
             let opened = Self::whole(&object.uri, content.clone(), columns)?;
             return Ok(Self {
-                found: Some(Found {
+                found: Some(InputObject {
                     size: content.len() as u64,
                     etag,
                     ..object
@@ -136,7 +136,7 @@ impl Opened {
         })
     }
 
-    async fn footer(object: &Found, start: &[u8], columns: &Columns) -> Result<Footer> {
+    async fn footer(object: &InputObject, start: &[u8], columns: &Columns) -> Result<Footer> {
         let mut len = parquet::LIKELY_FOOTER.min(object.size);
         loop {
             let tail = object.get_range(object.size - len..object.size).await?;
@@ -155,7 +155,7 @@ impl Opened {
             found,
             kind,
         } = self;
-        let (kinds, from): (Vec<PieceKind>, Option<Found>) = match kind {
+        let (kinds, from): (Vec<PieceKind>, Option<InputObject>) = match kind {
             Kind::Csv(content) => (vec![PieceKind::Csv(content)], None),
             Kind::Parquet(footer, content) => {
                 let (file, from) = match content {
@@ -356,7 +356,7 @@ impl Content {
 
 /// An object that is fetched while it is read, on a thread that may wait.
 struct Parts {
-    found: Found,
+    found: InputObject,
     runtime: Handle,
     at: u64,
     here: Bytes,

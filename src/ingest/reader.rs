@@ -12,7 +12,7 @@ use super::pieces::{End, Opened, Piece, Reading};
 use super::{Ingested, InputOptions, NeededDays};
 
 use crate::error::{Error, Result};
-use crate::purchases::{MemoryLimit, Sharded};
+use crate::purchases::{MemoryLimit, PartitionedPurchases};
 
 /// Reads one object after another, whatever fetches them.
 pub struct Reader {
@@ -155,7 +155,7 @@ impl Reader {
         self.finish_sharded()?.whole()
     }
 
-    pub(super) fn finish_sharded(mut self) -> Result<Ingested<Sharded>> {
+    pub(super) fn finish_sharded(mut self) -> Result<Ingested<PartitionedPurchases>> {
         self.gather_all()?;
         let Gatherer {
             mut gathered,

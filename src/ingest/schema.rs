@@ -3,6 +3,7 @@
 use super::Columns;
 use super::cause::Role;
 use crate::error::{Error, Result};
+use crate::suggest;
 
 /// How many of an object's columns a message lists.
 const LISTED: usize = 40;
@@ -107,14 +108,11 @@ fn missing_columns(columns: &Columns, missing: &[(Role, &str)], present: &[&str]
         .filter(|column| !column.is_empty())
         .collect();
     free.retain(|column| roles.iter().all(|role| columns.name(*role) != *column));
-    let likeness = |name: &str, column: &str| {
-        strsim::jaro_winkler(&column.to_lowercase(), &name.to_lowercase())
-    };
     let mut pairs: Vec<(f64, Role, &str, &str)> = vec![];
     for (role, name) in missing {
         pairs.extend(
             free.iter()
-                .map(|column| (likeness(name, column), *role, *name, *column)),
+                .map(|column| (suggest::likeness(name, column), *role, *name, *column)),
         );
     }
     pairs.retain(|(likeness, ..)| *likeness >= NEAR);

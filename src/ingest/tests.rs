@@ -13,7 +13,8 @@ use polars::prelude::*;
 use super::report::Cause;
 use super::*;
 use crate::calendar::Day;
-use crate::purchases::{Ids, Parts};
+use crate::domain::Ids;
+use crate::purchases::Partitions;
 
 fn options() -> InputOptions {
     InputOptions {
@@ -75,13 +76,13 @@ fn text_column(name: &str, values: &[&str]) -> Column {
 
 /// Every (customer, day, product) in words.
 fn spelled_out(purchases: &Purchases) -> Vec<String> {
-    let Some((_, last)) = purchases.span() else {
+    let Some(DateRange { last, .. }) = purchases.span() else {
         return vec![];
     };
     let history = purchases.until(AsOf(last));
     let mut out = vec![];
     for customer in 0..history.customer_count() {
-        for (day, basket) in history.visits(customer).iter() {
+        for (day, basket) in history.purchases_of(customer).iter() {
             for product in basket {
                 out.push(format!(
                     "{} {day} {}",

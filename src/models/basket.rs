@@ -13,17 +13,18 @@ use serde::{Deserialize, Serialize};
 use super::boosting::{Boosted, BoostingParameters};
 use super::calibration::Isotonic;
 use super::tree::CorrectionParameters;
+use crate::domain::Ids;
+use crate::domain::ProductModel;
 use crate::error::Result;
 use crate::features::basket::{BASKET_WIDTH, BasketScratch, Candidate, basket_features};
-use crate::features::world::{CandidateLimits, Tally, World};
-use crate::predictions::ProductModel;
-use crate::purchases::{History, Ids, Visits};
-use crate::sampling::hash;
+use crate::features::store_snapshot::{CandidateLimits, PartialStoreCounts, StoreSnapshot};
+use crate::purchases::{CustomerPurchases, History};
+use crate::sampling::Draw;
 
 mod corrections;
 mod table;
 
-use corrections::{CORRECTION_FEATURES, Checks, correction_columns, corrections};
+use corrections::{CORRECTION_FEATURES, GatedCorrections, correction_columns, corrections};
 pub use corrections::{GateReport, ProductTree};
 pub use table::BasketRows;
 
@@ -125,7 +126,7 @@ pub struct FittedBasket {
     /// Fitted on all.
     pub model: BasketModel,
     /// The same without the last 28 days, where it was asked for and there are rows enough.
-    pub rehearsal: Option<BasketModel>,
+    pub backtest_model: Option<BasketModel>,
 }
 
 impl BasketModel {
@@ -139,7 +140,7 @@ impl BasketModel {
         table: &BasketRows,
         products: &Ids,
         parameters: &BasketParameters,
-        rehearse: bool,
+        with_backtest: bool,
         seed: u64,
     ) -> Result<FittedBasket> {
         let [early, split] = table.known;
@@ -148,7 +149,7 @@ impl BasketModel {
                 &table.rows,
                 &table.bins,
                 &parameters.boosting,
-                hash(seed, &[0xba5]),
+                Draw::BasketTrees.hash(seed, &[]),
                 take,
             )
         };
@@ -171,14 +172,14 @@ impl BasketModel {
             },
             // Without rows enough two months before the end there is no rehearsal, and no error.
             || {
-                rehearse
+                with_backtest
                     .then(|| pooled(early).ok())
                     .flatten()
                     .map(|fitted| checked(&fitted.score, early..split))
             },
         );
         let (checks, without_last) = late?;
-        let with = |pooled, checks: Checks| BasketModel {
+        let with = |pooled, checks: GatedCorrections| BasketModel {
             limits: parameters.limits(),
             seed,
             pooled,
@@ -188,7 +189,7 @@ impl BasketModel {
         };
         Ok(FittedBasket {
             model: with(all?, checks),
-            rehearsal: first.map(|checks| with(without_last, checks)),
+            backtest_model: first.map(|checks| with(without_last, checks)),
         })
     }
 
@@ -198,17 +199,17 @@ impl BasketModel {
         &self.products
     }
 
-    /// The store on a night as this model looks at it, of the tally that [`BasketModel::tally`]
+    /// The store on a night as this model looks at it, of the tally that [`BasketModel::store_counts`]
     /// makes of each part of the customers.
     #[must_use]
-    pub fn world(&self, tally: Tally) -> World {
-        World::of(tally, self.limits)
+    pub fn store(&self, store_counts: PartialStoreCounts) -> StoreSnapshot {
+        StoreSnapshot::of(store_counts, self.limits)
     }
 
     /// What some customers add to the store on the history's night.
     #[must_use]
-    pub fn tally(&self, history: &History<'_>) -> Tally {
-        Tally::new(history, self.seed)
+    pub fn store_counts(&self, history: &History<'_>) -> PartialStoreCounts {
+        PartialStoreCounts::new(history, self.seed)
     }
 
     /// The trees by product code: position in [`BasketModel::products`].
@@ -230,14 +231,14 @@ impl BasketModel {
     /// with their probabilities, the likeliest first (then by code).
     pub fn score(
         &self,
-        world: &World,
+        store: &StoreSnapshot,
         trees: &[Option<u32>],
         customer: u64,
-        visits: &Visits<'_>,
+        purchases: &CustomerPurchases<'_>,
         expected_days: f64,
         scratch: &mut BasketScratch,
     ) -> Vec<Scored> {
-        basket_features(world, customer, visits, expected_days, scratch);
+        basket_features(store, customer, purchases, expected_days, scratch);
         let columns = correction_columns();
         let shortlist = self
             .pooled

@@ -14,12 +14,15 @@ use super::boosting::{BinnedRows, Bins, Boosted, BoostingParameters, log_odds, s
 use super::calibration::Platt;
 use super::linear::LogDays;
 use crate::calendar::Day;
+use crate::domain::RETURN_HORIZONS;
 use crate::error::{Error, Result};
 use crate::features::timing::{TIMING_WIDTH, TimingFeatures};
-use crate::predictions::RETURN_HORIZONS;
-use crate::purchases::{History, Parted, Visits};
+use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::recurrence::Rule;
-use crate::sampling::{hash, keep};
+use crate::sampling::Draw;
+
+/// The least squares see this share of the person-days.
+const LEAST_SQUARES_SHARE: f64 = 0.25;
 
 /// A customer who has not returned for this many days is censored.
 pub const HORIZON: usize = 28;
@@ -90,12 +93,12 @@ pub struct TimingModel {
 
 /// The distribution of the days from a night to the next purchase.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wait {
+pub struct ReturnTimeDistribution {
     /// `probability[d]`: the next purchase comes on day `d + 1` after the night.
     pub probability: [f64; HORIZON],
 }
 
-impl Wait {
+impl ReturnTimeDistribution {
     /// The probability of a purchase within `days`.
     #[must_use]
     pub fn within(&self, days: u32) -> f64 {
@@ -159,7 +162,7 @@ impl Wait {
     /// The mass of the largest nested interval that does not hold an outcome yet; 1 for an outcome
     /// that none holds. An interval of at least mass `m` holds the outcome exactly if this is below
     /// `m`.
-    fn mass_before(&self, days: Option<i32>) -> f64 {
+    fn conformal_score(&self, days: Option<i32>) -> f64 {
         let Some(days) = days else { return 1.0 };
         let mut before = 0.0;
         let mut found = 1.0;
@@ -211,8 +214,8 @@ fn each_person_day(
     mut visit: impl FnMut(PersonDay, bool),
 ) {
     let end = history.as_of().day();
-    let visits = history.visits(customer);
-    let days = visits.days();
+    let purchases = history.purchases_of(customer);
+    let days = purchases.days();
     if days.is_empty() {
         return;
     }
@@ -225,7 +228,7 @@ fn each_person_day(
         }
         let week = (end - eve) / 7 + 1;
         if near.0 != week {
-            near = (week, rule.nearly_met(&visits, eve));
+            near = (week, rule.nearly_met(&purchases, eve));
         }
         visit(
             PersonDay {
@@ -241,7 +244,7 @@ fn each_person_day(
 /// A sample of the person-days with their features: those of customers near the rule first, since
 /// they are who is scored.
 fn person_days(
-    history: Parted<'_>,
+    history: PartitionedHistory<'_>,
     rule: &Rule,
     parameters: &TimingParameters,
     seed: u64,
@@ -272,15 +275,16 @@ fn person_days(
         let of_customer = |customer: u32| {
             let mut rows = vec![];
             let key = history.customers().key(customer);
-            let visits = history.visits(customer);
+            let purchases = history.purchases_of(customer);
             // One pass over a customer's purchases for all eves.
             let mut features = TimingFeatures::default();
             each_person_day(history, rule, parameters, customer, |row, near| {
-                if keep(
-                    hash(seed, &[0xda1, key, row.eve.epoch() as u64]),
+                if Draw::PersonDays.keeps(
+                    seed,
+                    &[key, row.eve.epoch() as u64],
                     shares[usize::from(near)],
                 ) {
-                    rows.push((row, features.on(&visits, row.eve)));
+                    rows.push((row, features.on(&purchases, row.eve)));
                 }
             });
             rows
@@ -338,7 +342,7 @@ impl HazardRows {
             &self.rows,
             &self.bins,
             &parameters.boosting,
-            hash(seed, &[0x4a2]),
+            Draw::TimingTrees.hash(seed, &[]),
             self.rows.len(),
         )?
         .model)
@@ -347,17 +351,17 @@ impl HazardRows {
 
 /// What a fit said on a night that it had not seen, and what became of it.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct CalibrationSample {
     customer: u32,
     night: Day,
-    wait: Wait,
+    wait: ReturnTimeDistribution,
     /// Days to the next purchase, if it is known.
     days: Option<i32>,
     /// So many days after the night are known.
     followed: i32,
 }
 
-impl Outcome {
+impl CalibrationSample {
     /// By night, then by customer: the order in which calibration sums.
     #[must_use]
     pub fn key(&self) -> (Day, u32) {
@@ -391,7 +395,7 @@ impl TimingModel {
     /// # Errors
     /// If there is too little to learn from, or a part cannot be brought back.
     pub fn fit(
-        history: Parted<'_>,
+        history: PartitionedHistory<'_>,
         rule: &Rule,
         parameters: &TimingParameters,
         seed: u64,
@@ -404,16 +408,11 @@ impl TimingModel {
             .iter()
             .filter(|(row, _)| row.eve <= latest)
             .filter(|(row, _)| {
-                keep(
-                    hash(
-                        seed,
-                        &[
-                            0x11e,
-                            history.customers().key(row.customer),
-                            row.eve.epoch() as u64,
-                        ],
-                    ),
-                    0.25,
+                let customer = history.customers().key(row.customer);
+                Draw::LeastSquaresRows.keeps(
+                    seed,
+                    &[customer, row.eve.epoch() as u64],
+                    LEAST_SQUARES_SHARE,
                 )
             })
             .map(|(row, features)| {
@@ -437,7 +436,7 @@ impl TimingModel {
     /// As [`TimingModel::fit`].
     pub fn hazard_rows(
         &self,
-        history: Parted<'_>,
+        history: PartitionedHistory<'_>,
         rule: &Rule,
         parameters: &TimingParameters,
         seed: u64,
@@ -472,21 +471,26 @@ impl TimingModel {
     pub fn expected_days(
         &self,
         features: &mut TimingFeatures,
-        visits: &Visits<'_>,
+        purchases: &CustomerPurchases<'_>,
         night: Day,
     ) -> f64 {
-        self.linear.days(&features.on(visits, night))
+        self.linear.days(&features.on(purchases, night))
     }
 
-    /// The distribution of the next purchase of a customer who has the purchases `visits` up to
+    /// The distribution of the next purchase of a customer who has the purchases `purchases` up to
     /// `night`.
     #[must_use]
-    pub fn wait(&self, features: &mut TimingFeatures, visits: &Visits<'_>, night: Day) -> Wait {
+    pub fn wait(
+        &self,
+        features: &mut TimingFeatures,
+        purchases: &CustomerPurchases<'_>,
+        night: Day,
+    ) -> ReturnTimeDistribution {
         let mut rows = Vec::with_capacity(HORIZON * HAZARD_WIDTH);
         for ahead in 0..HORIZON as i32 {
             rows.extend(hazard_row(
                 &self.linear,
-                &features.on(visits, night + ahead),
+                &features.on(purchases, night + ahead),
             ));
         }
         let mut probability = [0.0; HORIZON];
@@ -496,13 +500,13 @@ impl TimingModel {
             *out = stays_away * hazard;
             stays_away *= 1.0 - hazard;
         }
-        Wait { probability }
+        ReturnTimeDistribution { probability }
     }
 
     /// The 80 % interval of a wait: first and last day after the night. The median is in it,
     /// whatever the calibration says.
     #[must_use]
-    pub fn interval(&self, wait: &Wait) -> (i32, i32) {
+    pub fn interval(&self, wait: &ReturnTimeDistribution) -> (i32, i32) {
         let (first, last) = wait.interval(self.masses[group(wait)]);
         let median = wait.median() as i32;
         (first.min(median), last.max(median))
@@ -510,7 +514,10 @@ impl TimingModel {
 
     /// Calibrated probabilities of a purchase within 7, 14 and 28 days, ascending.
     #[must_use]
-    pub fn return_probability(&self, wait: &Wait) -> [f64; RETURN_HORIZONS.len()] {
+    pub fn return_probability(
+        &self,
+        wait: &ReturnTimeDistribution,
+    ) -> [f64; RETURN_HORIZONS.len()] {
         let mut least = 0.0;
         let mut at = 0;
         RETURN_HORIZONS.map(|days| {
@@ -523,18 +530,18 @@ impl TimingModel {
     /// What this fit says on `nights` after the days that it knew, (customer, night) pairs, and
     /// what became of them in `history`.
     #[must_use]
-    pub fn outcomes(&self, history: &History<'_>, nights: &[(u32, Day)]) -> Vec<Outcome> {
+    pub fn outcomes(&self, history: &History<'_>, nights: &[(u32, Day)]) -> Vec<CalibrationSample> {
         let end = history.as_of().day();
         let outcome = |(customer, night): &(u32, Day)| {
             let wait = self.wait(
                 &mut TimingFeatures::default(),
-                &history.visits(*customer).until(*night),
+                &history.purchases_of(*customer).until(*night),
                 *night,
             );
             let days = history
                 .following(*customer, *night)
                 .map(|(day, _)| day - *night);
-            Outcome {
+            CalibrationSample {
                 customer: *customer,
                 night: *night,
                 wait,
@@ -547,7 +554,7 @@ impl TimingModel {
 
     /// Calibrates intervals and return probabilities by what an earlier fit, the same but for the
     /// days it knew, said on later nights of the customers whom a run would score.
-    pub fn calibrate(&mut self, outcomes: &[Outcome]) {
+    pub fn calibrate(&mut self, outcomes: &[CalibrationSample]) {
         for (at, horizon) in RETURN_HORIZONS.iter().enumerate() {
             let points: Vec<(f64, bool)> = outcomes
                 .iter()
@@ -569,7 +576,7 @@ impl TimingModel {
                 outcome.followed >= 14 && wanted.is_none_or(|g| group(&outcome.wait) == g)
             });
             let mut scores: Vec<f64> = of_group
-                .map(|outcome| outcome.wait.mass_before(outcome.days))
+                .map(|outcome| outcome.wait.conformal_score(outcome.days))
                 .collect();
             scores.sort_unstable_by(f64::total_cmp);
             scores
@@ -599,7 +606,7 @@ impl TimingModel {
     }
 }
 
-fn group(wait: &Wait) -> usize {
+fn group(wait: &ReturnTimeDistribution) -> usize {
     let median = wait.median();
     GROUP_EDGES.iter().filter(|edge| median > **edge).count()
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::AsOf;
+use crate::domain::Funnel;
 use crate::error::{Error, Result};
-use crate::predictions::tables::TableFile;
-use crate::recurrence::Funnel;
+use crate::publish::tables::TableFile;
 use crate::store::sha256_hex;
 
 /// The file name of a night's manifest.
@@ -40,7 +40,7 @@ pub struct Manifest {
     /// The configuration in force, without credentials.
     pub config: serde_json::Value,
     /// The objects that were read.
-    pub inputs: Vec<InputObject>,
+    pub inputs: Vec<ManifestInput>,
     /// Lines read, kept, and dropped by cause.
     pub lines: serde_json::Value,
     /// How many customers pass each part of the rule.
@@ -71,7 +71,7 @@ pub struct ModelReference {
 
 /// One object that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InputObject {
+pub struct ManifestInput {
     /// Its name: a path or an `s3://` URI.
     pub object: String,
     /// Size in bytes.

@@ -5,11 +5,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::eval::HoldoutMetrics;
 
 /// When a newly trained model is promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Promote {
+pub enum PromotionPolicy {
     /// If it is no worse than the model that it replaces and than every baseline, on the same
     /// held-out nights.
     #[default]
@@ -20,31 +21,19 @@ pub enum Promote {
     Never,
 }
 
-impl FromStr for Promote {
+impl FromStr for PromotionPolicy {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
         match text {
-            "if-better" => Ok(Promote::IfBetter),
-            "always" => Ok(Promote::Always),
-            "never" => Ok(Promote::Never),
+            "if-better" => Ok(PromotionPolicy::IfBetter),
+            "always" => Ok(PromotionPolicy::Always),
+            "never" => Ok(PromotionPolicy::Never),
             _ => Err(
                 Error::request(format!("\"{text}\" is not a way to promote"))
                     .hint("the ways are if-better, always and never"),
             ),
         }
     }
-}
-
-/// Figures on held-out nights that decide; a figure that something does not have is `None`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HeldOut {
-    /// Whose figures these are: a model's id or a baseline's name.
-    pub name: String,
-    /// Normalised discounted cumulative gain of the first 10 products; higher is better.
-    pub ndcg_at_10: Option<f64>,
-    /// Mean absolute error of the days to the next purchase, those who did not return within the
-    /// horizon included; lower is better.
-    pub mae_all: Option<f64>,
 }
 
 /// What was decided, and why.
@@ -63,21 +52,21 @@ pub struct Decision {
 /// its nature.
 #[must_use]
 pub fn decide(
-    new: &HeldOut,
-    replaced: Option<&HeldOut>,
-    baselines: &[HeldOut],
-    policy: Promote,
+    new: &HoldoutMetrics,
+    replaced: Option<&HoldoutMetrics>,
+    baselines: &[HoldoutMetrics],
+    policy: PromotionPolicy,
 ) -> Decision {
     let decision = |promote, reason: String| Decision { promote, reason };
     match policy {
-        Promote::Always => {
+        PromotionPolicy::Always => {
             return decision(
                 true,
                 "promotion was asked for, whatever the figures".to_owned(),
             );
         }
-        Promote::Never => return decision(false, "promotion was not asked for".to_owned()),
-        Promote::IfBetter => {}
+        PromotionPolicy::Never => return decision(false, "promotion was not asked for".to_owned()),
+        PromotionPolicy::IfBetter => {}
     }
     let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
     for other in replaced.into_iter().chain(baselines) {
@@ -129,7 +118,7 @@ pub fn decide(
 }
 
 /// A figure that decides: its name, its value, and whether higher is better.
-type Deciding = (&'static str, fn(&HeldOut) -> Option<f64>, bool);
+type Deciding = (&'static str, fn(&HoldoutMetrics) -> Option<f64>, bool);
 const FIGURES: [Deciding; 2] = [
     ("ndcg@10", |held_out| held_out.ndcg_at_10, true),
     ("mae_all", |held_out| held_out.mae_all, false),
@@ -139,28 +128,32 @@ const FIGURES: [Deciding; 2] = [
 mod tests {
     use super::*;
 
-    fn figures(name: &str, ndcg_at_10: f64, mae_all: f64) -> HeldOut {
-        HeldOut {
+    fn figures(name: &str, ndcg_at_10: f64, mae_all: f64) -> HoldoutMetrics {
+        HoldoutMetrics {
             name: name.into(),
             ndcg_at_10: Some(ndcg_at_10),
             mae_all: Some(mae_all),
         }
     }
 
-    fn decided(new: &HeldOut, replaced: Option<&HeldOut>, baselines: &[HeldOut]) -> Decision {
-        decide(new, replaced, baselines, Promote::IfBetter)
+    fn decided(
+        new: &HoldoutMetrics,
+        replaced: Option<&HoldoutMetrics>,
+        baselines: &[HoldoutMetrics],
+    ) -> Decision {
+        decide(new, replaced, baselines, PromotionPolicy::IfBetter)
     }
 
     #[test]
     fn it_must_be_no_worse_than_all_others_in_both_figures() {
         let old = figures("old", 0.29, 3.6);
         let counting = [
-            HeldOut {
+            HoldoutMetrics {
                 name: "personal median gap".into(),
                 ndcg_at_10: None,
                 mae_all: Some(3.8),
             },
-            HeldOut {
+            HoldoutMetrics {
                 name: "tifuknn".into(),
                 ndcg_at_10: Some(0.285),
                 mae_all: None,
@@ -186,7 +179,7 @@ mod tests {
                 "its ndcg@10 is NaN, that of old is 0.2900",
             ),
             (
-                HeldOut {
+                HoldoutMetrics {
                     mae_all: None,
                     ..figures("new", 0.3, 3.5)
                 },
@@ -216,12 +209,12 @@ mod tests {
     #[test]
     fn what_could_not_be_compared_is_said() {
         let counting = [
-            HeldOut {
+            HoldoutMetrics {
                 name: "personal median gap".into(),
                 ndcg_at_10: None,
                 mae_all: Some(3.8),
             },
-            HeldOut {
+            HoldoutMetrics {
                 name: "tifuknn".into(),
                 ndcg_at_10: Some(0.285),
                 mae_all: None,
@@ -246,22 +239,26 @@ mod tests {
     #[test]
     fn a_policy_may_overrule_the_figures() {
         let (worse, old) = (figures("new", 0.1, 9.0), figures("old", 0.3, 3.0));
-        assert!(decide(&worse, Some(&old), &[], Promote::Always).promote);
-        assert!(!decide(&old, Some(&worse), &[], Promote::Never).promote);
-        for policy in [Promote::IfBetter, Promote::Always, Promote::Never] {
+        assert!(decide(&worse, Some(&old), &[], PromotionPolicy::Always).promote);
+        assert!(!decide(&old, Some(&worse), &[], PromotionPolicy::Never).promote);
+        for policy in [
+            PromotionPolicy::IfBetter,
+            PromotionPolicy::Always,
+            PromotionPolicy::Never,
+        ] {
             assert_eq!(
                 serde_json::to_value(policy)
                     .unwrap()
                     .as_str()
                     .unwrap()
-                    .parse::<Promote>()
+                    .parse::<PromotionPolicy>()
                     .unwrap(),
                 policy
             );
         }
         assert!(
             "yes"
-                .parse::<Promote>()
+                .parse::<PromotionPolicy>()
                 .unwrap_err()
                 .to_string()
                 .contains("hint: the ways are")

@@ -13,14 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::manifest::{
-    InputObject, MANIFEST, Manifest, ModelReference, Table, is_run_id, night_folder, run_folder,
+    MANIFEST, Manifest, ManifestInput, ModelReference, Table, is_run_id, night_folder, run_folder,
     run_id,
 };
 use super::{ATTEMPTS, manifest, replacing, to_json};
 use crate::calendar::AsOf;
+use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
-use crate::predictions::tables::{TableFile, parquet_rows};
-use crate::recurrence::Funnel;
+use crate::publish::tables::{TableFile, parquet_rows};
 use crate::store::sha256_hex;
 use crate::store::{Location, ObjectMeta, PutMode};
 
@@ -39,7 +39,7 @@ pub struct Run {
     /// The configuration in force, without credentials.
     pub config: serde_json::Value,
     /// The objects that were read.
-    pub inputs: Vec<InputObject>,
+    pub inputs: Vec<ManifestInput>,
     /// Lines read, kept, and dropped by cause.
     pub lines: serde_json::Value,
     /// How many customers pass each part of the rule.

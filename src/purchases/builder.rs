@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::runs::{RunReader, RunWriter, day, pair};
-use super::{Ids, Line, Parts, Purchases, SHARDS, Shard};
+use super::{Ids, Line, Partitions, Purchases, SHARDS, Shard};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
@@ -238,7 +238,7 @@ impl Builder {
     ///
     /// # Errors
     /// If a line's code is not in the ids, or what has no room cannot be set aside.
-    pub fn finish(mut self, customers: Ids, products: Ids) -> Result<Sharded> {
+    pub fn finish(mut self, customers: Ids, products: Ids) -> Result<PartitionedPurchases> {
         if !self.buffer.is_empty() {
             self.sort_buffer()?;
         }
@@ -261,7 +261,7 @@ impl Builder {
             product_codes[*place as usize] = code;
         }
         let room = places_by_shard(&places);
-        Ok(Sharded {
+        Ok(PartitionedPurchases {
             room,
             customers: Arc::new(customers),
             places: Arc::new(places),
@@ -317,7 +317,7 @@ fn run_of(shard: usize, base: usize, pairs: &mut [u64], starts: &[u32]) -> (Vec<
 
 /// A history that has been read, of which a part of the customers can be looked at at a time.
 #[derive(Debug)]
-pub struct Sharded {
+pub struct PartitionedPurchases {
     customers: Arc<Ids>,
     /// The code of each customer while reading.
     places: Arc<Vec<u32>>,
@@ -330,7 +330,7 @@ pub struct Sharded {
     limit: Option<MemoryLimit>,
 }
 
-impl Sharded {
+impl PartitionedPurchases {
     /// All of it, in memory.
     ///
     /// # Errors
@@ -367,7 +367,7 @@ impl Sharded {
     ///
     /// # Errors
     /// If what was set aside cannot be read.
-    pub fn parts(self) -> Result<Box<dyn Parts>> {
+    pub fn partitions(self) -> Result<Box<dyn Partitions>> {
         Ok(if self.count() == 1 {
             Box::new(self.purchases()?)
         } else {
@@ -377,10 +377,10 @@ impl Sharded {
 
     /// So many shards make a part.
     fn shards_a_part(&self) -> usize {
-        let parts = self.limit.as_ref().map_or(1, |limit| {
+        let partitions = self.limit.as_ref().map_or(1, |limit| {
             self.bytes_needed().div_ceil((limit.bytes / 4).max(1))
         });
-        (SHARDS / (parts as usize).clamp(1, SHARDS)).max(1)
+        (SHARDS / (partitions as usize).clamp(1, SHARDS)).max(1)
     }
 
     /// At most so many bytes do all tables take.
@@ -393,12 +393,12 @@ impl Sharded {
     }
 }
 
-impl Parts for Sharded {
+impl Partitions for PartitionedPurchases {
     fn count(&self) -> usize {
         SHARDS.div_ceil(self.shards_a_part())
     }
 
-    fn part(&self, at: usize) -> Result<Cow<'_, Purchases>> {
+    fn partition(&self, at: usize) -> Result<Cow<'_, Purchases>> {
         let shards_a_part = self.shards_a_part();
         let in_part = |shard: usize| shard / shards_a_part == at;
         let build = |(shard, runs): (usize, &Runs)| match in_part(shard) {

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::Id;
 
 type Triple = (i64, i32, u8);
 
@@ -13,7 +14,7 @@ impl Purchases {
         let history = self.until(as_of);
         let mut builder = Builder::new(None);
         for customer in 0..history.customer_count() {
-            for (day, basket) in history.visits(customer).iter() {
+            for (day, basket) in history.purchases_of(customer).iter() {
                 builder.add(basket.iter().map(|product| Line {
                     customer,
                     day,
@@ -76,7 +77,7 @@ fn spelled_out(history: &History<'_>) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<St
         let Some(Id::Integer(id)) = history.customers().get(customer) else {
             panic!("customer {customer} has no integer id")
         };
-        for (day, basket) in history.visits(customer).iter() {
+        for (day, basket) in history.purchases_of(customer).iter() {
             assert!(
                 basket.windows(2).all(|pair| pair[0] < pair[1]),
                 "a basket is distinct and ascending"
@@ -112,7 +113,7 @@ impl Aside for Shelf {
 }
 
 /// The same history under a limit of memory, read in several runs.
-pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> Sharded {
+pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> PartitionedPurchases {
     let history = purchases.until(AsOf(Day::from_epoch(i32::MAX)));
     let mut builder = Builder::new(Some(MemoryLimit {
         bytes,
@@ -120,7 +121,7 @@ pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> Sharded {
     }));
     // The last customers first, and each day in a run of its own.
     for customer in (0..history.customer_count()).rev() {
-        for (day, basket) in history.visits(customer).iter() {
+        for (day, basket) in history.purchases_of(customer).iter() {
             builder
                 .add(basket.iter().map(|product| Line {
                     customer,
@@ -137,7 +138,7 @@ pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> Sharded {
     // have earlier days.
     builder.sort_buffer().unwrap();
     for customer in (0..history.customer_count()).filter(|customer| customer % 2 == 0) {
-        for (day, basket) in history.visits(customer).iter().rev() {
+        for (day, basket) in history.purchases_of(customer).iter().rev() {
             builder
                 .add(basket.iter().rev().map(|product| Line {
                     customer,
@@ -161,10 +162,10 @@ proptest! {
         let sharded = limited(&purchases, 8);
         let mut met = BTreeMap::new();
         for at in 0..sharded.count() {
-            let part = sharded.part(at).unwrap();
-            prop_assert_eq!(part.products(), purchases.products());
-            prop_assert_eq!(part.customers(), purchases.customers());
-            let theirs = spelled_out(&part.until(AsOf(Day::from_epoch(100))));
+            let partition = sharded.partition(at).unwrap();
+            prop_assert_eq!(partition.products(), purchases.products());
+            prop_assert_eq!(partition.customers(), purchases.customers());
+            let theirs = spelled_out(&partition.until(AsOf(Day::from_epoch(100))));
             prop_assert!(theirs.keys().all(|customer| !met.contains_key(customer)));
             met.extend(theirs);
         }
@@ -196,7 +197,7 @@ proptest! {
         prop_assert_eq!(spelled_out(&since.until(AsOf(Day::from_epoch(100)))), oracle(&late));
         let all = purchases.until(AsOf(Day::from_epoch(100)));
         for customer in 0..all.customer_count() {
-            let (known, every) = (purchases.until(AsOf(night)).visits(customer), all.visits(customer));
+            let (known, every) = (purchases.until(AsOf(night)).purchases_of(customer), all.purchases_of(customer));
             let following = all.following(customer, night);
             prop_assert_eq!(following.map(|(day, _)| day), every.days().get(known.len()).copied());
             prop_assert!(following.is_none_or(|(day, basket)| day > night && basket == every.basket(known.len())));
@@ -224,7 +225,9 @@ fn ids_come_back_as_they_came_and_are_found_again() {
     assert_eq!(purchases.products().code("p1"), None);
     assert_eq!((purchases.len(), purchases.distinct_lines()), (3, 3));
     assert_eq!(
-        purchases.span().map(|(a, b)| (a.epoch(), b.epoch())),
+        purchases
+            .span()
+            .map(|span| (span.first.epoch(), span.last.epoch())),
         Some((1, 2))
     );
 }

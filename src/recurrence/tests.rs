@@ -4,15 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::calendar::AsOf;
-use crate::purchases::{Ids, Line, Purchases};
+use crate::domain::Ids;
+use crate::purchases::{Line, Purchases};
 
 /// Purchases of several customers, each as `(day, number of products)`.
 fn purchases(customers: &[Vec<(i32, u32)>]) -> Purchases {
     let ids = Ids::Integer((0..customers.len() as i64).collect());
     let products = Ids::Integer((0..40).collect());
     let mut lines = vec![];
-    for (customer, visits) in (0..).zip(customers) {
-        for (day, size) in visits {
+    for (customer, purchases) in (0..).zip(customers) {
+        for (day, size) in purchases {
             lines.extend((0..*size).map(|product| Line {
                 customer,
                 day: Day::from_epoch(*day),
@@ -24,10 +25,10 @@ fn purchases(customers: &[Vec<(i32, u32)>]) -> Purchases {
 }
 
 /// The rule word for word, for one customer.
-fn obvious(visits: &[(i32, u32)], night: i32, rule: &Rule) -> bool {
-    let days: BTreeSet<i32> = visits.iter().map(|(day, _)| *day).collect();
+fn obvious(purchases: &[(i32, u32)], night: i32, rule: &Rule) -> bool {
+    let days: BTreeSet<i32> = purchases.iter().map(|(day, _)| *day).collect();
     let size = |day: i32| {
-        visits
+        purchases
             .iter()
             .filter(|(d, _)| *d == day)
             .map(|(_, size)| *size)
@@ -65,9 +66,9 @@ proptest! {
         let purchases = purchases(&customers);
         let history = purchases.until(AsOf(Day::from_epoch(night)));
         let (found, funnel) = recurrent(&history, &rule);
-        let expected: Vec<u32> = (0..).zip(&customers).filter(|(_, visits)| obvious(visits, night, &rule)).map(|(c, _)| c).collect();
+        let expected: Vec<u32> = (0..).zip(&customers).filter(|(_, purchases)| obvious(purchases, night, &rule)).map(|(c, _)| c).collect();
         prop_assert_eq!(&found, &expected);
-        prop_assert!(found.iter().all(|customer| rule.met(&history.visits(*customer), history.as_of().day())));
+        prop_assert!(found.iter().all(|customer| rule.met(&history.purchases_of(*customer), history.as_of().day())));
 
         let widths = [funnel.seen, funnel.active, funnel.frequent, funnel.recurrent];
         prop_assert!(widths.windows(2).all(|pair| pair[0] >= pair[1]));

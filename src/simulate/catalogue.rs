@@ -12,6 +12,7 @@ use rand_distr::StandardNormal;
 
 use super::parameters::{Parameters, Traits};
 use crate::calendar::Day;
+use crate::sampling::{mix, unit};
 
 /// What the products of a category have in common.
 #[derive(Debug)]
@@ -349,17 +350,4 @@ impl Catalogue {
         (mix(self.seed ^ (u64::from(customer) << 16) ^ category as u64)
             % u64::from(self.brands[category])) as u8
     }
-}
-
-/// SplitMix64 (Steele, Lea & Flood 2014): a hash for what must be looked up rather than drawn.
-fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-/// A hash as a number in 0 … 1.
-fn unit(hash: u64) -> f64 {
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::calendar::{AsOf, Day};
-use crate::purchases::{Ids, Line, Purchases};
+use crate::domain::Ids;
+use crate::purchases::{Line, Purchases};
 use crate::recurrence::{Rule, recurrent};
 
 const SAMPLE: &[u8] = include_bytes!("../../data/tickets.csv.gz");
@@ -186,7 +187,7 @@ fn repeats(simulation: &Simulation) -> (f64, f64) {
     let (mut again, mut all, mut baskets) = (0.0, 0.0, 0.0);
     for customer in 0..history.customer_count() {
         let mut known = BTreeSet::new();
-        for (day, basket) in history.visits(customer).iter() {
+        for (day, basket) in history.purchases_of(customer).iter() {
             if day >= late {
                 again += basket
                     .iter()
@@ -290,7 +291,7 @@ fn gaps_and_weekdays_are_those_of_the_truth() {
             .parse::<u32>()
             .unwrap();
         let truth = simulation.truth(customer - 1).unwrap();
-        let visits = history.visits(code);
+        let visits = history.purchases_of(code);
         if visits.len() < 30 {
             continue;
         }

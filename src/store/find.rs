@@ -8,23 +8,24 @@ use globset::{GlobBuilder, GlobMatcher};
 use super::location::{Location, Place, plain};
 use super::{Local, ObjectMeta, Store};
 use crate::error::{Error, Result};
+use crate::suggest;
 
 /// An object that was found, and where.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct InputObject {
     /// The object as a person would name it.
     pub uri: String,
     /// Its key in the store.
     pub key: String,
     /// Size in bytes when it was found.
     pub size: u64,
-    /// Its tag when it was found; [`Found::get`] gives the tag of what it read.
+    /// Its tag when it was found; [`InputObject::get`] gives the tag of what it read.
     pub etag: String,
     /// Where it lies.
     pub store: Arc<dyn Store>,
 }
 
-impl Found {
+impl InputObject {
     /// The object's content and its tag.
     ///
     /// # Errors
@@ -50,12 +51,12 @@ impl Found {
     ///
     /// # Errors
     /// [`crate::error::Kind::NotFound`] if it has been removed since.
-    pub async fn again(&self) -> Result<Found> {
+    pub async fn again(&self) -> Result<InputObject> {
         let now = self.store.head(&self.key).await?;
         let ObjectMeta { size, etag, .. } = now.ok_or_else(|| {
             Error::not_found("it was removed while it was read").object(&self.uri)
         })?;
-        Ok(Found {
+        Ok(InputObject {
             size,
             etag,
             ..self.clone()
@@ -77,7 +78,7 @@ impl Found {
 /// [`crate::error::Kind::NotFound`] if nothing matches, with a hint on what is there instead;
 /// [`crate::error::Kind::Request`] if the URI or glob cannot be read;
 /// [`crate::error::Kind::System`] if the place cannot be read.
-pub async fn find(uri: &str, endings: &[&str]) -> Result<Vec<Found>> {
+pub async fn find(uri: &str, endings: &[&str]) -> Result<Vec<InputObject>> {
     let uri = plain(uri)?;
     let place = Place::parse(&uri)?;
     if uri.contains(GLOB_CHARACTERS) {
@@ -94,7 +95,7 @@ pub async fn find(uri: &str, endings: &[&str]) -> Result<Vec<Found>> {
 
 /// As [`find`], in a store that is already open: `path` is a key, a folder or a glob in it.
 #[cfg(test)]
-async fn find_in(store: Arc<dyn Store>, path: &str, endings: &[&str]) -> Result<Vec<Found>> {
+async fn find_in(store: Arc<dyn Store>, path: &str, endings: &[&str]) -> Result<Vec<InputObject>> {
     let key = path.trim_end_matches('/');
     match key.find(GLOB_CHARACTERS) {
         Some(first) => {
@@ -157,7 +158,7 @@ async fn find_glob(
     location: &Location,
     pattern: &str,
     endings: &[&str],
-) -> Result<Vec<Found>> {
+) -> Result<Vec<InputObject>> {
     let glob = Glob::new(pattern).map_err(|error| error.object(uri))?;
     let objects = location.list(glob.literal_start()).await?;
     let all = objects.len();
@@ -205,7 +206,7 @@ async fn find_glob(
     })
 }
 
-async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<Vec<Found>> {
+async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<Vec<InputObject>> {
     if !location.path.is_empty()
         && !uri.ends_with('/')
         && let Some(object) = location.store.head(&location.path).await?
@@ -245,10 +246,10 @@ async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<
     Ok(found(&location.store, chosen))
 }
 
-fn found(store: &Arc<dyn Store>, objects: Vec<ObjectMeta>) -> Vec<Found> {
-    let mut found: Vec<Found> = objects
+fn found(store: &Arc<dyn Store>, objects: Vec<ObjectMeta>) -> Vec<InputObject> {
+    let mut found: Vec<InputObject> = objects
         .into_iter()
-        .map(|ObjectMeta { key, size, etag }| Found {
+        .map(|ObjectMeta { key, size, etag }| InputObject {
             uri: store.uri(&key),
             key,
             size,
@@ -277,22 +278,10 @@ async fn absent(uri: &str, location: &Location) -> Error {
             .hint("name a file, a folder with files, or a glob");
     }
     let above = location.store.uri(folder);
-    let lower = name.to_lowercase();
-    let nearest = siblings
-        .iter()
-        .map(|sibling| {
-            (
-                strsim::normalized_damerau_levenshtein(
-                    &sibling.trim_end_matches('/').to_lowercase(),
-                    &lower,
-                ),
-                sibling,
-            )
-        })
-        .filter(|(likeness, _)| *likeness >= 0.6)
-        .reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let names = siblings.iter().map(String::as_str);
+    let nearest = suggest::nearest_file(name, names);
     let hint = match (nearest, siblings.len()) {
-        (Some((_, nearest)), _) => format!(
+        (Some(nearest), _) => format!(
             "did you mean {}?",
             location.store.uri(&join(folder, nearest))
         ),

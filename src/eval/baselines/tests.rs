@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::purchases::{Ids, Line, Purchases};
+use crate::domain::Ids;
+use crate::purchases::{Line, Purchases};
 
 const NIGHT: Day = Day::from_epoch(17_000);
 
@@ -58,17 +59,17 @@ fn the_population_median_looks_at_earlier_nights_alone() {
     // Nights 28, 31, … 106 days back, the last that has 90 days before it: 7 times 4, 3 and 2 days,
     // 6 times 1 day.
     assert_eq!(
-        population_median(Parted::new(&all, AsOf(NIGHT)), &rule).unwrap(),
+        population_median(PartitionedHistory::new(&all, AsOf(NIGHT)), &rule).unwrap(),
         Some(3.0)
     );
     // Ten days earlier, 38, 41, … 104: 6 times 2, 1 and 4 days, 5 times 3 days.
     assert_eq!(
-        population_median(Parted::new(&all, AsOf(NIGHT - 10)), &rule).unwrap(),
+        population_median(PartitionedHistory::new(&all, AsOf(NIGHT - 10)), &rule).unwrap(),
         Some(2.0)
     );
     // Too short a history gives nothing.
     assert_eq!(
-        population_median(Parted::new(&all, AsOf(NIGHT - 100)), &rule).unwrap(),
+        population_median(PartitionedHistory::new(&all, AsOf(NIGHT - 100)), &rule).unwrap(),
         None
     );
 }
@@ -111,7 +112,7 @@ fn frequencies_by_hand() {
     // All customers: 1 and 9 three times, 2 twice, 10 and 11 once. 9 wins its tie, and the popular
     // ones follow.
     let global = |customers: &[u32]| {
-        GlobalFrequency::new(Parted::new(&all, AsOf(NIGHT)), &order)
+        GlobalFrequency::new(PartitionedHistory::new(&all, AsOf(NIGHT)), &order)
             .unwrap()
             .lists(&history, customers, &order)
     };
@@ -149,7 +150,7 @@ proptest! {
         let customers: Vec<u32> = (0..all.customers().len() as u32).collect();
         for (customer, list) in customers.iter().zip(personal_frequency(&history, &customers, decay, &order)) {
             let mut naive = BTreeMap::<u32, f64>::new();
-            for (back, (_, basket)) in history.visits(*customer).iter().rev().enumerate() {
+            for (back, (_, basket)) in history.purchases_of(*customer).iter().rev().enumerate() {
                 basket.iter().for_each(|product| *naive.entry(*product).or_default() += decay.powi(back as i32));
             }
             prop_assert_eq!(list.len(), naive.len());

@@ -208,7 +208,7 @@ fn the_names_are_those_of_the_protocol() {
     .unwrap();
     let names: Vec<&str> = some
         .split(['{', ','])
-        .filter_map(|part| part.strip_prefix('"')?.split('"').next())
+        .filter_map(|partition| partition.strip_prefix('"')?.split('"').next())
         .collect();
     let mut expected = "rows returned mae mae_all median_ae within_1 within_3 bias".to_owned();
     for cut in [5, 10, 20] {

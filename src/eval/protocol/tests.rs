@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::predictions::{CustomerPrediction, Evidence, ProductModel, ProductPrediction};
+use crate::domain::Funnel;
+use crate::domain::{CustomerPrediction, Evidence, ProductModel, ProductPrediction};
 use crate::purchases::{Line, Purchases};
-use crate::recurrence::Funnel;
 
 const NIGHT: Day = Day::from_epoch(17_000);
 
@@ -45,7 +45,7 @@ fn product(product: u32, probability: f64) -> ProductPrediction {
         model: ProductModel::Pooled,
         evidence: Evidence::Own {
             lately: 1,
-            visits: 1,
+            purchases: 1,
         },
     }
 }
@@ -252,7 +252,13 @@ fn the_horizon_ends_the_truth() {
     let lines = vec![line(0, 0, 0), line(0, 28, 0), line(1, 0, 0), line(1, 29, 0)];
     let all =
         Purchases::from_lines(Ids::Integer(vec![1, 2]), Ids::Integer(vec![1]), lines).unwrap();
-    let night = NightTruth::new(Parted::all(&all), NIGHT + 29, AsOf(NIGHT), vec![0, 1]).unwrap();
+    let night = Actuals::new(
+        PartitionedHistory::all(&all),
+        NIGHT + 29,
+        AsOf(NIGHT),
+        vec![0, 1],
+    )
+    .unwrap();
     assert_eq!(
         night.following,
         [

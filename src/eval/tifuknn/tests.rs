@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::calendar::{AsOf, Day};
-use crate::purchases::{Ids, Line, Purchases};
+use crate::domain::Ids;
+use crate::purchases::{Line, Purchases};
 
 const NIGHT: Day = Day::from_epoch(17_000);
 
@@ -23,7 +24,7 @@ fn read(lines: &[(u32, i32, u32)]) -> Purchases {
 }
 
 fn model(all: &Purchases, night: Day, parameters: TifuknnParameters, pool: usize) -> Tifuknn {
-    Tifuknn::new(Parted::new(all, AsOf(night)), parameters, pool).unwrap()
+    Tifuknn::new(PartitionedHistory::new(all, AsOf(night)), parameters, pool).unwrap()
 }
 
 fn scores(model: &Tifuknn, history: &History<'_>, customer: u32) -> Vec<(u32, f64)> {
@@ -31,7 +32,12 @@ fn scores(model: &Tifuknn, history: &History<'_>, customer: u32) -> Vec<(u32, f6
         vec![0.0; model.customers.len()],
         Accumulator::new(model.products),
     );
-    let mut scores = model.scores(customer, &history.visits(customer), &mut dots, &mut sums);
+    let mut scores = model.scores(
+        customer,
+        &history.purchases_of(customer),
+        &mut dots,
+        &mut sums,
+    );
     scores.sort_by_key(|(product, _)| *product);
     scores
 }
@@ -47,8 +53,8 @@ fn slowly(
     customer: u32,
 ) -> BTreeMap<u32, f64> {
     let dense = |customer: u32| -> Vec<f64> {
-        let visits = history.visits(customer);
-        let mut baskets: Vec<&[u32]> = visits.iter().map(|(_, basket)| basket).collect();
+        let purchases = history.purchases_of(customer);
+        let mut baskets: Vec<&[u32]> = purchases.iter().map(|(_, basket)| basket).collect();
         baskets.reverse();
         let groups: Vec<&[&[u32]]> = baskets.chunks(parameters.group).collect();
         let mut out = vec![0.0; history.product_count()];
@@ -65,7 +71,7 @@ fn slowly(
     };
     let own = dense(customer);
     let mut others: Vec<(f64, Vec<f64>)> = (0..history.customer_count())
-        .filter(|other| *other != customer && !history.visits(*other).is_empty())
+        .filter(|other| *other != customer && !history.purchases_of(*other).is_empty())
         .map(|other| {
             let vector = dense(other);
             (
@@ -176,14 +182,14 @@ proptest! {
         let model = model(&all, NIGHT - later, parameters, POOL);
         for customer in 0..history.customer_count() {
             let fast = scores(&model, &history, customer);
-            if history.visits(customer).is_empty() {
+            if history.purchases_of(customer).is_empty() {
                 prop_assert!(fast.is_empty());
                 continue;
             }
             let slow = slowly(&history, &parameters, customer);
             // Which of two equally distant neighbours is taken is open: leave such cases out.
             let mut distances: Vec<f64> = (0..history.customer_count())
-                .filter(|other| *other != customer && !history.visits(*other).is_empty())
+                .filter(|other| *other != customer && !history.purchases_of(*other).is_empty())
                 .map(|other| {
                     let (a, b) = (vector_of(&model, customer), vector_of(&model, other));
                     let mut sum = BTreeMap::<u32, f64>::new();

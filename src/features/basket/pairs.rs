@@ -6,7 +6,7 @@
 //! that a purchase touches its own products alone.
 
 use crate::calendar::Day;
-use crate::purchases::Visits;
+use crate::purchases::CustomerPurchases;
 
 /// Decays by purchase of the personal frequencies.
 pub(super) const DECAYS: [f64; 5] = [0.98, 0.95, 0.9, 0.8, 0.6];
@@ -91,11 +91,16 @@ impl Pairs {
     }
 
     /// Looks at the customer's purchases up to a night.
-    pub(super) fn look(&mut self, visits: &Visits<'_>, night: Day, target_weekday: usize) {
-        if visits.len() < self.purchases {
+    pub(super) fn look(
+        &mut self,
+        purchases: &CustomerPurchases<'_>,
+        night: Day,
+        target_weekday: usize,
+    ) {
+        if purchases.len() < self.purchases {
             self.clear();
         }
-        let days = visits.days();
+        let days = purchases.days();
         let Some(first) = days.first() else { return };
         for purchases in self.by_purchase.len()..days.len() {
             let before = purchases
@@ -113,7 +118,7 @@ impl Pairs {
             self.by_day
                 .push(RECENCY_DAYS.map(|length| (-(days as f64) / length).exp()));
         }
-        for (at, (day, basket)) in visits.iter().enumerate().skip(self.purchases) {
+        for (at, (day, basket)) in purchases.iter().enumerate().skip(self.purchases) {
             self.take(at as u32, day, basket);
         }
         self.purchases = days.len();
@@ -149,7 +154,7 @@ impl Pairs {
             fade(&mut pair.recency, &by_day[last_ago as usize]);
             pair
         }));
-        for (back, (day, basket)) in (0_u32..).zip(visits.iter().rev()) {
+        for (back, (day, basket)) in (0_u32..).zip(purchases.iter().rev()) {
             let ago = night - day;
             let (in_visits, in_days) = (
                 VISITS_WINDOWS.map(|window| back < window),

@@ -77,7 +77,7 @@ fn read_files(
     files: &[(&str, Vec<u8>)],
     days: NeededDays,
     memory_limit: Option<u64>,
-) -> (Ingested, Vec<Found>) {
+) -> (Ingested, Vec<InputObject>) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let location = runtime
@@ -198,19 +198,19 @@ fn what_has_no_room_is_set_aside_and_comes_back_in_parts() {
     let (mut lines, mut customers) = (0, 0);
     assert_eq!(sharded.customers(), expected.customers());
     for at in 0..sharded.count() {
-        let part = sharded.part(at).unwrap();
-        lines += part.distinct_lines();
+        let partition = sharded.partition(at).unwrap();
+        lines += partition.distinct_lines();
         let (history, all) = (
-            part.until(AsOf(*Day::PLAUSIBLE.end())),
+            partition.until(AsOf(*Day::PLAUSIBLE.end())),
             expected.until(AsOf(*Day::PLAUSIBLE.end())),
         );
-        for customer in (0..history.customer_count()).filter(|customer| part.has(*customer)) {
+        for customer in (0..history.customer_count()).filter(|customer| partition.has(*customer)) {
             customers += 1;
             assert!(
                 history
-                    .visits(customer)
+                    .purchases_of(customer)
                     .iter()
-                    .eq(all.visits(customer).iter())
+                    .eq(all.purchases_of(customer).iter())
             );
         }
     }

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::BasketParameters;
 use super::table::BasketRows;
+use crate::domain::Ids;
 use crate::features::basket::BASKET_FEATURES;
 use crate::models::boosting::sigmoid;
 use crate::models::calibration::Isotonic;
 use crate::models::tree::{CorrectionTree, ProductRows};
-use crate::purchases::Ids;
 
 /// A product's own tree and what it is worth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ fn log_loss(score: f64, bought: bool) -> f64 {
 const LEAST_GAIN: f64 = 2.0;
 
 /// What the held-out rows decide.
-pub(super) struct Checks {
+pub(super) struct GatedCorrections {
     pub(super) products: Vec<ProductTree>,
     pub(super) gate: GateReport,
     pub(super) calibration: Isotonic,
@@ -95,7 +95,7 @@ pub(super) fn corrections(
     held_out: Range<usize>,
     products: &Ids,
     parameters: &BasketParameters,
-) -> Checks {
+) -> GatedCorrections {
     let columns = correction_columns();
     let mut by_product: Vec<(u32, u32)> = table
         .product
@@ -225,7 +225,7 @@ pub(super) fn corrections(
     } else {
         held_out.zip(&corrected).map(point).collect()
     });
-    Checks {
+    GatedCorrections {
         products: kept,
         gate,
         calibration,

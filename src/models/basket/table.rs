@@ -9,13 +9,13 @@ use super::BasketParameters;
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch, CustomerBaskets};
+use crate::features::store_snapshot::{PartialStoreCounts, ProductCounts, StoreSnapshot};
 use crate::features::timing::TimingFeatures;
-use crate::features::world::{ProductCounts, Tally, World};
 use crate::models::boosting::{BinnedRows, Bins};
 use crate::models::timing::{HORIZON, TimingModel};
-use crate::purchases::{History, Parted, Visits};
+use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::recurrence::Rule;
-use crate::sampling::{hash, keep};
+use crate::sampling::Draw;
 
 /// Bins of a feature: more of them cost time and bring nothing.
 const MAX_BINS: usize = 64;
@@ -101,7 +101,7 @@ impl<'a> Grid<'a> {
 
     /// Those of a customer: one a purchase that follows nights of the grid.
     fn of_customer(&self, history: &History<'_>, customer: u32) -> Vec<Snapshot> {
-        let days = history.visits(customer).days();
+        let days = history.purchases_of(customer).days();
         let mut out: Vec<Snapshot> = vec![];
         let mut waiting: Vec<Day> = vec![];
         for (at, night) in self.nights.iter().enumerate() {
@@ -114,13 +114,9 @@ impl<'a> Grid<'a> {
             }
             // The last night of the grid before the purchase closes the gap.
             if self.nights.get(at + 1).is_none_or(|after| *after >= next) && !waiting.is_empty() {
-                let pick = hash(
+                let pick = Draw::SnapshotNights.hash(
                     self.seed,
-                    &[
-                        0x5a9,
-                        history.customers().key(customer),
-                        next.epoch() as u64,
-                    ],
+                    &[history.customers().key(customer), next.epoch() as u64],
                 ) % waiting.len() as u64;
                 let night = waiting[pick as usize];
                 out.push(Snapshot {
@@ -138,7 +134,7 @@ impl<'a> Grid<'a> {
     /// Those of all customers that are wanted, in the order of their keys.
     fn gather(
         &self,
-        history: Parted<'_>,
+        history: PartitionedHistory<'_>,
         wanted: impl Fn(&History<'_>, &Snapshot) -> bool + Sync,
     ) -> Result<Vec<Snapshot>> {
         let of_part = |history: &History<'_>| {
@@ -156,10 +152,14 @@ impl<'a> Grid<'a> {
     }
 
     /// The store on some ascending nights.
-    fn worlds(&self, history: Parted<'_>, nights: &[Day]) -> Result<Vec<World>> {
-        let mut all: Vec<Tally> = vec![];
+    fn stores(
+        &self,
+        history: PartitionedHistory<'_>,
+        nights: &[Day],
+    ) -> Result<Vec<StoreSnapshot>> {
+        let mut all: Vec<PartialStoreCounts> = vec![];
         history.each(|history| {
-            let more = Tally::of_nights(history, nights, self.seed);
+            let more = PartialStoreCounts::of_nights(history, nights, self.seed);
             let before = std::mem::take(&mut all);
             all = if before.is_empty() {
                 more
@@ -167,14 +167,14 @@ impl<'a> Grid<'a> {
                 before
                     .into_iter()
                     .zip(more)
-                    .map(|(tally, more)| tally.and(more))
+                    .map(|(store_counts, more)| store_counts.merge(more))
                     .collect()
             };
             Ok(())
         })?;
         Ok(all
             .into_iter()
-            .map(|tally| World::of(tally, self.parameters.limits()))
+            .map(|store_counts| StoreSnapshot::of(store_counts, self.parameters.limits()))
             .collect())
     }
 }
@@ -189,29 +189,30 @@ struct Counts {
 }
 
 impl Counts {
-    fn new(grid: &Grid<'_>, history: Parted<'_>, rule: &Rule) -> Result<Self> {
+    fn new(grid: &Grid<'_>, history: PartitionedHistory<'_>, rule: &Rule) -> Result<Self> {
         let mut counts = Self::default();
         history.each(|history| {
             let of_customer = |mut counts: Self, customer| {
                 for snapshot in grid.of_customer(history, customer) {
                     let fold = grid.fold(&snapshot);
                     *counts.by_night.entry((fold, snapshot.night)).or_default() += 1;
-                    counts.near[fold] +=
-                        usize::from(rule.nearly_met(&history.visits(customer), snapshot.night));
+                    counts.near[fold] += usize::from(
+                        rule.nearly_met(&history.purchases_of(customer), snapshot.night),
+                    );
                 }
                 counts
             };
             let customers = (0..history.customer_count()).into_par_iter();
-            let part = customers
+            let partition = customers
                 .fold(Self::default, of_customer)
-                .reduce(Self::default, Self::and);
-            counts = std::mem::take(&mut counts).and(part);
+                .reduce(Self::default, Self::merge);
+            counts = std::mem::take(&mut counts).merge(partition);
             Ok(())
         })?;
         Ok(counts)
     }
 
-    fn and(mut self, other: Self) -> Self {
+    fn merge(mut self, other: Self) -> Self {
         for (key, count) in other.by_night {
             *self.by_night.entry(key).or_default() += count;
         }
@@ -258,19 +259,20 @@ struct Pilot {
 impl Pilot {
     fn new(
         grid: &Grid<'_>,
-        history: Parted<'_>,
+        history: PartitionedHistory<'_>,
         timing: &TimingModel,
         counts: &Counts,
     ) -> Result<Self> {
-        let (folds, (parts, most)) = (counts.early_folds(), PILOT);
-        let picked = parts.map(|part| counts.night_at(counts.snapshots(folds) * part / 6));
+        let (folds, (partitions, most)) = (counts.early_folds(), PILOT);
+        let picked =
+            partitions.map(|partition| counts.night_at(counts.snapshots(folds) * partition / 6));
         let mut nights: Vec<Day> = picked.iter().flatten().copied().collect();
         nights.sort_unstable();
         nights.dedup();
         let on_nights = grid.gather(history, |_, snapshot| {
             grid.fold(snapshot) < folds && nights.contains(&snapshot.night)
         })?;
-        let worlds = grid.worlds(history, &nights)?;
+        let stores = grid.stores(history, &nights)?;
         let (mut rows, mut candidates, mut bought, mut snapshots) = (vec![], 0, 0, 0);
         let spread = |night: &Day| {
             let on_night: Vec<&Snapshot> = on_nights
@@ -284,13 +286,13 @@ impl Pilot {
         history.each(|history| {
             let mut scratch = BasketScratch::default();
             for snapshot in chosen.iter().filter(|snapshot| has(history, snapshot)) {
-                let Some(world) = worlds.iter().find(|world| world.night() == snapshot.night)
+                let Some(store) = stores.iter().find(|store| store.night() == snapshot.night)
                 else {
                     continue;
                 };
                 let mut looker =
                     SnapshotLooker::new(history, timing, snapshot.customer, &mut scratch);
-                let scratch = looker.look(world);
+                let scratch = looker.look(store);
                 rows.extend(&scratch.rows);
                 candidates += scratch.candidates.len();
                 let basket = history
@@ -321,7 +323,7 @@ impl BasketRows {
     /// # Errors
     /// If there is nothing to learn from, or a part cannot be brought back.
     pub fn new(
-        history: Parted<'_>,
+        history: PartitionedHistory<'_>,
         timing: &TimingModel,
         rule: &Rule,
         parameters: &BasketParameters,
@@ -361,13 +363,12 @@ impl BasketRows {
             (wanted - others) / near_count.max(1.0),
         ];
         let kept = grid.gather(history, |history, snapshot| {
-            let near = rule.nearly_met(&history.visits(snapshot.customer), snapshot.night);
+            let near = rule.nearly_met(&history.purchases_of(snapshot.customer), snapshot.night);
             let names = [
-                0xcaf,
                 history.customers().key(snapshot.customer),
                 snapshot.next.epoch() as u64,
             ];
-            keep(hash(seed, &names), shares[usize::from(near)])
+            Draw::Snapshots.keeps(seed, &names, shares[usize::from(near)])
         })?;
         let capacity =
             (kept.len() as f64 * (bought + negatives * (candidates - bought)) * 1.05) as usize;
@@ -400,7 +401,7 @@ impl BasketRows {
                 .filter_map(|snapshots| snapshots.first())
                 .map(|(_, snapshot)| snapshot.night)
                 .collect();
-            let worlds = grid.worlds(history, &nights)?;
+            let stores = grid.stores(history, &nights)?;
             let mut by_customer = by_night.concat();
             by_customer.sort_by_key(|(_, snapshot)| (snapshot.customer, snapshot.night));
             let by_customer: Vec<&[(usize, &Snapshot)]> = by_customer
@@ -411,7 +412,7 @@ impl BasketRows {
                     snapshots.iter().any(|(_, snapshot)| has(history, snapshot))
                 });
                 let rows = |scratch: &mut BasketScratch, snapshots: &&[(usize, &Snapshot)]| {
-                    maker.rows(history, &worlds, snapshots, scratch)
+                    maker.rows(history, &stores, snapshots, scratch)
                 };
                 made.par_extend(here.map_init(BasketScratch::default, rows).flatten_iter());
                 Ok(())
@@ -436,13 +437,13 @@ impl BasketRows {
 
 /// Whether the snapshot's customer is in a part of the history.
 fn has(history: &History<'_>, snapshot: &Snapshot) -> bool {
-    !history.visits(snapshot.customer).is_empty()
+    !history.purchases_of(snapshot.customer).is_empty()
 }
 
 /// Looks at the snapshots of one customer, whose nights ascend.
 struct SnapshotLooker<'a> {
     timing: &'a TimingModel,
-    visits: Visits<'a>,
+    purchases: CustomerPurchases<'a>,
     when: TimingFeatures,
     what: CustomerBaskets<'a>,
 }
@@ -454,22 +455,22 @@ impl<'a> SnapshotLooker<'a> {
         customer: u32,
         scratch: &'a mut BasketScratch,
     ) -> Self {
-        let visits = history.visits(customer);
-        let what = CustomerBaskets::new(history.customers().key(customer), visits, scratch);
+        let purchases = history.purchases_of(customer);
+        let what = CustomerBaskets::new(history.customers().key(customer), purchases, scratch);
         Self {
             timing,
-            visits,
+            purchases,
             when: TimingFeatures::default(),
             what,
         }
     }
 
     /// The candidates on a night and their features.
-    fn look(&mut self, world: &World) -> &BasketScratch {
+    fn look(&mut self, store: &StoreSnapshot) -> &BasketScratch {
         let expected = self
             .timing
-            .expected_days(&mut self.when, &self.visits, world.night());
-        self.what.on(world, expected)
+            .expected_days(&mut self.when, &self.purchases, store.night());
+        self.what.on(store, expected)
     }
 }
 
@@ -496,11 +497,11 @@ struct RowMaker<'a> {
 }
 
 impl RowMaker<'_> {
-    /// Rows of the snapshots of one customer, whose nights ascend and are those of `worlds`.
+    /// Rows of the snapshots of one customer, whose nights ascend and are those of `stores`.
     fn rows(
         &self,
         history: &History<'_>,
-        worlds: &[World],
+        stores: &[StoreSnapshot],
         snapshots: &[(usize, &Snapshot)],
         scratch: &mut BasketScratch,
     ) -> Vec<(usize, Rows)> {
@@ -509,10 +510,10 @@ impl RowMaker<'_> {
         };
         let mut looker = SnapshotLooker::new(history, self.timing, customer, scratch);
         let rows = |(at, snapshot): &(usize, &Snapshot)| {
-            let world = worlds
+            let store = stores
                 .iter()
-                .find(|world| world.night() == snapshot.night)?;
-            Some((*at, self.rows_of(history, snapshot, looker.look(world))))
+                .find(|store| store.night() == snapshot.night)?;
+            Some((*at, self.rows_of(history, snapshot, looker.look(store))))
         };
         snapshots.iter().filter_map(rows).collect()
     }
@@ -524,7 +525,7 @@ impl RowMaker<'_> {
             .map_or(&[][..], |(_, basket)| basket);
         let scored = self
             .rule
-            .met(&history.visits(snapshot.customer), snapshot.night);
+            .met(&history.purchases_of(snapshot.customer), snapshot.night);
         let nights = f64::from(snapshot.nights).powf(self.parameters.night_power) as f32;
         let size = (basket.len().max(1) as f64).powf(-self.parameters.size_power) as f32;
         let customer = history.customers().key(snapshot.customer);
@@ -535,12 +536,11 @@ impl RowMaker<'_> {
         {
             let bought = basket.binary_search(&candidate.product).is_ok();
             let names = [
-                0xbad,
                 customer,
                 snapshot.next.epoch() as u64,
                 history.products().key(candidate.product),
             ];
-            if !bought && !keep(hash(self.seed, &names), self.negatives) {
+            if !bought && !Draw::NegativeRows.keeps(self.seed, &names, self.negatives) {
                 continue;
             }
             self.bins.bin_row(row, &mut rows.bins);

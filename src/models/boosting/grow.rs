@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::bins::MAX_BINS;
 use super::block::{ROWS, Step};
 use super::{BinnedRows, Bins, BoostingParameters};
-use crate::sampling::hash;
+use crate::sampling::Draw;
 
 /// A node's exact sums and rows while a tree grows.
 struct Leaf {
@@ -43,7 +43,7 @@ pub(super) fn sample_features(bins: &Bins, share: f64, seed: u64) -> Vec<usize> 
     let mut order: Vec<usize> = (0..bins.width())
         .filter(|feature| bins.count(*feature) > 1)
         .collect();
-    order.sort_by_key(|feature| hash(seed, &[0xfea7, *feature as u64]));
+    order.sort_by_key(|feature| Draw::TreeFeatures.hash(seed, &[*feature as u64]));
     order.truncate(((order.len() as f64 * share).ceil() as usize).max(1));
     order.sort_unstable();
     order
@@ -208,7 +208,7 @@ pub(super) fn grow(
             large
                 .iter_mut()
                 .zip(&small)
-                .for_each(|(all, part)| *all = all.wrapping_sub(*part));
+                .for_each(|(all, partition)| *all = all.wrapping_sub(*partition));
             (small, large)
         };
         let (g, h) = sample.sum(smaller);
@@ -265,9 +265,9 @@ fn histogram(sample: &Sample, order: &[u32]) -> Vec<u64> {
     order
         .par_chunks(ROWS_A_TASK)
         .fold(empty, fill)
-        .reduce(empty, |mut sum, part| {
+        .reduce(empty, |mut sum, partition| {
             sum.iter_mut()
-                .zip(&part)
+                .zip(&partition)
                 .for_each(|(a, b)| *a = a.wrapping_add(*b));
             sum
         })

@@ -18,7 +18,7 @@ fn file(seed: u64, note: &str) -> Bytes {
         figures: serde_json::json!({"note": note}),
         origin: None,
     };
-    let model = crate::pipeline::examples::tiny_model(as_of, seed);
+    let model = crate::models::examples::tiny_model(as_of, seed);
     artifact::encode(description, &model).unwrap().into()
 }
 

@@ -5,9 +5,9 @@ use futures::FutureExt;
 
 use super::super::memory::Memory;
 use super::*;
-use crate::predictions::examples;
-use crate::predictions::offers::{OfferParameters, offers};
-use crate::predictions::tables::{Format, files};
+use crate::domain::examples;
+use crate::offers::{OfferParameters, offers};
+use crate::publish::tables::{Format, files};
 
 /// A run whose tables differ from those of other variants, made once.
 fn run(variant: u32) -> Run {
@@ -27,7 +27,7 @@ fn make_run(variant: u32) -> Run {
         },
         tables: files(&predictions, &offers, &[Format::Csv]).unwrap(),
         config: serde_json::json!({"output": "s3://x/y", "seed": 1}),
-        inputs: vec![InputObject {
+        inputs: vec![ManifestInput {
             object: "s3://x/2017-10.csv".into(),
             size: 9,
             etag: "\"e\"".into(),
@@ -504,7 +504,7 @@ async fn write_an_example_night() {
     let mut nobody = make_run(2);
     nobody.as_of = AsOf(nobody.as_of.day() + 1);
     nobody.tables = files(
-        &crate::predictions::Predictions {
+        &crate::domain::Predictions {
             customers: vec![],
             ..examples::text()
         },

@@ -1,18 +1,14 @@
-//! `train` and `score`: the only wiring of history, features, models and predictions.
+//! Training: looks at the past nights, partition by partition, then fits timing and baskets side by
+//! side.
 
-pub mod explain;
-mod night;
-
-use crate::calendar::{AsOf, Day};
+use super::basket::{BasketModel, BasketRows};
+use super::timing::{CalibrationSample, HORIZON, HazardRows, LEAST_FOLLOWED, TimingModel};
+use super::{Model, Parameters};
+use crate::calendar::{AsOf, DateRange, Day};
 use crate::error::{Error, Kind, Result};
-use crate::models::basket::{BasketModel, BasketRows};
-use crate::models::timing::{HORIZON, HazardRows, LEAST_FOLLOWED, Outcome, TimingModel};
-use crate::models::{Model, Parameters};
-use crate::purchases::{History, Parted, Parts};
+use crate::purchases::{History, PartitionedHistory, Partitions};
 use crate::recurrence::{Rule, recurrent};
-use crate::sampling::{hash, keep};
-
-pub use night::{Overview, refuse_future, score, score_in_slices, score_some};
+use crate::sampling::Draw;
 
 /// The last days before the as-of date are held out to calibrate, to gate the products' trees and
 /// to measure.
@@ -34,7 +30,7 @@ pub struct Trained {
     /// to learn from: what held-out figures are measured with. Neither a fit nor a gate nor a
     /// calibration of it has seen the days after. `None` where it was not asked for, or the history
     /// is too short for it.
-    pub rehearsal: Option<Model>,
+    pub backtest_model: Option<Model>,
     /// What a user should know: few rows, a short history, a store that was closed.
     pub warnings: Vec<String>,
 }
@@ -46,7 +42,7 @@ pub struct Trained {
 /// If the history up to `as_of` is empty or too short to learn from, or a part of it cannot be
 /// brought back from where it was set aside.
 pub fn train(
-    purchases: &dyn Parts,
+    purchases: &dyn Partitions,
     as_of: AsOf,
     rule: &Rule,
     parameters: &Parameters,
@@ -59,8 +55,8 @@ pub fn train(
 ///
 /// # Errors
 /// As [`train`].
-pub fn train_and_rehearse(
-    purchases: &dyn Parts,
+pub fn train_with_backtest(
+    purchases: &dyn Partitions,
     as_of: AsOf,
     rule: &Rule,
     parameters: &Parameters,
@@ -76,15 +72,15 @@ pub fn needed_days(rule: &Rule) -> i32 {
 }
 
 fn fit(
-    purchases: &dyn Parts,
+    purchases: &dyn Partitions,
     as_of: AsOf,
     rule: &Rule,
     parameters: &Parameters,
-    rehearse: bool,
+    with_backtest: bool,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained> {
-    let history = Parted::new(purchases, as_of);
-    let Some((first, last)) = history.span()? else {
+    let history = PartitionedHistory::new(purchases, as_of);
+    let Some(DateRange { first, last }) = history.span()? else {
         return Err(
             Error::request(format!("there is no purchase up to {as_of}"))
                 .hint("choose a later --as-of, or give more --input"),
@@ -115,7 +111,7 @@ fn fit(
     let split = last - HELD_OUT_DAYS;
     let months = 1 + i32::from(known >= needed) + i32::from(known >= needed + LONGER_HISTORY);
     let calibrated_from = last - months * HELD_OUT_DAYS;
-    let rehearse = rehearse && calibrated_from < split;
+    let with_backtest = with_backtest && calibrated_from < split;
     let seed = parameters.seed;
     stage("when: without the days that calibrate");
     let timing = TimingModel::fit(
@@ -138,20 +134,20 @@ fn fit(
             .1
             .iter()
             .filter_map(|outcome| outcome.known_by(split))
-            .filter(Outcome::is_followed)
+            .filter(CalibrationSample::is_followed)
             .collect()
     };
-    let until_split = if rehearse {
+    let until_split = if with_backtest {
         hazard_rows(split)
             .map(|rows| Some((rows, known_by_split())))
-            .or_else(lacking)?
+            .or_else(none_if_insufficient_data)?
     } else {
         None
     };
     let baskets =
         BasketRows::new(history, &timing, rule, &parameters.basket, seed).map_err(too_short)?;
     stage("when and what");
-    let timing_of = |(rows, outcomes): &(HazardRows, Vec<Outcome>)| {
+    let timing_of = |(rows, outcomes): &(HazardRows, Vec<CalibrationSample>)| {
         let mut refitted = timing.refit(rows, &parameters.timing, seed)?;
         refitted.calibrate(outcomes);
         Ok(refitted)
@@ -165,7 +161,7 @@ fn fit(
                         .as_ref()
                         .map(timing_of)
                         .transpose()
-                        .or_else(lacking)
+                        .or_else(none_if_insufficient_data)
                 },
             )
         },
@@ -174,7 +170,7 @@ fn fit(
                 &baskets,
                 history.products(),
                 &parameters.basket,
-                rehearse,
+                with_backtest,
                 seed,
             )
         },
@@ -188,18 +184,18 @@ fn fit(
         timing,
         basket,
     };
-    let rehearsal = rehearsal_timing
-        .zip(basket.rehearsal)
+    let backtest_model = rehearsal_timing
+        .zip(basket.backtest_model)
         .map(|(timing, basket)| with(AsOf(split), timing, basket));
     Ok(Trained {
         model: with(as_of, final_timing, basket.model),
-        rehearsal,
+        backtest_model,
         warnings,
     })
 }
 
 /// What is too little to rehearse on may be enough to train on.
-fn lacking<T>(error: Error) -> Result<Option<T>> {
+fn none_if_insufficient_data<T>(error: Error) -> Result<Option<T>> {
     if error.kind() == Kind::Input {
         Ok(None)
     } else {
@@ -213,12 +209,12 @@ fn lacking<T>(error: Error) -> Result<Option<T>> {
 /// nothing.
 fn calibrating(
     timing: &TimingModel,
-    history: Parted<'_>,
+    history: PartitionedHistory<'_>,
     from: Day,
     split: Day,
     rule: &Rule,
     seed: u64,
-) -> Result<Vec<Outcome>> {
+) -> Result<Vec<CalibrationSample>> {
     let nights: Vec<Day> = (from.epoch()..=history.as_of().day().epoch() - LEAST_FOLLOWED)
         .step_by(2)
         .map(Day::from_epoch)
@@ -239,15 +235,9 @@ fn calibrating(
                 .map(move |customer| (customer, night))
         };
         let drawn = |customer: u32, night: Day| {
-            keep(
-                hash(
-                    seed,
-                    &[
-                        0xca1,
-                        history.customers().key(customer),
-                        night.epoch() as u64,
-                    ],
-                ),
+            Draw::CalibrationSamples.keeps(
+                seed,
+                &[history.customers().key(customer), night.epoch() as u64],
                 share,
             )
         };
@@ -258,10 +248,8 @@ fn calibrating(
             .collect();
         timing.outcomes(history, &pairs)
     };
-    history.gather(of_part, Outcome::key)
+    history.gather(of_part, CalibrationSample::key)
 }
 
-#[cfg(test)]
-pub(crate) mod examples;
 #[cfg(test)]
 mod tests;

@@ -3,23 +3,27 @@
 
 use rayon::prelude::*;
 
-use crate::artifact::bought_lately;
-use crate::calendar::{AsOf, Day};
+use crate::calendar::{AsOf, DateRange};
+use crate::domain::Funnel;
+use crate::domain::Ids;
+use crate::domain::{CustomerPrediction, Evidence, MAX_RANK, Predictions, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::features::basket::BasketScratch;
+use crate::features::store_snapshot::{PartialStoreCounts, StoreSnapshot};
 use crate::features::timing::TimingFeatures;
-use crate::features::world::{Tally, World};
 use crate::models::Model;
-use crate::models::timing::Wait;
-use crate::predictions::{CustomerPrediction, Evidence, MAX_RANK, Predictions, ProductPrediction};
-use crate::purchases::{History, Ids, Parted, Parts, Purchases, Visits, wider};
-use crate::recurrence::{Funnel, Rule, recurrent};
+use crate::models::timing::ReturnTimeDistribution;
+use crate::purchases::{CustomerPurchases, History, PartitionedHistory, Partitions, Purchases};
+use crate::recurrence::{Rule, recurrent};
+
+/// The products bought in so many days up to a night are those that a model should know.
+pub const RECENT_DAYS: i32 = 28;
 
 /// What all customers together say on a night: a first look at each part.
 #[derive(Debug)]
 pub struct Overview {
     /// The first and the last day with a purchase.
-    pub span: Option<(Day, Day)>,
+    pub span: Option<DateRange>,
     /// How many customers pass each part of the rule.
     pub funnel: Funnel,
     /// Those who meet it, by ascending code.
@@ -28,9 +32,9 @@ pub struct Overview {
     pub distinct_lines: usize,
     /// The products' ids.
     pub products: Ids,
-    /// Which of them were bought lately ([`bought_lately`]).
+    /// Which of them were bought lately ([`RECENT_DAYS`]).
     pub bought_lately: Vec<bool>,
-    pub(super) tally: Tally,
+    pub(super) store_counts: PartialStoreCounts,
 }
 
 impl Overview {
@@ -38,12 +42,17 @@ impl Overview {
     ///
     /// # Errors
     /// If a part cannot be brought back from where it was set aside.
-    pub fn new(model: &Model, parts: &dyn Parts, as_of: AsOf, rule: &Rule) -> Result<Self> {
-        let mut overview = Self::of_part(model, &*parts.part(0)?, as_of, rule);
-        for at in 1..parts.count() {
-            let more = Self::of_part(model, &*parts.part(at)?, as_of, rule);
-            overview.span = wider(overview.span, more.span);
-            overview.funnel = overview.funnel.and(&more.funnel);
+    pub fn new(
+        model: &Model,
+        partitions: &dyn Partitions,
+        as_of: AsOf,
+        rule: &Rule,
+    ) -> Result<Self> {
+        let mut overview = Self::of_part(model, &*partitions.partition(0)?, as_of, rule);
+        for at in 1..partitions.count() {
+            let more = Self::of_part(model, &*partitions.partition(at)?, as_of, rule);
+            overview.span = DateRange::union(overview.span, more.span);
+            overview.funnel = overview.funnel.merge(&more.funnel);
             overview.recurrent.extend(more.recurrent);
             overview.distinct_lines += more.distinct_lines;
             overview
@@ -51,7 +60,7 @@ impl Overview {
                 .iter_mut()
                 .zip(more.bought_lately)
                 .for_each(|(bought, more)| *bought |= more);
-            overview.tally = overview.tally.and(more.tally);
+            overview.store_counts = overview.store_counts.merge(more.store_counts);
         }
         overview.recurrent.sort_unstable();
         Ok(overview)
@@ -66,8 +75,8 @@ impl Overview {
             recurrent,
             distinct_lines: purchases.distinct_lines(),
             products: purchases.products().clone(),
-            bought_lately: bought_lately(&history),
-            tally: model.basket.tally(&history),
+            bought_lately: history.products_bought_within(RECENT_DAYS),
+            store_counts: model.basket.store_counts(&history),
         }
     }
 }
@@ -99,7 +108,7 @@ pub fn score(
 pub fn score_some(
     model: &Model,
     model_id: &str,
-    parts: &dyn Parts,
+    partitions: &dyn Partitions,
     overview: Overview,
     as_of: AsOf,
     customers: &[u32],
@@ -108,11 +117,11 @@ pub fn score_some(
     let Overview {
         funnel,
         products,
-        tally,
+        store_counts,
         ..
     } = overview;
-    let night = Night::new(model, as_of, &products, tally);
-    let (customer_ids, customers) = night.predict_some(parts, customers)?;
+    let night = NightScorer::new(model, as_of, &products, store_counts);
+    let (customer_ids, customers) = night.predict_some(partitions, customers)?;
     Ok(Predictions {
         as_of,
         model_id: model_id.to_owned(),
@@ -131,7 +140,7 @@ pub fn score_some(
 pub fn score_in_slices(
     model: &Model,
     model_id: &str,
-    parts: &dyn Parts,
+    partitions: &dyn Partitions,
     overview: Overview,
     as_of: AsOf,
     customers_at_a_time: usize,
@@ -142,11 +151,11 @@ pub fn score_in_slices(
         funnel,
         recurrent,
         products,
-        tally,
+        store_counts,
         ..
     } = overview;
     refuse_nobody(&funnel, as_of)?;
-    let night = Night::new(model, as_of, &products, tally);
+    let night = NightScorer::new(model, as_of, &products, store_counts);
     let (model_id, customer_ids) = (model_id.to_owned(), Ids::Integer(vec![]));
     let mut predictions = Predictions {
         as_of,
@@ -157,7 +166,7 @@ pub fn score_in_slices(
         customers: vec![],
     };
     for some in recurrent.chunks(customers_at_a_time.max(1)) {
-        (predictions.customer_ids, predictions.customers) = night.predict_some(parts, some)?;
+        (predictions.customer_ids, predictions.customers) = night.predict_some(partitions, some)?;
         take(&predictions)?;
     }
     Ok(())
@@ -190,19 +199,24 @@ pub fn refuse_future(model: &Model, as_of: AsOf) -> Result<()> {
 }
 
 /// The store on one night as a model sees it.
-pub(super) struct Night<'a> {
+pub(super) struct NightScorer<'a> {
     pub(super) model: &'a Model,
     pub(super) as_of: AsOf,
-    pub(super) world: World,
+    pub(super) store: StoreSnapshot,
     trees: Vec<Option<u32>>,
 }
 
-impl<'a> Night<'a> {
-    pub(super) fn new(model: &'a Model, as_of: AsOf, products: &Ids, tally: Tally) -> Self {
+impl<'a> NightScorer<'a> {
+    pub(super) fn new(
+        model: &'a Model,
+        as_of: AsOf,
+        products: &Ids,
+        store_counts: PartialStoreCounts,
+    ) -> Self {
         Self {
             model,
             as_of,
-            world: model.basket.world(tally),
+            store: model.basket.store(store_counts),
             trees: model.basket.trees_by_code(products),
         }
     }
@@ -211,7 +225,7 @@ impl<'a> Night<'a> {
     /// with it.
     fn predict_some(
         &self,
-        parts: &dyn Parts,
+        partitions: &dyn Partitions,
         some: &[u32],
     ) -> Result<(Ids, Vec<CustomerPrediction>)> {
         let of_part = |history: &History<'_>| {
@@ -224,11 +238,11 @@ impl<'a> Night<'a> {
                 .map(|(prediction, _)| prediction)
                 .collect()
         };
-        let mut customers = Parted::new(parts, self.as_of)
+        let mut customers = PartitionedHistory::new(partitions, self.as_of)
             .gather(of_part, |prediction: &CustomerPrediction| {
                 prediction.customer
             })?;
-        let ids = parts
+        let ids = partitions
             .customers()
             .select(customers.iter().map(|prediction| prediction.customer));
         (0..)
@@ -244,25 +258,25 @@ impl<'a> Night<'a> {
         history: &History<'_>,
         customer: u32,
         scratch: &mut BasketScratch,
-    ) -> Option<(CustomerPrediction, Wait)> {
+    ) -> Option<(CustomerPrediction, ReturnTimeDistribution)> {
         let Self {
             model,
             as_of,
-            world,
+            store,
             trees,
         } = self;
         let night = as_of.day();
-        let visits = history.visits(customer);
-        let last_purchase = *visits.days().last()?;
+        let purchases = history.purchases_of(customer);
+        let last_purchase = *purchases.days().last()?;
         let mut features = TimingFeatures::default();
-        let expected = model.timing.expected_days(&mut features, &visits, night);
-        let wait = model.timing.wait(&mut features, &visits, night);
+        let expected = model.timing.expected_days(&mut features, &purchases, night);
+        let wait = model.timing.wait(&mut features, &purchases, night);
         let (first, last) = model.timing.interval(&wait);
         let scored = model.basket.score(
-            world,
+            store,
             trees,
             history.customers().key(customer),
-            &visits,
+            &purchases,
             expected,
             scratch,
         );
@@ -279,18 +293,18 @@ impl<'a> Night<'a> {
                 model: scored.model,
                 evidence: match scored.candidate.times {
                     0 => Evidence::Store {
-                        share: world.share(scored.candidate.product, 1),
+                        share: store.share(scored.candidate.product, 1),
                     },
                     _ => Evidence::Own {
                         lately: scored.candidate.last_ten,
-                        visits: visits.len().min(10) as u32,
+                        purchases: purchases.len().min(10) as u32,
                     },
                 },
             });
         let prediction = CustomerPrediction {
             customer,
             last_purchase,
-            purchases_90d: visits
+            purchases_90d: purchases
                 .days()
                 .iter()
                 .filter(|day| night - **day < 90)
@@ -299,7 +313,7 @@ impl<'a> Night<'a> {
             earliest: night + first,
             latest: night + last,
             return_probability: model.timing.return_probability(&wait),
-            expected_basket_size: expected_basket_size(&visits),
+            expected_basket_size: expected_basket_size(&purchases),
             products: products.collect(),
         };
         Some((prediction, wait))
@@ -307,9 +321,9 @@ impl<'a> Night<'a> {
 }
 
 /// The mean size of the latest baskets, each older one counting a tenth less.
-fn expected_basket_size(visits: &Visits<'_>) -> f64 {
+fn expected_basket_size(purchases: &CustomerPurchases<'_>) -> f64 {
     let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
-    for (_, basket) in visits.iter().rev().take(50) {
+    for (_, basket) in purchases.iter().rev().take(50) {
         sum += weight * basket.len() as f64;
         weights += weight;
         weight *= 0.9;

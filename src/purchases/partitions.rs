@@ -6,12 +6,13 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{History, Ids, Purchases};
-use crate::calendar::{AsOf, Day};
+use super::{History, Purchases};
+use crate::calendar::{AsOf, DateRange, Day};
+use crate::domain::Ids;
 use crate::error::Result;
 
 /// The parts of a history: each customer is in one of them. Codes are those of the whole in each.
-pub trait Parts: Sync {
+pub trait Partitions: Sync {
     /// How many parts there are.
     fn count(&self) -> usize;
 
@@ -19,7 +20,7 @@ pub trait Parts: Sync {
     ///
     /// # Errors
     /// If it cannot be brought back from where it was set aside.
-    fn part(&self, at: usize) -> Result<Cow<'_, Purchases>>;
+    fn partition(&self, at: usize) -> Result<Cow<'_, Purchases>>;
 
     /// The ids of all customers.
     fn customers(&self) -> &Ids;
@@ -28,12 +29,12 @@ pub trait Parts: Sync {
     fn products(&self) -> &Ids;
 }
 
-impl Parts for Purchases {
+impl Partitions for Purchases {
     fn count(&self) -> usize {
         1
     }
 
-    fn part(&self, _: usize) -> Result<Cow<'_, Purchases>> {
+    fn partition(&self, _: usize) -> Result<Cow<'_, Purchases>> {
         Ok(Cow::Borrowed(self))
     }
 
@@ -48,55 +49,55 @@ impl Parts for Purchases {
 
 /// The same parts without what was bought before a day: what a run that does not read it would see.
 pub struct Recent<'a> {
-    parts: &'a dyn Parts,
+    partitions: &'a dyn Partitions,
     first: Day,
 }
 
 impl<'a> Recent<'a> {
     /// What was bought from a day on.
     #[must_use]
-    pub fn new(parts: &'a dyn Parts, first: Day) -> Self {
-        Self { parts, first }
+    pub fn new(partitions: &'a dyn Partitions, first: Day) -> Self {
+        Self { partitions, first }
     }
 }
 
-impl Parts for Recent<'_> {
+impl Partitions for Recent<'_> {
     fn count(&self) -> usize {
-        self.parts.count()
+        self.partitions.count()
     }
 
-    fn part(&self, at: usize) -> Result<Cow<'_, Purchases>> {
-        Ok(Cow::Owned(self.parts.part(at)?.since(self.first)))
+    fn partition(&self, at: usize) -> Result<Cow<'_, Purchases>> {
+        Ok(Cow::Owned(self.partitions.partition(at)?.since(self.first)))
     }
 
     fn customers(&self) -> &Ids {
-        self.parts.customers()
+        self.partitions.customers()
     }
 
     fn products(&self) -> &Ids {
-        self.parts.products()
+        self.partitions.products()
     }
 }
 
 /// What is known on a night, part by part: as [`History`], of which each part has one.
 #[derive(Clone, Copy)]
-pub struct Parted<'a> {
-    parts: &'a dyn Parts,
+pub struct PartitionedHistory<'a> {
+    partitions: &'a dyn Partitions,
     as_of: AsOf,
 }
 
-impl<'a> Parted<'a> {
+impl<'a> PartitionedHistory<'a> {
     /// What is known of a history on the night `as_of`.
     #[must_use]
-    pub fn new(parts: &'a dyn Parts, as_of: AsOf) -> Self {
-        Self { parts, as_of }
+    pub fn new(partitions: &'a dyn Partitions, as_of: AsOf) -> Self {
+        Self { partitions, as_of }
     }
 
     /// All of a history.
     #[must_use]
-    pub fn all(parts: &'a dyn Parts) -> Self {
+    pub fn all(partitions: &'a dyn Partitions) -> Self {
         Self {
-            parts,
+            partitions,
             as_of: AsOf(Day::from_epoch(i32::MAX)),
         }
     }
@@ -109,8 +110,8 @@ impl<'a> Parted<'a> {
 
     /// The same as it stood on an earlier night; a later night changes nothing.
     #[must_use]
-    pub fn until(&self, as_of: AsOf) -> Parted<'a> {
-        Parted {
+    pub fn until(&self, as_of: AsOf) -> PartitionedHistory<'a> {
+        PartitionedHistory {
             as_of: self.as_of.min(as_of),
             ..*self
         }
@@ -118,20 +119,20 @@ impl<'a> Parted<'a> {
 
     /// Its parts, on all nights.
     #[must_use]
-    pub fn parts(&self) -> &'a dyn Parts {
-        self.parts
+    pub fn partitions(&self) -> &'a dyn Partitions {
+        self.partitions
     }
 
     /// The ids of all customers.
     #[must_use]
     pub fn customers(&self) -> &'a Ids {
-        self.parts.customers()
+        self.partitions.customers()
     }
 
     /// The ids of all products.
     #[must_use]
     pub fn products(&self) -> &'a Ids {
-        self.parts.products()
+        self.partitions.products()
     }
 
     /// Looks at one part after the other.
@@ -139,8 +140,8 @@ impl<'a> Parted<'a> {
     /// # Errors
     /// What `look` returns, or if a part cannot be brought back from where it was set aside.
     pub fn each(&self, mut look: impl FnMut(&History<'_>) -> Result<()>) -> Result<()> {
-        for at in 0..self.parts.count() {
-            look(&self.parts.part(at)?.until(self.as_of))?;
+        for at in 0..self.partitions.count() {
+            look(&self.partitions.partition(at)?.until(self.as_of))?;
         }
         Ok(())
     }
@@ -149,7 +150,7 @@ impl<'a> Parted<'a> {
     /// which each part has its own, in an order that does not depend on the parts.
     ///
     /// # Errors
-    /// As [`Parted::each`].
+    /// As [`PartitionedHistory::each`].
     pub fn gather<T: Send, K: Ord>(
         &self,
         mut look: impl FnMut(&History<'_>) -> Vec<T>,
@@ -173,23 +174,14 @@ impl<'a> Parted<'a> {
     /// The first and last day with a purchase up to the night.
     ///
     /// # Errors
-    /// As [`Parted::each`].
-    pub fn span(&self) -> Result<Option<(Day, Day)>> {
+    /// As [`PartitionedHistory::each`].
+    pub fn span(&self) -> Result<Option<DateRange>> {
         let mut span = None;
         self.each(|history| {
-            span = wider(span, history.span());
+            span = DateRange::union(span, history.span());
             Ok(())
         })?;
         Ok(span)
-    }
-}
-
-/// The days from the earlier first to the later last.
-#[must_use]
-pub(crate) fn wider(a: Option<(Day, Day)>, b: Option<(Day, Day)>) -> Option<(Day, Day)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (a, b) => a.or(b),
     }
 }
 
@@ -203,16 +195,16 @@ impl Fingerprint {
     /// Adds the customers of a history up to its night. Theirs are added up as multiset hashes are
     /// (Clarke et al., ASIACRYPT 2003).
     #[must_use]
-    pub fn and(self, history: &History<'_>) -> Self {
+    pub fn merge(self, history: &History<'_>) -> Self {
         let of_customer = |customer: u32| {
-            let visits = history.visits(customer);
+            let purchases = history.purchases_of(customer);
             let mut sum = [0; 4];
-            if visits.is_empty() {
+            if purchases.is_empty() {
                 return sum;
             }
             let mut sha256 = Sha256::new();
             sha256.update(history.customers().key(customer).to_le_bytes());
-            for (day, basket) in visits.iter() {
+            for (day, basket) in purchases.iter() {
                 sha256.update(day.epoch().to_le_bytes());
                 sha256.update((basket.len() as u64).to_le_bytes());
                 basket.iter().for_each(|product| {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{AsOf, Day};
-use crate::purchases::{History, Visits};
+use crate::purchases::{CustomerPurchases, History};
 use references::{Reference, References, first_drawn, references};
 
 pub use references::NeighbourScratch;
@@ -74,12 +74,12 @@ pub struct CandidateLimits {
 
 /// The store on a night.
 #[derive(Debug)]
-pub struct World {
+pub struct StoreSnapshot {
     night: Day,
     limits: CandidateLimits,
     counts: Vec<ProductCounts>,
     /// Purchases of all customers in the last 14, 28, 56 and 112 days.
-    visits: [u32; 4],
+    purchases: [u32; 4],
     totals: ProductCounts,
     popular: Vec<u32>,
     /// The same by ascending code.
@@ -96,17 +96,17 @@ pub const WINDOWS: [i32; 4] = [14, 28, 56, 112];
 /// What customers add to the picture of the store on a night. Those of different customers add up,
 /// in any order, to the same.
 #[derive(Debug)]
-pub struct Tally {
+pub struct PartialStoreCounts {
     night: Day,
     counts: Vec<ProductCounts>,
     /// Purchases in the last 14, 28, 56 and 112 days.
-    visits: [u32; 4],
+    purchases: [u32; 4],
     /// Customers with a purchase up to the night: a dictionary may hold some who first come later.
     seen: u64,
     references: Vec<Reference>,
 }
 
-impl Tally {
+impl PartialStoreCounts {
     /// Of the customers of a history on its night.
     #[must_use]
     pub fn new(history: &History<'_>, seed: u64) -> Self {
@@ -119,7 +119,7 @@ impl Tally {
         Self {
             night: history.as_of().day(),
             counts,
-            visits: [0; 4],
+            purchases: [0; 4],
             seen: 0,
             references: vec![],
         }
@@ -148,7 +148,7 @@ impl Tally {
             .with_min_len(customers_a_part)
             .fold(fold, |(mut counts, mut totals, mut scratch), customer| {
                 count_customer(
-                    &history.visits(customer),
+                    &history.purchases_of(customer),
                     nights,
                     &mut counts,
                     &mut totals,
@@ -175,7 +175,7 @@ impl Tally {
                 .step_by(nights.len())
                 .copied()
                 .collect(),
-            visits: totals.visits,
+            purchases: totals.purchases,
             seen: totals.seen,
             references: references(&history.until(AsOf(*night)), seed),
         };
@@ -189,11 +189,11 @@ impl Tally {
 
     /// With that of other customers, whose products have the same codes, on the same night.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
+    pub fn merge(mut self, other: Self) -> Self {
         add_all(&mut self.counts, &other.counts);
-        self.visits
+        self.purchases
             .iter_mut()
-            .zip(other.visits)
+            .zip(other.purchases)
             .for_each(|(a, b)| *a += b);
         self.seen += other.seen;
         self.references = first_drawn(
@@ -206,23 +206,23 @@ impl Tally {
     }
 }
 
-impl World {
+impl StoreSnapshot {
     /// Looks at the store on the history's night.
     #[must_use]
     pub fn new(history: &History<'_>, limits: CandidateLimits, seed: u64) -> Self {
-        Self::of(Tally::new(history, seed), limits)
+        Self::of(PartialStoreCounts::new(history, seed), limits)
     }
 
     /// The store of which all customers were counted.
     #[must_use]
-    pub fn of(tally: Tally, limits: CandidateLimits) -> Self {
-        let Tally {
+    pub fn of(store_counts: PartialStoreCounts, limits: CandidateLimits) -> Self {
+        let PartialStoreCounts {
             night,
             counts,
-            visits,
+            purchases,
             seen,
             references,
-        } = tally;
+        } = store_counts;
         let (references, (totals, popular)) = rayon::join(
             || References::new(references, &counts, seen),
             || (totals(&counts), popular(&counts, limits.new)),
@@ -233,7 +233,7 @@ impl World {
             night,
             limits,
             counts,
-            visits,
+            purchases,
             totals,
             popular,
             popular_by_code,
@@ -281,14 +281,14 @@ impl World {
             .counts
             .get(product as usize)
             .map_or(0, |count| count.bought[window]);
-        f64::from(bought) / f64::from(self.visits[window].max(1))
+        f64::from(bought) / f64::from(self.purchases[window].max(1))
     }
 
     /// How much more often the product sells lately: its share of the last 14 days to that of the
     /// last 56, drawn to 1.
     #[must_use]
     pub fn trend(&self, product: u32) -> f64 {
-        let expected = self.share(product, 2) * f64::from(self.visits[0].max(1));
+        let expected = self.share(product, 2) * f64::from(self.purchases[0].max(1));
         let bought = self
             .counts
             .get(product as usize)
@@ -343,7 +343,7 @@ impl World {
     }
 
     /// Looks for the customers who bought most like this one, of whom `products` were bought in the
-    /// last [`LIKENESS_DAYS`]. Then [`World::liked`] says what they buy. The customer, for whose id
+    /// last [`LIKENESS_DAYS`]. Then [`StoreSnapshot::liked`] says what they buy. The customer, for whose id
     /// `customer` stands ([`crate::purchases::Ids::key`]), is not its own neighbour.
     pub fn look_for_neighbours(
         &self,
@@ -395,15 +395,15 @@ fn add_all(counts: &mut [ProductCounts], more: &[ProductCounts]) {
 /// What is counted of a night besides products.
 #[derive(Debug, Clone, Copy, Default)]
 struct NightCounts {
-    visits: [u32; 4],
+    purchases: [u32; 4],
     seen: u64,
 }
 
 impl NightCounts {
     fn add(&mut self, other: &Self) {
-        self.visits
+        self.purchases
             .iter_mut()
-            .zip(other.visits)
+            .zip(other.purchases)
             .for_each(|(a, b)| *a += b);
         self.seen += other.seen;
     }
@@ -432,14 +432,14 @@ struct Scratch {
 
 /// Counts a customer's purchases on each night: `counts[product * nights + night]`.
 fn count_customer(
-    visits: &Visits<'_>,
+    purchases: &CustomerPurchases<'_>,
     nights: &[Day],
     counts: &mut [ProductCounts],
     totals: &mut [NightCounts],
     scratch: &mut Scratch,
 ) {
     let Scratch { known, items, sums } = scratch;
-    let days = visits.days();
+    let days = purchases.days();
     known.clear();
     for (night, total) in nights.iter().zip(totals) {
         let until = days.partition_point(|day| day <= night) as u32;
@@ -449,7 +449,7 @@ fn count_customer(
         let windows = WINDOWS.map(since);
         total.seen += u64::from(until > 0);
         total
-            .visits
+            .purchases
             .iter_mut()
             .zip(windows)
             .for_each(|(total, window)| *total += until - window);
@@ -465,7 +465,7 @@ fn count_customer(
     items.clear();
     for position in first.from..last.until {
         items.extend(
-            visits
+            purchases
                 .basket(position as usize)
                 .iter()
                 .map(|product| (u64::from(*product) << 32) | u64::from(position)),
@@ -490,7 +490,7 @@ fn count_customer(
         let (mut next, mut basket_products, mut before) = (0, 0, u64::MAX - 1);
         for item in own {
             next += u32::from(before + 1 == *item);
-            basket_products += visits.basket_size(*item as u32 as usize) as u64;
+            basket_products += purchases.basket_size(*item as u32 as usize) as u64;
             sums.push((next, basket_products));
             before = *item;
         }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::calendar::Day;
+use crate::domain::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
+use crate::domain::{Id, Ids};
 use crate::error::{Error, Result};
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
-use crate::purchases::{Id, Ids};
 
 #[cfg(test)]
 mod tests;

@@ -18,12 +18,10 @@ use polars::prelude::{
 use rayon::prelude::*;
 
 use crate::calendar::Day;
+use crate::domain::{CustomerPrediction, MAX_RANK, Predictions, ProductModel, ProductPrediction};
+use crate::domain::{Id, Ids};
 use crate::error::{Error, Result};
-use crate::predictions::offers::Offer;
-use crate::predictions::{
-    CustomerPrediction, MAX_RANK, Predictions, ProductModel, ProductPrediction,
-};
-use crate::purchases::{Id, Ids};
+use crate::offers::Offer;
 
 #[cfg(test)]
 mod tests;

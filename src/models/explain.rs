@@ -5,17 +5,18 @@
 
 use serde::{Serialize, Serializer};
 
-use super::night::{Night, Overview, refuse_future};
+use super::night::{NightScorer, Overview, refuse_future};
 use crate::calendar::{AsOf, Day};
+use crate::domain::words::counted;
+use crate::domain::{CustomerPrediction, ProductModel, ProductPrediction};
+use crate::domain::{Id, Ids};
 use crate::error::{Error, Result};
 use crate::features::MISSING;
 use crate::features::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch};
 use crate::features::timing::{TIMING_FEATURES, TimingFeatures, timing_features};
 use crate::models::Model;
-use crate::models::timing::Wait;
-use crate::predictions::words::counted;
-use crate::predictions::{CustomerPrediction, ProductModel, ProductPrediction};
-use crate::purchases::{Id, Ids, Purchases, Visits};
+use crate::models::timing::ReturnTimeDistribution;
+use crate::purchases::{CustomerPurchases, Purchases};
 use crate::recurrence::{PeriodCount, Rule, recurrent};
 
 /// How many purchases are listed.
@@ -204,11 +205,11 @@ pub fn explain<'a>(
     let known = history
         .customers()
         .code(id)
-        .filter(|code| !history.visits(*code).is_empty());
+        .filter(|code| !history.purchases_of(*code).is_empty());
     let unknown = || unknown(purchases, as_of, rule, id);
     let customer = known.ok_or_else(unknown)?;
-    let night = Night::new(model, as_of, purchases.products(), overview.tally);
-    let visits = history.visits(customer);
+    let night = NightScorer::new(model, as_of, purchases.products(), overview.store_counts);
+    let purchases = history.purchases_of(customer);
     let min_purchases = model
         .parameters
         .timing
@@ -218,8 +219,8 @@ pub fn explain<'a>(
     let (prediction, wait) = night
         .predict(&history, customer, &mut scratch)
         .ok_or_else(unknown)?;
-    let judgement = judge(rule, &visits, as_of);
-    let recurrent = rule.met(&visits, as_of.day());
+    let judgement = judge(rule, &purchases, as_of);
+    let recurrent = rule.met(&purchases, as_of.day());
     Ok(Explanation {
         customer_id: history.customers().get(customer).ok_or_else(unknown)?,
         as_of,
@@ -230,15 +231,15 @@ pub fn explain<'a>(
         } else {
             why_not(&judgement)
         },
-        history: past(&visits, as_of, prediction.purchases_90d).ok_or_else(unknown)?,
+        history: past(&purchases, as_of, prediction.purchases_90d).ok_or_else(unknown)?,
         rule: judgement,
-        prediction: (recurrent || visits.len() >= min_purchases).then(|| {
+        prediction: (recurrent || purchases.len() >= min_purchases).then(|| {
             predicted(
                 &night,
-                &visits,
+                &purchases,
                 &prediction,
                 &wait,
-                likely(&prediction, purchases.products(), &scratch, products),
+                likely(&prediction, history.products(), &scratch, products),
             )
         }),
         min_purchases,
@@ -278,8 +279,8 @@ fn weekday(day: Day) -> &'static str {
     NAMES.get(day.weekday()).copied().unwrap_or_default()
 }
 
-fn past(visits: &Visits<'_>, as_of: AsOf, purchases_90d: u32) -> Option<Past> {
-    let days = visits.days();
+fn past(purchases: &CustomerPurchases<'_>, as_of: AsOf, purchases_90d: u32) -> Option<Past> {
+    let days = purchases.days();
     let (first, last) = (*days.first()?, *days.last()?);
     let mut gaps: Vec<i32> = days.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let gap_before = |at: usize| {
@@ -287,7 +288,7 @@ fn past(visits: &Visits<'_>, as_of: AsOf, purchases_90d: u32) -> Option<Past> {
             .and_then(|before| gaps.get(before))
             .copied()
     };
-    let latest = visits.iter().enumerate().rev().take(LATEST);
+    let latest = purchases.iter().enumerate().rev().take(LATEST);
     let latest = latest
         .map(|(at, (day, basket))| Purchase {
             day,
@@ -317,8 +318,8 @@ fn past(visits: &Visits<'_>, as_of: AsOf, purchases_90d: u32) -> Option<Past> {
     })
 }
 
-fn judge(rule: &Rule, visits: &Visits<'_>, as_of: AsOf) -> Judgement {
-    let periods = rule.counts(visits, as_of.day());
+fn judge(rule: &Rule, purchases: &CustomerPurchases<'_>, as_of: AsOf) -> Judgement {
+    let periods = rule.counts(purchases, as_of.day());
     let purchases: u32 = periods.iter().map(|period| period.purchases).sum();
     let large: u32 = periods.iter().map(|period| period.large_baskets).sum();
     let large_basket_share = (purchases > 0).then(|| f64::from(large) / f64::from(purchases));
@@ -392,10 +393,10 @@ fn likely<'a>(
 }
 
 fn predicted<'a>(
-    night: &Night<'_>,
-    visits: &Visits<'_>,
+    night: &NightScorer<'_>,
+    purchases: &CustomerPurchases<'_>,
     prediction: &CustomerPrediction,
-    wait: &Wait,
+    wait: &ReturnTimeDistribution,
     products: Vec<Product<'a>>,
 ) -> Prediction<'a> {
     let as_of = night.as_of;
@@ -423,10 +424,10 @@ fn predicted<'a>(
         by_day: by_day.collect(),
         least_squares_days: night.model.timing.expected_days(
             &mut TimingFeatures::default(),
-            visits,
+            purchases,
             as_of.day(),
         ),
-        timing_features: Features::new(&TIMING_FEATURES, &timing_features(visits, as_of.day())),
+        timing_features: Features::new(&TIMING_FEATURES, &timing_features(purchases, as_of.day())),
         products,
     }
 }

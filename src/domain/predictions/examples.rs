@@ -18,7 +18,7 @@ pub(crate) fn product(
         model: ProductModel::Pooled,
         evidence: Evidence::Own {
             lately: 4,
-            visits: 10,
+            purchases: 10,
         },
     }
 }

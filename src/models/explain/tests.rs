@@ -1,9 +1,9 @@
 use std::sync::OnceLock;
 
 use super::*;
-use crate::pipeline::examples::{NIGHT, read, rule, store, tiny_model};
-use crate::pipeline::score;
-use crate::predictions::MAX_RANK;
+use crate::domain::MAX_RANK;
+use crate::models::examples::{NIGHT, read, rule, store, tiny_model};
+use crate::models::score;
 use crate::purchases::Line;
 
 /// The example store, with one who comes rarely (190), one who came twice (191), and what follows

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::calendar::AsOf;
-use crate::predictions::examples::{self, customer, new_product, product};
-use crate::purchases::Ids;
+use crate::domain::Ids;
+use crate::domain::examples::{self, customer, new_product, product};
 
 fn night() -> AsOf {
     AsOf(Day::from_epoch(17_470))

@@ -85,7 +85,7 @@ impl Ids {
     }
 
     /// Sorts the ids; `rank[old code]` is the new one.
-    pub(super) fn sorted(self) -> (Ids, Vec<u32>) {
+    pub(crate) fn sorted(self) -> (Ids, Vec<u32>) {
         fn sort<T: Ord + Send>(ids: Vec<T>) -> (Vec<T>, Vec<u32>) {
             let mut order: Vec<(T, u32)> = ids.into_iter().zip(0..).collect();
             order.par_sort_unstable();
@@ -109,7 +109,7 @@ impl Ids {
     }
 
     /// Keeps the ids whose code is marked, in order.
-    pub(super) fn retain(self, keep: &[bool]) -> Ids {
+    pub(crate) fn retain(self, keep: &[bool]) -> Ids {
         fn kept<T>(ids: Vec<T>, keep: &[bool]) -> Vec<T> {
             ids.into_iter()
                 .zip(keep)

@@ -1,15 +1,11 @@
 //! What one night's run says: a prediction a customer, with the products of the next basket, and
 //! the offers made of them.
 
-pub mod offers;
-pub mod tables;
-pub(crate) mod words;
-
 use serde::Serialize;
 
 use crate::calendar::{AsOf, Day};
-use crate::purchases::Ids;
-use crate::recurrence::Funnel;
+use crate::domain::Funnel;
+use crate::domain::Ids;
 
 /// The horizons of the return probabilities, in days.
 pub const RETURN_HORIZONS: [u32; 3] = [7, 14, 28];
@@ -86,7 +82,7 @@ pub enum Evidence {
         /// Visits with it.
         lately: u32,
         /// Visits that were looked at.
-        visits: u32,
+        purchases: u32,
     },
     /// It is new to the customer.
     Store {
@@ -132,20 +128,23 @@ impl ProductPrediction {
                 );
             }
             Evidence::Own { lately: 0, .. } => {
-                format!("bought {}", words::times(self.times_bought))
+                format!("bought {}", super::words::times(self.times_bought))
             }
-            Evidence::Own { visits: 1, .. } => "bought on the only visit".to_owned(),
-            Evidence::Own { lately, visits } if lately == visits => {
-                format!("bought on each of the last {visits} visits")
+            Evidence::Own { purchases: 1, .. } => "bought on the only visit".to_owned(),
+            Evidence::Own { lately, purchases } if lately == purchases => {
+                format!("bought on each of the last {purchases} visits")
             }
-            Evidence::Own { lately, visits } => {
-                format!("bought on {lately} of the last {visits} visits")
+            Evidence::Own { lately, purchases } => {
+                format!("bought on {lately} of the last {purchases} visits")
             }
         };
-        let ago = words::ago(self.days_since_bought.unwrap_or_default());
+        let ago = super::words::ago(self.days_since_bought.unwrap_or_default());
         // One gap is no habit.
         match self.typical_gap_days.filter(|_| self.times_bought >= 3) {
-            Some(gap) => format!("{often}; {} on average, last {ago}", words::every(gap)),
+            Some(gap) => format!(
+                "{often}; {} on average, last {ago}",
+                super::words::every(gap)
+            ),
             None => format!("{often}; last {ago}"),
         }
     }
@@ -169,8 +168,8 @@ mod tests {
 
     #[test]
     fn reasons_of_rare_cases_are_good_english() {
-        let own = |times_bought, ago, gap, lately, visits| {
-            let evidence = Evidence::Own { lately, visits };
+        let own = |times_bought, ago, gap, lately, purchases| {
+            let evidence = Evidence::Own { lately, purchases };
             ProductPrediction {
                 times_bought,
                 evidence,

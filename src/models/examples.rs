@@ -3,8 +3,9 @@
 use std::sync::OnceLock;
 
 use crate::calendar::{AsOf, Day};
+use crate::domain::Ids;
 use crate::models::{Model, Parameters};
-use crate::purchases::{Ids, Line, Purchases};
+use crate::purchases::{Line, Purchases};
 use crate::recurrence::Rule;
 use crate::sampling::{hash, unit};
 

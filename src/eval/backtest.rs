@@ -8,36 +8,33 @@ use super::baselines::{
 use super::bootstrap::{Bootstrap, Figure, Interval};
 use super::metrics::{figures, rounded};
 use super::protocol::{
-    HORIZON, NightRows, NightTruth, TextOrder, basket_rows, by_customer, observe_in, timing_rows,
+    Actuals, HORIZON, NightRows, TextOrder, basket_rows, by_customer, observe_in, timing_rows,
 };
 use super::tifuknn::{POOL, Tifuknn, TifuknnParameters};
 use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
-use crate::calendar::{AsOf, Day};
+use crate::calendar::{AsOf, DateRange, Day};
+use crate::domain::Funnel;
 use crate::error::{Error, Result};
-use crate::models::Model;
-use crate::pipeline::{Overview, score_some};
-use crate::purchases::{History, Parted, Parts, Recent};
-use crate::recurrence::{Funnel, Rule};
-use crate::sampling::hash;
+use crate::models::{Model, Overview, score_some};
+use crate::purchases::{History, PartitionedHistory, Partitions, Recent};
+use crate::recurrence::Rule;
+use crate::sampling::Draw;
 
 /// A customer's visit counts this much less with each visit since.
 const DECAY: f64 = 0.9;
 
-/// What customers are drawn with.
-const DRAW: u64 = 0xd4a3;
-
 /// What the baselines say of a customer.
 #[derive(Clone, Default)]
-struct Said {
+struct BaselineForecasts {
     /// Median and mean gap.
     gaps: [f64; 2],
     /// P-TopFreq, GP-TopFreq and decayed frequency.
     lists: [Vec<u32>; 3],
 }
 
-pub(super) struct Board<'a> {
+pub(super) struct Backtest<'a> {
     /// Everything that may count as the truth.
-    all: Parted<'a>,
+    all: PartitionedHistory<'a>,
     last: Day,
     rule: Rule,
     history_days: u32,
@@ -56,20 +53,20 @@ pub(super) struct Board<'a> {
     nobody: Option<Funnel>,
 }
 
-impl<'a> Board<'a> {
+impl<'a> Backtest<'a> {
     /// A board on which days after `as_of` count for nothing, and each night knows the last
     /// `history_days` days.
     ///
     /// # Errors
     /// If there is no purchase up to it.
     pub(super) fn new(
-        purchases: &'a dyn Parts,
+        purchases: &'a dyn Partitions,
         as_of: AsOf,
         rule: &Rule,
         history_days: u32,
     ) -> Result<Self> {
-        let all = Parted::new(purchases, as_of);
-        let (_, last) = all
+        let all = PartitionedHistory::new(purchases, as_of);
+        let DateRange { last, .. } = all
             .span()?
             .ok_or_else(|| Error::request(format!("there is no purchase up to {as_of}")))?;
         Ok(Self {
@@ -112,9 +109,11 @@ impl<'a> Board<'a> {
 
     /// Lets the baselines that learn something learn it on the night `eve`.
     pub(super) fn learn(&mut self, eve: AsOf) -> Result<()> {
-        let recent = Recent::new(self.all.parts(), eve.first_of(self.history_days));
-        let median =
-            population_median(Parted::new(&recent, self.all.as_of().min(eve)), &self.rule)?;
+        let recent = Recent::new(self.all.partitions(), eve.first_of(self.history_days));
+        let median = population_median(
+            PartitionedHistory::new(&recent, self.all.as_of().min(eve)),
+            &self.rule,
+        )?;
         if median.is_none() {
             self.warn(format!("the history up to {eve} is too short for the population median: {HORIZON} days stand for it"));
         }
@@ -125,8 +124,8 @@ impl<'a> Board<'a> {
     /// Scores one night with every model, of which there is at least one, and baseline. A night on
     /// which nobody meets the rule is a warning.
     pub(super) fn night(&mut self, night: AsOf, models: &[(&str, &Model)]) -> Result<()> {
-        let recent = Recent::new(self.all.parts(), night.first_of(self.history_days));
-        let known = Parted::new(&recent, self.all.as_of().min(night));
+        let recent = Recent::new(self.all.partitions(), night.first_of(self.history_days));
+        let known = PartitionedHistory::new(&recent, self.all.as_of().min(night));
         let overview = |model: &Model| Overview::new(model, &recent, night, &self.rule);
         let mut overviews = models
             .iter()
@@ -150,10 +149,13 @@ impl<'a> Board<'a> {
         if customers.len() > self.most_customers {
             self.drawn_from = self.drawn_from.max(customers.len());
             let ids = self.all.customers();
-            customers.sort_by_cached_key(|customer| (hash(DRAW, &[ids.key(*customer)]), *customer));
+            customers.sort_by_cached_key(|customer| {
+                let draw = Draw::MeasuredCustomers.hash_without_seed(&[ids.key(*customer)]);
+                (draw, *customer)
+            });
             customers.truncate(self.most_customers);
         }
-        let truth = NightTruth::new(self.all, self.last, night, customers)?;
+        let truth = Actuals::new(self.all, self.last, night, customers)?;
         let mut scored = vec![];
         for ((name, model), overview) in models.iter().zip(overviews) {
             let predictions = score_some(model, name, &recent, overview, night, &truth.customers)?;
@@ -169,7 +171,7 @@ impl<'a> Board<'a> {
         self.baselines(known, &truth)
     }
 
-    fn baselines(&mut self, known: Parted<'_>, truth: &NightTruth) -> Result<()> {
+    fn baselines(&mut self, known: PartitionedHistory<'_>, truth: &Actuals) -> Result<()> {
         let order = &self.order;
         let global = GlobalFrequency::new(known, order)?;
         let said = by_customer(
@@ -186,10 +188,12 @@ impl<'a> Board<'a> {
                     .zip(decayed);
                 let [median, mean] = middles;
                 let said = median.into_iter().zip(mean).zip(lists);
-                said.map(|((median, mean), ((plain, global), decayed))| Said {
-                    gaps: [median, mean],
-                    lists: [plain, global, decayed],
-                })
+                said.map(
+                    |((median, mean), ((plain, global), decayed))| BaselineForecasts {
+                        gaps: [median, mean],
+                        lists: [plain, global, decayed],
+                    },
+                )
                 .collect()
             },
         )?;

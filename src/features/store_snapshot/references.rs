@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::{LIKENESS_DAYS, ProductCounts};
 use crate::calendar::Day;
-use crate::purchases::{History, Visits};
-use crate::sampling::hash;
+use crate::purchases::{CustomerPurchases, History};
+use crate::sampling::Draw;
 
 /// A visit counts this much less for the frequencies of reference customers than the one after it.
 const VISIT_DECAY: f64 = 0.95;
@@ -38,7 +38,7 @@ pub(super) struct References {
     rarity: Vec<f32>,
 }
 
-/// Arrays of one thread for [`super::World::look_for_neighbours`].
+/// Arrays of one thread for [`super::StoreSnapshot::look_for_neighbours`].
 #[derive(Debug, Default)]
 pub struct NeighbourScratch {
     likeness: Vec<f32>,
@@ -64,9 +64,9 @@ impl Shares {
 
     /// The products of a customer in the last [`LIKENESS_DAYS`], ascending, with the decayed share
     /// of purchases that have them.
-    fn of(&mut self, visits: &Visits<'_>, night: Day) -> Vec<(u32, f32)> {
+    fn of(&mut self, purchases: &CustomerPurchases<'_>, night: Day) -> Vec<(u32, f32)> {
         let (mut weight, mut total) = (1.0_f64, 0.0);
-        for (day, basket) in visits.iter().rev() {
+        for (day, basket) in purchases.iter().rev() {
             if night - day >= LIKENESS_DAYS {
                 break;
             }
@@ -105,14 +105,14 @@ pub(super) struct Reference {
 pub(super) fn references(history: &History<'_>, seed: u64) -> Vec<Reference> {
     let night = history.as_of().day();
     let compares = |customer: u32| {
-        let days = history.visits(customer).days();
+        let days = history.purchases_of(customer).days();
         let least = days
             .len()
             .checked_sub(MIN_PURCHASES)
             .and_then(|at| days.get(at))?;
         (night - *least < LIKENESS_DAYS).then(|| {
             (
-                hash(seed, &[0x4e16, history.customers().key(customer)]),
+                Draw::ReferenceCustomers.hash(seed, &[history.customers().key(customer)]),
                 customer,
             )
         })
@@ -126,7 +126,7 @@ pub(super) fn references(history: &History<'_>, seed: u64) -> Vec<Reference> {
         drawn.truncate(REFERENCES);
     }
     let reference = |shares: &mut Shares, (draw, customer): (u64, u32)| {
-        let shares = shares.of(&history.visits(customer), night);
+        let shares = shares.of(&history.purchases_of(customer), night);
         Reference {
             draw,
             key: history.customers().key(customer),

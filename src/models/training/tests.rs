@@ -1,13 +1,15 @@
-use super::examples::{NIGHT, read, rule, small, store};
 use super::*;
 use crate::artifact::Origin;
 use crate::calendar::StoreClock;
 use crate::config::HISTORY_DAYS;
+use crate::domain::Ids;
+use crate::domain::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
 use crate::eval::{Contender, Evaluation};
-use crate::predictions::offers::{OfferParameters, offers};
-use crate::predictions::tables::{Format, TableFile, Tables, files};
-use crate::predictions::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
-use crate::purchases::{Fingerprint, Ids, Line, Purchases, Recent};
+use crate::models::examples::{NIGHT, read, rule, small, store};
+use crate::models::{Overview, score, score_in_slices, score_some};
+use crate::offers::{OfferParameters, offers};
+use crate::publish::tables::{Format, TableFile, Tables, files};
+use crate::purchases::{Fingerprint, Line, Purchases, Recent};
 
 fn bytes(model: &Model) -> String {
     serde_json::to_string(model).unwrap()
@@ -41,11 +43,11 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
         .unwrap()
         .model;
     let whole = score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
-    let parts = crate::purchases::tests::limited(&purchases, 1_000)
-        .parts()
+    let partitions = crate::purchases::tests::limited(&purchases, 1_000)
+        .partitions()
         .unwrap();
-    assert!(parts.count() > 10, "{}", parts.count());
-    let overview = Overview::new(&model, &*parts, NIGHT, &rule()).unwrap();
+    assert!(partitions.count() > 10, "{}", partitions.count());
+    let overview = Overview::new(&model, &*partitions, NIGHT, &rule()).unwrap();
     assert_eq!(
         (overview.span, overview.distinct_lines),
         (purchases.span(), purchases.distinct_lines())
@@ -55,7 +57,7 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
         slices.push(predictions.clone());
         Ok(())
     };
-    score_in_slices(&model, "m", &*parts, overview, NIGHT, 30, take).unwrap();
+    score_in_slices(&model, "m", &*partitions, overview, NIGHT, 30, take).unwrap();
     assert!(
         slices.len() > 1 && slices[0].customers.len() == 30,
         "{}",
@@ -99,14 +101,14 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
 #[test]
 fn part_after_part_of_the_customers_gives_the_same_model() {
     let purchases = read(store(80, 250, 1));
-    let parts = crate::purchases::tests::limited(&purchases, 1_000)
-        .parts()
+    let partitions = crate::purchases::tests::limited(&purchases, 1_000)
+        .partitions()
         .unwrap();
-    assert!(parts.count() > 10, "{}", parts.count());
-    let [whole, by_parts] = [&purchases as &dyn Parts, &*parts].map(|purchases| {
-        let trained = train_and_rehearse(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
+    assert!(partitions.count() > 10, "{}", partitions.count());
+    let [whole, by_parts] = [&purchases as &dyn Partitions, &*partitions].map(|purchases| {
+        let trained = train_with_backtest(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
         let report = crate::eval::held_out(
-            trained.rehearsal.as_ref().unwrap(),
+            trained.backtest_model.as_ref().unwrap(),
             None,
             purchases,
             &rule(),
@@ -115,15 +117,18 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
         )
         .unwrap();
         let mut fingerprint = Fingerprint::default();
-        Parted::new(purchases, NIGHT)
+        PartitionedHistory::new(purchases, NIGHT)
             .each(|history| {
-                fingerprint = fingerprint.and(history);
+                fingerprint = fingerprint.merge(history);
                 Ok(())
             })
             .unwrap();
-        let models = (bytes(&trained.model), trained.rehearsal.as_ref().map(bytes));
+        let models = (
+            bytes(&trained.model),
+            trained.backtest_model.as_ref().map(bytes),
+        );
         let origin = Origin::new(
-            Parted::new(purchases, NIGHT),
+            PartitionedHistory::new(purchases, NIGHT),
             &StoreClock::new("UTC", false, 0).unwrap(),
             None,
         )
@@ -142,15 +147,15 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
 #[test]
 fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
     let purchases = read(store(80, 250, 1));
-    let history = Parted::new(&purchases, NIGHT);
+    let history = PartitionedHistory::new(&purchases, NIGHT);
     let (from, split) = (NIGHT.day() - 84, NIGHT.day() - HELD_OUT_DAYS);
     let timing = TimingModel::fit(history.until(AsOf(from)), &rule(), &small().timing, 1).unwrap();
     let found = |history| calibrating(&timing, history, from, split, &rule(), 1).unwrap();
     let later = found(history);
-    let known: Vec<Outcome> = later
+    let known: Vec<CalibrationSample> = later
         .iter()
         .filter_map(|outcome| outcome.known_by(split))
-        .filter(Outcome::is_followed)
+        .filter(CalibrationSample::is_followed)
         .collect();
     let earlier = found(history.until(AsOf(split)));
     assert!(
@@ -180,15 +185,15 @@ fn what_is_longer_ago_than_the_history_changes_nothing() {
     };
     let (recent, other) = (read(recent), read(lines.iter().map(changed).collect()));
     let (longer, all) = (Recent::new(&other, first), read(lines));
-    let model = |purchases: &dyn Parts| {
+    let model = |purchases: &dyn Partitions| {
         train(purchases, NIGHT, &rule(), &small(), &|_| {})
             .unwrap()
             .model
     };
-    let [one, two, three] = [&recent as &dyn Parts, &longer, &all].map(model);
+    let [one, two, three] = [&recent as &dyn Partitions, &longer, &all].map(model);
     assert_eq!(bytes(&one), bytes(&two));
     assert_ne!(bytes(&one), bytes(&three));
-    let scored = |purchases: &dyn Parts| {
+    let scored = |purchases: &dyn Partitions| {
         let mut overview = Overview::new(&one, purchases, NIGHT, &rule()).unwrap();
         let recurrent = std::mem::take(&mut overview.recurrent);
         let predictions = score_some(&one, "m", purchases, overview, NIGHT, &recurrent).unwrap();
@@ -266,7 +271,7 @@ fn whatever_follows_the_night_changes_nothing() {
             && changed.products().len() > purchases.products().len()
     );
     assert!(
-        purchases.span().unwrap().1 > NIGHT.day(),
+        purchases.span().unwrap().last > NIGHT.day(),
         "the future is there to leak"
     );
     let model = train(
@@ -289,10 +294,10 @@ fn whatever_follows_the_night_changes_nothing() {
     // And the features themselves, by the customer's id.
     for customer in (20..180).step_by(2).map(|id: u32| id.to_string()) {
         let features = |purchases: &Purchases| {
-            let visits = purchases
+            let purchases = purchases
                 .until(NIGHT)
-                .visits(purchases.customers().code(&customer).unwrap());
-            crate::features::timing::timing_features(&visits, NIGHT.day()).map(f32::to_bits)
+                .purchases_of(purchases.customers().code(&customer).unwrap());
+            crate::features::timing::timing_features(&purchases, NIGHT.day()).map(f32::to_bits)
         };
         assert_eq!(
             features(&purchases),
@@ -327,15 +332,16 @@ fn reasons_are_true() {
         })
     });
     let purchases = read(store(80, 200, 1).into_iter().chain(narrow).collect());
-    let model = super::examples::tiny_model(NIGHT, 1);
+    let model = crate::models::examples::tiny_model(NIGHT, 1);
     let history = purchases.until(NIGHT);
     let predictions = score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
     let (mut averages, mut new) = (0, 0);
     for customer in &predictions.customers {
-        let visits: Vec<(Day, &[u32])> = history.visits(customer.customer).iter().collect();
+        let purchases: Vec<(Day, &[u32])> =
+            history.purchases_of(customer.customer).iter().collect();
         for product in &customer.products {
             let reason = product.reason();
-            let on: Vec<Day> = visits
+            let on: Vec<Day> = purchases
                 .iter()
                 .filter(|(_, basket)| basket.contains(&product.product))
                 .map(|(day, _)| *day)
@@ -344,7 +350,7 @@ fn reasons_are_true() {
                 let month = |customer: u32| {
                     let of = move |day: &Day| NIGHT.day() - *day < 28;
                     history
-                        .visits(customer)
+                        .purchases_of(customer)
                         .iter()
                         .filter(move |(day, _)| of(day))
                         .collect::<Vec<_>>()
@@ -364,7 +370,7 @@ fn reasons_are_true() {
                 new += 1;
                 continue;
             };
-            let tail = &visits[visits.len().saturating_sub(10)..];
+            let tail = &purchases[purchases.len().saturating_sub(10)..];
             let (recent, window) = (
                 tail.iter()
                     .filter(|(_, basket)| basket.contains(&product.product))
@@ -401,7 +407,7 @@ fn a_regular_store_is_predicted_better_than_by_chance() {
     let purchases = read(store(120, 250, 7));
     let known = purchases.known(NIGHT).unwrap();
     let trained = train(&known, NIGHT, &rule(), &small(), &|_| {}).unwrap();
-    assert!(trained.model.is_consistent() && trained.rehearsal.is_none());
+    assert!(trained.model.is_consistent() && trained.backtest_model.is_none());
     let predictions = score(&trained.model, "m", &known, NIGHT, &rule()).unwrap();
     let later = purchases.until(AsOf(NIGHT.day() + 28));
     let (mut error, mut hits, mut inside) = (0.0, 0.0, 0.0);
@@ -468,15 +474,15 @@ fn a_regular_store_is_predicted_better_than_by_chance() {
 #[test]
 fn a_rehearsal_has_not_seen_the_days_after_it() {
     let purchases = read(store(80, 250, 1)).known(NIGHT).unwrap();
-    let rehearse = |purchases: &Purchases| {
-        let trained = train_and_rehearse(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
+    let with_backtest = |purchases: &Purchases| {
+        let trained = train_with_backtest(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
         let alone = train(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
         assert_eq!(
             bytes(&trained.model),
             bytes(&alone.model),
             "a rehearsal changes nothing of the model"
         );
-        trained.rehearsal.unwrap()
+        trained.backtest_model.unwrap()
     };
     let split = NIGHT.day() - HELD_OUT_DAYS;
     // The same customers on the same days with as many products, but every product another one.
@@ -484,7 +490,7 @@ fn a_rehearsal_has_not_seen_the_days_after_it() {
         let history = purchases.until(NIGHT);
         let mut lines = vec![];
         for customer in 0..history.customer_count() {
-            for (day, basket) in history.visits(customer).iter() {
+            for (day, basket) in history.purchases_of(customer).iter() {
                 let product = |product: u32| if day > split { 59 - product } else { product };
                 lines.extend(basket.iter().map(|p| Line {
                     customer,
@@ -500,7 +506,7 @@ fn a_rehearsal_has_not_seen_the_days_after_it() {
         )
         .unwrap()
     };
-    let (first, second) = (rehearse(&purchases), rehearse(&swapped));
+    let (first, second) = (with_backtest(&purchases), with_backtest(&swapped));
     assert_eq!(first.as_of.day(), split);
     assert_eq!(bytes(&first), bytes(&second));
 }
@@ -537,7 +543,7 @@ fn requests_that_cannot_be_met_say_so() {
 
 #[test]
 fn every_part_of_a_trained_model_is_consistent() {
-    let model = super::examples::tiny_model(NIGHT, 1);
+    let model = crate::models::examples::tiny_model(NIGHT, 1);
     assert!(model.timing.is_consistent(), "timing");
     assert!(model.basket.is_consistent(), "basket");
     assert!(model.is_consistent());

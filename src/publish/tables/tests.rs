@@ -1,8 +1,8 @@
 use polars::prelude::AnyValue;
 
 use super::*;
-use crate::predictions::examples;
-use crate::predictions::offers::{OfferParameters, offers};
+use crate::domain::examples;
+use crate::offers::{OfferParameters, offers};
 
 fn all(predictions: &Predictions) -> Vec<TableFile> {
     let offers = offers(predictions, &OfferParameters::default()).unwrap();
