@@ -14,6 +14,15 @@ use crate::suggest;
 const MICROSECONDS_PER_HOUR: i64 = 3_600_000_000;
 const MICROSECONDS_PER_DAY: i64 = 24 * MICROSECONDS_PER_HOUR;
 
+/// The horizon of every prediction, in days: a customer who has not come back by then is censored.
+pub const HORIZON_DAYS: i32 = 28;
+
+/// "Lately", for products and purchases that are listed or compared, in days.
+pub const RECENT_DAYS: i32 = 28;
+
+/// The window of the count of purchases that a night publishes, in days.
+pub const PURCHASES_WINDOW_DAYS: i32 = 90;
+
 /// The days from a first to a last one, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DateRange {

@@ -5,10 +5,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::calendar::{AsOf, StoreClock};
+use crate::calendar::{AsOf, RECENT_DAYS, StoreClock};
 use crate::domain::Ids;
 use crate::error::Result;
-use crate::models::RECENT_DAYS;
 use crate::purchases::PartitionedHistory;
 
 /// Most products that a header lists.

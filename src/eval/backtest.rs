@@ -8,11 +8,11 @@ use super::baselines::{
 use super::bootstrap::{Bootstrap, Figure, Interval};
 use super::metrics::{figures, rounded};
 use super::protocol::{
-    Actuals, HORIZON, NightRows, TextOrder, basket_rows, by_customer, observe_in, timing_rows,
+    Actuals, NightRows, TextOrder, basket_rows, by_customer, observe_in, timing_rows,
 };
 use super::tifuknn::{POOL, Tifuknn, TifuknnParameters};
 use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
-use crate::calendar::{AsOf, DateRange, Day};
+use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::models::{Model, Overview, score_some};
@@ -75,7 +75,7 @@ impl<'a> Backtest<'a> {
             rule: *rule,
             history_days,
             order: TextOrder::of(purchases.products()),
-            population_median: f64::from(HORIZON),
+            population_median: f64::from(HORIZON_DAYS),
             tifuknn: true,
             most_customers: usize::MAX,
             drawn_from: 0,
@@ -115,9 +115,9 @@ impl<'a> Backtest<'a> {
             &self.rule,
         )?;
         if median.is_none() {
-            self.warn(format!("the history up to {eve} is too short for the population median: {HORIZON} days stand for it"));
+            self.warn(format!("the history up to {eve} is too short for the population median: {HORIZON_DAYS} days stand for it"));
         }
-        self.population_median = median.unwrap_or(f64::from(HORIZON));
+        self.population_median = median.unwrap_or(f64::from(HORIZON_DAYS));
         Ok(())
     }
 

@@ -7,8 +7,8 @@
 use rayon::prelude::*;
 
 use super::metrics::{mean, median};
-use super::protocol::{HORIZON, TextOrder};
-use crate::calendar::{AsOf, DateRange, Day};
+use super::protocol::TextOrder;
+use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::Result;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::recurrence::{Rule, recurrent};
@@ -23,7 +23,7 @@ const RECENT_DAYS: i32 = 120;
 const MEDIAN_NIGHTS: i32 = 40;
 const MEDIAN_EVERY: i32 = 3;
 
-/// The median wait of the recurrent customers, over nights that lie [`HORIZON`] days and more
+/// The median wait of the recurrent customers, over nights that lie [`HORIZON_DAYS`] days and more
 /// before the history's end; those who did not return within the horizon count as it. It is learnt
 /// once for several nights, as a model is. `None` where the history is too short.
 ///
@@ -34,7 +34,7 @@ pub fn population_median(history: PartitionedHistory<'_>, rule: &Rule) -> Result
         return Ok(None);
     };
     let earliest = first + rule.window_days();
-    let latest = history.as_of().day() - HORIZON;
+    let latest = history.as_of().day() - HORIZON_DAYS;
     let mut waits = vec![];
     history.each(|history| {
         for night in (0..MEDIAN_NIGHTS)
@@ -45,8 +45,8 @@ pub fn population_median(history: PartitionedHistory<'_>, rule: &Rule) -> Result
             waits.extend(customers.into_iter().map(|customer| {
                 let wait = history
                     .following(customer, night)
-                    .map_or(HORIZON, |(day, _)| day - night);
-                f64::from(wait.min(HORIZON))
+                    .map_or(HORIZON_DAYS, |(day, _)| day - night);
+                f64::from(wait.min(HORIZON_DAYS))
             }));
         }
         Ok(())
@@ -70,7 +70,7 @@ pub enum Middle {
 pub fn personal_gap(history: &History<'_>, customers: &[u32], middle: Middle) -> Vec<f64> {
     let night = history.as_of().day();
     let own = |customer: &u32| {
-        own_gap(&history.purchases_of(*customer), night, middle).unwrap_or(f64::from(HORIZON))
+        own_gap(&history.purchases_of(*customer), night, middle).unwrap_or(f64::from(HORIZON_DAYS))
     };
     customers.iter().map(own).collect()
 }

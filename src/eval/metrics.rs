@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{HORIZON, NightRows, Ranking, Row};
+use super::protocol::{NightRows, Ranking, Row};
+use crate::calendar::HORIZON_DAYS;
 use crate::domain::RETURN_HORIZONS;
 
 /// Bins of the expected calibration error.
@@ -208,7 +209,7 @@ pub fn figures(nights: &[NightRows]) -> Figures {
 /// horizon or beyond the data.
 fn covered(row: &Row, followed: i32) -> Option<(bool, i32)> {
     let (first, last) = row.interval?;
-    let known = row.days.is_some() || last <= followed.min(HORIZON);
+    let known = row.days.is_some() || last <= followed.min(HORIZON_DAYS);
     known.then(|| {
         (
             row.days.is_some_and(|days| (first..=last).contains(&days)),
@@ -227,7 +228,9 @@ struct Return {
 impl Return {
     /// For the horizon at position `at`, over the nights that are followed for as long.
     fn of(nights: &[NightRows], at: usize) -> Self {
-        let horizon = RETURN_HORIZONS.get(at).map_or(HORIZON, |days| *days as i32);
+        let horizon = RETURN_HORIZONS
+            .get(at)
+            .map_or(HORIZON_DAYS, |days| *days as i32);
         let points: Vec<(f64, bool)> = nights
             .iter()
             .filter(|night| night.followed >= horizon)

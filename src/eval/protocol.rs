@@ -1,21 +1,17 @@
 //! The nightly protocol: for whom and of what predictions are judged, and what counts as the truth.
 //!
 //! The truth of a night T is the customer's first purchase day after T and its products. A customer
-//! who has not returned [`HORIZON`] days after T is censored: counted as the horizon in `mae_all`
+//! who has not returned [`HORIZON_DAYS`] days after T is censored: counted as the horizon in `mae_all`
 //! and in the return probabilities, and left out where a next purchase is needed. A figure that
 //! looks h days ahead uses only the nights that the data follow for h days or more.
 
 use std::cmp::Ordering;
 
-use crate::calendar::{AsOf, DateRange, Day};
+use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::domain::Ids;
 use crate::domain::{CustomerPrediction, Predictions, RETURN_HORIZONS};
 use crate::error::{Error, Result};
-use crate::models::timing;
 use crate::purchases::{History, PartitionedHistory, Partitions};
-
-/// A customer who has not returned for this many days is censored.
-pub const HORIZON: i32 = timing::HORIZON as i32;
 
 /// The lengths at which a ranked list is judged.
 pub const CUTS: [usize; 3] = [5, 10, 20];
@@ -36,7 +32,7 @@ pub struct Actuals {
 /// A next purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Following {
-    /// Days after the night, 1 to [`HORIZON`].
+    /// Days after the night, 1 to [`HORIZON_DAYS`].
     pub days: i32,
     /// Codes of its distinct products, ascending.
     pub basket: Vec<u32>,
@@ -76,7 +72,7 @@ impl Actuals {
 fn following(all: &History<'_>, customer: u32, night: Day) -> Option<Following> {
     let (day, basket) = all.following(customer, night)?;
     let days = day - night;
-    (days <= HORIZON).then(|| Following {
+    (days <= HORIZON_DAYS).then(|| Following {
         days,
         basket: basket.to_vec(),
     })
@@ -195,8 +191,8 @@ impl Row {
     /// and censored customers count as it.
     #[must_use]
     pub fn error_all(&self, followed: i32) -> Option<f64> {
-        let predicted = self.predicted.filter(|_| followed >= HORIZON)?;
-        Some(predicted.min(f64::from(HORIZON)) - f64::from(self.days.unwrap_or(HORIZON)))
+        let predicted = self.predicted.filter(|_| followed >= HORIZON_DAYS)?;
+        Some(predicted.min(f64::from(HORIZON_DAYS)) - f64::from(self.days.unwrap_or(HORIZON_DAYS)))
     }
 }
 
@@ -313,7 +309,7 @@ fn rows<T>(
 
 fn at_least_a_day(days: f64) -> f64 {
     if days.is_nan() {
-        f64::from(HORIZON)
+        f64::from(HORIZON_DAYS)
     } else {
         days.max(1.0)
     }

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::calendar::{AsOf, DateRange};
+use crate::calendar::{AsOf, DateRange, PURCHASES_WINDOW_DAYS, RECENT_DAYS};
 use crate::domain::Funnel;
 use crate::domain::Ids;
 use crate::domain::{CustomerPrediction, Evidence, MAX_RANK, Predictions, ProductPrediction};
@@ -15,9 +15,6 @@ use crate::models::Model;
 use crate::models::timing::ReturnTimeDistribution;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory, Partitions, Purchases};
 use crate::recurrence::{Rule, recurrent};
-
-/// The products bought in so many days up to a night are those that a model should know.
-pub const RECENT_DAYS: i32 = 28;
 
 /// What all customers together say on a night: a first look at each part.
 #[derive(Debug)]
@@ -307,7 +304,7 @@ impl<'a> NightScorer<'a> {
             purchases_90d: purchases
                 .days()
                 .iter()
-                .filter(|day| night - **day < 90)
+                .filter(|day| night - **day < PURCHASES_WINDOW_DAYS)
                 .count() as u32,
             days_to_next: wait.median(),
             earliest: night + first,

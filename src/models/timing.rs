@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::boosting::{BinnedRows, Bins, Boosted, BoostingParameters, log_odds, sigmoid};
 use super::calibration::Platt;
 use super::linear::LogDays;
-use crate::calendar::Day;
+use crate::calendar::{Day, HORIZON_DAYS};
 use crate::domain::RETURN_HORIZONS;
 use crate::error::{Error, Result};
 use crate::features::timing::{TIMING_WIDTH, TimingFeatures};
@@ -24,8 +24,8 @@ use crate::sampling::Draw;
 /// The least squares see this share of the person-days.
 const LEAST_SQUARES_SHARE: f64 = 0.25;
 
-/// A customer who has not returned for this many days is censored.
-pub const HORIZON: usize = 28;
+/// The horizon as a length: one probability a day.
+const HORIZON: usize = HORIZON_DAYS as usize;
 /// Nights that fewer days are known after calibrate nothing.
 pub const LEAST_FOLLOWED: i32 = 7;
 /// Share of the outcomes that the interval holds.
@@ -151,7 +151,7 @@ impl ReturnTimeDistribution {
     /// The smallest nested interval with this mass: first and last day after the night.
     #[must_use]
     pub fn interval(&self, least: f64) -> (i32, i32) {
-        let mut found = (1, HORIZON as i32);
+        let mut found = (1, HORIZON_DAYS);
         self.nested(|first, last, mass| {
             found = (first as i32, last as i32);
             mass >= least
@@ -403,7 +403,7 @@ impl TimingModel {
         let person_days = person_days(history, rule, parameters, seed)?;
         // Least squares sees whole waits only: nights that the history follows for the horizon,
         // censored there.
-        let latest = history.as_of().day() - HORIZON as i32;
+        let latest = history.as_of().day() - HORIZON_DAYS;
         let (snapshots, waits): (Vec<_>, Vec<_>) = person_days
             .iter()
             .filter(|(row, _)| row.eve <= latest)
@@ -416,8 +416,8 @@ impl TimingModel {
                 )
             })
             .map(|(row, features)| {
-                let wait = row.next.map_or(HORIZON as i32, |day| day - row.eve);
-                (*features, f64::from(wait.min(HORIZON as i32)))
+                let wait = row.next.map_or(HORIZON_DAYS, |day| day - row.eve);
+                (*features, f64::from(wait.min(HORIZON_DAYS)))
             })
             .unzip();
         let linear = LogDays::fit(&snapshots, &waits)?;
@@ -487,7 +487,7 @@ impl TimingModel {
         night: Day,
     ) -> ReturnTimeDistribution {
         let mut rows = Vec::with_capacity(HORIZON * HAZARD_WIDTH);
-        for ahead in 0..HORIZON as i32 {
+        for ahead in 0..HORIZON_DAYS {
             rows.extend(hazard_row(
                 &self.linear,
                 &features.on(purchases, night + ahead),

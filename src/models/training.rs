@@ -2,9 +2,9 @@
 //! side.
 
 use super::basket::{BasketModel, BasketRows};
-use super::timing::{CalibrationSample, HORIZON, HazardRows, LEAST_FOLLOWED, TimingModel};
+use super::timing::{CalibrationSample, HazardRows, LEAST_FOLLOWED, TimingModel};
 use super::{Model, Parameters};
-use crate::calendar::{AsOf, DateRange, Day};
+use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::{Error, Kind, Result};
 use crate::purchases::{History, PartitionedHistory, Partitions};
 use crate::recurrence::{Rule, recurrent};
@@ -12,7 +12,7 @@ use crate::sampling::Draw;
 
 /// The last days before the as-of date are held out to calibrate, to gate the products' trees and
 /// to measure.
-pub const HELD_OUT_DAYS: i32 = HORIZON as i32;
+pub const HELD_OUT_DAYS: i32 = HORIZON_DAYS;
 
 /// So many days more than are needed, and a third month is held out of the timing model's first
 /// fit: intervals and return probabilities vary from month to month.

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::BasketParameters;
-use crate::calendar::Day;
+use crate::calendar::{Day, HORIZON_DAYS};
 use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch, CustomerBaskets};
 use crate::features::store_snapshot::{PartialStoreCounts, ProductCounts, StoreSnapshot};
 use crate::features::timing::TimingFeatures;
 use crate::models::boosting::{BinnedRows, Bins};
-use crate::models::timing::{HORIZON, TimingModel};
+use crate::models::timing::TimingModel;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::recurrence::Rule;
 use crate::sampling::Draw;
@@ -82,7 +82,7 @@ impl<'a> Grid<'a> {
             parameters,
             seed,
             nights,
-            splits: [2, 1].map(|months| end - months * HORIZON as i32),
+            splits: [2, 1].map(|months| end - months * HORIZON_DAYS),
         }
     }
 
@@ -109,7 +109,7 @@ impl<'a> Grid<'a> {
             let Some(next) = days.get(known).copied() else {
                 break;
             };
-            if known >= self.parameters.min_purchases && next - *night <= HORIZON as i32 {
+            if known >= self.parameters.min_purchases && next - *night <= HORIZON_DAYS {
                 waiting.push(*night);
             }
             // The last night of the grid before the purchase closes the gap.
@@ -347,7 +347,7 @@ impl BasketRows {
         // Counted before the last 28 days, which a rehearsal must not see, and grown by the days:
         // the last ones are held to be like them.
         let days = f64::from(parameters.days);
-        let grown = days / (days - HORIZON as f64).max(days / 4.0);
+        let grown = days / (days - f64::from(HORIZON_DAYS)).max(days / 4.0);
         let folds = counts.early_folds();
         let near: usize = counts.near.iter().take(folds).sum();
         let near_count = grown * near as f64;
