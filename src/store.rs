@@ -11,7 +11,7 @@ mod local;
 mod location;
 mod memory;
 mod s3;
-mod spill;
+mod spill_file;
 
 use std::fmt;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
 pub use memory::Memory;
 pub use s3::S3;
-pub use spill::Spill;
+pub use spill_file::SpillFile;
 
 use crate::error::{Error, Result};
 
