@@ -1,9 +1,9 @@
 //! Purchases: a compact columnar history, and `History`, the part of it that is known on a night.
 //!
 //! # The table
-//! The layout is two levels of compressed sparse rows. The purchases of a customer stand together in
-//! the order of their days, and the distinct products of a purchase stand together in the order of
-//! their codes. A (customer, day, product) takes 4 bytes, a purchase 8.
+//! The layout is two levels of compressed sparse rows. The purchases of a customer stand together
+//! in the order of their days, and the distinct products of a purchase stand together in the order
+//! of their codes. A (customer, day, product) takes 4 bytes, a purchase 8.
 //!
 //! Customers are spread over 64 **shards**, each with a table of its own, so that the tables are
 //! built in parallel.
@@ -16,8 +16,8 @@
 //!
 //! # Partitions
 //! Where the tables of all shards do not fit into memory, some consecutive shards make a
-//! **partition**. [`Partitions`] gives one partition after the other and builds its tables anew each
-//! time. Codes of customers and products are the same in all partitions.
+//! **partition**. [`Partitions`] gives one partition after the other and builds its tables anew
+//! each time. Codes of customers and products are the same in all partitions.
 
 mod builder;
 mod fingerprint;
@@ -85,12 +85,12 @@ impl PartialEq for Purchases {
 impl Eq for Purchases {}
 
 impl Purchases {
-    /// Builds the history from lines in any order. Repeated lines count once; ids that no line names
-    /// are dropped.
+    /// Builds the history from lines in any order. Repeated lines count once; ids that no line
+    /// names are dropped.
     ///
     /// # Errors
-    /// If a line's code is not in the ids, or a shard has more than 2³² − 1 distinct (customer, day,
-    /// product).
+    /// If a line's code is not in the ids, or a shard has more than 2³² − 1 distinct (customer,
+    /// day, product).
     pub fn from_lines(customers: Ids, products: Ids, lines: Vec<Line>) -> Result<Self> {
         let mut builder = PurchasesBuilder::new(None);
         builder.add(lines)?;
@@ -175,8 +175,8 @@ impl Purchases {
     }
 }
 
-/// The purchases that are known on a night. Everything that predicts takes a `History` and so cannot
-/// see the future.
+/// The purchases that are known on a night. Everything that predicts takes a `History` and so
+/// cannot see the future.
 #[derive(Debug, Clone, Copy)]
 pub struct History<'a> {
     purchases: &'a Purchases,

@@ -1,5 +1,5 @@
-//! Partitions of the customers, looked at one after the other, so that not all of a history has to be
-//! in memory.
+//! Partitions of the customers, looked at one after the other, so that not all of a history has to
+//! be in memory.
 
 use std::borrow::Cow;
 
@@ -145,8 +145,8 @@ impl<'a> PartitionedHistory<'a> {
         Ok(())
     }
 
-    /// What `look` finds in all partitions, ascending by `key`. If no two partitions share a key, the
-    /// order does not depend on the partitions.
+    /// What `look` finds in all partitions, ascending by `key`. If no two partitions share a key,
+    /// the order does not depend on the partitions.
     ///
     /// # Errors
     /// As [`PartitionedHistory::each`].

@@ -140,8 +140,8 @@ pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> PartitionedPurchases
             }
         }
     }
-    // Every other customer once more, so that runs have lines and days in common, and later runs have
-    // earlier days.
+    // Every other customer once more, so that runs have lines and days in common, and later runs
+    // have earlier days.
     builder.sort_buffer().unwrap();
     for customer in (0..history.customer_count()).filter(|customer| customer % 2 == 0) {
         for (day, basket) in history.purchases_of(customer).iter().rev() {
