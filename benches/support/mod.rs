@@ -11,7 +11,7 @@ use okuo::ingest::{Columns, InputOptions, Reader};
 use okuo::models::Model;
 use okuo::purchases::{Line, Purchases};
 use okuo::recurrence::Rule;
-use okuo::simulate::{Order, Parameters as Store, Simulation, write_parquet};
+use okuo::simulate::{Order, Simulation, SimulationParameters, write_parquet};
 
 pub const LIMITS: CandidateLimits = CandidateLimits {
     bought: 100,
@@ -28,13 +28,13 @@ pub fn rule() -> Rule {
 
 /// A simulated store's tickets as a Parquet file, in the order of days.
 pub fn tickets(customers: u32, days: u32) -> Vec<u8> {
-    let store = Store {
+    let parameters = SimulationParameters {
         customers,
         days,
-        ..Store::default()
+        ..SimulationParameters::default()
     };
     let mut parquet = vec![];
-    Simulation::new(store)
+    Simulation::new(parameters)
         .and_then(|simulation| write_parquet(&simulation, Order::Days(7), &mut parquet))
         .expect("the store is simulated");
     parquet
