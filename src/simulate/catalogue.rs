@@ -347,7 +347,7 @@ impl<'a> CatalogueBuilder<'a> {
         let mut ranks: Vec<usize> = (1..=count).collect();
         ranks.shuffle(&mut self.rng);
         self.add_popularity(&ranks);
-        let brands = MAX_BRANDS.min((count / 4).max(1) as u8);
+        let brands = u8::try_from((count / 4).max(1)).map_or(MAX_BRANDS, |few| few.min(MAX_BRANDS));
         for _ in 0..count {
             let Some(id) = self.ids.next() else { break };
             let product = self.draw_product(id, category, brands);

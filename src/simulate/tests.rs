@@ -692,7 +692,8 @@ fn parameters_out_of_range_are_refused() {
 #[test]
 fn the_smallest_and_oddest_stores_work() {
     for style in Style::ALL {
-        let sizes = [(1, 100, 1), (3, 100, 3_653), (30, 101, 2)];
+        // With 13,600 products the largest category has 1,026.
+        let sizes = [(1, 100, 1), (3, 100, 3_653), (30, 101, 2), (1, 13_600, 1)];
         for (customers, products, days) in sizes {
             let simulation = simulation(SimulationParameters {
                 style,
