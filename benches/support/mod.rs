@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each bench takes what it needs")]
 
 use okuo::artifact::{self, Description};
-use okuo::calendar::StoreClock;
+use okuo::calendar::{AsOf, DateRange, StoreClock};
 use okuo::domain::Ids;
 use okuo::features::store_snapshot::CandidateLimits;
 use okuo::ingest::report::Report;
@@ -19,6 +19,7 @@ pub const LIMITS: CandidateLimits = CandidateLimits {
 };
 pub const SEED: u64 = 1;
 
+/// The default rule with half of the purchases large, which some customers meet.
 pub fn rule() -> Rule {
     Rule {
         basket_share: 0.5,
@@ -26,7 +27,7 @@ pub fn rule() -> Rule {
     }
 }
 
-/// A simulated store's tickets as a Parquet file, in the order of days.
+/// The tickets of a simulated store as a Parquet file, in the order of days.
 pub fn tickets(customers: u32, days: u32) -> Vec<u8> {
     let parameters = SimulationParameters {
         customers,
@@ -40,6 +41,7 @@ pub fn tickets(customers: u32, days: u32) -> Vec<u8> {
     parquet
 }
 
+/// Reads a Parquet file with tickets.
 pub fn read(parquet: &[u8]) -> (Purchases, Report) {
     let clock = StoreClock::new("UTC", false, 0).expect("UTC exists");
     let options = InputOptions {
@@ -56,10 +58,10 @@ pub fn read(parquet: &[u8]) -> (Purchases, Report) {
     (ingested.purchases, ingested.report)
 }
 
-/// The same history as ids and lines, in the order of days.
+/// A history as ids and lines, in the order of days.
 pub fn lines(purchases: &Purchases) -> (Ids, Ids, Vec<Line>) {
-    let okuo::calendar::DateRange { first, last } = purchases.span().expect("there are purchases");
-    let history = purchases.until(okuo::calendar::AsOf(last));
+    let DateRange { first, last } = purchases.span().expect("there are purchases");
+    let history = purchases.until(AsOf(last));
     let mut lines = vec![];
     for customer in 0..history.customer_count() {
         for (day, basket) in history.purchases_of(customer).iter() {

@@ -19,12 +19,12 @@ use crate::error::{Error, Result};
 pub(super) struct DayProduct(u64);
 
 impl DayProduct {
-    pub(super) const fn new(day: Day, product: u32) -> Self {
+    pub(super) fn new(day: Day, product: u32) -> Self {
         Self::from_halves(day.epoch().cast_unsigned() ^ (1 << 31), product)
     }
 
-    const fn from_halves(sortable_day: u32, product: u32) -> Self {
-        Self(((sortable_day as u64) << 32) | product as u64)
+    fn from_halves(sortable_day: u32, product: u32) -> Self {
+        Self((u64::from(sortable_day) << 32) | u64::from(product))
     }
 
     /// The upper half: the day with its sign bit flipped.

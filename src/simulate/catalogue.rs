@@ -91,7 +91,7 @@ const PROMOTION_SHARE: f64 = 0.06;
 /// Chance that a product has a season of its own, where the style does not give one to all.
 const OWN_SEASON: f64 = 0.12;
 /// A yearly wave repeats after this many days; leap days move it by one.
-const YEAR: usize = 365;
+const YEAR: i32 = 365;
 
 /// A day, with what the catalogue and the shoppers need to know of it.
 #[derive(Debug, Clone, Copy)]
@@ -164,28 +164,34 @@ impl Catalogue {
             .map(|category| category.product_share)
             .sum();
         let mut share = 0.0;
-        for (position, category) in CATEGORIES.iter().enumerate() {
+        for (position, category) in (0..).zip(&CATEGORIES) {
             share += category.product_share / shares;
             let end = (share * f64::from(parameters.products)).round() as usize;
             let left = builder.ids.len();
-            let count = if position + 1 == CATEGORIES.len() {
+            let count = if usize::from(position) + 1 == CATEGORIES.len() {
                 left
             } else {
                 end.saturating_sub(builder.catalogue.products.len())
                     .clamp(1, left)
             };
-            builder.add_category(position as u8, count);
+            builder.add_category(position, count);
         }
         builder.catalogue.highest_demand *= PROMOTION_LIFT;
         builder.catalogue
     }
 
-    pub(super) fn id(&self, product: u32) -> i64 {
-        self.products[product as usize].id
+    fn product(&self, code: u32) -> &CatalogueProduct {
+        &self.products[code as usize]
     }
 
+    /// The id of a product.
+    pub(super) fn id(&self, product: u32) -> i64 {
+        self.product(product).id
+    }
+
+    /// The category of a product, as a position in [`CATEGORIES`].
     pub(super) fn category(&self, product: u32) -> u8 {
-        self.products[product as usize].category
+        self.product(product).category
     }
 
     /// The chance that another product of the category is taken in place of a staple.
@@ -195,7 +201,7 @@ impl Catalogue {
 
     /// The price of a unit on a day, in hundredths: a quarter off in a promotion week.
     pub(super) fn price(&self, product: u32, today: &Today) -> i32 {
-        let full = self.products[product as usize].price;
+        let full = self.product(product).price;
         if self.is_promoted(product, today) {
             (full * 3 / 4) / 10 * 10 + 9
         } else {
@@ -205,22 +211,23 @@ impl Catalogue {
 
     /// The first day on which the product is no longer sold.
     pub(super) fn until(&self, product: u32) -> i32 {
-        self.products[product as usize].until
+        self.product(product).until
     }
 
+    /// Whether the product is sold on a day.
     pub(super) fn is_sold(&self, product: u32, day: i32) -> bool {
-        let product = &self.products[product as usize];
+        let product = self.product(product);
         (product.from..product.until).contains(&day)
     }
 
     /// The yearly wave: 1 on the peak's day, −1 half a year away.
     pub(super) fn wave(&self, days_from_peak: i32) -> f64 {
-        self.wave[days_from_peak.rem_euclid(YEAR as i32) as usize]
+        self.wave[days_from_peak.rem_euclid(YEAR) as usize]
     }
 
     /// How much a staple is wanted at this time of the year: 0 to 2, 1 on average.
     pub(super) fn season(&self, product: u32, today: &Today) -> f64 {
-        let product = &self.products[product as usize];
+        let product = self.product(product);
         1.0 + f64::from(product.season) * self.wave(today.day_of_year - product.season_peak)
     }
 
@@ -249,9 +256,8 @@ impl Catalogue {
                 .partition_point(|sum| *sum < at)
                 .min(CATEGORIES.len() - 1);
             let product = self.draw(category as u8, rng);
-            let it = &self.products[product as usize];
-            if it.brand != self.favourite_brand(customer, category) && rng.random::<f64>() < loyalty
-            {
+            let brand = self.product(product).brand;
+            if brand != self.favourite_brand(customer, category) && rng.random::<f64>() < loyalty {
                 continue;
             }
             if rng.random::<f64>() * self.highest_demand < self.demand(product, today) {
@@ -277,17 +283,22 @@ impl Catalogue {
         if !self.is_sold(product, today.day) {
             return 0.0;
         }
-        let it = &self.products[product as usize];
-        let in_wave = (today.day + it.drift_phase).rem_euclid(it.drift_period) * YEAR as i32
-            / it.drift_period;
+        let CatalogueProduct {
+            drift,
+            drift_phase,
+            drift_period,
+            ..
+        } = *self.product(product);
+        let day_of_wave = (today.day + drift_phase).rem_euclid(drift_period) * YEAR / drift_period;
         let promotion = if self.is_promoted(product, today) {
             PROMOTION_LIFT
         } else {
             1.0
         };
-        self.season(product, today) * (1.0 + f64::from(it.drift) * self.wave(in_wave)) * promotion
+        self.season(product, today) * (1.0 + f64::from(drift) * self.wave(day_of_wave)) * promotion
     }
 
+    /// Whether the product is in a promotion in this week.
     fn is_promoted(&self, product: u32, today: &Today) -> bool {
         let week = (today.day + 3).div_euclid(7); // promotions begin on Mondays
         unit(mix(self.seed
@@ -296,6 +307,7 @@ impl Catalogue {
             < PROMOTION_SHARE
     }
 
+    /// The brand of a category to which the customer is loyal.
     fn favourite_brand(&self, customer: u32, category: usize) -> u8 {
         (mix(self.seed ^ (u64::from(customer) << 16) ^ category as u64)
             % u64::from(self.brands[category])) as u8
@@ -322,7 +334,7 @@ impl<'a> CatalogueBuilder<'a> {
         let products = ids.len();
         let years = f64::from(parameters.days) / 365.25;
         let wave = (0..YEAR)
-            .map(|day| (TAU * day as f64 / YEAR as f64).cos())
+            .map(|day| (TAU * f64::from(day) / f64::from(YEAR)).cos())
             .collect();
         Self {
             parameters,
@@ -397,7 +409,7 @@ impl<'a> CatalogueBuilder<'a> {
     fn draw_season(&mut self, category: &Category) -> (i32, f64) {
         let is_own = self.style.season > 1.0 || self.rng.random_bool(OWN_SEASON);
         if is_own {
-            let peak = self.rng.random_range(0..YEAR as i32);
+            let peak = self.rng.random_range(0..YEAR);
             (peak, self.rng.random_range(0.5..0.95))
         } else {
             let amplitude = (category.amplitude * self.style.season).min(0.95);
