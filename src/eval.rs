@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::{AsOf, DateRange, Day, Month};
 use crate::error::{Error, Result};
 use crate::models::{self, Model, Parameters};
-use crate::purchases::{PartitionedHistory, Partitions, Recent};
+use crate::purchases::{PartitionedHistory, Partitions, RecentPartitions};
 use crate::recurrence::Rule;
 use backtest::Backtest;
 pub use bootstrap::{Figure, Interval};
@@ -127,7 +127,7 @@ pub fn evaluate(
         stage(&format!("{month}: training up to {eve}"));
         let training = |name: &str| stage(&format!("{month}: training up to {eve}: {name}"));
         let trained = models::train(
-            &Recent::new(purchases, eve.first_of(history_days)),
+            &RecentPartitions::new(purchases, eve.first_of(history_days)),
             eve,
             rule,
             parameters,

@@ -42,8 +42,8 @@ use futures::StreamExt;
 
 use crate::calendar::{AsOf, DateRange, Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::purchases::{Aside, MemoryLimit, PartitionedPurchases, Purchases};
-use crate::store::{self, InputObject, Spill};
+use crate::purchases::{MemoryLimit, PartitionedPurchases, Purchases, SpillStorage};
+use crate::store::{self, InputObject, SpillFile};
 use pieces::Opened;
 pub use reader::Reader;
 use report::Report;
@@ -151,13 +151,13 @@ impl Ingested<PartitionedPurchases> {
     }
 }
 
-impl Aside for Spill {
+impl SpillStorage for SpillFile {
     fn append(&self, bytes: &[u8]) -> Result<u64> {
-        Spill::append(self, bytes)
+        SpillFile::append(self, bytes)
     }
 
     fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
-        Spill::read(self, start, len)
+        SpillFile::read(self, start, len)
     }
 }
 
@@ -185,7 +185,7 @@ pub async fn read(
     let interrupted = |error| Error::system("reading the input was interrupted").source(error);
     let limit = memory_limit.map(|bytes| MemoryLimit {
         bytes,
-        aside: Arc::new(Spill::new()),
+        spill: Arc::new(SpillFile::new()),
     });
     let mut reader = Reader::limited(options, days, limit);
     let mut read_objects = Vec::with_capacity(found.len());

@@ -16,6 +16,7 @@ pub mod promotion;
 pub mod registry;
 pub mod runs;
 pub mod tables;
+pub mod tickets;
 
 #[cfg(test)]
 pub(crate) mod memory;

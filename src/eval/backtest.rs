@@ -16,7 +16,7 @@ use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::models::{Model, Overview, score_some};
-use crate::purchases::{History, PartitionedHistory, Partitions, Recent};
+use crate::purchases::{History, PartitionedHistory, Partitions, RecentPartitions};
 use crate::recurrence::Rule;
 use crate::sampling::Draw;
 
@@ -109,7 +109,7 @@ impl<'a> Backtest<'a> {
 
     /// Lets the baselines that learn something learn it on the night `eve`.
     pub(super) fn learn(&mut self, eve: AsOf) -> Result<()> {
-        let recent = Recent::new(self.all.partitions(), eve.first_of(self.history_days));
+        let recent = RecentPartitions::new(self.all.partitions(), eve.first_of(self.history_days));
         let median = population_median(
             PartitionedHistory::new(&recent, self.all.as_of().min(eve)),
             &self.rule,
@@ -124,7 +124,8 @@ impl<'a> Backtest<'a> {
     /// Scores one night with every model, of which there is at least one, and baseline. A night on
     /// which nobody meets the rule is a warning.
     pub(super) fn night(&mut self, night: AsOf, models: &[(&str, &Model)]) -> Result<()> {
-        let recent = Recent::new(self.all.partitions(), night.first_of(self.history_days));
+        let recent =
+            RecentPartitions::new(self.all.partitions(), night.first_of(self.history_days));
         let known = PartitionedHistory::new(&recent, self.all.as_of().min(night));
         let overview = |model: &Model| Overview::new(model, &recent, night, &self.rule);
         let mut overviews = models

@@ -6,7 +6,7 @@ use super::report::Report;
 use super::time::DayResolver;
 use crate::calendar::{Day, StoreClock};
 use crate::error::Result;
-use crate::purchases::{Builder, Line, MemoryLimit, PartitionedPurchases};
+use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
 
 /// How many weeks before the last day are compared with it.
 const WEEKS: i32 = 8;
@@ -25,7 +25,7 @@ pub(super) struct Gathered {
     /// The codes of the ids of the present piece.
     customer_codes: Vec<u32>,
     product_codes: Vec<u32>,
-    builder: Builder,
+    builder: PurchasesBuilder,
     pub(super) report: Report,
     days: DayResolver,
     excluded: Excluded,
@@ -46,7 +46,7 @@ impl Gathered {
             products: Dictionary::new("product"),
             customer_codes: vec![],
             product_codes: vec![],
-            builder: Builder::new(limit),
+            builder: PurchasesBuilder::new(limit),
             report: Report::default(),
             days: DayResolver::new(clock),
             excluded: Excluded::new(excluded),
@@ -135,7 +135,7 @@ impl Gathered {
         let (customers, products) = (self.customers.settle(), self.products.settle());
         let mut builder = self.builder;
         if customers.merges() || products.merges() {
-            builder = builder.renamed(|line| Line {
+            builder = builder.recoded(|line| Line {
                 customer: customers.one(line.customer),
                 product: products.one(line.product),
                 ..line

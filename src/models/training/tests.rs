@@ -9,7 +9,7 @@ use crate::models::examples::{NIGHT, read, rule, small, store};
 use crate::models::{Overview, score, score_in_slices, score_some};
 use crate::offers::{OfferParameters, offers};
 use crate::publish::tables::{Format, TableFile, Tables, files};
-use crate::purchases::{Fingerprint, Line, Purchases, Recent};
+use crate::purchases::{Fingerprint, Line, Purchases, RecentPartitions};
 
 fn bytes(model: &Model) -> String {
     serde_json::to_string(model).unwrap()
@@ -184,7 +184,7 @@ fn what_is_longer_ago_than_the_history_changes_nothing() {
         false => *line,
     };
     let (recent, other) = (read(recent), read(lines.iter().map(changed).collect()));
-    let (longer, all) = (Recent::new(&other, first), read(lines));
+    let (longer, all) = (RecentPartitions::new(&other, first), read(lines));
     let model = |purchases: &dyn Partitions| {
         train(purchases, NIGHT, &rule(), &small(), &|_| {})
             .unwrap()

@@ -6,33 +6,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
-/// Bytes that are set aside on the local disk (in `TMPDIR`, or /tmp) for as long as this process
-/// lives. The file is made for the first of them, and has no name, so that nothing is left behind,
-/// however the process ends.
+/// A temporary file on the local disk (in `TMPDIR`, or /tmp) for what does not fit into memory.
+///
+/// The file is created by the first write. It has no name, so nothing is left behind, however the
+/// process ends.
 #[derive(Debug, Default)]
-pub struct Spill {
+pub struct SpillFile {
     file: Mutex<Option<File>>,
 }
 
-impl Spill {
-    /// Nothing yet.
+impl SpillFile {
+    /// An empty file, which is not yet created.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A write that failed half way is an error for its caller, and nobody reads there.
+    /// A write that failed half-way is an error for its caller, and nobody reads there: a poisoned
+    /// lock is as good as any.
     fn file(&self) -> MutexGuard<'_, Option<File>> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends bytes; where they begin.
+    /// Appends bytes and returns the position at which they begin.
     ///
     /// # Errors
     /// If the folder for temporary files cannot be written, or the disk is full.
     pub fn append(&self, bytes: &[u8]) -> Result<u64> {
-        let mut made = self.file();
-        let file = match &mut *made {
+        let mut created = self.file();
+        let file = match &mut *created {
             Some(file) => file,
             none => none.insert(
                 tempfile::tempfile()
@@ -45,16 +47,16 @@ impl Spill {
         start.map_err(|error| failure(error, "the temporary file cannot be written"))
     }
 
-    /// Reads what was appended.
+    /// Reads `len` bytes from a position on.
     ///
     /// # Errors
-    /// If it is not there any more.
+    /// If the file ends before, or cannot be read.
     pub fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; len];
-        let mut made = self.file();
-        let file = made
+        let mut created = self.file();
+        let file = created
             .as_mut()
-            .ok_or_else(|| Error::system("nothing was set aside"))?;
+            .ok_or_else(|| Error::system("nothing was written to the temporary file"))?;
         let read = file
             .seek(SeekFrom::Start(start))
             .and_then(|_| file.read_exact(&mut bytes));
@@ -76,14 +78,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_set_aside_comes_back() {
-        let spill = Spill::new();
-        let places: Vec<u64> = ["one", "", "three"]
+    fn what_is_spilled_comes_back() {
+        let spill = SpillFile::new();
+        let starts: Vec<u64> = ["one", "", "three"]
             .iter()
             .map(|text| spill.append(text.as_bytes()).unwrap())
             .collect();
         assert_eq!(
-            (&places, spill.read(places[2], 5).unwrap()),
+            (&starts, spill.read(starts[2], 5).unwrap()),
             (&vec![0, 3, 3], b"three".to_vec())
         );
         assert_eq!(spill.read(0, 3).unwrap(), b"one");
