@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::StoreClock;
 use crate::error::{Error, Result};
-use crate::ingest::{Columns, InputOptions};
+use crate::ingest::{ColumnNames, InputOptions};
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;
@@ -245,8 +245,8 @@ impl Layer {
     /// # Errors
     /// If one is out of its range or a time zone does not exist: before any byte of data is read.
     pub fn check(self) -> Result<Config> {
-        let default = Columns::default();
-        let columns = Columns {
+        let default = ColumnNames::default();
+        let columns = ColumnNames {
             customer: self.columns.customer.unwrap_or(default.customer),
             product: self.columns.product.unwrap_or(default.product),
             time: self.columns.time.unwrap_or(default.time),
@@ -299,7 +299,7 @@ impl Layer {
 }
 
 /// Refuses one column for two things.
-fn one_role_each(columns: &Columns) -> Result<()> {
+fn one_role_each(columns: &ColumnNames) -> Result<()> {
     let mut roles = vec![
         ("customer", &columns.customer),
         ("product", &columns.product),
@@ -742,7 +742,7 @@ mod tests {
         }
         // Examples stand where there is no default, or where nearly everyone needs another value.
         let clock = StoreClock::new("Europe/Rome", false, 0).unwrap();
-        let columns = Columns {
+        let columns = ColumnNames {
             quantity_required: true,
             ..default.input.columns.clone()
         };

@@ -7,7 +7,7 @@ use okuo::calendar::{AsOf, DateRange, StoreClock};
 use okuo::domain::Ids;
 use okuo::features::store_snapshot::CandidateLimits;
 use okuo::ingest::report::Report;
-use okuo::ingest::{Columns, InputOptions, Reader};
+use okuo::ingest::{ColumnNames, InputOptions, Reader};
 use okuo::models::Model;
 use okuo::purchases::{Line, Purchases};
 use okuo::recurrence::Rule;
@@ -45,7 +45,7 @@ pub fn tickets(customers: u32, days: u32) -> Vec<u8> {
 pub fn read(parquet: &[u8]) -> (Purchases, Report) {
     let clock = StoreClock::new("UTC", false, 0).expect("UTC exists");
     let options = InputOptions {
-        columns: Columns::default(),
+        columns: ColumnNames::default(),
         clock,
         exclude_products: vec![],
         max_bad_share: 0.0,

@@ -20,8 +20,10 @@ use polars_parquet::read::{
     BasicDecompressor, ColumnChunkMetadata, Filter, PageReader, column_iter_to_arrays,
 };
 
-use super::{Footer, damaged, guarded, pages};
+use super::footer::{NamedColumn, ParquetFooter};
+use super::{damaged, guarded, pages};
 use crate::error::Result;
+use crate::ingest::columns::ColumnRole;
 
 /// So many rows are decoded at a time by polars, which reads the dictionary and the pages at both
 /// ends again each time.
@@ -31,7 +33,7 @@ const POLARS_ROWS: usize = 1 << 19;
 pub(super) const NULL: u32 = u32::MAX;
 
 /// Some rows of a column.
-pub(super) struct Rows {
+pub(super) struct ColumnSlice {
     /// The value of each row; or those of a dictionary, if there are positions.
     pub(super) values: Series,
     /// Of each row the position of its value, or [`NULL`].
@@ -39,20 +41,20 @@ pub(super) struct Rows {
 }
 
 /// Reads the rows of a column chunk in their order.
-pub(super) struct ChunkReader {
-    footer: Arc<Footer>,
+pub(super) struct ColumnChunkReader {
+    footer: Arc<ParquetFooter>,
     /// Position of the group, and of the column among the mapped ones.
     group: usize,
     column: usize,
     bytes: Bytes,
-    indexed: Option<Indexed>,
+    indexed: Option<IndexedPages>,
     /// What polars decoded, and its rows.
     decoded: Option<Series>,
     decoded_rows: Range<usize>,
 }
 
 /// A column chunk of positions in a dictionary.
-struct Indexed {
+struct IndexedPages {
     pages: BasicDecompressor,
     dictionary: Series,
     /// Positions of the present page, and how many of them have been given.
@@ -60,29 +62,20 @@ struct Indexed {
     given: usize,
 }
 
-impl ChunkReader {
-    /// At the first row of a column of a group. The counts of the footer and of the pages stand
-    /// apart in the file, and must agree before polars trusts them.
+impl ColumnChunkReader {
+    /// At the first row of a column of a group.
+    ///
+    /// # Errors
+    /// If the column's pages are damaged.
     pub(super) fn new(
-        footer: Arc<Footer>,
+        footer: Arc<ParquetFooter>,
         group: usize,
         column: usize,
         bytes: Bytes,
     ) -> Result<Self> {
-        let (chunk, field) = footer.chunk_at(group, column)?;
-        let is_gzip = chunk.compression() == Compression::Gzip;
-        let is_indexed = pages::are_indexed(
-            &bytes,
-            chunk.num_values(),
-            chunk.uncompressed_size(),
-            is_gzip,
-        )
-        .ok_or_else(damaged)?;
-        let indexed = if is_indexed {
-            Indexed::new(chunk, field, &bytes)?
-        } else {
-            None
-        };
+        let (chunk, named) = footer.chunk_at(group, column)?;
+        let indexed = open_pages(chunk, &named.field, &bytes)
+            .map_err(|error| error.column(named.field.name.as_str()))?;
         Ok(Self {
             footer,
             group,
@@ -94,14 +87,24 @@ impl ChunkReader {
         })
     }
 
-    /// The values of the rows that follow those that were read before.
-    pub(super) fn read(&mut self, rows: &Range<usize>) -> Result<Rows> {
+    /// The column's role, and the values of the rows that follow those that were read before.
+    ///
+    /// # Errors
+    /// If the column's pages are damaged.
+    pub(super) fn read(&mut self, rows: &Range<usize>) -> Result<(ColumnRole, ColumnSlice)> {
+        let read = self.read_values(rows);
+        let (_, NamedColumn { role, field }) = self.footer.chunk_at(self.group, self.column)?;
+        let read = read.map_err(|error| error.column(field.name.as_str()))?;
+        Ok((*role, read))
+    }
+
+    fn read_values(&mut self, rows: &Range<usize>) -> Result<ColumnSlice> {
         let read = match &mut self.indexed {
-            Some(indexed) => Rows {
+            Some(indexed) => ColumnSlice {
                 values: indexed.dictionary.clone(),
                 positions: Some(indexed.read(rows.len())?),
             },
-            None => Rows {
+            None => ColumnSlice {
                 values: self.decode(rows)?,
                 positions: None,
             },
@@ -122,7 +125,8 @@ impl ChunkReader {
         {
             Some(decoded) => decoded,
             None => {
-                let (chunk, field) = self.footer.chunk_at(self.group, self.column)?;
+                let (chunk, NamedColumn { field, .. }) =
+                    self.footer.chunk_at(self.group, self.column)?;
                 let all = usize::try_from(chunk.num_values()).unwrap_or(rows.end);
                 self.decoded_rows = rows.start..all.min(rows.start + POLARS_ROWS).max(rows.end);
                 decode(chunk, field, &self.bytes, &self.decoded_rows)?
@@ -132,6 +136,23 @@ impl ChunkReader {
         let values = decoded.slice(from as i64, rows.len());
         self.decoded = Some(decoded);
         Ok(values)
+    }
+}
+
+/// The pages of a column chunk, if their values are positions in a dictionary. The counts of the
+/// footer and of the pages stand apart in the file, and must agree before polars trusts them.
+fn open_pages(
+    chunk: &ColumnChunkMetadata,
+    field: &ArrowField,
+    bytes: &Bytes,
+) -> Result<Option<IndexedPages>> {
+    let is_gzip = chunk.compression() == Compression::Gzip;
+    let uncompressed = chunk.uncompressed_size();
+    let is_indexed = pages::are_indexed(bytes, chunk.num_values(), uncompressed, is_gzip);
+    if is_indexed.ok_or_else(damaged)? {
+        IndexedPages::new(chunk, field, bytes)
+    } else {
+        Ok(None)
     }
 }
 
@@ -164,7 +185,7 @@ fn decode(
     })
 }
 
-impl Indexed {
+impl IndexedPages {
     /// Nothing if the dictionary's type is left to polars.
     fn new(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &Bytes) -> Result<Option<Self>> {
         let descriptor = &chunk.descriptor().descriptor;
@@ -290,6 +311,12 @@ fn presence(levels: &[u8], rows: usize) -> PolarsResult<Option<Vec<bool>>> {
     Ok(Some(unpacked.into_iter().map(|level| level == 1).collect()))
 }
 
+/// Numbers that stand one after the other.
+fn little_endian<const N: usize, T>(bytes: &[u8], number: fn([u8; N]) -> T) -> Vec<T> {
+    let (numbers, _) = bytes.as_chunks();
+    numbers.iter().map(|bytes| number(*bytes)).collect()
+}
+
 /// The values of a dictionary page, which are encoded plainly; nothing for the types that are left
 /// to polars.
 fn values_of(
@@ -299,34 +326,31 @@ fn values_of(
 ) -> PolarsResult<Option<Series>> {
     use ArrowDataType as A;
     let (name, bytes) = (field.name.clone(), &page.buffer[..]);
-    let four = || bytes.as_chunks().0.iter().copied();
-    let eight = || bytes.as_chunks().0.iter().copied();
     let values = match (physical, field.dtype()) {
         (PhysicalType::Int32, A::Int32) => {
-            Series::new(name, four().map(i32::from_le_bytes).collect::<Vec<_>>())
+            Series::new(name, little_endian(bytes, i32::from_le_bytes))
         }
         (PhysicalType::Int32, A::UInt32) => {
-            Series::new(name, four().map(u32::from_le_bytes).collect::<Vec<_>>())
+            Series::new(name, little_endian(bytes, u32::from_le_bytes))
         }
         (PhysicalType::Int32, A::Date32) => {
-            Series::new(name, four().map(i32::from_le_bytes).collect::<Vec<_>>())
-                .cast(&DataType::Date)?
+            Series::new(name, little_endian(bytes, i32::from_le_bytes)).cast(&DataType::Date)?
         }
         (PhysicalType::Int64, A::Int64) => {
-            Series::new(name, eight().map(i64::from_le_bytes).collect::<Vec<_>>())
+            Series::new(name, little_endian(bytes, i64::from_le_bytes))
         }
         (PhysicalType::Int64, A::UInt64) => {
-            Series::new(name, eight().map(u64::from_le_bytes).collect::<Vec<_>>())
+            Series::new(name, little_endian(bytes, u64::from_le_bytes))
         }
         (PhysicalType::Int64, timestamp @ A::Timestamp(..)) => {
             let dtype = DataType::from_arrow_dtype(timestamp);
-            Series::new(name, eight().map(i64::from_le_bytes).collect::<Vec<_>>()).cast(&dtype)?
+            Series::new(name, little_endian(bytes, i64::from_le_bytes)).cast(&dtype)?
         }
         (PhysicalType::Float, A::Float32) => {
-            Series::new(name, four().map(f32::from_le_bytes).collect::<Vec<_>>())
+            Series::new(name, little_endian(bytes, f32::from_le_bytes))
         }
         (PhysicalType::Double, A::Float64) => {
-            Series::new(name, eight().map(f64::from_le_bytes).collect::<Vec<_>>())
+            Series::new(name, little_endian(bytes, f64::from_le_bytes))
         }
         (PhysicalType::ByteArray, A::BinaryView) => Series::new(
             name,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// What stands at the start of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ScannedRecord {
     /// An empty line.
     Blank { len: usize },
     /// A record of `len` bytes, its line end included.
@@ -17,13 +17,13 @@ pub(super) enum Step {
 
 /// Where a field lies, without its quotes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field {
+pub(super) struct FieldSpan {
     start: usize,
     end: usize,
     doubled_quotes: bool,
 }
 
-impl Field {
+impl FieldSpan {
     /// The field's content; `data` is what its record was read from.
     #[inline]
     pub(super) fn bytes<'a>(&self, data: &'a [u8]) -> Cow<'a, [u8]> {
@@ -43,16 +43,16 @@ impl Field {
     }
 }
 
-/// The fields of one record after another; its memory is reused.
+/// Finds the fields of one record after another; its memory is reused.
 #[derive(Debug, Default)]
-pub(super) struct Record {
-    fields: Vec<Field>,
+pub(super) struct RecordScanner {
+    fields: Vec<FieldSpan>,
     broken: bool,
     len: usize,
 }
 
-impl Record {
-    pub(super) fn fields(&self) -> &[Field] {
+impl RecordScanner {
+    pub(super) fn fields(&self) -> &[FieldSpan] {
         &self.fields
     }
 
@@ -67,13 +67,13 @@ impl Record {
     }
 
     /// Reads the record at the start of `data`; nothing follows it if it is the `last` part.
-    pub(super) fn read(&mut self, data: &[u8], separator: u8, last: bool) -> Step {
+    pub(super) fn read(&mut self, data: &[u8], separator: u8, last: bool) -> ScannedRecord {
         self.fields.clear();
         self.broken = false;
         let mut at = 0;
         loop {
             let quoted = data.get(at) == Some(&b'"');
-            let mut field = Field {
+            let mut field = FieldSpan {
                 start: at,
                 end: at,
                 doubled_quotes: false,
@@ -93,7 +93,7 @@ impl Record {
             let rest = data.get(at..).unwrap_or_default();
             let stop = position(rest, |byte| byte == separator || byte == b'\n');
             if stop.is_none() && !last {
-                return Step::Incomplete;
+                return ScannedRecord::Incomplete;
             }
             at += stop.unwrap_or(rest.len());
             let ends = data.get(at) != Some(&separator);
@@ -111,9 +111,9 @@ impl Record {
                 self.len = (at + 1).min(data.len());
                 let blank = !quoted && self.fields.len() == 1 && end == 0;
                 return if blank {
-                    Step::Blank { len: self.len }
+                    ScannedRecord::Blank { len: self.len }
                 } else {
-                    Step::Record { len: self.len }
+                    ScannedRecord::Record { len: self.len }
                 };
             }
             at += 1;
@@ -123,14 +123,14 @@ impl Record {
 
 /// The quote that ends a field whose content begins at `at`, and whether there are doubled ones
 /// before it.
-fn closing_quote(data: &[u8], mut at: usize, last: bool) -> Result<(usize, bool), Step> {
+fn closing_quote(data: &[u8], mut at: usize, last: bool) -> Result<(usize, bool), ScannedRecord> {
     let mut doubled = false;
     loop {
         let Some(found) = position(data.get(at..).unwrap_or_default(), |byte| byte == b'"') else {
             return Err(if last {
-                Step::Unclosed
+                ScannedRecord::Unclosed
             } else {
-                Step::Incomplete
+                ScannedRecord::Incomplete
             });
         };
         let quote = at + found;
@@ -139,7 +139,7 @@ fn closing_quote(data: &[u8], mut at: usize, last: bool) -> Result<(usize, bool)
                 doubled = true;
                 at = quote + 2;
             }
-            None if !last => return Err(Step::Incomplete),
+            None if !last => return Err(ScannedRecord::Incomplete),
             _ => return Ok((quote, doubled)),
         }
     }
@@ -158,11 +158,11 @@ mod tests {
 
     /// All records of `data`, given in parts that end at `cut` and at the end.
     fn records(data: &[u8], cut: usize) -> Vec<Vec<Vec<u8>>> {
-        let (mut record, mut out, mut at) = (Record::default(), vec![], 0);
+        let (mut record, mut out, mut at) = (RecordScanner::default(), vec![], 0);
         for (end, last) in [(cut.min(data.len()), false), (data.len(), true)] {
             while at < end {
                 match record.read(&data[at..end], b',', last) {
-                    Step::Record { len } => {
+                    ScannedRecord::Record { len } => {
                         assert!(!record.broken());
                         out.push(
                             record
@@ -173,9 +173,9 @@ mod tests {
                         );
                         at += len;
                     }
-                    Step::Blank { len } => at += len,
-                    Step::Incomplete => break,
-                    Step::Unclosed => panic!("unclosed"),
+                    ScannedRecord::Blank { len } => at += len,
+                    ScannedRecord::Incomplete => break,
+                    ScannedRecord::Unclosed => panic!("unclosed"),
                 }
             }
         }
@@ -211,15 +211,15 @@ mod tests {
 
         #[test]
         fn any_bytes_end(data in prop::collection::vec(prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), any::<u8>()], 0..60)) {
-            let (mut record, mut at) = (Record::default(), 0);
+            let (mut record, mut at) = (RecordScanner::default(), 0);
             while at < data.len() {
                 match record.read(&data[at..], b',', true) {
-                    Step::Record { len } | Step::Blank { len } => {
+                    ScannedRecord::Record { len } | ScannedRecord::Blank { len } => {
                         prop_assert!(len > 0);
                         at += len;
                     }
-                    Step::Unclosed => break,
-                    Step::Incomplete => prop_assert!(false, "the last part is never incomplete"),
+                    ScannedRecord::Unclosed => break,
+                    ScannedRecord::Incomplete => prop_assert!(false, "the last part is never incomplete"),
                 }
             }
         }
@@ -227,21 +227,24 @@ mod tests {
 
     #[test]
     fn text_after_a_quote_and_quotes_inside_a_field() {
-        let mut record = Record::default();
+        let mut record = RecordScanner::default();
         assert_eq!(
             record.read(b"\"a\"b,c\n", b',', true),
-            Step::Record { len: 7 }
+            ScannedRecord::Record { len: 7 }
         );
         assert!(record.broken());
         assert_eq!(
             record.read(b"5\" pipe,c\n", b',', true),
-            Step::Record { len: 10 }
+            ScannedRecord::Record { len: 10 }
         );
         assert_eq!(
             (record.broken(), &*record.fields()[0].bytes(b"5\" pipe,c\n")),
             (false, &b"5\" pipe"[..])
         );
-        assert_eq!(record.read(b"a,\"b\n", b',', true), Step::Unclosed);
-        assert_eq!(record.read(b"\r\na,b", b',', true), Step::Blank { len: 2 });
+        assert_eq!(record.read(b"a,\"b\n", b',', true), ScannedRecord::Unclosed);
+        assert_eq!(
+            record.read(b"\r\na,b", b',', true),
+            ScannedRecord::Blank { len: 2 }
+        );
     }
 }
