@@ -19,4 +19,5 @@ pub mod eval;
 pub mod publish;
 pub mod simulate;
 pub mod config;
+pub mod jobs;
 pub mod cli;

@@ -367,7 +367,7 @@ impl PartitionedPurchases {
     ///
     /// # Errors
     /// If what was set aside cannot be read.
-    pub fn partitions(self) -> Result<Box<dyn Partitions>> {
+    pub fn partitions(self) -> Result<Box<dyn Partitions + Send>> {
         Ok(if self.count() == 1 {
             Box::new(self.purchases()?)
         } else {
