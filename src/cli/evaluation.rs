@@ -86,12 +86,10 @@ fn section(
     let mut table = figures_table(columns.len());
     table.row(std::iter::once(title).chain(columns.iter().map(|(heading, ..)| *heading)));
     for contender in &evaluation.contenders {
-        let values = || {
-            columns
-                .iter()
-                .map(|(_, value, _)| value(&contender.figures))
-        };
-        if values().all(|value| value.is_none()) {
+        let values = columns
+            .iter()
+            .map(|(_, value, decimals)| (value(&contender.figures), *decimals));
+        if values.clone().all(|(value, _)| value.is_none()) {
             continue;
         }
         let mark = if best == Some(&contender.name) {
@@ -99,9 +97,7 @@ fn section(
         } else {
             ""
         };
-        let cells = values()
-            .zip(columns)
-            .map(|(value, (.., decimals))| figure(value, *decimals));
+        let cells = values.map(|(value, decimals)| figure(value, decimals));
         table.row(std::iter::once(format!("{}{mark}", contender.name)).chain(cells));
     }
     (table.len() > 1).then(|| table.to_string())

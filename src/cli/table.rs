@@ -74,8 +74,10 @@ impl Table {
 
     fn width(&self, at: usize, column: &Column) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(at));
-        let widest = || cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
-        column.width.unwrap_or_else(widest)
+        match column.width {
+            Some(width) => width,
+            None => cells.map(|cell| cell.chars().count()).max().unwrap_or(0),
+        }
     }
 }
 

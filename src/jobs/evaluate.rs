@@ -95,7 +95,6 @@ pub fn evaluate_on(
     progress: &dyn Progress,
 ) -> Result<Evaluation> {
     let EvaluateRequest { months, every, .. } = request;
-    let stage = |stage: &str| progress.stage(stage);
     compute(|| match model {
         None => eval::evaluate(
             &*tickets.partitions,
@@ -104,7 +103,7 @@ pub fn evaluate_on(
             config.history_days,
             months,
             *every,
-            &stage,
+            &|stage| progress.stage(stage),
         ),
         Some(model) => eval::evaluate_model(
             model,
@@ -113,7 +112,7 @@ pub fn evaluate_on(
             config.history_days,
             months,
             *every,
-            &stage,
+            &|stage| progress.stage(stage),
         ),
     })
 }

@@ -1,6 +1,7 @@
 //! Models in a registry: load, list, show, promote.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Progress;
 use crate::artifact::{self, Header};
@@ -134,13 +135,12 @@ pub struct ListedModel {
 impl ListedModel {
     fn new(card: Card, promoted: Option<&str>) -> Self {
         let description = &card.header.description;
-        let own = description.figures.pointer("/okuo");
-        let figure = |name: &str| own.and_then(|own| own.get(name)?.as_f64());
+        let figures = &description.figures;
         Self {
             as_of: description.as_of,
             promoted: promoted == Some(card.model_id.as_str()),
-            mae_all: figure("mae_all"),
-            ndcg_at_10: figure("ndcg@10"),
+            mae_all: figures.pointer("/okuo/mae_all").and_then(Value::as_f64),
+            ndcg_at_10: figures.pointer("/okuo/ndcg@10").and_then(Value::as_f64),
             file_bytes: card.file_bytes,
             model_id: card.model_id,
         }

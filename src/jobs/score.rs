@@ -286,12 +286,6 @@ impl NightCollector {
 }
 
 fn example(predictions: &Predictions, customer: &CustomerPrediction) -> Option<ExampleCustomer> {
-    let product_of = |product: &ProductPrediction| {
-        Some(ExampleProduct {
-            product_id: predictions.product_ids.get(product.product)?.owned(),
-            prediction: product.clone(),
-        })
-    };
     Some(ExampleCustomer {
         customer_id: predictions.customer_ids.get(customer.customer)?.owned(),
         expected_date: predictions.expected(customer),
@@ -299,7 +293,21 @@ fn example(predictions: &Predictions, customer: &CustomerPrediction) -> Option<E
             products: vec![],
             ..customer.clone()
         },
-        products: customer.products.iter().filter_map(product_of).collect(),
+        products: customer
+            .products
+            .iter()
+            .filter_map(|product| example_product(predictions, product))
+            .collect(),
+    })
+}
+
+fn example_product(
+    predictions: &Predictions,
+    product: &ProductPrediction,
+) -> Option<ExampleProduct> {
+    Some(ExampleProduct {
+        product_id: predictions.product_ids.get(product.product)?.owned(),
+        prediction: product.clone(),
     })
 }
 

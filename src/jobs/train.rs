@@ -262,14 +262,14 @@ impl Training<'_> {
         standing: &StandingModel,
     ) -> Result<Decision> {
         self.registry
-            .promote_if(model_id, async |pointer| {
+            .promote_if(model_id, |pointer| {
                 let now = pointer.map(|pointer| pointer.model_id.as_str());
                 let standing = if now == standing.model_id() {
                     standing
                 } else {
                     &StandingModel::Moved
                 };
-                Ok(decide(held_out, standing, self.config.promote))
+                decide(held_out, standing, self.config.promote)
             })
             .await
     }

@@ -31,14 +31,10 @@ pub struct Features(pub Vec<(&'static str, Option<f32>)>);
 
 impl Features {
     fn new(names: &'static [&'static str], values: &[f32]) -> Self {
-        let known = |value: &f32| (*value != MISSING).then_some(*value);
-        Self(
-            names
-                .iter()
-                .copied()
-                .zip(values.iter().map(known))
-                .collect(),
-        )
+        let known = values
+            .iter()
+            .map(|value| (*value != MISSING).then_some(*value));
+        Self(names.iter().copied().zip(known).collect())
     }
 }
 
@@ -195,19 +191,30 @@ pub fn explain(
     customer: &str,
     products: usize,
 ) -> Result<Explanation> {
+    let (as_of, rule) = (night.population.as_of, night.population.rule);
+    refuse_future(model, as_of)?;
+    let history = purchases.until(as_of);
+    explained(model, model_id, &history, night, customer, products)
+        .ok_or_else(|| unknown(&history, &rule, customer))
+}
+
+/// The explanation; `None` for a customer without a purchase.
+fn explained(
+    model: &Model,
+    model_id: &str,
+    history: &History<'_>,
+    night: NightSummary,
+    customer: &str,
+    products: usize,
+) -> Option<Explanation> {
     let NightSummary {
         population: PopulationSummary { as_of, rule, .. },
         store_counts,
     } = night;
-    refuse_future(model, as_of)?;
-    let history = purchases.until(as_of);
-    let unknown = || unknown(&history, &rule, customer);
-    let code = history.customers().code(customer).ok_or_else(unknown)?;
-    let scorer = NightScorer::new(model, as_of, purchases.products(), store_counts);
+    let code = history.customers().code(customer)?;
+    let scorer = NightScorer::new(model, as_of, history.products(), store_counts);
     let mut scratch = BasketScratch::default();
-    let (prediction, wait) = scorer
-        .predict(&history, code, &mut scratch)
-        .ok_or_else(unknown)?;
+    let (prediction, wait) = scorer.predict(history, code, &mut scratch)?;
     let purchases = history.purchases_of(code);
     let min_purchases = model
         .parameters
@@ -222,13 +229,13 @@ pub fn explain(
         why_not(&judgement)
     };
     let likely = likely(&prediction, history.products(), &scratch, products);
-    Ok(Explanation {
-        customer_id: history.customers().get(code).ok_or_else(unknown)?.owned(),
+    Some(Explanation {
+        customer_id: history.customers().get(code)?.owned(),
         as_of,
         model_id: model_id.to_owned(),
         recurrent,
         why_not,
-        history: past(&purchases, as_of, prediction.purchases_90d).ok_or_else(unknown)?,
+        history: past(&purchases, as_of, prediction.purchases_90d)?,
         rule: judgement,
         prediction: (recurrent || purchases.len() >= min_purchases)
             .then(|| predicted(&scorer, &purchases, &prediction, &wait, likely)),

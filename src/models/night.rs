@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::calendar::{AsOf, Day, PURCHASES_WINDOW_DAYS};
+use crate::calendar::{AsOf, PURCHASES_WINDOW_DAYS};
 use crate::domain::{CustomerPrediction, Evidence, Ids, MAX_RANK, Predictions, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::features::basket::BasketScratch;
@@ -249,11 +249,15 @@ impl<'a> NightScorer<'a> {
             .take(MAX_RANK)
             .map(|scored| self.product(scored, purchases.len()))
             .collect();
-        let recent = |day: &&Day| night - **day < PURCHASES_WINDOW_DAYS;
+        let purchases_90d = purchases
+            .days()
+            .iter()
+            .filter(|day| night - **day < PURCHASES_WINDOW_DAYS)
+            .count();
         let prediction = CustomerPrediction {
             customer,
             last_purchase,
-            purchases_90d: purchases.days().iter().filter(recent).count() as u32,
+            purchases_90d: purchases_90d as u32,
             days_to_next: wait.median(),
             earliest: night + first,
             latest: night + last,

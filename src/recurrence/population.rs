@@ -132,3 +132,102 @@ fn mark(marks: &mut [bool], more: &[bool]) {
         *mark |= more;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::cell::RefCell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::domain::Ids;
+    use crate::models::examples::{NIGHT, read, rule, store};
+    use crate::purchases::Purchases;
+    use crate::purchases::tests::limited;
+
+    /// Counts how often a partition is brought back.
+    struct Counted<'a>(&'a dyn Partitions, AtomicUsize);
+
+    impl Partitions for Counted<'_> {
+        fn count(&self) -> usize {
+            self.0.count()
+        }
+
+        fn partition(&self, at: usize) -> Result<Cow<'_, Purchases>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.partition(at)
+        }
+
+        fn customers(&self) -> &Ids {
+            self.0.customers()
+        }
+
+        fn products(&self) -> &Ids {
+            self.0.products()
+        }
+    }
+
+    /// All that both say, to be compared.
+    fn text(summary: &PopulationSummary, provenance: &Provenance) -> String {
+        format!("{summary:?} {provenance:?}")
+    }
+
+    #[test]
+    fn partitions_give_the_same_summary_in_one_look_at_each() {
+        let whole = read(store(80, 250, 1));
+        let partitions = limited(&whole, 1_000).partitions().unwrap();
+        assert!(partitions.count() > 10, "{}", partitions.count());
+        let counted = Counted(&*partitions, AtomicUsize::new(0));
+        let [one, many] = [&whole as &dyn Partitions, &counted].map(|partitions| {
+            let (summary, provenance) =
+                PopulationSummary::with_provenance(partitions, NIGHT, &rule()).unwrap();
+            text(&summary, &provenance)
+        });
+        assert_eq!(one, many);
+        assert_eq!(counted.1.load(Ordering::Relaxed), partitions.count());
+    }
+
+    #[test]
+    fn nothing_after_the_night_counts() {
+        let all = read(store(80, 250, 1));
+        let known = all.known(NIGHT).unwrap();
+        let of = |purchases: &Purchases| {
+            PopulationSummary::with_provenance(purchases, NIGHT, &rule()).unwrap()
+        };
+        let ((all_summary, all_provenance), (summary, provenance)) = (of(&all), of(&known));
+        assert_eq!(
+            (all_summary.span, all_summary.distinct_lines),
+            (known.span(), known.distinct_lines())
+        );
+        assert!(all.distinct_lines() > known.distinct_lines());
+        assert_eq!(all_summary.recurrent, summary.recurrent);
+        assert_eq!(all_summary.funnel, summary.funnel);
+        assert!(summary.funnel.recurrent > 0);
+        assert_eq!(
+            all_provenance.fingerprint.hex(),
+            provenance.fingerprint.hex()
+        );
+    }
+
+    #[test]
+    fn the_last_day_is_found_and_each_partition_is_shown() {
+        let purchases = read(store(20, 100, 1));
+        let last = AsOf(purchases.span().unwrap().last);
+        let summary = PopulationSummary::on_last_day(&purchases, &rule())
+            .unwrap()
+            .unwrap();
+        assert_eq!((summary.as_of, summary.rule), (last, rule()));
+        let shown = RefCell::new(vec![]);
+        let look = |history: &History<'_>| shown.borrow_mut().push(history.as_of());
+        PopulationSummary::with_each(&purchases, NIGHT, &rule(), look).unwrap();
+        assert_eq!(*shown.borrow(), [NIGHT]);
+        let nobody = read(vec![]);
+        assert!(
+            PopulationSummary::on_last_day(&nobody, &rule())
+                .unwrap()
+                .is_none()
+        );
+        let summary = PopulationSummary::new(&nobody, NIGHT, &rule()).unwrap();
+        assert_eq!((summary.span, summary.funnel.seen), (None, 0));
+    }
+}

@@ -91,7 +91,11 @@ fn the_numbers_are_those_that_score_publishes() {
         for (own, published) in own.products.iter().zip(&published.products) {
             assert_eq!(
                 own.product_id,
-                predictions.product_ids.get(published.product).unwrap().owned()
+                predictions
+                    .product_ids
+                    .get(published.product)
+                    .unwrap()
+                    .owned()
             );
             assert_eq!(
                 (own.probability, &own.reason, own.model),
