@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::models::explain::{self, Explanation};
 use crate::purchases::{Partitions, Purchases};
 
-/// What is asked of [`explain`].
+/// What is asked of [`explain()`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainRequest {
     /// The customer's id, as it stands in the tickets.

@@ -240,7 +240,7 @@ struct NightCollector {
     customers: usize,
     offers: usize,
     offers_to_send: usize,
-    /// Every so many customers one is an example, so that not only the smallest ids are seen.
+    /// Customers from one example to the next, so that not only the smallest ids are shown.
     example_step: usize,
     most_examples: usize,
     examples: Vec<ExampleCustomer>,

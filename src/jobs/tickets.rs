@@ -1,4 +1,4 @@
-//! Tickets that have been read, and what a first look at them shows.
+//! Tickets that have been read, and their summary for a night.
 
 use bytes::Bytes;
 
@@ -88,8 +88,8 @@ impl Tickets {
         })
     }
 
-    /// A first look at the tickets on a night, as a model sees them; warns of what speaks against
-    /// using this model on these tickets.
+    /// Summarizes the tickets on a night for a model. Warns of stale data, and if the tickets do
+    /// not seem to come from the store that the model was trained on.
     ///
     /// # Errors
     /// If no purchase is known on the night.

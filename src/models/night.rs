@@ -1,5 +1,4 @@
-//! A night: whom the rule names, and what is predicted for them, one part of the customers after
-//! the other.
+//! A night: predictions for the customers who meet the rule, one partition after the other.
 
 use rayon::prelude::*;
 
@@ -15,17 +14,17 @@ use crate::models::timing::ReturnTimeDistribution;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory, Partitions, Purchases};
 use crate::recurrence::{PopulationSummary, Rule};
 
-/// A history on a night, and the store on it as a model sees it: what scoring begins with, found in
-/// one look at each partition.
+/// The summary of a history on a night, and what a model needs to know of the store on it. Both are
+/// computed in one pass over the partitions; scoring begins with them.
 #[derive(Debug)]
 pub struct NightSummary {
-    /// The customers, whatever model looks at them.
+    /// The summary, which is the same for every model.
     pub population: PopulationSummary,
     pub(super) store_counts: PartialStoreCounts,
 }
 
 impl NightSummary {
-    /// Looks at a history on the night `as_of`, as `model` looks at the store.
+    /// Summarizes a history on the night `as_of` for `model`.
     ///
     /// # Errors
     /// If a partition cannot be brought back from where it was set aside.
@@ -268,7 +267,7 @@ impl<'a> NightScorer<'a> {
         Some((prediction, wait))
     }
 
-    /// What is said of one product to a customer with so many purchases.
+    /// What is predicted of one product for a customer with this many purchases.
     fn product(&self, scored: &Scored, purchases: usize) -> ProductPrediction {
         let candidate = &scored.candidate;
         let evidence = match candidate.times {

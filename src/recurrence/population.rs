@@ -1,4 +1,4 @@
-//! What all customers of a history say together on a night, found in one look at each partition.
+//! The summary of a history on one night, computed in one pass over its partitions.
 
 use super::{Rule, recurrent};
 use crate::calendar::{AsOf, DateRange, RECENT_DAYS};
@@ -45,8 +45,8 @@ impl PopulationSummary {
         Self::with_each(partitions, as_of, rule, |_| {})
     }
 
-    /// Summarizes a history on its last day with a purchase, which takes one more look to find;
-    /// `None` if there is no purchase.
+    /// Summarizes a history on its last day with a purchase; `None` if there is no purchase. Finding
+    /// that day takes a second pass.
     ///
     /// # Errors
     /// As [`PopulationSummary::new`].
@@ -74,8 +74,8 @@ impl PopulationSummary {
         Ok((summary, provenance))
     }
 
-    /// The summary; `look` is shown each partition up to the night, too, so that whoever needs more
-    /// of a history does not bring all of it back once again.
+    /// The summary. `look` is shown each partition up to the night in the same pass, for callers
+    /// that need more of the history.
     ///
     /// # Errors
     /// As [`PopulationSummary::new`].
@@ -126,7 +126,7 @@ impl Provenance {
     }
 }
 
-/// Marks what is marked in `more`.
+/// Sets every mark that is set in `more`.
 fn mark(marks: &mut [bool], more: &[bool]) {
     for (mark, more) in marks.iter_mut().zip(more) {
         *mark |= more;
