@@ -10,7 +10,7 @@ mod predictions;
 pub(crate) mod words;
 
 pub use funnel::Funnel;
-pub use ids::{Id, Ids};
+pub use ids::{Id, Ids, OwnedId};
 pub use predictions::*;
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ mod backtest;
 pub mod bootstrap;
 pub mod metrics;
 pub mod protocol;
-mod table;
 pub mod tifuknn;
 
 use std::collections::BTreeMap;
@@ -21,12 +20,11 @@ use crate::calendar::{AsOf, DateRange, Day, Month};
 use crate::error::{Error, Result};
 use crate::models::{self, Model, Parameters};
 use crate::purchases::{PartitionedHistory, Partitions, RecentPartitions};
-use crate::recurrence::Rule;
+use crate::recurrence::{PopulationSummary, Rule};
 use backtest::Backtest;
 pub use bootstrap::{Figure, Interval};
 pub use metrics::{Figures, figures};
 pub use protocol::{NightRows, observe};
-pub use table::table;
 
 /// The name of the model that is evaluated.
 pub const OKUO: &str = "okuo";
@@ -121,7 +119,7 @@ pub fn evaluate(
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
     let (months, last) = checked(purchases, months, every)?;
-    let mut backtest = Backtest::new(purchases, AsOf(last), rule, history_days)?;
+    let mut backtest = Backtest::new(purchases, last, rule, history_days);
     for month in months {
         let eve = month.eve();
         stage(&format!("{month}: training up to {eve}"));
@@ -170,7 +168,7 @@ pub fn evaluate_model(
             month.eve()
         )));
     }
-    let mut backtest = Backtest::new(purchases, AsOf(last), rule, history_days)?;
+    let mut backtest = Backtest::new(purchases, last, rule, history_days);
     for month in months {
         backtest.learn(month.eve())?;
         for night in nights(month.eve(), month.last().min(last), every) {
@@ -246,7 +244,8 @@ pub struct HoldoutReport {
 /// Measures a training's rehearsal on the days that it has not seen, beside the baselines and the
 /// model that would be replaced: the nights from `backtest_model.as_of` on, every 7 days up to T =
 /// `backtest_model.as_of` + 28. Days after T count for nothing. At most `most_customers` of a night are
-/// scored.
+/// scored. `population` is the summary of `purchases` on T, or on a later night without a purchase
+/// in between.
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.
@@ -254,12 +253,14 @@ pub fn held_out(
     backtest_model: &Model,
     replaced: Option<&Model>,
     purchases: &dyn Partitions,
-    rule: &Rule,
+    population: &PopulationSummary,
     history_days: u32,
     most_customers: usize,
 ) -> Result<HoldoutReport> {
     let eve = backtest_model.as_of;
-    let as_of = AsOf(eve.day() + models::HELD_OUT_DAYS);
+    let last = population.span.map(|span| span.last).ok_or_else(|| {
+        Error::request(format!("there is no purchase up to {}", population.as_of))
+    })?;
     let not_compared = replaced.filter(|replaced| replaced.as_of > eve).map(|replaced| {
         format!("the replaced model was trained up to {}, so it has seen the held-out days from {} on", replaced.as_of, eve.day() + 1)
     });
@@ -267,18 +268,13 @@ pub fn held_out(
     if not_compared.is_none() {
         models.extend(replaced.map(|replaced| (REPLACED, replaced)));
     }
-    let mut backtest = Backtest::new(purchases, as_of, rule, history_days)?;
+    let mut backtest = Backtest::new(purchases, last, &population.rule, history_days);
     backtest.draw_customers(most_customers);
-    let mut distinct_lines = 0;
-    PartitionedHistory::all(purchases).each(|history| {
-        distinct_lines += history.distinct_lines();
-        Ok(())
-    })?;
-    if distinct_lines > HELD_OUT_TIFUKNN_LINES {
+    if population.distinct_lines > HELD_OUT_TIFUKNN_LINES {
         backtest.leave_out_tifuknn();
     }
     backtest.learn(eve)?;
-    for night in nights(eve, backtest.last(), HELD_OUT_EVERY as u32) {
+    for night in nights(eve, last, HELD_OUT_EVERY as u32) {
         backtest.night(night, &models)?;
     }
     Ok(HoldoutReport {

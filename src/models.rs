@@ -13,7 +13,7 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
-pub use night::{Overview, refuse_future, score, score_in_slices, score_some};
+pub use night::{NightSummary, refuse_future, score, score_in_slices, score_some};
 pub use training::{HELD_OUT_DAYS, Trained, needed_days, train, train_with_backtest};
 
 use crate::calendar::AsOf;

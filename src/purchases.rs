@@ -223,10 +223,12 @@ impl<'a> History<'a> {
         &self.purchases.products
     }
 
-    /// How many distinct (customer, day, product) there are, those after the night included.
+    /// How many distinct (customer, day, product) there are up to the night.
     #[must_use]
     pub fn distinct_lines(&self) -> usize {
-        self.purchases.distinct_lines()
+        (0..self.customer_count())
+            .map(|customer| self.purchases_of(customer).lines())
+            .sum()
     }
 
     /// Which products were bought in the last `days` days up to the night, by code. The answers of

@@ -1,5 +1,7 @@
 //! The recurrence rule and its funnel: which customers come back regularly.
 
+mod population;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use crate::calendar::Day;
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::purchases::{CustomerPurchases, History};
+pub use population::{PopulationSummary, Provenance};
 
 /// "More than one purchase every 30 days, and every purchase with more than 10 products", with its
 /// parameters.

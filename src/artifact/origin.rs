@@ -7,8 +7,6 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::{AsOf, RECENT_DAYS, StoreClock};
 use crate::domain::Ids;
-use crate::error::Result;
-use crate::purchases::PartitionedHistory;
 
 /// Most products that a header lists.
 const MOST_PRODUCTS: usize = 1_000;
@@ -55,24 +53,16 @@ fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
 }
 
 impl Origin {
-    /// Of the tickets up to the history's night, of which those longer ago than `history_days` were
-    /// left out, if there were any, read with this clock.
-    ///
-    /// # Errors
-    /// If a part of the history cannot be brought back from where it was set aside.
+    /// Of tickets read with this clock, of which those longer ago than `history_days` were left
+    /// out, if there were any. `bought_ever` says which of the products were bought.
+    #[must_use]
     pub fn new(
-        history: PartitionedHistory<'_>,
+        products: &Ids,
+        bought_ever: &[bool],
         clock: &StoreClock,
         history_days: Option<u32>,
-    ) -> Result<Self> {
-        let mut ever = vec![false; history.products().len()];
-        history.each(|history| {
-            ever.iter_mut()
-                .zip(history.products_bought_within(i32::MAX))
-                .for_each(|(ever, bought)| *ever |= bought);
-            Ok(())
-        })?;
-        let mut hashed: Vec<(u32, String)> = ids_of(history.products(), &ever)
+    ) -> Self {
+        let mut hashed: Vec<(u32, String)> = ids_of(products, bought_ever)
             .into_iter()
             .map(|id| (hash(&id), id))
             .collect();
@@ -89,7 +79,7 @@ impl Origin {
             .map(|(_, id)| id)
             .collect();
         sample.sort_unstable();
-        Ok(Self {
+        Self {
             time_zone: clock.zone().to_owned(),
             utc: clock.utc(),
             day_start: clock.day_start(),
@@ -97,7 +87,7 @@ impl Origin {
             products,
             sample,
             hashes_up_to,
-        })
+        }
     }
 
     /// What speaks against histories of so many days, if the model's were cut at another length.
@@ -169,6 +159,11 @@ mod tests {
     const DAYS: u32 = 730;
 
     impl Origin {
+        fn of(purchases: &Purchases, as_of: AsOf) -> Self {
+            let ever = purchases.until(as_of).products_bought_within(i32::MAX);
+            Self::new(purchases.products(), &ever, &clock(), Some(DAYS))
+        }
+
         fn doubts_of(&self, history: &History<'_>, clock: &StoreClock) -> Vec<String> {
             self.doubts(
                 history.products(),
@@ -202,12 +197,7 @@ mod tests {
     #[test]
     fn its_own_tickets_are_beyond_doubt() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(
-            PartitionedHistory::new(&purchases, NIGHT),
-            &clock(),
-            Some(DAYS),
-        )
-        .unwrap();
+        let origin = Origin::of(&purchases, NIGHT);
         assert_eq!(
             (origin.products, origin.sample.len(), origin.hashes_up_to),
             (60, 60, u32::MAX)
@@ -221,12 +211,7 @@ mod tests {
     #[test]
     fn another_clock_is_told_by_its_settings() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(
-            PartitionedHistory::new(&purchases, NIGHT),
-            &clock(),
-            Some(DAYS),
-        )
-        .unwrap();
+        let origin = Origin::of(&purchases, NIGHT);
         let doubts = origin.doubts_of(
             &purchases.until(NIGHT),
             &StoreClock::new("UTC", true, 4).unwrap(),
@@ -253,12 +238,7 @@ mod tests {
 
     #[test]
     fn products_are_compared_by_a_sample_where_they_are_many() {
-        let origin = Origin::new(
-            PartitionedHistory::new(&products(0, 20_000), NIGHT),
-            &clock(),
-            Some(DAYS),
-        )
-        .unwrap();
+        let origin = Origin::of(&products(0, 20_000), NIGHT);
         assert_eq!(
             (origin.products, origin.sample.len()),
             (20_000, MOST_PRODUCTS)
@@ -284,12 +264,7 @@ mod tests {
     #[test]
     fn what_follows_the_night_is_not_looked_at() {
         let purchases = products(0, 10);
-        let origin = Origin::new(
-            PartitionedHistory::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)),
-            &clock(),
-            Some(DAYS),
-        )
-        .unwrap();
+        let origin = Origin::of(&purchases, crate::calendar::AsOf(NIGHT.day() - 2));
         assert_eq!(
             (
                 origin.products,

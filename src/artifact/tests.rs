@@ -108,14 +108,10 @@ fn a_model_comes_back_and_the_same_model_gives_the_same_bytes() {
 #[test]
 fn where_a_model_comes_from_comes_back() {
     use crate::models::examples::{NIGHT, read, store};
-    use crate::purchases::PartitionedHistory;
     let clock = crate::calendar::StoreClock::new("Europe/Rome", true, 4).unwrap();
-    let origin = Origin::new(
-        PartitionedHistory::new(&read(store(10, 60, 3)), NIGHT),
-        &clock,
-        Some(730),
-    )
-    .unwrap();
+    let purchases = read(store(10, 60, 3));
+    let ever = purchases.until(NIGHT).products_bought_within(i32::MAX);
+    let origin = Origin::new(purchases.products(), &ever, &clock, Some(730));
     let bytes = encode(
         Description {
             origin: Some(origin.clone()),

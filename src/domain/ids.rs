@@ -134,11 +134,41 @@ pub enum Id<'a> {
     Text(&'a str),
 }
 
+impl Id<'_> {
+    /// The same id, on its own.
+    #[must_use]
+    pub fn owned(self) -> OwnedId {
+        match self {
+            Id::Integer(id) => OwnedId::Integer(id),
+            Id::Text(id) => OwnedId::Text(id.to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for Id<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Id::Integer(id) => f.pad(&id.to_string()),
             Id::Text(id) => f.pad(id),
+        }
+    }
+}
+
+/// One id, as it came, for results that outlive the history which it is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum OwnedId {
+    /// It came as an integer.
+    Integer(i64),
+    /// It came as text.
+    Text(String),
+}
+
+impl fmt::Display for OwnedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OwnedId::Integer(id) => Id::Integer(*id).fmt(f),
+            OwnedId::Text(id) => Id::Text(id).fmt(f),
         }
     }
 }

@@ -12,10 +12,10 @@ use super::protocol::{
 };
 use super::tifuknn::{POOL, Tifuknn, TifuknnParameters};
 use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
-use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
+use crate::calendar::{AsOf, Day, HORIZON_DAYS};
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
-use crate::models::{Model, Overview, score_some};
+use crate::models::{Model, NightSummary, score_some};
 use crate::purchases::{History, PartitionedHistory, Partitions, RecentPartitions};
 use crate::recurrence::Rule;
 use crate::sampling::Draw;
@@ -54,23 +54,16 @@ pub(super) struct Backtest<'a> {
 }
 
 impl<'a> Backtest<'a> {
-    /// A board on which days after `as_of` count for nothing, and each night knows the last
-    /// `history_days` days.
-    ///
-    /// # Errors
-    /// If there is no purchase up to it.
+    /// A board on which days after `last`, a day with a purchase, count for nothing, and each night
+    /// knows the last `history_days` days.
     pub(super) fn new(
         purchases: &'a dyn Partitions,
-        as_of: AsOf,
+        last: Day,
         rule: &Rule,
         history_days: u32,
-    ) -> Result<Self> {
-        let all = PartitionedHistory::new(purchases, as_of);
-        let DateRange { last, .. } = all
-            .span()?
-            .ok_or_else(|| Error::request(format!("there is no purchase up to {as_of}")))?;
-        Ok(Self {
-            all,
+    ) -> Self {
+        Self {
+            all: PartitionedHistory::new(purchases, AsOf(last)),
             last,
             rule: *rule,
             history_days,
@@ -83,12 +76,7 @@ impl<'a> Backtest<'a> {
             entries: vec![],
             warnings: vec![],
             nobody: None,
-        })
-    }
-
-    /// The last day that counts and has a purchase.
-    pub(super) fn last(&self) -> Day {
-        self.last
+        }
     }
 
     pub(super) fn warn(&mut self, warning: String) {
@@ -127,26 +115,20 @@ impl<'a> Backtest<'a> {
         let recent =
             RecentPartitions::new(self.all.partitions(), night.first_of(self.history_days));
         let known = PartitionedHistory::new(&recent, self.all.as_of().min(night));
-        let overview = |model: &Model| Overview::new(model, &recent, night, &self.rule);
-        let mut overviews = models
+        let summaries = models
             .iter()
-            .map(|(_, model)| overview(model))
+            .map(|(_, model)| NightSummary::new(model, &recent, night, &self.rule))
             .collect::<Result<Vec<_>>>()?;
         // All of them have seen the same customers.
-        let (mut customers, funnel) = overviews
-            .first_mut()
-            .map(|overview| {
-                (
-                    std::mem::take(&mut overview.recurrent),
-                    overview.funnel.clone(),
-                )
-            })
-            .unwrap_or_default();
-        if customers.is_empty() {
+        let Some(NightSummary { population, .. }) = summaries.first() else {
+            return Ok(());
+        };
+        if population.recurrent.is_empty() {
             self.warn(format!("on {night} nobody meets the recurrence rule"));
-            self.nobody = Some(funnel);
+            self.nobody = Some(population.funnel.clone());
             return Ok(());
         }
+        let mut customers = population.recurrent.clone();
         if customers.len() > self.most_customers {
             self.drawn_from = self.drawn_from.max(customers.len());
             let ids = self.all.customers();
@@ -158,8 +140,8 @@ impl<'a> Backtest<'a> {
         }
         let truth = Actuals::new(self.all, self.last, night, customers)?;
         let mut scored = vec![];
-        for ((name, model), overview) in models.iter().zip(overviews) {
-            let predictions = score_some(model, name, &recent, overview, night, &truth.customers)?;
+        for ((name, model), summary) in models.iter().zip(summaries) {
+            let predictions = score_some(model, name, &recent, summary, &truth.customers)?;
             scored.push((
                 (*name).to_owned(),
                 observe_in(&predictions, self.all, &truth)?,

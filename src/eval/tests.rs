@@ -149,6 +149,12 @@ fn model_at(as_of: AsOf) -> Model {
     tiny_model(as_of, 1)
 }
 
+/// The summary of a history on the last night that is held out of a model.
+fn held_out_population(purchases: &Purchases, backtest_model: &Model) -> PopulationSummary {
+    let last = backtest_model.as_of.day() + models::HELD_OUT_DAYS;
+    PopulationSummary::new(purchases, AsOf(last), &rule()).unwrap()
+}
+
 #[test]
 fn a_model_is_judged_beside_all_baselines() {
     let all = read(store(40, 150, 3));
@@ -256,7 +262,6 @@ fn a_model_is_judged_beside_all_baselines() {
     );
     let json = serde_json::to_value(&evaluation).unwrap();
     assert!(json["contenders"][0]["intervals"]["ndcg@10"]["low"].is_number());
-    assert!(table(&evaluation).contains("TIFUKNN"));
 }
 
 #[test]
@@ -300,7 +305,7 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
         &backtest_model,
         Some(&old),
         &all,
-        &rule(),
+        &held_out_population(&all, &backtest_model),
         HISTORY_DAYS,
         HELD_OUT_CUSTOMERS,
     )
@@ -344,7 +349,7 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
             &backtest_model,
             Some(&old),
             &until,
-            &rule(),
+            &held_out_population(&until, &backtest_model),
             HISTORY_DAYS,
             HELD_OUT_CUSTOMERS
         )
@@ -360,7 +365,7 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
         &backtest_model,
         Some(&newer),
         &all,
-        &rule(),
+        &held_out_population(&all, &backtest_model),
         HISTORY_DAYS,
         HELD_OUT_CUSTOMERS,
     )
@@ -378,7 +383,7 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
 fn of_many_customers_the_same_some_are_measured_every_night() {
     let all = read(store(40, 150, 3));
     let backtest_model = model_at(NIGHT);
-    let mut backtest = Backtest::new(&all, AsOf(NIGHT.day() + 28), &rule(), HISTORY_DAYS).unwrap();
+    let mut backtest = Backtest::new(&all, NIGHT.day() + 28, &rule(), HISTORY_DAYS);
     backtest.draw_customers(9);
     backtest.learn(NIGHT).unwrap();
     [0, 7].into_iter().for_each(|days| {
@@ -437,7 +442,7 @@ fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
         &backtest_model,
         None,
         &all,
-        &rule(),
+        &held_out_population(&all, &backtest_model),
         HISTORY_DAYS,
         HELD_OUT_CUSTOMERS,
     )

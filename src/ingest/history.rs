@@ -9,7 +9,7 @@ use super::line_checker::LineBatch;
 use super::report::Report;
 use crate::calendar::Day;
 use crate::error::Result;
-use crate::purchases::{PurchasesBuilder, Line, MemoryLimit, PartitionedPurchases};
+use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
 use crate::stats;
 
 /// How many weeks before the last day are compared with it.

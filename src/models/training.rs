@@ -7,7 +7,7 @@ use super::{Model, Parameters};
 use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::{Error, Kind, Result};
 use crate::purchases::{History, PartitionedHistory, Partitions};
-use crate::recurrence::{Rule, recurrent};
+use crate::recurrence::{PopulationSummary, Rule, recurrent};
 use crate::sampling::Draw;
 
 /// The last days before the as-of date are held out to calibrate, to gate the products' trees and
@@ -48,21 +48,22 @@ pub fn train(
     parameters: &Parameters,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained> {
-    fit(purchases, as_of, rule, parameters, false, stage)
+    let population = PopulationSummary::new(purchases, as_of, rule)?;
+    fit(purchases, &population, parameters, false, stage)
 }
 
-/// The same model as [`train`] gives, and its rehearsal with it.
+/// The same model as [`train`] gives for the night and the rule of `population`, and its rehearsal
+/// with it. `population` is the summary of `purchases`.
 ///
 /// # Errors
 /// As [`train`].
 pub fn train_with_backtest(
     purchases: &dyn Partitions,
-    as_of: AsOf,
-    rule: &Rule,
+    population: &PopulationSummary,
     parameters: &Parameters,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained> {
-    fit(purchases, as_of, rule, parameters, true, stage)
+    fit(purchases, population, parameters, true, stage)
 }
 
 /// So many days a history has to have for a model that can be measured.
@@ -73,14 +74,15 @@ pub fn needed_days(rule: &Rule) -> i32 {
 
 fn fit(
     purchases: &dyn Partitions,
-    as_of: AsOf,
-    rule: &Rule,
+    population: &PopulationSummary,
     parameters: &Parameters,
     with_backtest: bool,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained> {
-    let history = PartitionedHistory::new(purchases, as_of);
-    let Some(DateRange { first, last }) = history.span()? else {
+    let PopulationSummary {
+        as_of, ref rule, ..
+    } = *population;
+    let Some(DateRange { first, last }) = population.span else {
         return Err(
             Error::request(format!("there is no purchase up to {as_of}"))
                 .hint("choose a later --as-of, or give more --input"),
@@ -88,7 +90,7 @@ fn fit(
     };
     // Days after the last purchase are days that the feed does not tell of, not days on which
     // nobody came.
-    let history = history.until(AsOf(last));
+    let history = PartitionedHistory::new(purchases, AsOf(last));
     let mut warnings = vec![];
     let known = last - first + 1;
     let needed = needed_days(rule);

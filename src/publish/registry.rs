@@ -302,18 +302,18 @@ impl Registry {
     /// again when the pointer has moved meanwhile.
     ///
     /// # Errors
-    /// If there is no such model, `evaluate` fails, the pointer is damaged, or others keep moving
-    /// it ([`Kind::Conflict`]).
+    /// If there is no such model, the pointer is damaged, or others keep moving it
+    /// ([`Kind::Conflict`]).
     pub async fn promote_if(
         &self,
         id: &str,
-        mut evaluate: impl AsyncFnMut(Option<&Pointer>) -> Result<Decision>,
+        mut evaluate: impl FnMut(Option<&Pointer>) -> Decision,
     ) -> Result<Decision> {
         self.exists(id).await?;
         let mut lost = None;
         for _ in 0..ATTEMPTS {
             let standing = self.promoted().await?;
-            let decision = evaluate(standing.as_ref().map(|standing| &standing.pointer)).await?;
+            let decision = evaluate(standing.as_ref().map(|standing| &standing.pointer));
             if !decision.promote {
                 return Ok(decision);
             }

@@ -66,7 +66,7 @@ impl PartitionedPurchases {
     ///
     /// # Errors
     /// If a spilled run cannot be read.
-    pub fn partitions(self) -> Result<Box<dyn Partitions>> {
+    pub fn partitions(self) -> Result<Box<dyn Partitions + Send>> {
         Ok(if self.count() == 1 {
             Box::new(self.purchases()?)
         } else {

@@ -243,7 +243,7 @@ async fn a_lost_race_is_decided_anew() {
     let (store, registry, ids) = filled().await;
     registry.promote(&ids[0], None).await.unwrap();
     let mut asked = vec![];
-    let decision = registry.promote_if(&ids[1], async |standing: Option<&Pointer>| {
+    let decision = registry.promote_if(&ids[1], |standing: Option<&Pointer>| {
         asked.push(standing.unwrap().model_id.clone());
         if asked.len() == 1 {
             store.set(
@@ -251,7 +251,7 @@ async fn a_lost_race_is_decided_anew() {
                 format!("{{\"model_id\": \"{}\", \"previous\": null}}", ids[2]),
             );
         }
-        Ok(yes())
+        yes()
     });
     assert_eq!(decision.await.unwrap(), yes());
     assert_eq!(asked, [ids[0].clone(), ids[2].clone()]);
@@ -270,7 +270,7 @@ async fn a_lost_race_is_decided_anew() {
     };
     assert_eq!(
         registry
-            .promote_if(&ids[0], async |_: Option<&Pointer>| Ok(no.clone()))
+            .promote_if(&ids[0], |_: Option<&Pointer>| no.clone())
             .await
             .unwrap(),
         no
@@ -279,12 +279,12 @@ async fn a_lost_race_is_decided_anew() {
         registry.promoted().await.unwrap().unwrap().pointer,
         standing
     );
-    let always_late = registry.promote_if(&ids[0], async |_: Option<&Pointer>| {
+    let always_late = registry.promote_if(&ids[0], |_: Option<&Pointer>| {
         store.set(
             "models/latest.json",
             format!("{{\"model_id\": \"{}\", \"previous\": null}}", ids[2]),
         );
-        Ok(yes())
+        yes()
     });
     assert_eq!(always_late.await.unwrap_err().kind(), Kind::Conflict);
 }
@@ -311,7 +311,7 @@ async fn damage_is_named() {
             );
         }
         let moved = registry
-            .promote_if(&ids[0], async |_: Option<&Pointer>| Ok(yes()))
+            .promote_if(&ids[0], |_: Option<&Pointer>| yes())
             .await;
         assert!(
             moved

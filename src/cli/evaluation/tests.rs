@@ -1,6 +1,6 @@
-use super::super::{Contender, Difference, Interval};
 use super::*;
 use crate::calendar::AsOf;
+use crate::eval::Interval;
 
 fn contender(name: &str, baseline: bool, figures: Figures) -> Contender {
     Contender {
@@ -95,7 +95,7 @@ fn evaluation() -> Evaluation {
 
 #[test]
 fn people_can_read_it() {
-    insta::assert_snapshot!(table(&evaluation()), @"
+    insta::assert_snapshot!(evaluation_text(&evaluation()), @"
     300 predictions on 2 nights (2017-10-31, 2017-11-07); 290 of them were seen to return within 28 days
 
     when they come (days)  mae_all     mae  median_ae  within_1  within_3  bias  coverage_80  width_80
@@ -122,7 +122,7 @@ fn people_can_read_it() {
 
 #[test]
 fn columns_are_aligned_and_nothing_stands_for_what_is_not_known() {
-    let text = table(&evaluation());
+    let text = evaluation_text(&evaluation());
     let lines: Vec<&str> = text.lines().collect();
     let heading = lines.iter().find(|line| line.contains("mae_all")).unwrap();
     let end = heading.find("mae_all").unwrap() + "mae_all".len();
@@ -136,7 +136,7 @@ fn columns_are_aligned_and_nothing_stands_for_what_is_not_known() {
         ..evaluation()
     };
     assert_eq!(
-        table(&alone).lines().count(),
+        evaluation_text(&alone).lines().count(),
         1,
         "no table without a figure"
     );
