@@ -267,7 +267,7 @@ impl<'a> NightScorer<'a> {
         let last_purchase = *purchases.days().last()?;
         let mut features = TimingFeatures::default();
         let expected = model.timing.expected_days(&mut features, &purchases, night);
-        let wait = model.timing.wait(&mut features, &purchases, night);
+        let wait = model.timing.return_time(&mut features, &purchases, night);
         let (first, last) = model.timing.interval(&wait);
         let scored = model.basket.score(
             store,
