@@ -10,6 +10,7 @@ mod block;
 mod gradients;
 mod grow;
 mod tree;
+mod tree_sample;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,9 @@ use crate::sampling::hash;
 pub use bins::{BinnedRows, Bins};
 use block::{ROWS, RawBlock, RowBlock};
 use gradients::{RoundedGradients, sample_rows};
-use grow::{GrownNode, TreeSample, grow, sample_features};
+use grow::{GrownNode, grow};
 use tree::Tree;
+use tree_sample::{TreeSample, sample_features};
 
 /// How the trees are grown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

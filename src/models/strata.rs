@@ -64,6 +64,14 @@ impl Strata<usize> {
             background: self.background + other.background,
         }
     }
+
+    /// The same counts as floating-point numbers.
+    pub(super) fn to_f64(self) -> Strata<f64> {
+        Strata {
+            target: self.target as f64,
+            background: self.background as f64,
+        }
+    }
 }
 
 impl Strata<f64> {

@@ -103,19 +103,13 @@ fn fit(
     let fitted = training
         .fit(with_backtest, stage)
         .map_err(|error| length.explain(error))?;
-    let model = |as_of, timing, basket| Model {
-        as_of,
-        rule: *rule,
-        parameters: parameters.clone(),
-        timing,
-        basket,
-    };
+    let backtest_night = AsOf(training.splits.backtest_end);
     Ok(Trained {
-        model: model(as_of, fitted.timing, fitted.basket.model),
+        model: training.model(as_of, fitted.timing, fitted.basket.model),
         backtest_model: fitted
             .backtest_timing
             .zip(fitted.basket.backtest_model)
-            .map(|(timing, basket)| model(AsOf(training.splits.backtest_end), timing, basket)),
+            .map(|(timing, basket)| training.model(backtest_night, timing, basket)),
         warnings: length.warning().into_iter().collect(),
     })
 }
@@ -272,6 +266,16 @@ impl TrainingRun<'_> {
                 .transpose()
                 .or_else(none_if_insufficient_data)?,
         })
+    }
+
+    fn model(&self, as_of: AsOf, timing: TimingModel, basket: BasketModel) -> Model {
+        Model {
+            as_of,
+            rule: *self.rule,
+            parameters: self.parameters.clone(),
+            timing,
+            basket,
+        }
     }
 
     fn hazard_rows(&self, timing: &TimingModel, end: Day) -> Result<HazardRows> {

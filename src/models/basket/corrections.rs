@@ -292,18 +292,25 @@ impl<'a> CorrectionFit<'a> {
     /// Log-odds, outcome and weight of the rows that calibrate: those of the customers whom a run
     /// scores, who are those to be right about; where they bought little, everyone's.
     fn calibration_points(&self, corrected: &[f64]) -> Vec<(f64, bool, f64)> {
-        let points = |scored_only: bool| {
-            self.held_out
-                .clone()
-                .zip(corrected)
-                .filter(move |(row, _)| !scored_only || self.table.scored[*row])
-                .map(|(row, score)| {
-                    let weight = f64::from(self.table.sampling_weight[row]);
-                    (*score, self.table.rows.label[row], weight)
-                })
-        };
-        let bought = points(true).filter(|(_, bought, _)| *bought).count();
-        points(bought >= LEAST_SCORED_BOUGHT).collect()
+        let scored = self.points(corrected, |row| self.table.scored[row]);
+        let bought = scored.iter().filter(|(_, bought, _)| *bought).count();
+        if bought >= LEAST_SCORED_BOUGHT {
+            scored
+        } else {
+            self.points(corrected, |_| true)
+        }
+    }
+
+    fn points(&self, corrected: &[f64], wanted: impl Fn(usize) -> bool) -> Vec<(f64, bool, f64)> {
+        self.held_out
+            .clone()
+            .zip(corrected)
+            .filter(|(row, _)| wanted(*row))
+            .map(|(row, score)| {
+                let weight = f64::from(self.table.sampling_weight[row]);
+                (*score, self.table.rows.label[row], weight)
+            })
+            .collect()
     }
 }
 

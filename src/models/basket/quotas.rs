@@ -155,9 +155,10 @@ impl SamplingQuotas {
     ) -> Self {
         let days = f64::from(parameters.days);
         let grown = days / (days - f64::from(HORIZON_DAYS)).max(days / 4.0);
+        let early = early.to_f64();
         let expected = Strata {
-            target: grown * early.target as f64,
-            background: grown * early.background as f64,
+            target: grown * early.target,
+            background: grown * early.background,
         };
         let max_rows = parameters.max_training_rows as f64;
         let not_bought = candidates.all - candidates.bought;

@@ -121,16 +121,15 @@ impl<'a> SnapshotGrid<'a> {
         history: PartitionedHistory<'_>,
         wanted: impl Fn(&History<'_>, &Snapshot) -> bool + Sync,
     ) -> Result<Vec<Snapshot>> {
-        let wanted_of = |history: &History<'_>, customer| {
-            let mut snapshots = self.of_customer(history, customer);
-            snapshots.retain(|snapshot| wanted(history, snapshot));
-            snapshots
-        };
         history.gather(
             |history| {
                 (0..history.customer_count())
                     .into_par_iter()
-                    .flat_map_iter(|customer| wanted_of(history, customer))
+                    .flat_map_iter(|customer| {
+                        let mut snapshots = self.of_customer(history, customer);
+                        snapshots.retain(|snapshot| wanted(history, snapshot));
+                        snapshots
+                    })
                     .collect()
             },
             |snapshot| self.key(snapshot),

@@ -65,14 +65,17 @@ impl CalibrationSample {
     /// The log-odds of a return within the horizon, and whether there was one; `None` where the
     /// data end before.
     fn return_within(&self, horizon: u32) -> Option<(f64, bool)> {
-        let until = |days: i32| u32::try_from(days).unwrap_or(0);
-        (until(self.followed) >= horizon).then(|| {
+        (self.followed >= days_of(horizon)).then(|| {
             (
                 log_odds(self.return_time.within(horizon)),
-                self.days.is_some_and(|days| until(days) <= horizon),
+                self.days.is_some_and(|days| days <= days_of(horizon)),
             )
         })
     }
+}
+
+fn days_of(horizon: u32) -> i32 {
+    i32::try_from(horizon).unwrap_or(i32::MAX)
 }
 
 /// The calibration of the probabilities of a return within each of [`RETURN_HORIZONS`].

@@ -93,11 +93,7 @@ impl PersonDaySampler<'_> {
             counts = counts.merge(more);
             Ok(())
         })?;
-        let counts = Strata {
-            target: counts.target as f64,
-            background: counts.background as f64,
-        };
-        Ok(counts.sampling_shares(
+        Ok(counts.to_f64().sampling_shares(
             self.parameters.max_training_rows as f64,
             self.parameters.background_share,
         ))
