@@ -195,7 +195,7 @@ impl Layer {
             let mut all = toml::Value::try_from(Parameters::default()).map_err(|error| {
                 Error::system("the default parameters are no TOML").source(error)
             })?;
-            merge(&mut all, given);
+            merge(&mut all, &current_names(given));
             layer.training =
                 Some(all.try_into().map_err(|error: toml::de::Error| {
                     Error::request(error.message()).object(name)
@@ -412,6 +412,19 @@ fn belongs_under(message: &str) -> Option<String> {
 fn did_you_mean(message: &str) -> Option<&str> {
     let (unknown, expected) = unknown_key(message)?;
     suggest::nearest(unknown, expected, 0.0)
+}
+
+/// The same with the present names of parameters in the place of former ones.
+fn current_names(given: &toml::Value) -> toml::Value {
+    let toml::Value::Table(table) = given else {
+        return given.clone();
+    };
+    let renamed = table.iter().map(|(key, value)| {
+        let found = Parameters::RENAMED.iter().find(|(former, _)| former == key);
+        let key = found.map_or(key.as_str(), |(_, current)| current);
+        (key.to_owned(), current_names(value))
+    });
+    toml::Value::Table(renamed.collect())
 }
 
 /// Puts what is given over what is there, table by table.

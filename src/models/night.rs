@@ -9,7 +9,7 @@ use crate::features::basket::BasketScratch;
 use crate::features::store_snapshot::{PartialStoreCounts, StoreSnapshot};
 use crate::features::timing::TimingFeatures;
 use crate::models::Model;
-use crate::models::basket::Scored;
+use crate::models::basket::ScoredCandidate;
 use crate::models::timing::ReturnTimeDistribution;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory, Partitions, Purchases};
 use crate::recurrence::{PopulationSummary, Rule};
@@ -233,7 +233,7 @@ impl<'a> NightScorer<'a> {
         let last_purchase = *purchases.days().last()?;
         let mut features = TimingFeatures::default();
         let expected = model.timing.expected_days(&mut features, &purchases, night);
-        let wait = model.timing.wait(&mut features, &purchases, night);
+        let wait = model.timing.return_time(&mut features, &purchases, night);
         let (first, last) = model.timing.interval(&wait);
         let scored = model.basket.score(
             &self.store,
@@ -268,7 +268,7 @@ impl<'a> NightScorer<'a> {
     }
 
     /// What is predicted of one product for a customer with this many purchases.
-    fn product(&self, scored: &Scored, purchases: usize) -> ProductPrediction {
+    fn product(&self, scored: &ScoredCandidate, purchases: usize) -> ProductPrediction {
         let candidate = &scored.candidate;
         let evidence = match candidate.times {
             0 => Evidence::Store {

@@ -142,11 +142,24 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (from, split) = (NIGHT.day() - 84, NIGHT.day() - HELD_OUT_DAYS);
     let timing = TimingModel::fit(history.until(AsOf(from)), &rule(), &small().timing, 1).unwrap();
-    let found = |history| calibrating(&timing, history, from, split, &rule(), 1).unwrap();
+    let (rule, parameters) = (rule(), small());
+    let found = |history: PartitionedHistory<'_>| {
+        let run = TrainingRun {
+            history,
+            rule: &rule,
+            parameters: &parameters,
+            splits: Splits {
+                first_fit_end: from,
+                backtest_end: split,
+                end: history.as_of().day(),
+            },
+        };
+        run.calibration_samples(&timing).unwrap()
+    };
     let later = found(history);
     let known: Vec<CalibrationSample> = later
         .iter()
-        .filter_map(|outcome| outcome.known_by(split))
+        .filter_map(|sample| sample.known_by(split))
         .filter(CalibrationSample::is_followed)
         .collect();
     let earlier = found(history.until(AsOf(split)));
@@ -461,10 +474,10 @@ fn a_regular_store_is_predicted_better_than_by_chance() {
     );
 }
 
-/// What is measured must not have been learned from: the rehearsal of a night is the same whatever
-/// is bought after it.
+/// What is measured must not have been learned from: the backtest model of a night is the same
+/// whatever is bought after it.
 #[test]
-fn a_rehearsal_has_not_seen_the_days_after_it() {
+fn a_backtest_model_has_not_seen_the_days_after_it() {
     let purchases = read(store(80, 250, 1)).known(NIGHT).unwrap();
     let with_backtest = |purchases: &Purchases| {
         let population = PopulationSummary::new(purchases, NIGHT, &rule()).unwrap();
@@ -473,7 +486,7 @@ fn a_rehearsal_has_not_seen_the_days_after_it() {
         assert_eq!(
             bytes(&trained.model),
             bytes(&alone.model),
-            "a rehearsal changes nothing of the model"
+            "a backtest changes nothing of the model"
         );
         trained.backtest_model.unwrap()
     };
