@@ -41,6 +41,12 @@ impl Ids {
         }
     }
 
+    /// The id of a code as text; empty if there is no such code.
+    #[must_use]
+    pub fn text(&self, code: u32) -> String {
+        self.get(code).map(|id| id.to_string()).unwrap_or_default()
+    }
+
     /// The code of an id written as text: of an integer only as `i64` prints it, so that `007` is
     /// not 7.
     #[must_use]
