@@ -3,7 +3,7 @@
 
 use super::input::{Input, Purpose, read_night};
 use super::output::Output;
-use crate::artifact::Header;
+use crate::artifact::ModelHeader;
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::Result;
@@ -23,7 +23,7 @@ pub(super) async fn model_of(
     named: Option<&str>,
     as_of: AsOf,
     output: &Output,
-) -> Result<(Header, Model)> {
+) -> Result<(ModelHeader, Model)> {
     let (header, model) = super::model(&config.registry, named).await?;
     models::refuse_future(&model, as_of)?;
     config.rule = config.rule_layer.on(model.rule).check()?;
@@ -51,7 +51,7 @@ pub(super) struct Tickets {
 /// store's.
 pub(super) async fn tickets_of(
     config: &Config,
-    header: &Header,
+    header: &ModelHeader,
     model: &Model,
     as_of: AsOf,
     output: &Output,

@@ -6,7 +6,7 @@ use super::ScoreArguments;
 use super::input::lines_and_funnel;
 use super::night::{Tickets, model_of, tickets_of};
 use super::output::Output;
-use crate::artifact::Header;
+use crate::artifact::ModelHeader;
 use crate::calendar::AsOf;
 use crate::config::{Config, Layer};
 use crate::domain::Funnel;
@@ -16,7 +16,7 @@ use crate::models;
 use crate::models::Model;
 use crate::offers::{Action, Arm, offers, unknown_exclusions};
 use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
-use crate::publish::runs::{Run, publish_run};
+use crate::publish::runs::{NightRun, publish_run};
 use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, Tables};
 use crate::store;
 
@@ -101,7 +101,7 @@ pub(super) struct ScoredNight {
 #[allow(clippy::too_many_arguments, reason = "what one night needs, by name")]
 pub(super) async fn score(
     config: &Config,
-    header: &Header,
+    header: &ModelHeader,
     model: &Model,
     tickets: Tickets,
     as_of: AsOf,
@@ -158,7 +158,7 @@ pub(super) async fn score(
     })?;
     drop(partitions);
     progress.stage("publishing");
-    let run = Run {
+    let run = NightRun {
         as_of,
         model: ModelReference {
             id: model_id,
