@@ -309,7 +309,7 @@ fn warn_of_unknown_variables(output: &Output) {
 async fn model(
     registry: &str,
     named: Option<&str>,
-) -> Result<(crate::artifact::Header, crate::models::Model)> {
+) -> Result<(crate::artifact::ModelHeader, crate::models::Model)> {
     use crate::publish::registry::{Registry, is_model_id};
     match named {
         None => {
