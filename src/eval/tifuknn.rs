@@ -77,7 +77,7 @@ struct Postings {
 }
 
 /// What one thread needs to score customers.
-struct Scratch {
+struct ScoringBuffers {
     /// The dot product of the customer's vector with each vector of the pool.
     dot_products: Vec<f64>,
     sums: Accumulator,
@@ -126,17 +126,17 @@ impl Tifuknn {
         order: &TextOrder,
     ) -> Vec<Vec<u32>> {
         let lists = customers.par_iter().map_init(
-            || self.scratch(),
-            |scratch, customer| {
+            || self.buffers(),
+            |buffers, customer| {
                 let purchases = history.purchases_of(*customer);
-                top_ranked(self.scores(*customer, &purchases, scratch), order)
+                top_ranked(self.scores(*customer, &purchases, buffers), order)
             },
         );
         lists.collect()
     }
 
-    fn scratch(&self) -> Scratch {
-        Scratch {
+    fn buffers(&self) -> ScoringBuffers {
+        ScoringBuffers {
             dot_products: vec![0.0; self.pool.len()],
             sums: Accumulator::new(self.products),
         }
@@ -147,14 +147,14 @@ impl Tifuknn {
         &self,
         customer: u32,
         purchases: &CustomerPurchases<'_>,
-        scratch: &mut Scratch,
+        buffers: &mut ScoringBuffers,
     ) -> Vec<(u32, f64)> {
         if purchases.is_empty() {
             return vec![];
         }
-        let own = vector(&mut scratch.sums, purchases, &self.parameters);
-        let neighbours = self.neighbours(customer, &own, &mut scratch.dot_products);
-        let sums = &mut scratch.sums;
+        let own = vector(&mut buffers.sums, purchases, &self.parameters);
+        let neighbours = self.neighbours(customer, &own, &mut buffers.dot_products);
+        let sums = &mut buffers.sums;
         let share = 1.0 / neighbours.len().max(1) as f64;
         for position in neighbours {
             for (product, weight) in &self.vectors[position] {

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::offers::Offer;
 use check::check;
 pub use columns::{ColumnSchema, ColumnType};
-use columns::{CustomerRow, OFFER_COLUMNS, ProductRow, fill, schema_of};
+use columns::{CustomerRecord, OFFER_COLUMNS, ProductRecord, fill, schema_of};
 use writer::TableWriter;
 
 /// Customers of one row group. With [`MAX_RANK`](crate::domain::MAX_RANK) products each, a row group
@@ -49,12 +49,12 @@ pub fn schema() -> [TableSchema; 3] {
         TableSchema {
             name: CUSTOMERS,
             meaning: "one row for each recurrent customer, by ascending id",
-            columns: schema_of(&CustomerRow::COLUMNS),
+            columns: schema_of(&CustomerRecord::COLUMNS),
         },
         TableSchema {
             name: PRODUCTS,
             meaning: "up to 25 likely products of each customer's next basket, by rank",
-            columns: schema_of(&ProductRow::COLUMNS),
+            columns: schema_of(&ProductRecord::COLUMNS),
         },
         TableSchema {
             name: OFFERS,
@@ -206,20 +206,20 @@ fn chunks(customers: &[CustomerPrediction]) -> impl Iterator<Item = &[CustomerPr
 
 fn write_customers(table: &mut TableWriter, predictions: &Predictions) -> Result<()> {
     for customers in chunks(&predictions.customers) {
-        let rows = customers.iter().map(|customer| CustomerRow {
+        let rows = customers.iter().map(|customer| CustomerRecord {
             predictions,
             customer,
         });
-        let rows: Vec<CustomerRow<'_>> = rows.collect();
-        table.write(fill(&CustomerRow::COLUMNS, &rows, predictions)?)?;
+        let rows: Vec<CustomerRecord<'_>> = rows.collect();
+        table.write(fill(&CustomerRecord::COLUMNS, &rows, predictions)?)?;
     }
     Ok(())
 }
 
 fn write_products(table: &mut TableWriter, predictions: &Predictions) -> Result<()> {
     for customers in chunks(&predictions.customers) {
-        let rows: Vec<ProductRow<'_>> = product_rows(predictions, customers).collect();
-        table.write(fill(&ProductRow::COLUMNS, &rows, predictions)?)?;
+        let rows: Vec<ProductRecord<'_>> = product_rows(predictions, customers).collect();
+        table.write(fill(&ProductRecord::COLUMNS, &rows, predictions)?)?;
     }
     Ok(())
 }
@@ -227,10 +227,10 @@ fn write_products(table: &mut TableWriter, predictions: &Predictions) -> Result<
 fn product_rows<'a>(
     predictions: &'a Predictions,
     customers: &'a [CustomerPrediction],
-) -> impl Iterator<Item = ProductRow<'a>> {
+) -> impl Iterator<Item = ProductRecord<'a>> {
     customers.iter().flat_map(|customer| {
         let ranked = (1..).zip(&customer.products);
-        ranked.map(|(rank, product)| ProductRow {
+        ranked.map(|(rank, product)| ProductRecord {
             as_of: predictions.as_of,
             customer: customer.customer,
             rank,

@@ -29,7 +29,7 @@ fn model(all: &Purchases, night: Day, parameters: TifuknnParameters, pool: usize
 
 fn scores(model: &Tifuknn, history: &History<'_>, customer: u32) -> Vec<(u32, f64)> {
     let purchases = history.purchases_of(customer);
-    let mut scores = model.scores(customer, &purchases, &mut model.scratch());
+    let mut scores = model.scores(customer, &purchases, &mut model.buffers());
     scores.sort_by_key(|(product, _)| *product);
     scores
 }

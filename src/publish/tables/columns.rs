@@ -40,12 +40,12 @@ enum Fill<Row> {
 }
 
 /// A row of `customers`.
-pub(super) struct CustomerRow<'a> {
+pub(super) struct CustomerRecord<'a> {
     pub(super) predictions: &'a Predictions,
     pub(super) customer: &'a CustomerPrediction,
 }
 
-impl CustomerRow<'_> {
+impl CustomerRecord<'_> {
     pub(super) const COLUMNS: [TableColumn<Self>; 14] = [
         TableColumn {
             name: "customer_id",
@@ -121,7 +121,7 @@ impl CustomerRow<'_> {
 }
 
 /// A row of `products`.
-pub(super) struct ProductRow<'a> {
+pub(super) struct ProductRecord<'a> {
     pub(super) as_of: AsOf,
     pub(super) customer: u32,
     /// Place in the customer's list, from 1.
@@ -129,7 +129,7 @@ pub(super) struct ProductRow<'a> {
     pub(super) product: &'a ProductPrediction,
 }
 
-impl ProductRow<'_> {
+impl ProductRecord<'_> {
     pub(super) const COLUMNS: [TableColumn<Self>; 10] = [
         TableColumn {
             name: "customer_id",

@@ -266,11 +266,11 @@ fn csv_and_json_lines_say_the_same() {
              \"reason\":\"bought on 4 of the last 10 visits; every 10 days on average, last 20 days ago\"}}\n"
         )
     );
-    let rows: Vec<ProductRow<'_>> = product_rows(&predictions, &predictions.customers).collect();
+    let rows: Vec<ProductRecord<'_>> = product_rows(&predictions, &predictions.customers).collect();
     let products = written(
         "products",
         Format::Jsonl,
-        fill(&ProductRow::COLUMNS, &rows, &predictions),
+        fill(&ProductRecord::COLUMNS, &rows, &predictions),
     );
     let second: serde_json::Value = serde_json::from_slice(
         products
