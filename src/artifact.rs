@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bytes  what
-//!     8  magic, "\x89okuo\r\n\x1a": shows at once if a transfer changed line ends or stripped a bit
+//!     8  magic, "\x89okuo\r\n\x1a": shows if a transfer changed line ends or stripped a bit
 //!     4  format version, little endian
 //!     4  length of the header
 //!     h  the header, JSON

@@ -1,8 +1,8 @@
 //! The data types that all rooms share: ids, predictions, and how many customers pass the rule.
 //!
-//! They hold data and do not compute it. So `models`, which makes predictions, `offers`, which decides
-//! by them, `publish`, which writes them, and `eval`, which measures them, know these types and not
-//! each other.
+//! They hold data and do not compute it. So `models`, which makes predictions, `offers`, which
+//! decides by them, `publish`, which writes them, and `eval`, which measures them, know these types
+//! and not each other.
 
 mod funnel;
 mod ids;

@@ -298,8 +298,8 @@ pub struct HoldoutReport {
 
 /// Measures a training's backtest model on the days that it has not seen, beside the baselines and
 /// the model that would be replaced. The nights are those from `backtest_model.as_of` on, every 7
-/// days up to T = `backtest_model.as_of` + 28; days after T are ignored. At most `most_customers` of
-/// a night are scored.
+/// days up to T = `backtest_model.as_of` + 28; days after T are ignored. At most `most_customers`
+/// of a night are scored.
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.

@@ -24,8 +24,8 @@ pub struct OfferParameters {
     /// A product with a probability above this is not offered: the customer would buy it anyway
     /// (`certain`).
     pub certain_above: f64,
-    /// A product is not due yet if, on the expected day, less than this share of its typical gap has
-    /// passed since it was bought (`recent`).
+    /// A product is not due yet if, on the expected day, less than this share of its typical gap
+    /// has passed since it was bought (`recent`).
     pub recent_gap_share: f64,
     /// The same in days, for a product whose typical gap is unknown because the customer bought it
     /// only once.
@@ -214,8 +214,8 @@ pub struct OfferDates {
     pub valid_until: Day,
 }
 
-/// Considers each customer's likely products in their order until `per_customer` of them are offered.
-/// Each product considered is a row, offered or not. Rows are by customer, then rank.
+/// Considers each customer's likely products in their order until `per_customer` of them are
+/// offered. Each product considered is a row, offered or not. Rows are by customer, then rank.
 ///
 /// # Errors
 /// If the parameters do not pass [`OfferParameters::check`], or a customer's code has no id.
@@ -273,8 +273,8 @@ pub fn unknown_exclusions<'a>(products: &Ids, parameters: &'a OfferParameters) -
         .collect()
 }
 
-/// Whether a product is offered, and why or why not. The customer is expected `days_ahead` days after
-/// the night; `excluded` are product codes, ascending.
+/// Whether a product is offered, and why or why not. The customer is expected `days_ahead` days
+/// after the night; `excluded` are product codes, ascending.
 fn decide(
     product: &ProductPrediction,
     days_ahead: i32,

@@ -30,8 +30,8 @@ pub struct Origin {
     pub history_days: Option<u32>,
     /// How many products there were.
     pub products: usize,
-    /// The ids whose hash is at most `hashes_up_to`: all of them, or a sample that depends on nothing
-    /// but the ids.
+    /// The ids whose hash is at most `hashes_up_to`: all of them, or a sample that depends on
+    /// nothing but the ids.
     pub sample: Vec<String>,
     /// The largest hash of the sample.
     pub hashes_up_to: u32,
@@ -56,8 +56,8 @@ fn bought_ids(products: &Ids, bought: &[bool]) -> Vec<String> {
 }
 
 impl Origin {
-    /// The origin of a model that is trained on this history, whose times were read with this clock.
-    /// `history_days` is how many days of history were used, if the tickets had more.
+    /// The origin of a model that is trained on this history, whose times were read with this
+    /// clock. `history_days` is how many days of history were used, if the tickets had more.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.

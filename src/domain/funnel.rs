@@ -41,8 +41,8 @@ impl Funnel {
         self
     }
 
-    /// A hint for when nobody is recurrent: the three highest values of `basket_share` that would let
-    /// somebody in; `None` if no value would.
+    /// A hint for when nobody is recurrent: the three highest values of `basket_share` that would
+    /// let somebody in; `None` if no value would.
     #[must_use]
     pub fn lower_share(&self) -> Option<String> {
         let shares: Vec<String> = self

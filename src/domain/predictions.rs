@@ -1,5 +1,5 @@
-//! What is predicted on one night: for each customer, the time of the next purchase and the products
-//! of the next basket.
+//! What is predicted on one night: for each customer, the time of the next purchase and the
+//! products of the next basket.
 
 use serde::Serialize;
 
@@ -110,8 +110,8 @@ impl Predictions {
 }
 
 impl ProductPrediction {
-    /// Why the product is likely, in a few words: what the customer's own purchases, or those of the
-    /// whole store, show. Every number in it can be checked in the tickets.
+    /// Why the product is likely, in a few words: what the customer's own purchases, or those of
+    /// the whole store, show. Every number in it can be checked in the tickets.
     #[must_use]
     pub fn reason(&self) -> String {
         let often = match self.evidence {

@@ -2,8 +2,8 @@
 //! alone.
 //!
 //! A timing baseline forecasts the days to the next purchase of each customer. A basket baseline
-//! lists products for each customer, the best first, at most [`TOP`]; ties go to the smaller product
-//! id as text.
+//! lists products for each customer, the best first, at most [`TOP`]; ties go to the smaller
+//! product id as text.
 
 use std::cmp::Ordering;
 
@@ -221,8 +221,8 @@ fn compare_scores(a: (u32, f64), b: (u32, f64), order: &TextOrder) -> Ordering {
     b.1.total_cmp(&a.1).then_with(|| order.compare(a.0, b.0))
 }
 
-/// Sums of positive numbers by product code. They are dense, so adding is one access; the codes that
-/// were touched are listed, so clearing is cheap.
+/// Sums of positive numbers by product code. They are dense, so adding is one access; the codes
+/// that were touched are listed, so clearing is cheap.
 #[derive(Debug)]
 pub(super) struct Accumulator {
     sums: Vec<f64>,

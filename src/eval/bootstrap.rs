@@ -1,5 +1,5 @@
-//! Confidence intervals by bootstrap over customers (Efron 1979). The nights of a customer are drawn
-//! together, because they are not independent.
+//! Confidence intervals by bootstrap over customers (Efron 1979). The nights of a customer are
+//! drawn together, because they are not independent.
 
 use std::collections::BTreeMap;
 

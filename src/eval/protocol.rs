@@ -377,7 +377,7 @@ pub(super) fn prediction_rows(
                 predictions.customer_ids.text(prediction.customer)
             ))
         })?;
-        let list = ranked_products(predictions, prediction, all.products());
+        let list = published_list(predictions, prediction, all.products());
         if let Some(next) = next {
             listed_products.extend(list.iter().map(|product| ListedProduct {
                 probability: product.probability,
@@ -433,7 +433,7 @@ struct RankedProduct {
 
 /// A customer's products in the order in which they are published. `products` is the dictionary of
 /// the actuals.
-fn ranked_products(
+fn published_list(
     predictions: &Predictions,
     customer: &CustomerPrediction,
     products: &Ids,
@@ -467,7 +467,7 @@ fn ranked_codes(
     ids.sort_unstable();
     if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Error::system(format!(
-            "{}: the product {} stands twice in the list of the customer {}",
+            "{}: the product {} occurs twice in the list of the customer {}",
             predictions.as_of,
             twice[0],
             predictions.customer_ids.text(customer.customer)
@@ -487,7 +487,7 @@ fn check_same_customers(
     if let Some(twice) = forecasts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         let customer = twice[0].1.prediction.customer;
         return Err(Error::system(format!(
-            "{night}: the customer {} stands twice",
+            "{night}: the customer {} occurs twice",
             predictions.customer_ids.text(customer)
         )));
     }

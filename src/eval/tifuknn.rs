@@ -1,12 +1,13 @@
 //! TIFUKNN: a customer's own frequencies, decayed over time, mixed with those of the nearest
 //! customers (Hu, He, Gao & Zhang, SIGIR 2020).
 //!
-//! A customer's purchases are cut into groups of `group`, counted back from the latest. The purchase
-//! at place i (0 = latest) of group g (0 = latest), which has s purchases, of G groups, gives each
-//! of its products `withinⁱ ÷ s · acrossᵍ ÷ G`. The sums are the customer's vector v. The score is
-//! `alpha · v + (1 − alpha) · mean of the neighbours' v`. The neighbours are the nearest customers by
-//! Euclidean distance. If there are more than [`POOL`] customers, they are looked for among that
-//! many, drawn by a hash of their ids, so that the work for one customer is bounded.
+//! A customer's purchases are cut into groups of `group`, counted back from the latest. The
+//! purchase at place i (0 = latest) of group g (0 = latest), which has s purchases, of G groups,
+//! gives each of its products `withinⁱ ÷ s · acrossᵍ ÷ G`. The sums are the customer's vector v.
+//! The score is `alpha · v + (1 − alpha) · mean of the neighbours' v`. The neighbours are the
+//! nearest customers by Euclidean distance. If there are more than [`POOL`] customers, they are
+//! looked for among that many, drawn by a hash of their ids, so that the work for one customer is
+//! bounded.
 
 use rayon::prelude::*;
 
@@ -52,8 +53,8 @@ impl Default for TifuknnParameters {
 pub struct Tifuknn {
     parameters: TifuknnParameters,
     products: usize,
-    /// The customers among whom neighbours are looked for, ascending. A position below is a position
-    /// in this list.
+    /// The customers among whom neighbours are looked for, ascending. A position below is a
+    /// position in this list.
     pool: Vec<u32>,
     /// The vector of each customer in the pool.
     vectors: Vec<SparseVector>,

@@ -11,8 +11,8 @@ use crate::store::{ObjectMeta, Store};
 
 type Hook = Box<dyn FnMut(&str, &str) + Send>;
 
-/// Objects under keys. Every operation is counted; once the allowed ones are used up, each fails and
-/// changes nothing.
+/// Objects under keys. Every operation is counted; once the allowed ones are used up, each fails
+/// and changes nothing.
 #[derive(Default)]
 pub(crate) struct FaultyStore {
     state: Mutex<State>,

@@ -76,11 +76,11 @@ impl Registry {
         self.place.name()
     }
 
-    /// Stores a model's file and its card, and returns the model's id. Saving the same bytes again is
-    /// harmless.
+    /// Stores a model's file and its card, and returns the model's id. Saving the same bytes again
+    /// is harmless.
     ///
     /// # Errors
-    /// If the bytes are not a model, or the same model stands under the id with another description
+    /// If the bytes are not a model, or the same model is already stored with another description
     /// ([`Kind::Request`]).
     pub async fn save(&self, file: Bytes) -> Result<String> {
         let header = artifact::read_header("the model to be saved", &file)?;
@@ -89,41 +89,42 @@ impl Registry {
         match self.place.put(&key, file.clone(), PutMode::IfAbsent).await {
             Ok(_) => {}
             Err(error) if error.kind() == Kind::Conflict => {
-                let Some((standing, _)) = self.place.find(&key).await? else {
+                let Some((current, _)) = self.place.find(&key).await? else {
                     return Err(error);
                 };
-                self.save_again(&key, &header, &file, &standing).await?;
+                self.save_again(&key, &header, &file, &current).await?;
             }
             Err(error) => return Err(error),
         }
         let card = to_json("the model's card", &card_of(&id, header, &file))?;
         let key = format!("{id}/{CARD}");
-        let standing = self.place.find(&key).await?;
-        if standing.is_none_or(|(standing, _)| standing != card) {
+        let current = self.place.find(&key).await?;
+        if current.is_none_or(|(current, _)| current != card) {
             self.place.put(&key, card, PutMode::Overwrite).await?;
         }
         Ok(id)
     }
 
-    /// Saves a model's file under a key where a file stands already: the same one, a damaged one,
-    /// which is replaced since its id says that it was the same, or one described otherwise.
+    /// Saves a model's file under a key where there is a file already: the same one; a damaged one,
+    /// which is replaced, since its id says that it was the same; or the same model with another
+    /// description, which is an error.
     async fn save_again(
         &self,
         key: &str,
         header: &ModelHeader,
         file: &Bytes,
-        standing: &Bytes,
+        current: &Bytes,
     ) -> Result<()> {
-        if standing == file {
+        if current == file {
             return Ok(());
         }
         let object = self.place.name_of(key);
-        let Ok(other) = artifact::read_header(&object, standing) else {
+        let Ok(other) = artifact::read_header(&object, current) else {
             let saved = self.place.put(key, file.clone(), PutMode::Overwrite);
             return saved.await.map(drop);
         };
         let differs = differences(&header.description, &other.description);
-        Err(Error::request(format!("the same model stands under this id, with another {differs}"))
+        Err(Error::request(format!("this model is already stored, with different {differs}"))
             .object(object)
             .hint("use it as it is, or remove its folder and train again to store it with the present settings"))
     }
@@ -180,10 +181,11 @@ impl Registry {
         )
     }
 
-    /// The card of a model. If it is missing, as it may be after a crash, it is made from the model.
+    /// The card of a model. If it is missing, as it may be after a crash, it is made from the
+    /// model.
     ///
     /// # Errors
-    /// If there is no such model (the hint lists the models that there are), or its card is damaged.
+    /// If there is no such model (the hint lists the existing ones), or its card is damaged.
     pub async fn card(&self, id: &str) -> Result<ModelCard> {
         let key = format!("{}/{CARD}", check_model_id(id)?);
         let Some((content, _)) = self.place.find(&key).await? else {
@@ -198,7 +200,7 @@ impl Registry {
     /// A model and its header.
     ///
     /// # Errors
-    /// If there is no such model (the hint lists the models that there are), it is damaged, or the
+    /// If there is no such model (the hint lists the existing ones), it is damaged, or the
     /// file holds another model.
     pub async fn load(&self, id: &str) -> Result<(ModelHeader, Model)> {
         let file = self.file(id).await?;
@@ -302,12 +304,12 @@ impl Registry {
         self.file_bytes(id).await?;
         let mut lost = None;
         for _ in 0..ATTEMPTS {
-            let standing = self.promoted().await?;
-            let decision = evaluate(standing.as_ref().map(|standing| &standing.pointer)).await?;
+            let current = self.promoted().await?;
+            let decision = evaluate(current.as_ref().map(|current| &current.pointer)).await?;
             if !decision.promote {
                 return Ok(decision);
             }
-            match self.promote(id, standing.as_ref()).await {
+            match self.promote(id, current.as_ref()).await {
                 Ok(_) => return Ok(decision),
                 Err(error) if error.kind() == Kind::Conflict => lost = Some(error),
                 Err(error) => return Err(error),

@@ -1,12 +1,13 @@
 //! Runs: one night's tables, made visible by one manifest.
 //!
 //! Publishing takes three steps: the tables are put into the folder of their run; the manifest is
-//! put, by one conditional put; then, with the new manifest standing, runs that it does not name are
-//! removed. So a reader who follows the manifest sees one whole run, whenever a publisher stops.
+//! put, by one conditional put; then, once the new manifest is in place, runs that it does not name
+//! are removed. So a reader who follows the manifest sees one whole run, whenever a publisher
+//! stops.
 //!
-//! A run that another publisher is uploading must not be removed before its manifest stands. So a
-//! folder that no manifest names is first put on the manifest's list of retired runs, and only a
-//! later publisher who finds it there removes it.
+//! A run that another publisher is uploading must not be removed before its manifest is in place.
+//! So a folder that no manifest names is first put on the manifest's list of retired runs, and only
+//! a later publisher who finds it there removes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +50,7 @@ pub struct NightRun {
 /// What publishing did.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// The manifest that stands now.
+    /// The manifest that is in place now.
     pub manifest: Manifest,
     /// The manifest's name, for messages.
     pub name: String,
@@ -62,8 +63,8 @@ pub struct Published {
 /// is missing. Of two publishers of the same night, the last to write its manifest wins.
 ///
 /// # Errors
-/// If the store fails, another okuo's newer manifest stands there, or other publishers keep
-/// winning. The former run then still stands.
+/// If the store fails, there is a manifest of a newer okuo, or other publishers keep
+/// winning. The former run then stays published.
 pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published> {
     let night = output.child(&night_folder(run.as_of));
     let id = run_id(&run.tables);
@@ -72,13 +73,13 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
         // The manifest is read before the tables are looked at: if anything changes after that, the
         // put below fails.
         let found = night.find(MANIFEST).await?;
-        let standing = standing_manifest(&night, found.as_ref(), &mut warnings)?;
+        let current = current_manifest(&night, found.as_ref(), &mut warnings)?;
         let listed = night.list("run=").await?;
         upload(&night, run, &id, &listed).await?;
-        let (manifest, removable) = next_manifest(run, &id, standing.as_ref(), &listed);
+        let (manifest, removable) = next_manifest(run, &id, current.as_ref(), &listed);
         let content = to_json("the manifest", &manifest)?;
-        let stands = found.as_ref().is_some_and(|(before, _)| *before == content);
-        if !stands {
+        let unchanged = found.as_ref().is_some_and(|(before, _)| *before == content);
+        if !unchanged {
             let mode = replacing(found.as_ref().map(|(_, tag)| tag.as_str()));
             match night.put(MANIFEST, content, mode).await {
                 Ok(_) => {}
@@ -108,8 +109,9 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
     .hint("publish a night from one place at a time"))
 }
 
-/// The manifest that stands, if there is one. A damaged one is replaced, with a warning.
-fn standing_manifest(
+/// The manifest that is in place, if there is one that can be read. A damaged one will be replaced,
+/// which is a warning.
+fn current_manifest(
     night: &Location,
     found: Option<&(Bytes, String)>,
     warnings: &mut Vec<String>,
@@ -121,7 +123,7 @@ fn standing_manifest(
         Ok(manifest) => Ok(Some(manifest)),
         Err(error) if error.kind() == Kind::Input => {
             *warnings = vec![format!(
-                "the manifest that stood there is replaced: {error}"
+                "the former manifest cannot be read and is replaced: {error}"
             )];
             Ok(None)
         }
@@ -151,18 +153,18 @@ async fn upload(night: &Location, run: &NightRun, id: &str, listed: &[ObjectMeta
     Ok(())
 }
 
-/// The manifest that follows the standing one, and the ids of the runs that may be removed once it
-/// stands.
+/// The manifest that follows the current one, and the ids of the runs that may be removed once it
+/// is in place.
 fn next_manifest(
     run: &NightRun,
     id: &str,
-    standing: Option<&Manifest>,
+    current: Option<&Manifest>,
     listed: &[ObjectMeta],
 ) -> (Manifest, Vec<String>) {
-    let again = standing.filter(|standing| standing.run_id == id);
+    let again = current.filter(|current| current.run_id == id);
     let previous = match again {
-        Some(standing) => standing.previous.clone(),
-        None => standing.map(|standing| standing.run_id.clone()),
+        Some(current) => current.previous.clone(),
+        None => current.map(|current| current.run_id.clone()),
     };
     let unnamed: BTreeSet<String> = listed
         .iter()
@@ -170,18 +172,18 @@ fn next_manifest(
         .map(|(other, _)| other.to_owned())
         .filter(|other| is_run_id(other) && other != id && Some(other) != previous.as_ref())
         .collect();
-    let removable = match standing {
-        Some(standing) => unnamed
+    let removable = match current {
+        Some(current) => unnamed
             .iter()
             .filter(|other| {
-                standing.retired.contains(other) || standing.previous.as_ref() == Some(*other)
+                current.retired.contains(other) || current.previous.as_ref() == Some(*other)
             })
             .cloned()
             .collect(),
         None => vec![],
     };
     let retired = match again {
-        Some(standing) => standing.retired.clone(),
+        Some(current) => current.retired.clone(),
         None => unnamed.into_iter().collect(),
     };
     let tables = run.tables.iter().map(|table| table_entry(id, table));
@@ -213,7 +215,7 @@ fn table_entry(run_id: &str, table: &TableFile) -> (String, TableEntry) {
     (table.name.clone(), entry)
 }
 
-/// Removes runs, except one that the manifest which stands by now names: another publisher may have
+/// Removes runs, except one that the manifest in place by now names: another publisher may have
 /// published it again, so the manifest is read before each removal. Between the two, one request's
 /// time remains. If a run is hit then, its readers report it, and it is whole again once it is
 /// published again.
@@ -223,8 +225,8 @@ async fn remove(night: &Location, removable: &[String]) -> Result<()> {
             let Some((content, _)) = night.find(MANIFEST).await? else {
                 return Ok(());
             };
-            let standing = Manifest::read(&night.name_of(MANIFEST), &content)?;
-            if standing.run_id == *id || standing.previous.as_ref() == Some(id) {
+            let current = Manifest::read(&night.name_of(MANIFEST), &content)?;
+            if current.run_id == *id || current.previous.as_ref() == Some(id) {
                 break;
             }
             night.delete(&object.key).await?;

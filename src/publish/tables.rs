@@ -23,8 +23,8 @@ pub use columns::{ColumnSchema, ColumnType};
 use columns::{CustomerRecord, OFFER_COLUMNS, ProductRecord, fill, schema_of};
 use writer::TableWriter;
 
-/// Customers of one row group. With [`MAX_RANK`](crate::domain::MAX_RANK) products each, a row group
-/// of `products` has some 250,000 rows.
+/// Customers of one row group. With [`MAX_RANK`](crate::domain::MAX_RANK) products each, a row
+/// group of `products` has some 250,000 rows.
 pub const CUSTOMERS_AT_A_TIME: usize = 10_000;
 
 const CUSTOMERS: &str = "customers";
@@ -159,12 +159,12 @@ impl Tables {
     }
 
     /// Writes what is predicted for some customers, whose ids follow those of the calls before, and
-    /// the offers made of it. The files do not depend on how the customers are spread over calls, as
-    /// long as each call but the last has a multiple of [`CUSTOMERS_AT_A_TIME`].
+    /// the offers made of it. The files do not depend on how the customers are spread over calls,
+    /// as long as each call but the last has a multiple of [`CUSTOMERS_AT_A_TIME`].
     ///
     /// # Errors
-    /// If a prediction is wrong and must not be published: a probability outside 0 to 1, an interval
-    /// that ends before it begins, a customer twice; or if a code has no id.
+    /// If a prediction must not be published (a probability outside 0 to 1, an interval that ends
+    /// before it begins, a customer twice), or if a code has no id.
     pub fn push(&mut self, predictions: &Predictions, offers: &[Offer]) -> Result<()> {
         check(predictions)?;
         let (products, others) = rayon::join(

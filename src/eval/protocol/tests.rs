@@ -203,14 +203,14 @@ fn ties_go_to_the_smaller_id_as_text() {
 }
 
 #[test]
-fn what_stands_twice_or_is_nobody_is_an_error() {
+fn what_occurs_twice_or_is_unknown_is_an_error() {
     let refused = |customers| {
         night_rows(&predictions(customers), &purchases())
             .unwrap_err()
             .to_string()
     };
     let one = || customer(0, 1.0, (1, 1), vec![]);
-    assert!(refused(vec![one(), one()]).contains("the customer 9 stands twice"));
+    assert!(refused(vec![one(), one()]).contains("the customer 9 occurs twice"));
     assert!(
         refused(vec![customer(
             0,
@@ -218,7 +218,7 @@ fn what_stands_twice_or_is_nobody_is_an_error() {
             (1, 1),
             vec![product(1, 0.1), product(1, 0.2)]
         )])
-        .contains("the product 300 stands twice")
+        .contains("the product 300 occurs twice")
     );
     assert!(refused(vec![customer(7, 1.0, (1, 1), vec![])]).contains("never bought"));
 }

@@ -98,7 +98,7 @@ async fn the_same_bytes_again_are_harmless_and_other_bytes_are_not() {
     assert!(
         error
             .to_string()
-            .contains("the same model stands under this id, with another figures"),
+            .contains("this model is already stored, with different figures"),
         "{error}"
     );
     assert!(

@@ -39,7 +39,7 @@ fn wrong(predictions: &Predictions, customer: &CustomerPrediction, what: &str) -
 fn check_order(previous: Option<u32>, customer: &CustomerPrediction) -> Checked {
     match previous {
         Some(previous) if previous >= customer.customer => {
-            Err("it stands twice or out of order".to_owned())
+            Err("it occurs twice or out of order".to_owned())
         }
         _ => Ok(()),
     }
