@@ -1,43 +1,44 @@
-//! Offers: which of the likely products are worth a personal discount, when it is sent, and who is
-//! left out to measure it.
+//! Offers: which of the likely products are worth a personal discount, when to send it, and who is
+//! left out to measure its effect.
 //!
-//! A likely purchase is not an uplift: a customer who was going to buy anyway costs the discount
-//! and brings nothing. So a share of the customers, the control arm, is never sent anything, and
-//! the difference between the arms is what the offers bring.
+//! A likely purchase is not an uplift: a customer who would have bought anyway costs the discount
+//! and brings nothing. So a share of the customers, the control arm, is never sent anything. The
+//! difference between the arms is what the offers bring.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::calendar::Day;
-use crate::domain::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
-use crate::domain::{Id, Ids};
+use crate::domain::{CustomerPrediction, Id, Ids, MAX_RANK, Predictions, ProductPrediction, words};
 use crate::error::{Error, Result};
 
 #[cfg(test)]
 mod tests;
 
-/// How offers are made of predictions.
+/// How offers are made from predictions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OfferParameters {
-    /// Most offers a customer gets in one night.
+    /// Most offers that a customer gets in one night.
     pub per_customer: usize,
-    /// A product with a probability above this is bought without a discount (`certain`).
+    /// A product with a probability above this is not offered: the customer would buy it anyway
+    /// (`certain`).
     pub certain_above: f64,
-    /// A product that on the expected day was bought less than this share of its typical gap ago is
-    /// not due (`recent`).
+    /// A product is not due yet if, on the expected day, less than this share of its typical gap
+    /// has passed since it was bought (`recent`).
     pub recent_gap_share: f64,
     /// The same in days, for a product whose typical gap is unknown because the customer bought it
-    /// once.
+    /// only once.
     pub recent_days: i32,
     /// Ids of products that are never offered (`excluded`).
     pub exclude_products: Vec<String>,
-    /// The share of the customers in the control arm, 0 to 1.
+    /// Share of the customers in the control arm, 0 to 1.
     pub control_share: f64,
-    /// What the arms are drawn with; the same salt gives a customer the same arm every night.
+    /// The salt with which the arms are drawn. With the same salt, a customer is in the same arm
+    /// every night.
     pub salt: String,
-    /// An offer is sent so many days before the expected day, or on the day after T where that day
-    /// is past: a customer who is expected tomorrow is sent it tomorrow.
+    /// An offer is sent this many days before the expected day, but not before the day after T: a
+    /// customer who is expected tomorrow is sent it tomorrow.
     pub lead_days: i32,
     /// Fewest days that an offer is valid.
     pub min_valid_days: i32,
@@ -68,31 +69,19 @@ impl OfferParameters {
     /// # Errors
     /// If a number is outside its range; the message names it.
     pub fn check(self) -> Result<Self> {
-        let days = |name: &str, value: i32, least: i32| match (least..=365).contains(&value) {
-            true => Ok(()),
-            false => Err(Error::request(format!(
-                "{name} should be between {least} and 365 days, but is {value}"
-            ))),
-        };
-        let share = |name: &str, value: f64| match (0.0..=1.0).contains(&value) {
-            true => Ok(()),
-            false => Err(Error::request(format!(
-                "{name} should be between 0 and 1, but is {value}"
-            ))),
-        };
         if !(1..=MAX_RANK).contains(&self.per_customer) {
             return Err(Error::request(format!(
                 "per_customer should be between 1 and {MAX_RANK}, but is {}",
                 self.per_customer
             )));
         }
-        share("certain_above", self.certain_above)?;
-        share("recent_gap_share", self.recent_gap_share)?;
-        share("control_share", self.control_share)?;
-        days("recent_days", self.recent_days, 0)?;
-        days("lead_days", self.lead_days, 0)?;
-        days("min_valid_days", self.min_valid_days, 1)?;
-        days("max_valid_days", self.max_valid_days, 1)?;
+        check_share("certain_above", self.certain_above)?;
+        check_share("recent_gap_share", self.recent_gap_share)?;
+        check_share("control_share", self.control_share)?;
+        check_days("recent_days", self.recent_days, 0)?;
+        check_days("lead_days", self.lead_days, 0)?;
+        check_days("min_valid_days", self.min_valid_days, 1)?;
+        check_days("max_valid_days", self.max_valid_days, 1)?;
         if self.min_valid_days > self.max_valid_days {
             return Err(Error::request(format!(
                 "min_valid_days should be at most max_valid_days, but is {} and max_valid_days is {}",
@@ -103,15 +92,33 @@ impl OfferParameters {
     }
 }
 
+fn check_share(name: &str, value: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::request(format!(
+        "{name} should be between 0 and 1, but is {value}"
+    )))
+}
+
+fn check_days(name: &str, value: i32, least: i32) -> Result<()> {
+    if (least..=365).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::request(format!(
+        "{name} should be between {least} and 365 days, but is {value}"
+    )))
+}
+
 /// Whether a product is offered, or why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It is offered (to the treatment arm).
     Offer,
-    /// It is bought without a discount.
+    /// The customer would buy it without a discount.
     Certain,
-    /// It was bought so recently that it is not due.
+    /// It was bought so recently that it is not due yet.
     Recent,
     /// It is on the exclusion list.
     Excluded,
@@ -136,14 +143,14 @@ impl Action {
 pub enum Arm {
     /// Offers are sent.
     Treatment,
-    /// Offers are recorded and not sent.
+    /// Offers are recorded but not sent.
     Control,
 }
 
 impl Arm {
-    /// The arm of a customer: the first 53 bits of SHA-256 over salt and id, as a number from 0 to
-    /// 1, below `control_share` or not. It depends on nothing else, so it stays from night to
-    /// night, and a larger share only adds customers to the control arm.
+    /// The arm of a customer: control if the first 53 bits of SHA-256 over salt and id, read as a
+    /// number from 0 to 1, are below `control_share`. It depends on nothing else, so it stays the
+    /// same from night to night, and a larger share only adds customers to the control arm.
     #[must_use]
     pub fn of(customer: Id<'_>, salt: &str, control_share: f64) -> Self {
         // The salt's length keeps ("a", "b1") and ("ab", "1") apart.
@@ -173,7 +180,7 @@ impl Arm {
     }
 }
 
-/// One product that was looked at for one customer.
+/// One product that was considered for one customer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
     /// Customer code.
@@ -184,9 +191,9 @@ pub struct Offer {
     pub rank: u32,
     /// Probability that it is in the next basket, given that the customer comes.
     pub probability: f64,
-    /// When to send and how long the offer holds; only what is offered has dates.
-    pub dates: Option<Dates>,
-    /// Offered, or why not.
+    /// When to send the offer and how long it is valid; `None` if the product is not offered.
+    pub dates: Option<OfferDates>,
+    /// Whether it is offered, or why not.
     pub action: Action,
     /// The customer's arm.
     pub arm: Arm,
@@ -196,18 +203,19 @@ pub struct Offer {
 
 /// The days of an offer, all after T.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dates {
+pub struct OfferDates {
     /// The day on which to send it, the day after T at the earliest.
     pub send_on: Day,
-    /// The first day on which it holds: the 80 % interval's first or `send_on`, whichever is later.
+    /// The first day of validity: the first day of the 80 % interval or `send_on`, whichever is
+    /// later.
     pub valid_from: Day,
-    /// The last day on which it holds: the interval's last, within the fewest and most days of
-    /// validity from `valid_from`.
+    /// The last day of validity: the last day of the interval, kept within the fewest and most days
+    /// of validity counted from `valid_from`.
     pub valid_until: Day,
 }
 
-/// Walks each customer's likely products in their order until `per_customer` offers are found; each
-/// product walked is a row, offered or not. Rows are by customer, then rank.
+/// Considers each customer's likely products in their order until `per_customer` of them are
+/// offered. Each product considered is a row, offered or not. Rows are by customer, then rank.
 ///
 /// # Errors
 /// If the parameters do not pass [`OfferParameters::check`], or a customer's code has no id.
@@ -230,21 +238,21 @@ pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result
         })?;
         let arm = Arm::of(id, &parameters.salt, parameters.control_share);
         let dates = dates(predictions, customer, &parameters);
-        let ahead = predictions.expected(customer) - predictions.as_of.day();
-        let mut found = 0;
+        let days_ahead = predictions.expected(customer) - predictions.as_of.day();
+        let mut offered = 0;
         for (rank, product) in (1..).zip(&customer.products) {
-            if found == parameters.per_customer {
+            if offered == parameters.per_customer {
                 break;
             }
-            let (action, reason) = decide(product, ahead, &excluded, &parameters);
-            let offered = action == Action::Offer;
-            found += usize::from(offered);
+            let (action, reason) = decide(product, days_ahead, &excluded, &parameters);
+            let is_offered = action == Action::Offer;
+            offered += usize::from(is_offered);
             offers.push(Offer {
                 customer: customer.customer,
                 product: product.product,
                 rank,
                 probability: product.probability,
-                dates: offered.then_some(dates),
+                dates: is_offered.then_some(dates),
                 action,
                 arm,
                 reason,
@@ -254,7 +262,7 @@ pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result
     Ok(offers)
 }
 
-/// The ids of `exclude_products` that no ticket knows, in their order: most likely misspelt.
+/// The ids in `exclude_products` that occur in no ticket, in their order: most likely misspelt.
 #[must_use]
 pub fn unknown_exclusions<'a>(products: &Ids, parameters: &'a OfferParameters) -> Vec<&'a str> {
     parameters
@@ -265,9 +273,11 @@ pub fn unknown_exclusions<'a>(products: &Ids, parameters: &'a OfferParameters) -
         .collect()
 }
 
+/// Whether a product is offered, and why or why not. The customer is expected `days_ahead` days
+/// after the night; `excluded` are product codes, ascending.
 fn decide(
     product: &ProductPrediction,
-    ahead: i32,
+    days_ahead: i32,
     excluded: &[u32],
     parameters: &OfferParameters,
 ) -> (Action, String) {
@@ -275,45 +285,48 @@ fn decide(
         return (Action::Excluded, "on the exclusion list".to_owned());
     }
     if product.probability > parameters.certain_above {
-        return (
-            Action::Certain,
-            format!("bought anyway with probability {:.2}", product.probability),
-        );
+        let reason = format!("bought anyway with probability {:.2}", product.probability);
+        return (Action::Certain, reason);
     }
-    if let Some(since) = product.days_since_bought {
-        let by_then = since.saturating_add(ahead);
-        match product.typical_gap_days {
-            Some(gap) if f64::from(by_then) < parameters.recent_gap_share * gap => {
-                // One gap is no habit.
-                let habit = match product.times_bought {
-                    ..=2 => format!(
-                        "for the second time, {} after the first",
-                        words::counted(gap.round() as i32, "day")
-                    ),
-                    _ => format!("{} on average", words::every(gap)),
-                };
-                return (
-                    Action::Recent,
-                    format!("bought {}; {habit}", words::ago(since)),
-                );
-            }
-            None if by_then < parameters.recent_days => {
-                return (Action::Recent, format!("bought {}", words::ago(since)));
-            }
-            _ => {}
-        }
+    match not_due(product, days_ahead, parameters) {
+        Some(reason) => (Action::Recent, reason),
+        None => (Action::Offer, product.reason()),
     }
-    (Action::Offer, product.reason())
 }
 
-/// Sent `lead_days` before the expected day, or on the day after T where that day is past. Valid
-/// from the 80 % interval's first day or the day it is sent, whichever is later, to the interval's
-/// last day; at least `min_valid_days` and at most `max_valid_days`.
+/// Why a product is not due yet on the expected day; `None` if it is due.
+fn not_due(
+    product: &ProductPrediction,
+    days_ahead: i32,
+    parameters: &OfferParameters,
+) -> Option<String> {
+    let since = product.days_since_bought?;
+    let by_then = since.saturating_add(days_ahead);
+    let bought = words::ago(since);
+    let Some(gap) = product.typical_gap_days else {
+        return (by_then < parameters.recent_days).then(|| format!("bought {bought}"));
+    };
+    let is_recent = f64::from(by_then) < parameters.recent_gap_share * gap;
+    if !is_recent {
+        return None;
+    }
+    // One gap is no habit.
+    let habit = match product.times_bought {
+        ..=2 => format!(
+            "for the second time, {} after the first",
+            words::counted(gap.round() as i32, "day")
+        ),
+        _ => format!("{} on average", words::every(gap)),
+    };
+    Some(format!("bought {bought}; {habit}"))
+}
+
+/// The dates of what is offered to a customer; see [`OfferDates`].
 fn dates(
     predictions: &Predictions,
     customer: &CustomerPrediction,
     parameters: &OfferParameters,
-) -> Dates {
+) -> OfferDates {
     let send_on =
         (predictions.expected(customer) - parameters.lead_days).max(predictions.as_of.day() + 1);
     let valid_from = customer.earliest.max(send_on);
@@ -321,7 +334,7 @@ fn dates(
         .latest
         .max(valid_from + (parameters.min_valid_days - 1))
         .min(valid_from + (parameters.max_valid_days - 1));
-    Dates {
+    OfferDates {
         send_on,
         valid_from,
         valid_until,

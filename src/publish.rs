@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::PutMode;
 
 pub mod manifest;
+pub(crate) mod parquet;
 pub mod promotion;
 pub mod registry;
 pub mod runs;
@@ -19,7 +20,7 @@ pub mod tables;
 pub mod tickets;
 
 #[cfg(test)]
-pub(crate) mod memory;
+pub(crate) mod faulty_store;
 
 /// How often a conditional write is tried anew after another writer has won.
 const ATTEMPTS: usize = 8;

@@ -20,15 +20,15 @@ pub use population::{PopulationSummary, Provenance};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rule {
-    /// Length of a period, in days.
+    /// Length of a period in days.
     pub period_days: u32,
     /// How many periods are looked at.
     pub periods: u32,
     /// Fewest purchases in each period.
     pub min_purchases: u32,
-    /// Fewest distinct products of a large basket.
+    /// Fewest distinct products in a large basket.
     pub min_products: u32,
-    /// The share of the purchases that must have a large basket, 0 to 1.
+    /// Share of the purchases that must have a large basket, 0 to 1.
     pub basket_share: f64,
 }
 
@@ -50,26 +50,22 @@ impl Rule {
     /// # Errors
     /// If a count is 0, the window is longer than 10 years, or the share is not 0 to 1.
     pub fn check(self) -> Result<Self> {
-        let at_least_one = |name: &str, value: u32, hint: &str| match value {
-            0 => Err(Error::request(format!("{name} should be at least 1, but is 0")).hint(hint)),
-            _ => Ok(()),
-        };
-        at_least_one(
+        check_positive(
             "period_days",
             self.period_days,
             "it is the length of a period in days: 30 is a month",
         )?;
-        at_least_one(
+        check_positive(
             "periods",
             self.periods,
             "it is how many periods the rule looks back on: 3 of 30 days are 90 days",
         )?;
-        at_least_one(
+        check_positive(
             "min_purchases",
             self.min_purchases,
             "it is the fewest purchases in each period; 1 asks the least",
         )?;
-        at_least_one(
+        check_positive(
             "min_products",
             self.min_products,
             "it is the fewest products of a large basket; 1 takes every basket for large",
@@ -123,16 +119,9 @@ impl Rule {
     #[must_use]
     pub fn counts(&self, purchases: &CustomerPurchases<'_>, night: Day) -> Vec<PeriodCount> {
         let length = self.period_days.max(1) as i32;
-        let empty = |back: i32| {
-            let last = night - back * length;
-            PeriodCount {
-                first: last - (length - 1),
-                last,
-                purchases: 0,
-                large_baskets: 0,
-            }
-        };
-        let mut counts: Vec<PeriodCount> = (0..self.periods as i32).map(empty).collect();
+        let mut counts: Vec<PeriodCount> = (0..self.periods as i32)
+            .map(|back| PeriodCount::empty(night - back * length, length))
+            .collect();
         for (day, basket) in purchases.until(night).iter().rev() {
             let Some(count) = counts.get_mut(((night - day) / length) as usize) else {
                 break;
@@ -143,8 +132,8 @@ impl Rule {
         counts
     }
 
-    /// Whether a customer is much like those who meet the rule on the night: frequent, with a good
-    /// part of the large baskets that it asks for. Models learn from them first.
+    /// Whether a customer nearly meets the rule on the night: frequent, with 40 % of the large
+    /// baskets that it asks for. Models learn from such customers first.
     #[must_use]
     pub fn nearly_met(&self, purchases: &CustomerPurchases<'_>, night: Day) -> bool {
         Rule {
@@ -157,7 +146,14 @@ impl Rule {
     /// Whether a customer with these purchases is recurrent on the night.
     #[must_use]
     pub fn met(&self, purchases: &CustomerPurchases<'_>, night: Day) -> bool {
-        matches!(self.standing(purchases, night), Standing::Frequent { share } if share >= self.basket_share)
+        self.standing(purchases, night).has_share(self.basket_share)
+    }
+}
+
+fn check_positive(name: &str, value: u32, hint: &str) -> Result<()> {
+    match value {
+        0 => Err(Error::request(format!("{name} should be at least 1, but is 0")).hint(hint)),
+        _ => Ok(()),
     }
 }
 
@@ -172,6 +168,18 @@ pub struct PeriodCount {
     pub purchases: u32,
     /// Of those, purchases with a large basket.
     pub large_baskets: u32,
+}
+
+impl PeriodCount {
+    /// A period of `length` days without a purchase.
+    fn empty(last: Day, length: i32) -> Self {
+        Self {
+            first: last - (length - 1),
+            last,
+            purchases: 0,
+            large_baskets: 0,
+        }
+    }
 }
 
 /// How far one customer gets through the rule.
@@ -190,6 +198,13 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// Whether the customer is frequent, with at least this share of large baskets.
+    fn has_share(self, least: f64) -> bool {
+        matches!(self, Standing::Frequent { share } if share >= least)
+    }
+}
+
 /// The recurrent customers of a night, by ascending code, and the funnel.
 #[must_use]
 pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {
@@ -198,27 +213,40 @@ pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {
         .into_par_iter()
         .map(|customer| rule.standing(&history.purchases_of(customer), night))
         .collect();
-    let count = |pass: &dyn Fn(&Standing) -> bool| {
-        standings.iter().filter(|standing| pass(standing)).count()
-    };
-    let at_share = |least: f64| {
-        count(&|standing| matches!(standing, Standing::Frequent { share } if *share >= least))
-    };
-    let funnel = Funnel {
-        seen: count(&|standing| *standing != Standing::Unseen),
-        active: count(&|standing| !matches!(standing, Standing::Unseen | Standing::Seen)),
-        frequent: at_share(0.0),
+    let customers = (0..history.customer_count())
+        .zip(&standings)
+        .filter(|(_, standing)| standing.has_share(rule.basket_share))
+        .map(|(customer, _)| customer)
+        .collect();
+    (customers, funnel(&standings, rule))
+}
+
+/// How many of the customers with these standings pass each part of the rule.
+fn funnel(standings: &[Standing], rule: &Rule) -> Funnel {
+    Funnel {
+        seen: count(standings, |standing| *standing != Standing::Unseen),
+        active: count(standings, |standing| {
+            !matches!(standing, Standing::Unseen | Standing::Seen)
+        }),
+        frequent: count(standings, |standing| standing.has_share(0.0)),
         large_baskets: count(
-            &|standing| matches!(standing, Standing::Frequent { share } if *share > 0.0),
+            standings,
+            |standing| matches!(standing, Standing::Frequent { share } if *share > 0.0),
         ),
-        recurrent: at_share(rule.basket_share),
+        recurrent: count(standings, |standing| standing.has_share(rule.basket_share)),
         by_basket_share: [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0]
-            .map(|share| (share, at_share(share)))
+            .map(|share| {
+                (
+                    share,
+                    count(standings, |standing| standing.has_share(share)),
+                )
+            })
             .to_vec(),
-    };
-    let passing = (0..history.customer_count()).zip(&standings);
-    let customers = passing.filter(|(_, standing)| matches!(standing, Standing::Frequent { share } if *share >= rule.basket_share));
-    (customers.map(|(customer, _)| customer).collect(), funnel)
+    }
+}
+
+fn count(standings: &[Standing], passes: impl Fn(&Standing) -> bool) -> usize {
+    standings.iter().filter(|standing| passes(standing)).count()
 }
 
 #[cfg(test)]

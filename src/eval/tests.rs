@@ -108,39 +108,30 @@ fn months_that_cannot_be_held_out_are_refused() {
     );
     assert!(refused(&["2017-11"], 0).contains("at least 1 day"));
     assert!(refused(&[], 7).contains("no month"));
-    let seen = tiny_model("2017-11-01".parse().unwrap(), 1);
-    let error = evaluate_model(
-        &seen,
-        &data,
-        &Rule::default(),
-        HISTORY_DAYS,
-        &[month("2017-11")],
-        7,
-        &|_| {},
-    )
-    .unwrap_err()
-    .to_string();
+    let refused = |as_of: &str| {
+        evaluate_model(
+            &tiny_model(as_of.parse().unwrap(), 1),
+            &data,
+            &Rule::default(),
+            HISTORY_DAYS,
+            &[month("2017-11")],
+            7,
+            &|_| {},
+        )
+        .unwrap_err()
+        .to_string()
+    };
+    let seen = refused("2017-11-01");
     assert!(
-        error.contains("trained up to 2017-11-01, so it has seen 2017-11")
-            && error.contains("--as-of 2017-10-31"),
-        "{error}"
+        seen.contains("trained up to 2017-11-01, so it has seen 2017-11")
+            && seen.contains("--as-of 2017-10-31"),
+        "{seen}"
     );
-    let old = tiny_model("2017-10-31".parse().unwrap(), 1);
-    let error = evaluate_model(
-        &old,
-        &data,
-        &Rule::default(),
-        HISTORY_DAYS,
-        &[month("2017-11")],
-        7,
-        &|_| {},
-    )
-    .unwrap_err()
-    .to_string();
+    let nobody = refused("2017-10-31");
     assert!(
-        error.contains("nobody meets the recurrence rule")
-            && error.contains("--basket-share would let in: 0 (2)"),
-        "{error}"
+        nobody.contains("nobody meets the recurrence rule")
+            && nobody.contains("--basket-share would let in: 0 (2)"),
+        "{nobody}"
     );
 }
 
@@ -156,7 +147,7 @@ fn held_out_population(purchases: &Purchases, backtest_model: &Model) -> Populat
 }
 
 #[test]
-fn a_model_is_judged_beside_all_baselines() {
+fn a_model_is_compared_with_all_baselines() {
     let all = read(store(40, 150, 3));
     let eve: AsOf = "2017-05-31".parse().unwrap();
     let evaluation = evaluate_model(
@@ -199,15 +190,15 @@ fn a_model_is_judged_beside_all_baselines() {
     assert_eq!(names, [&[OKUO][..], &baselines].concat());
     // What stands there is what the model's own predictions give.
     let of_days = |days: u32| {
-        let rows = |night: &AsOf| {
+        let rows_of = |night: &AsOf| {
             let known = all.known(*night).unwrap().since(night.first_of(days));
-            observe(
+            night_rows(
                 &models::score(&model_at(eve), "x", &known, *night, &rule()).unwrap(),
                 &all,
             )
             .unwrap()
         };
-        figures(&nights.iter().map(rows).collect::<Vec<NightRows>>())
+        figures(&nights.iter().map(rows_of).collect::<Vec<NightRows>>())
     };
     let okuo = &evaluation.contenders[0];
     assert_eq!(okuo.figures, of_days(HISTORY_DAYS));
@@ -392,18 +383,18 @@ fn of_many_customers_the_same_some_are_measured_every_night() {
             .unwrap()
     });
     let nights = backtest
-        .entries
+        .entrants
         .iter()
-        .find(|(name, ..)| name == OKUO)
-        .map(|(.., nights)| nights.clone())
+        .find(|entrant| entrant.name == OKUO)
+        .map(|entrant| entrant.nights.clone())
         .unwrap();
     let customers: Vec<Vec<u32>> = nights
         .iter()
         .map(|night| night.rows.iter().map(|row| row.customer).collect())
         .collect();
     assert_eq!((customers[0].len(), &customers[0]), (9, &customers[1]));
-    // What is said of them is what is said where all are scored.
-    let whole = observe(
+    // Their rows are the same as when all customers are scored.
+    let whole = night_rows(
         &models::score(
             &backtest_model,
             OKUO,

@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Progress;
-use crate::artifact::{self, Header};
+use crate::artifact::{self, ModelHeader};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::models::{self, Model};
-use crate::publish::registry::{Card, Pointer, Registry, is_model_id};
+use crate::publish::registry::{ModelCard, Pointer, Registry, is_model_id};
 use crate::store;
 
 /// A model older than this many days should have been trained anew.
@@ -19,7 +19,7 @@ const OLD_DAYS: i32 = 62;
 #[derive(Debug, Clone)]
 pub struct StoredModel {
     /// What the file says of it.
-    pub header: Header,
+    pub header: ModelHeader,
     /// The model.
     pub model: Model,
 }
@@ -54,7 +54,7 @@ pub async fn load_model(registry: &str, named: Option<&str>) -> Result<StoredMod
     Ok(StoredModel { header, model })
 }
 
-async fn load_file(file: &str) -> Result<(Header, Model)> {
+async fn load_file(file: &str) -> Result<(ModelHeader, Model)> {
     let found = store::find(file, &[".okuo"])
         .await
         .map_err(|error| match error.kind() {
@@ -133,7 +133,7 @@ pub struct ListedModel {
 }
 
 impl ListedModel {
-    fn new(card: Card, promoted: Option<&str>) -> Self {
+    fn new(card: ModelCard, promoted: Option<&str>) -> Self {
         let description = &card.header.description;
         let figures = &description.figures;
         Self {
@@ -151,7 +151,7 @@ impl ListedModel {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShownModel {
     /// What the registry keeps of it beside its file.
-    pub card: Card,
+    pub card: ModelCard,
     /// Whether it is the promoted one.
     pub promoted: bool,
 }

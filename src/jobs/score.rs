@@ -13,7 +13,7 @@ use crate::ingest::report::Report;
 use crate::models::{self, NightSummary};
 use crate::offers::{Action, Arm, Offer, OfferParameters, offers, unknown_exclusions};
 use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
-use crate::publish::runs::{Run, publish_run};
+use crate::publish::runs::{NightRun, publish_run};
 use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, TableFile, Tables};
 use crate::store;
 
@@ -146,7 +146,7 @@ pub async fn score_on(
     let scored = compute(|| predict(config, model, &tickets, night, request))?;
     let Tickets { lines, objects, .. } = tickets;
     progress.stage("publishing");
-    let run = Run {
+    let run = NightRun {
         as_of: request.as_of,
         model: ModelReference {
             id: model.id(),

@@ -5,7 +5,7 @@ use crate::calendar::Day;
 use crate::config::Layer;
 use crate::models::Parameters;
 use crate::models::examples::{NIGHT, read, rule, small, store};
-use crate::publish::memory::Memory;
+use crate::publish::faulty_store::FaultyStore;
 use crate::publish::promotion::PromotionPolicy;
 use crate::store::{Location, Store};
 
@@ -24,7 +24,7 @@ impl Progress for Warnings {
 
 /// A registry in memory, and trainings on the example store.
 struct Trainer {
-    memory: Arc<Memory>,
+    memory: Arc<FaultyStore>,
     tickets: Tickets,
     warnings: Warnings,
 }
@@ -32,7 +32,7 @@ struct Trainer {
 impl Trainer {
     fn new() -> Self {
         Self {
-            memory: Memory::new(),
+            memory: FaultyStore::new(),
             tickets: Tickets {
                 partitions: Box::new(read(store(60, 200, 3)).known(NIGHT).unwrap()),
                 lines: Report::default(),

@@ -1,22 +1,20 @@
-//! A store in memory for tests, which can stop after a number of operations as a crashed process
-//! would.
+//! A store in memory for tests, which can stop after a number of operations, as if the process had
+//! crashed.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-
-use std::sync::Arc;
 
 use super::*;
 use crate::store::{ObjectMeta, Store};
 
 type Hook = Box<dyn FnMut(&str, &str) + Send>;
 
-/// Objects under keys; every operation counts, and once the allowed ones are used up each fails and
-/// changes nothing.
+/// Objects under keys. Every operation is counted; once the allowed ones are used up, each fails
+/// and changes nothing.
 #[derive(Default)]
-pub(crate) struct Memory {
+pub(crate) struct FaultyStore {
     state: Mutex<State>,
     hook: Mutex<Option<Hook>>,
 }
@@ -31,18 +29,18 @@ struct State {
     log: Vec<String>,
 }
 
-impl std::fmt::Debug for Memory {
+impl std::fmt::Debug for FaultyStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Memory")
+        f.write_str("FaultyStore")
     }
 }
 
-impl Memory {
+impl FaultyStore {
     pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// From now on, so many operations work.
+    /// Lets this many more operations succeed; with `None`, all of them.
     pub(crate) fn allow(&self, operations: Option<usize>) {
         let mut state = self.state.lock().unwrap();
         state.operations = 0;
@@ -69,7 +67,7 @@ impl Memory {
             .collect()
     }
 
-    /// Puts an object directly, outside any counting.
+    /// Puts an object directly, without counting.
     pub(crate) fn set(&self, key: &str, content: impl Into<Bytes>) {
         let mut state = self.state.lock().unwrap();
         state.writes += 1;
@@ -91,14 +89,14 @@ impl Memory {
         copy
     }
 
-    /// Calls `hook(operation, key)` before each operation, with the store unlocked: where another
-    /// process comes between.
+    /// Calls `hook(operation, key)` before each operation, while the store is unlocked: there,
+    /// another process may intervene.
     pub(crate) fn before_each(&self, hook: impl FnMut(&str, &str) + Send + 'static) {
         *self.hook.lock().unwrap() = Some(Box::new(hook));
     }
 
     fn begin(&self, operation: &str, key: &str) -> Result<std::sync::MutexGuard<'_, State>> {
-        // Taken out while it runs, so that what it does to this store is not hooked again.
+        // Taken out while it runs, so that its own operations on this store are not hooked.
         let hook = self.hook.lock().unwrap().take();
         if let Some(mut hook) = hook {
             hook(operation, key);
@@ -120,7 +118,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl Store for Memory {
+impl Store for FaultyStore {
     fn name(&self) -> String {
         "memory".into()
     }
