@@ -24,7 +24,7 @@ use crate::sampling::Draw;
 mod corrections;
 mod table;
 
-use corrections::{CORRECTION_FEATURES, GatedCorrections, correction_columns, corrections};
+use corrections::{CORRECTION_COLUMNS, GatedCorrections, corrections};
 pub use corrections::{GateReport, ProductTree};
 pub use table::BasketRows;
 
@@ -239,7 +239,6 @@ impl BasketModel {
         scratch: &mut BasketScratch,
     ) -> Vec<Scored> {
         basket_features(store, customer, purchases, expected_days, scratch);
-        let columns = correction_columns();
         let shortlist = self
             .pooled
             .log_odds_of_best(&scratch.rows, FIRST_TREES, SHORTLIST);
@@ -254,7 +253,9 @@ impl BasketModel {
                 .flatten()
                 .and_then(|at| self.products.get(at as usize));
             let correction = tree.map_or(0.0, |product| {
-                product.tree.correction(|feature| row[columns[feature]])
+                product
+                    .tree
+                    .correction(|feature| row[CORRECTION_COLUMNS[feature]])
             });
             Scored {
                 candidate,
@@ -284,7 +285,7 @@ impl BasketModel {
             && self
                 .products
                 .iter()
-                .all(|product| product.tree.is_consistent(CORRECTION_FEATURES.len()))
+                .all(|product| product.tree.is_consistent(CORRECTION_COLUMNS.len()))
             && self
                 .products
                 .windows(2)

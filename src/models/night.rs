@@ -9,7 +9,7 @@ use crate::domain::Ids;
 use crate::domain::{CustomerPrediction, Evidence, MAX_RANK, Predictions, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::features::basket::BasketScratch;
-use crate::features::store_snapshot::{PartialStoreCounts, StoreSnapshot};
+use crate::features::store_snapshot::{PartialStoreCounts, SalesWindow, StoreSnapshot};
 use crate::features::timing::TimingFeatures;
 use crate::models::Model;
 use crate::models::timing::ReturnTimeDistribution;
@@ -285,15 +285,17 @@ impl<'a> NightScorer<'a> {
                 probability: scored.probability,
                 times_bought: scored.candidate.times,
                 days_since_bought: (scored.candidate.times > 0)
-                    .then_some(scored.candidate.last_ago),
+                    .then_some(scored.candidate.days_since_last),
                 typical_gap_days: scored.candidate.gap_days(),
                 model: scored.model,
                 evidence: match scored.candidate.times {
                     0 => Evidence::Store {
-                        share: store.share(scored.candidate.product, 1),
+                        share: store
+                            .product(scored.candidate.product)
+                            .share(SalesWindow::Days28),
                     },
                     _ => Evidence::Own {
-                        lately: scored.candidate.last_ten,
+                        lately: scored.candidate.in_latest_ten,
                         purchases: purchases.len().min(10) as u32,
                     },
                 },

@@ -16,7 +16,7 @@ use super::linear::LogDays;
 use crate::calendar::{Day, HORIZON_DAYS};
 use crate::domain::RETURN_HORIZONS;
 use crate::error::{Error, Result};
-use crate::features::timing::{TIMING_WIDTH, TimingFeatures};
+use crate::features::timing::{TIMING_COLUMNS, TIMING_WIDTH, TimingFeatures};
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::recurrence::Rule;
 use crate::sampling::Draw;
@@ -185,7 +185,7 @@ fn hazard_row(linear: &LogDays, features: &[f32; TIMING_WIDTH]) -> [f32; HAZARD_
     let mut row = [0.0; HAZARD_WIDTH];
     row[..TIMING_WIDTH].copy_from_slice(features);
     row[TIMING_WIDTH] = days as f32;
-    row[TIMING_WIDTH + 1] = (days + f64::from(features[0])) as f32;
+    row[TIMING_WIDTH + 1] = (days + f64::from(features[TIMING_COLUMNS.elapsed])) as f32;
     row
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::BasketParameters;
 use super::table::BasketRows;
 use crate::domain::Ids;
-use crate::features::basket::BASKET_FEATURES;
+use crate::features::basket::BASKET_COLUMNS;
 use crate::models::boosting::sigmoid;
 use crate::models::calibration::Isotonic;
 use crate::models::tree::{CorrectionTree, ProductRows};
@@ -46,29 +46,23 @@ pub struct GateReport {
     pub log_loss: f64,
 }
 
-/// Features that the products' own trees may split on.
-pub(super) const CORRECTION_FEATURES: [&str; 14] = [
-    "elapsed",
-    "expected_days",
-    "basket_mean",
-    "target_weekday",
-    "share_since_first",
-    "decay_95",
-    "decay_80",
-    "last_days",
-    "last_visits",
-    "due_days",
-    "due_visits",
-    "size_fit",
-    "product_trend",
-    "neighbour_score",
+/// The features that the products' own trees may split on, where they stand in a row.
+pub(super) const CORRECTION_COLUMNS: [usize; 14] = [
+    BASKET_COLUMNS.elapsed,
+    BASKET_COLUMNS.expected_days,
+    BASKET_COLUMNS.basket_mean,
+    BASKET_COLUMNS.target_weekday,
+    BASKET_COLUMNS.share_since_first,
+    BASKET_COLUMNS.decay_95,
+    BASKET_COLUMNS.decay_80,
+    BASKET_COLUMNS.last_days,
+    BASKET_COLUMNS.last_visits,
+    BASKET_COLUMNS.due_days,
+    BASKET_COLUMNS.due_visits,
+    BASKET_COLUMNS.size_fit,
+    BASKET_COLUMNS.product_trend,
+    BASKET_COLUMNS.neighbour_score,
 ];
-
-/// Positions of [`CORRECTION_FEATURES`] in a row.
-pub(super) fn correction_columns() -> Vec<usize> {
-    let position = |name: &&str| BASKET_FEATURES.iter().position(|feature| feature == name);
-    CORRECTION_FEATURES.iter().filter_map(position).collect()
-}
 
 fn log_loss(score: f64, bought: bool) -> f64 {
     let p = sigmoid(score).clamp(1e-9, 1.0 - 1e-9);
@@ -96,7 +90,7 @@ pub(super) fn corrections(
     products: &Ids,
     parameters: &BasketParameters,
 ) -> GatedCorrections {
-    let columns = correction_columns();
+    let columns = CORRECTION_COLUMNS;
     let mut by_product: Vec<(u32, u32)> = table
         .product
         .iter()
