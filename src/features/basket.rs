@@ -55,15 +55,15 @@ feature_table! {
     /// Share of the purchases that had the product, from the first one with it on.
     share_since_first: Share = own.share_since_first(), new 0;
     /// Like `share`, but a purchase weighs 0.98 times as much as the one after it.
-    decay_98: Share = own.seen.decayed::<98>() / customer.decayed.by::<98>(), new 0;
+    decay_98: Share = own.decayed_share::<98>(customer), new 0;
     /// Like `share`, but a purchase weighs 0.95 times as much as the one after it.
-    decay_95: Share = own.seen.decayed::<95>() / customer.decayed.by::<95>(), new 0;
+    decay_95: Share = own.decayed_share::<95>(customer), new 0;
     /// Like `share`, but a purchase weighs 0.9 times as much as the one after it.
-    decay_90: Share = own.seen.decayed::<90>() / customer.decayed.by::<90>(), new 0;
+    decay_90: Share = own.decayed_share::<90>(customer), new 0;
     /// Like `share`, but a purchase weighs 0.8 times as much as the one after it.
-    decay_80: Share = own.seen.decayed::<80>() / customer.decayed.by::<80>(), new 0;
+    decay_80: Share = own.decayed_share::<80>(customer), new 0;
     /// Like `share`, but a purchase weighs 0.6 times as much as the one after it.
-    decay_60: Share = own.seen.decayed::<60>() / customer.decayed.by::<60>(), new 0;
+    decay_60: Share = own.decayed_share::<60>(customer), new 0;
     /// Purchases with the product; each fades to 1/e in 14 days.
     recency_14d: Purchases = own.seen.recency::<14>(), new 0;
     /// Purchases with the product; each fades to 1/e in 45 days.
@@ -297,7 +297,7 @@ fn sorted_by_code<'a>(
         .collect()
 }
 
-/// The place of each product, from 0, by descending count that decays by 90 %, then by position.
+/// The place of each product, from 0, by descending count that decays to 90 %, then by position.
 fn decay_ranks(products: &[&ProductOnNight]) -> Vec<u32> {
     let mut order: Vec<(f64, usize)> = products
         .iter()

@@ -62,8 +62,8 @@ pub(super) struct CustomerOnNight {
     /// Distinct products up to the night.
     pub(super) distinct_products: usize,
     /// The decayed counts of a product that is in every basket.
-    pub(super) decayed: DecayedCounts,
-    /// The count that decays by 90 % of all products together.
+    decayed_at_most: DecayedCounts,
+    /// The counts that decay to 90 % of all products, added up.
     decayed_90_of_all: f64,
     /// Purchases on the target's weekday.
     on_target_weekday: f64,
@@ -102,7 +102,7 @@ impl CustomerOnNight {
             purchases_28d: days.len() - first_within(28),
             repeat_share: repeat_share(products),
             distinct_products: products.len(),
-            decayed: DecayedCounts::of_all(days.len()),
+            decayed_at_most: DecayedCounts::of_all(days.len()),
             decayed_90_of_all: products.iter().map(|product| product.decayed::<90>()).sum(),
             on_target_weekday: on_target_weekday as f64,
             mean_of_all_baskets: mean_basket(purchases, 0..days.len()).unwrap_or_default(),
@@ -171,7 +171,7 @@ pub(super) struct BoughtProduct<'a> {
     pub(super) seen: &'a ProductOnNight,
     /// Purchases with it.
     pub(super) times: f64,
-    /// Its place among the customer's products by the count that decays by 90 %.
+    /// Its place among the customer's products by the count that decays to 90 %.
     pub(super) rank: u32,
     /// Mean days between two purchases with it, and mean purchases from one to the next.
     pub(super) gap_days: Option<f64>,
@@ -211,6 +211,13 @@ impl<'a> BoughtProduct<'a> {
     #[inline]
     pub(super) fn share_since_first(&self) -> f64 {
         self.times / (f64::from(self.seen.purchases_since_first) + 1.0)
+    }
+
+    /// The share of the customer's purchases that had it, each counting `PERCENT` percent of the one
+    /// after it.
+    #[inline]
+    pub(super) fn decayed_share<const PERCENT: u32>(&self, customer: &CustomerOnNight) -> f64 {
+        self.seen.decayed::<PERCENT>() / customer.decayed_at_most.by::<PERCENT>()
     }
 
     /// Days between the latest two purchases with it.
