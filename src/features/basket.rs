@@ -32,8 +32,8 @@ feature_table! {
     elapsed: Days = customer.elapsed;
     /// Days from the night to the expected day.
     expected_days: Days = customer.expected_days;
-    /// Mean days between the customer's purchases of the last 120 days; if there are fewer than two,
-    /// between all of them.
+    /// Mean days between the customer's purchases of the last 120 days; if there are fewer than
+    /// two, between all of them.
     gap_mean: Days = customer.gap_mean;
     /// Mean size of the customer's latest 10 baskets.
     basket_mean: Products = customer.basket_mean;
@@ -133,7 +133,7 @@ feature_table! {
     neighbour_score: Share = product.neighbour_score;
     /// `neighbour_score` ÷ `product_share_112d`.
     neighbour_lift: Ratio = product.neighbour_lift();
-    /// `last_days` ÷ `gap_days` drawn to `product_gap_days`.
+    /// `last_days` ÷ `gap_days` shrunk towards `product_gap_days`.
     due_product: Ratio = own.due_by_store(product), new MISSING;
     /// Share of the purchases after the first one with the product that had it again, drawn to
     /// `product_repeat_rate`; for a new product `neighbour_score`.
@@ -175,7 +175,7 @@ impl Candidate {
     }
 }
 
-/// Arrays of one thread, and the candidates of the customer that was looked at last.
+/// What [`basket_features`] fills, and arrays that a thread uses again for each customer.
 #[derive(Debug, Default)]
 pub struct BasketScratch {
     histories: ProductHistories,
@@ -188,8 +188,10 @@ pub struct BasketScratch {
 }
 
 /// Fills `scratch` with the candidates of a customer on the store's night and their
-/// [`BASKET_FEATURES`]. `customer` stands for the customer's id, and least squares expect the
-/// customer `expected_days` days after the night.
+/// [`BASKET_FEATURES`].
+///
+/// `customer` is the key of the customer's id ([`crate::domain::Ids::key`]), and least squares
+/// expect the customer `expected_days` days after the night.
 pub fn basket_features(
     store: &StoreSnapshot,
     customer: u64,
@@ -200,8 +202,8 @@ pub fn basket_features(
     CustomerBaskets::new(customer, *purchases, scratch).on(store, expected_days);
 }
 
-/// [`basket_features`] of one customer on several nights: each purchase is looked at once for all
-/// of them if they ascend.
+/// [`basket_features`] of one customer on several nights. If the nights ascend, each purchase is
+/// read once for all of them.
 #[derive(Debug)]
 pub struct CustomerBaskets<'a> {
     customer: u64,
@@ -210,7 +212,7 @@ pub struct CustomerBaskets<'a> {
 }
 
 impl<'a> CustomerBaskets<'a> {
-    /// Of a customer, for whose id `customer` stands, who has these purchases.
+    /// The baskets of a customer who has these purchases; `customer` is the key of the id.
     pub fn new(
         customer: u64,
         purchases: CustomerPurchases<'a>,

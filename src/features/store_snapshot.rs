@@ -18,8 +18,7 @@ pub use references::{NEIGHBOUR_DAYS, NeighbourScratch};
 /// How many products are candidates for a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CandidateLimits {
-    /// Most products bought before: those with the largest count of purchases that fades with
-    /// purchases.
+    /// Most products bought before: those bought most often lately.
     pub bought: usize,
     /// How many popular products every customer has as candidates besides.
     pub new: usize,
@@ -111,9 +110,11 @@ impl StoreSnapshot {
         }
     }
 
-    /// Finds the customers who bought most like this one, of whom `products` were bought in the last
-    /// [`NEIGHBOUR_DAYS`]. Then [`StoreSnapshot::neighbour_score`] says what they buy. The customer,
-    /// for whose id `customer` stands ([`crate::domain::Ids::key`]), is not its own neighbour.
+    /// Finds the customers who bought most like this one, of whom `products` are those bought in
+    /// the last [`NEIGHBOUR_DAYS`]; [`StoreSnapshot::neighbour_score`] then says what they buy.
+    ///
+    /// `customer` is the key of the customer's id ([`crate::domain::Ids::key`]): nobody is their
+    /// own neighbour.
     pub fn find_neighbours(
         &self,
         customer: u64,
@@ -123,16 +124,16 @@ impl StoreSnapshot {
         self.references.find_neighbours(customer, products, scratch);
     }
 
-    /// How often the neighbours that were found last bought a product lately: the weighted mean of
-    /// their shares of purchases with it.
+    /// How often the neighbours that were found last buy a product: the weighted mean of their
+    /// shares of purchases with it.
     #[must_use]
     pub fn neighbour_score(&self, product: u32, scratch: &NeighbourScratch) -> f32 {
         self.references.neighbour_score(product, scratch)
     }
 }
 
-/// A product's statistics on a night. Means over its buyers are drawn to those of all products
-/// (empirical Bayes).
+/// A product's statistics on a night. Means over its buyers are shrunk towards those of all
+/// products (empirical Bayes).
 #[derive(Debug, Clone, Copy)]
 pub struct ProductSales<'a> {
     store: &'a StoreSnapshot,
@@ -153,7 +154,7 @@ impl ProductSales<'_> {
     }
 
     /// How much more often the product sells lately: its share of the last 14 days to that of the
-    /// last 56, drawn to 1.
+    /// last 56, shrunk towards 1.
     #[must_use]
     pub fn trend(&self) -> f64 {
         let expected =
@@ -165,31 +166,31 @@ impl ProductSales<'_> {
     /// The share of a buyer's later purchases that have the product again.
     #[must_use]
     pub fn repeat_rate(&self) -> f64 {
-        repeats(self.counts).drawn_to(self.store.means.repeat_rate, 100.0)
+        repeats(self.counts).shrunk_towards(self.store.means.repeat_rate, 100.0)
     }
 
     /// The share of purchases with the product whose next purchase has it again.
     #[must_use]
     pub fn next_rate(&self) -> f64 {
-        nexts(self.counts).drawn_to(self.store.means.next_rate, 20.0)
+        nexts(self.counts).shrunk_towards(self.store.means.next_rate, 20.0)
     }
 
     /// The share of its buyers who bought the product more than once.
     #[must_use]
     pub fn repeater_share(&self) -> f64 {
-        repeaters(self.counts).drawn_to(self.store.means.repeater_share, 10.0)
+        repeaters(self.counts).shrunk_towards(self.store.means.repeater_share, 10.0)
     }
 
     /// Mean days between two purchases of the product by one customer.
     #[must_use]
     pub fn gap_days(&self) -> f64 {
-        gaps(self.counts).drawn_to(self.store.means.gap_days, 5.0)
+        gaps(self.counts).shrunk_towards(self.store.means.gap_days, 5.0)
     }
 
     /// Mean size of the baskets that have the product.
     #[must_use]
     pub fn basket_size(&self) -> f64 {
-        baskets(self.counts).drawn_to(self.store.means.basket_size, 5.0)
+        baskets(self.counts).shrunk_towards(self.store.means.basket_size, 5.0)
     }
 }
 
@@ -213,7 +214,7 @@ impl Average {
 
     /// The mean with so many more cases of another mean.
     #[inline]
-    fn drawn_to(&self, mean: f64, cases: f64) -> f64 {
+    fn shrunk_towards(&self, mean: f64, cases: f64) -> f64 {
         (self.sum + cases * mean) / (self.cases + cases)
     }
 }

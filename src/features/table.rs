@@ -223,8 +223,8 @@ macro_rules! feature_table {
         #[doc = concat!("Where each feature of [`", stringify!($table), "`] stands in a row.")]
         pub const $columns: $columns_type = {
             #[allow(non_camel_case_types, reason = "the features' own names")]
-            enum Column { $($name),+ }
-            $columns_type { $($name: Column::$name as usize),+ }
+            enum Position { $($name),+ }
+            $columns_type { $($name: Position::$name as usize),+ }
         };
     };
     (@last $value:expr) => { $value };

@@ -167,9 +167,9 @@ fn every_feature_is_documented_in_a_sentence() {
 }
 
 /// What is seen of all customers on a night: ids and bits.
-type Seen = Vec<(u32, Vec<u32>, Vec<u32>, Vec<u32>)>;
+type SeenRows = Vec<(u32, Vec<u32>, Vec<u32>, Vec<u32>)>;
 
-fn seen_on(purchases: &Purchases, night: AsOf) -> Seen {
+fn seen_on(purchases: &Purchases, night: AsOf) -> SeenRows {
     let history = purchases.until(night);
     let store = StoreSnapshot::new(&history, LIMITS, 1);
     let mut scratch = BasketScratch::default();

@@ -18,8 +18,8 @@ use habits::RecentHabits;
 feature_table! {
     /// The timing features of a customer on the eve of a day, the target; in the order of a row.
     ///
-    /// Recent purchases are those of the last 120 days, and recent gaps those that a recent purchase
-    /// ended. The present gap is the one that a purchase on the target would end.
+    /// Recent purchases are those of the last 120 days, and recent gaps those that a recent
+    /// purchase ended. The present gap is the one that a purchase on the target would end.
     pub TIMING_FEATURES, TIMING_COLUMNS: TimingColumns, TIMING_WIDTH;
     /// The row of one customer.
     fn timing_row(customer: &CustomerOnEve<'_>, recent: &RecentHabits);
@@ -63,7 +63,7 @@ feature_table! {
     /// Present gap ÷ `gap_median`.
     overdue_median: Ratio = recent.gap_median.map(|median| customer.present_gap() / median);
     /// Of the recent gaps at least as long as the present one, the share that were exactly as long,
-    /// drawn to 1 ÷ `gap_mean`.
+    /// shrunk towards 1 ÷ `gap_mean`.
     hazard_own: Probability = customer.own_hazard();
     /// Like `hazard_own`, with the gaps that differ from the present one by at most a day.
     hazard_own_near: Probability = customer.own_hazard_nearby();
@@ -75,7 +75,7 @@ feature_table! {
     basket_last_share: Ratio = recent.basket_mean.map(|mean| customer.basket_last() / mean);
     /// Weekday of the target.
     weekday: Weekday = customer.target.weekday();
-    /// Share of the recent purchases that were on the target's weekday, drawn to 1/7.
+    /// Share of the recent purchases that were on the target's weekday, shrunk towards 1/7.
     weekday_share: Share = recent.weekday_share(customer.target);
     /// The same among the purchases of the last 42 days.
     weekday_share_recent: Share = customer.weekday_share_within(42);
@@ -99,7 +99,7 @@ feature_table! {
     weekday_share_before: Share = recent.weekday_share(customer.target - 1);
     /// `weekday_share` of the second day before the target.
     weekday_share_second_before: Share = recent.weekday_share(customer.target - 2);
-    /// Purchases of the last 28 days ÷ a third of those of the last 84, drawn to 1.
+    /// Purchases of the last 28 days ÷ a third of those of the last 84, shrunk towards 1.
     frequency_trend: Ratio = customer.frequency_trend();
     /// Share of the last 8 weeks that had a purchase.
     weeks_active_share: Share = customer.active_weeks(8) / 8.0;

@@ -57,7 +57,8 @@ pub(super) struct CustomerOnNight {
     pub(super) basket_mean: Option<f64>,
     /// Purchases in the last 28 days.
     pub(super) purchases_28d: usize,
-    /// The share of what is in the latest baskets that had been bought before, drawn to a half.
+    /// The share of what is in the latest baskets that had been bought before, shrunk towards a
+    /// half.
     pub(super) repeat_share: f64,
     /// Distinct products up to the night.
     pub(super) distinct_products: usize,
@@ -122,7 +123,7 @@ fn mean_basket(purchases: &CustomerPurchases<'_>, positions: Range<usize>) -> Op
 }
 
 /// Of the products in the latest ten baskets, counted in each of them, the share that was not there
-/// for the first time, drawn to a half.
+/// for the first time, shrunk towards a half.
 fn repeat_share(products: &[&ProductOnNight]) -> f64 {
     let (mut bought, mut repeated) = (0, 0);
     for product in products {
@@ -213,8 +214,8 @@ impl<'a> BoughtProduct<'a> {
         self.times / (f64::from(self.seen.purchases_since_first) + 1.0)
     }
 
-    /// The share of the customer's purchases that had it, each counting `PERCENT` percent of the one
-    /// after it.
+    /// The share of the customer's purchases that had it, each counting `PERCENT` percent of the
+    /// one after it.
     #[inline]
     pub(super) fn decayed_share<const PERCENT: u32>(&self, customer: &CustomerOnNight) -> f64 {
         self.seen.decayed::<PERCENT>() / customer.decayed_at_most.by::<PERCENT>()
@@ -233,8 +234,8 @@ impl<'a> BoughtProduct<'a> {
             .map(|gap| self.days_when_expected / gap.max(1.0))
     }
 
-    /// Purchases from the latest one with it to the expected one, in mean purchases from one with it
-    /// to the next.
+    /// Purchases from the latest one with it to the expected one, in mean purchases from one with
+    /// it to the next.
     #[inline]
     pub(super) fn due_purchases(&self) -> Option<f64> {
         let purchases = f64::from(self.seen.purchases_since_last) + 1.0;
@@ -275,7 +276,7 @@ impl<'a> BoughtProduct<'a> {
         self.seen.decayed::<90>() / customer.decayed_90_of_all.max(1e-9)
     }
 
-    /// `days_when_expected` in mean days between two purchases with it, drawn to the store's
+    /// `days_when_expected` in mean days between two purchases with it, shrunk towards the store's
     /// (empirical Bayes).
     #[inline]
     pub(super) fn due_by_store(&self, product: &ProductInStore<'_>) -> f64 {
@@ -286,8 +287,8 @@ impl<'a> BoughtProduct<'a> {
         self.days_when_expected / gap.max(1.0)
     }
 
-    /// The share of the purchases after the first one with it that had it, drawn to the store's
-    /// repeat rate (empirical Bayes).
+    /// The share of the purchases after the first one with it that had it, shrunk towards the
+    /// store's repeat rate (empirical Bayes).
     #[inline]
     pub(super) fn expected_rate(&self, product: &ProductInStore<'_>) -> f64 {
         // `purchases_since_first`, but for rounding: models have learned from this value.

@@ -375,8 +375,8 @@ fn running_sums(
     }
 }
 
-/// Adds a customer's purchases with one product, of which `sums` are the running sums, to its counts
-/// on each night.
+/// Adds a customer's purchases with one product, of which `sums` are the running sums, to its
+/// counts on each night.
 fn add_product(
     own: &[BasketItem],
     sums: &[RunningSums],

@@ -16,7 +16,7 @@ use crate::features::store_snapshot::{CandidateLimits, ProductCounts, StoreSnaps
 use crate::purchases::{History, Purchases};
 
 /// A customer, a night and a product.
-pub(super) struct Case<'a> {
+pub(super) struct CandidateCase<'a> {
     story: &'a Story,
     customer: u32,
     night: i32,
@@ -33,12 +33,12 @@ struct With {
 }
 
 /// What the purchases of one customer say of the others' likeness to them.
-struct Shopper {
+struct PurchasedShares {
     /// Each product of the last 182 days with the decayed share of the purchases that have it.
     shares: Vec<(u32, f64)>,
 }
 
-impl Shopper {
+impl PurchasedShares {
     fn new(purchases: &[Bought], night: i32) -> Self {
         let latest = purchases.iter().rev().enumerate();
         let latest: Vec<(f64, &Bought)> = latest
@@ -62,7 +62,7 @@ impl Shopper {
     }
 }
 
-impl Case<'_> {
+impl CandidateCase<'_> {
     fn of(&self, customer: u32) -> Vec<Bought> {
         bought_by(self.story, customer, self.night)
     }
@@ -312,13 +312,13 @@ impl Case<'_> {
             purchases.retain(|(day, _)| self.night - day < 182);
             purchases
         };
-        let own = Shopper::new(&lately(self.customer), self.night);
+        let own = PurchasedShares::new(&lately(self.customer), self.night);
         let (mut sum, mut weights) = (0.0, 0.0);
         for other in (0..self.story.len() as u32).filter(|other| *other != self.customer) {
             if lately(other).len() < 4 {
                 continue;
             }
-            let other = Shopper::new(&lately(other), self.night);
+            let other = PurchasedShares::new(&lately(other), self.night);
             let norm: f64 = other.shares.iter().map(|(p, _)| self.rarity(*p)).sum();
             let common = other.shares.iter().filter(|(p, _)| own.share(*p) > 0.0);
             let likeness = common.map(|(p, _)| self.rarity(*p)).sum::<f64>() / norm.sqrt();
@@ -344,9 +344,9 @@ impl Case<'_> {
     }
 }
 
-type Oracle = fn(&Case<'_>) -> Option<f64>;
+type BasketOracle = fn(&CandidateCase<'_>) -> Option<f64>;
 
-pub(super) const ORACLES: [(&str, Oracle); BASKET_WIDTH] = [
+pub(super) const ORACLES: [(&str, BasketOracle); BASKET_WIDTH] = [
     ("purchases", |case| Some(case.n())),
     ("elapsed", |case| {
         let last = case.purchases().last()?.0;
@@ -465,7 +465,7 @@ fn oracles_agree(
         let rows = scratch.rows.chunks_exact(BASKET_WIDTH);
         prop_assert_eq!(rows.len(), scratch.candidates.len());
         for (candidate, row) in scratch.candidates.iter().zip(rows) {
-            let case = Case {
+            let case = CandidateCase {
                 story,
                 customer,
                 night,
@@ -531,7 +531,7 @@ proptest! {
         let popular = popular.popular();
         for code in 0..history.customer_count() {
             let customer = number(history.customers(), code);
-            let case = |product: u32| Case {
+            let case = |product: u32| CandidateCase {
                 story: &story, customer, night: day, expected_days: 3.0, product,
             };
             let (old_ones, new_ones) =

@@ -7,13 +7,13 @@ use crate::calendar::Day;
 use crate::features::timing::{TIMING_FEATURES, TIMING_WIDTH, TimingFeatures, timing_features};
 
 /// A customer on an eve.
-pub(super) struct Past {
+pub(super) struct EveCase {
     /// Day and size of each purchase up to the eve; at least one.
     purchases: Vec<(i32, f64)>,
     eve: i32,
 }
 
-impl Past {
+impl EveCase {
     fn target(&self) -> i32 {
         self.eve + 1
     }
@@ -181,103 +181,103 @@ impl Past {
     }
 }
 
-type Oracle = fn(&Past) -> Option<f64>;
+type TimingOracle = fn(&EveCase) -> Option<f64>;
 
-pub(super) const ORACLES: [(&str, Oracle); TIMING_WIDTH] = [
-    ("elapsed", |past| Some(past.present_gap() - 1.0)),
-    ("span", |past| Some(f64::from(past.eve - past.first()))),
-    ("purchases", |past| Some(past.purchases.len() as f64)),
-    ("purchases_7d", |past| past.count(7)),
-    ("purchases_14d", |past| past.count(14)),
-    ("purchases_28d", |past| past.count(28)),
-    ("purchases_56d", |past| past.count(56)),
-    ("purchases_90d", |past| past.count(90)),
-    ("gap_mean", Past::gap_mean),
-    ("gap_median", Past::gap_median),
-    ("gap_deviation", |past| {
-        let (gaps, mean) = (past.recent_gaps(), past.gap_mean()?);
+pub(super) const ORACLES: [(&str, TimingOracle); TIMING_WIDTH] = [
+    ("elapsed", |case| Some(case.present_gap() - 1.0)),
+    ("span", |case| Some(f64::from(case.eve - case.first()))),
+    ("purchases", |case| Some(case.purchases.len() as f64)),
+    ("purchases_7d", |case| case.count(7)),
+    ("purchases_14d", |case| case.count(14)),
+    ("purchases_28d", |case| case.count(28)),
+    ("purchases_56d", |case| case.count(56)),
+    ("purchases_90d", |case| case.count(90)),
+    ("gap_mean", EveCase::gap_mean),
+    ("gap_median", EveCase::gap_median),
+    ("gap_deviation", |case| {
+        let (gaps, mean) = (case.recent_gaps(), case.gap_mean()?);
         let squares: f64 = gaps.iter().map(|gap| (gap - mean) * (gap - mean)).sum();
         (gaps.len() > 1).then(|| (squares / (gaps.len() as f64 - 1.0)).sqrt())
     }),
-    ("gap_max", |past| {
-        past.recent_gaps().into_iter().reduce(f64::max)
+    ("gap_max", |case| {
+        case.recent_gaps().into_iter().reduce(f64::max)
     }),
-    ("gap_last", |past| past.gaps_backwards().first().copied()),
-    ("gap_second", |past| past.gaps_backwards().get(1).copied()),
-    ("gap_third", |past| past.gaps_backwards().get(2).copied()),
-    ("gap_decayed", |past| {
-        let gaps = past.gaps_backwards();
+    ("gap_last", |case| case.gaps_backwards().first().copied()),
+    ("gap_second", |case| case.gaps_backwards().get(1).copied()),
+    ("gap_third", |case| case.gaps_backwards().get(2).copied()),
+    ("gap_decayed", |case| {
+        let gaps = case.gaps_backwards();
         let weight = |back: usize| 0.8_f64.powi(back as i32);
         let latest = gaps.iter().take(30).enumerate();
         let sum: f64 = latest.map(|(back, gap)| weight(back) * gap).sum();
         let weights: f64 = (0..gaps.len().min(30)).map(weight).sum();
         (!gaps.is_empty()).then(|| sum / weights)
     }),
-    ("wait_own", |past| {
-        let elapsed = past.present_gap() - 1.0;
-        let gaps = past.recent_gaps().into_iter();
+    ("wait_own", |case| {
+        let elapsed = case.present_gap() - 1.0;
+        let gaps = case.recent_gaps().into_iter();
         let waits: Vec<f64> = gaps.map(|gap| gap - elapsed).collect();
         let waits: Vec<f64> = waits.into_iter().filter(|wait| *wait > 0.0).collect();
         mean(&waits)
     }),
-    ("overdue", |past| {
-        Some(past.present_gap() / past.gap_mean()?)
+    ("overdue", |case| {
+        Some(case.present_gap() / case.gap_mean()?)
     }),
-    ("overdue_median", |past| {
-        Some(past.present_gap() / past.gap_median()?)
+    ("overdue_median", |case| {
+        Some(case.present_gap() / case.gap_median()?)
     }),
-    ("hazard_own", |past| Some(past.hazard(0.0))),
-    ("hazard_own_near", |past| Some(past.hazard(1.0))),
-    ("basket_last", |past| Some(past.last().1)),
-    ("basket_mean", Past::basket_mean),
-    ("basket_last_share", |past| {
-        Some(past.last().1 / past.basket_mean()?)
+    ("hazard_own", |case| Some(case.hazard(0.0))),
+    ("hazard_own_near", |case| Some(case.hazard(1.0))),
+    ("basket_last", |case| Some(case.last().1)),
+    ("basket_mean", EveCase::basket_mean),
+    ("basket_last_share", |case| {
+        Some(case.last().1 / case.basket_mean()?)
     }),
-    ("weekday", |past| Some(f64::from(weekday(past.target())))),
-    ("weekday_share", |past| {
-        past.weekday_share(past.target(), 120)
+    ("weekday", |case| Some(f64::from(weekday(case.target())))),
+    ("weekday_share", |case| {
+        case.weekday_share(case.target(), 120)
     }),
-    ("weekday_share_recent", |past| {
-        past.weekday_share(past.target(), 42)
+    ("weekday_share_recent", |case| {
+        case.weekday_share(case.target(), 42)
     }),
-    ("weekday_hazard", Past::weekday_hazard),
-    ("weekday_last", |past| {
-        Some(f64::from(weekday(past.last().0)))
+    ("weekday_hazard", EveCase::weekday_hazard),
+    ("weekday_last", |case| {
+        Some(f64::from(weekday(case.last().0)))
     }),
-    ("days_since_same_weekday", Past::days_since_same_weekday),
-    ("bought_7d_before", |past| past.bought_before_target(7)),
-    ("bought_14d_before", |past| past.bought_before_target(14)),
-    ("day_of_month", |past| {
-        let date = Day::from_epoch(past.target()).to_string();
+    ("days_since_same_weekday", EveCase::days_since_same_weekday),
+    ("bought_7d_before", |case| case.bought_before_target(7)),
+    ("bought_14d_before", |case| case.bought_before_target(14)),
+    ("day_of_month", |case| {
+        let date = Day::from_epoch(case.target()).to_string();
         date.rsplit('-').next()?.parse().ok()
     }),
-    ("weekday_share_next", |past| {
-        past.weekday_share(past.target() + 1, 120)
+    ("weekday_share_next", |case| {
+        case.weekday_share(case.target() + 1, 120)
     }),
-    ("weekday_share_after_next", |past| {
-        past.weekday_share(past.target() + 2, 120)
+    ("weekday_share_after_next", |case| {
+        case.weekday_share(case.target() + 2, 120)
     }),
-    ("weekday_share_before", |past| {
-        past.weekday_share(past.target() - 1, 120)
+    ("weekday_share_before", |case| {
+        case.weekday_share(case.target() - 1, 120)
     }),
-    ("weekday_share_second_before", |past| {
-        past.weekday_share(past.target() - 2, 120)
+    ("weekday_share_second_before", |case| {
+        case.weekday_share(case.target() - 2, 120)
     }),
-    ("frequency_trend", |past| {
-        Some((3.0 * past.count(28)? + 1.0) / (past.count(84)? + 1.0))
+    ("frequency_trend", |case| {
+        Some((3.0 * case.count(28)? + 1.0) / (case.count(84)? + 1.0))
     }),
-    ("weeks_active_share", |past| Some(past.active_weeks() / 8.0)),
-    ("purchases_long", |past| past.count(182)),
-    ("distinct_mean", |past| {
-        let latest = past.purchases.iter().rev().take(10);
+    ("weeks_active_share", |case| Some(case.active_weeks() / 8.0)),
+    ("purchases_long", |case| case.count(182)),
+    ("distinct_mean", |case| {
+        let latest = case.purchases.iter().rev().take(10);
         let sizes: Vec<f64> = latest.map(|(_, size)| *size).collect();
         mean(&sizes)
     }),
-    ("products_7d_share", |past| past.products_beside_usual(7)),
-    ("products_14d_share", |past| past.products_beside_usual(14)),
-    ("large_elapsed", Past::large_elapsed),
-    ("large_overdue", Past::large_overdue),
-    ("weekday_gap_hazard", Past::weekday_gap_hazard),
+    ("products_7d_share", |case| case.products_beside_usual(7)),
+    ("products_14d_share", |case| case.products_beside_usual(14)),
+    ("large_elapsed", EveCase::large_elapsed),
+    ("large_overdue", EveCase::large_overdue),
+    ("weekday_gap_hazard", EveCase::weekday_gap_hazard),
 ];
 
 proptest! {
@@ -294,9 +294,9 @@ proptest! {
                 continue;
             }
             let sizes = bought.iter().map(|(day, basket)| (*day, basket.len() as f64));
-            let past = Past { purchases: sizes.collect(), eve };
+            let case = EveCase { purchases: sizes.collect(), eve };
             for ((feature, oracle), value) in TIMING_FEATURES.iter().zip(&oracles).zip(row) {
-                agrees(feature, value, oracle(&past))?;
+                agrees(feature, value, oracle(&case))?;
             }
         }
     }

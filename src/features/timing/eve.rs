@@ -118,7 +118,7 @@ impl<'a> CustomerOnEve<'a> {
     }
 
     /// Of the recent gaps at least as long as the present one, the share that were exactly as long,
-    /// drawn to the customer's purchases a day.
+    /// shrunk towards the customer's purchases a day.
     pub(super) fn own_hazard(&self) -> f64 {
         (self.equal + PRIOR_GAPS * self.rate) / (self.as_long + PRIOR_GAPS)
     }
@@ -153,8 +153,8 @@ impl<'a> CustomerOnEve<'a> {
         stats::mean(latest.map(|at| self.purchases.basket_size(at) as f64))
     }
 
-    /// The share of the purchases of the last `window` days that were on the target's weekday, drawn
-    /// to 1/7.
+    /// The share of the purchases of the last `window` days that were on the target's weekday,
+    /// shrunk towards 1/7.
     pub(super) fn weekday_share_within(&self, window: i32) -> f64 {
         let days = &self.days[self.first_within(window)..];
         let weekday = self.target.weekday();
@@ -182,7 +182,7 @@ impl<'a> CustomerOnEve<'a> {
         (0..weeks).filter(had_one).count() as f64
     }
 
-    /// Purchases of the last 28 days beside a third of those of the last 84, drawn to 1.
+    /// Purchases of the last 28 days beside a third of those of the last 84, shrunk towards 1.
     pub(super) fn frequency_trend(&self) -> f64 {
         let (short, long) = (self.purchases_within(28), self.purchases_within(84));
         (3.0 * short as f64 + 1.0) / (long as f64 + 1.0)

@@ -73,8 +73,8 @@ impl RecentHabits {
         }
     }
 
-    /// The share of the recent purchases that were on a day's weekday, drawn to 1/7 as by half a
-    /// purchase on each weekday.
+    /// The share of the recent purchases that were on a day's weekday, shrunk towards 1/7 as by
+    /// half a purchase on each weekday.
     pub(super) fn weekday_share(&self, day: Day) -> f64 {
         (self.by_weekday[day.weekday()] + 0.5) / (self.positions.len() as f64 + 3.5)
     }
