@@ -106,9 +106,15 @@ impl ModelHeader {
 /// The names of the features that this okuo's models read, in their order.
 #[must_use]
 pub fn feature_names() -> Vec<String> {
-    let timing = TIMING_FEATURES.iter().map(|name| format!("timing.{name}"));
+    let timing = TIMING_FEATURES
+        .iter()
+        .map(|feature| format!("timing.{}", feature.name));
     timing
-        .chain(BASKET_FEATURES.iter().map(|name| format!("basket.{name}")))
+        .chain(
+            BASKET_FEATURES
+                .iter()
+                .map(|feature| format!("basket.{}", feature.name)),
+        )
         .collect()
 }
 

@@ -10,17 +10,18 @@ use crate::config::Layer;
 use crate::domain::ProductModel;
 use crate::domain::words::{ago, counted};
 use crate::error::{Error, Result};
+use crate::features::basket::BASKET_COLUMNS;
 use crate::jobs::{self, ExplainRequest};
 use crate::models::explain::{Explanation, Features, Judgement, Past, Prediction, Product};
 
-/// Features of a product that are shown to people; `--json` has all.
-const MAIN_FEATURES: [&str; 6] = [
-    "share",
-    "decay_95",
-    "last_visits",
-    "gap_days",
-    "due_days",
-    "product_share_28d",
+/// Features of a product that are shown to people, where they stand in a row; `--json` has all.
+const MAIN_FEATURES: [usize; 6] = [
+    BASKET_COLUMNS.share,
+    BASKET_COLUMNS.decay_95,
+    BASKET_COLUMNS.last_visits,
+    BASKET_COLUMNS.gap_days,
+    BASKET_COLUMNS.due_days,
+    BASKET_COLUMNS.product_share_28d,
 ];
 /// How wide the likeliest day's bar is.
 const BAR: f64 = 30.0;
@@ -232,9 +233,10 @@ fn likely(product: &Product) -> String {
         ProductModel::Pooled => "pooled",
     };
     let Features(features) = &product.features;
-    let main = features
+    let main = MAIN_FEATURES
         .iter()
-        .filter(|(name, value)| MAIN_FEATURES.contains(name) && value.is_some());
+        .filter_map(|column| features.get(*column))
+        .filter(|(_, value)| value.is_some());
     let main: Vec<String> = main
         .map(|(name, value)| format!("{name} {}", number(*value)))
         .collect();

@@ -28,7 +28,7 @@ mod rows;
 mod snapshot_looker;
 mod snapshots;
 
-use corrections::{CORRECTION_FEATURES, CorrectionFit, GatedCorrections, correction_columns};
+use corrections::{CORRECTION_COLUMNS, CorrectionFit, GatedCorrections};
 pub use corrections::{GateReport, ProductTree};
 pub use rows::BasketRows;
 
@@ -291,7 +291,6 @@ impl BasketModel {
         scratch: &mut BasketScratch,
     ) -> Vec<ScoredCandidate> {
         basket_features(store, customer, purchases, expected_days, scratch);
-        let columns = correction_columns();
         let shortlist = self
             .pooled
             .log_odds_of_best(&scratch.rows, FIRST_TREES, SHORTLIST);
@@ -301,7 +300,9 @@ impl BasketModel {
             let row = &scratch.rows[at * BASKET_WIDTH..(at + 1) * BASKET_WIDTH];
             let tree = self.tree_of(trees, candidate.product);
             let correction = tree.map_or(0.0, |product| {
-                product.tree.correction(|feature| row[columns[feature]])
+                product
+                    .tree
+                    .correction(|feature| row[CORRECTION_COLUMNS[feature]])
             });
             out.push(ScoredCandidate {
                 candidate,
@@ -336,7 +337,7 @@ impl BasketModel {
             && self
                 .products
                 .iter()
-                .all(|product| product.tree.is_consistent(CORRECTION_FEATURES.len()))
+                .all(|product| product.tree.is_consistent(CORRECTION_COLUMNS.len()))
             && self
                 .products
                 .windows(2)

@@ -11,9 +11,9 @@ use crate::domain::words::counted;
 use crate::domain::{CustomerPrediction, ProductModel, ProductPrediction};
 use crate::domain::{Ids, OwnedId};
 use crate::error::{Error, Result};
-use crate::features::MISSING;
 use crate::features::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch};
 use crate::features::timing::{TIMING_FEATURES, TimingFeatures, timing_features};
+use crate::features::{Feature, MISSING};
 use crate::models::Model;
 use crate::models::timing::ReturnTimeDistribution;
 use crate::purchases::{CustomerPurchases, History, Purchases};
@@ -30,11 +30,15 @@ const DAYS: usize = 14;
 pub struct Features(pub Vec<(&'static str, Option<f32>)>);
 
 impl Features {
-    fn new(names: &'static [&'static str], values: &[f32]) -> Self {
-        let known = values
-            .iter()
-            .map(|value| (*value != MISSING).then_some(*value));
-        Self(names.iter().copied().zip(known).collect())
+    fn new(features: &'static [Feature], values: &[f32]) -> Self {
+        let known = |value: &f32| (*value != MISSING).then_some(*value);
+        Self(
+            features
+                .iter()
+                .map(|feature| feature.name)
+                .zip(values.iter().map(known))
+                .collect(),
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::features::timing::{TIMING_FEATURES, TIMING_WIDTH};
+use crate::features::timing::{TIMING_COLUMNS, TIMING_WIDTH};
 
 /// `log days = intercept + Σ coefficient · (column − mean) / scale`, over transformed timing
 /// features.
@@ -50,17 +50,11 @@ fn column(row: &[f32; TIMING_WIDTH], column: usize) -> f64 {
     } else if column < 2 * TIMING_WIDTH {
         f64::from(row[column - TIMING_WIDTH]).max(0.0).ln_1p()
     } else {
-        f64::from(u8::from(row[WEEKDAY] as usize == column - 2 * TIMING_WIDTH))
+        f64::from(u8::from(
+            row[TIMING_COLUMNS.weekday] as usize == column - 2 * TIMING_WIDTH,
+        ))
     }
 }
-
-const WEEKDAY: usize = {
-    let mut at = 0;
-    while at < TIMING_WIDTH && !matches!(TIMING_FEATURES[at].as_bytes(), b"weekday") {
-        at += 1;
-    }
-    at
-};
 
 impl Term {
     /// Of a column with its mean and deviation in these rows, the coefficient 0.

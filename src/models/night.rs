@@ -6,7 +6,7 @@ use crate::calendar::{AsOf, PURCHASES_WINDOW_DAYS};
 use crate::domain::{CustomerPrediction, Evidence, Ids, MAX_RANK, Predictions, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::features::basket::BasketScratch;
-use crate::features::store_snapshot::{PartialStoreCounts, StoreSnapshot};
+use crate::features::store_snapshot::{PartialStoreCounts, SalesWindow, StoreSnapshot};
 use crate::features::timing::TimingFeatures;
 use crate::models::Model;
 use crate::models::basket::ScoredCandidate;
@@ -272,10 +272,13 @@ impl<'a> NightScorer<'a> {
         let candidate = &scored.candidate;
         let evidence = match candidate.times {
             0 => Evidence::Store {
-                share: self.store.share(candidate.product, 1),
+                share: self
+                    .store
+                    .product(candidate.product)
+                    .share(SalesWindow::Days28),
             },
             _ => Evidence::Own {
-                lately: candidate.last_ten,
+                lately: candidate.in_latest_ten,
                 purchases: purchases.min(10) as u32,
             },
         };
@@ -283,7 +286,7 @@ impl<'a> NightScorer<'a> {
             product: candidate.product,
             probability: scored.probability,
             times_bought: candidate.times,
-            days_since_bought: (candidate.times > 0).then_some(candidate.last_ago),
+            days_since_bought: (candidate.times > 0).then_some(candidate.days_since_last),
             typical_gap_days: candidate.gap_days(),
             model: scored.model,
             evidence,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::BasketRows;
 use crate::domain::Ids;
-use crate::features::basket::BASKET_FEATURES;
+use crate::features::basket::BASKET_COLUMNS;
 use crate::models::boosting::sigmoid;
 use crate::models::calibration::Isotonic;
 use crate::models::tree::{CorrectionParameters, CorrectionTree, ProductRows};
@@ -48,31 +48,23 @@ pub struct GateReport {
     pub log_loss: f64,
 }
 
-/// Features that the products' own trees may split on.
-pub(super) const CORRECTION_FEATURES: [&str; 14] = [
-    "elapsed",
-    "expected_days",
-    "basket_mean",
-    "target_weekday",
-    "share_since_first",
-    "decay_95",
-    "decay_80",
-    "last_days",
-    "last_visits",
-    "due_days",
-    "due_visits",
-    "size_fit",
-    "product_trend",
-    "neighbour_score",
+/// The features that the products' own trees may split on, where they stand in a row.
+pub(super) const CORRECTION_COLUMNS: [usize; 14] = [
+    BASKET_COLUMNS.elapsed,
+    BASKET_COLUMNS.expected_days,
+    BASKET_COLUMNS.basket_mean,
+    BASKET_COLUMNS.target_weekday,
+    BASKET_COLUMNS.share_since_first,
+    BASKET_COLUMNS.decay_95,
+    BASKET_COLUMNS.decay_80,
+    BASKET_COLUMNS.last_days,
+    BASKET_COLUMNS.last_visits,
+    BASKET_COLUMNS.due_days,
+    BASKET_COLUMNS.due_visits,
+    BASKET_COLUMNS.size_fit,
+    BASKET_COLUMNS.product_trend,
+    BASKET_COLUMNS.neighbour_score,
 ];
-
-/// Positions of [`CORRECTION_FEATURES`] in a row.
-pub(super) fn correction_columns() -> Vec<usize> {
-    CORRECTION_FEATURES
-        .iter()
-        .filter_map(|name| BASKET_FEATURES.iter().position(|feature| feature == name))
-        .collect()
-}
 
 /// A tree is kept whose gain is more than so many times what chance would give (its standard
 /// error).
@@ -117,7 +109,6 @@ pub(super) struct CorrectionFit<'a> {
     pub(super) held_out: Range<usize>,
     pub(super) products: &'a Ids,
     pub(super) parameters: &'a CorrectionParameters,
-    columns: Vec<usize>,
 }
 
 impl<'a> CorrectionFit<'a> {
@@ -134,7 +125,6 @@ impl<'a> CorrectionFit<'a> {
             held_out,
             products,
             parameters,
-            columns: correction_columns(),
         }
     }
 
@@ -200,9 +190,9 @@ impl<'a> CorrectionFit<'a> {
         let (early, held_out) = self.split(rows);
         let tree = CorrectionTree::fit(
             &self.product_rows(early),
-            self.columns.len(),
+            CORRECTION_COLUMNS.len(),
             self.parameters,
-            |feature, bin| self.table.bins.edge(self.columns[feature], bin),
+            |feature, bin| self.table.bins.edge(CORRECTION_COLUMNS[feature], bin),
         )?;
         let gains: Vec<f64> = held_out
             .iter()
@@ -224,7 +214,9 @@ impl<'a> CorrectionFit<'a> {
         let table = &self.table.rows;
         let mut own = ProductRows::default();
         for row in rows.iter().map(|row| row.at()) {
-            let bins = self.columns.iter().map(|column| table.bin(row, *column));
+            let bins = CORRECTION_COLUMNS
+                .iter()
+                .map(|column| table.bin(row, *column));
             own.bins.extend(bins);
             own.label.push(table.label[row]);
             own.probability.push(sigmoid(f64::from(self.pooled[row])));
@@ -245,7 +237,7 @@ impl<'a> CorrectionFit<'a> {
     /// stands for it wherever a threshold is an edge too.
     fn correction(&self, tree: &CorrectionTree, row: usize) -> f64 {
         tree.correction(|feature| {
-            let column = self.columns[feature];
+            let column = CORRECTION_COLUMNS[feature];
             self.table
                 .bins
                 .edge(column, self.table.rows.bin(row, column))

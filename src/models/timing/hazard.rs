@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::TimingParameters;
 use super::person_days::PersonDayRow;
 use crate::error::Result;
-use crate::features::timing::TIMING_WIDTH;
+use crate::features::timing::{TIMING_COLUMNS, TIMING_WIDTH};
 use crate::models::boosting::{BinnedRows, Bins, Boosted};
 use crate::models::linear::LogDays;
 use crate::sampling::Draw;
@@ -26,7 +26,7 @@ pub(super) fn hazard_row(linear: &LogDays, features: &[f32; TIMING_WIDTH]) -> [f
     let mut row = [0.0; HAZARD_WIDTH];
     row[..TIMING_WIDTH].copy_from_slice(features);
     row[TIMING_WIDTH] = days as f32;
-    row[TIMING_WIDTH + 1] = (days + f64::from(features[0])) as f32;
+    row[TIMING_WIDTH + 1] = (days + f64::from(features[TIMING_COLUMNS.elapsed])) as f32;
     row
 }
 

@@ -4,6 +4,7 @@ use super::return_time::tests::{any_distribution, distribution};
 use super::*;
 use crate::calendar::AsOf;
 use crate::domain::Ids;
+use crate::features::timing::TIMING_COLUMNS;
 use crate::models::boosting::log_odds;
 use crate::models::examples::{NIGHT, read, rule, store, tiny_model};
 use crate::purchases::{Line, Purchases};
@@ -457,7 +458,7 @@ fn least_squares_sees_only_nights_that_are_followed_for_the_whole_horizon() {
 fn the_hazard_model_sees_what_least_squares_expects() {
     let model = model();
     let mut features = [2.0; _];
-    features[0] = 5.0; // elapsed
+    features[TIMING_COLUMNS.elapsed] = 5.0;
     let row = hazard_row(&model.linear, &features);
     let expected = model.linear.days(&features);
     assert_eq!(row[..row.len() - 2], features);

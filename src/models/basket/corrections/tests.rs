@@ -26,16 +26,6 @@ fn log_loss_is_that_of_the_probability() {
     assert!((log_loss(-1_000.0, true) - 1e9_f64.ln()).abs() < 1e-6);
 }
 
-/// Every correction feature has its place in a row.
-#[test]
-fn correction_features_are_basket_features() {
-    let columns = correction_columns();
-    assert_eq!(columns.len(), CORRECTION_FEATURES.len());
-    for (column, name) in columns.iter().zip(CORRECTION_FEATURES) {
-        assert_eq!(BASKET_FEATURES[*column], name);
-    }
-}
-
 /// Rows before the held-out ones, and those.
 const EARLY: usize = 6_000;
 const ALL: usize = 10_000;
@@ -46,7 +36,7 @@ const POOLED: f64 = 0.2;
 /// bought as `probability` of its product and value says. The products are 0, 1 and 2, of which the
 /// last has few rows.
 fn table(probability: impl Fn(usize, u32, f64) -> f64) -> BasketRows {
-    let column = correction_columns()[0];
+    let column = CORRECTION_COLUMNS[0];
     let value = |row: usize| unit(hash(1, &[row as u64]));
     let raw: Vec<f32> = (0..ALL)
         .flat_map(|row| {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::calendar::{AsOf, HORIZON_DAYS};
 use crate::domain::Ids;
-use crate::features::store_snapshot::StoreSnapshot;
+use crate::features::store_snapshot::{SalesWindow, StoreSnapshot};
 use crate::models::examples::{NIGHT, read, rule, small, store, tiny_model};
 use crate::purchases::{Line, Purchases};
 
@@ -262,6 +262,9 @@ fn the_store_of_a_row_is_that_of_its_night() {
         let alone = StoreSnapshot::new(&history, workshop.parameters.limits(), 1);
         assert_eq!(store.night(), night);
         assert_eq!(store.popular(), alone.popular());
-        assert!((0..60).all(|product| store.share(product, 1) == alone.share(product, 1)));
+        assert!(
+            (0..60).all(|product| store.product(product).share(SalesWindow::Days28)
+                == alone.product(product).share(SalesWindow::Days28))
+        );
     }
 }
