@@ -6,7 +6,7 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-/// So many unpacked bytes are looked at to tell the format.
+/// How many unpacked bytes are looked at to tell the format.
 const BEGINNING: u64 = 1 << 12;
 
 /// A way to compress.

@@ -16,21 +16,21 @@ use super::{InputOptions, NeededDays};
 use crate::error::{Error, Result};
 use crate::store::InputObject;
 
-/// So many bytes of a large object are looked at to tell what it is.
+/// How many bytes of a large object are fetched to tell what it is.
 const FIRST_BYTES: usize = 1 << 16;
 
-/// So many bytes of a large object that is read as a stream are fetched at a time.
+/// How many bytes of a large object are fetched at a time where it is read as a stream.
 const STREAM_PART: u64 = 1 << 23;
 
-/// So many ranges of a chunk are fetched side by side: as many as a group of rows has columns that
-/// are read.
+/// How many ranges of a chunk are fetched side by side: a group of rows has as many columns that are
+/// read.
 const RANGES_AT_A_TIME: usize = 4;
 
 /// An object that was sniffed.
 #[derive(Debug)]
 pub(super) struct Source {
     name: Arc<str>,
-    /// What was found in the store; nothing for bytes from elsewhere.
+    /// The object in its store; `None` for bytes from elsewhere.
     object: Option<InputObject>,
     content: SourceContent,
     first_bytes: Bytes,
@@ -141,6 +141,11 @@ impl Source {
             SourceContent::Here(bytes) => bytes.len() as u64,
             SourceContent::Stored(object, _) => object.size,
         }
+    }
+
+    /// Whether all bytes are here, so that opening the object waits for nothing.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self.content, SourceContent::Here(_))
     }
 
     /// Opens the object in its format: what to fetch of it, in the order of its rows. Waits for the

@@ -49,8 +49,11 @@ impl ByteStream {
     /// # Errors
     /// If the object cannot be read, or not be unpacked.
     pub(super) fn fill(&mut self, lines: u64) -> Result<()> {
-        if self.filled == self.buffer.len() {
-            self.buffer.resize(BUFFER.max(2 * self.buffer.len()), 0);
+        if self.buffer.is_empty() {
+            // Zeroed by the system: of a small object only what is filled takes memory.
+            self.buffer = vec![0; BUFFER];
+        } else if self.filled == self.buffer.len() {
+            self.buffer.resize(2 * self.buffer.len(), 0);
         }
         // A decoder may give little at a time; lines are looked for only in a full buffer.
         while self.filled < self.buffer.len() && !self.has_ended {
