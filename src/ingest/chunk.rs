@@ -13,7 +13,7 @@ use super::{InputOptions, NeededDays};
 use crate::error::{Error, Result};
 use crate::store::InputObject;
 
-/// So many batches of lines of a chunk wait for those of the chunks before it.
+/// How many batches of a chunk may wait for the chunks before it to be assembled.
 const READ_AHEAD: usize = 4;
 
 /// What to fetch of an object, and how it is decoded.
@@ -68,7 +68,7 @@ impl ChunkRequest {
     pub(super) async fn fetch(self) -> Result<Chunk> {
         let decoder = match self.needs {
             ChunkNeeds::Ranges(ranges, decoder) => decoder(self.source.fetch_ranges(ranges).await?),
-            ChunkNeeds::Stream(decoder) => decoder(self.source.stream()?),
+            ChunkNeeds::Stream(decoder) => decoder(self.source.stream()),
         };
         Ok(Chunk {
             source: self.source,
@@ -92,12 +92,28 @@ impl Chunk {
     pub(super) fn begun_object(&self) -> Option<&InputObject> {
         self.source.object().filter(|_| self.is_first)
     }
+
+    /// The lines that follow, as many as are handed on at a time.
+    fn read_batch(&mut self, lines: &mut LineChecker) -> Result<LineBatch> {
+        let mut goes_on = true;
+        while goes_on && !lines.are_many() {
+            goes_on = self.decoder.decode(lines)?;
+        }
+        let batch = lines.hand_on();
+        Ok(LineBatch {
+            begins_object: batch.begins_chunk && self.is_first,
+            ends_object: !goes_on && self.is_last,
+            ends_chunk: !goes_on,
+            has_quantity: self.decoder.has_quantity(),
+            ..batch
+        })
+    }
 }
 
 /// Reads a chunk, some lines at a time.
 pub(super) struct ChunkReader {
-    /// What is left to read.
-    rest: Option<(Chunk, LineChecker)>,
+    /// What is left to read, and what checks its lines, from the first reading on.
+    rest: Option<(Chunk, Option<LineChecker>)>,
     /// What was read and is not taken yet; then why no more can be read.
     ready: Vec<LineBatch>,
     error: Option<Error>,
@@ -105,10 +121,9 @@ pub(super) struct ChunkReader {
 
 impl ChunkReader {
     /// At the beginning of a chunk.
-    pub(super) fn new(chunk: Chunk, options: &InputOptions, days: NeededDays) -> Self {
-        let lines = LineChecker::new(chunk.source.name(), options, days);
+    pub(super) fn new(chunk: Chunk) -> Self {
         Self {
-            rest: Some((chunk, lines)),
+            rest: Some((chunk, None)),
             ready: vec![],
             error: None,
         }
@@ -125,15 +140,17 @@ impl ChunkReader {
     }
 
     /// Reads on.
-    pub(super) fn read_on(&mut self) {
-        let Some((mut chunk, mut lines)) = self.rest.take() else {
+    pub(super) fn read_on(&mut self, options: &InputOptions, days: NeededDays) {
+        let Some((mut chunk, lines)) = self.rest.take() else {
             return;
         };
+        let name = chunk.source.name();
+        let mut lines = lines.unwrap_or_else(|| LineChecker::new(name, options, days));
         match chunk.read_batch(&mut lines) {
             Ok(batch) => {
                 let is_last = batch.ends_chunk;
                 self.ready.push(batch);
-                self.rest = (!is_last).then_some((chunk, lines));
+                self.rest = (!is_last).then_some((chunk, Some(lines)));
             }
             Err(error) => self.error = Some(error.object(&**chunk.source.name())),
         }
@@ -147,26 +164,6 @@ impl ChunkReader {
         match self.error.take() {
             Some(error) => Err(error),
             None => Ok(std::mem::take(&mut self.ready)),
-        }
-    }
-}
-
-impl Chunk {
-    /// The lines that follow, as many as are handed on at a time.
-    fn read_batch(&mut self, lines: &mut LineChecker) -> Result<LineBatch> {
-        loop {
-            let goes_on = self.decoder.decode(lines)?;
-            if goes_on && !lines.are_many() {
-                continue;
-            }
-            let batch = lines.hand_on();
-            return Ok(LineBatch {
-                begins_object: batch.begins_chunk && self.is_first,
-                ends_object: !goes_on && self.is_last,
-                ends_chunk: !goes_on,
-                has_quantity: self.decoder.has_quantity(),
-                ..batch
-            });
         }
     }
 }

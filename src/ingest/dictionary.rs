@@ -9,13 +9,13 @@ use super::report::has_decimal_comma;
 use crate::domain::Ids;
 use crate::error::{Error, Result};
 
-/// So many bits of a hash choose the place of a recent integer.
+/// How many bits of a hash choose the place of a recent integer.
 const RECENT_BITS: u32 = 12;
 
-/// No id has it.
+/// The code of no id.
 const NO_CODE: u32 = u32::MAX;
 
-/// The codes of the ids of a file's dictionary that were looked up, by their positions there.
+/// The codes of ids in a file's own dictionary that were looked up before, by their positions there.
 #[derive(Debug, Default)]
 pub(super) struct KnownCodes(Vec<u32>);
 
@@ -53,15 +53,15 @@ impl KnownCodes {
 #[derive(Debug, Clone)]
 pub(super) struct IdDictionary {
     what: &'static str,
-    /// But for the first ones, so many of which have been handed on.
+    /// The ids that have not been handed on yet, and how many have been.
     ids: Vec<StoredId>,
     handed_on: usize,
     integers: PlHashMap<i64, u32>,
     whole_floats: PlHashMap<i64, u32>,
     texts: PlHashMap<Arc<str>, u32>,
     from_text_column: bool,
-    /// The last integer that fell on each place, with its code: most lines name a customer or
-    /// product that was met just before, and are spared the way to the memory of the map.
+    /// The last integer that fell on each place, with its code. Most lines name a customer or product
+    /// that was met just before, and need no look-up in the large map.
     recent: Vec<(i64, u32)>,
     /// What the ids of the present object are.
     here: IdKinds,
@@ -140,9 +140,9 @@ impl IdDictionary {
         }
     }
 
-    /// The codes of the ids of some rows, which all have keys; `positions` are those of the rows'
-    /// ids in a dictionary of the file, of which some codes are known. One column at a time, so
-    /// that many look-ups wait for the memory together.
+    /// The codes of the ids of some rows, all of which have keys. `positions` are those of the rows'
+    /// ids in the file's own dictionary, if it has one, and `known` the codes that were looked up
+    /// before. One column at a time, so that many look-ups wait for memory together.
     pub(super) fn codes_of<'a>(
         &mut self,
         rows: &[usize],
@@ -243,7 +243,7 @@ impl IdDictionary {
         }
     }
 
-    /// Takes new ids of what was read apart from this, and appends the code here of each to `codes`.
+    /// Adds the new ids of a chunk, and appends the code here of each to `codes`.
     ///
     /// # Errors
     /// If there are more ids than codes.
@@ -275,7 +275,7 @@ impl IdDictionary {
             })
     }
 
-    /// The object that was read so far has ended.
+    /// Ends the present object: what its ids are is remembered.
     pub(super) fn end(&mut self, object: &str) {
         let IdKinds { integer, text } = std::mem::take(&mut self.here);
         match (integer, text) {
@@ -285,7 +285,7 @@ impl IdDictionary {
         }
     }
 
-    /// Whether one id at least is text, which makes all of them text.
+    /// Whether at least one id is text, which makes all of them text.
     pub(super) fn is_text(&self) -> bool {
         self.from_text_column || !self.texts.is_empty()
     }
@@ -401,7 +401,7 @@ fn settle_integers(ids: Vec<StoredId>, integers: &PlHashMap<i64, u32>) -> FinalI
         match id {
             StoredId::Integer(id) => settled.push(id),
             StoredId::WholeFloat(id) => {
-                // No line will name this code any more, and so it is dropped.
+                // No line will name this code any more, so the history drops it.
                 if let Some(written) = integers.get(&id) {
                     same.insert(code, *written);
                 }

@@ -17,14 +17,14 @@ use crate::calendar::Day;
 use crate::error::Result;
 use crate::purchases::Line;
 
-/// So many lines are handed on at a time.
+/// How many lines are handed on at a time.
 const BATCH: usize = 1 << 16;
 
 /// A line that is kept, unless its product turns out to be an excluded one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CheckedSale {
     day: Day,
-    /// Position of the excluded product that it may be of.
+    /// The position in the exclusion list of a product that this one may be.
     excluded: Option<usize>,
 }
 

@@ -87,19 +87,24 @@ fn fetched_chunks(
         .buffered(ahead)
 }
 
-/// Opens an object, in tasks of its own, so that nothing waits while a batch is read.
+/// Opens an object, in a task of its own, so that nothing waits while a batch is read.
 async fn open(
     object: InputObject,
     options: Arc<InputOptions>,
     days: NeededDays,
     formats: formats::Formats,
 ) -> Result<Vec<ChunkRequest>> {
-    let source = spawn(Source::fetch(object, formats))
-        .await
-        .map_err(interrupted)??;
-    spawn_blocking(move || source.open(&options, days))
-        .await
-        .map_err(interrupted)?
+    let opening = spawn(async move {
+        let source = Source::fetch(object, formats).await?;
+        if source.is_here() {
+            return source.open(&options, days);
+        }
+        // Opening waits for the store.
+        spawn_blocking(move || source.open(&options, days))
+            .await
+            .map_err(interrupted)?
+    });
+    opening.await.map_err(interrupted)?
 }
 
 /// Fetches a chunk, in a task of its own.

@@ -86,16 +86,15 @@ impl Reader {
 
     /// Reads chunks that follow, but for what will be assembled while those after them are read.
     pub(super) fn take(&mut self, chunks: Vec<Chunk>) -> Result<()> {
-        let (options, days) = (&self.options, self.days);
-        self.chunks.extend(
-            chunks
-                .into_iter()
-                .map(|chunk| ChunkReader::new(chunk, options, days)),
-        );
+        self.chunks.extend(chunks.into_iter().map(ChunkReader::new));
         while self.chunks.iter().any(ChunkReader::is_unfinished) {
             let batches = self.ready()?;
             let Self {
-                chunks, assembler, ..
+                options,
+                days,
+                chunks,
+                assembler,
+                ..
             } = self;
             let (assembled, ()) = rayon::join(
                 || assemble(assembler, batches),
@@ -104,7 +103,7 @@ impl Reader {
                         .par_iter_mut()
                         .with_max_len(1)
                         .filter(|chunk| chunk.goes_on())
-                        .for_each(ChunkReader::read_on);
+                        .for_each(|chunk| chunk.read_on(options, *days));
                 },
             );
             assembled?;

@@ -15,7 +15,7 @@ pub struct Report {
     pub objects: u64,
     /// Of those, without a line.
     pub empty_objects: u64,
-    /// Lines read = kept + returned + excluded + after the as-of date + before the needed history +
+    /// Lines read: kept, returned, excluded, after the as-of date, before the needed history, or
     /// bad.
     pub lines_read: u64,
     /// Lines that went into purchases.
@@ -74,7 +74,7 @@ impl Report {
         Rejects::merge(&mut self.rejects, other.rejects);
     }
 
-    /// Of the kept lines so many are distinct.
+    /// Counts repeated lines, when it is known how many of the kept lines are distinct.
     pub(crate) fn count_repeated(&mut self, distinct: u64) {
         self.repeated = self.kept.saturating_sub(distinct);
     }
@@ -82,8 +82,7 @@ impl Report {
     /// Whether the lines may be used.
     ///
     /// # Errors
-    /// If there is no line, or more than the share `max_bad_share` is bad; then every cause is
-    /// listed.
+    /// If there is no line, or a larger share than `max_bad_share` is bad: then every reason is listed.
     pub fn judge(&self, max_bad_share: f64) -> Result<()> {
         if self.lines_read == 0 {
             let what = match self.objects {
@@ -129,8 +128,7 @@ impl Report {
         advice
     }
 
-    /// The error of an input in which no line is a purchase up to a night: what became of the
-    /// lines.
+    /// The error of an input in which no line is a purchase: it says what became of the lines.
     #[must_use]
     pub fn no_purchase(&self, until: &str) -> Error {
         Error::input(format!(
@@ -140,8 +138,8 @@ impl Report {
         .hint("check the column mapped with --quantity, and the excluded products")
     }
 
-    /// The error of an input that has lines, but none of the days that are looked at up to a night,
-    /// which `night` names.
+    /// The error of an input that has lines, but none of the days that are needed for a night;
+    /// `night` names it.
     #[must_use]
     pub fn out_of_reach(&self, night: &str) -> Error {
         let lines = match self.after_as_of {

@@ -1,5 +1,6 @@
 //! An object of which it is known what it is and where its bytes are.
 
+use std::cell::LazyCell;
 use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,21 +17,24 @@ use super::{InputOptions, NeededDays};
 use crate::error::{Error, Result};
 use crate::store::InputObject;
 
-/// So many bytes of a large object are looked at to tell what it is.
+/// How many bytes of a large object are fetched to tell what it is.
 const FIRST_BYTES: usize = 1 << 16;
 
-/// So many bytes of a large object that is read as a stream are fetched at a time.
+/// How many unpacked bytes are looked at to tell the format.
+const UNPACKED_BYTES: u64 = 1 << 12;
+
+/// How many bytes of a large object are fetched at a time where it is read as a stream.
 const STREAM_PART: u64 = 1 << 23;
 
-/// So many ranges of a chunk are fetched side by side: as many as a group of rows has columns that
-/// are read.
+/// How many ranges of a chunk are fetched side by side: a group of rows has as many columns that are
+/// read.
 const RANGES_AT_A_TIME: usize = 4;
 
 /// An object that was sniffed.
 #[derive(Debug)]
 pub(super) struct Source {
     name: Arc<str>,
-    /// What was found in the store; nothing for bytes from elsewhere.
+    /// The object in its store; `None` for bytes from elsewhere.
     object: Option<InputObject>,
     content: SourceContent,
     first_bytes: Bytes,
@@ -101,21 +105,14 @@ impl Source {
             return Err(no_bytes().object(name));
         }
         let compression = Compression::sniff(&lower, &first_bytes);
-        let unpacked = match compression {
-            Some(compression) => compression.unpacked_beginning(&first_bytes).into(),
-            None => first_bytes.clone(),
-        };
-        let found = formats.iter().find(|format| match format.access() {
-            Access::Ranges => format.sniff(&lower, &first_bytes),
-            Access::Stream => format.sniff(compression::without_ending(&lower), &unpacked),
-        });
-        let format = found.ok_or_else(|| Error::input("it is in no known format").object(name))?;
+        let format = format_of(formats, &lower, &first_bytes, compression)
+            .map_err(|error| error.object(name))?;
         Ok(Self {
             name: name.into(),
             object: None,
             content,
             first_bytes,
-            format: *format,
+            format,
             compression,
         })
     }
@@ -131,7 +128,7 @@ impl Source {
     }
 
     /// The object's first bytes, as they are stored.
-    pub(super) fn first_bytes(&self) -> &Bytes {
+    pub(super) fn first_bytes(&self) -> &[u8] {
         &self.first_bytes
     }
 
@@ -141,6 +138,11 @@ impl Source {
             SourceContent::Here(bytes) => bytes.len() as u64,
             SourceContent::Stored(object, _) => object.size,
         }
+    }
+
+    /// Whether all bytes are here, so that opening the object waits for nothing.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self.content, SourceContent::Here(_))
     }
 
     /// Opens the object in its format: what to fetch of it, in the order of its rows. Waits for the
@@ -204,25 +206,53 @@ impl Source {
     }
 
     /// All bytes, unpacked; reading them waits for the store.
-    ///
-    /// # Errors
-    /// If the decoder cannot be made.
-    pub(super) fn stream(&self) -> Result<ByteStream> {
+    pub(super) fn stream(&self) -> ByteStream {
         match &self.content {
             SourceContent::Here(bytes) => {
                 ByteStream::new(std::io::Cursor::new(bytes.clone()), self.compression)
             }
-            SourceContent::Stored(object, runtime) => ByteStream::new(
-                StoredStream {
+            SourceContent::Stored(object, runtime) => {
+                let stored = StoredStream {
                     object: object.clone(),
                     runtime: runtime.clone(),
                     at: 0,
                     here: Bytes::new(),
-                },
-                self.compression,
-            ),
+                };
+                ByteStream::new(stored, self.compression)
+            }
         }
     }
+}
+
+/// The first format of a table that takes an object, or its last. The object's name is in lower case.
+fn format_of(
+    formats: Formats,
+    name: &str,
+    first_bytes: &Bytes,
+    compression: Option<&'static Compression>,
+) -> Result<&'static dyn InputFormat> {
+    let (last, others) = formats
+        .split_last()
+        .ok_or_else(|| Error::system("no format is known"))?;
+    let unpacked = LazyCell::new(|| unpacked_beginning(first_bytes, compression));
+    let found = others.iter().find(|format| match format.access() {
+        Access::Ranges => format.sniff(name, first_bytes),
+        Access::Stream => format.sniff(compression::without_ending(name), &unpacked),
+    });
+    Ok(*found.unwrap_or(last))
+}
+
+/// What the first bytes of an object are, unpacked: none if they are damaged.
+fn unpacked_beginning(first_bytes: &Bytes, compression: Option<&'static Compression>) -> Bytes {
+    let Some(compression) = compression else {
+        return first_bytes.clone();
+    };
+    let mut beginning = vec![];
+    if let Ok(unpacked) = compression.unpack(Box::new(std::io::Cursor::new(first_bytes.clone()))) {
+        // That they are cut off here, or damaged, is told when the object is read.
+        _ = unpacked.take(UNPACKED_BYTES).read_to_end(&mut beginning);
+    }
+    beginning.into()
 }
 
 /// The error of an object without bytes, of a format or compression that always has some.

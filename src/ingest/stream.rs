@@ -10,6 +10,7 @@ const BUFFER: usize = 1 << 20;
 
 /// The unpacked bytes of an object, from the first to the last.
 pub(super) struct ByteStream {
+    /// The bytes as they are stored; from the first reading on unpacked.
     bytes: BoxedRead,
     compression: Option<&'static Compression>,
     has_begun: bool,
@@ -20,27 +21,18 @@ pub(super) struct ByteStream {
 
 impl ByteStream {
     /// The bytes that `packed` gives, unpacked.
-    ///
-    /// # Errors
-    /// If the decoder cannot be made.
     pub(super) fn new(
         packed: impl Read + Send + 'static,
         compression: Option<&'static Compression>,
-    ) -> Result<Self> {
-        let bytes = match compression {
-            None => Box::new(packed),
-            Some(compression) => compression.unpack(packed).map_err(|error| {
-                Error::system(format!("{} could not start", compression.name)).source(error)
-            })?,
-        };
-        Ok(Self {
-            bytes,
+    ) -> Self {
+        Self {
+            bytes: Box::new(packed),
             compression,
             has_begun: false,
             has_ended: false,
             buffer: vec![],
             filled: 0,
-        })
+        }
     }
 
     /// Reads on until much is here: more than before, where nothing was taken. Waits for the bytes.
@@ -49,8 +41,12 @@ impl ByteStream {
     /// # Errors
     /// If the object cannot be read, or not be unpacked.
     pub(super) fn fill(&mut self, lines: u64) -> Result<()> {
-        if self.filled == self.buffer.len() {
-            self.buffer.resize(BUFFER.max(2 * self.buffer.len()), 0);
+        if self.buffer.is_empty() {
+            // Zeroed by the system: of a small object only what is filled takes memory.
+            self.buffer = vec![0; BUFFER];
+            self.begin_unpacking()?;
+        } else if self.filled == self.buffer.len() {
+            self.buffer.resize(2 * self.buffer.len(), 0);
         }
         // A decoder may give little at a time; lines are looked for only in a full buffer.
         while self.filled < self.buffer.len() && !self.has_ended {
@@ -65,6 +61,17 @@ impl ByteStream {
                 Err(error) => return Err(self.unreadable(error, lines)),
             }
         }
+        Ok(())
+    }
+
+    fn begin_unpacking(&mut self) -> Result<()> {
+        let Some(compression) = self.compression else {
+            return Ok(());
+        };
+        let packed = std::mem::replace(&mut self.bytes, Box::new(std::io::empty()));
+        self.bytes = compression.unpack(packed).map_err(|error| {
+            Error::system(format!("{} could not start", compression.name)).source(error)
+        })?;
         Ok(())
     }
 

@@ -22,10 +22,10 @@ use crate::ingest::line_checker::LineChecker;
 use crate::ingest::rejects::RejectedValue;
 use crate::ingest::time::ParsedTime;
 
-/// So many rows of a group are decoded at a time.
+/// How many rows of a group are decoded at a time.
 const DECODED_ROWS: usize = 1 << 16;
 
-/// So many rows are checked before their ids are looked up: few enough to stay in the cache.
+/// How many rows are checked before their ids are looked up: few enough to stay in the cache.
 const CHECKED_ROWS: usize = 1 << 12;
 
 /// The codes of the ids in the dictionaries of a group.
@@ -47,7 +47,7 @@ pub(super) struct RowBlock {
 }
 
 impl RowBlock {
-    /// Decodes some of the rows that are left; nothing if none are.
+    /// Decodes some of the rows that are left; `None` if no row is left.
     pub(super) fn read(
         footer: &Arc<ParquetFooter>,
         columns: &mut [ColumnChunkReader],

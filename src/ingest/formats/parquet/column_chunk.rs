@@ -25,8 +25,8 @@ use super::{damaged, guarded, pages};
 use crate::error::Result;
 use crate::ingest::columns::ColumnRole;
 
-/// So many rows are decoded at a time by polars, which reads the dictionary and the pages at both
-/// ends again each time.
+/// How many rows polars decodes at a time: each time it reads the dictionary and the pages at both
+/// ends again.
 const POLARS_ROWS: usize = 1 << 19;
 
 /// The position of a row that has no value.
@@ -186,7 +186,7 @@ fn decode(
 }
 
 impl IndexedPages {
-    /// Nothing if the dictionary's type is left to polars.
+    /// `None` if polars must decode the dictionary's type.
     fn new(chunk: &ColumnChunkMetadata, field: &ArrowField, bytes: &Bytes) -> Result<Option<Self>> {
         let descriptor = &chunk.descriptor().descriptor;
         if descriptor.max_rep_level > 0 || descriptor.max_def_level > 1 {
@@ -234,8 +234,8 @@ impl IndexedPages {
     }
 }
 
-/// Reads the positions of the next page, if there is one, in a dictionary of so many `values`;
-/// whether it is whole.
+/// Reads the positions of the next page into `positions`; they must lie in a dictionary of `values`
+/// values. Returns whether the page is whole, or `None` if there is no page.
 fn next_page(
     pages: &mut BasicDecompressor,
     values: usize,
@@ -298,7 +298,8 @@ fn collect(decoder: HybridRleDecoder<'_>, out: &mut Vec<u32>) -> PolarsResult<()
     Ok(())
 }
 
-/// Whether each row has a value, from definition levels that are at most 1; nothing if all have.
+/// Whether each row has a value, by definition levels that are at most 1; `None` if all rows have
+/// one.
 fn presence(levels: &[u8], rows: usize) -> PolarsResult<Option<Vec<bool>>> {
     let decoder = HybridRleDecoder::new(levels, 1, rows);
     if let Some(HybridRleChunk::Rle(1, len)) = decoder.clone().next_chunk()?
@@ -317,8 +318,8 @@ fn little_endian<const N: usize, T>(bytes: &[u8], number: fn([u8; N]) -> T) -> V
     numbers.iter().map(|bytes| number(*bytes)).collect()
 }
 
-/// The values of a dictionary page, which are encoded plainly; nothing for the types that are left
-/// to polars.
+/// The values of a dictionary page, which are encoded plainly; `None` for types that polars must
+/// decode.
 fn values_of(
     page: &DictPage,
     physical: PhysicalType,
