@@ -1,4 +1,4 @@
-//! An object of which it is known what it is and where its bytes are.
+//! An object to read: what its format is, how it is compressed, and where its bytes are.
 
 use std::cell::LazyCell;
 use std::io::Read;
@@ -45,30 +45,30 @@ pub(super) struct Source {
 /// Where the bytes are.
 #[derive(Debug, Clone)]
 enum SourceContent {
-    Here(Bytes),
+    InMemory(Bytes),
     /// In a store, from which tasks of this runtime fetch them.
     Stored(InputObject, Handle),
 }
 
 impl Source {
-    /// An object that is here; `name` is for messages, and for what its ending says.
+    /// An object in memory. `name` is for messages, and its ending may tell the format.
     ///
     /// # Errors
     /// If it has no bytes though its kind has some.
-    pub(super) fn here(name: &str, bytes: Bytes, formats: Formats) -> Result<Self> {
+    pub(super) fn in_memory(name: &str, bytes: Bytes, formats: Formats) -> Result<Self> {
         let first_bytes = bytes.slice(..bytes.len().min(FIRST_BYTES));
-        Self::sniff(name, first_bytes, SourceContent::Here(bytes), formats)
+        Self::sniff(name, first_bytes, SourceContent::InMemory(bytes), formats)
     }
 
-    /// A stored object: a small one is fetched, of a large one the first bytes.
+    /// A stored object. A small one is fetched, of a large one the first bytes.
     ///
     /// # Errors
-    /// If it cannot be fetched, or as [`Source::here`].
+    /// If it cannot be fetched, or as [`Source::in_memory`].
     pub(super) async fn fetch(object: InputObject, formats: Formats) -> Result<Self> {
         if object.is_fetched_whole() {
             let (bytes, etag) = object.get().await?;
             let size = bytes.len() as u64;
-            let source = Self::here(&object.uri, bytes, formats)?;
+            let source = Self::in_memory(&object.uri, bytes, formats)?;
             return Ok(Self {
                 object: Some(InputObject {
                     size,
@@ -135,14 +135,14 @@ impl Source {
     /// How many bytes are stored.
     pub(super) fn size(&self) -> u64 {
         match &self.content {
-            SourceContent::Here(bytes) => bytes.len() as u64,
+            SourceContent::InMemory(bytes) => bytes.len() as u64,
             SourceContent::Stored(object, _) => object.size,
         }
     }
 
-    /// Whether all bytes are here, so that opening the object waits for nothing.
-    pub(super) fn is_here(&self) -> bool {
-        matches!(self.content, SourceContent::Here(_))
+    /// Whether opening the object waits for nothing.
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self.content, SourceContent::InMemory(_))
     }
 
     /// Opens the object in its format: what to fetch of it, in the order of its rows. Waits for the
@@ -177,21 +177,21 @@ impl Source {
     /// If they cannot be fetched, or the object has changed.
     pub(super) fn range(&self, range: Range<u64>) -> Result<Bytes> {
         match &self.content {
-            SourceContent::Here(bytes) => slice(bytes, &range).ok_or_else(|| {
+            SourceContent::InMemory(bytes) => slice(bytes, &range).ok_or_else(|| {
                 Error::system("it ends before the part that is asked for").object(&*self.name)
             }),
             SourceContent::Stored(object, runtime) => runtime.block_on(object.get_range(range)),
         }
     }
 
-    /// Fetches some of the stored bytes, part by part and side by side. Of an object that is here,
-    /// nothing has to be waited for, and a part that it does not have is empty.
+    /// Fetches some of the stored bytes, several parts at a time. Parts of an object in memory are
+    /// ready at once; one that the object does not have is empty.
     ///
     /// # Errors
     /// As [`Source::range`].
     pub(super) async fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
         match &self.content {
-            SourceContent::Here(bytes) => {
+            SourceContent::InMemory(bytes) => {
                 let parts = ranges.iter().map(|range| slice(bytes, range));
                 Ok(parts.map(Option::unwrap_or_default).collect())
             }
@@ -205,10 +205,10 @@ impl Source {
         }
     }
 
-    /// All bytes, unpacked; reading them waits for the store.
+    /// All bytes, unpacked. Reading them waits for the store.
     pub(super) fn stream(&self) -> ByteStream {
         match &self.content {
-            SourceContent::Here(bytes) => {
+            SourceContent::InMemory(bytes) => {
                 ByteStream::new(std::io::Cursor::new(bytes.clone()), self.compression)
             }
             SourceContent::Stored(object, runtime) => {
@@ -242,20 +242,20 @@ fn format_of(
     Ok(*found.unwrap_or(last))
 }
 
-/// What the first bytes of an object are, unpacked: none if they are damaged.
+/// The first bytes of an object, unpacked; none if they are damaged.
 fn unpacked_beginning(first_bytes: &Bytes, compression: Option<&'static Compression>) -> Bytes {
     let Some(compression) = compression else {
         return first_bytes.clone();
     };
     let mut beginning = vec![];
     if let Ok(unpacked) = compression.unpack(Box::new(std::io::Cursor::new(first_bytes.clone()))) {
-        // That they are cut off here, or damaged, is told when the object is read.
+        // An error here means that they are cut off or damaged: reading the object tells which.
         _ = unpacked.take(UNPACKED_BYTES).read_to_end(&mut beginning);
     }
     beginning.into()
 }
 
-/// The error of an object without bytes, of a format or compression that always has some.
+/// The error of an empty object whose format or compression is never empty.
 pub(super) fn no_bytes() -> Error {
     Error::input("it has 0 bytes, which is no whole file of its kind")
         .hint("write or transfer the object again, or remove it")
@@ -267,7 +267,7 @@ fn slice(bytes: &Bytes, range: &Range<u64>) -> Option<Bytes> {
     (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
 }
 
-/// An object that is fetched while it is read, on a thread that may wait.
+/// A stored object that is fetched while it is read. Reading blocks its thread.
 struct StoredStream {
     object: InputObject,
     runtime: Handle,
