@@ -25,7 +25,7 @@ use okuo::features::store_snapshot::StoreSnapshot;
 use okuo::features::timing::timing_features;
 use okuo::models::Parameters;
 use okuo::models::basket::{BasketModel, BasketRows};
-use okuo::models::timing::TimingModel;
+use okuo::models::timing::{PersonDaySample, TimingModel};
 use okuo::models::{score, train};
 use okuo::offers::{OfferParameters, offers};
 use okuo::publish::tables::files;
@@ -110,14 +110,17 @@ fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
     // Fewer rows than by default, since each fit is repeated ten times.
     parameters.basket.max_training_rows = 100_000;
     parameters.timing.max_training_rows = 40_000;
+    let rule = rule();
     let fit_timing = || {
-        TimingModel::fit(history, &rule(), &parameters.timing, SEED)
+        PersonDaySample::new(as_of, &rule, &parameters.timing, SEED)
+            .walk(history)
+            .and_then(|sample| TimingModel::fit(sample, history.customers()))
             .expect("there is enough to learn from")
     };
     group.bench_function("fit_timing", |bencher| bencher.iter(fit_timing));
     let timing = fit_timing();
     let rows = || {
-        BasketRows::new(history, &timing, &rule(), &parameters.basket, SEED)
+        BasketRows::new(history, &timing, &rule, &parameters.basket, SEED)
             .expect("there is enough to learn from")
     };
     group.bench_function("basket_rows", |bencher| bencher.iter(rows));
@@ -128,10 +131,10 @@ fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
                 .expect("there is enough to learn from")
         });
     });
-    let model = train(all, as_of, &rule(), &parameters, &|_| {})
+    let model = train(all, as_of, &rule, &parameters, &|_| {})
         .expect("there is enough to learn from")
         .model;
-    let night = || score(&model, "bench", all, as_of, &rule()).expect("somebody is recurrent");
+    let night = || score(&model, "bench", all, as_of, &rule).expect("somebody is recurrent");
     let predictions = night();
     group.throughput(Throughput::Elements(predictions.customers.len() as u64));
     group.bench_function(

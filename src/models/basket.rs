@@ -30,7 +30,7 @@ mod snapshots;
 
 use corrections::{CORRECTION_COLUMNS, CorrectionFit, GatedCorrections};
 pub use corrections::{GateReport, ProductTree};
-pub use rows::BasketRows;
+pub use rows::{BasketNights, BasketPilot, BasketRows, PickedBasketPilot};
 
 /// How the basket model is fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

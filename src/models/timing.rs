@@ -14,12 +14,11 @@ use super::boosting::{Boosted, BoostingParameters, sigmoid};
 use super::calibration::Platt;
 use super::linear::LogDays;
 use super::parameters::{Allowed, ParameterRange};
-use crate::calendar::{Day, HORIZON_DAYS};
-use crate::domain::RETURN_HORIZONS;
+use crate::calendar::{AsOf, Day, HORIZON_DAYS};
+use crate::domain::{Ids, RETURN_HORIZONS};
 use crate::error::Result;
 use crate::features::timing::TimingFeatures;
-use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
-use crate::recurrence::Rule;
+use crate::purchases::{CustomerPurchases, History};
 use crate::sampling::Draw;
 
 mod calibration_sample;
@@ -31,11 +30,12 @@ mod tests;
 
 pub use calibration_sample::{CalibrationSample, LEAST_FOLLOWED};
 pub use hazard::HazardRows;
+pub use person_days::PersonDaySample;
 pub use return_time::ReturnTimeDistribution;
 
 use calibration_sample::{COVERAGE, GROUPS, group, interval_masses, return_calibration};
 use hazard::{HAZARD_WIDTH, hazard_row};
-use person_days::{PersonDayRow, PersonDaySampler};
+use person_days::PersonDayRow;
 use return_time::HORIZON;
 
 /// Least squares sees this share of the person-days.
@@ -110,26 +110,16 @@ pub struct TimingModel {
 }
 
 impl TimingModel {
-    /// Fits to everything that the history knows; uncalibrated until [`TimingModel::calibrate`].
-    /// `rule` says whose days count first.
+    /// Fits to a sample of person-days; uncalibrated until [`TimingModel::calibrate`]. `customers`
+    /// are the ids of the history.
     ///
     /// # Errors
-    /// If there is too little to learn from, or a part cannot be brought back.
-    pub fn fit(
-        history: PartitionedHistory<'_>,
-        rule: &Rule,
-        parameters: &TimingParameters,
-        seed: u64,
-    ) -> Result<Self> {
-        let sampler = PersonDaySampler {
-            history,
-            rule,
-            parameters,
-            seed,
-        };
-        let person_days = sampler.sample()?;
-        let linear = fit_least_squares(history, &person_days, seed)?;
-        let hazard = HazardRows::new(&linear, person_days).fit(parameters, seed)?;
+    /// If there is too little to learn from.
+    pub fn fit(sample: PersonDaySample<'_>, customers: &Ids) -> Result<Self> {
+        let (end, parameters, seed) = (sample.end(), sample.parameters(), sample.seed());
+        let person_days = sample.finish()?;
+        let linear = fit_least_squares(&person_days, end, customers, seed)?;
+        let hazard = HazardRows::of_person_days(&linear, person_days).fit(parameters, seed)?;
         Ok(Self {
             linear,
             hazard,
@@ -138,24 +128,12 @@ impl TimingModel {
         })
     }
 
-    /// What [`TimingModel::refit`] needs of a longer history.
+    /// What [`TimingModel::refit`] needs: the person-days of a longer history as this fit sees them.
     ///
     /// # Errors
-    /// As [`TimingModel::fit`].
-    pub fn hazard_rows(
-        &self,
-        history: PartitionedHistory<'_>,
-        rule: &Rule,
-        parameters: &TimingParameters,
-        seed: u64,
-    ) -> Result<HazardRows> {
-        let sampler = PersonDaySampler {
-            history,
-            rule,
-            parameters,
-            seed,
-        };
-        Ok(HazardRows::new(&self.linear, sampler.sample()?))
+    /// If there is none.
+    pub fn hazard_rows(&self, sample: PersonDaySample<'_>) -> Result<HazardRows> {
+        Ok(HazardRows::of_person_days(&self.linear, sample.finish()?))
     }
 
     /// The hazards fitted anew. Least squares stays, since the basket model has learned from its
@@ -292,14 +270,15 @@ impl TimingModel {
     }
 }
 
-/// Least squares on a sample of the person-days that the history follows for the whole horizon.
+/// Least squares on a sample of the person-days that are followed to `end` for the whole horizon.
 /// Customers who do not return within it are censored there.
 fn fit_least_squares(
-    history: PartitionedHistory<'_>,
     person_days: &[PersonDayRow],
+    end: AsOf,
+    customers: &Ids,
     seed: u64,
 ) -> Result<LogDays> {
-    let latest = history.as_of().day() - HORIZON_DAYS;
+    let latest = end.day() - HORIZON_DAYS;
     let (mut features, mut days) = (vec![], vec![]);
     for row in person_days {
         let person_day = &row.person_day;
@@ -307,7 +286,7 @@ fn fit_least_squares(
             continue;
         }
         let names = [
-            history.customers().key(person_day.customer),
+            customers.key(person_day.customer),
             person_day.eve.epoch() as u64,
         ];
         if Draw::LeastSquaresRows.keeps(seed, &names, LEAST_SQUARES_SHARE) {

@@ -1,8 +1,10 @@
 //! Training: looks at the past nights, partition by partition, then fits timing and baskets side by
 //! side.
 
-use super::basket::{BasketModel, BasketRows, FittedBasket};
-use super::timing::{CalibrationSample, HazardRows, LEAST_FOLLOWED, TimingModel};
+use rayon::prelude::*;
+
+use super::basket::{BasketModel, BasketNights, FittedBasket};
+use super::timing::{CalibrationSample, HazardRows, LEAST_FOLLOWED, PersonDaySample, TimingModel};
 use super::{Model, Parameters};
 use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::{Error, Kind, Result};
@@ -211,35 +213,46 @@ struct TimingRefit {
 }
 
 impl TrainingRun<'_> {
-    /// First everything is looked at, part by part, then everything is fitted, side by side.
+    /// First everything is looked at, partition by partition, then everything is fitted, side by
+    /// side. A walk over the partitions brings each of them back from disk where they do not fit
+    /// into memory, so one walk serves all that can be known by then.
     fn fit(&self, with_backtest: bool, stage: &(dyn Fn(&str) + Sync)) -> Result<FittedParts> {
-        let seed = self.parameters.seed;
+        let with_backtest = with_backtest && self.splits.leave_a_backtest();
         stage("timing: a first fit without the days that calibrate");
-        let first = TimingModel::fit(
-            self.history.until(AsOf(self.splits.first_fit_end)),
-            self.rule,
-            &self.parameters.timing,
-            seed,
-        )?;
+        let mut counted = self.count()?;
+        let mut pilot = counted.basket.pilot();
+        self.history.each(|partition| {
+            counted.first.draw(partition);
+            pilot.gather(partition);
+            Ok(())
+        })?;
+        let first = TimingModel::fit(counted.first, self.history.customers())?;
         stage("timing and basket: looking at the past nights");
-        let samples = self.calibration_samples(&first)?;
+        let share = MAX_CALIBRATION_SAMPLES as f64 / counted.calibration_samples.max(1) as f64;
+        let mut samples = vec![];
+        let mut pilot = pilot.pick();
+        self.history.each(|partition| {
+            samples.extend(self.calibration_samples(partition, &first, share));
+            counted.whole.draw(partition);
+            if with_backtest {
+                counted.backtest.draw(partition);
+            }
+            pilot.look(partition, &first);
+            Ok(())
+        })?;
+        samples.par_sort_by_key(CalibrationSample::key);
         let refit = TimingRefit {
-            rows: self.hazard_rows(&first, self.splits.end)?,
+            rows: first.hazard_rows(counted.whole)?,
             samples,
         };
-        let backtest_refit = if with_backtest && self.splits.leave_a_backtest() {
-            self.backtest_refit(&first, &refit.samples)?
+        let backtest_refit = if with_backtest {
+            self.backtest_refit(&first, counted.backtest, &refit.samples)?
         } else {
             None
         };
-        let basket_rows = BasketRows::new(
-            self.history,
-            &first,
-            self.rule,
-            &self.parameters.basket,
-            seed,
-        )?;
+        let basket_rows = pilot.rows(self.history, &first)?;
         stage("timing and basket: fitting");
+        let seed = self.parameters.seed;
         let ((timing, backtest_timing), basket) = rayon::join(
             || {
                 rayon::join(
@@ -256,7 +269,7 @@ impl TrainingRun<'_> {
                     &basket_rows,
                     self.history.products(),
                     &self.parameters.basket,
-                    with_backtest && self.splits.leave_a_backtest(),
+                    with_backtest,
                     seed,
                 )
             },
@@ -270,6 +283,40 @@ impl TrainingRun<'_> {
         })
     }
 
+    /// The first walk: how much there is of everything that is sampled.
+    fn count(&self) -> Result<TrainingCounts<'_>> {
+        let mut counts = TrainingCounts {
+            first: self.person_days(self.splits.first_fit_end),
+            whole: self.person_days(self.splits.end),
+            backtest: self.person_days(self.splits.backtest_end),
+            basket: BasketNights::new(
+                self.history.as_of(),
+                self.rule,
+                &self.parameters.basket,
+                self.parameters.seed,
+            ),
+            calibration_samples: 0,
+        };
+        let nights = self.calibration_nights().count();
+        self.history.each(|partition| {
+            counts.first.count(partition);
+            counts.whole.count(partition);
+            counts.backtest.count(partition);
+            counts.basket.count(partition);
+            // The recurrent customers of one night are about as many as those of each of the
+            // others.
+            let known_to_backtest = partition.until(AsOf(self.splits.backtest_end));
+            counts.calibration_samples += recurrent(&known_to_backtest, self.rule).0.len() * nights;
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    fn person_days(&self, end: Day) -> PersonDaySample<'_> {
+        let (timing, seed) = (&self.parameters.timing, self.parameters.seed);
+        PersonDaySample::new(AsOf(end), self.rule, timing, seed)
+    }
+
     fn model(&self, as_of: AsOf, timing: TimingModel, basket: BasketModel) -> Model {
         Model {
             as_of,
@@ -280,25 +327,18 @@ impl TrainingRun<'_> {
         }
     }
 
-    fn hazard_rows(&self, timing: &TimingModel, end: Day) -> Result<HazardRows> {
-        timing.hazard_rows(
-            self.history.until(AsOf(end)),
-            self.rule,
-            &self.parameters.timing,
-            self.parameters.seed,
-        )
-    }
-
     /// What the backtest model's timing is fitted to. The samples that it would find on its last
     /// night are those that are found now, as far as they were known then.
     fn backtest_refit(
         &self,
         timing: &TimingModel,
+        person_days: PersonDaySample<'_>,
         samples: &[CalibrationSample],
     ) -> Result<Option<TimingRefit>> {
         let end = self.splits.backtest_end;
         let known_by_end = samples.iter().filter_map(|sample| sample.known_by(end));
-        self.hazard_rows(timing, end)
+        timing
+            .hazard_rows(person_days)
             .map(|rows| {
                 let samples = known_by_end.filter(CalibrationSample::is_followed);
                 Some(TimingRefit {
@@ -317,47 +357,49 @@ impl TrainingRun<'_> {
         Ok(model)
     }
 
-    /// What `timing` said, and what became of it, every second night after its last day of the
-    /// customers whom a run would have scored, as long as a week follows: of a sample of them where
-    /// they are more than [`MAX_CALIBRATION_SAMPLES`]. The share of that sample is known by the
-    /// last day of the backtest model, after which that model sees nothing.
-    fn calibration_samples(&self, timing: &TimingModel) -> Result<Vec<CalibrationSample>> {
+    /// The nights that calibrate the timing model: every second one after the last day of its first
+    /// fit, as long as a week follows.
+    fn calibration_nights(&self) -> impl Iterator<Item = Day> {
         let first = self.splits.first_fit_end;
-        let last = self.history.as_of().day() - LEAST_FOLLOWED;
-        let nights: Vec<Day> = (first.epoch()..=last.epoch())
+        let last = self.splits.end - LEAST_FOLLOWED;
+        (first.epoch()..=last.epoch())
             .step_by(CALIBRATION_STEP_DAYS)
             .map(Day::from_epoch)
-            .collect();
-        // The recurrent customers of one night are about as many as those of each of the others.
-        let mut expected = 0;
-        let known_to_backtest = self.history.until(AsOf(self.splits.backtest_end));
-        known_to_backtest.each(|history| {
-            expected += recurrent(history, self.rule).0.len() * nights.len();
-            Ok(())
-        })?;
-        let share = MAX_CALIBRATION_SAMPLES as f64 / expected.max(1) as f64;
-        self.history.gather(
-            |history| {
-                let pairs = self.sampled_pairs(history, &nights, share);
-                timing.calibration_samples(history, &pairs)
-            },
-            CalibrationSample::key,
-        )
     }
 
-    /// A sample of the (customer, night) pairs that meet the rule.
-    fn sampled_pairs(&self, history: &History<'_>, nights: &[Day], share: f64) -> Vec<(u32, Day)> {
+    /// What `timing` says on these nights of a partition's customers whom a run would have scored,
+    /// and what became of it: of a sample with this share of them. The share is known by the last
+    /// day of the backtest model, after which that model sees nothing.
+    fn calibration_samples(
+        &self,
+        partition: &History<'_>,
+        timing: &TimingModel,
+        share: f64,
+    ) -> Vec<CalibrationSample> {
         let mut pairs = vec![];
-        for night in nights {
-            let (customers, _) = recurrent(&history.until(AsOf(*night)), self.rule);
-            let of_night = customers.into_iter().map(|customer| (customer, *night));
+        for night in self.calibration_nights() {
+            let (customers, _) = recurrent(&partition.until(AsOf(night)), self.rule);
+            let of_night = customers.into_iter().map(|customer| (customer, night));
             pairs.extend(of_night.filter(|(customer, night)| {
-                let names = [history.customers().key(*customer), night.epoch() as u64];
+                let names = [partition.customers().key(*customer), night.epoch() as u64];
                 Draw::CalibrationSamples.keeps(self.parameters.seed, &names, share)
             }));
         }
-        pairs
+        timing.calibration_samples(partition, &pairs)
     }
+}
+
+/// What is counted in the first walk of a training, and drawn from in the next ones.
+struct TrainingCounts<'a> {
+    /// Person-days of the timing model's first fit.
+    first: PersonDaySample<'a>,
+    /// Person-days of the final timing model.
+    whole: PersonDaySample<'a>,
+    /// Person-days of the backtest model's.
+    backtest: PersonDaySample<'a>,
+    basket: BasketNights<'a>,
+    /// About how many (customer, night) pairs could calibrate the timing model.
+    calibration_samples: usize,
 }
 
 /// What is too little to fit a backtest model to may be enough to train on.

@@ -119,6 +119,43 @@ impl SpillStorage for InMemorySpill {
 }
 
 /// The same history under a memory limit in bytes, read in several sorted runs.
+/// Counts how often a partition is brought back.
+pub(crate) struct CountedPartitions<'a>(&'a dyn Partitions, std::sync::atomic::AtomicUsize);
+
+impl<'a> CountedPartitions<'a> {
+    pub(crate) fn new(partitions: &'a dyn Partitions) -> Self {
+        Self(partitions, std::sync::atomic::AtomicUsize::new(0))
+    }
+
+    pub(crate) fn brought_back(&self) -> usize {
+        self.1.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// How often all of them were.
+    pub(crate) fn walks(&self) -> usize {
+        self.brought_back() / self.count()
+    }
+}
+
+impl Partitions for CountedPartitions<'_> {
+    fn count(&self) -> usize {
+        self.0.count()
+    }
+
+    fn partition(&self, at: usize) -> Result<std::borrow::Cow<'_, Purchases>> {
+        self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.0.partition(at)
+    }
+
+    fn customers(&self) -> &Ids {
+        self.0.customers()
+    }
+
+    fn products(&self) -> &Ids {
+        self.0.products()
+    }
+}
+
 pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> PartitionedPurchases {
     let history = purchases.until(AsOf(Day::from_epoch(i32::MAX)));
     let mut builder = PurchasesBuilder::new(Some(MemoryLimit {

@@ -135,37 +135,12 @@ fn mark(marks: &mut [bool], more: &[bool]) {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
     use std::cell::RefCell;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::domain::Ids;
     use crate::models::examples::{NIGHT, read, rule, store};
     use crate::purchases::Purchases;
-    use crate::purchases::tests::limited;
-
-    /// Counts how often a partition is brought back.
-    struct Counted<'a>(&'a dyn Partitions, AtomicUsize);
-
-    impl Partitions for Counted<'_> {
-        fn count(&self) -> usize {
-            self.0.count()
-        }
-
-        fn partition(&self, at: usize) -> Result<Cow<'_, Purchases>> {
-            self.1.fetch_add(1, Ordering::Relaxed);
-            self.0.partition(at)
-        }
-
-        fn customers(&self) -> &Ids {
-            self.0.customers()
-        }
-
-        fn products(&self) -> &Ids {
-            self.0.products()
-        }
-    }
+    use crate::purchases::tests::{CountedPartitions, limited};
 
     /// All that both say, to be compared.
     fn text(summary: &PopulationSummary, provenance: &Provenance) -> String {
@@ -177,14 +152,14 @@ mod tests {
         let whole = read(store(80, 250, 1));
         let partitions = limited(&whole, 1_000).partitions().unwrap();
         assert!(partitions.count() > 10, "{}", partitions.count());
-        let counted = Counted(&*partitions, AtomicUsize::new(0));
+        let counted = CountedPartitions::new(&*partitions);
         let [one, many] = [&whole as &dyn Partitions, &counted].map(|partitions| {
             let (summary, provenance) =
                 PopulationSummary::with_provenance(partitions, NIGHT, &rule()).unwrap();
             text(&summary, &provenance)
         });
         assert_eq!(one, many);
-        assert_eq!(counted.1.load(Ordering::Relaxed), partitions.count());
+        assert_eq!(counted.brought_back(), partitions.count());
     }
 
     #[test]

@@ -2,15 +2,14 @@
 
 use super::BasketParameters;
 use super::snapshot_looker::SnapshotLooker;
-use super::snapshots::{Snapshot, SnapshotCounts, SnapshotGrid};
+use super::snapshots::{Snapshot, SnapshotCounts, SnapshotGrid, StoreCounter};
 use crate::calendar::{Day, HORIZON_DAYS};
-use crate::error::Result;
 use crate::features::basket::{BASKET_WIDTH, BasketScratch};
 use crate::features::store_snapshot::StoreSnapshot;
 use crate::models::boosting::Bins;
 use crate::models::strata::Strata;
 use crate::models::timing::TimingModel;
-use crate::purchases::{History, PartitionedHistory};
+use crate::purchases::History;
 
 #[cfg(test)]
 mod tests;
@@ -38,13 +37,18 @@ pub(super) struct CandidateMeans {
     pub(super) bought: f64,
 }
 
-impl PilotSample {
-    pub(super) fn new(
-        grid: &SnapshotGrid<'_>,
-        history: PartitionedHistory<'_>,
-        timing: &TimingModel,
-        counts: &SnapshotCounts,
-    ) -> Result<Self> {
+/// A pilot sample in two walks over the partitions: one that gathers the snapshots on its nights and
+/// counts the store on them, and then one that looks at some of the snapshots.
+pub(super) struct PilotWalks {
+    /// The nights as they were picked; two may be the same.
+    picked: Vec<Day>,
+    early_folds: usize,
+    on_nights: Vec<Snapshot>,
+    store_counter: StoreCounter,
+}
+
+impl PilotWalks {
+    pub(super) fn new(grid: &SnapshotGrid<'_>, counts: &SnapshotCounts) -> Self {
         let early = counts.early();
         let picked = PILOT_SIXTHS
             .map(|sixths| counts.night_at((early.target + early.background) * sixths / 6));
@@ -52,23 +56,37 @@ impl PilotSample {
         let mut nights = picked.clone();
         nights.sort_unstable();
         nights.dedup();
-        let on_nights = grid.gather(history, |_, snapshot| {
-            grid.fold(snapshot) < counts.early_folds() && nights.contains(&snapshot.night)
-        })?;
-        let stores = grid.stores(history, &nights)?;
-        let snapshots: Vec<&Snapshot> = picked
+        Self {
+            picked,
+            early_folds: counts.early_folds(),
+            on_nights: vec![],
+            store_counter: grid.store_counter(&nights),
+        }
+    }
+
+    /// The first walk: what is on the nights in a partition.
+    pub(super) fn gather(&mut self, grid: &SnapshotGrid<'_>, partition: &History<'_>) {
+        let (picked, early_folds) = (&self.picked, self.early_folds);
+        self.on_nights
+            .extend(grid.of_partition(partition, |snapshot| {
+                grid.fold(snapshot) < early_folds && picked.contains(&snapshot.night)
+            }));
+        self.store_counter.add(partition);
+    }
+
+    /// What the second walk needs.
+    pub(super) fn pick(mut self, grid: &SnapshotGrid<'_>) -> PilotSums {
+        grid.sort(&mut self.on_nights);
+        let on_nights = &self.on_nights;
+        let snapshots = self
+            .picked
             .iter()
-            .flat_map(|night| spread(&on_nights, *night))
-            .collect();
-        let mut sums = PilotSums::default();
-        history.each(|history| {
-            sums.add(history, timing, &stores, &snapshots);
-            Ok(())
-        })?;
-        Ok(Self {
-            bins: Bins::from_sample(&sums.rows, BASKET_WIDTH, MAX_BINS),
-            candidates: sums.means(),
-        })
+            .flat_map(|night| spread(on_nights, *night));
+        PilotSums {
+            chosen: snapshots.copied().collect(),
+            stores: self.store_counter.finish(),
+            ..PilotSums::default()
+        }
     }
 }
 
@@ -84,7 +102,10 @@ fn spread(snapshots: &[Snapshot], night: Day) -> impl Iterator<Item = &Snapshot>
 
 /// What is added up over the snapshots of a pilot sample.
 #[derive(Default)]
-struct PilotSums {
+pub(super) struct PilotSums {
+    chosen: Vec<Snapshot>,
+    /// The store on their nights.
+    stores: Vec<StoreSnapshot>,
     /// Features of the candidates, row-major.
     rows: Vec<f32>,
     snapshots: usize,
@@ -93,17 +114,12 @@ struct PilotSums {
 }
 
 impl PilotSums {
-    /// Adds the snapshots of the customers in a part of the history.
-    fn add(
-        &mut self,
-        history: &History<'_>,
-        timing: &TimingModel,
-        stores: &[StoreSnapshot],
-        snapshots: &[&Snapshot],
-    ) {
+    /// The second walk: adds the snapshots of the customers in a partition.
+    pub(super) fn add(&mut self, history: &History<'_>, timing: &TimingModel) {
         let mut scratch = BasketScratch::default();
-        for snapshot in snapshots {
-            let store = stores.iter().find(|store| store.night() == snapshot.night);
+        for snapshot in &self.chosen {
+            let mut stores = self.stores.iter();
+            let store = stores.find(|store| store.night() == snapshot.night);
             let Some(store) = store.filter(|_| snapshot.is_of(history)) else {
                 continue;
             };
@@ -118,6 +134,14 @@ impl PilotSums {
                 .filter(|candidate| basket.binary_search(&candidate.product).is_ok())
                 .count();
             self.snapshots += 1;
+        }
+    }
+
+    /// The sample.
+    pub(super) fn finish(self) -> PilotSample {
+        PilotSample {
+            bins: Bins::from_sample(&self.rows, BASKET_WIDTH, MAX_BINS),
+            candidates: self.means(),
         }
     }
 

@@ -4,10 +4,10 @@
 use rayon::prelude::*;
 
 use super::BasketParameters;
-use super::quotas::{PilotSample, SamplingQuotas};
+use super::quotas::{PilotSums, PilotWalks, SamplingQuotas};
 use super::snapshot_looker::SnapshotLooker;
-use super::snapshots::{FOLDS, Snapshot, SnapshotCounts, SnapshotGrid};
-use crate::calendar::Day;
+use super::snapshots::{FOLDS, Snapshot, SnapshotCounts, SnapshotGrid, StoreCounter};
+use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch};
 use crate::features::store_snapshot::{ProductCounts, StoreSnapshot};
@@ -21,6 +21,8 @@ use crate::sampling::Draw;
 #[cfg(test)]
 mod tests;
 
+/// Most groups of nights where each of them is a walk over partitions that come back from disk.
+const MAX_GROUPS: usize = 5;
 /// Most nights that are counted in one pass over the customers: more of them save a little time.
 const MAX_NIGHTS_AT_A_TIME: usize = 8;
 /// Most bytes that a thread's counts of these nights take.
@@ -48,21 +50,93 @@ pub struct BasketRows {
     pub(super) fold_ends: [usize; FOLDS],
 }
 
-impl BasketRows {
-    /// Looks at the past nights of a history. `timing` says when customers were expected, `rule`
-    /// who is looked at first.
+/// The past nights that a basket model learns from, before anything is known of them. First all
+/// partitions are counted.
+pub struct BasketNights<'a> {
+    grid: SnapshotGrid<'a>,
+    rule: &'a Rule,
+    parameters: &'a BasketParameters,
+    seed: u64,
+    counts: SnapshotCounts,
+}
+
+impl<'a> BasketNights<'a> {
+    /// Of a history that ends on a night. `rule` says who is looked at first.
+    #[must_use]
+    pub fn new(end: AsOf, rule: &'a Rule, parameters: &'a BasketParameters, seed: u64) -> Self {
+        Self {
+            grid: SnapshotGrid::new(end.day(), parameters, seed),
+            rule,
+            parameters,
+            seed,
+            counts: SnapshotCounts::default(),
+        }
+    }
+
+    /// Counts a partition.
+    pub fn count(&mut self, partition: &History<'_>) {
+        self.counts.add_partition(&self.grid, partition, self.rule);
+    }
+
+    /// What comes next, when all partitions are counted.
+    #[must_use]
+    pub fn pilot(self) -> BasketPilot<'a> {
+        let walks = PilotWalks::new(&self.grid, &self.counts);
+        BasketPilot {
+            nights: self,
+            walks,
+        }
+    }
+}
+
+/// A pilot sample that is gathered. All partitions are gathered from before it is looked at.
+pub struct BasketPilot<'a> {
+    nights: BasketNights<'a>,
+    walks: PilotWalks,
+}
+
+impl<'a> BasketPilot<'a> {
+    /// Gathers from a partition.
+    pub fn gather(&mut self, partition: &History<'_>) {
+        self.walks.gather(&self.nights.grid, partition);
+    }
+
+    /// What comes next, when all partitions are gathered from.
+    #[must_use]
+    pub fn pick(self) -> PickedBasketPilot<'a> {
+        let sums = self.walks.pick(&self.nights.grid);
+        PickedBasketPilot {
+            nights: self.nights,
+            sums,
+        }
+    }
+}
+
+/// A pilot sample that is looked at, which says how many rows to make. All partitions are looked at
+/// before the rows are made.
+pub struct PickedBasketPilot<'a> {
+    nights: BasketNights<'a>,
+    sums: PilotSums,
+}
+
+impl PickedBasketPilot<'_> {
+    /// Looks at a partition. `timing` says when customers were expected.
+    pub fn look(&mut self, partition: &History<'_>, timing: &TimingModel) {
+        self.sums.add(partition, timing);
+    }
+
+    /// Makes the rows, in some walks more: one, and one for each group of nights.
     ///
     /// # Errors
-    /// If there is nothing to learn from, or a part cannot be brought back.
-    pub fn new(
-        history: PartitionedHistory<'_>,
-        timing: &TimingModel,
-        rule: &Rule,
-        parameters: &BasketParameters,
-        seed: u64,
-    ) -> Result<Self> {
-        let grid = SnapshotGrid::new(history.as_of().day(), parameters, seed);
-        let counts = SnapshotCounts::new(&grid, history, rule)?;
+    /// If there is nothing to learn from, or a part of the history cannot be brought back.
+    pub fn rows(self, history: PartitionedHistory<'_>, timing: &TimingModel) -> Result<BasketRows> {
+        let BasketNights {
+            grid,
+            rule,
+            parameters,
+            seed,
+            counts,
+        } = self.nights;
         if counts.is_empty() {
             return Err(Error::input(format!(
                 "up to {} no customer has {} purchases and a next one to learn from",
@@ -71,13 +145,22 @@ impl BasketRows {
             ))
             .hint("train on a longer history, or with a later --as-of"));
         }
-        let pilot = PilotSample::new(&grid, history, timing, &counts)?;
+        let pilot = self.sums.finish();
         let quotas = SamplingQuotas::new(counts.early(), pilot.candidates, parameters);
-        let snapshots = grid.gather(history, |history, snapshot| {
-            let purchases = history.purchases_of(snapshot.customer);
-            let stratum = Stratum::on(rule, &purchases, snapshot.night);
-            Draw::Snapshots.keeps(seed, &snapshot.names(history), quotas.snapshots[stratum])
+        let groups = NightGroups::new(counts.nights(), history);
+        let mut snapshots = vec![];
+        let mut stores = groups.first_stores(&grid);
+        history.each(|partition| {
+            snapshots.extend(grid.of_partition(partition, |snapshot| {
+                let purchases = partition.purchases_of(snapshot.customer);
+                let stratum = Stratum::on(rule, &purchases, snapshot.night);
+                let names = snapshot.names(partition);
+                Draw::Snapshots.keeps(seed, &names, quotas.snapshots[stratum])
+            }));
+            stores.add(partition);
+            Ok(())
         })?;
+        grid.sort(&mut snapshots);
         let maker = RowMaker {
             timing,
             rule,
@@ -86,14 +169,65 @@ impl BasketRows {
             parameters,
             seed,
         };
-        let made = maker.all(&grid, history, &snapshots)?;
+        let made = maker.all(&grid, history, &snapshots, &groups, stores)?;
         let capacity = (snapshots.len() as f64 * quotas.rows_per_snapshot * 1.05) as usize;
-        let mut table = Self::with_capacity(pilot.bins, capacity);
+        let mut table = BasketRows::with_capacity(pilot.bins, capacity);
         for (at, rows) in made {
             let fold = snapshots.get(at).map_or(0, |snapshot| grid.fold(snapshot));
             table.add(rows, fold);
         }
         Ok(table)
+    }
+}
+
+/// The nights in groups whose stores are counted together.
+struct NightGroups(Vec<Vec<Day>>);
+
+impl NightGroups {
+    /// As many nights a group as do not take much memory. Where each walk over the partitions
+    /// brings them back from disk, the groups are few.
+    fn new(nights: Vec<Day>, history: PartitionedHistory<'_>) -> Self {
+        let by_memory = nights_at_a_time(history.products().len());
+        let size = match history.partitions().count() {
+            1 => by_memory,
+            _ => by_memory.max(nights.len().div_ceil(MAX_GROUPS)),
+        };
+        Self(nights.chunks(size).map(<[Day]>::to_vec).collect())
+    }
+
+    fn first_stores(&self, grid: &SnapshotGrid<'_>) -> StoreCounter {
+        grid.store_counter(self.0.first().map_or(&[], Vec::as_slice))
+    }
+}
+
+impl BasketRows {
+    /// Looks at the past nights of a history in walks of its own.
+    ///
+    /// # Errors
+    /// As [`PickedBasketPilot::rows`].
+    pub fn new(
+        history: PartitionedHistory<'_>,
+        timing: &TimingModel,
+        rule: &Rule,
+        parameters: &BasketParameters,
+        seed: u64,
+    ) -> Result<Self> {
+        let mut nights = BasketNights::new(history.as_of(), rule, parameters, seed);
+        history.each(|partition| {
+            nights.count(partition);
+            Ok(())
+        })?;
+        let mut pilot = nights.pilot();
+        history.each(|partition| {
+            pilot.gather(partition);
+            Ok(())
+        })?;
+        let mut picked = pilot.pick();
+        history.each(|partition| {
+            picked.look(partition, timing);
+            Ok(())
+        })?;
+        picked.rows(history, timing)
     }
 
     fn with_capacity(bins: Bins, rows: usize) -> Self {
@@ -143,7 +277,8 @@ struct RowMaker<'a> {
 }
 
 impl RowMaker<'_> {
-    /// Rows of the snapshots, with their positions, which ascend.
+    /// Rows of the snapshots, with their positions, which ascend. `stores` has counted the first
+    /// group of nights.
     ///
     /// The store is looked at once a night, whatever folds the rows of the night are in, and a
     /// customer's purchases once for all of the nights that are counted together.
@@ -152,49 +287,49 @@ impl RowMaker<'_> {
         grid: &SnapshotGrid<'_>,
         history: PartitionedHistory<'_>,
         snapshots: &[Snapshot],
+        groups: &NightGroups,
+        stores: StoreCounter,
     ) -> Result<Vec<(usize, SnapshotRows)>> {
-        let mut by_night: Vec<Numbered<'_>> = snapshots.iter().enumerate().collect();
-        by_night.sort_by_key(|(_, snapshot)| snapshot.night);
-        let by_night: Vec<&[Numbered<'_>]> =
-            by_night.chunk_by(|a, b| a.1.night == b.1.night).collect();
         let mut made = Vec::with_capacity(snapshots.len());
-        for some_nights in by_night.chunks(nights_at_a_time(history.products().len())) {
-            let nights: Vec<Day> = some_nights
-                .iter()
-                .filter_map(|snapshots| snapshots.first())
-                .map(|(_, snapshot)| snapshot.night)
-                .collect();
-            let stores = grid.stores(history, &nights)?;
-            self.on_nights(history, &stores, some_nights.concat(), &mut made)?;
+        // Where a walk costs something, the next group's stores are counted while rows are made.
+        let counts_ahead = history.partitions().count() > 1;
+        let mut counted = Some(stores);
+        for (at, nights) in groups.0.iter().enumerate() {
+            let stores = match counted.take() {
+                Some(counter) => counter.finish(),
+                None => count_stores(grid, history, nights)?,
+            };
+            let by_customer = by_customer(snapshots, nights);
+            let next_nights = groups.0.get(at + 1).filter(|_| counts_ahead);
+            counted = next_nights.map(|nights| grid.store_counter(nights));
+            history.each(|partition| {
+                self.add_partition(partition, &stores, &by_customer, &mut made);
+                if let Some(counter) = &mut counted {
+                    counter.add(partition);
+                }
+                Ok(())
+            })?;
         }
         made.sort_unstable_by_key(|(at, _)| *at);
         Ok(made)
     }
 
-    /// Adds the rows of the snapshots on the nights of `stores`.
-    fn on_nights(
+    /// Adds the rows of a partition's customers on the nights of `stores`.
+    fn add_partition(
         &self,
-        history: PartitionedHistory<'_>,
+        partition: &History<'_>,
         stores: &[StoreSnapshot],
-        mut snapshots: Vec<Numbered<'_>>,
+        by_customer: &[Vec<Numbered<'_>>],
         made: &mut Vec<(usize, SnapshotRows)>,
-    ) -> Result<()> {
-        snapshots.sort_by_key(|(_, snapshot)| (snapshot.customer, snapshot.night));
-        let by_customer: Vec<&[Numbered<'_>]> = snapshots
-            .chunk_by(|a, b| a.1.customer == b.1.customer)
-            .collect();
-        history.each(|history| {
-            let here = by_customer.par_iter().filter(|snapshots| {
-                snapshots
-                    .iter()
-                    .any(|(_, snapshot)| snapshot.is_of(history))
-            });
-            let rows = here.map_init(BasketScratch::default, |scratch, snapshots| {
-                self.of_customer(history, stores, snapshots, scratch)
-            });
-            made.par_extend(rows.flatten_iter());
-            Ok(())
-        })
+    ) {
+        let here = by_customer.par_iter().filter(|snapshots| {
+            let mut snapshots = snapshots.iter();
+            snapshots.any(|(_, snapshot)| snapshot.is_of(partition))
+        });
+        let rows = here.map_init(BasketScratch::default, |scratch, snapshots| {
+            self.of_customer(partition, stores, snapshots, scratch)
+        });
+        made.par_extend(rows.flatten_iter());
     }
 
     /// Rows of the snapshots of one customer, whose nights ascend and are those of `stores`.
@@ -252,6 +387,34 @@ impl RowMaker<'_> {
         }
         rows
     }
+}
+
+/// The store on some nights, counted in a walk of its own.
+fn count_stores(
+    grid: &SnapshotGrid<'_>,
+    history: PartitionedHistory<'_>,
+    nights: &[Day],
+) -> Result<Vec<StoreSnapshot>> {
+    let mut counter = grid.store_counter(nights);
+    history.each(|partition| {
+        counter.add(partition);
+        Ok(())
+    })?;
+    Ok(counter.finish())
+}
+
+/// The snapshots on some nights, which ascend, by customer and then by night.
+fn by_customer<'s>(snapshots: &'s [Snapshot], nights: &[Day]) -> Vec<Vec<Numbered<'s>>> {
+    let mut on_nights: Vec<Numbered<'s>> = snapshots
+        .iter()
+        .enumerate()
+        .filter(|(_, snapshot)| nights.binary_search(&snapshot.night).is_ok())
+        .collect();
+    on_nights.sort_by_key(|(_, snapshot)| (snapshot.customer, snapshot.night));
+    on_nights
+        .chunk_by(|a, b| a.1.customer == b.1.customer)
+        .map(<[Numbered<'s>]>::to_vec)
+        .collect()
 }
 
 /// The weights of a snapshot's rows.

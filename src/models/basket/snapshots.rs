@@ -1,15 +1,14 @@
 //! Snapshots: past nights of customers whose next purchase is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use super::BasketParameters;
 use crate::calendar::{Day, HORIZON_DAYS};
-use crate::error::Result;
-use crate::features::store_snapshot::{PartialStoreCounts, StoreSnapshot};
+use crate::features::store_snapshot::{CandidateLimits, PartialStoreCounts, StoreSnapshot};
 use crate::models::strata::{Strata, Stratum};
-use crate::purchases::{History, PartitionedHistory};
+use crate::purchases::History;
 use crate::recurrence::Rule;
 use crate::sampling::Draw;
 
@@ -115,52 +114,65 @@ impl<'a> SnapshotGrid<'a> {
         out
     }
 
-    /// Those of all customers that are wanted, in the order of their keys.
-    pub(super) fn gather(
+    /// Those of a partition's customers that are wanted, in no order.
+    pub(super) fn of_partition(
         &self,
-        history: PartitionedHistory<'_>,
-        wanted: impl Fn(&History<'_>, &Snapshot) -> bool + Sync,
-    ) -> Result<Vec<Snapshot>> {
-        history.gather(
-            |history| {
-                (0..history.customer_count())
-                    .into_par_iter()
-                    .flat_map_iter(|customer| {
-                        let mut snapshots = self.of_customer(history, customer);
-                        snapshots.retain(|snapshot| wanted(history, snapshot));
-                        snapshots
-                    })
-                    .collect()
-            },
-            |snapshot| self.key(snapshot),
-        )
+        partition: &History<'_>,
+        wanted: impl Fn(&Snapshot) -> bool + Sync,
+    ) -> Vec<Snapshot> {
+        (0..partition.customer_count())
+            .into_par_iter()
+            .flat_map_iter(|customer| {
+                let mut snapshots = self.of_customer(partition, customer);
+                snapshots.retain(|snapshot| wanted(snapshot));
+                snapshots
+            })
+            .collect()
     }
 
-    /// The store on some ascending nights.
-    pub(super) fn stores(
-        &self,
-        history: PartitionedHistory<'_>,
-        nights: &[Day],
-    ) -> Result<Vec<StoreSnapshot>> {
-        let mut all: Vec<PartialStoreCounts> = vec![];
-        history.each(|history| {
-            let more = PartialStoreCounts::of_nights(history, nights, self.seed);
-            let before = std::mem::take(&mut all);
-            all = if before.is_empty() {
-                more
-            } else {
-                before
-                    .into_iter()
-                    .zip(more)
-                    .map(|(store_counts, more)| store_counts.merge(more))
-                    .collect()
-            };
-            Ok(())
-        })?;
-        Ok(all
+    /// Puts the snapshots of all partitions into the order of their keys.
+    pub(super) fn sort(&self, snapshots: &mut [Snapshot]) {
+        snapshots.par_sort_unstable_by_key(|snapshot| self.key(snapshot));
+    }
+
+    /// Counts the store on some ascending nights.
+    pub(super) fn store_counter(&self, nights: &[Day]) -> StoreCounter {
+        StoreCounter {
+            nights: nights.to_vec(),
+            seed: self.seed,
+            limits: self.parameters.limits(),
+            counts: vec![],
+        }
+    }
+}
+
+/// The store on some nights, counted partition by partition.
+pub(super) struct StoreCounter {
+    nights: Vec<Day>,
+    seed: u64,
+    limits: CandidateLimits,
+    counts: Vec<PartialStoreCounts>,
+}
+
+impl StoreCounter {
+    /// Adds the customers of a partition.
+    pub(super) fn add(&mut self, partition: &History<'_>) {
+        let more = PartialStoreCounts::of_nights(partition, &self.nights, self.seed);
+        let before = std::mem::take(&mut self.counts);
+        self.counts = if before.is_empty() {
+            more
+        } else {
+            let both = before.into_iter().zip(more);
+            both.map(|(counts, more)| counts.merge(more)).collect()
+        };
+    }
+
+    /// The store on each night.
+    pub(super) fn finish(self) -> Vec<StoreSnapshot> {
+        self.counts
             .into_iter()
-            .map(|store_counts| StoreSnapshot::of(store_counts, self.parameters.limits()))
-            .collect())
+            .map(|counts| StoreSnapshot::of(counts, self.limits))
+            .collect()
     }
 }
 
@@ -172,25 +184,27 @@ pub(super) struct SnapshotCounts {
 }
 
 impl SnapshotCounts {
-    /// Counts those of all customers.
-    pub(super) fn new(
+    /// Adds those of a partition's customers.
+    pub(super) fn add_partition(
+        &mut self,
         grid: &SnapshotGrid<'_>,
-        history: PartitionedHistory<'_>,
+        partition: &History<'_>,
         rule: &Rule,
-    ) -> Result<Self> {
-        let mut counts = Self::default();
-        history.each(|history| {
-            let partition = (0..history.customer_count())
-                .into_par_iter()
-                .fold(Self::default, |mut counts, customer| {
-                    counts.add_customer(grid, history, rule, customer);
-                    counts
-                })
-                .reduce(Self::default, Self::merge);
-            counts = std::mem::take(&mut counts).merge(partition);
-            Ok(())
-        })?;
-        Ok(counts)
+    ) {
+        let more = (0..partition.customer_count())
+            .into_par_iter()
+            .fold(Self::default, |mut counts, customer| {
+                counts.add_customer(grid, partition, rule, customer);
+                counts
+            })
+            .reduce(Self::default, Self::merge);
+        *self = std::mem::take(self).merge(more);
+    }
+
+    /// The nights that have snapshots, ascending.
+    pub(super) fn nights(&self) -> Vec<Day> {
+        let nights: BTreeSet<Day> = self.by_night.keys().map(|(_, night)| *night).collect();
+        nights.into_iter().collect()
     }
 
     fn add_customer(

@@ -37,7 +37,7 @@ pub struct HazardRows {
 }
 
 impl HazardRows {
-    pub(super) fn new(linear: &LogDays, person_days: Vec<PersonDayRow>) -> Self {
+    pub(super) fn of_person_days(linear: &LogDays, person_days: Vec<PersonDayRow>) -> Self {
         let step = person_days.len().div_ceil(BINNING_SAMPLE).max(1);
         let sample: Vec<f32> = person_days
             .iter()

@@ -48,55 +48,120 @@ pub(super) struct PersonDayRow {
 
 /// Whose person-days are sampled, and how many.
 pub(super) struct PersonDaySampler<'a> {
-    pub(super) history: PartitionedHistory<'a>,
+    /// The last night that the model may know.
+    pub(super) end: AsOf,
     /// Says who belongs to the target stratum.
     pub(super) rule: &'a Rule,
     pub(super) parameters: &'a TimingParameters,
     pub(super) seed: u64,
 }
 
-impl PersonDaySampler<'_> {
-    /// A sample of the person-days with their features, by customer and then by eve.
+/// A sample of the person-days of a history, in two walks over its partitions: one that counts, and
+/// then one that draws.
+pub struct PersonDaySample<'a> {
+    sampler: PersonDaySampler<'a>,
+    counts: Strata<usize>,
+    rows: Vec<PersonDayRow>,
+}
+
+impl<'a> PersonDaySample<'a> {
+    /// Of the days up to `end`. `rule` says whose days count first.
+    #[must_use]
+    pub fn new(end: AsOf, rule: &'a Rule, parameters: &'a TimingParameters, seed: u64) -> Self {
+        Self {
+            sampler: PersonDaySampler {
+                end,
+                rule,
+                parameters,
+                seed,
+            },
+            counts: Strata::default(),
+            rows: vec![],
+        }
+    }
+
+    /// Counts the person-days of a partition. All are counted before the first is drawn from.
+    pub fn count(&mut self, partition: &History<'_>) {
+        self.counts = self.counts.merge(self.sampler.count(partition));
+    }
+
+    /// Draws from the person-days of a partition.
+    pub fn draw(&mut self, partition: &History<'_>) {
+        let shares = self.sampler.shares(self.counts);
+        self.rows.extend(self.sampler.draw(partition, shares));
+    }
+
+    /// Counts and draws in two walks of their own.
     ///
     /// # Errors
-    /// If there is none, or a part of the history cannot be brought back.
-    pub(super) fn sample(&self) -> Result<Vec<PersonDayRow>> {
-        let shares = self.shares()?;
-        let rows = self.history.gather(
-            |history| {
-                (0..history.customer_count())
-                    .into_par_iter()
-                    .flat_map_iter(|customer| self.sample_of(history, customer, shares))
-                    .collect()
-            },
-            |row: &PersonDayRow| (row.person_day.customer, row.person_day.eve),
-        )?;
-        if rows.is_empty() {
+    /// If a part of the history cannot be brought back.
+    pub fn walk(mut self, history: PartitionedHistory<'_>) -> Result<Self> {
+        history.each(|partition| {
+            self.count(partition);
+            Ok(())
+        })?;
+        history.each(|partition| {
+            self.draw(partition);
+            Ok(())
+        })?;
+        Ok(self)
+    }
+
+    /// The last night that the sample knows.
+    pub(super) fn end(&self) -> AsOf {
+        self.sampler.end
+    }
+
+    pub(super) fn parameters(&self) -> &'a TimingParameters {
+        self.sampler.parameters
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.sampler.seed
+    }
+
+    /// The person-days that were drawn with their features, by customer and then by eve.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn finish(mut self) -> Result<Vec<PersonDayRow>> {
+        if self.rows.is_empty() {
             return Err(Error::input(format!(
                 "no customer has {} purchases within the days to learn from, which end on {}",
-                self.parameters.min_purchases,
-                self.history.as_of()
+                self.sampler.parameters.min_purchases, self.sampler.end
             ))
             .hint("check that --customer names the column of the customer, not of the ticket"));
         }
-        Ok(rows)
+        self.rows
+            .par_sort_by_key(|row| (row.person_day.customer, row.person_day.eve));
+        Ok(self.rows)
+    }
+}
+
+impl PersonDaySampler<'_> {
+    /// How many person-days there are of each stratum.
+    fn count(&self, partition: &History<'_>) -> Strata<usize> {
+        let history = partition.until(self.end);
+        (0..history.customer_count())
+            .into_par_iter()
+            .map(|customer| self.count_of(&history, customer))
+            .reduce(Strata::default, Strata::merge)
     }
 
     /// The share of each stratum that is sampled.
-    fn shares(&self) -> Result<Strata<f64>> {
-        let mut counts = Strata::default();
-        self.history.each(|history| {
-            let more = (0..history.customer_count())
-                .into_par_iter()
-                .map(|customer| self.count_of(history, customer))
-                .reduce(Strata::default, Strata::merge);
-            counts = counts.merge(more);
-            Ok(())
-        })?;
-        Ok(counts.to_f64().sampling_shares(
+    fn shares(&self, counts: Strata<usize>) -> Strata<f64> {
+        counts.to_f64().sampling_shares(
             self.parameters.max_training_rows as f64,
             self.parameters.background_share,
-        ))
+        )
+    }
+
+    fn draw(&self, partition: &History<'_>, shares: Strata<f64>) -> Vec<PersonDayRow> {
+        let history = partition.until(self.end);
+        (0..history.customer_count())
+            .into_par_iter()
+            .flat_map_iter(|customer| self.sample_of(&history, customer, shares))
+            .collect()
     }
 
     fn count_of(&self, history: &History<'_>, customer: u32) -> Strata<usize> {

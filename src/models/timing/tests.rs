@@ -7,6 +7,7 @@ use crate::domain::Ids;
 use crate::features::timing::TIMING_COLUMNS;
 use crate::models::boosting::log_odds;
 use crate::models::examples::{NIGHT, read, rule, store, tiny_model};
+use crate::purchases::PartitionedHistory;
 use crate::purchases::{Line, Purchases};
 use crate::sampling::{hash, unit};
 
@@ -326,19 +327,15 @@ fn calibrated_intervals_hold_the_share_that_they_say() {
 /// The person-days of a customer who buys on `days`, at the end of the history.
 fn person_days(days: &[i32], end: i32, parameters: &TimingParameters) -> Vec<(i32, Option<i32>)> {
     let purchases = purchases_on(days);
-    let sampler = PersonDaySampler {
-        history: PartitionedHistory::new(&purchases, AsOf(Day::from_epoch(end))),
-        rule: &rule(),
-        parameters,
-        seed: 1,
-    };
+    let history = PartitionedHistory::new(&purchases, AsOf(Day::from_epoch(end)));
+    let rule = rule();
+    let sample = PersonDaySample::new(history.as_of(), &rule, parameters, 1).walk(history);
     let of_row = |row: &PersonDayRow| {
         let row = row.person_day;
         (row.eve.epoch(), row.next.map(|day| day.epoch()))
     };
-    sampler
-        .sample()
-        .map_or(vec![], |rows| rows.iter().map(of_row).collect())
+    let rows = sample.unwrap().finish();
+    rows.map_or(vec![], |rows| rows.iter().map(of_row).collect())
 }
 
 #[test]
@@ -394,13 +391,9 @@ fn a_sample_of_the_person_days_has_the_size_that_is_wanted() {
         ..TimingParameters::default()
     };
     let sampled = |parameters: &TimingParameters| {
-        let sampler = PersonDaySampler {
-            history: PartitionedHistory::new(&purchases, NIGHT),
-            rule: &rule(),
-            parameters,
-            seed: 1,
-        };
-        sampler.sample().unwrap()
+        let (history, rule) = (PartitionedHistory::new(&purchases, NIGHT), rule());
+        let sample = PersonDaySample::new(NIGHT, &rule, parameters, 1);
+        sample.walk(history).unwrap().finish().unwrap()
     };
     let all = sampled(&TimingParameters {
         max_training_rows: 1_000_000,
@@ -424,13 +417,9 @@ fn a_sample_of_the_person_days_has_the_size_that_is_wanted() {
 fn least_squares_sees_only_nights_that_are_followed_for_the_whole_horizon() {
     let purchases = read(store(60, 200, 1));
     let history = PartitionedHistory::new(&purchases, NIGHT);
-    let sampler = PersonDaySampler {
-        history,
-        rule: &rule(),
-        parameters: &TimingParameters::default(),
-        seed: 1,
-    };
-    let rows = sampler.sample().unwrap();
+    let (rule, parameters) = (rule(), TimingParameters::default());
+    let sample = PersonDaySample::new(NIGHT, &rule, &parameters, 1);
+    let rows = sample.walk(history).unwrap().finish().unwrap();
     let latest = NIGHT.day() - HORIZON_DAYS;
     let changed: Vec<PersonDayRow> = rows
         .iter()
@@ -443,7 +432,8 @@ fn least_squares_sees_only_nights_that_are_followed_for_the_whole_horizon() {
         })
         .collect();
     assert!(changed.iter().any(|row| row.features[0] == 1e6));
-    let fit = |rows: &[PersonDayRow]| fit_least_squares(history, rows, 1).unwrap();
+    let fit =
+        |rows: &[PersonDayRow]| fit_least_squares(rows, NIGHT, history.customers(), 1).unwrap();
     assert_eq!(fit(&rows), fit(&changed));
     // A night earlier it would not be so: the last one that is looked at does count.
     let earlier: Vec<PersonDayRow> = rows

@@ -9,6 +9,7 @@ use crate::models::examples::{NIGHT, read, rule, small, store};
 use crate::models::{NightSummary, score, score_in_slices, score_some};
 use crate::offers::{OfferParameters, offers};
 use crate::publish::tables::{Format, TableFile, Tables, files};
+use crate::purchases::tests::{CountedPartitions, limited};
 use crate::purchases::{Line, Purchases, RecentPartitions};
 
 fn bytes(model: &Model) -> String {
@@ -136,13 +137,33 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
     assert_eq!(whole.2.warnings, by_parts.2.warnings);
 }
 
+/// Each walk brings every partition back from disk.
+#[test]
+fn training_walks_over_the_partitions_a_few_times_only() {
+    let purchases = read(store(80, 250, 1)).known(NIGHT).unwrap();
+    let partitions = limited(&purchases, 1_000).partitions().unwrap();
+    let counted = CountedPartitions::new(&*partitions);
+    let population = PopulationSummary::new(&purchases, NIGHT, &rule()).unwrap();
+    // A night each day, and so many groups of nights.
+    let mut parameters = small();
+    (parameters.basket.days, parameters.basket.every) = (150, 1);
+    let train = |purchases: &dyn Partitions| {
+        train_with_backtest(purchases, &population, &parameters, &|_| {}).unwrap()
+    };
+    let by_partitions = train(&counted);
+    let walks = counted.walks();
+    assert!((5..=9).contains(&walks), "{walks}");
+    assert_eq!(bytes(&by_partitions.model), bytes(&train(&purchases).model));
+}
+
 #[test]
 fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
     let purchases = read(store(80, 250, 1));
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (from, split) = (NIGHT.day() - 84, NIGHT.day() - HELD_OUT_DAYS);
-    let timing = TimingModel::fit(history.until(AsOf(from)), &rule(), &small().timing, 1).unwrap();
     let (rule, parameters) = (rule(), small());
+    let sample = PersonDaySample::new(AsOf(from), &rule, &parameters.timing, 1);
+    let timing = TimingModel::fit(sample.walk(history).unwrap(), history.customers()).unwrap();
     let found = |history: PartitionedHistory<'_>| {
         let run = TrainingRun {
             history,
@@ -154,7 +175,12 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
                 end: history.as_of().day(),
             },
         };
-        run.calibration_samples(&timing).unwrap()
+        let counted = run.count().unwrap().calibration_samples;
+        let share = MAX_CALIBRATION_SAMPLES as f64 / counted.max(1) as f64;
+        let mut samples =
+            run.calibration_samples(&purchases.until(run.history.as_of()), &timing, share);
+        samples.sort_by_key(CalibrationSample::key);
+        samples
     };
     let later = found(history);
     let known: Vec<CalibrationSample> = later

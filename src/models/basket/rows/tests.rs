@@ -87,8 +87,18 @@ impl Workshop {
             parameters: &self.parameters,
             seed: 1,
         };
-        let snapshots = self.grid().gather(self.history(), |_, _| true).unwrap();
-        maker.all(&self.grid(), self.history(), &snapshots).unwrap()
+        let (grid, history) = (self.grid(), self.history());
+        let mut snapshots = grid.of_partition(&self.purchases.until(NIGHT), |_| true);
+        grid.sort(&mut snapshots);
+        let mut nights: Vec<Day> = snapshots.iter().map(|snapshot| snapshot.night).collect();
+        nights.sort_unstable();
+        nights.dedup();
+        let groups = NightGroups::new(nights, history);
+        let mut stores = groups.first_stores(&grid);
+        stores.add(&self.purchases.until(NIGHT));
+        maker
+            .all(&grid, history, &snapshots, &groups, stores)
+            .unwrap()
     }
 }
 
@@ -256,7 +266,7 @@ fn rows_of_a_fold_know_nothing_of_purchases_after_it() {
 fn the_store_of_a_row_is_that_of_its_night() {
     let workshop = Workshop::new(read(store(40, 150, 2)));
     let nights = [NIGHT.day() - 20, NIGHT.day() - 5];
-    let stores = workshop.grid().stores(workshop.history(), &nights).unwrap();
+    let stores = count_stores(&workshop.grid(), workshop.history(), &nights).unwrap();
     for (store, night) in stores.iter().zip(nights) {
         let history = workshop.purchases.until(AsOf(night));
         let alone = StoreSnapshot::new(&history, workshop.parameters.limits(), 1);

@@ -118,14 +118,17 @@ fn what_is_gathered_is_in_the_order_of_folds_nights_and_customers() {
     let grid = SnapshotGrid::new(END, &parameters, 1);
     let days: Vec<i32> = (800..=1_000).step_by(9).collect();
     let purchases = purchases_on(&days, 20);
-    let history = PartitionedHistory::new(&purchases, AsOf(END));
-    let all = grid.gather(history, |_, _| true).unwrap();
+    let history = purchases.until(AsOf(END));
+    let gather = |wanted: fn(&Snapshot) -> bool| {
+        let mut snapshots = grid.of_partition(&history, wanted);
+        grid.sort(&mut snapshots);
+        snapshots
+    };
+    let all = gather(|_| true);
     assert!(all.iter().map(|snapshot| grid.key(snapshot)).is_sorted());
     let of_fold = |fold: usize| all.iter().filter(|s| grid.fold(s) == fold).count();
     assert!(all.len() > 200 && (0..FOLDS).all(|fold| of_fold(fold) > 40));
-    let even = grid
-        .gather(history, |_, snapshot| snapshot.customer % 2 == 0)
-        .unwrap();
+    let even = gather(|snapshot| snapshot.customer % 2 == 0);
     let expected: Vec<Snapshot> = all
         .iter()
         .filter(|snapshot| snapshot.customer % 2 == 0)
