@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod suggest;
+pub mod settings;
 pub mod calendar;
 pub mod stats;
 pub mod sampling;

@@ -5,60 +5,62 @@
 //! and brings nothing. So a share of the customers, the control arm, is never sent anything, and
 //! the difference between the arms is what the offers bring.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::calendar::Day;
 use crate::domain::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
 use crate::domain::{Id, Ids};
 use crate::error::{Error, Result};
+use crate::settings::{Allowed, section};
 
 #[cfg(test)]
 mod tests;
 
-/// How offers are made of predictions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OfferParameters {
-    /// Most offers a customer gets in one night.
-    pub per_customer: usize,
-    /// A product with a probability above this is bought without a discount (`certain`).
-    pub certain_above: f64,
-    /// A product that on the expected day was bought less than this share of its typical gap ago is
-    /// not due (`recent`).
-    pub recent_gap_share: f64,
-    /// The same in days, for a product whose typical gap is unknown because the customer bought it
-    /// once.
-    pub recent_days: i32,
-    /// Ids of products that are never offered (`excluded`).
-    pub exclude_products: Vec<String>,
-    /// The share of the customers in the control arm, 0 to 1.
-    pub control_share: f64,
-    /// What the arms are drawn with; the same salt gives a customer the same arm every night.
-    pub salt: String,
-    /// An offer is sent so many days before the expected day, or on the day after T where that day
-    /// is past: a customer who is expected tomorrow is sent it tomorrow.
-    pub lead_days: i32,
-    /// Fewest days that an offer is valid.
-    pub min_valid_days: i32,
-    /// Most days that an offer is valid.
-    pub max_valid_days: i32,
-}
+/// The days that a number of days in `[offers]` may be: up to a year.
+const UP_TO_A_YEAR: Allowed = Allowed::Between(0.0, 365.0);
+/// The same for a length, which is a day at least.
+const A_DAY_TO_A_YEAR: Allowed = Allowed::Between(1.0, 365.0);
 
-impl Default for OfferParameters {
-    fn default() -> Self {
-        Self {
-            per_customer: 3,
-            certain_above: 0.9,
-            recent_gap_share: 0.5,
-            recent_days: 3,
-            exclude_products: vec![],
-            control_share: 0.1,
-            salt: "okuo".into(),
-            lead_days: 1,
-            min_valid_days: 3,
-            max_valid_days: 28,
-        }
+section! {
+    /// How offers are made of predictions.
+    pub struct OfferParameters {
+        /// Most offers for one customer in one night
+        #[setting(default = 3, allowed(Allowed::Between(1.0, MAX_RANK as f64)))]
+        pub per_customer: usize,
+        /// No offer for a product with a probability above this: the customer would buy it anyway
+        /// (`certain`)
+        #[setting(default = 0.9, allowed(Allowed::SHARE))]
+        pub certain_above: f64,
+        /// No offer for a product that, on the expected day, was bought less than this share of its
+        /// typical gap ago: it is not due yet (`recent`)
+        #[setting(default = 0.5, allowed(Allowed::SHARE))]
+        pub recent_gap_share: f64,
+        /// The same in days, for a product that the customer bought once, so that its typical gap is
+        /// unknown
+        #[setting(default = 3, allowed(UP_TO_A_YEAR))]
+        pub recent_days: i32,
+        /// Ids of products that are never offered, such as tobacco (`excluded`)
+        #[setting(default = vec![])]
+        pub exclude_products: Vec<String>,
+        /// Share of the customers in the control arm. They are sent nothing, to measure what offers
+        /// bring
+        #[setting(default = 0.1, allowed(Allowed::SHARE))]
+        pub control_share: f64,
+        /// What the arms are drawn with. The same salt gives a customer the same arm every night, a
+        /// new one draws anew
+        #[setting(default = "okuo".into())]
+        pub salt: String,
+        /// How many days before the expected day an offer is sent. If that day is past, it is sent on
+        /// the day after the night
+        #[setting(default = 1, allowed(UP_TO_A_YEAR))]
+        pub lead_days: i32,
+        /// Fewest days that an offer is valid
+        #[setting(default = 3, allowed(A_DAY_TO_A_YEAR))]
+        pub min_valid_days: i32,
+        /// Most days that an offer is valid
+        #[setting(default = 28, allowed(A_DAY_TO_A_YEAR))]
+        pub max_valid_days: i32,
     }
 }
 
@@ -66,38 +68,15 @@ impl OfferParameters {
     /// The parameters themselves, if they make sense.
     ///
     /// # Errors
-    /// If a number is outside its range; the message names it.
+    /// If a value is out of its range, or the fewest days are more than the most.
     pub fn check(self) -> Result<Self> {
-        let days = |name: &str, value: i32, least: i32| match (least..=365).contains(&value) {
-            true => Ok(()),
-            false => Err(Error::request(format!(
-                "{name} should be between {least} and 365 days, but is {value}"
-            ))),
-        };
-        let share = |name: &str, value: f64| match (0.0..=1.0).contains(&value) {
-            true => Ok(()),
-            false => Err(Error::request(format!(
-                "{name} should be between 0 and 1, but is {value}"
-            ))),
-        };
-        if !(1..=MAX_RANK).contains(&self.per_customer) {
-            return Err(Error::request(format!(
-                "per_customer should be between 1 and {MAX_RANK}, but is {}",
-                self.per_customer
-            )));
-        }
-        share("certain_above", self.certain_above)?;
-        share("recent_gap_share", self.recent_gap_share)?;
-        share("control_share", self.control_share)?;
-        days("recent_days", self.recent_days, 0)?;
-        days("lead_days", self.lead_days, 0)?;
-        days("min_valid_days", self.min_valid_days, 1)?;
-        days("max_valid_days", self.max_valid_days, 1)?;
+        self.check_ranges("offers.")?;
         if self.min_valid_days > self.max_valid_days {
             return Err(Error::request(format!(
                 "min_valid_days should be at most max_valid_days, but is {} and max_valid_days is {}",
                 self.min_valid_days, self.max_valid_days
-            )));
+            ))
+            .hint("they are the fewest and the most days that an offer is valid"));
         }
         Ok(self)
     }

@@ -3,8 +3,10 @@
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use crate::calendar::{AsOf, Day, Month};
+use crate::config::flags::{
+    ComputingFlags, PublishingFlags, RegistryFlags, TicketFlags, TrainingFlags,
+};
 use crate::domain::MAX_RANK;
-use crate::publish::promotion::PromotionPolicy;
 use crate::publish::tables::Format;
 
 /// The help's texts are written for 100 columns, which is where clap wraps.
@@ -74,158 +76,20 @@ pub(super) enum Command {
 /// What every command that reads tickets takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// Tickets: a file, a folder, a prefix (all .csv, .csv.gz, .csv.zst and .parquet below it) or a
-    /// glob; local or s3://
-    #[arg(long, short, num_args = 1.., env = "OKUO_INPUT", value_name = "URI", help_heading = "Input")]
-    pub(super) input: Vec<String>,
     /// Configuration file [default: okuo.toml, if it exists]
     #[arg(long, env = "OKUO_CONFIG", value_name = "FILE")]
     pub(super) config: Option<String>,
-    /// Column of the customer's id [default: customer_id]
-    #[arg(
-        long,
-        env = "OKUO_CUSTOMER",
-        value_name = "COLUMN",
-        help_heading = "Input"
-    )]
-    pub(super) customer: Option<String>,
-    /// Column of the product's id [default: product_id]
-    #[arg(
-        long,
-        env = "OKUO_PRODUCT",
-        value_name = "COLUMN",
-        help_heading = "Input"
-    )]
-    pub(super) product: Option<String>,
-    /// Column of the time [default: timestamp]
-    #[arg(long, env = "OKUO_TIME", value_name = "COLUMN", help_heading = "Input")]
-    pub(super) time: Option<String>,
-    /// Column of the quantity; lines of 0 or less are returns [default: quantity, if it exists]
-    #[arg(
-        long,
-        env = "OKUO_QUANTITY",
-        value_name = "COLUMN",
-        help_heading = "Input"
-    )]
-    pub(super) quantity: Option<String>,
-    /// The store's time zone: instants become its local days [default: UTC]
-    #[arg(
-        long,
-        env = "OKUO_TIME_ZONE",
-        value_name = "ZONE",
-        help_heading = "Input"
-    )]
-    pub(super) time_zone: Option<String>,
-    /// Times without a zone are UTC, not store-local
-    #[arg(long, env = "OKUO_UTC", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Input")]
-    pub(super) utc: Option<bool>,
-    /// Hour at which the store's day begins: earlier sales belong to the day before [default: 0]
-    #[arg(
-        long,
-        env = "OKUO_DAY_START",
-        value_name = "HOUR",
-        help_heading = "Input"
-    )]
-    pub(super) day_start: Option<u8>,
-    /// Largest share of bad lines [default: 0.001]
-    #[arg(
-        long,
-        env = "OKUO_MAX_BAD_SHARE",
-        allow_negative_numbers = true,
-        value_name = "SHARE",
-        help_heading = "Input"
-    )]
-    pub(super) max_bad_share: Option<f64>,
-    /// How many days of history are looked at, up to the night, from 90 on: older lines are
-    /// counted, and left out [default: 730]
-    #[arg(
-        long,
-        env = "OKUO_HISTORY_DAYS",
-        allow_negative_numbers = true,
-        value_name = "DAYS",
-        help_heading = "Input"
-    )]
-    pub(super) history_days: Option<u32>,
-    /// Product that is no purchase (fuel, bags); may be given several times
-    #[arg(
-        long,
-        env = "OKUO_EXCLUDE_PRODUCT",
-        value_delimiter = ',',
-        value_name = "ID",
-        help_heading = "Input"
-    )]
-    pub(super) exclude_product: Vec<String>,
-    /// Length of a period of the rule, in days [default: 30]
-    #[arg(
-        long,
-        env = "OKUO_PERIOD_DAYS",
-        value_name = "DAYS",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) period_days: Option<u32>,
-    /// How many periods the rule looks back [default: 3]
-    #[arg(
-        long,
-        env = "OKUO_PERIODS",
-        value_name = "N",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) periods: Option<u32>,
-    /// Fewest purchases in each period [default: 2]
-    #[arg(
-        long,
-        env = "OKUO_MIN_PURCHASES",
-        value_name = "N",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) min_purchases: Option<u32>,
-    /// Fewest distinct products of a large basket [default: 11]
-    #[arg(
-        long,
-        env = "OKUO_MIN_PRODUCTS",
-        value_name = "N",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) min_products: Option<u32>,
-    /// Share of the purchases that must have a large basket [default: 1.0, every one]
-    #[arg(
-        long,
-        env = "OKUO_BASKET_SHARE",
-        allow_negative_numbers = true,
-        value_name = "SHARE",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) basket_share: Option<f64>,
-    /// Memory that the history may take, as 4GB, at least 100MB: a larger one is set aside in
-    /// TMPDIR, and looked at part after part
-    /// [default: as much as it needs]
-    #[arg(long, env = "OKUO_MEMORY_LIMIT", value_name = "SIZE")]
-    pub(super) memory_limit: Option<String>,
+    #[command(flatten)]
+    pub(super) flags: TicketFlags,
     #[command(flatten)]
     pub(super) screen: Screen,
-}
-
-/// What a training takes beyond that.
-#[derive(Debug, Args)]
-pub(super) struct Training {
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
-    /// When the new model takes the place of the promoted one: if-better, always or never [default:
-    /// if-better]
-    #[arg(long, env = "OKUO_PROMOTE", value_name = "WHEN")]
-    pub(super) promote: Option<PromotionPolicy>,
-    /// Seed of every sampling [default: 1]
-    #[arg(long, env = "OKUO_SEED", value_name = "N")]
-    pub(super) seed: Option<u64>,
 }
 
 /// How a command speaks and computes.
 #[derive(Debug, Args)]
 pub(super) struct Screen {
-    /// Threads to compute on; results do not depend on it [default: one a core]
-    #[arg(long, env = "OKUO_THREADS", value_name = "N")]
-    pub(super) threads: Option<usize>,
+    #[command(flatten)]
+    pub(super) computing: ComputingFlags,
     /// Print one JSON document instead of tables
     #[arg(long)]
     pub(super) json: bool,
@@ -244,10 +108,11 @@ pub(super) struct Screen {
   okuo config --json                               the same for machines")]
 pub(super) struct ConfigArguments {
     #[command(flatten)]
-    pub(super) training: Training,
-    /// Where the night's run is published
-    #[arg(long, short, env = "OKUO_OUTPUT", value_name = "URI")]
-    pub(super) output: Option<String>,
+    _registry: RegistryFlags,
+    #[command(flatten)]
+    _training: TrainingFlags,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -261,7 +126,9 @@ pub(super) struct TrainArguments {
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: AsOf,
     #[command(flatten)]
-    pub(super) training: Training,
+    _registry: RegistryFlags,
+    #[command(flatten)]
+    _training: TrainingFlags,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -279,15 +146,13 @@ pub(super) struct ScoreArguments {
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: AsOf,
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    _registry: RegistryFlags,
     /// A model of the registry by its id, or a model file [default: the promoted one]
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
-    /// Where the night's run is published
-    #[arg(long, short, env = "OKUO_OUTPUT", value_name = "URI")]
-    pub(super) output: Option<String>,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
     /// Write the offers also as csv or jsonl
     #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
     pub(super) format: Vec<Format>,
@@ -311,9 +176,8 @@ pub(super) struct ExplainArguments {
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: AsOf,
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    _registry: RegistryFlags,
     /// A model of the registry by its id, or a model file [default: the promoted one]
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
@@ -340,9 +204,8 @@ pub(super) struct EvalArguments {
     /// Judge this model (an id of the registry or a file) instead of training one a month
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    _registry: RegistryFlags,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -375,9 +238,8 @@ pub(super) enum ModelsCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct RegistryArguments {
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    pub(super) flags: RegistryFlags,
     /// Configuration file [default: okuo.toml, if it exists]
     #[arg(long, env = "OKUO_CONFIG", value_name = "FILE")]
     pub(super) config: Option<String>,

@@ -7,9 +7,9 @@ use super::input::lines_and_funnel;
 use super::night::Tickets;
 use super::output::Output;
 use super::score::score;
-use super::{DemoArguments, set_threads, train};
+use super::{DemoArguments, train};
 use crate::calendar::AsOf;
-use crate::config::{Config, Layer};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::ingest::Reader;
@@ -29,14 +29,13 @@ const SHOWN: (usize, usize) = (5, 5);
 const NIGHTS_APART: u32 = 7;
 
 pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()> {
-    set_threads(arguments.screen.threads)?;
     store::check_folder(&arguments.output)
         .map_err(|error| error.hint("name another place with --output"))?;
     let folder = arguments.output.trim_end_matches('/');
     let config = Config {
         promote: PromotionPolicy::Always,
         registry: format!("{folder}/models"),
-        ..Layer::default().check()?
+        ..arguments.screen.settings()?
     };
     let ingested = tokio::task::block_in_place(|| {
         let mut reader = Reader::new(&config.input, None);

@@ -6,20 +6,13 @@ use super::EvalArguments;
 use super::input::{Input, PopulationSummary, Purpose, lines_and_funnel, read};
 use super::output::Output;
 use crate::calendar::{AsOf, DateRange, Month};
-use crate::config::Layer;
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::ingest::NeededDays;
 use crate::ingest::report::Report;
 
 pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()> {
-    let mut config = arguments
-        .common
-        .config(Layer {
-            registry: arguments.registry.clone(),
-            ..Layer::default()
-        })
-        .await?;
+    let mut config = arguments.common.config().await?;
     config.required_inputs()?;
     let model = match &arguments.model {
         Some(named) => Some(super::model(&config.registry, Some(named)).await?),
@@ -39,7 +32,7 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         )));
     }
     if let Some((_, model)) = &model {
-        config.rule = config.rule_layer.on(model.rule).check()?;
+        config = config.for_model(model.rule)?;
     }
     let history_days = config.history_days;
     if let Some((header, _)) = &model {

@@ -2,13 +2,10 @@
 
 use std::borrow::Cow;
 
-use clap::parser::ValueSource;
-
+use super::ExplainArguments;
 use super::input::rule_text;
 use super::night::{Tickets, model_of, tickets_of};
 use super::output::Output;
-use super::{ExplainArguments, Sources};
-use crate::config::Layer;
 use crate::domain::ProductModel;
 use crate::domain::words::{ago, counted};
 use crate::error::{Error, Result};
@@ -31,29 +28,20 @@ const BAR: f64 = 30.0;
 
 /// Whom to explain. `--customer ID` reads best and is the column's flag too: with `--id` it is the
 /// column, else the customer, and the column is what okuo.toml says.
-fn whom(arguments: &mut ExplainArguments, sources: &Sources) -> Result<String> {
+fn whom(arguments: &mut ExplainArguments) -> Result<String> {
     if let Some(id) = arguments.id.take() {
         return Ok(id);
     }
-    let by_flag = sources.of_argument("customer") == Some(ValueSource::CommandLine);
-    match arguments.common.customer.take_if(|_| by_flag) {
+    match arguments.common.flags.given.take_flag("columns.customer") {
         Some(id) => Ok(id),
         None => Err(Error::request("no customer was named")
             .hint("give --customer ID; where --customer names the column, give --id ID too")),
     }
 }
 
-pub(super) async fn run(
-    mut arguments: ExplainArguments,
-    sources: &Sources,
-    output: &Output,
-) -> Result<()> {
-    let id = whom(&mut arguments, sources)?;
-    let above = Layer {
-        registry: arguments.registry.clone(),
-        ..Layer::default()
-    };
-    let mut config = arguments.common.config(above).await?;
+pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Result<()> {
+    let id = whom(&mut arguments)?;
+    let mut config = arguments.common.config().await?;
     config.required_inputs()?;
     let as_of = arguments.as_of;
     let (header, model) = model_of(&mut config, arguments.model.as_deref(), as_of, output).await?;

@@ -10,13 +10,11 @@ use crate::publish::registry::Registry;
 use crate::store;
 
 async fn open(arguments: &RegistryArguments) -> Result<(Registry, Output)> {
-    let uri = match &arguments.registry {
-        Some(uri) => uri.clone(),
-        None => file(arguments.config.as_deref())
-            .await?
-            .registry
-            .unwrap_or_else(|| "models".to_owned()),
-    };
+    let given = arguments.flags.given.clone();
+    let config = given
+        .over(file(arguments.config.as_deref()).await?)
+        .check()?;
+    let uri = config.registry;
     store::check_folder(&uri).map_err(|error| error.hint("name another place with --registry"))?;
     let output = Output {
         json: arguments.json,

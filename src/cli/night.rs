@@ -26,7 +26,7 @@ pub(super) async fn model_of(
 ) -> Result<(Header, Model)> {
     let (header, model) = super::model(&config.registry, named).await?;
     models::refuse_future(&model, as_of)?;
-    config.rule = config.rule_layer.on(model.rule).check()?;
+    *config = config.for_model(model.rule)?;
     if config.rule != model.rule {
         output.warn("the rule differs from the one that the model was trained with; the given one decides who is scored");
     }

@@ -8,7 +8,7 @@ use super::night::{Tickets, model_of, tickets_of};
 use super::output::Output;
 use crate::artifact::Header;
 use crate::calendar::AsOf;
-use crate::config::{Config, Layer};
+use crate::config::Config;
 use crate::domain::Funnel;
 use crate::domain::{CustomerPrediction, Predictions};
 use crate::error::{Error, Result};
@@ -38,12 +38,7 @@ fn slice(partitions: usize, memory_limit: Option<u64>) -> usize {
 }
 
 pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()> {
-    let above = Layer {
-        registry: arguments.registry.clone(),
-        output: arguments.output.clone(),
-        ..Layer::default()
-    };
-    let mut config = arguments.common.config(above).await?;
+    let mut config = arguments.common.config().await?;
     let target = config.output.clone().ok_or_else(|| {
         Error::request("no output was named").hint("give --output URI, or output in okuo.toml")
     })?;

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use serde_json::json;
 
 use super::output::Output;
-use super::{SimulateArguments, set_threads, style};
+use super::{SimulateArguments, style};
 use crate::error::{Error, Result};
 use crate::simulate::{
     Order, Parameters, Simulation, write_csv, write_csv_gz, write_parquet, write_truth_csv,
@@ -19,7 +19,7 @@ const GZIP_LEVEL: u32 = 9;
 const CHUNK: u32 = 16;
 
 pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result<()> {
-    set_threads(arguments.screen.threads)?;
+    arguments.screen.settings()?;
     let simulation = Simulation::new(Parameters {
         style: style(&arguments.style)?,
         seed: arguments.seed,

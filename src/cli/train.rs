@@ -19,8 +19,7 @@ use crate::purchases::{Fingerprint, PartitionedHistory, Partitions};
 use crate::store;
 
 pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
-    let mut config = arguments.common.config(arguments.training.layer()).await?;
-    arguments.training.seed(&mut config);
+    let config = arguments.common.config().await?;
     config.required_inputs()?;
     let as_of = arguments.as_of;
     let registry = Registry::new(store::open(&config.registry).await?);

@@ -10,6 +10,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::TRAINING_DAYS;
 use super::boosting::{BinnedRows, Bins, Boosted, BoostingParameters, log_odds, sigmoid};
 use super::calibration::Platt;
 use super::linear::LogDays;
@@ -20,6 +21,7 @@ use crate::features::timing::{TIMING_WIDTH, TimingFeatures};
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::recurrence::Rule;
 use crate::sampling::Draw;
+use crate::settings::{Allowed, section};
 
 /// The least squares see this share of the person-days.
 const LEAST_SQUARES_SHARE: f64 = 0.25;
@@ -41,28 +43,25 @@ const MAX_BINS: usize = 128;
 /// Fewest outcomes that calibrate a group of its own.
 const MIN_GROUP: usize = 150;
 
-/// How the timing model is fitted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TimingParameters {
-    /// Days of the past that person-days are taken from.
-    pub days: u32,
-    /// Most person-days to fit on.
-    // What it was called in the headers of earlier models, and in earlier files of settings.
-    #[serde(alias = "max_rows")]
-    pub max_training_rows: usize,
-    /// Where there are more person-days than that, the share kept for customers who are far from
-    /// meeting the rule.
-    pub others: f64,
-    /// Fewest purchases before a day for the day to count.
-    pub min_purchases: usize,
-    /// How the trees of the hazard grow.
-    pub boosting: BoostingParameters,
-}
-
-impl Default for TimingParameters {
-    fn default() -> Self {
-        let boosting = BoostingParameters {
+section! {
+    /// How the timing model is fitted.
+    pub struct TimingParameters {
+        /// Days of the past that person-days are taken from
+        #[setting(default = 200, allowed(TRAINING_DAYS))]
+        pub days: u32,
+        /// Most person-days to fit on
+        #[was("max_rows")]
+        #[setting(default = 150_000, allowed(Allowed::POSITIVE_COUNT))]
+        pub max_training_rows: usize,
+        /// Where there are more person-days than that, the share of them for customers who are far
+        /// from meeting the rule
+        #[setting(default = 0.3, allowed(Allowed::SHARE))]
+        pub others: f64,
+        /// Fewest purchases before a day for the day to count
+        #[setting(default = 4, allowed(Allowed::POSITIVE_COUNT))]
+        pub min_purchases: usize,
+        /// How the trees of the hazard grow
+        #[setting(default = BoostingParameters {
             trees: 150,
             leaves: 24,
             learning_rate: 0.05,
@@ -70,14 +69,8 @@ impl Default for TimingParameters {
             feature_share: 0.5,
             min_rows: 150,
             ridge: 10.0,
-        };
-        Self {
-            days: 200,
-            max_training_rows: 150_000,
-            others: 0.3,
-            min_purchases: 4,
-            boosting,
-        }
+        })]
+        pub boosting: BoostingParameters,
     }
 }
 
