@@ -10,6 +10,7 @@ mod input;
 mod models;
 mod night;
 pub mod output;
+pub mod reference;
 mod score;
 mod simulate;
 mod train;
@@ -20,7 +21,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, FILE_NAME, Layer};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::simulate::Style;
 use crate::store;
 use crate::suggest;
@@ -121,7 +122,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             if let Some(variable) = variable_at_fault(&error) {
                 output::hint(&format!("the value is that of the variable {variable}"));
             }
-            return u8::from(!help);
+            let code = match help {
+                true => ExitCode::Done,
+                false => ExitCode::Refused,
+            };
+            return code.number();
         }
     };
     let result = tokio::runtime::Builder::new_multi_thread()
@@ -130,7 +135,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         .map_err(|error| Error::system("the runtime could not be started").source(error))
         .and_then(|runtime| runtime.block_on(dispatch(command)));
     match result {
-        Ok(()) => 0,
+        Ok(()) => ExitCode::Done.number(),
         Err(error) => {
             output::error(&error);
             error.exit_code()

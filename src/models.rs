@@ -26,7 +26,7 @@ use timing::{TimingModel, TimingParameters};
 section! {
     /// How a model is fitted. The same parameters, data and seed give the same bytes.
     pub struct Parameters {
-        /// Seed of every sampling
+        /// Seed of all random choices
         #[setting(default = 1, flag(Scope::Training), value("N"))]
         pub seed: u64,
         /// The timing model: when a customer comes back

@@ -23,21 +23,21 @@ const UP_TO_A_YEAR: Allowed = Allowed::Between(0.0, 365.0);
 const A_DAY_TO_A_YEAR: Allowed = Allowed::Between(1.0, 365.0);
 
 section! {
-    /// How offers are made of predictions.
+    /// How offers are made from predictions.
     pub struct OfferParameters {
-        /// Most offers for one customer in one night
+        /// Most offers that a customer gets in one night
         #[setting(default = 3, allowed(Allowed::Between(1.0, MAX_RANK as f64)))]
         pub per_customer: usize,
-        /// No offer for a product with a probability above this: the customer would buy it anyway
+        /// A product with a probability above this is not offered: the customer would buy it anyway
         /// (`certain`)
         #[setting(default = 0.9, allowed(Allowed::SHARE))]
         pub certain_above: f64,
-        /// No offer for a product that, on the expected day, was bought less than this share of its
-        /// typical gap ago: it is not due yet (`recent`)
+        /// A product is not due yet if, on the expected day, less than this share of its typical gap
+        /// has passed since it was bought (`recent`)
         #[setting(default = 0.5, allowed(Allowed::SHARE))]
         pub recent_gap_share: f64,
-        /// The same in days, for a product that the customer bought once, so that its typical gap is
-        /// unknown
+        /// The same in days, for a product whose typical gap is unknown because the customer bought it
+        /// only once
         #[setting(default = 3, allowed(UP_TO_A_YEAR))]
         pub recent_days: i32,
         /// Ids of products that are never offered, such as tobacco (`excluded`)
@@ -47,12 +47,12 @@ section! {
         /// bring
         #[setting(default = 0.1, allowed(Allowed::SHARE))]
         pub control_share: f64,
-        /// What the arms are drawn with. The same salt gives a customer the same arm every night, a
-        /// new one draws anew
+        /// The salt with which the arms are drawn. With the same salt, a customer is in the same arm
+        /// every night
         #[setting(default = "okuo".into())]
         pub salt: String,
-        /// How many days before the expected day an offer is sent. If that day is past, it is sent on
-        /// the day after the night
+        /// An offer is sent this many days before the expected day, but not before the day after the
+        /// night: a customer who is expected tomorrow is sent it tomorrow
         #[setting(default = 1, allowed(UP_TO_A_YEAR))]
         pub lead_days: i32,
         /// Fewest days that an offer is valid

@@ -7,31 +7,18 @@ use crate::config::flags::{
     ComputingFlags, PublishingFlags, RegistryFlags, TicketFlags, TrainingFlags,
 };
 use crate::domain::MAX_RANK;
+use crate::error::ExitCode;
 use crate::publish::tables::Format;
 
 /// The help's texts are written for 100 columns, which is where clap wraps.
-macro_rules! first_steps {
-    () => {
-        "\
+const FIRST_STEPS: &str = "\
 First steps:
   okuo demo                                                  all of it, on a built-in sample
   okuo train -i tickets/ --as-of 2017-10-31                  monthly: a model into models/
   okuo score -i tickets/ --as-of 2017-11-07 -o nightly/      nightly: predictions and offers
   okuo eval  -i tickets/ --holdout 2017-10                   how well it goes on your data
-"
-    };
-}
-macro_rules! exit_codes {
-    () => {
-        "
-Exit codes: 0 done; 1 the input or the request was wrong; 2 okuo or its surroundings (disk,
-network, permissions) failed. Results go to stdout, everything else to stderr."
-    };
-}
-const MANUAL: &str = concat!(first_steps!(), exit_codes!());
-const LONG_MANUAL: &str = concat!(
-    first_steps!(),
-    "
+";
+const SETTINGS_AND_PLACES: &str = "\
 Settings come from okuo.toml in the present folder (or --config FILE), above it the environment
 (OKUO_BASKET_SHARE is --basket-share), above that the flags. `okuo config` prints what is in force
 and where each value comes from, as a file that can be saved as okuo.toml. The date of a run is
@@ -39,14 +26,30 @@ read from no clock and no variable: --as-of says it.
 
 s3:// addresses use the usual AWS_* environment: AWS_PROFILE or AWS_ACCESS_KEY_ID and
 AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL_S3 for a server other than Amazon's.
-",
-    exit_codes!()
-);
+";
+
+/// What stands below the help in short.
+fn manual() -> String {
+    format!("{FIRST_STEPS}\n{}", exit_codes())
+}
+
+/// What stands below the whole help.
+fn long_manual() -> String {
+    format!("{FIRST_STEPS}\n{SETTINGS_AND_PLACES}\n{}", exit_codes())
+}
+
+fn exit_codes() -> String {
+    let codes = ExitCode::ALL.map(|code| format!("{} {}", code.number(), code.meaning()));
+    format!(
+        "Exit codes: {}. Results go to stdout, everything else to stderr.",
+        codes.join("; ")
+    )
+}
 
 /// Which customers come back regularly, on which day each will buy next, and what will be in that
 /// basket.
 #[derive(Debug, Parser)]
-#[command(name = "okuo", version, about, after_help = MANUAL, after_long_help = LONG_MANUAL, color = ColorChoice::Never)]
+#[command(name = "okuo", version, about, after_help = manual(), after_long_help = long_manual(), color = ColorChoice::Never)]
 #[command(arg_required_else_help = true, propagate_version = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -181,8 +184,7 @@ pub(super) struct ExplainArguments {
     /// A model of the registry by its id, or a model file [default: the promoted one]
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
-    /// How many likely products to show
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
+    #[arg(long, help = format!("How many likely products to show, 1 to {MAX_RANK}"), default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
     pub(super) products: u8,
     #[command(flatten)]
     pub(super) common: Common,
@@ -198,7 +200,7 @@ pub(super) struct EvalArguments {
     /// A month to hold out; may be given several times
     #[arg(long, required = true, num_args = 1.., value_name = "YYYY-MM")]
     pub(super) holdout: Vec<Month>,
-    /// Days between two scored nights
+    /// Days between two scored nights, 1 to 31
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=31), value_name = "DAYS")]
     pub(super) every: u32,
     /// Judge this model (an id of the registry or a file) instead of training one a month

@@ -38,20 +38,20 @@ section! {
         /// How models are fitted
         #[setting(default = Parameters::default())]
         pub training: Parameters,
-        /// Where models are
+        /// Registry of models: a folder or prefix, local or s3://
         #[setting(default = "models".into(), flag(Scope::Registry), value("URI"))]
         pub registry: String,
-        /// Where the night's run is published
+        /// Where the night's tables are published: a folder or prefix, local or s3://
         #[setting(default = None, flag(Scope::Publishing), short('o'), value("URI"))]
         pub output: Option<String>,
-        /// When the new model takes the place of the promoted one: if-better, always or never
+        /// When a new model replaces the promoted one: if-better, always or never
         #[setting(
             default = PromotionPolicy::default(),
             flag(Scope::Training),
             value("WHEN")
         )]
         pub promote: PromotionPolicy,
-        /// Threads to compute on; results do not depend on it
+        /// Number of threads; results do not depend on it
         #[setting(
             default = None,
             default_note("one a core"),
@@ -61,15 +61,15 @@ section! {
             hint("leave it out for one a core; results do not depend on it")
         )]
         pub threads: Option<usize>,
-        /// Memory that the history may take, as 4GB, at least 100MB: a larger one is set aside in
-        /// TMPDIR, and looked at part after part
+        /// Memory that the history may take, such as 4GB, at least 100MB. A larger history is set
+        /// aside in TMPDIR and read part by part
         #[setting(
             default = None,
             default_note("as much as it needs"),
             allowed(Allowed::AtLeast(1e8)),
             flag(Scope::Tickets),
             value("SIZE"),
-            hint("write a number and a unit, as 4GB or 512MiB; without it, a history takes as much memory as it needs")
+            hint("write a number and a unit, such as 4GB or 512MiB; without it, a history takes as much memory as it needs")
         )]
         pub memory_limit: Option<MemorySize>,
     }
@@ -100,7 +100,7 @@ section! {
         /// glob; local or s3://
         #[setting(default = vec![], long("input"), short('i'), value("URI"), spaces(), first())]
         pub paths: Vec<String>,
-        /// The store's time zone: instants become its local days
+        /// Time zone of the store, such as America/New_York: it decides on which day a sale falls
         #[setting(default = "UTC".into(), value("ZONE"))]
         pub time_zone: String,
         /// Times without a zone are UTC, not store-local
@@ -114,7 +114,7 @@ section! {
             hint("sales before this hour belong to the day before: 4 where the till closes after midnight, else 0")
         )]
         pub day_start: u8,
-        /// Largest share of bad lines
+        /// Largest share of bad lines that is accepted
         #[setting(
             default = 0.001,
             allowed(Allowed::SHARE),
@@ -122,8 +122,7 @@ section! {
             hint("it is a share: 0.001 allows one bad line in a thousand")
         )]
         pub max_bad_share: f64,
-        /// How many days of history are looked at, up to the night, from 90 on: older lines are
-        /// counted, and left out
+        /// Days of history to use, at least 90: older lines are counted and left out
         #[setting(
             default = HISTORY_DAYS,
             // Tables have counts of 90 days.
@@ -132,7 +131,8 @@ section! {
             hint("it says how long ago a purchase may be to count; leave it out for two years")
         )]
         pub history_days: u32,
-        /// Product that is no purchase (fuel, bags); may be given several times
+        /// Id of a product that does not count as a purchase, such as fuel or bags; may be given several
+        /// times
         #[setting(default = vec![], long("exclude-product"), value("ID"))]
         pub exclude_products: Vec<String>,
     }

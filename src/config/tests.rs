@@ -193,7 +193,7 @@ fn file_with(declared: &DeclaredSetting, value: &toml::Value) -> String {
 
 #[test]
 fn every_range_is_checked_and_its_error_has_a_hint() {
-    let whole = [-1, 0, 1, 1_000_000_000].map(toml::Value::from);
+    let whole = [-1, 0, 1, 200, 1_000_000_000].map(toml::Value::from);
     let decimal = [-1e18, -0.5, 0.0, 1.5].map(toml::Value::from);
     let mut refused = std::collections::BTreeSet::new();
     for declared in keys() {

@@ -36,11 +36,11 @@ section! {
         /// Days of the past that nights are taken from
         #[setting(default = 150, allowed(TRAINING_DAYS))]
         pub days: u32,
-        /// Days between two of those nights. Not a multiple of 7, so that all weekdays occur
+        /// Days between two of those nights. Avoid multiples of 7, so that all weekdays occur
         #[setting(default = 5, allowed(Allowed::POSITIVE_COUNT))]
         pub every: u32,
-        /// Most products bought before that are candidates of a customer, those bought most often
-        /// lately first
+        /// Most products that are candidates of a customer because they bought them before; those
+        /// bought most often lately come first
         #[setting(default = 100, allowed(Allowed::POSITIVE_COUNT))]
         pub bought_products: usize,
         /// Popular products that are candidates of every customer, besides those bought before
@@ -50,18 +50,18 @@ section! {
         #[was("max_rows")]
         #[setting(default = 400_000, allowed(Allowed::POSITIVE_COUNT))]
         pub max_training_rows: usize,
-        /// How much a purchase counts that many nights wait for: the power of their number
+        /// Weight of a purchase that is the next one for several of the nights: the power of their
+        /// number
         #[setting(default = 0.5, allowed(Allowed::SHARE))]
         pub night_power: f64,
-        /// How much less a product counts in a basket of many products: the power of the basket's
-        /// size
+        /// How much less each product counts in a large basket: the power of the basket's size
         #[setting(default = 0.4, allowed(Allowed::SHARE))]
         pub size_power: f64,
-        /// Where there are more rows than `max_training_rows`, the share of them for customers who
-        /// are far from meeting the rule
+        /// Share of `max_training_rows` for customers who are far from meeting the rule, if there are
+        /// more rows than that
         #[setting(default = 0.3, allowed(Allowed::SHARE))]
         pub others: f64,
-        /// Smallest share of the candidates not bought that is kept
+        /// Smallest share of the candidates that were not bought which is kept for fitting
         #[setting(default = 0.3, allowed(Allowed::PositiveShare))]
         pub min_negatives: f64,
         /// Fewest purchases of a customer before a night for the night to count

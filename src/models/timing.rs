@@ -53,8 +53,8 @@ section! {
         #[was("max_rows")]
         #[setting(default = 150_000, allowed(Allowed::POSITIVE_COUNT))]
         pub max_training_rows: usize,
-        /// Where there are more person-days than that, the share of them for customers who are far
-        /// from meeting the rule
+        /// Share of `max_training_rows` for customers who are far from meeting the rule, if there are
+        /// more person-days than that
         #[setting(default = 0.3, allowed(Allowed::SHARE))]
         pub others: f64,
         /// Fewest purchases before a day for the day to count

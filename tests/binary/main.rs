@@ -17,6 +17,7 @@
 mod bad_input;
 mod bad_places;
 mod commands;
+mod reference;
 mod sandbox;
 mod words;
 
