@@ -1,8 +1,8 @@
-//! The three hottest functions on fixed data, for a count of their instructions: `python3
-//! benches/instructions.py`.
+//! The three hottest parts of the program on fixed data. `python3 benches/instructions.py` counts
+//! their instructions.
 //!
-//! `instructions NAME` runs one of them, in a function of its own whose name callgrind is told.
-//! Without a name all run once.
+//! `instructions NAME` runs one of them, in a function of its own: callgrind is told its name.
+//! Without a name each runs once.
 
 #![allow(
     clippy::expect_used,
@@ -20,7 +20,9 @@ use okuo::models::boosting::{BinnedRows, Bins, Boosted, BoostingParameters};
 use okuo::sampling::{hash, unit};
 use support::{LIMITS, SEED, read, tickets};
 
-const WIDTH: usize = 50;
+/// Features of the table that boosting learns from.
+const FEATURES: u64 = 50;
+/// Rows of that table.
 const ROWS: u64 = 20_000;
 
 /// Reading: Parquet to purchases.
@@ -29,7 +31,7 @@ fn hot_ingest(parquet: &[u8]) {
     black_box(read(parquet));
 }
 
-/// Boosting: histograms, partitions, scores.
+/// Boosting: histograms, splits, scores.
 #[inline(never)]
 fn hot_boosting(rows: &BinnedRows, bins: &Bins) {
     let parameters = BoostingParameters {
@@ -42,7 +44,7 @@ fn hot_boosting(rows: &BinnedRows, bins: &Bins) {
     );
 }
 
-/// Features of a night: the store, then each customer's candidates.
+/// The basket features of a night: the store's snapshot, then the candidates of each customer.
 #[inline(never)]
 fn hot_features(parquet: &[u8]) {
     let (purchases, _) = read(parquet);
@@ -61,14 +63,19 @@ fn hot_features(parquet: &[u8]) {
     }
 }
 
-fn table() -> (BinnedRows, Bins) {
-    let value = |row: u64, feature: u64| (unit(hash(row, &[feature])) * 10.0) as f32;
-    let row = |row: u64| (0..WIDTH as u64).map(move |feature| value(row, feature));
-    let sample: Vec<f32> = (0..2_000).flat_map(row).collect();
-    let bins = Bins::from_sample(&sample, WIDTH, 64);
-    let mut rows = BinnedRows::with_capacity(WIDTH, ROWS as usize);
+/// The values of a row, 0 to 10.
+fn values_of_row(row: u64) -> impl Iterator<Item = f32> {
+    (0..FEATURES).map(move |feature| (unit(hash(row, &[feature])) * 10.0) as f32)
+}
+
+/// A table in which the first two features decide how likely a label is.
+fn binned_table() -> (BinnedRows, Bins) {
+    let width = FEATURES as usize;
+    let sample: Vec<f32> = (0..2_000).flat_map(values_of_row).collect();
+    let bins = Bins::from_sample(&sample, width, 64);
+    let mut rows = BinnedRows::with_capacity(width, ROWS as usize);
     for at in 0..ROWS {
-        let values: Vec<f32> = row(at).collect();
+        let values: Vec<f32> = values_of_row(at).collect();
         let mut binned = vec![];
         bins.bin_row(&values, &mut binned);
         let probability = if (values[0] > 5.0) == (values[1] > 3.0) {
@@ -91,7 +98,7 @@ fn run() {
         hot_ingest(&parquet);
     }
     if is_wanted("boosting") {
-        let (rows, bins) = table();
+        let (rows, bins) = binned_table();
         hot_boosting(&rows, &bins);
     }
     if is_wanted("features") {
@@ -100,8 +107,8 @@ fn run() {
 }
 
 fn main() {
-    // On one thread, and that one: callgrind counts where the function was entered, and the count
-    // must not depend on how work is shared.
+    // On a pool of one thread: callgrind counts on the thread that enters the function, and the
+    // count must not depend on how threads share work.
     rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .build()

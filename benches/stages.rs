@@ -1,7 +1,7 @@
 //! Each stage on simulated tickets of stated sizes: `cargo bench --bench stages`.
 //!
-//! The tickets are those of `okuo simulate --seed 1`; a size is customers × days, and the benches'
-//! ids say how many lines that is.
+//! The tickets are those of `okuo simulate --seed 1`. A size is customers × days; the ids of the
+//! benches also name the number of lines.
 
 #![allow(
     missing_docs,
@@ -107,11 +107,9 @@ fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
     let as_of = AsOf(all.span().expect("there are purchases").last);
     let history = PartitionedHistory::new(all, as_of);
     let mut parameters = Parameters::default();
-    // A fit of seconds needs no ten repetitions.
-    (
-        parameters.basket.max_training_rows,
-        parameters.timing.max_training_rows,
-    ) = (100_000, 40_000);
+    // Fewer rows than by default, since each fit is repeated ten times.
+    parameters.basket.max_training_rows = 100_000;
+    parameters.timing.max_training_rows = 40_000;
     let fit_timing = || {
         TimingModel::fit(history, &rule(), &parameters.timing, SEED)
             .expect("there is enough to learn from")

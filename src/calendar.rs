@@ -1,4 +1,5 @@
-//! Days of the store, months, as-of dates, and how an instant becomes a store-local day.
+//! Days of the store, ranges of days, months, as-of dates, and how an instant becomes a store-local
+//! day.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -17,7 +18,7 @@ const MICROSECONDS_PER_DAY: i64 = 24 * MICROSECONDS_PER_HOUR;
 /// The horizon of every prediction, in days: a customer who has not come back by then is censored.
 pub const HORIZON_DAYS: i32 = 28;
 
-/// "Lately", for products and purchases that are listed or compared, in days.
+/// How many days are "lately" where products and purchases are listed or compared.
 pub const RECENT_DAYS: i32 = 28;
 
 /// The window of the count of purchases that a night publishes, in days.
@@ -33,13 +34,19 @@ pub struct DateRange {
 }
 
 impl DateRange {
-    /// How many days it has.
+    /// How many days there are.
     #[must_use]
     pub fn days(&self) -> i32 {
         self.last - self.first + 1
     }
 
-    /// From the earlier first day to the later last day; `None` where neither is known.
+    /// Whether a day is one of them.
+    #[must_use]
+    pub fn contains(&self, day: Day) -> bool {
+        (self.first..=self.last).contains(&day)
+    }
+
+    /// From the earlier first day to the later last day; `None` where neither range is known.
     #[must_use]
     pub fn union(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
@@ -57,8 +64,9 @@ impl DateRange {
 pub struct Day(i32);
 
 impl Day {
-    /// The earliest and latest days that okuo takes for real; a line outside is a bad line.
-    pub const PLAUSIBLE: std::ops::RangeInclusive<Day> = Day(7_305)..=Day(47_481); // 1990-01-01 ..= 2099-12-31
+    /// The days that okuo takes for real; a line of any other day is a bad line.
+    /// 1990-01-01 to 2099-12-31.
+    pub const PLAUSIBLE: std::ops::RangeInclusive<Day> = Day(7_305)..=Day(47_481);
 
     /// From days since 1970-01-01.
     #[must_use]
@@ -78,7 +86,7 @@ impl Day {
         (self.0 + 3).rem_euclid(7) as usize // 1970-01-01 was a Thursday
     }
 
-    /// Year, month (1…12) and day of the month (1…31).
+    /// The calendar date.
     #[must_use]
     pub fn date(self) -> NaiveDate {
         NaiveDate::from_epoch_days(self.0).unwrap_or(if self.0 < 0 {
@@ -257,16 +265,15 @@ impl fmt::Display for Month {
 impl FromStr for Month {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || {
-            Error::request(format!("\"{text}\" is not a month"))
-                .hint("write it as YYYY-MM, for example 2017-11")
-        };
         NaiveDate::parse_from_str(&format!("{}-01", text.trim()), "%Y-%m-%d")
             .map(|date| Month {
                 year: date.year(),
                 month: date.month(),
             })
-            .map_err(|_| wrong())
+            .map_err(|_| {
+                Error::request(format!("\"{text}\" is not a month"))
+                    .hint("write it as YYYY-MM, for example 2017-11")
+            })
     }
 }
 
@@ -286,8 +293,8 @@ impl<'de> Deserialize<'de> for Month {
 
 /// How a time of the input becomes a day of the store.
 ///
-/// A naive time is store-local unless `utc` says that naive times are UTC; an instant (UTC or
-/// zoned) is taken to `zone` first. A purchase before `day_start` o'clock belongs to the day
+/// A naive time is store-local, unless `utc` says that naive times are UTC. An instant (UTC or with
+/// a zone) is first converted to `zone`. A purchase before `day_start` o'clock belongs to the day
 /// before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreClock {
@@ -310,8 +317,13 @@ impl StoreClock {
             ))
         })?;
         if day_start > 23 {
-            return Err(Error::request(format!("day_start should be an hour from 0 to 23, but is {day_start}"))
-                .hint("sales before this hour belong to the day before: 4 where the till closes after midnight, else 0"));
+            return Err(Error::request(format!(
+                "day_start should be an hour from 0 to 23, but is {day_start}"
+            ))
+            .hint(
+                "sales before this hour belong to the day before: 4 where the till closes after \
+                 midnight, else 0",
+            ));
         }
         Ok(Self {
             zone: found,
@@ -338,8 +350,8 @@ impl StoreClock {
         self.day_start
     }
 
-    /// The store's day of an instant, given in microseconds since 1970-01-01T00:00Z; `None` where
-    /// the calendar ends.
+    /// The store's day of an instant, given in microseconds since 1970-01-01T00:00Z; `None` beyond
+    /// the end of the calendar.
     #[must_use]
     pub fn day_of_instant(&self, microseconds: i64) -> Option<Day> {
         let local = DateTime::from_timestamp_micros(microseconds)?
@@ -388,6 +400,41 @@ mod tests {
                 "2017-11-30".into()
             )
         );
+    }
+
+    fn range(first: i32, last: i32) -> Option<DateRange> {
+        Some(DateRange {
+            first: Day::from_epoch(first),
+            last: Day::from_epoch(last),
+        })
+    }
+
+    #[test]
+    fn a_range_has_its_first_and_its_last_day() {
+        let one_day = range(7, 7).unwrap();
+        assert_eq!(one_day.days(), 1);
+        let week = range(-3, 3).unwrap();
+        assert_eq!(week.days(), 7);
+        let within: Vec<i32> = (-10..10)
+            .filter(|day| week.contains(Day::from_epoch(*day)))
+            .collect();
+        assert_eq!(within, [-3, -2, -1, 0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_union_reaches_from_the_earlier_to_the_later_day() {
+        for (one, other, union) in [
+            (None, None, None),
+            (range(1, 2), None, range(1, 2)),
+            // Overlapping, apart, one within the other, and the same.
+            (range(1, 5), range(3, 8), range(1, 8)),
+            (range(1, 2), range(8, 9), range(1, 9)),
+            (range(1, 9), range(3, 4), range(1, 9)),
+            (range(1, 2), range(1, 2), range(1, 2)),
+        ] {
+            assert_eq!(DateRange::union(one, other), union);
+            assert_eq!(DateRange::union(other, one), union);
+        }
     }
 
     #[test]

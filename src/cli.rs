@@ -5,14 +5,15 @@ mod arguments;
 mod config;
 mod demo;
 mod eval;
+mod evaluation;
 mod explain;
-mod input;
+mod funnel;
 mod models;
-mod night;
 pub mod output;
 pub mod reference;
 mod score;
 mod simulate;
+mod table;
 mod train;
 
 use std::ffi::OsString;
@@ -21,7 +22,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, FILE_NAME, Layer};
-use crate::error::{Error, ExitCode, Kind, Result};
+use crate::error::{Error, ExitCode, Result};
 use crate::simulate::Style;
 use crate::store;
 use crate::suggest;
@@ -209,42 +210,6 @@ fn warn_of_unknown_variables(output: &Output) {
         output.warn(&format!(
             "the variable {name} is none that okuo knows and has no effect{nearest}"
         ));
-    }
-}
-
-/// A model by its id in the registry or as a file, with the name to call it by.
-async fn model(
-    registry: &str,
-    named: Option<&str>,
-) -> Result<(crate::artifact::Header, crate::models::Model)> {
-    use crate::publish::registry::{Registry, is_model_id};
-    match named {
-        None => {
-            Registry::new(store::open(registry).await?)
-                .load_promoted()
-                .await
-        }
-        Some(id) if is_model_id(id) => Registry::new(store::open(registry).await?).load(id).await,
-        Some(file) => {
-            Registry::new(store::open(registry).await?)
-                .check_whole(file)
-                .await?;
-            let found =
-                store::find(file, &[".okuo"])
-                    .await
-                    .map_err(|error| match error.kind() {
-                        Kind::NotFound => error
-                            .hint("name a model's file, or an id that `okuo models list` shows"),
-                        _ => error,
-                    })?;
-            let [only] = found.as_slice() else {
-                return Err(
-                    Error::request(format!("{} model files match {file}", found.len()))
-                        .hint("name one of them"),
-                );
-            };
-            crate::artifact::decode(&only.uri, &only.get().await?.0)
-        }
     }
 }
 

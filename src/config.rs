@@ -22,7 +22,7 @@ pub use sections::{AllSettings, ColumnSettings, InputSettings, MemorySize};
 
 use crate::calendar::StoreClock;
 use crate::error::{Error, Result};
-use crate::ingest::{Columns, InputOptions};
+use crate::ingest::{ColumnNames, InputOptions};
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;
@@ -43,8 +43,8 @@ pub struct Config {
     pub input: InputOptions,
     /// How many days up to a night are looked at.
     pub history_days: u32,
-    /// The recurrence rule: what is given of it, the rest by default. [`Config::for_model`] takes
-    /// the rest from a model.
+    /// The recurrence rule: what is given of it, the rest by default. A job that has a model takes
+    /// the rest from that: see [`Config::for_model`].
     pub rule: Rule,
     /// How models are fitted.
     pub parameters: Parameters,
@@ -102,15 +102,17 @@ impl Config {
         })
     }
 
-    /// The same for a model: what is not given of the rule is as in the model's.
+    /// The same for a model, whose rule this is: what was not given of the rule is as in the
+    /// model's. A rule that was put in the place of the checked one stays as it is.
     ///
     /// # Errors
-    /// If the two together make no rule.
+    /// If what was given and the model's rule do not go together.
     pub fn for_model(&self, rule: Rule) -> Result<Self> {
-        Ok(Self {
-            rule: self.given.rule_on(rule)?.check()?,
-            ..self.clone()
-        })
+        let mut config = self.clone();
+        if self.rule == self.given.rule_on(Rule::default())? {
+            config.rule = self.given.rule_on(rule)?.check()?;
+        }
+        Ok(config)
     }
 
     /// The inputs.
@@ -165,9 +167,9 @@ impl Config {
 }
 
 /// Refuses one column for two things.
-fn checked_columns(columns: ColumnSettings) -> Result<Columns> {
-    let default = Columns::default();
-    let columns = Columns {
+fn checked_columns(columns: ColumnSettings) -> Result<ColumnNames> {
+    let default = ColumnNames::default();
+    let columns = ColumnNames {
         customer: columns.customer,
         product: columns.product,
         time: columns.time,

@@ -1,8 +1,8 @@
-//! The words that all rooms share: ids, what is predicted, how many customers pass the rule.
+//! The data types that all rooms share: ids, predictions, and how many customers pass the rule.
 //!
-//! Plain data without a way to compute them, so that who makes them (`models`), who decides on them
-//! (`offers`), who writes them (`publish`) and who judges them (`eval`) know the types and not each
-//! other.
+//! They hold data and do not compute it. So `models`, which makes predictions, `offers`, which
+//! decides by them, `publish`, which writes them, and `eval`, which measures them, know these types
+//! and not each other.
 
 mod funnel;
 mod ids;
@@ -10,7 +10,7 @@ mod predictions;
 pub(crate) mod words;
 
 pub use funnel::Funnel;
-pub use ids::{Id, Ids};
+pub use ids::{Id, Ids, OwnedId};
 pub use predictions::*;
 
 #[cfg(test)]

@@ -69,14 +69,14 @@ impl ExitCode {
         match self {
             Self::Done => "Nothing. Warnings, if there are any, are on stderr",
             Self::Refused => {
-                "Mend what the message names. The same run again ends the same way, so do not \
-                 retry it. A wrong flag, a file or column that does not exist, a value out of its \
-                 range and too many bad lines end so"
+                "Fix what the message names: for example a flag, a value out of its range, a file or \
+                 column that does not exist, too many bad lines. Do not retry: the same run would \
+                 end the same way"
             }
             Self::Failed => {
-                "Retry; if it fails again, look at the disk, the network and the permissions that \
-                 the message names. A run that another one overtook ends so, too. Nothing \
-                 half-written was published"
+                "Retry. If it fails again, check the disk, the network or the permission that the \
+                 message names. A run also ends this way if another one wrote the same object at \
+                 the same time. Nothing half-written was published"
             }
         }
     }

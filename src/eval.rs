@@ -1,8 +1,8 @@
-//! Evaluation on days that a model has not seen, through the very `train` and `score` that the
-//! commands call, beside baselines.
+//! Evaluation on days that a model has not seen, beside baselines, through the same `train` and
+//! `score` that the commands call.
 //!
-//! [`protocol`] says what is predicted and what counts as the truth, [`metrics`] makes figures of
-//! it, [`baselines`] and [`tifuknn`] are what okuo has to beat, [`bootstrap`] says how sure the
+//! [`protocol`] compares forecasts with what customers did, [`metrics`] computes figures from that,
+//! [`baselines`] and [`tifuknn`] are what okuo has to beat, and [`bootstrap`] says how certain the
 //! figures are.
 
 pub mod baselines;
@@ -10,9 +10,9 @@ mod backtest;
 pub mod bootstrap;
 pub mod metrics;
 pub mod protocol;
-mod table;
 pub mod tifuknn;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -20,13 +20,12 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::{AsOf, DateRange, Day, Month};
 use crate::error::{Error, Result};
 use crate::models::{self, Model, Parameters};
-use crate::purchases::{PartitionedHistory, Partitions, Recent};
-use crate::recurrence::Rule;
+use crate::purchases::{PartitionedHistory, Partitions, RecentPartitions};
+use crate::recurrence::{PopulationSummary, Rule};
 use backtest::Backtest;
 pub use bootstrap::{Figure, Interval};
 pub use metrics::{Figures, figures};
-pub use protocol::{NightRows, observe};
-pub use table::table;
+pub use protocol::{NightRows, night_rows};
 
 /// The name of the model that is evaluated.
 pub const OKUO: &str = "okuo";
@@ -34,24 +33,25 @@ pub const OKUO: &str = "okuo";
 /// The name of the model that a new one would replace, in a [`HoldoutReport`].
 pub const REPLACED: &str = "replaced model";
 
-/// Every so many days a night of the held-out ones is scored.
-const HELD_OUT_EVERY: i32 = 7;
+/// `train` scores one of this many held-out nights.
+const HELD_OUT_EVERY: u32 = 7;
 
-/// `train` compares with TIFUKNN only up to so many distinct (customer, day, product): each of its
-/// customers is compared with up to [`tifuknn::POOL`] others, which takes longer than the training.
+/// `train` compares with TIFUKNN only up to this many distinct (customer, day, product). TIFUKNN
+/// compares each customer with up to [`tifuknn::POOL`] others, and beyond this number that takes
+/// longer than the training.
 const HELD_OUT_TIFUKNN_LINES: usize = 5_000_000;
 
-/// `train` measures at most so many customers of a night, so that it does not take longer than the
-/// training where a million meet the rule: then the interval of `ndcg@10` is some thousandths wide,
-/// that of `mae_all` a tenth of a day.
+/// `train` measures at most this many customers of a night, so that measuring takes no longer than
+/// the training even if a million customers meet the rule. The interval of `ndcg@10` is then some
+/// thousandths wide, and that of `mae_all` a tenth of a day.
 pub const HELD_OUT_CUSTOMERS: usize = 20_000;
 
-/// Models and baselines on the same nights.
+/// Models and baselines, scored on the same nights.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
     /// The nights that were scored.
     pub nights: Vec<AsOf>,
-    /// [`OKUO`] first, then the baselines; after them the replaced model, if any.
+    /// [`OKUO`] first, then the baselines, then the replaced model, if there is one.
     pub contenders: Vec<Contender>,
     /// The name of the best baseline by each figure.
     pub best_baselines: BTreeMap<Figure, String>,
@@ -70,7 +70,7 @@ pub struct Contender {
     pub figures: Figures,
     /// Their 95 % intervals, by bootstrap over customers.
     pub intervals: BTreeMap<Figure, Interval>,
-    /// What a model gains over the best baseline by each figure, and over the model that it would
+    /// How a model differs from the best baseline by each figure, and from the model that it would
     /// replace.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
@@ -79,7 +79,7 @@ pub struct Contender {
 /// A paired difference of two contenders.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
-    /// Of which figure.
+    /// The figure.
     pub figure: Figure,
     /// The other contender's name.
     pub to: String,
@@ -88,11 +88,11 @@ pub struct Difference {
     /// Its 95 % interval, by bootstrap over customers; the same customers are drawn for both.
     #[serde(flatten)]
     pub interval: Interval,
-    /// What that says.
+    /// What the interval says.
     pub verdict: Verdict,
 }
 
-/// What an interval says of a difference.
+/// What the interval of a difference says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -104,9 +104,9 @@ pub enum Verdict {
     Worse,
 }
 
-/// For each month: trains on what is known on its eve of the last `history_days` days, scores
-/// nights from the eve on, every `every` days while the next day is in the month and the data
-/// follow, and compares with what followed. `stage` is told what is done next.
+/// For each month: trains on what is known on its eve of the last `history_days` days; scores
+/// nights from the eve on, every `every` days, as long as the next day is in the month and the data
+/// reach it; and compares them with what followed. `stage` is told what is done next.
 ///
 /// # Errors
 /// If a month is given twice, or the data do not reach it or have nothing before it; if `every` is
@@ -120,30 +120,22 @@ pub fn evaluate(
     every: u32,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
-    let (months, last) = checked(purchases, months, every)?;
-    let mut backtest = Backtest::new(purchases, AsOf(last), rule, history_days)?;
-    for month in months {
+    let holdout = Holdout::new(purchases, rule, history_days, months, every, stage)?;
+    holdout.run(|month, backtest| {
         let eve = month.eve();
         stage(&format!("{month}: training up to {eve}"));
-        let training = |name: &str| stage(&format!("{month}: training up to {eve}: {name}"));
         let trained = models::train(
-            &Recent::new(purchases, eve.first_of(history_days)),
+            &RecentPartitions::new(purchases, eve.first_of(history_days)),
             eve,
             rule,
             parameters,
-            &training,
+            &|name: &str| stage(&format!("{month}: training up to {eve}: {name}")),
         )?;
-        trained
-            .warnings
-            .into_iter()
-            .for_each(|warning| backtest.warn(format!("{month}: {warning}")));
-        backtest.learn(eve)?;
-        for night in nights(eve, month.last().min(last), every) {
-            stage(&format!("{month}: scoring the night of {night}"));
-            backtest.night(night, &[(OKUO, &trained.model)])?;
+        for warning in trained.warnings {
+            backtest.warn(format!("{month}: {warning}"));
         }
-    }
-    backtest.finish()
+        Ok(Cow::Owned(trained.model))
+    })
 }
 
 /// Evaluates a model that exists on months that it has not seen, as [`evaluate`] does.
@@ -159,8 +151,12 @@ pub fn evaluate_model(
     every: u32,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
-    let (months, last) = checked(purchases, months, every)?;
-    if let Some(month) = months.iter().find(|month| model.as_of > month.eve()) {
+    let holdout = Holdout::new(purchases, rule, history_days, months, every, stage)?;
+    if let Some(month) = holdout
+        .months
+        .iter()
+        .find(|month| model.as_of > month.eve())
+    {
         let wrong = format!(
             "the model was trained up to {}, so it has seen {month}",
             model.as_of
@@ -170,23 +166,73 @@ pub fn evaluate_model(
             month.eve()
         )));
     }
-    let mut backtest = Backtest::new(purchases, AsOf(last), rule, history_days)?;
-    for month in months {
-        backtest.learn(month.eve())?;
-        for night in nights(month.eve(), month.last().min(last), every) {
-            stage(&format!("{month}: scoring the night of {night}"));
-            backtest.night(night, &[(OKUO, model)])?;
-        }
-    }
-    backtest.finish()
+    holdout.run(|_, _| Ok(Cow::Borrowed(model)))
 }
 
-/// The months in their order, and the last day with a purchase; refuses months that cannot be held
-/// out.
-fn checked(purchases: &dyn Partitions, months: &[Month], every: u32) -> Result<(Vec<Month>, Day)> {
-    let DateRange { first, last } = PartitionedHistory::all(purchases)
-        .span()?
-        .ok_or_else(|| Error::input("there is no purchase"))?;
+/// Months that are held out, and how their nights are scored.
+struct Holdout<'a> {
+    purchases: &'a dyn Partitions,
+    rule: &'a Rule,
+    history_days: u32,
+    /// Ascending.
+    months: Vec<Month>,
+    /// The last day with a purchase.
+    last: Day,
+    every: u32,
+    stage: &'a (dyn Fn(&str) + Sync),
+}
+
+impl<'a> Holdout<'a> {
+    /// # Errors
+    /// As [`check_months`].
+    fn new(
+        purchases: &'a dyn Partitions,
+        rule: &'a Rule,
+        history_days: u32,
+        months: &[Month],
+        every: u32,
+        stage: &'a (dyn Fn(&str) + Sync),
+    ) -> Result<Self> {
+        let span = PartitionedHistory::all(purchases)
+            .span()?
+            .ok_or_else(|| Error::input("there is no purchase"))?;
+        Ok(Self {
+            purchases,
+            rule,
+            history_days,
+            months: check_months(months, every, span)?,
+            last: span.last,
+            every,
+            stage,
+        })
+    }
+
+    /// Scores the nights of each month with the model that `model_of` gives for it.
+    fn run<'m>(
+        &self,
+        mut model_of: impl FnMut(Month, &mut Backtest<'_>) -> Result<Cow<'m, Model>>,
+    ) -> Result<Evaluation> {
+        let mut backtest = Backtest::new(self.purchases, self.last, self.rule, self.history_days);
+        for month in self.months.iter().copied() {
+            let model = model_of(month, &mut backtest)?;
+            backtest.learn(month.eve())?;
+            for night in nights(month.eve(), month.last().min(self.last), self.every) {
+                (self.stage)(&format!("{month}: scoring the night of {night}"));
+                backtest.night(night, &[(OKUO, &model)])?;
+            }
+        }
+        backtest.finish()
+    }
+}
+
+/// The months in ascending order, if all of them can be held out. `span` is from the first to the
+/// last day with a purchase.
+///
+/// # Errors
+/// If a month occurs twice, the data do not reach it or have nothing before it; if there is no
+/// month; if `every` is 0.
+fn check_months(months: &[Month], every: u32, span: DateRange) -> Result<Vec<Month>> {
+    let DateRange { first, last } = span;
     if every == 0 {
         return Err(Error::request("every should be at least 1 day, but is 0")
             .hint("7 scores one night a week"));
@@ -216,10 +262,10 @@ fn checked(purchases: &dyn Partitions, months: &[Month], every: u32) -> Result<(
             return Err(Error::request(wrong).hint("hold out a later month, or give more --input"));
         }
     }
-    Ok((months, last))
+    Ok(months)
 }
 
-/// The nights from `eve` on, every `every` days, whose next day is up to `last`.
+/// The nights from `eve` on, every `every` days, whose next day is not after `last`.
 fn nights(eve: AsOf, last: Day, every: u32) -> Vec<AsOf> {
     let every = i32::try_from(every).unwrap_or(i32::MAX).max(1);
     let mut nights = vec![];
@@ -231,11 +277,11 @@ fn nights(eve: AsOf, last: Day, every: u32) -> Vec<AsOf> {
     nights
 }
 
-/// What `train` prints, keeps in the artifact and decides promotion by: figures on the days that
-/// the rehearsal has not seen.
+/// Figures on the days that a training's backtest model has not seen. `train` prints them, keeps
+/// them in the artifact and decides by them whether the new model is promoted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HoldoutReport {
-    /// The rehearsal (as [`OKUO`]), the baselines, and the replaced model where it has not seen
+    /// The backtest model (as [`OKUO`]), the baselines, and the replaced model if it has not seen
     /// these days.
     pub evaluation: Evaluation,
     /// Why the replaced model is not among them.
@@ -243,10 +289,11 @@ pub struct HoldoutReport {
     pub not_compared: Option<String>,
 }
 
-/// Measures a training's rehearsal on the days that it has not seen, beside the baselines and the
-/// model that would be replaced: the nights from `backtest_model.as_of` on, every 7 days up to T =
-/// `backtest_model.as_of` + 28. Days after T count for nothing. At most `most_customers` of a night are
-/// scored.
+/// Measures a training's backtest model on the days that it has not seen, beside the baselines and
+/// the model that would be replaced. The nights are those from `backtest_model.as_of` on, every 7
+/// days up to T = `backtest_model.as_of` + 28; days after T are ignored. At most `most_customers`
+/// of a night are scored. `population` is the summary of `purchases` on T, or on a later night
+/// without a purchase in between.
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.
@@ -254,31 +301,33 @@ pub fn held_out(
     backtest_model: &Model,
     replaced: Option<&Model>,
     purchases: &dyn Partitions,
-    rule: &Rule,
+    population: &PopulationSummary,
     history_days: u32,
     most_customers: usize,
 ) -> Result<HoldoutReport> {
     let eve = backtest_model.as_of;
-    let as_of = AsOf(eve.day() + models::HELD_OUT_DAYS);
-    let not_compared = replaced.filter(|replaced| replaced.as_of > eve).map(|replaced| {
-        format!("the replaced model was trained up to {}, so it has seen the held-out days from {} on", replaced.as_of, eve.day() + 1)
+    let last = population.span.map(|span| span.last).ok_or_else(|| {
+        Error::request(format!("there is no purchase up to {}", population.as_of))
+    })?;
+    let seen = replaced.filter(|replaced| replaced.as_of > eve);
+    let not_compared = seen.map(|replaced| {
+        format!(
+            "the replaced model was trained up to {}, so it has seen the held-out days from {} on",
+            replaced.as_of,
+            eve.day() + 1
+        )
     });
     let mut models = vec![(OKUO, backtest_model)];
-    if not_compared.is_none() {
-        models.extend(replaced.map(|replaced| (REPLACED, replaced)));
+    if let (Some(replaced), None) = (replaced, seen) {
+        models.push((REPLACED, replaced));
     }
-    let mut backtest = Backtest::new(purchases, as_of, rule, history_days)?;
+    let mut backtest = Backtest::new(purchases, last, &population.rule, history_days);
     backtest.draw_customers(most_customers);
-    let mut distinct_lines = 0;
-    PartitionedHistory::all(purchases).each(|history| {
-        distinct_lines += history.distinct_lines();
-        Ok(())
-    })?;
-    if distinct_lines > HELD_OUT_TIFUKNN_LINES {
+    if population.distinct_lines > HELD_OUT_TIFUKNN_LINES {
         backtest.leave_out_tifuknn();
     }
     backtest.learn(eve)?;
-    for night in nights(eve, backtest.last(), HELD_OUT_EVERY as u32) {
+    for night in nights(eve, last, HELD_OUT_EVERY) {
         backtest.night(night, &models)?;
     }
     Ok(HoldoutReport {
@@ -287,16 +336,27 @@ pub fn held_out(
     })
 }
 
-/// Figures on held-out nights that decide; a figure that something does not have is `None`.
+/// The figures on held-out nights that decide a promotion. A figure that a contender does not have
+/// is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HoldoutMetrics {
     /// Whose figures these are: a model's id or a baseline's name.
     pub name: String,
     /// Normalised discounted cumulative gain of the first 10 products; higher is better.
     pub ndcg_at_10: Option<f64>,
-    /// Mean absolute error of the days to the next purchase, those who did not return within the
-    /// horizon included; lower is better.
+    /// Mean absolute error of the days to the next purchase, including customers who did not return
+    /// within the horizon; lower is better.
     pub mae_all: Option<f64>,
+}
+
+impl HoldoutMetrics {
+    fn of(contender: &Contender) -> Self {
+        Self {
+            name: contender.name.clone(),
+            ndcg_at_10: contender.figures.ndcg_at_10,
+            mae_all: contender.figures.mae_all,
+        }
+    }
 }
 
 impl HoldoutReport {
@@ -304,33 +364,27 @@ impl HoldoutReport {
     /// baselines.
     #[must_use]
     pub fn contenders(&self) -> (HoldoutMetrics, Option<HoldoutMetrics>, Vec<HoldoutMetrics>) {
-        let of = |contender: &Contender| HoldoutMetrics {
-            name: contender.name.clone(),
-            ndcg_at_10: contender.figures.ndcg_at_10,
-            mae_all: contender.figures.mae_all,
-        };
-        let find = |name: &str| {
-            self.evaluation
-                .contenders
-                .iter()
-                .find(|contender| contender.name == name)
-                .map(of)
-        };
-        let new = find(OKUO).unwrap_or_else(|| HoldoutMetrics {
+        let new = self.metrics_of(OKUO).unwrap_or_else(|| HoldoutMetrics {
             name: OKUO.to_owned(),
             ndcg_at_10: None,
             mae_all: None,
         });
-        (
-            new,
-            find(REPLACED),
-            self.evaluation
-                .contenders
-                .iter()
-                .filter(|contender| contender.baseline)
-                .map(of)
-                .collect(),
-        )
+        let baselines = self
+            .evaluation
+            .contenders
+            .iter()
+            .filter(|contender| contender.baseline)
+            .map(HoldoutMetrics::of)
+            .collect();
+        (new, self.metrics_of(REPLACED), baselines)
+    }
+
+    fn metrics_of(&self, name: &str) -> Option<HoldoutMetrics> {
+        let contenders = &self.evaluation.contenders;
+        contenders
+            .iter()
+            .find(|contender| contender.name == name)
+            .map(HoldoutMetrics::of)
     }
 }
 

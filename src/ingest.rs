@@ -1,9 +1,25 @@
-//! Objects → lines → [`Purchases`]: CSV and Parquet, column mapping, the input contract, and the
-//! report of what was dropped or bad.
+//! Objects → lines → [`Purchases`]: file formats, column names, the input contract, and the report of
+//! what was dropped or bad.
+//!
+//! **The way of one ticket line**, from the object to the history:
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`InputObject`] | an object that was found in a store |
+//! | `Source` | the object, sniffed: its format, its compression, where its bytes are |
+//! | `ChunkRequest` | what to fetch of it: a group of rows, or all of it as a stream |
+//! | `Chunk` | the same with its bytes, which are here or come while it is read |
+//! | `ChunkReader` | a chunk that is being read, side by side with others |
+//! | `ChunkDecoder` | what the format knows: bytes become rows |
+//! | `DecodedLine` | one row: time, customer, product, quantity as the file has them |
+//! | `LineChecker` | keeps, drops or rejects the line, and counts it |
+//! | `LineBatch` | lines that were kept, their new ids, and the counts |
+//! | `HistoryAssembler` | merges the batches in the order of the objects, and builds [`Purchases`] |
 //!
 //! **Formats.** CSV (plain, gzip, zstd; UTF-8; separator `,`, `;`, tab or `|`, taken from the
 //! header line) and Parquet, told apart by their first bytes. Extra columns are ignored; objects
-//! may differ in column order and types.
+//! may differ in column order and types. `formats` is the door for more of them, `compression` for
+//! more ways to compress.
 //!
 //! **Ids.** Integer columns stay integers; text stays text. A CSV column's ids are integers if
 //! every kept id of all objects is written as `i64` prints it (`7`, not `007` or `+7`), or so and
@@ -22,71 +38,42 @@
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
 
-mod cause;
-mod csv;
+mod chunk;
+mod columns;
+mod compression;
+mod days;
+mod decoded_line;
 mod dictionary;
-mod gathered;
-mod lines;
-mod parquet;
-mod pieces;
+mod excluded;
+mod formats;
+mod history;
+mod ids;
+mod line_checker;
+mod pipeline;
 mod reader;
+mod rejects;
 pub mod report;
-mod schema;
+mod source;
+mod stream;
 mod time;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use futures::StreamExt;
-
 use crate::calendar::{AsOf, DateRange, Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::purchases::{Aside, MemoryLimit, PartitionedPurchases, Purchases};
-use crate::store::{self, InputObject, Spill};
-use pieces::Opened;
+use crate::purchases::{MemoryLimit, PartitionedPurchases, Purchases, SpillStorage};
+use crate::store::{InputObject, SpillFile};
+pub use columns::ColumnNames;
 pub use reader::Reader;
 use report::Report;
-
-/// The endings of the objects that are read.
-pub const ENDINGS: [&str; 4] = [".csv", ".csv.gz", ".csv.zst", ".parquet"];
-
-/// How many objects are fetched while one is read.
-const FETCHED_AHEAD: usize = 3;
-
-/// Which columns of the input mean what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Columns {
-    /// Who bought; integer or text.
-    pub customer: String,
-    /// What was bought; integer or text.
-    pub product: String,
-    /// When it was bought; date, timestamp or text.
-    pub time: String,
-    /// How many; a line with 0 or less is a return.
-    pub quantity: String,
-    /// Whether the quantity's column was asked for by name: then it must be there. Otherwise all
-    /// lines of an object without it are sales.
-    pub quantity_required: bool,
-}
-
-impl Default for Columns {
-    fn default() -> Self {
-        Self {
-            customer: "customer_id".into(),
-            product: "product_id".into(),
-            time: "timestamp".into(),
-            quantity: "quantity".into(),
-            quantity_required: false,
-        }
-    }
-}
 
 /// How objects become purchases.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputOptions {
     /// Which columns mean what.
-    pub columns: Columns,
+    pub columns: ColumnNames,
     /// How a time becomes a day of the store.
     pub clock: StoreClock,
     /// Ids of products that are no purchase (fuel, bags), written as in the input.
@@ -151,18 +138,18 @@ impl Ingested<PartitionedPurchases> {
     }
 }
 
-impl Aside for Spill {
+impl SpillStorage for SpillFile {
     fn append(&self, bytes: &[u8]) -> Result<u64> {
-        Spill::append(self, bytes)
+        SpillFile::append(self, bytes)
     }
 
     fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
-        Spill::read(self, start, len)
+        SpillFile::read(self, start, len)
     }
 }
 
 /// Reads everything that the URIs name (files, folders, prefixes, globs), each object once, in the
-/// order of their URIs: the next pieces are fetched while some are read. `each` is told the
+/// order of their URIs: the next chunks are fetched while some are read. `each` is told the
 /// objects' number and the object that comes next. What is read is set aside on disk where it would
 /// take more than a part of `memory_limit` bytes.
 ///
@@ -175,87 +162,12 @@ pub async fn read(
     memory_limit: Option<u64>,
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
-    let days = days.into();
-    let mut found: Vec<InputObject> = vec![];
-    for uri in uris {
-        found.extend(store::find(uri, &ENDINGS).await?);
-    }
-    found.sort_by(|a, b| a.uri.cmp(&b.uri));
-    found.dedup_by(|a, b| a.uri == b.uri);
-    let interrupted = |error| Error::system("reading the input was interrupted").source(error);
     let limit = memory_limit.map(|bytes| MemoryLimit {
         bytes,
-        aside: Arc::new(Spill::new()),
+        spill: Arc::new(SpillFile::new()),
     });
-    let mut reader = Reader::limited(options, days, limit);
-    let mut read_objects = Vec::with_capacity(found.len());
-    let threads = rayon::current_num_threads();
-    let objects = found.len();
-    // Tasks of their own, so that nothing waits while a batch is read.
-    let columns = Arc::new(options.columns.clone());
-    let open = async |object: InputObject| {
-        let columns = Arc::clone(&columns);
-        tokio::spawn(async move { Opened::open(object, &columns).await })
-            .await
-            .map_err(interrupted)?
-    };
-    let opened = futures::stream::iter(found)
-        .map(open)
-        .buffered(FETCHED_AHEAD);
-    let pieces = opened.flat_map(|opened| {
-        let pieces = match opened {
-            Ok(opened) => opened.pieces(options, days).into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        };
-        futures::stream::iter(pieces)
-    });
-    let fetch = async |piece: Result<pieces::Unfetched>| {
-        tokio::spawn(piece?.fetch()).await.map_err(interrupted)?
-    };
-    let mut pieces = Box::pin(pieces.map(fetch).buffered(2 * threads));
-    let mut next = pieces.next().await;
-    while next.is_some() {
-        let mut some = Vec::with_capacity(threads);
-        let mut failed = None;
-        while let Some(piece) = next {
-            let piece = match piece {
-                Ok(piece) => piece,
-                // What comes before is looked at first, whatever is read beside what.
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            };
-            if let Some(object) = piece.found.as_ref().filter(|_| piece.is_first) {
-                each(objects, object);
-                // What was read, which may be newer than what was listed.
-                read_objects.push(object.clone());
-            }
-            some.push(piece);
-            next = if some.len() < threads {
-                pieces.next().await
-            } else {
-                None
-            };
-        }
-        let reading = tokio::task::spawn_blocking(move || {
-            let result = reader.take(some);
-            (reader, result)
-        });
-        // Polling the stream here is what begins the next fetches meanwhile.
-        let (read, following) = futures::future::join(reading, pieces.next()).await;
-        let (back, result) = read.map_err(interrupted)?;
-        result?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        reader = back;
-        next = following;
-    }
-    let ingested = tokio::task::spawn_blocking(move || reader.finish_sharded())
-        .await
-        .map_err(interrupted)??;
-    Ok((ingested, read_objects))
+    let reader = Reader::with(options, days.into(), limit, formats::FORMATS);
+    pipeline::read(uris, reader, each).await
 }
 
 /// What to say of the gap between the as-of date and the data, which have purchases from the first

@@ -1,16 +1,15 @@
-//! Offers: which of the likely products are worth a personal discount, when it is sent, and who is
-//! left out to measure it.
+//! Offers: which of the likely products are worth a personal discount, when to send it, and who is
+//! left out to measure its effect.
 //!
-//! A likely purchase is not an uplift: a customer who was going to buy anyway costs the discount
-//! and brings nothing. So a share of the customers, the control arm, is never sent anything, and
-//! the difference between the arms is what the offers bring.
+//! A likely purchase is not an uplift: a customer who would have bought anyway costs the discount
+//! and brings nothing. So a share of the customers, the control arm, is never sent anything. The
+//! difference between the arms is what the offers bring.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::calendar::Day;
-use crate::domain::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction, words};
-use crate::domain::{Id, Ids};
+use crate::domain::{CustomerPrediction, Id, Ids, MAX_RANK, Predictions, ProductPrediction, words};
 use crate::error::{Error, Result};
 use crate::settings::{Allowed, section};
 
@@ -88,9 +87,9 @@ impl OfferParameters {
 pub enum Action {
     /// It is offered (to the treatment arm).
     Offer,
-    /// It is bought without a discount.
+    /// The customer would buy it without a discount.
     Certain,
-    /// It was bought so recently that it is not due.
+    /// It was bought so recently that it is not due yet.
     Recent,
     /// It is on the exclusion list.
     Excluded,
@@ -115,14 +114,14 @@ impl Action {
 pub enum Arm {
     /// Offers are sent.
     Treatment,
-    /// Offers are recorded and not sent.
+    /// Offers are recorded but not sent.
     Control,
 }
 
 impl Arm {
-    /// The arm of a customer: the first 53 bits of SHA-256 over salt and id, as a number from 0 to
-    /// 1, below `control_share` or not. It depends on nothing else, so it stays from night to
-    /// night, and a larger share only adds customers to the control arm.
+    /// The arm of a customer: control if the first 53 bits of SHA-256 over salt and id, read as a
+    /// number from 0 to 1, are below `control_share`. It depends on nothing else, so it stays the
+    /// same from night to night, and a larger share only adds customers to the control arm.
     #[must_use]
     pub fn of(customer: Id<'_>, salt: &str, control_share: f64) -> Self {
         // The salt's length keeps ("a", "b1") and ("ab", "1") apart.
@@ -152,7 +151,7 @@ impl Arm {
     }
 }
 
-/// One product that was looked at for one customer.
+/// One product that was considered for one customer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
     /// Customer code.
@@ -163,9 +162,9 @@ pub struct Offer {
     pub rank: u32,
     /// Probability that it is in the next basket, given that the customer comes.
     pub probability: f64,
-    /// When to send and how long the offer holds; only what is offered has dates.
-    pub dates: Option<Dates>,
-    /// Offered, or why not.
+    /// When to send the offer and how long it is valid; `None` if the product is not offered.
+    pub dates: Option<OfferDates>,
+    /// Whether it is offered, or why not.
     pub action: Action,
     /// The customer's arm.
     pub arm: Arm,
@@ -175,18 +174,19 @@ pub struct Offer {
 
 /// The days of an offer, all after T.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dates {
+pub struct OfferDates {
     /// The day on which to send it, the day after T at the earliest.
     pub send_on: Day,
-    /// The first day on which it holds: the 80 % interval's first or `send_on`, whichever is later.
+    /// The first day of validity: the first day of the 80 % interval or `send_on`, whichever is
+    /// later.
     pub valid_from: Day,
-    /// The last day on which it holds: the interval's last, within the fewest and most days of
-    /// validity from `valid_from`.
+    /// The last day of validity: the last day of the interval, kept within the fewest and most days
+    /// of validity counted from `valid_from`.
     pub valid_until: Day,
 }
 
-/// Walks each customer's likely products in their order until `per_customer` offers are found; each
-/// product walked is a row, offered or not. Rows are by customer, then rank.
+/// Considers each customer's likely products in their order until `per_customer` of them are
+/// offered. Each product considered is a row, offered or not. Rows are by customer, then rank.
 ///
 /// # Errors
 /// If the parameters do not pass [`OfferParameters::check`], or a customer's code has no id.
@@ -209,21 +209,21 @@ pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result
         })?;
         let arm = Arm::of(id, &parameters.salt, parameters.control_share);
         let dates = dates(predictions, customer, &parameters);
-        let ahead = predictions.expected(customer) - predictions.as_of.day();
-        let mut found = 0;
+        let days_ahead = predictions.expected(customer) - predictions.as_of.day();
+        let mut offered = 0;
         for (rank, product) in (1..).zip(&customer.products) {
-            if found == parameters.per_customer {
+            if offered == parameters.per_customer {
                 break;
             }
-            let (action, reason) = decide(product, ahead, &excluded, &parameters);
-            let offered = action == Action::Offer;
-            found += usize::from(offered);
+            let (action, reason) = decide(product, days_ahead, &excluded, &parameters);
+            let is_offered = action == Action::Offer;
+            offered += usize::from(is_offered);
             offers.push(Offer {
                 customer: customer.customer,
                 product: product.product,
                 rank,
                 probability: product.probability,
-                dates: offered.then_some(dates),
+                dates: is_offered.then_some(dates),
                 action,
                 arm,
                 reason,
@@ -233,7 +233,7 @@ pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result
     Ok(offers)
 }
 
-/// The ids of `exclude_products` that no ticket knows, in their order: most likely misspelt.
+/// The ids in `exclude_products` that occur in no ticket, in their order: most likely misspelt.
 #[must_use]
 pub fn unknown_exclusions<'a>(products: &Ids, parameters: &'a OfferParameters) -> Vec<&'a str> {
     parameters
@@ -244,9 +244,11 @@ pub fn unknown_exclusions<'a>(products: &Ids, parameters: &'a OfferParameters) -
         .collect()
 }
 
+/// Whether a product is offered, and why or why not. The customer is expected `days_ahead` days
+/// after the night; `excluded` are product codes, ascending.
 fn decide(
     product: &ProductPrediction,
-    ahead: i32,
+    days_ahead: i32,
     excluded: &[u32],
     parameters: &OfferParameters,
 ) -> (Action, String) {
@@ -254,45 +256,48 @@ fn decide(
         return (Action::Excluded, "on the exclusion list".to_owned());
     }
     if product.probability > parameters.certain_above {
-        return (
-            Action::Certain,
-            format!("bought anyway with probability {:.2}", product.probability),
-        );
+        let reason = format!("bought anyway with probability {:.2}", product.probability);
+        return (Action::Certain, reason);
     }
-    if let Some(since) = product.days_since_bought {
-        let by_then = since.saturating_add(ahead);
-        match product.typical_gap_days {
-            Some(gap) if f64::from(by_then) < parameters.recent_gap_share * gap => {
-                // One gap is no habit.
-                let habit = match product.times_bought {
-                    ..=2 => format!(
-                        "for the second time, {} after the first",
-                        words::counted(gap.round() as i32, "day")
-                    ),
-                    _ => format!("{} on average", words::every(gap)),
-                };
-                return (
-                    Action::Recent,
-                    format!("bought {}; {habit}", words::ago(since)),
-                );
-            }
-            None if by_then < parameters.recent_days => {
-                return (Action::Recent, format!("bought {}", words::ago(since)));
-            }
-            _ => {}
-        }
+    match not_due(product, days_ahead, parameters) {
+        Some(reason) => (Action::Recent, reason),
+        None => (Action::Offer, product.reason()),
     }
-    (Action::Offer, product.reason())
 }
 
-/// Sent `lead_days` before the expected day, or on the day after T where that day is past. Valid
-/// from the 80 % interval's first day or the day it is sent, whichever is later, to the interval's
-/// last day; at least `min_valid_days` and at most `max_valid_days`.
+/// Why a product is not due yet on the expected day; `None` if it is due.
+fn not_due(
+    product: &ProductPrediction,
+    days_ahead: i32,
+    parameters: &OfferParameters,
+) -> Option<String> {
+    let since = product.days_since_bought?;
+    let by_then = since.saturating_add(days_ahead);
+    let bought = words::ago(since);
+    let Some(gap) = product.typical_gap_days else {
+        return (by_then < parameters.recent_days).then(|| format!("bought {bought}"));
+    };
+    let is_recent = f64::from(by_then) < parameters.recent_gap_share * gap;
+    if !is_recent {
+        return None;
+    }
+    // One gap is no habit.
+    let habit = match product.times_bought {
+        ..=2 => format!(
+            "for the second time, {} after the first",
+            words::counted(gap.round() as i32, "day")
+        ),
+        _ => format!("{} on average", words::every(gap)),
+    };
+    Some(format!("bought {bought}; {habit}"))
+}
+
+/// The dates of what is offered to a customer; see [`OfferDates`].
 fn dates(
     predictions: &Predictions,
     customer: &CustomerPrediction,
     parameters: &OfferParameters,
-) -> Dates {
+) -> OfferDates {
     let send_on =
         (predictions.expected(customer) - parameters.lead_days).max(predictions.as_of.day() + 1);
     let valid_from = customer.earliest.max(send_on);
@@ -300,7 +305,7 @@ fn dates(
         .latest
         .max(valid_from + (parameters.min_valid_days - 1))
         .min(valid_from + (parameters.max_valid_days - 1));
-    Dates {
+    OfferDates {
         send_on,
         valid_from,
         valid_until,

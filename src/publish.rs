@@ -12,13 +12,15 @@ use crate::error::{Error, Result};
 use crate::store::PutMode;
 
 pub mod manifest;
+pub(crate) mod parquet;
 pub mod promotion;
 pub mod registry;
 pub mod runs;
 pub mod tables;
+pub mod tickets;
 
 #[cfg(test)]
-pub(crate) mod memory;
+pub(crate) mod faulty_store;
 
 /// How often a conditional write is tried anew after another writer has won.
 const ATTEMPTS: usize = 8;

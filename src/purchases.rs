@@ -1,14 +1,31 @@
 //! Purchases: a compact columnar history, and `History`, the part of it that is known on a night.
 //!
-//! The layout is two levels of compressed sparse rows: a customer's purchases stand together in the
-//! order of their days, and a purchase's distinct products stand together in the order of their
-//! codes. A (customer, day, product) takes 4 bytes, a purchase 8. Customers are spread over
-//! [`SHARDS`] such tables, so that they are built side by side. [`Builder`] makes them of lines in
-//! any order.
+//! # The table
+//! The layout is two levels of compressed sparse rows. The purchases of a customer stand together
+//! in the order of their days, and the distinct products of a purchase stand together in the order
+//! of their codes. A (customer, day, product) takes 4 bytes, a purchase 8.
+//!
+//! Customers are spread over 64 **shards**, each with a table of its own, so that the tables are
+//! built in parallel.
+//!
+//! # Building it
+//! [`PurchasesBuilder`] takes lines in any order and never holds all of them. It buffers lines, and
+//! from time to time sorts the buffer into **sorted runs**, one a shard: about two bytes for each
+//! distinct line. Runs that have no room in memory go to [`SpillStorage`], a temporary file. In the
+//! end the runs of each shard are merged into its table.
+//!
+//! # Partitions
+//! Where the tables of all shards do not fit into memory, some consecutive shards make a
+//! **partition**. [`Partitions`] gives one partition after the other and builds its tables anew
+//! each time. Codes of customers and products are the same in all partitions.
 
 mod builder;
+mod fingerprint;
+mod partitioned;
 mod partitions;
-mod runs;
+mod shard;
+mod sorted_run;
+mod spill;
 
 use std::sync::Arc;
 
@@ -16,15 +33,16 @@ use crate::calendar::{AsOf, DateRange, Day};
 use crate::domain::Ids;
 use crate::error::Result;
 
-pub use builder::{Aside, Builder, MemoryLimit, PartitionedPurchases};
-pub use partitions::{Fingerprint, PartitionedHistory, Partitions, Recent};
+pub use builder::PurchasesBuilder;
+pub use fingerprint::Fingerprint;
+pub use partitioned::PartitionedPurchases;
+pub use partitions::{PartitionedHistory, Partitions, RecentPartitions};
+pub use spill::{MemoryLimit, SpillStorage};
 
-/// Over so many tables customers are spread: the unit of parallel building, and of what is in
-/// memory at a time.
-pub const SHARDS: usize = 64;
+use shard::{Shard, ShardRow};
 
-/// One kept line of the input: provisional codes (positions in the unsorted ids that come with it)
-/// and the store's day.
+/// One kept line of the input. Its codes are provisional: positions in the unsorted ids that come
+/// with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
     /// Position in the customers' ids.
@@ -35,72 +53,46 @@ pub struct Line {
     pub product: u32,
 }
 
-/// All purchases of all customers, or of a part of them: a purchase is everything that one customer
-/// bought on one day of the store.
+/// The purchases of all customers, or of those in a partition. A purchase is everything that one
+/// customer bought on one day of the store.
 #[derive(Debug, Clone)]
 pub struct Purchases {
-    /// Of all customers, whatever part of them this is: codes are the same in all parts.
+    /// The ids of all customers, whatever partition this is.
     customers: Arc<Ids>,
+    /// The ids of all products.
     products: Arc<Ids>,
-    /// Where the purchases of customer `c` are: in the shard `places[c] % SHARDS`, at `places[c] /
-    /// SHARDS`.
-    places: Arc<Vec<u32>>,
-    /// Those of other parts are empty.
+    /// The code that each customer had while the lines were read: [`ShardRow::of`] it is where the
+    /// customer's purchases are.
+    provisional_codes: Arc<Vec<u32>>,
+    /// Shards of other partitions are empty.
     shards: Vec<Arc<Shard>>,
     /// The first day that counts.
     first: Day,
 }
 
-/// The purchases of a part of the customers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Shard {
-    /// The customer at `c` has the purchases `starts[c]..starts[c + 1]`.
-    starts: Vec<u32>,
-    days: Vec<Day>,
-    /// Purchase `v` has the products `basket_starts[v]..basket_starts[v + 1]`.
-    basket_starts: Vec<u32>,
-    baskets: Vec<u32>,
-}
-
-impl Shard {
-    fn purchases_of(&self, at: usize) -> CustomerPurchases<'_> {
-        let range = match (self.starts.get(at), self.starts.get(at + 1)) {
-            (Some(start), Some(end)) => *start as usize..*end as usize,
-            _ => return CustomerPurchases::NONE,
-        };
-        CustomerPurchases {
-            days: &self.days[range.clone()],
-            basket_starts: &self.basket_starts[range.start..=range.end],
-            baskets: &self.baskets,
-        }
-    }
-}
-
-/// The same customers with the same purchases, wherever they are kept.
+/// Equal if the same customers have the same purchases, in whatever shards and rows.
 impl PartialEq for Purchases {
     fn eq(&self, other: &Self) -> bool {
-        let same = |customer: u32| {
-            self.purchases_of(customer)
-                .iter()
-                .eq(other.purchases_of(customer).iter())
-        };
         self.customers == other.customers
             && self.products == other.products
-            && (0..self.customers.len() as u32).all(same)
+            && self
+                .every_customer()
+                .zip(other.every_customer())
+                .all(|(own, others)| own.iter().eq(others.iter()))
     }
 }
 
 impl Eq for Purchases {}
 
 impl Purchases {
-    /// Builds the history from lines in any order; repeated lines count once, and ids that no line
+    /// Builds the history from lines in any order. Repeated lines count once; ids that no line
     /// names are dropped.
     ///
     /// # Errors
-    /// If a line's code is not in the ids, or there are more than 2³² − 1 distinct (customer, day,
-    /// product) in a shard.
+    /// If a line's code is not in the ids, or a shard has more than 2³² − 1 distinct (customer,
+    /// day, product).
     pub fn from_lines(customers: Ids, products: Ids, lines: Vec<Line>) -> Result<Self> {
-        let mut builder = Builder::new(None);
+        let mut builder = PurchasesBuilder::new(None);
         builder.add(lines)?;
         builder.finish(customers, products)?.purchases()
     }
@@ -143,7 +135,7 @@ impl Purchases {
         self.until(AsOf(Day::from_epoch(i32::MAX))).span()
     }
 
-    /// The same without what was bought before a day, as if it had not been read; the ids stay.
+    /// The purchases from a day on, as if no earlier line had been read; the ids stay.
     #[must_use]
     pub fn since(&self, first: Day) -> Purchases {
         Purchases {
@@ -161,24 +153,21 @@ impl Purchases {
         }
     }
 
-    /// Whether a customer has a purchase here, on whatever day.
+    /// Whether a customer has a purchase in this partition.
     #[must_use]
     pub fn has(&self, customer: u32) -> bool {
         !self.purchases_of(customer).is_empty()
     }
 
     fn purchases_of(&self, customer: u32) -> CustomerPurchases<'_> {
-        let place = self
-            .places
-            .get(customer as usize)
-            .map_or(usize::MAX, |place| *place as usize);
-        let all = self
-            .shards
-            .get(place % SHARDS)
-            .map_or(CustomerPurchases::NONE, |shard| {
-                shard.purchases_of(place / SHARDS)
-            });
-        all.since(self.first)
+        let Some(code) = self.provisional_codes.get(customer as usize) else {
+            return CustomerPurchases::NONE;
+        };
+        let ShardRow { shard, row } = ShardRow::of(*code);
+        match self.shards.get(shard) {
+            Some(shard) => shard.purchases_of(row).since(self.first),
+            None => CustomerPurchases::NONE,
+        }
     }
 
     fn every_customer(&self) -> impl Iterator<Item = CustomerPurchases<'_>> {
@@ -186,8 +175,8 @@ impl Purchases {
     }
 }
 
-/// The purchases that are known on a night. Everything that predicts takes this and so cannot see
-/// the future.
+/// The purchases that are known on a night. Everything that predicts takes a `History` and so
+/// cannot see the future.
 #[derive(Debug, Clone, Copy)]
 pub struct History<'a> {
     purchases: &'a Purchases,
@@ -210,19 +199,19 @@ impl<'a> History<'a> {
         }
     }
 
-    /// How many customers the dictionary has; a customer may have no purchase yet.
+    /// How many customers the dictionary has; some may have no purchase yet.
     #[must_use]
     pub fn customer_count(&self) -> u32 {
         self.purchases.customers.len() as u32
     }
 
-    /// How many products the dictionary has; a product may not have been sold yet.
+    /// How many products the dictionary has; some may not have been sold yet.
     #[must_use]
     pub fn product_count(&self) -> usize {
         self.purchases.products.len()
     }
 
-    /// The customers' ids. Codes are in the order of ids, whenever a customer first came.
+    /// The customers' ids. Codes are in the order of ids, not of the customers' first purchases.
     #[must_use]
     pub fn customers(&self) -> &'a Ids {
         &self.purchases.customers
@@ -234,14 +223,16 @@ impl<'a> History<'a> {
         &self.purchases.products
     }
 
-    /// How many distinct (customer, day, product) there are, those after the night included.
+    /// How many distinct (customer, day, product) there are up to the night.
     #[must_use]
     pub fn distinct_lines(&self) -> usize {
-        self.purchases.distinct_lines()
+        (0..self.customer_count())
+            .map(|customer| self.purchases_of(customer).lines())
+            .sum()
     }
 
-    /// Which products were bought in the last `days` days up to the night, by code. Those of the
-    /// customers of different partitions go together by "or".
+    /// Which products were bought in the last `days` days up to the night, by code. The answers of
+    /// several partitions are combined by a logical or.
     #[must_use]
     pub fn products_bought_within(&self, days: i32) -> Vec<bool> {
         let night = self.as_of.day();
@@ -280,23 +271,16 @@ impl<'a> History<'a> {
         Some((*purchases.days.get(at)?, purchases.basket(at)))
     }
 
-    /// The first and last day with a purchase up to the night.
+    /// The first and the last day with a purchase up to the night.
     #[must_use]
     pub fn span(&self) -> Option<DateRange> {
-        let of_customer = |customer| {
-            let days = self.purchases_of(customer).days();
-            Some(DateRange {
-                first: *days.first()?,
-                last: *days.last()?,
-            })
-        };
         (0..self.customer_count())
-            .map(of_customer)
+            .map(|customer| self.purchases_of(customer).span())
             .fold(None, DateRange::union)
     }
 }
 
-/// Purchases of one customer in the order of their days.
+/// The purchases of one customer in the order of their days.
 #[derive(Debug, Clone, Copy)]
 pub struct CustomerPurchases<'a> {
     days: &'a [Day],
@@ -356,7 +340,15 @@ impl<'a> CustomerPurchases<'a> {
         (0..self.days.len()).map(move |at| (purchases.days[at], purchases.basket(at)))
     }
 
-    /// How many distinct (day, product).
+    /// The first and the last day.
+    fn span(&self) -> Option<DateRange> {
+        Some(DateRange {
+            first: *self.days.first()?,
+            last: *self.days.last()?,
+        })
+    }
+
+    /// How many distinct (day, product) there are.
     fn lines(&self) -> usize {
         match (
             self.basket_starts.first(),

@@ -1,5 +1,7 @@
 //! The recurrence rule and its funnel: which customers come back regularly.
 
+mod population;
+
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -8,6 +10,7 @@ use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::purchases::{CustomerPurchases, History};
 use crate::settings::{Allowed, section};
+pub use population::{PopulationSummary, Provenance};
 
 section! {
     /// "More than one purchase every 30 days, and every purchase with more than 10 products", with its
@@ -117,16 +120,9 @@ impl Rule {
     #[must_use]
     pub fn counts(&self, purchases: &CustomerPurchases<'_>, night: Day) -> Vec<PeriodCount> {
         let length = self.period_days.max(1) as i32;
-        let empty = |back: i32| {
-            let last = night - back * length;
-            PeriodCount {
-                first: last - (length - 1),
-                last,
-                purchases: 0,
-                large_baskets: 0,
-            }
-        };
-        let mut counts: Vec<PeriodCount> = (0..self.periods as i32).map(empty).collect();
+        let mut counts: Vec<PeriodCount> = (0..self.periods as i32)
+            .map(|back| PeriodCount::empty(night - back * length, length))
+            .collect();
         for (day, basket) in purchases.until(night).iter().rev() {
             let Some(count) = counts.get_mut(((night - day) / length) as usize) else {
                 break;
@@ -137,8 +133,8 @@ impl Rule {
         counts
     }
 
-    /// Whether a customer is much like those who meet the rule on the night: frequent, with a good
-    /// part of the large baskets that it asks for. Models learn from them first.
+    /// Whether a customer nearly meets the rule on the night: frequent, with 40 % of the large
+    /// baskets that it asks for. Models learn from such customers first.
     #[must_use]
     pub fn nearly_met(&self, purchases: &CustomerPurchases<'_>, night: Day) -> bool {
         Rule {
@@ -151,7 +147,7 @@ impl Rule {
     /// Whether a customer with these purchases is recurrent on the night.
     #[must_use]
     pub fn met(&self, purchases: &CustomerPurchases<'_>, night: Day) -> bool {
-        matches!(self.standing(purchases, night), Standing::Frequent { share } if share >= self.basket_share)
+        self.standing(purchases, night).has_share(self.basket_share)
     }
 }
 
@@ -166,6 +162,18 @@ pub struct PeriodCount {
     pub purchases: u32,
     /// Of those, purchases with a large basket.
     pub large_baskets: u32,
+}
+
+impl PeriodCount {
+    /// A period of `length` days without a purchase.
+    fn empty(last: Day, length: i32) -> Self {
+        Self {
+            first: last - (length - 1),
+            last,
+            purchases: 0,
+            large_baskets: 0,
+        }
+    }
 }
 
 /// How far one customer gets through the rule.
@@ -184,6 +192,13 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// Whether the customer is frequent, with at least this share of large baskets.
+    fn has_share(self, least: f64) -> bool {
+        matches!(self, Standing::Frequent { share } if share >= least)
+    }
+}
+
 /// The recurrent customers of a night, by ascending code, and the funnel.
 #[must_use]
 pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {
@@ -192,27 +207,40 @@ pub fn recurrent(history: &History<'_>, rule: &Rule) -> (Vec<u32>, Funnel) {
         .into_par_iter()
         .map(|customer| rule.standing(&history.purchases_of(customer), night))
         .collect();
-    let count = |pass: &dyn Fn(&Standing) -> bool| {
-        standings.iter().filter(|standing| pass(standing)).count()
-    };
-    let at_share = |least: f64| {
-        count(&|standing| matches!(standing, Standing::Frequent { share } if *share >= least))
-    };
-    let funnel = Funnel {
-        seen: count(&|standing| *standing != Standing::Unseen),
-        active: count(&|standing| !matches!(standing, Standing::Unseen | Standing::Seen)),
-        frequent: at_share(0.0),
+    let customers = (0..history.customer_count())
+        .zip(&standings)
+        .filter(|(_, standing)| standing.has_share(rule.basket_share))
+        .map(|(customer, _)| customer)
+        .collect();
+    (customers, funnel(&standings, rule))
+}
+
+/// How many of the customers with these standings pass each part of the rule.
+fn funnel(standings: &[Standing], rule: &Rule) -> Funnel {
+    Funnel {
+        seen: count(standings, |standing| *standing != Standing::Unseen),
+        active: count(standings, |standing| {
+            !matches!(standing, Standing::Unseen | Standing::Seen)
+        }),
+        frequent: count(standings, |standing| standing.has_share(0.0)),
         large_baskets: count(
-            &|standing| matches!(standing, Standing::Frequent { share } if *share > 0.0),
+            standings,
+            |standing| matches!(standing, Standing::Frequent { share } if *share > 0.0),
         ),
-        recurrent: at_share(rule.basket_share),
+        recurrent: count(standings, |standing| standing.has_share(rule.basket_share)),
         by_basket_share: [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0]
-            .map(|share| (share, at_share(share)))
+            .map(|share| {
+                (
+                    share,
+                    count(standings, |standing| standing.has_share(share)),
+                )
+            })
             .to_vec(),
-    };
-    let passing = (0..history.customer_count()).zip(&standings);
-    let customers = passing.filter(|(_, standing)| matches!(standing, Standing::Frequent { share } if *share >= rule.basket_share));
-    (customers.map(|(customer, _)| customer).collect(), funnel)
+    }
+}
+
+fn count(standings: &[Standing], passes: impl Fn(&Standing) -> bool) -> usize {
+    standings.iter().filter(|standing| passes(standing)).count()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Deterministic sampling: a row's fate depends on the seed and its names, never on its place in a
-//! loop or a thread.
+//! Deterministic sampling: whether a row is chosen depends on the seed and on the row's ids, never on
+//! its place in a loop or on a thread.
 
 /// Mixes 64 bits: the finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014).
 #[must_use]
@@ -10,45 +10,45 @@ pub fn mix(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// A hash of several names under a seed.
+/// A hash of several ids under a seed.
 #[must_use]
-pub fn hash(seed: u64, names: &[u64]) -> u64 {
-    names
-        .iter()
-        .fold(mix(seed), |state, name| mix(state ^ *name))
+pub fn hash(seed: u64, ids: &[u64]) -> u64 {
+    ids.iter().fold(mix(seed), |state, id| mix(state ^ *id))
 }
 
-/// A hash of bytes, of which no two of different length share the same words.
+/// A hash of bytes. Their number is a part of what is hashed, so that bytes and the same bytes with
+/// zeros appended have different hashes.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
-    let word = |chunk: &[u8]| {
-        chunk
-            .iter()
-            .rev()
-            .fold(0, |word, byte| (word << 8) | u64::from(*byte))
-    };
     bytes
         .chunks(8)
-        .fold(mix(bytes.len() as u64), |state, chunk| {
-            mix(state ^ word(chunk))
-        })
+        .map(little_endian)
+        .fold(mix(bytes.len() as u64), |state, word| mix(state ^ word))
 }
 
-/// The hash as a number in [0, 1).
+/// Up to eight bytes as a number, the lowest first.
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// A hash as a number in [0, 1).
 #[must_use]
 pub fn unit(hash: u64) -> f64 {
     (hash >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Whether a row with this hash is in a sample of the given share.
+/// Whether a row with this hash is in a sample of the given share, 0 to 1.
 #[must_use]
 pub fn keep(hash: u64, share: f64) -> bool {
     unit(hash) < share
 }
 
-/// What something is drawn for: draws of one purpose say nothing of those of another.
+/// What a draw is for. The draws of one purpose are independent of those of another.
 ///
-/// The numbers are part of what a model is: with others, the same tickets give another model.
+/// The numbers are part of a model: with other numbers, the same tickets give another model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Draw {
@@ -56,7 +56,7 @@ pub enum Draw {
     CalibrationSamples = 0xca1,
     /// Which person-days the timing model learns from.
     PersonDays = 0xda1,
-    /// Which of them the least squares see.
+    /// Which person-days the least squares are fitted on.
     LeastSquaresRows = 0x11e,
     /// The seed of the timing model's trees.
     TimingTrees = 0x4a2,
@@ -66,11 +66,11 @@ pub enum Draw {
     SnapshotNights = 0x5a9,
     /// Which snapshots the basket model learns from.
     Snapshots = 0xcaf,
-    /// Which products that were not bought it learns from.
+    /// Which products that were not bought the basket model learns from.
     NegativeRows = 0xbad,
     /// Which features a tree may split on.
     TreeFeatures = 0xfea7,
-    /// Which customers others are compared with for the products that they like.
+    /// Which customers a customer is compared with, to find products that similar customers buy.
     ReferenceCustomers = 0x4e16,
     /// Which customers TIFUKNN looks for neighbours among.
     TifuknnPool = 0x71f,
@@ -79,26 +79,23 @@ pub enum Draw {
 }
 
 impl Draw {
-    /// A hash of several names under a seed.
+    /// A hash of several ids under a seed.
     #[must_use]
-    pub fn hash(self, seed: u64, names: &[u64]) -> u64 {
-        names
-            .iter()
-            .fold(mix(mix(seed) ^ self as u64), |state, name| {
-                mix(state ^ *name)
-            })
+    pub fn hash(self, seed: u64, ids: &[u64]) -> u64 {
+        ids.iter()
+            .fold(mix(mix(seed) ^ self as u64), |state, id| mix(state ^ *id))
     }
 
-    /// A hash of several names that is the same under every seed.
+    /// A hash of several ids the same under every seed.
     #[must_use]
-    pub fn hash_without_seed(self, names: &[u64]) -> u64 {
-        hash(self as u64, names)
+    pub fn hash_without_seed(self, ids: &[u64]) -> u64 {
+        hash(self as u64, ids)
     }
 
-    /// Whether what has these names is in a sample of the given share, 0 to 1.
+    /// Whether what has these ids is in a sample of the given share, 0 to 1.
     #[must_use]
-    pub fn keeps(self, seed: u64, names: &[u64], share: f64) -> bool {
-        keep(self.hash(seed, names), share)
+    pub fn keeps(self, seed: u64, ids: &[u64], share: f64) -> bool {
+        keep(self.hash(seed, ids), share)
     }
 }
 
@@ -107,15 +104,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_purpose_is_the_first_name() {
+    fn a_purpose_is_the_first_id() {
         assert_eq!(Draw::Snapshots.hash(5, &[7, 8]), hash(5, &[0xcaf, 7, 8]));
         assert_eq!(Draw::TifuknnPool.hash_without_seed(&[9]), hash(0x71f, &[9]));
     }
 
     #[test]
-    fn a_share_of_the_names_is_kept() {
+    fn bytes_are_hashed_by_words_and_length() {
+        let words = |len: u64, words: &[u64]| hash(len, words);
+        assert_eq!(hash_bytes(b""), words(0, &[]));
+        assert_eq!(hash_bytes(b"ab"), words(2, &[0x6261]));
+        assert_eq!(hash_bytes(b"ab\0"), words(3, &[0x6261]));
+        assert_eq!(
+            hash_bytes(b"abcdefghi"),
+            words(9, &[0x6867_6665_6463_6261, 0x69])
+        );
+    }
+
+    #[test]
+    fn a_share_of_the_ids_is_kept() {
         let kept = (0..10_000)
-            .filter(|name| Draw::PersonDays.keeps(1, &[*name], 0.25))
+            .filter(|id| Draw::PersonDays.keeps(1, &[*id], 0.25))
             .count();
         assert!((2_350..2_650).contains(&kept), "{kept}");
     }

@@ -1,20 +1,20 @@
-//! A seeded generator of realistic supermarket tickets whose truth is known.
+//! A seeded generator of realistic supermarket tickets whose ground truth is known.
 //!
-//! [`Simulation::new`] takes [`Parameters`] (a style of store, a seed, sizes, a span of days) and
-//! gives every line that the store's tills would have recorded, at any size, in bounded memory. The
-//! same parameters give the same lines, whatever the chunks and the threads: each customer draws
-//! from an own ChaCha8 stream, numbered by the customer.
+//! [`Simulation::new`] takes [`SimulationParameters`]: a style of store, a seed, sizes, and a span
+//! of days. It gives every line that the tills of such a store would have recorded. Memory is
+//! bounded, whatever the size. The same parameters give the same lines, whatever the chunks and the
+//! threads: each customer draws from a ChaCha8 stream of their own.
 //!
 //! # What is modelled
-//! - **Customers**: a kind of shopper (weekly planner, weekly shop with top-up trips, frequent
-//!   small baskets, occasional), an own mean gap and regularity (a renewal process: 1 day plus a
-//!   gamma-distributed rest), weekday habits, hours, a household that scales baskets and
+//! - **Customers**: a segment (weekly planner, weekly shop with top-up trips, frequent small
+//!   baskets, occasional), a mean gap and a regularity of their own (a renewal process: 1 day plus
+//!   a gamma-distributed rest), weekday habits, hours, a household that scales baskets and
 //!   consumption, holidays and long lapses, churn, and customers who first come in the middle.
-//! - **Baskets**: log-normal sizes around an own mean, larger after a longer wait. First the
-//!   personal staples that have run out, then whatever the shelves and tastes suggest. A staple
-//!   runs out after its own cycle (gamma-distributed consumption), so the chance that it is in the
-//!   next basket rises with the days since it was bought; sometimes it is forgotten. Staples come
-//!   and go.
+//! - **Baskets**: log-normal sizes around the customer's mean, larger after a longer wait. They are
+//!   filled first with the customer's staples that have run out, then by tastes and popularity. A
+//!   staple runs out after a cycle of its own (gamma-distributed consumption), so the chance that
+//!   it is in the next basket rises with the days since it was bought. Sometimes it is forgotten.
+//!   Staples come and go.
 //! - **Products**: 24 categories, Zipf–Mandelbrot popularity within each, brands and loyalty to
 //!   them, categories in which people seek variety, yearly seasons, popularity that drifts,
 //!   launched and discontinued products, promotion weeks with lower prices and more sales.
@@ -27,18 +27,20 @@
 //! customers' reaction to personal offers, one product replacing another after a price change,
 //! products bought together for a recipe, events (weather, strikes, pandemics), sales without a
 //! loyalty card, and bad lines (test ingestion with hand-made ones). Households do not grow or
-//! share a card. People are more alike than in life: a model's figures on simulated tickets say
+//! share a card.
+//!
+//! Simulated customers are more alike than real ones. A model's figures on simulated tickets say
 //! whether it finds what was planted, not how well it will do in a store.
 //!
 //! # Order
-//! [`Order::Days`] gives lines by time, as a feed does, and keeps every customer's state in memory
-//! (3 to 5 kB each); [`Order::Customers`] gives them customer by customer, each by time, and keeps
-//! the lines of two chunks a thread. Measured: 103 million lines as Parquet in 183 MB at over 1
-//! million lines a second and core; by days (130,000 customers) in 611 MB.
+//! [`Order::Days`] gives lines by time, like a feed, and keeps the state of every customer in
+//! memory (3 to 5 kB each). [`Order::Customers`] gives them customer by customer, and keeps the
+//! lines of two chunks a thread. Measured with 103 million lines of 130,000 customers as Parquet:
+//! 611 MB by days, 183 MB by customers, over 1 million lines a second and core.
 //!
 //! ```
-//! use okuo::simulate::{Order, Parameters, Simulation};
-//! let simulation = Simulation::new(Parameters { customers: 20, days: 60, ..Parameters::default() })?;
+//! use okuo::simulate::{Order, SimulationParameters, Simulation};
+//! let simulation = Simulation::new(SimulationParameters { customers: 20, days: 60, ..SimulationParameters::default() })?;
 //! let mut lines = 0;
 //! simulation.for_each_chunk(Order::Days(7), |chunk| {
 //!     lines += chunk.len();
@@ -60,29 +62,30 @@ mod tests;
 
 use rayon::prelude::*;
 
-pub use parameters::{Parameters, Style};
+pub use parameters::{SimulationParameters, Style};
 pub use truth::{Staple, Truth, write_truth_csv, write_truth_json};
 pub use write::{write_csv, write_csv_gz, write_parquet};
 
+use crate::calendar::DateRange;
 use crate::error::{Error, Result};
 use catalogue::{CATEGORIES, Catalogue};
 use chrono_tz::Tz;
-use habits::Laws;
-use parameters::Traits;
+use habits::Distributions;
+use parameters::StyleParameters;
 use shopper::Shopper;
 
 /// One line of a simulated ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TicketLine {
-    /// The customer's id, 1 … [`Parameters::customers`].
+    /// The customer's id, 1 … [`SimulationParameters::customers`].
     pub customer: i64,
-    /// The ticket's id: customer × 10,000 + the number of the ticket, so that it is unique and
-    /// needs no counter shared by customers.
+    /// The ticket's id: customer × 10,000 + the number of the customer's ticket. So it is unique
+    /// without a counter that customers share.
     pub basket: i64,
-    /// Naive time of the ticket in microseconds since 1970-01-01T00:00, store-local or, with
-    /// [`Parameters::utc_zone`], UTC.
+    /// Naive time of the ticket in microseconds since 1970-01-01T00:00: store-local or, with
+    /// [`SimulationParameters::utc_zone`], UTC.
     pub time: i64,
-    /// The product's id, 1 … [`Parameters::products`].
+    /// The product's id, 1 … [`SimulationParameters::products`].
     pub product: i64,
     /// Position of the product's category in [`categories`].
     pub category: u8,
@@ -107,42 +110,42 @@ pub fn categories() -> impl ExactSizeIterator<Item = &'static str> {
     CATEGORIES.iter().map(|category| category.name)
 }
 
-/// In which order lines come, and how many make a chunk. Neither changes which lines there are.
+/// The order of the lines, and the size of a chunk. Neither changes which lines there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// By time over the whole history, like a feed; a chunk is so many days (at least 1). Keeps the
-    /// state of every customer in memory.
+    /// By time over the whole history, like a feed. A chunk has this many days, at least 1. The
+    /// state of every customer is in memory.
     Days(u32),
-    /// Customer by customer, each by time; a chunk is so many customers (at least 1). Memory does
+    /// Customer by customer, each by time. A chunk has this many customers, at least 1. Memory does
     /// not grow with the number of customers.
     Customers(u32),
 }
 
-/// A store whose history can be generated, as often as wanted.
+/// A simulated store, whose history can be generated as often as wanted.
 #[derive(Debug)]
 pub struct Simulation {
-    parameters: Parameters,
-    traits: Traits,
-    laws: Laws,
+    parameters: SimulationParameters,
+    style: StyleParameters,
+    distributions: Distributions,
     catalogue: Catalogue,
     zone: Option<Tz>,
 }
 
 impl Simulation {
-    /// The store of these parameters; lays out the catalogue and generates no line yet.
+    /// The store of these parameters. This draws the catalogue, and no line yet.
     ///
     /// # Errors
-    /// If a parameter is out of range (see [`Parameters::check`]).
-    pub fn new(parameters: Parameters) -> Result<Self> {
+    /// If a parameter is out of range (see [`SimulationParameters::check`]).
+    pub fn new(parameters: SimulationParameters) -> Result<Self> {
         let parameters = parameters.check()?;
         let zone = parameters.zone()?;
-        let traits = parameters.style.traits();
-        let laws = Laws::new(&traits)?;
-        let catalogue = Catalogue::new(&parameters, &traits);
+        let style = parameters.style.parameters();
+        let distributions = Distributions::new(&style)?;
+        let catalogue = Catalogue::new(&parameters, &style);
         Ok(Self {
             parameters,
-            traits,
-            laws,
+            style,
+            distributions,
             catalogue,
             zone,
         })
@@ -150,15 +153,15 @@ impl Simulation {
 
     /// The checked parameters.
     #[must_use]
-    pub fn parameters(&self) -> &Parameters {
+    pub fn parameters(&self) -> &SimulationParameters {
         &self.parameters
     }
 
     /// Calls `each` with one chunk of lines after the other, in the stated order; chunks may be
-    /// empty. Generates on the threads of rayon's current pool.
+    /// empty. Lines are generated on the threads of rayon's current pool.
     ///
     /// # Errors
-    /// The first error that `each` returns; generation itself does not fail.
+    /// The first error that `each` returns. Generating does not fail.
     pub fn for_each_chunk(
         &self,
         order: Order,
@@ -170,23 +173,23 @@ impl Simulation {
         }
     }
 
-    /// Roughly how many lines there will be, from up to 200 customers spread over all (for a
-    /// progress bar, or to choose `customers` for a wanted size).
+    /// Roughly how many lines there will be, estimated from up to 200 customers: for a progress
+    /// bar, or to choose `customers` for a wanted size.
     #[must_use]
     pub fn estimated_lines(&self) -> u64 {
         let customers = u64::from(self.parameters.customers);
-        let asked = customers.min(200);
-        let lines: u64 = (0..asked)
+        let sampled = customers.min(200);
+        let lines: u64 = (0..sampled)
             .into_par_iter()
             .map(|at| {
-                let customer = at * customers / asked;
+                let customer = at * customers / sampled;
                 let mut lines = Vec::new();
                 self.shopper(customer as u32)
                     .run(self, self.parameters.last_day(), &mut lines);
                 lines.len() as u64
             })
             .sum();
-        lines.saturating_mul(customers) / asked.max(1)
+        lines.saturating_mul(customers) / sampled.max(1)
     }
 
     /// What is true of the customer at a position 0 … customers − 1; `None` past the end.
@@ -204,7 +207,7 @@ impl Simulation {
             .into_par_iter()
             .map(|customer| self.shopper(customer))
             .collect();
-        let (first, last) = (self.parameters.start, self.parameters.last_day());
+        let DateRange { first, last } = self.parameters.span();
         let mut lines: Vec<TicketLine> = Vec::new();
         let days = days.min(self.parameters.days) as i32;
         let mut from = first;
@@ -224,8 +227,8 @@ impl Simulation {
             groups
                 .iter()
                 .for_each(|group| lines.extend_from_slice(group));
-            // Stable, and groups stand in the order of customers: the order does not depend on
-            // threads.
+            // The sort is stable and the groups are in the order of customers: the order does not
+            // depend on threads.
             lines.par_sort_by_key(|line| (line.time, line.basket));
             each(&lines)?;
             from = until + 1;

@@ -34,6 +34,17 @@ pub fn median_of_sorted(values: &[f64]) -> Option<f64> {
     })
 }
 
+/// The quantile of a share, 0 to 1, of values that ascend: linear between the two nearest values,
+/// as `numpy.quantile` does by default (type 7 of Hyndman & Fan, The American Statistician 1996).
+/// `None` of nothing.
+#[must_use]
+pub fn quantile_of_sorted(values: &[f64], share: f64) -> Option<f64> {
+    let position = share * values.len().checked_sub(1)? as f64;
+    let below = values.get(position.floor() as usize)?;
+    let above = values.get(position.ceil() as usize)?;
+    Some(below + (above - below) * position.fract())
+}
+
 /// The sample standard deviation (denominator n − 1) around a known mean, of durations or other
 /// values of moderate size; `None` of fewer than two values.
 #[must_use]
@@ -68,6 +79,7 @@ mod tests {
         assert_eq!(mean([]), None);
         assert_eq!(median(vec![]), None);
         assert_eq!(sample_deviation(&[3.0], 3.0), None);
+        assert_eq!(quantile_of_sorted(&[], 0.5), None);
         assert_eq!(conformal_quantile(&[], 0.8), None);
     }
 
@@ -79,8 +91,28 @@ mod tests {
         assert_eq!(median(vec![9.0, 1.0, 4.0, 2.0]), Some(3.0));
         // Squares of −1, 0, 1 around 2: 2 ÷ (3 − 1) = 1.
         assert_eq!(sample_deviation(&[1.0, 2.0, 3.0], 2.0), Some(1.0));
+        // numpy.quantile([0, 1, 2, 3], [0.25, 0.5, 1])
+        let quantiles =
+            [0.25, 0.5, 1.0].map(|share| quantile_of_sorted(&[0.0, 1.0, 2.0, 3.0], share));
+        assert_eq!(quantiles, [Some(0.75), Some(1.5), Some(3.0)]);
+    }
+
+    #[test]
+    fn rounding_is_pythons() {
         assert_eq!(rounded(2.5, 0), 2.0);
+        // 0.03125 and 0.09375 are exact in binary, so ties go to the even digit. 2.675 is a little
+        // less in binary.
+        assert_eq!(
+            (
+                rounded(0.03125, 4),
+                rounded(0.09375, 4),
+                rounded(2.675, 2),
+                rounded(0.00005, 4)
+            ),
+            (0.0312, 0.0938, 2.67, 0.0001)
+        );
         assert_eq!(rounded(-0.04, 1).to_string(), "0");
+        assert!(rounded(-0.000_01, 4).is_sign_positive());
     }
 
     #[test]

@@ -1,17 +1,19 @@
-//! One contract over objects, wherever they lie: local disk, S3, or memory.
+//! Objects under keys, in any place that stores them: local disk, S3, or memory.
 //!
-//! Keys are relative paths with `/` between their parts; no part is empty, `.` or `..`. A key that
-//! is written is seen whole or not at all, and a conditional write has one winner.
+//! [`Store`] is the contract that all of these places keep. Keys are relative paths with `/`
+//! between their parts; no part is empty, `.` or `..`. Readers see an object whole or not at all,
+//! and of several conditional writes one wins.
 //!
-//! What a person types becomes a [`Location`] by [`open`] (a place to write to and read from) or a
-//! list of [`InputObject`] objects by [`find`] (input). Only this module knows where the bytes lie.
+//! [`open`] turns what a person types into a [`Location`], a place to read from and write to.
+//! [`find`] turns it into a list of [`InputObject`]s. Only this module knows where the bytes are.
 
 mod find;
 mod local;
 mod location;
 mod memory;
 mod s3;
-mod spill;
+mod spill_file;
+mod writer;
 
 use std::fmt;
 use std::ops::Range;
@@ -23,9 +25,10 @@ use sha2::{Digest, Sha256};
 pub use find::{InputObject, find};
 pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
-pub use memory::Memory;
+pub use memory::InMemory;
 pub use s3::S3;
-pub use spill::Spill;
+pub use spill_file::SpillFile;
+pub use writer::{ObjectWriter, StagedFile};
 
 use crate::error::{Error, Result};
 
@@ -103,18 +106,17 @@ pub trait Store: fmt::Debug + Send + Sync {
             .find(|object| object.key == key))
     }
 
-    /// Up to this size in bytes an object is better fetched as a whole than in parts: a request
-    /// over a network costs as much as some bytes.
-    fn whole_up_to(&self) -> u64 {
+    /// The size in bytes up to which an object is better fetched as a whole than in ranges: a
+    /// request over a network takes as long as the transfer of some megabytes.
+    fn whole_fetch_limit(&self) -> u64 {
         1 << 24
     }
 
     /// The object's content and its tag. [`crate::error::Kind::NotFound`] if there is none.
     async fn get(&self, key: &str) -> Result<(Bytes, String)>;
 
-    /// A part of the object's content, from and up to positions in bytes.
-    /// [`crate::error::Kind::Conflict`] if the object has another tag than the one that is asked
-    /// for.
+    /// A range of the object's content, in bytes. [`crate::error::Kind::Conflict`] if the object no
+    /// longer has this tag.
     async fn get_range(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
         let (content, found) = self.get(key).await?;
         if found != etag {
@@ -126,7 +128,7 @@ pub trait Store: fmt::Debug + Send + Sync {
         match bounds.filter(|(start, end)| start <= end && *end <= content.len()) {
             Some((start, end)) => Ok(content.slice(start..end)),
             None => {
-                Err(Error::system("it ends before the part that is asked for")
+                Err(Error::system("it ends before the range that was asked for")
                     .object(self.uri(key)))
             }
         }
@@ -136,11 +138,33 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// mode's condition does not hold.
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String>;
 
-    /// Removes an object; one that is not there is no error.
+    /// A temporary file for the content of an object that is written as a stream.
+    async fn stage(&self, key: &str) -> Result<StagedFile> {
+        check_key(key)?;
+        StagedFile::in_temporary_folder().await
+    }
+
+    /// Writes an object as [`Store::put`] does, with the content of a file that [`Store::stage`]
+    /// gave for this key.
+    async fn put_staged(&self, key: &str, staged: StagedFile, mode: PutMode) -> Result<String> {
+        self.put(key, staged.content().await?, mode).await
+    }
+
+    /// Removes an object; it is no error if there is none.
     async fn delete(&self, key: &str) -> Result<()>;
 }
 
-/// The object is not the one that reading it began with.
+/// Runs work on the disk where it does not hold up the asynchronous threads.
+async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::system("the work on the disk broke off").source(error)),
+    }
+}
+
+/// The error of a read whose object was replaced meanwhile.
 fn changed(object: &str) -> Error {
     Error::conflict("it has changed while it was read")
         .object(object)

@@ -8,6 +8,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::sync::Arc;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use hyper::Method;
 use okuo::error::Kind;
-use okuo::store::{Local, Location, Memory, PutMode, S3, Store, find, open};
+use okuo::store::{InMemory, Local, Location, PutMode, S3, Store, find, open};
 use support::{Fault, Server, config};
 
 /// Whether a server's listings carry tags; those of s3s-fs do not.
@@ -32,6 +33,7 @@ async fn contract(location: Location, many: usize, listing: Listing) {
     content_comes_back(&location, listing).await;
     conditions_hold(&location).await;
     one_writer_wins(&location).await;
+    streams_become_whole_objects(&location.child("streamed")).await;
     lists_are_in_byte_order(&location).await;
     long_lists_are_whole(&location.child("many"), many).await;
     deletion_is_repeatable(&location).await;
@@ -201,6 +203,42 @@ async fn one_writer_wins(location: &Location) {
     }
 }
 
+async fn streams_become_whole_objects(location: &Location) {
+    let chunk = vec![b'x'; 300_000];
+    // Less and more than the writer's buffer.
+    for chunks in [0, 1, 10] {
+        let mut writer = location.writer("a/b").await.unwrap();
+        for _ in 0..chunks {
+            writer.write_all(&chunk).unwrap();
+        }
+        assert!(location.list("").await.unwrap().is_empty());
+        assert_eq!(location.head("a/b").await.unwrap(), None);
+        let etag = writer.commit(PutMode::IfAbsent).await.unwrap();
+        let (content, read_etag) = location.get("a/b").await.unwrap();
+        assert!(content == chunk.repeat(chunks), "{} bytes", content.len());
+        assert_eq!(read_etag, etag);
+        location.delete("a/b").await.unwrap();
+    }
+
+    // This place itself is an object, too, and is replaced as a whole.
+    let place = location.child("c");
+    for text in ["one", "another"] {
+        let mut writer = place.writer("").await.unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+        writer.commit(PutMode::Overwrite).await.unwrap();
+        assert_eq!(place.get("").await.unwrap().0, text);
+    }
+    // What is not committed, or refused, changes nothing.
+    let mut dropped = place.writer("").await.unwrap();
+    dropped.write_all(b"half").unwrap();
+    drop(dropped);
+    let refused = place.writer("").await.unwrap();
+    let error = refused.commit(PutMode::IfAbsent).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert_eq!(place.get("").await.unwrap().0, "another");
+    assert_eq!(location.list("").await.unwrap().len(), 1);
+}
+
 async fn lists_are_in_byte_order(location: &Location) {
     let location = location.child("order");
     // "-" < "/" < "0": a walk through folders gives another order.
@@ -329,19 +367,20 @@ async fn bad_keys_are_refused(location: &Location) {
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Request, "{key}");
         location.get(key).await.unwrap_err();
+        location.writer(key).await.unwrap_err();
     }
 }
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
     contract(
-        Location::new(Arc::new(Memory::new()), ""),
+        Location::new(Arc::new(InMemory::new()), ""),
         1_050,
         Listing::Tagged,
     )
     .await;
     contract(
-        Location::new(Arc::new(Memory::new()), "a/b"),
+        Location::new(Arc::new(InMemory::new()), "a/b"),
         10,
         Listing::Tagged,
     )

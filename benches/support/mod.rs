@@ -3,15 +3,15 @@
 #![allow(dead_code, unreachable_pub, reason = "each bench takes what it needs")]
 
 use okuo::artifact::{self, Description};
-use okuo::calendar::StoreClock;
+use okuo::calendar::{AsOf, DateRange, StoreClock};
 use okuo::domain::Ids;
 use okuo::features::store_snapshot::CandidateLimits;
 use okuo::ingest::report::Report;
-use okuo::ingest::{Columns, InputOptions, Reader};
+use okuo::ingest::{ColumnNames, InputOptions, Reader};
 use okuo::models::Model;
 use okuo::purchases::{Line, Purchases};
 use okuo::recurrence::Rule;
-use okuo::simulate::{Order, Parameters as Store, Simulation, write_parquet};
+use okuo::simulate::{Order, Simulation, SimulationParameters, write_parquet};
 
 pub const LIMITS: CandidateLimits = CandidateLimits {
     bought: 100,
@@ -19,6 +19,7 @@ pub const LIMITS: CandidateLimits = CandidateLimits {
 };
 pub const SEED: u64 = 1;
 
+/// The default rule with half of the purchases large, which some customers meet.
 pub fn rule() -> Rule {
     Rule {
         basket_share: 0.5,
@@ -26,24 +27,25 @@ pub fn rule() -> Rule {
     }
 }
 
-/// A simulated store's tickets as a Parquet file, in the order of days.
+/// The tickets of a simulated store as a Parquet file, in the order of days.
 pub fn tickets(customers: u32, days: u32) -> Vec<u8> {
-    let store = Store {
+    let parameters = SimulationParameters {
         customers,
         days,
-        ..Store::default()
+        ..SimulationParameters::default()
     };
     let mut parquet = vec![];
-    Simulation::new(store)
+    Simulation::new(parameters)
         .and_then(|simulation| write_parquet(&simulation, Order::Days(7), &mut parquet))
         .expect("the store is simulated");
     parquet
 }
 
+/// Reads a Parquet file with tickets.
 pub fn read(parquet: &[u8]) -> (Purchases, Report) {
     let clock = StoreClock::new("UTC", false, 0).expect("UTC exists");
     let options = InputOptions {
-        columns: Columns::default(),
+        columns: ColumnNames::default(),
         clock,
         exclude_products: vec![],
         max_bad_share: 0.0,
@@ -56,10 +58,10 @@ pub fn read(parquet: &[u8]) -> (Purchases, Report) {
     (ingested.purchases, ingested.report)
 }
 
-/// The same history as ids and lines, in the order of days.
+/// A history as ids and lines, in the order of days.
 pub fn lines(purchases: &Purchases) -> (Ids, Ids, Vec<Line>) {
-    let okuo::calendar::DateRange { first, last } = purchases.span().expect("there are purchases");
-    let history = purchases.until(okuo::calendar::AsOf(last));
+    let DateRange { first, last } = purchases.span().expect("there are purchases");
+    let history = purchases.until(AsOf(last));
     let mut lines = vec![];
     for customer in 0..history.customer_count() {
         for (day, basket) in history.purchases_of(customer).iter() {

@@ -1,5 +1,4 @@
-//! What tickets a model was trained on, so that a night's run can tell whether its own tickets
-//! belong to it.
+//! What tickets a model was trained on. A night's run compares its own tickets with them.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -7,44 +6,44 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::{AsOf, RECENT_DAYS, StoreClock};
 use crate::domain::Ids;
-use crate::error::Result;
-use crate::purchases::PartitionedHistory;
 
-/// Most products that a header lists.
-const MOST_PRODUCTS: usize = 1_000;
-/// Below this share of products that the model knows, the tickets are most likely another store's.
-const LEAST_KNOWN: f64 = 0.5;
+/// How many products a header lists at most.
+const MAX_SAMPLE: usize = 1_000;
 
-/// How the days of the training's tickets were made, and which products they had.
+/// If the model knows less than this share of the products, the tickets are most likely those of
+/// another store.
+const MIN_KNOWN_SHARE: f64 = 0.5;
+
+/// How the times of the training's tickets became days, and which products the tickets had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The store's time zone.
     pub time_zone: String,
-    /// Whether times without a zone were UTC.
+    /// Whether times without a zone were taken as UTC.
     pub utc: bool,
     /// The hour at which the store's day began.
     pub day_start: u8,
-    /// How many days of history were looked at, where the tickets had more; not known of older
-    /// models.
+    /// How many days of history were used, if the tickets had more; `None` in older models.
     #[serde(default)]
     pub history_days: Option<u32>,
     /// How many products there were.
     pub products: usize,
-    /// Those whose hash is up to `hashes_up_to`: all of them, or a sample that is the same in every
-    /// reading.
+    /// The ids whose hash is at most `hashes_up_to`: all of them, or a sample that depends on
+    /// nothing but the ids.
     pub sample: Vec<String>,
     /// The largest hash of the sample.
     pub hashes_up_to: u32,
 }
 
-/// The first 32 bits of an id's SHA-256: the same products are drawn whatever else there is.
+/// The first 32 bits of an id's SHA-256. Whether a product is sampled depends on its id alone.
 fn hash(id: &str) -> u32 {
     let digest: [u8; 32] = Sha256::digest(id).into();
     let [a, b, c, d, ..] = digest;
     u32::from_be_bytes([a, b, c, d])
 }
 
-fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
+/// The ids of the products that are marked as bought.
+fn bought_ids(products: &Ids, bought: &[bool]) -> Vec<String> {
     let codes = (0_u32..)
         .zip(bought)
         .filter_map(|(code, bought)| bought.then_some(code));
@@ -55,31 +54,25 @@ fn ids_of(products: &Ids, bought: &[bool]) -> Vec<String> {
 }
 
 impl Origin {
-    /// Of the tickets up to the history's night, of which those longer ago than `history_days` were
-    /// left out, if there were any, read with this clock.
-    ///
-    /// # Errors
-    /// If a part of the history cannot be brought back from where it was set aside.
+    /// The origin of a model that is trained on tickets whose times were read with this clock.
+    /// `bought_ever` marks the products that were bought; `history_days` is how many days of history
+    /// were used, if the tickets had more.
+    #[must_use]
     pub fn new(
-        history: PartitionedHistory<'_>,
+        products: &Ids,
+        bought_ever: &[bool],
         clock: &StoreClock,
         history_days: Option<u32>,
-    ) -> Result<Self> {
-        let mut ever = vec![false; history.products().len()];
-        history.each(|history| {
-            ever.iter_mut()
-                .zip(history.products_bought_within(i32::MAX))
-                .for_each(|(ever, bought)| *ever |= bought);
-            Ok(())
-        })?;
-        let mut hashed: Vec<(u32, String)> = ids_of(history.products(), &ever)
+    ) -> Self {
+        let mut hashed: Vec<(u32, String)> = bought_ids(products, bought_ever)
             .into_iter()
             .map(|id| (hash(&id), id))
             .collect();
         let products = hashed.len();
         hashed.sort_unstable();
-        let hashes_up_to = match hashed.get(MOST_PRODUCTS) {
-            // Below the first that is left out, so that ids of equal hash are all in or all out.
+        let hashes_up_to = match hashed.get(MAX_SAMPLE) {
+            // Less than the hash of the first id that is left out, so that of ids with equal hashes
+            // all are in or all are out.
             Some((first_out, _)) => first_out.saturating_sub(1),
             None => u32::MAX,
         };
@@ -89,7 +82,7 @@ impl Origin {
             .map(|(_, id)| id)
             .collect();
         sample.sort_unstable();
-        Ok(Self {
+        Self {
             time_zone: clock.zone().to_owned(),
             utc: clock.utc(),
             day_start: clock.day_start(),
@@ -97,22 +90,21 @@ impl Origin {
             products,
             sample,
             hashes_up_to,
-        })
+        }
     }
 
-    /// What speaks against histories of so many days, if the model's were cut at another length.
+    /// A warning if the model was trained on histories of another length than `history_days`.
     #[must_use]
     pub fn doubt_of_length(&self, history_days: u32) -> Option<String> {
-        self.history_days.filter(|theirs| *theirs != history_days).map(|theirs| {
-            format!(
-                "the model was trained with history_days = {theirs}, and this run has {history_days}: it learned from histories of another length"
-            )
-        })
+        let theirs = self.history_days.filter(|theirs| *theirs != history_days)?;
+        Some(format!(
+            "the model was trained with history_days = {theirs}, and this run has {history_days}: it learned from histories of another length"
+        ))
     }
 
-    /// What speaks against the tickets of so many days up to a night, read with this clock,
-    /// belonging to the model: a sentence each. `lately` says which of the products
-    /// were bought in the last [`RECENT_DAYS`].
+    /// A warning for each way in which a night's tickets do not fit the model. `lately` marks the
+    /// products that were bought in the last [`RECENT_DAYS`] up to `night`; `clock` and
+    /// `history_days` are those with which the tickets were read.
     #[must_use]
     pub fn doubts(
         &self,
@@ -122,8 +114,14 @@ impl Origin {
         clock: &StoreClock,
         history_days: u32,
     ) -> Vec<String> {
-        let mut doubts = vec![];
-        for (name, theirs, ours) in [
+        let mut doubts = self.doubts_of_clock(clock);
+        doubts.extend(self.doubt_of_length(history_days));
+        doubts.extend(self.doubt_of_products(&bought_ids(products, lately), night));
+        doubts
+    }
+
+    fn doubts_of_clock(&self, clock: &StoreClock) -> Vec<String> {
+        let settings = [
             ("time_zone", self.time_zone.clone(), clock.zone().to_owned()),
             ("utc", self.utc.to_string(), clock.utc().to_string()),
             (
@@ -131,31 +129,34 @@ impl Origin {
                 self.day_start.to_string(),
                 clock.day_start().to_string(),
             ),
-        ] {
-            if theirs != ours {
-                doubts.push(format!(
+        ];
+        let different = settings
+            .into_iter()
+            .filter(|(_, theirs, ours)| theirs != ours);
+        different
+            .map(|(name, theirs, ours)| {
+                format!(
                     "the model was trained with {name} = {theirs}, and this run has {ours}: purchases may fall on other days than it learned"
-                ));
-            }
-        }
-        doubts.extend(self.doubt_of_length(history_days));
-        // Of each product that may be in the sample, whether it is.
-        let is_known = |id: &String| {
-            (hash(id) <= self.hashes_up_to).then(|| self.sample.binary_search(id).is_ok())
-        };
-        let are_known: Vec<bool> = ids_of(products, lately)
+                )
+            })
+            .collect()
+    }
+
+    fn doubt_of_products(&self, bought: &[String], night: AsOf) -> Option<String> {
+        // Of the products that would be in the sample, whether each is.
+        let are_known: Vec<bool> = bought
             .par_iter()
-            .filter_map(is_known)
+            .filter(|id| hash(id) <= self.hashes_up_to)
+            .map(|id| self.sample.binary_search(id).is_ok())
             .collect();
-        let known = are_known.iter().filter(|known| **known).count();
-        if (known as f64) < LEAST_KNOWN * are_known.len() as f64 {
-            doubts.push(format!(
-                "of the products bought in the {RECENT_DAYS} days up to {}, the model knows {:.0} %: was it trained on another store's tickets, or with other product ids?",
-                night,
-                100.0 * known as f64 / are_known.len() as f64
-            ));
-        }
-        doubts
+        let known = are_known.iter().filter(|is_known| **is_known).count() as f64;
+        let all = are_known.len() as f64;
+        (known < MIN_KNOWN_SHARE * all).then(|| {
+            format!(
+                "of the products bought in the {RECENT_DAYS} days up to {night}, the model knows {:.0} %: was it trained on another store's tickets, or with other product ids?",
+                100.0 * known / all
+            )
+        })
     }
 }
 
@@ -169,6 +170,11 @@ mod tests {
     const DAYS: u32 = 730;
 
     impl Origin {
+        fn of(purchases: &Purchases, as_of: AsOf) -> Self {
+            let ever = purchases.until(as_of).products_bought_within(i32::MAX);
+            Self::new(purchases.products(), &ever, &clock(), Some(DAYS))
+        }
+
         fn doubts_of(&self, history: &History<'_>, clock: &StoreClock) -> Vec<String> {
             self.doubts(
                 history.products(),
@@ -202,12 +208,7 @@ mod tests {
     #[test]
     fn its_own_tickets_are_beyond_doubt() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(
-            PartitionedHistory::new(&purchases, NIGHT),
-            &clock(),
-            Some(DAYS),
-        )
-        .unwrap();
+        let origin = Origin::of(&purchases, NIGHT);
         assert_eq!(
             (origin.products, origin.sample.len(), origin.hashes_up_to),
             (60, 60, u32::MAX)
@@ -221,12 +222,7 @@ mod tests {
     #[test]
     fn another_clock_is_told_by_its_settings() {
         let purchases = read(store(20, 100, 1));
-        let origin = Origin::new(
-            PartitionedHistory::new(&purchases, NIGHT),
-            &clock(),
-            Some(DAYS),
-        )
-        .unwrap();
+        let origin = Origin::of(&purchases, NIGHT);
         let doubts = origin.doubts_of(
             &purchases.until(NIGHT),
             &StoreClock::new("UTC", true, 4).unwrap(),
@@ -253,16 +249,8 @@ mod tests {
 
     #[test]
     fn products_are_compared_by_a_sample_where_they_are_many() {
-        let origin = Origin::new(
-            PartitionedHistory::new(&products(0, 20_000), NIGHT),
-            &clock(),
-            Some(DAYS),
-        )
-        .unwrap();
-        assert_eq!(
-            (origin.products, origin.sample.len()),
-            (20_000, MOST_PRODUCTS)
-        );
+        let origin = Origin::of(&products(0, 20_000), NIGHT);
+        assert_eq!((origin.products, origin.sample.len()), (20_000, MAX_SAMPLE));
         let doubts = |first, last| origin.doubts_of(&products(first, last).until(NIGHT), &clock());
         assert_eq!(doubts(0, 20_000), Vec::<String>::new());
         assert_eq!(
@@ -284,12 +272,7 @@ mod tests {
     #[test]
     fn what_follows_the_night_is_not_looked_at() {
         let purchases = products(0, 10);
-        let origin = Origin::new(
-            PartitionedHistory::new(&purchases, crate::calendar::AsOf(NIGHT.day() - 2)),
-            &clock(),
-            Some(DAYS),
-        )
-        .unwrap();
+        let origin = Origin::of(&purchases, crate::calendar::AsOf(NIGHT.day() - 2));
         assert_eq!(
             (
                 origin.products,

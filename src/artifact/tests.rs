@@ -41,7 +41,7 @@ fn body() -> Body {
     }
 }
 
-fn accept<M>(_: &Header, _: &M) -> Result<()> {
+fn accept<M>(_: &ModelHeader, _: &M) -> Result<()> {
     Ok(())
 }
 
@@ -49,30 +49,14 @@ fn accept<M>(_: &Header, _: &M) -> Result<()> {
 fn decode_body<M: DeserializeOwned>(
     name: &str,
     bytes: &[u8],
-    validate: impl Fn(&Header, &M) -> Result<()>,
-) -> Result<(Header, M)> {
+    validate: impl Fn(&ModelHeader, &M) -> Result<()>,
+) -> Result<(ModelHeader, M)> {
     super::decode_body(name, bytes, |_| Ok(()), validate)
 }
 
 /// A file with valid checksums around any body.
 fn framed(body: &[u8]) -> Vec<u8> {
-    let checksum = sha256(body);
-    let header = Header {
-        okuo_version: "0".into(),
-        body_sha256: hex(&checksum),
-        body_bytes: body.len() as u64,
-        description: description(),
-    };
-    let json = serde_json::to_vec(&header).unwrap();
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-    bytes.extend_from_slice(&(json.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&json);
-    bytes.extend_from_slice(&sha256(&bytes));
-    bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&checksum);
-    bytes.extend_from_slice(body);
-    bytes
+    frame(&ModelHeader::new("0", description(), body), body).unwrap()
 }
 
 /// The process's peak of resident memory, in KiB.
@@ -108,14 +92,10 @@ fn a_model_comes_back_and_the_same_model_gives_the_same_bytes() {
 #[test]
 fn where_a_model_comes_from_comes_back() {
     use crate::models::examples::{NIGHT, read, store};
-    use crate::purchases::PartitionedHistory;
     let clock = crate::calendar::StoreClock::new("Europe/Rome", true, 4).unwrap();
-    let origin = Origin::new(
-        PartitionedHistory::new(&read(store(10, 60, 3)), NIGHT),
-        &clock,
-        Some(730),
-    )
-    .unwrap();
+    let purchases = read(store(10, 60, 3));
+    let ever = purchases.until(NIGHT).products_bought_within(i32::MAX);
+    let origin = Origin::new(purchases.products(), &ever, &clock, Some(730));
     let bytes = encode(
         Description {
             origin: Some(origin.clone()),
@@ -192,7 +172,7 @@ fn a_file_cut_anywhere_is_noticed() {
         decode_body::<Body>("m", &longer, accept)
             .unwrap_err()
             .to_string()
-            .contains("1 bytes follow its end")
+            .contains("it is followed by 1 byte")
     );
 }
 
@@ -270,7 +250,7 @@ fn bytes_after_the_model_are_an_error() {
     let error = decode_body::<Body>("m", &framed(&bytes), accept)
         .unwrap_err()
         .to_string();
-    assert!(error.contains("3 bytes follow its end"), "{error}");
+    assert!(error.contains("it is followed by 3 bytes"), "{error}");
 }
 
 #[test]
@@ -304,7 +284,7 @@ fn small_integers_in_a_large_body_stay_within_the_limit() {
 
 #[test]
 fn a_model_that_is_inconsistent_is_refused_at_both_ends() {
-    let refuse = |_: &Header, _: &Body| Err(Error::input("a tree without leaves"));
+    let refuse = |_: &ModelHeader, _: &Body| Err(Error::input("a tree without leaves"));
     assert!(encode_body(description(), &body(), refuse).is_err());
     let bytes = encode_body(description(), &body(), accept).unwrap();
     assert_eq!(
@@ -336,20 +316,20 @@ fn a_model_that_reads_other_features_is_refused_at_both_ends() {
         assert_eq!(error.kind(), Kind::Input);
         assert!(
             error.to_string().contains("another version of okuo (0.")
-                && error.to_string().contains("hint: train anew"),
+                && error.to_string().contains("hint: train again"),
             "{error}"
         );
         error.to_string()
     };
     assert!(
         refused(&|names| names[3] = "timing.moon".into())
-            .contains("it reads \"timing.moon\", which this one does not know")
+            .contains("it reads the feature \"timing.moon\", which this okuo does not know")
     );
     assert!(
         refused(&|names| drop(names.remove(0)))
-            .contains("it reads no \"timing.elapsed\", which this one computes")
+            .contains("it does not read the feature \"timing.elapsed\", which this okuo computes")
     );
-    assert!(refused(&|names| names.swap(0, 1)).contains("the same ones in another order"));
+    assert!(refused(&|names| names.swap(0, 1)).contains("the same features in another order"));
     let other_rule = Description {
         rule: Rule {
             periods: 2,

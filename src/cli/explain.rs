@@ -1,27 +1,24 @@
 //! `okuo explain`.
 
-use std::borrow::Cow;
-
 use super::ExplainArguments;
-use super::input::rule_text;
-use super::night::{Tickets, model_of, tickets_of};
+use super::funnel::rule_text;
 use super::output::Output;
+use super::table::{Align, Column, Table, figure};
 use crate::domain::ProductModel;
 use crate::domain::words::{ago, counted};
 use crate::error::{Error, Result};
-use crate::models::explain::{
-    Explanation, Features, Judgement, Past, Prediction, Product, explain,
-};
-use crate::purchases::{Partitions, Purchases};
+use crate::features::basket::BASKET_COLUMNS;
+use crate::jobs::{self, ExplainRequest};
+use crate::models::explain::{Explanation, Features, Judgement, Past, Prediction, Product};
 
-/// Features of a product that are shown to people; `--json` has all.
-const MAIN_FEATURES: [&str; 6] = [
-    "share",
-    "decay_95",
-    "last_visits",
-    "gap_days",
-    "due_days",
-    "product_share_28d",
+/// Features of a product that are shown to people, where they stand in a row; `--json` has all.
+const MAIN_FEATURES: [usize; 6] = [
+    BASKET_COLUMNS.share,
+    BASKET_COLUMNS.decay_95,
+    BASKET_COLUMNS.last_visits,
+    BASKET_COLUMNS.gap_days,
+    BASKET_COLUMNS.due_days,
+    BASKET_COLUMNS.product_share_28d,
 ];
 /// How wide the likeliest day's bar is.
 const BAR: f64 = 30.0;
@@ -40,52 +37,22 @@ fn whom(arguments: &mut ExplainArguments) -> Result<String> {
 }
 
 pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Result<()> {
-    let id = whom(&mut arguments)?;
-    let mut config = arguments.common.config().await?;
-    config.required_inputs()?;
-    let as_of = arguments.as_of;
-    let (header, model) = model_of(&mut config, arguments.model.as_deref(), as_of, output).await?;
-    let tickets = tickets_of(&config, &header, &model, as_of, output).await?;
+    let customer = whom(&mut arguments)?;
+    let config = arguments.common.config().await?;
+    let request = ExplainRequest {
+        customer,
+        as_of: arguments.as_of,
+        model: arguments.model,
+        products: usize::from(arguments.products),
+    };
     let progress = output.progress();
-    progress.stage("looking at the store and the customer");
-    let products = usize::from(arguments.products);
-    let Tickets {
-        partitions,
-        overview,
-        ..
-    } = tickets;
-    let purchases = tokio::task::block_in_place(|| part_of(&*partitions, &id))?;
-    let explanation = tokio::task::block_in_place(|| {
-        explain(
-            &model,
-            &header.model_id(),
-            &purchases,
-            overview,
-            as_of,
-            &config.rule,
-            &id,
-            products,
-        )
-    })?;
+    let explanation = jobs::explain(&config, &request, &progress).await?;
     drop(progress);
     output.text(&in_words(&explanation))?;
     output.document(&explanation)
 }
 
-/// The part of the history that has the customer; where none has, any.
-fn part_of<'a>(partitions: &'a dyn Partitions, id: &str) -> Result<Cow<'a, Purchases>> {
-    if let Some(code) = partitions.customers().code(id) {
-        for at in 1..partitions.count() {
-            let partition = partitions.partition(at)?;
-            if partition.has(code) {
-                return Ok(partition);
-            }
-        }
-    }
-    partitions.partition(0)
-}
-
-fn in_words(explanation: &Explanation<'_>) -> String {
+fn in_words(explanation: &Explanation) -> String {
     let Explanation {
         customer_id,
         as_of,
@@ -137,20 +104,29 @@ fn past(history: &Past) -> String {
             "; days between two: mean {mean:.1}, median {median}"
         ));
     }
-    text.push_str(&format!(
-        "\n  {:<10}  {:<9}  {:>9}  {:>8}\n",
-        "day", "weekday", "gap, days", "products"
-    ));
-    for purchase in &history.latest {
-        let gap = purchase
-            .gap_days
-            .map_or("–".to_owned(), |gap| gap.to_string());
-        text.push_str(&format!(
-            "  {:<10}  {:<9}  {gap:>9}  {:>8}\n",
-            purchase.day, purchase.weekday, purchase.products
-        ));
-    }
+    text.push('\n');
+    text.push_str(&latest_purchases(history).to_string());
     text
+}
+
+fn latest_purchases(history: &Past) -> Table {
+    let mut table = Table::new([
+        Column::fixed(Align::Left, 10),
+        Column::fixed(Align::Left, 9),
+        Column::fixed(Align::Right, 9),
+        Column::fixed(Align::Right, 8),
+    ])
+    .indent("  ");
+    table.row(["day", "weekday", "gap, days", "products"]);
+    for purchase in &history.latest {
+        table.row([
+            purchase.day.to_string(),
+            purchase.weekday.to_owned(),
+            figure(purchase.gap_days.map(f64::from), 0),
+            purchase.products.to_string(),
+        ]);
+    }
+    table
 }
 
 fn judgement(judgement: &Judgement) -> String {
@@ -178,8 +154,7 @@ fn judgement(judgement: &Judgement) -> String {
     text
 }
 
-fn predicted(prediction: &Prediction<'_>) -> String {
-    let percent = |probability: f64| format!("{:.0} %", 100.0 * probability);
+fn predicted(prediction: &Prediction) -> String {
     let mut text = format!(
         "\nnext purchase: expected {}, with 80 % from {} to {}; within 7 days with {}, 14 days with {}, 28 days with {}; about {:.0} products\n",
         prediction.expected_date,
@@ -190,60 +165,66 @@ fn predicted(prediction: &Prediction<'_>) -> String {
         percent(prediction.p_return_28d),
         prediction.expected_basket_size
     );
+    text.push_str(&coming_days(prediction).to_string());
+    text.push_str("\nwhat the model sees of when, in days and shares:\n");
+    text.push_str(&timing_features(prediction).to_string());
+    text.push_str("\nwhat the basket is likely to hold:\n");
+    text.extend(prediction.products.iter().map(likely));
+    text
+}
+
+fn percent(probability: f64) -> String {
+    format!("{:.0} %", 100.0 * probability)
+}
+
+/// The probability of each coming day, with a bar.
+fn coming_days(prediction: &Prediction) -> Table {
     let most = prediction
         .by_day
         .iter()
         .map(|day| day.probability)
         .fold(1e-9, f64::max);
+    let mut table = Table::new([Column::fitted(Align::Left); 3]).indent("  ");
     for day in &prediction.by_day {
         let bar = "#".repeat((BAR * day.probability / most).round() as usize);
-        text.push_str(
-            format!(
-                "  {}  {:<9} {:>5.1} %  {bar}",
-                day.day,
-                day.weekday,
-                100.0 * day.probability
-            )
-            .trim_end(),
-        );
-        text.push('\n');
+        let weekday_and_percent = format!("{:<9} {:>5.1} %", day.weekday, 100.0 * day.probability);
+        table.row([day.day.to_string(), weekday_and_percent, bar]);
     }
-    text.push_str("\nwhat the model sees of when, in days and shares:\n");
+    table
+}
+
+/// What the timing model sees, three features in a line.
+fn timing_features(prediction: &Prediction) -> Table {
     let least_squares = (
         "least_squares_days",
         Some(prediction.least_squares_days as f32),
     );
-    let features: Vec<_> = prediction
+    let features: Vec<String> = prediction
         .timing_features
         .0
         .iter()
-        .copied()
-        .chain([least_squares])
+        .chain([&least_squares])
+        .map(|(name, value)| format!("{name:<27} {:>8}", number(*value)))
         .collect();
+    let mut table = Table::new([Column::fixed(Align::Left, 36); 3])
+        .indent("  ")
+        .separator("   ");
     for three in features.chunks(3) {
-        let cells: Vec<String> = three
-            .iter()
-            .map(|(name, value)| format!("{name:<27} {:>8}", number(*value)))
-            .collect();
-        text.push_str(&format!("  {}\n", cells.join("   ")));
+        table.row(three);
     }
-    text.push_str("\nwhat the basket is likely to hold:\n");
-    prediction
-        .products
-        .iter()
-        .for_each(|product| text.push_str(&likely(product)));
-    text
+    table
 }
 
-fn likely(product: &Product<'_>) -> String {
+fn likely(product: &Product) -> String {
     let model = match product.model {
         ProductModel::Product => "own tree",
         ProductModel::Pooled => "pooled",
     };
     let Features(features) = &product.features;
-    let main = features
+    let main = MAIN_FEATURES
         .iter()
-        .filter(|(name, value)| MAIN_FEATURES.contains(name) && value.is_some());
+        .filter_map(|column| features.get(*column))
+        .filter(|(_, value)| value.is_some());
     let main: Vec<String> = main
         .map(|(name, value)| format!("{name} {}", number(*value)))
         .collect();
@@ -263,44 +244,5 @@ fn number(value: Option<f32>) -> String {
         None => "–".to_owned(),
         Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
         Some(value) => format!("{value:.3}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::input::PopulationSummary;
-    use crate::models::examples::{NIGHT, read, rule, store};
-    use crate::purchases::PartitionedHistory;
-    use crate::purchases::tests::limited;
-
-    #[test]
-    fn every_customer_is_found_in_one_of_many_parts_and_all_are_counted() {
-        let whole = read(store(80, 250, 1));
-        let partitions = limited(&whole, 1_000).partitions().unwrap();
-        assert!(partitions.count() > 10, "{}", partitions.count());
-        for code in 0..whole.customers().len() as u32 {
-            let id = whole.customers().get(code).unwrap().to_string();
-            let partition = part_of(&*partitions, &id).unwrap();
-            assert!(
-                partition
-                    .until(NIGHT)
-                    .purchases_of(code)
-                    .iter()
-                    .eq(whole.until(NIGHT).purchases_of(code).iter()),
-                "{id}"
-            );
-        }
-        assert!(part_of(&*partitions, "nobody").is_ok());
-        let [all, by_parts] = [&whole as &dyn Partitions, &*partitions]
-            .map(|partitions| PopulationSummary::new(partitions, Some(NIGHT), &rule()).unwrap());
-        assert_eq!(
-            (all.span, all.distinct_lines, all.funnel),
-            (by_parts.span, by_parts.distinct_lines, by_parts.funnel)
-        );
-        assert_eq!(
-            PartitionedHistory::all(&*partitions).span().unwrap(),
-            whole.span()
-        );
     }
 }

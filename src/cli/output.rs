@@ -1,12 +1,19 @@
 //! The only place that prints: results to stdout, everything else to stderr.
 
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Screen;
+use super::funnel::lines_and_funnel;
 use crate::error::{Error, Result};
+use crate::ingest::report::Report;
+use crate::jobs::Progress;
+use crate::recurrence::PopulationSummary;
+use crate::store::InputObject;
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +62,19 @@ impl Output {
         write_out(&text)
     }
 
+    /// A summary for machines, where it is wanted, its keys in the order of the alphabet.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub fn summary<T: Serialize>(&self, summary: &T) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let document = serde_json::to_value(summary)
+            .map_err(|error| Error::system("the result cannot be written as JSON").source(error))?;
+        self.document(&document)
+    }
+
     /// What the user should know.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
@@ -69,48 +89,83 @@ impl Output {
         }
     }
 
-    /// A spinner on a terminal, lines with `--verbose`, else nothing.
+    /// What tells of a job's progress: a spinner on a terminal, lines with `--verbose`, else
+    /// nothing but warnings.
     #[must_use]
-    pub fn progress(&self) -> Progress {
-        let shown = !self.quiet && !self.verbose && std::io::stderr().is_terminal();
-        let bar = if shown {
-            ProgressBar::new_spinner()
-        } else {
-            ProgressBar::hidden()
-        };
+    pub fn progress(&self) -> Terminal {
+        Terminal {
+            output: *self,
+            spinner: OnceLock::new(),
+        }
+    }
+
+    fn spinner(&self) -> ProgressBar {
+        if self.quiet || self.verbose || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let spinner = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
-            bar.set_style(style);
+            spinner.set_style(style);
         }
-        if shown {
-            bar.enable_steady_tick(std::time::Duration::from_millis(100));
-        }
-        Progress {
-            bar,
-            lines: self.verbose,
-        }
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        spinner
     }
 }
 
-/// Says what is being done.
+/// Tells on the terminal how a job goes on.
 #[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
-    lines: bool,
+pub struct Terminal {
+    output: Output,
+    /// Turns from the first stage on.
+    spinner: OnceLock<ProgressBar>,
 }
 
-impl Progress {
-    /// What is done now.
+impl Terminal {
+    /// The job begins its next stage.
     pub fn stage(&self, text: &str) {
-        if self.lines {
+        if self.output.verbose {
             write_err(text);
         }
-        self.bar.set_message(text.to_owned());
+        self.spinner
+            .get_or_init(|| self.output.spinner())
+            .set_message(text.to_owned());
+    }
+
+    /// Prints while no spinner is in the way.
+    fn print<T>(&self, print: impl FnOnce() -> T) -> T {
+        match self.spinner.get() {
+            Some(spinner) => spinner.suspend(print),
+            None => print(),
+        }
     }
 }
 
-impl Drop for Progress {
+impl Progress for Terminal {
+    fn stage(&self, what: &str) {
+        Terminal::stage(self, what);
+    }
+
+    fn object(&self, object: &InputObject, count: usize) {
+        Terminal::stage(
+            self,
+            &format!("reading {} (of {count} objects)", object.uri),
+        );
+    }
+
+    fn warning(&self, what: &str) {
+        self.print(|| self.output.warn(what));
+    }
+
+    fn tickets(&self, lines: &Report, population: &PopulationSummary) -> Result<()> {
+        self.print(|| self.output.text(&lines_and_funnel(lines, population)))
+    }
+}
+
+impl Drop for Terminal {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        if let Some(spinner) = self.spinner.get() {
+            spinner.finish_and_clear();
+        }
     }
 }
 

@@ -1,13 +1,18 @@
-//! The pages of the book that are written from the code: commands, settings, exit codes.
+//! The pages of the book that are written from the code: commands, settings, tables, features, exit
+//! codes.
 //!
 //! A test compares them with the files in docs/reference. `OKUO_WRITE_REFERENCE=1 cargo nextest run
 //! --release --test binary reference` writes them anew.
 
 mod commands;
 mod exit_codes;
+mod features;
 mod settings;
+mod tables;
 
 use crate::config::DeclaredSetting;
+
+const HEADER: &str = "<!-- Written from the code: see \"Generated pages\" in CONTRIBUTING.md. -->";
 
 /// A page of the book.
 #[derive(Debug)]
@@ -24,13 +29,13 @@ pub fn pages() -> Vec<ReferencePage> {
     [
         ("commands.md", commands::page()),
         ("settings.md", settings::page()),
+        ("tables.md", tables::page()),
+        ("features.md", features::page()),
         ("exit-codes.md", exit_codes::page()),
     ]
     .map(|(file, text)| ReferencePage {
         file,
-        text: format!(
-            "<!-- Written from the code: see \"Generated pages\" in CONTRIBUTING.md. -->\n{text}"
-        ),
+        text: format!("{HEADER}\n{}\n", text.trim_end()),
     })
     .into()
 }
@@ -94,6 +99,20 @@ fn default_of(declared: &DeclaredSetting) -> String {
     let note = declared.setting.default_note.map(str::to_owned);
     let words: Vec<String> = value.into_iter().chain(note).collect();
     words.join(", ")
+}
+
+/// The values that a setting may have, if not all of its type.
+fn range_of(declared: &DeclaredSetting) -> String {
+    declared.setting.range().unwrap_or_default()
+}
+
+/// Text with a capital letter at the beginning.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 /// A sentence: a meaning with its full stop.

@@ -1,26 +1,26 @@
 //! `okuo simulate`.
 
-use std::io::{BufWriter, Write};
-
 use serde_json::json;
 
 use super::output::Output;
 use super::{SimulateArguments, style};
 use crate::error::{Error, Result};
 use crate::simulate::{
-    Order, Parameters, Simulation, write_csv, write_csv_gz, write_parquet, write_truth_csv,
-    write_truth_json,
+    Order, Simulation, SimulationParameters, write_csv, write_csv_gz, write_parquet,
+    write_truth_csv, write_truth_json,
 };
-use crate::store::{self, PutMode};
+use crate::store::{self, ObjectWriter, PutMode};
 
-/// gzip's strongest level: the file is written once and read often.
+/// The strongest level of gzip: the file is written once and read often.
 const GZIP_LEVEL: u32 = 9;
-/// Days, or customers, that are generated at a time.
-const CHUNK: u32 = 16;
+/// Days of a chunk of lines.
+const DAYS_PER_CHUNK: u32 = 16;
+/// Customers of a chunk of lines, with `--by-customer`.
+const CUSTOMERS_PER_CHUNK: u32 = 256;
 
 pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result<()> {
     arguments.screen.settings()?;
-    let simulation = Simulation::new(Parameters {
+    let simulation = Simulation::new(SimulationParameters {
         style: style(&arguments.style)?,
         seed: arguments.seed,
         customers: arguments.customers,
@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         utc_zone: arguments.utc_zone.clone(),
     })?;
     let target = arguments.output.as_str();
-    // Both names are looked at before the first line is written.
+    // Both names are checked before the first line is written.
     let format = ending(target, &[".parquet", ".csv.gz", ".csv"])?;
     let truth = arguments
         .truth
@@ -42,9 +42,9 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         .flatten()
         .try_for_each(store::check_file)?;
     let order = if arguments.by_customer {
-        Order::Customers(256)
+        Order::Customers(CUSTOMERS_PER_CHUNK)
     } else {
-        Order::Days(CHUNK)
+        Order::Days(DAYS_PER_CHUNK)
     };
     let progress = output.progress();
     progress.stage(&format!(
@@ -84,48 +84,14 @@ fn ending(name: &str, endings: &[&'static str]) -> Result<&'static str> {
         })
 }
 
-/// Streams into a temporary file, which then becomes the object as a whole.
-async fn write(target: &str, content: impl FnOnce(&mut dyn Write) -> Result<u64>) -> Result<u64> {
-    let failed = |error: std::io::Error| {
-        Error::system("it cannot be written")
-            .object(target)
-            .source(error)
-    };
-    let remote = target.contains("://");
-    let folder = std::path::Path::new(target)
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty() && !remote);
-    let mut builder = tempfile::Builder::new();
-    // A temporary file is its owner's alone; what it becomes is an ordinary file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = match folder {
-        Some(folder) => {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-            builder.tempfile_in(folder)
-        }
-        None if remote => builder.tempfile(),
-        None => builder.tempfile_in("."),
-    }
-    .map_err(failed)?;
-    let mut writer = BufWriter::with_capacity(1 << 20, file);
-    let lines = tokio::task::block_in_place(|| content(&mut writer))?;
-    let file = writer
-        .into_inner()
-        .map_err(|error| failed(error.into_error()))?;
-    if remote {
-        let (folder, name) = target.rsplit_once('/').unwrap_or(("", target));
-        let content = tokio::task::block_in_place(|| {
-            let mut content = vec![];
-            std::io::Read::read_to_end(&mut file.reopen()?, &mut content).map(|_| content)
-        });
-        store::open(folder)
-            .await?
-            .put(name, content.map_err(failed)?.into(), PutMode::Overwrite)
-            .await?;
-    } else {
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(target).map_err(|error| failed(error.error))?;
-    }
-    Ok(lines)
+/// Streams an object to `target`, and returns what `content` counted.
+async fn write(
+    target: &str,
+    content: impl FnOnce(&mut ObjectWriter) -> Result<u64>,
+) -> Result<u64> {
+    let mut writer = store::open(target).await?.writer("").await?;
+    let count = tokio::task::block_in_place(|| content(&mut writer))
+        .map_err(|error| error.object(target))?;
+    writer.commit(PutMode::Overwrite).await?;
+    Ok(count)
 }

@@ -67,7 +67,7 @@ fn arguments(scope: Scope) -> impl Iterator<Item = Arg> {
 
 fn argument(declared: &'static DeclaredSetting, flag: &'static SettingFlag) -> Arg {
     let setting = declared.setting;
-    let argument = Arg::new(declared.path.as_str())
+    let argument = Arg::new(flag.variable.as_str())
         .long(flag.long.as_str())
         .short(setting.short)
         .env(flag.variable.as_str())
@@ -114,10 +114,10 @@ fn given(matches: &ArgMatches) -> Layer {
     for declared in keys() {
         let Some(flag) = &declared.flag else { continue };
         // A command that does not take the flag does not know its name.
-        let Ok(Some(values)) = matches.try_get_many::<toml::Value>(&declared.path) else {
+        let Ok(Some(values)) = matches.try_get_many::<toml::Value>(&flag.variable) else {
             continue;
         };
-        let source = match matches.value_source(&declared.path) {
+        let source = match matches.value_source(&flag.variable) {
             Some(ValueSource::EnvVariable) => Source::Variable(flag.variable.clone()),
             _ => Source::Flag(flag.long.clone()),
         };

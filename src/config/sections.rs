@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::HISTORY_DAYS;
 use crate::error::Result;
-use crate::ingest::Columns;
+use crate::ingest::ColumnNames;
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;
@@ -79,13 +79,13 @@ section! {
     /// `[columns]`.
     pub struct ColumnSettings {
         /// Column of the customer's id
-        #[setting(default = Columns::default().customer, value("COLUMN"))]
+        #[setting(default = ColumnNames::default().customer, value("COLUMN"))]
         pub customer: String,
         /// Column of the product's id
-        #[setting(default = Columns::default().product, value("COLUMN"))]
+        #[setting(default = ColumnNames::default().product, value("COLUMN"))]
         pub product: String,
         /// Column of the time
-        #[setting(default = Columns::default().time, value("COLUMN"))]
+        #[setting(default = ColumnNames::default().time, value("COLUMN"))]
         pub time: String,
         /// Column of the quantity; lines of 0 or less are returns
         #[setting(default = None, default_note("quantity, if it exists"), value("COLUMN"))]

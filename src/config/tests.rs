@@ -58,6 +58,14 @@ fn what_is_not_given_of_the_rule_is_the_models() {
         },
         config
     );
+    let by_hand = Config {
+        rule: Rule {
+            min_products: 5,
+            ..config.rule
+        },
+        ..config.clone()
+    };
+    assert_eq!(by_hand.for_model(of_model).unwrap(), by_hand);
     let too_long = Rule {
         period_days: 3_000,
         periods: 1,
@@ -110,11 +118,13 @@ fn a_nested_table_keeps_the_defaults_of_its_own_model() {
 fn former_names_of_keys_are_understood() {
     let of = |text: &str| layer(text).unwrap().check().unwrap().parameters;
     for section in ["timing", "basket"] {
-        let former = format!("[training.{section}]\nmax_rows = 7");
-        assert_eq!(
-            of(&former),
-            of(&former.replace("max_rows", "max_training_rows"))
-        );
+        for (former, now) in [
+            ("max_rows", "max_training_rows"),
+            ("others", "background_share"),
+        ] {
+            let text = format!("[training.{section}]\n{former} = 1");
+            assert_eq!(of(&text), of(&text.replace(former, now)));
+        }
     }
     assert_eq!(
         of("[training.basket]\nmax_rows = 7")
@@ -194,7 +204,7 @@ fn file_with(declared: &DeclaredSetting, value: &toml::Value) -> String {
 #[test]
 fn every_range_is_checked_and_its_error_has_a_hint() {
     let whole = [-1, 0, 1, 200, 1_000_000_000].map(toml::Value::from);
-    let decimal = [-1e18, -0.5, 0.0, 1.5].map(toml::Value::from);
+    let decimal = [-1e18, -0.5, 0.0, 1.5, 1e18].map(toml::Value::from);
     let mut refused = std::collections::BTreeSet::new();
     for declared in keys() {
         let setting = declared.setting;
@@ -307,7 +317,7 @@ fn defaults_are_those_of_the_code() {
     assert_eq!(config.offers, OfferParameters::default());
     assert_eq!(
         (config.rule, config.input.columns),
-        (Rule::default(), Columns::default())
+        (Rule::default(), ColumnNames::default())
     );
     let default = |path: &str| {
         let declared = keys().find(|declared| declared.path == path).unwrap();

@@ -1,4 +1,4 @@
-//! Ids of customers and products: in order, and as they came.
+//! Ids of customers and products, sorted, and as they came.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::sampling::{hash_bytes, mix};
 
-/// The distinct ids of customers or products, ascending; an id's position is its code.
+/// The distinct ids of customers or products, ascending. The position of an id is its code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ids {
     /// Ids that came as integers, in numeric order.
@@ -41,7 +41,13 @@ impl Ids {
         }
     }
 
-    /// The code of an id written as text: of an integer only as `i64` prints it, so that `007` is
+    /// The id of a code as text; empty if there is no such code.
+    #[must_use]
+    pub fn text(&self, code: u32) -> String {
+        self.get(code).map(|id| id.to_string()).unwrap_or_default()
+    }
+
+    /// The code of an id written as text. An integer is found only as `i64` prints it, so `007` is
     /// not 7.
     #[must_use]
     pub fn code(&self, id: &str) -> Option<u32> {
@@ -56,8 +62,8 @@ impl Ids {
         found.ok().and_then(|at| u32::try_from(at).ok())
     }
 
-    /// What stands for an id in samples: it depends on the id alone, so that other ids coming or
-    /// going change no draw.
+    /// A number for an id, to draw samples with. It depends on the id alone, so other ids that come
+    /// or go change no draw.
     #[must_use]
     pub fn key(&self, code: u32) -> u64 {
         match self.get(code) {
@@ -84,7 +90,7 @@ impl Ids {
         }
     }
 
-    /// Sorts the ids; `rank[old code]` is the new one.
+    /// Sorts the ids. The second value has the new code of each old one.
     pub(crate) fn sorted(self) -> (Ids, Vec<u32>) {
         fn sort<T: Ord + Send>(ids: Vec<T>) -> (Vec<T>, Vec<u32>) {
             let mut order: Vec<(T, u32)> = ids.into_iter().zip(0..).collect();
@@ -134,11 +140,41 @@ pub enum Id<'a> {
     Text(&'a str),
 }
 
+impl Id<'_> {
+    /// The same id, on its own.
+    #[must_use]
+    pub fn owned(self) -> OwnedId {
+        match self {
+            Id::Integer(id) => OwnedId::Integer(id),
+            Id::Text(id) => OwnedId::Text(id.to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for Id<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Id::Integer(id) => f.pad(&id.to_string()),
             Id::Text(id) => f.pad(id),
+        }
+    }
+}
+
+/// One id, as it came, for results that outlive the history which it is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum OwnedId {
+    /// It came as an integer.
+    Integer(i64),
+    /// It came as text.
+    Text(String),
+}
+
+impl fmt::Display for OwnedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OwnedId::Integer(id) => Id::Integer(*id).fmt(f),
+            OwnedId::Text(id) => Id::Text(id).fmt(f),
         }
     }
 }

@@ -1,16 +1,15 @@
-//! What one night's run says: a prediction a customer, with the products of the next basket, and
-//! the offers made of them.
+//! What is predicted on one night: for each customer, the time of the next purchase and the
+//! products of the next basket.
 
 use serde::Serialize;
 
 use crate::calendar::{AsOf, Day};
-use crate::domain::Funnel;
-use crate::domain::Ids;
+use crate::domain::{Funnel, Ids};
 
 /// The horizons of the return probabilities, in days.
 pub const RETURN_HORIZONS: [u32; 3] = [7, 14, 28];
 
-/// How many products a customer's prediction lists at most.
+/// How many products are listed for a customer at most.
 pub const MAX_RANK: usize = 25;
 
 /// Everything that is predicted on one night.
@@ -26,7 +25,7 @@ pub struct Predictions {
     pub customer_ids: Ids,
     /// The ids behind the product codes.
     pub product_ids: Ids,
-    /// One a recurrent customer, by ascending code.
+    /// One for each recurrent customer, by ascending code.
     pub customers: Vec<CustomerPrediction>,
 }
 
@@ -49,8 +48,8 @@ pub struct CustomerPrediction {
     pub return_probability: [f64; 3],
     /// Expected number of distinct products in the next basket.
     pub expected_basket_size: f64,
-    /// The likeliest products of the next basket, by descending probability (then ascending product
-    /// code), at most [`MAX_RANK`].
+    /// The likeliest products of the next basket, at most [`MAX_RANK`], by descending probability,
+    /// then by ascending product code.
     pub products: Vec<ProductPrediction>,
 }
 
@@ -61,32 +60,32 @@ pub struct ProductPrediction {
     pub product: u32,
     /// Probability that it is in the next basket, given that the customer comes.
     pub probability: f64,
-    /// How many purchases of the customer up to T had it; 0 = new to the customer.
+    /// How many purchases of the customer up to T had it; 0 if it is new to the customer.
     pub times_bought: u32,
-    /// Days from its latest purchase by this customer to T.
+    /// Days from the customer's latest purchase of it to T.
     pub days_since_bought: Option<i32>,
-    /// Mean days between the customer's purchases of it, where it was bought twice or more.
+    /// Mean days between the customer's purchases of it; `None` if there were fewer than two.
     pub typical_gap_days: Option<f64>,
-    /// Which model has spoken.
+    /// Which model gave the probability.
     pub model: ProductModel,
-    /// What makes it likely, beside the above.
+    /// What else makes it likely.
     pub evidence: Evidence,
 }
 
-/// What makes a product likely: [`ProductPrediction::reason`] says it in words, only where they are
-/// shown, since a night has millions of them.
+/// What makes a product likely. [`ProductPrediction::reason`] puts it into words where it is shown:
+/// a night has millions of predictions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Evidence {
-    /// The customer bought it on so many of the last visits, ten at most.
+    /// The customer bought it on some of the last visits, of which at most ten are looked at.
     Own {
-        /// Visits with it.
+        /// Visits on which it was bought.
         lately: u32,
         /// Visits that were looked at.
         purchases: u32,
     },
     /// It is new to the customer.
     Store {
-        /// The share of all purchases of the last 28 days that had it.
+        /// Share of all purchases of the last 28 days that had it.
         share: f64,
     },
 }
@@ -111,8 +110,8 @@ impl Predictions {
 }
 
 impl ProductPrediction {
-    /// Why the product is likely, in a few words: what the customer's own purchases, or the
-    /// store's, say of it. Every word of it can be counted in the tickets.
+    /// Why the product is likely, in a few words: what the customer's own purchases, or those of
+    /// the whole store, show. Every number in it can be checked in the tickets.
     #[must_use]
     pub fn reason(&self) -> String {
         let often = match self.evidence {
@@ -151,7 +150,7 @@ impl ProductPrediction {
 }
 
 impl CustomerPrediction {
-    /// As [`Predictions::expected`], seen from the night.
+    /// As [`Predictions::expected`].
     #[must_use]
     pub fn expected(&self, as_of: AsOf) -> Day {
         // A cast of a float saturates, and NaN becomes 0.

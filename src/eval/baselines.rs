@@ -1,31 +1,37 @@
 //! What a data team would do without okuo. Each baseline is a function of the history of a night
 //! alone.
 //!
-//! Timing baselines give days to the next purchase, one a customer; basket baselines give lists of
-//! products, the best first, at most [`TOP`], ties to the smaller product id as text.
+//! A timing baseline forecasts the days to the next purchase of each customer. A basket baseline
+//! lists products for each customer, the best first, at most [`TOP`]; ties go to the smaller
+//! product id as text.
+
+use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
-use super::metrics::{mean, median};
 use super::protocol::TextOrder;
 use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::Result;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::recurrence::{Rule, recurrent};
+use crate::stats::{mean, median};
 
 /// How many products a baseline lists at most.
 pub const TOP: usize = 50;
 
-/// Gaps that ended this many days ago or more do not count for a customer's own.
-const RECENT_DAYS: i32 = 120;
+/// A customer's gaps that ended this many days ago or more do not count.
+const RECENT_GAP_DAYS: i32 = 120;
 
-/// The population's median is taken over so many nights, so many days apart.
+/// How many nights the population's median is taken over.
 const MEDIAN_NIGHTS: i32 = 40;
-const MEDIAN_EVERY: i32 = 3;
 
-/// The median wait of the recurrent customers, over nights that lie [`HORIZON_DAYS`] days and more
-/// before the history's end; those who did not return within the horizon count as it. It is learnt
-/// once for several nights, as a model is. `None` where the history is too short.
+/// Days from one of these nights to the next.
+const MEDIAN_NIGHTS_APART: i32 = 3;
+
+/// The median time to the next purchase of the recurrent customers, over nights that lie
+/// [`HORIZON_DAYS`] days or more before the history's end. A customer who did not return within the
+/// horizon counts as the horizon. It is learned once for several nights, as a model is. `None` if
+/// the history is too short.
 ///
 /// # Errors
 /// If a part of the history cannot be brought back from where it was set aside.
@@ -35,55 +41,65 @@ pub fn population_median(history: PartitionedHistory<'_>, rule: &Rule) -> Result
     };
     let earliest = first + rule.window_days();
     let latest = history.as_of().day() - HORIZON_DAYS;
-    let mut waits = vec![];
-    history.each(|history| {
-        for night in (0..MEDIAN_NIGHTS)
-            .map(|back| latest - MEDIAN_EVERY * back)
-            .filter(|night| *night >= earliest)
-        {
-            let (customers, _) = recurrent(&history.until(AsOf(night)), rule);
-            waits.extend(customers.into_iter().map(|customer| {
-                let wait = history
-                    .following(customer, night)
-                    .map_or(HORIZON_DAYS, |(day, _)| day - night);
-                f64::from(wait.min(HORIZON_DAYS))
-            }));
+    let nights: Vec<Day> = (0..MEDIAN_NIGHTS)
+        .map(|back| latest - MEDIAN_NIGHTS_APART * back)
+        .filter(|night| *night >= earliest)
+        .collect();
+    let mut days = vec![];
+    history.each(|partition| {
+        for night in &nights {
+            let (customers, _) = recurrent(&partition.until(AsOf(*night)), rule);
+            let customers = customers.into_iter();
+            days.extend(customers.map(|customer| days_to_next(partition, customer, *night)));
         }
         Ok(())
     })?;
-    Ok(median(waits))
+    Ok(median(days))
 }
 
-/// The middle of a customer's own gaps.
+/// Days from a night to the customer's next purchase, at most [`HORIZON_DAYS`].
+fn days_to_next(history: &History<'_>, customer: u32, night: Day) -> f64 {
+    let days = history
+        .following(customer, night)
+        .map_or(HORIZON_DAYS, |(day, _)| day - night);
+    f64::from(days.min(HORIZON_DAYS))
+}
+
+/// How a customer's typical gap is computed from the gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Middle {
-    /// Their median.
+pub enum TypicalGap {
+    /// As their median.
     Median,
-    /// Their mean.
+    /// As their mean.
     Mean,
 }
 
-/// The middle of each customer's own gaps that ended in the last 120 days, less the days that have
-/// already elapsed; the horizon where there is no such gap. Days may be below 1, for a customer who
-/// is overdue.
+/// For each customer, the typical one of the gaps that ended in the last 120 days, less the days
+/// that have already elapsed; the horizon if there is no such gap. It may be below 1 day, for a
+/// customer who is overdue.
 #[must_use]
-pub fn personal_gap(history: &History<'_>, customers: &[u32], middle: Middle) -> Vec<f64> {
+pub fn personal_gap(history: &History<'_>, customers: &[u32], typical: TypicalGap) -> Vec<f64> {
     let night = history.as_of().day();
-    let own = |customer: &u32| {
-        own_gap(&history.purchases_of(*customer), night, middle).unwrap_or(f64::from(HORIZON_DAYS))
-    };
-    customers.iter().map(own).collect()
+    let forecasts = customers.iter().map(|customer| {
+        remaining_gap(&history.purchases_of(*customer), night, typical)
+            .unwrap_or(f64::from(HORIZON_DAYS))
+    });
+    forecasts.collect()
 }
 
-fn own_gap(purchases: &CustomerPurchases<'_>, night: Day, middle: Middle) -> Option<f64> {
+fn remaining_gap(
+    purchases: &CustomerPurchases<'_>,
+    night: Day,
+    typical: TypicalGap,
+) -> Option<f64> {
     let days = purchases.days();
     let gaps = days
         .windows(2)
-        .filter(|pair| night - pair[1] < RECENT_DAYS)
+        .filter(|pair| night - pair[1] < RECENT_GAP_DAYS)
         .map(|pair| f64::from(pair[1] - pair[0]));
-    let gap = match middle {
-        Middle::Median => median(gaps.collect()),
-        Middle::Mean => mean(gaps),
+    let gap = match typical {
+        TypicalGap::Median => median(gaps.collect()),
+        TypicalGap::Mean => mean(gaps),
     }?;
     Some(gap - f64::from(night - *days.last()?))
 }
@@ -97,52 +113,55 @@ pub fn personal_frequency(
     decay: f64,
     order: &TextOrder,
 ) -> Vec<Vec<u32>> {
-    let start = || Accumulator::new(history.product_count());
-    let list = |scores: &mut Accumulator, customer: &u32| {
-        count(scores, &history.purchases_of(*customer), decay);
-        ranked(scores.take(), order)
-    };
-    customers.par_iter().map_init(start, list).collect()
+    let lists = customers.par_iter().map_init(
+        || Accumulator::new(history.product_count()),
+        |scores, customer| {
+            add_purchases(scores, &history.purchases_of(*customer), decay);
+            top_ranked(scores.take(), order)
+        },
+    );
+    lists.collect()
 }
 
-/// GP-TopFreq: the personal count; ties, then the tail, by the number of purchases of all customers
-/// that had the product.
+/// GP-TopFreq: products by the customer's own count. Ties, and the products that the customer has
+/// not bought, are ranked by the number of purchases of all customers that had the product.
 #[derive(Debug)]
 pub struct GlobalFrequency {
-    /// Each product's share of the most frequent one's count, below 1.
+    /// Each product's count divided by one more than the highest count, so below 1.
     share: Vec<f64>,
+    /// The products by descending count.
     popular: Vec<u32>,
 }
 
 impl GlobalFrequency {
-    /// Counts everybody's purchases.
+    /// Counts the purchases of all customers.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
     pub fn new(history: PartitionedHistory<'_>, order: &TextOrder) -> Result<Self> {
-        let mut store = vec![0_u32; history.products().len()];
-        history.each(|history| {
-            for product in (0..history.customer_count())
-                .flat_map(|customer| history.purchases_of(customer).iter())
+        let mut counts = vec![0_u32; history.products().len()];
+        history.each(|partition| {
+            for product in (0..partition.customer_count())
+                .flat_map(|customer| partition.purchases_of(customer).iter())
                 .flat_map(|(_, basket)| basket)
             {
-                if let Some(count) = store.get_mut(*product as usize) {
-                    *count += 1;
-                }
+                counts[*product as usize] += 1;
             }
             Ok(())
         })?;
-        let most = f64::from(store.iter().copied().max().unwrap_or(0)) + 1.0;
-        let share: Vec<f64> = store.iter().map(|count| f64::from(*count) / most).collect();
-        let popular = (0_u32..)
-            .zip(&share)
-            .filter(|(_, share)| **share > 0.0)
-            .map(|(product, share)| (product, *share));
-        let popular = ranked(popular.collect(), order);
+        let most = f64::from(counts.iter().copied().max().unwrap_or(0)) + 1.0;
+        let share: Vec<f64> = counts
+            .iter()
+            .map(|count| f64::from(*count) / most)
+            .collect();
+        let sold = (0_u32..)
+            .zip(share.iter().copied())
+            .filter(|(_, share)| *share > 0.0);
+        let popular = top_ranked(sold.collect(), order);
         Ok(Self { share, popular })
     }
 
-    /// The lists of some customers.
+    /// A list for each of these customers.
     #[must_use]
     pub fn lists(
         &self,
@@ -150,35 +169,38 @@ impl GlobalFrequency {
         customers: &[u32],
         order: &TextOrder,
     ) -> Vec<Vec<u32>> {
-        let start = || Accumulator::new(history.product_count());
-        let list = |scores: &mut Accumulator, customer: &u32| {
-            count(scores, &history.purchases_of(*customer), 1.0);
-            let mut own = scores.take_sorted();
-            let new = |product: &u32| {
-                own.binary_search_by_key(product, |(known, _)| *known)
-                    .is_err()
-            };
-            let tail: Vec<(u32, f64)> = self
-                .popular
-                .iter()
-                .copied()
-                .filter(new)
-                .map(|product| (product, 0.0))
-                .collect();
-            own.extend(tail);
-            for (product, score) in &mut own {
-                *score += self.share.get(*product as usize).copied().unwrap_or(0.0);
+        let lists = customers.par_iter().map_init(
+            || Accumulator::new(history.product_count()),
+            |scores, customer| {
+                add_purchases(scores, &history.purchases_of(*customer), 1.0);
+                top_ranked(self.scores(scores.take_sorted()), order)
+            },
+        );
+        lists.collect()
+    }
+
+    /// A customer's counts, and 0 for each popular product without one, each with the product's
+    /// share added.
+    fn scores(&self, mut counts: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
+        let own = counts.len();
+        for product in &self.popular {
+            let is_counted = counts[..own].binary_search_by_key(product, |(known, _)| *known);
+            if is_counted.is_err() {
+                counts.push((*product, 0.0));
             }
-            ranked(own, order)
-        };
-        customers.par_iter().map_init(start, list).collect()
+        }
+        for (product, score) in &mut counts {
+            *score += self.share.get(*product as usize).copied().unwrap_or(0.0);
+        }
+        counts
     }
 }
 
-fn count(scores: &mut Accumulator, purchases: &CustomerPurchases<'_>, decay: f64) {
-    let back = (0..purchases.len()).rev();
-    for ((_, basket), back) in purchases.iter().zip(back) {
-        let weight = decay.powf(back as f64);
+/// Adds `decay` to the power of the number of purchases since, to each product of each purchase.
+fn add_purchases(scores: &mut Accumulator, purchases: &CustomerPurchases<'_>, decay: f64) {
+    let purchases_since = (0..purchases.len()).rev();
+    for ((_, basket), since) in purchases.iter().zip(purchases_since) {
+        let weight = decay.powf(since as f64);
         basket
             .iter()
             .for_each(|product| scores.add(*product, weight));
@@ -186,19 +208,21 @@ fn count(scores: &mut Accumulator, purchases: &CustomerPurchases<'_>, decay: f64
 }
 
 /// The [`TOP`] products by descending score, ties by id as text.
-pub(super) fn ranked(mut scores: Vec<(u32, f64)>, order: &TextOrder) -> Vec<u32> {
-    let compare =
-        |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| order.compare(a.0, b.0));
+pub(super) fn top_ranked(mut scores: Vec<(u32, f64)>, order: &TextOrder) -> Vec<u32> {
     if scores.len() > TOP {
-        scores.select_nth_unstable_by(TOP, compare);
+        scores.select_nth_unstable_by(TOP, |a, b| compare_scores(*a, *b, order));
         scores.truncate(TOP);
     }
-    scores.sort_unstable_by(compare);
+    scores.sort_unstable_by(|a, b| compare_scores(*a, *b, order));
     scores.into_iter().map(|(product, _)| product).collect()
 }
 
-/// Sums of positive numbers by code: dense, so that adding is one access, with a list of the codes
-/// that were touched, so that clearing is cheap.
+fn compare_scores(a: (u32, f64), b: (u32, f64), order: &TextOrder) -> Ordering {
+    b.1.total_cmp(&a.1).then_with(|| order.compare(a.0, b.0))
+}
+
+/// Sums of positive numbers by product code. They are dense, so adding is one access; the codes
+/// that were touched are listed, so clearing is cheap.
 #[derive(Debug)]
 pub(super) struct Accumulator {
     sums: Vec<f64>,
@@ -213,7 +237,7 @@ impl Accumulator {
         }
     }
 
-    /// Adds to the sum of a code; one that is out of range is nobody's.
+    /// Adds to the sum of a code. A code that is out of range is ignored.
     #[inline]
     pub(super) fn add(&mut self, code: u32, value: f64) {
         if let Some(sum) = self.sums.get_mut(code as usize) {
@@ -224,33 +248,33 @@ impl Accumulator {
         }
     }
 
-    /// Multiplies all sums.
-    pub(super) fn scale(&mut self, by: f64) {
+    /// Multiplies all sums by a factor.
+    pub(super) fn scale(&mut self, factor: f64) {
         for code in &self.touched {
             if let Some(sum) = self.sums.get_mut(*code as usize) {
-                *sum *= by;
+                *sum *= factor;
             }
         }
     }
 
-    /// The sums in no particular order; all are 0 again afterwards. A sum that vanishes (as a very
-    /// old purchase's weight does) is left out.
+    /// Returns the sums in no particular order and sets all of them back to 0. A sum that has
+    /// vanished, as the weight of a very old purchase does, is left out.
     pub(super) fn take(&mut self) -> Vec<(u32, f64)> {
-        let mut out = Vec::with_capacity(self.touched.len());
+        let mut sums = Vec::with_capacity(self.touched.len());
         for code in self.touched.drain(..) {
             if let Some(sum) = self.sums.get_mut(code as usize).filter(|sum| **sum > 0.0) {
-                out.push((code, *sum));
+                sums.push((code, *sum));
                 *sum = 0.0;
             }
         }
-        out
+        sums
     }
 
-    /// The same by ascending code.
+    /// As [`Accumulator::take`], by ascending code.
     pub(super) fn take_sorted(&mut self) -> Vec<(u32, f64)> {
-        let mut out = self.take();
-        out.sort_unstable_by_key(|(code, _)| *code);
-        out
+        let mut sums = self.take();
+        sums.sort_unstable_by_key(|(code, _)| *code);
+        sums
     }
 }
 

@@ -1,5 +1,5 @@
-//! Confidence intervals by bootstrap over customers (Efron 1979): a customer's nights stay
-//! together, since they are not independent.
+//! Confidence intervals by bootstrap over customers (Efron 1979). The nights of a customer are
+//! drawn together, because they are not independent.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,11 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::metrics::{Figures, rounded};
-use super::protocol::{NightRows, Row};
+use super::metrics::Figures;
+use super::protocol::{EvaluationRow, NightRows};
+use crate::stats::{quantile_of_sorted, rounded};
 
-/// How often the customers are drawn anew.
+/// How many times the customers are resampled.
 const REPLICATES: u64 = 1_000;
 const SEED: u64 = 1;
 
@@ -40,9 +41,9 @@ impl Figure {
         Figure::RecallAt10,
         Figure::NdcgAt10,
     ];
-    /// Those about when.
+    /// Those of the timing: when customers return.
     pub const TIMING: [Figure; 2] = [Figure::MaeAll, Figure::Mae];
-    /// Those about what.
+    /// Those of the basket: what customers buy.
     pub const BASKET: [Figure; 2] = [Figure::RecallAt10, Figure::NdcgAt10];
 
     /// The name, as in [`Figures`].
@@ -62,6 +63,16 @@ impl Figure {
         matches!(self, Figure::RecallAt10 | Figure::NdcgAt10)
     }
 
+    /// Whether a value is better than another.
+    #[must_use]
+    pub fn is_better(self, value: f64, other: f64) -> bool {
+        if self.higher_is_better() {
+            value > other
+        } else {
+            value < other
+        }
+    }
+
     /// Its value in `figures`.
     #[must_use]
     pub const fn of(self, figures: &Figures) -> Option<f64> {
@@ -73,10 +84,10 @@ impl Figure {
         }
     }
 
-    /// What a row adds to the mean; `None` where it does not count.
-    fn of_row(self, row: &Row, followed: i32) -> Option<f64> {
+    /// What a row adds to the mean; `None` if it does not count.
+    fn of_row(self, row: &EvaluationRow, followed_days: i32) -> Option<f64> {
         match self {
-            Figure::MaeAll => row.error_all(followed).map(f64::abs),
+            Figure::MaeAll => row.error_all(followed_days).map(f64::abs),
             Figure::Mae => row.error().map(f64::abs),
             Figure::RecallAt10 => row.rankings.map(|[_, at_10, _]| at_10.recall),
             Figure::NdcgAt10 => row.rankings.map(|[_, at_10, _]| at_10.ndcg),
@@ -93,75 +104,45 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// Sum and count of each figure.
-type Sums = [(f64, f64); Figure::ALL.len()];
+/// The sum and the count of one figure's values.
+type SumAndCount = (f64, f64);
 
-/// The figures of several contenders on the same nights, in each replicate: the same customers are
-/// drawn for all of them, so that differences are paired.
+/// One for each of [`Figure::ALL`].
+type FigureSums = [SumAndCount; Figure::ALL.len()];
+
+/// The figures of several contenders on the same nights, in each replicate. The same customers are
+/// drawn for all contenders, so that their differences are paired.
 #[derive(Debug)]
 pub struct Bootstrap {
-    /// One a replicate: one a contender: one a figure, NaN where no drawn row counts.
+    /// For each replicate and contender, the value of each of [`Figure::ALL`]; NaN if none of the
+    /// drawn rows counts.
     replicates: Vec<Vec<[f64; Figure::ALL.len()]>>,
 }
 
 impl Bootstrap {
-    /// Draws. `contenders[i]` are the rows of contender i; customers are resampled with replacement
-    /// from all that have a row. The result does not depend on the number of threads.
+    /// Draws the replicates. `contenders[i]` are the rows of contender i. Customers are resampled
+    /// with replacement from all that have a row. The result does not depend on the number of
+    /// threads.
     #[must_use]
     pub fn new(contenders: &[&[NightRows]]) -> Self {
-        let mut customers = BTreeMap::<u32, Vec<Sums>>::new();
-        for (at, nights) in contenders.iter().enumerate() {
-            for night in *nights {
-                for row in &night.rows {
-                    let own = customers
-                        .entry(row.customer)
-                        .or_insert_with(|| vec![Sums::default(); contenders.len()]);
-                    let Some(sums) = own.get_mut(at) else {
-                        continue;
-                    };
-                    for (sum, figure) in sums.iter_mut().zip(Figure::ALL) {
-                        if let Some(value) = figure.of_row(row, night.followed) {
-                            *sum = (sum.0 + value, sum.1 + 1.0);
-                        }
-                    }
-                }
-            }
-        }
-        let customers: Vec<Vec<Sums>> = customers.into_values().collect();
-        let count = customers.len() as u64;
-        if count < 2 {
-            // One customer says nothing of how customers differ.
+        let customers = sums_by_customer(contenders);
+        if customers.len() < 2 {
+            // One customer says nothing about how customers differ.
             return Self { replicates: vec![] };
         }
-        let draw = |replicate: u64| {
-            let mut random = ChaCha8Rng::seed_from_u64(SEED);
-            random.set_stream(replicate);
-            let mut sums = vec![Sums::default(); contenders.len()];
-            for _ in 0..count {
-                let Some(drawn) = customers.get(random.random_range(0..count) as usize) else {
-                    continue;
-                };
-                for (sums, own) in sums.iter_mut().zip(drawn) {
-                    for (sum, own) in sums.iter_mut().zip(own) {
-                        *sum = (sum.0 + own.0, sum.1 + own.1);
-                    }
-                }
-            }
-            sums.into_iter()
-                .map(|sums| sums.map(|(sum, count)| sum / count))
-                .collect()
-        };
-        Self {
-            replicates: (0..REPLICATES).into_par_iter().map(draw).collect(),
-        }
+        let replicates = (0..REPLICATES)
+            .into_par_iter()
+            .map(|replicate| resample(&customers, contenders.len(), replicate))
+            .collect();
+        Self { replicates }
     }
 
-    /// The interval of a figure of one contender; `None` where it cannot be measured.
+    /// The interval of a figure of one contender; `None` if it cannot be measured.
     #[must_use]
     pub fn interval(&self, contender: usize, figure: Figure) -> Option<Interval> {
+        let values = self.replicates.iter();
         interval(
-            self.replicates
-                .iter()
+            values
                 .filter_map(|replicate| value(replicate, contender, figure))
                 .collect(),
         )
@@ -171,39 +152,66 @@ impl Bootstrap {
     #[must_use]
     pub fn difference(&self, contender: usize, other: usize, figure: Figure) -> Option<Interval> {
         let differences = self.replicates.iter().filter_map(|replicate| {
-            let (one, two) = (
-                value(replicate, contender, figure)?,
-                value(replicate, other, figure)?,
-            );
-            Some(one - two)
+            Some(value(replicate, contender, figure)? - value(replicate, other, figure)?)
         });
         interval(differences.collect())
     }
 }
 
+/// The sums of each contender over the rows of one customer, for every customer by ascending code.
+fn sums_by_customer(contenders: &[&[NightRows]]) -> Vec<Vec<FigureSums>> {
+    let mut customers = BTreeMap::<u32, Vec<FigureSums>>::new();
+    for (position, nights) in contenders.iter().enumerate() {
+        for night in *nights {
+            for row in &night.rows {
+                let sums = customers
+                    .entry(row.customer)
+                    .or_insert_with(|| vec![FigureSums::default(); contenders.len()]);
+                for (sum, figure) in sums[position].iter_mut().zip(Figure::ALL) {
+                    if let Some(value) = figure.of_row(row, night.followed_days) {
+                        *sum = (sum.0 + value, sum.1 + 1.0);
+                    }
+                }
+            }
+        }
+    }
+    customers.into_values().collect()
+}
+
+/// The figures of each contender over customers that are drawn with replacement.
+fn resample(
+    customers: &[Vec<FigureSums>],
+    contenders: usize,
+    replicate: u64,
+) -> Vec<[f64; Figure::ALL.len()]> {
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    random.set_stream(replicate);
+    let count = customers.len() as u64;
+    let mut totals = vec![FigureSums::default(); contenders];
+    for _ in 0..count {
+        let drawn = &customers[random.random_range(0..count) as usize];
+        for (total, sum) in totals.iter_mut().flatten().zip(drawn.iter().flatten()) {
+            *total = (total.0 + sum.0, total.1 + sum.1);
+        }
+    }
+    totals
+        .into_iter()
+        .map(|sums| sums.map(|(sum, count)| sum / count))
+        .collect()
+}
+
 fn value(replicate: &[[f64; Figure::ALL.len()]], contender: usize, figure: Figure) -> Option<f64> {
-    let at = Figure::ALL.iter().position(|known| *known == figure)?;
-    replicate
-        .get(contender)?
-        .get(at)
-        .copied()
-        .filter(|value| value.is_finite())
+    let position = Figure::ALL.iter().position(|known| *known == figure)?;
+    let value = *replicate.get(contender)?.get(position)?;
+    value.is_finite().then_some(value)
 }
 
 /// The 2.5th and 97.5th percentiles, interpolated.
 fn interval(mut values: Vec<f64>) -> Option<Interval> {
     values.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| {
-        let place = share * values.len().checked_sub(1)? as f64;
-        let (below, above) = (
-            values.get(place.floor() as usize)?,
-            values.get(place.ceil() as usize)?,
-        );
-        Some(rounded(below + (above - below) * place.fract(), 4))
-    };
     Some(Interval {
-        low: at(0.025)?,
-        high: at(0.975)?,
+        low: rounded(quantile_of_sorted(&values, 0.025)?, 4),
+        high: rounded(quantile_of_sorted(&values, 0.975)?, 4),
     })
 }
 

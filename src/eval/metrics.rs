@@ -1,16 +1,18 @@
-//! The protocol's figures over the rows of several nights. Every mean is a plain mean over rows.
+//! The figures of the protocol, over the rows of several nights. Every mean is a plain mean over
+//! rows.
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{NightRows, Ranking, Row};
+use super::protocol::{EvaluationRow, NightRows, RankingMetrics};
 use crate::calendar::HORIZON_DAYS;
 use crate::domain::RETURN_HORIZONS;
+use crate::stats::{mean, median, rounded};
 
 /// Bins of the expected calibration error.
 const BINS: usize = 10;
 
-/// The figures, rounded to four decimals (the interval's width to two); what could not be measured
-/// is `None` and left out of JSON.
+/// The figures, rounded to four decimals (the interval's width to two). A figure that could not be
+/// measured is `None` and is left out of JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Figures {
@@ -21,65 +23,66 @@ pub struct Figures {
     /// Mean absolute error of the days to the next purchase, over those who returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
-    /// The same over all rows of the nights that are followed to the horizon; who has not returned
-    /// counts as the horizon.
+    /// The same over all rows of the nights that the data follow to the horizon. A customer who has
+    /// not returned counts as the horizon.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae_all: Option<f64>,
     /// Median absolute error, over those who returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub median_ae: Option<f64>,
-    /// Share of those who returned whose day, rounded to a whole one, was missed by at most 1 day.
+    /// Share of those who returned for whom the predicted day, rounded to a whole one, is at most 1
+    /// day off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_1: Option<f64>,
-    /// The same with 3 days.
+    /// The same for 3 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_3: Option<f64>,
-    /// Mean of predicted minus true days, over those who returned.
+    /// Mean of predicted minus actual days, over those who returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bias: Option<f64>,
     /// Share of the next basket among the first 5 listed products.
     #[serde(rename = "recall@5", skip_serializing_if = "Option::is_none")]
     pub recall_at_5: Option<f64>,
-    /// Share of the first 5 places that were bought.
+    /// Share of the first 5 places whose product was bought.
     #[serde(rename = "precision@5", skip_serializing_if = "Option::is_none")]
     pub precision_at_5: Option<f64>,
-    /// Normalised discounted cumulative gain of the first 5.
+    /// Normalised discounted cumulative gain of the first 5 listed products.
     #[serde(rename = "ndcg@5", skip_serializing_if = "Option::is_none")]
     pub ndcg_at_5: Option<f64>,
-    /// Share of rows with any of the first 5 bought.
+    /// Share of rows in which any of the first 5 was bought.
     #[serde(rename = "hit@5", skip_serializing_if = "Option::is_none")]
     pub hit_at_5: Option<f64>,
     /// Share of the next basket among the first 10 listed products.
     #[serde(rename = "recall@10", skip_serializing_if = "Option::is_none")]
     pub recall_at_10: Option<f64>,
-    /// Share of the first 10 places that were bought.
+    /// Share of the first 10 places whose product was bought.
     #[serde(rename = "precision@10", skip_serializing_if = "Option::is_none")]
     pub precision_at_10: Option<f64>,
-    /// Normalised discounted cumulative gain of the first 10.
+    /// Normalised discounted cumulative gain of the first 10 listed products.
     #[serde(rename = "ndcg@10", skip_serializing_if = "Option::is_none")]
     pub ndcg_at_10: Option<f64>,
-    /// Share of rows with any of the first 10 bought.
+    /// Share of rows in which any of the first 10 was bought.
     #[serde(rename = "hit@10", skip_serializing_if = "Option::is_none")]
     pub hit_at_10: Option<f64>,
     /// Share of the next basket among the first 20 listed products.
     #[serde(rename = "recall@20", skip_serializing_if = "Option::is_none")]
     pub recall_at_20: Option<f64>,
-    /// Share of the first 20 places that were bought.
+    /// Share of the first 20 places whose product was bought.
     #[serde(rename = "precision@20", skip_serializing_if = "Option::is_none")]
     pub precision_at_20: Option<f64>,
-    /// Normalised discounted cumulative gain of the first 20.
+    /// Normalised discounted cumulative gain of the first 20 listed products.
     #[serde(rename = "ndcg@20", skip_serializing_if = "Option::is_none")]
     pub ndcg_at_20: Option<f64>,
-    /// Share of rows with any of the first 20 bought.
+    /// Share of rows in which any of the first 20 was bought.
     #[serde(rename = "hit@20", skip_serializing_if = "Option::is_none")]
     pub hit_at_20: Option<f64>,
-    /// Nights.
+    /// How many nights were scored.
     pub nights: usize,
-    /// Share of the rows whose outcome is known to be in or out of the 80 % interval that are in
-    /// it.
+    /// Share of the 80 % intervals that hold the day of the next purchase, among those for which
+    /// this is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage_80: Option<f64>,
-    /// Mean days that those intervals span, both ends included.
+    /// Mean width of those intervals in days, both ends included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width_80: Option<f64>,
     /// Brier score of the probability to return within 7 days: the mean squared difference to what
@@ -110,7 +113,7 @@ pub struct Figures {
     /// Expected calibration error for 28 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ece_return_28d: Option<f64>,
-    /// Listed products of those who returned.
+    /// How many products were listed for those who returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairs: Option<usize>,
     /// Expected calibration error of the listed products' probabilities.
@@ -122,171 +125,244 @@ pub struct Figures {
     pub log_loss_products: Option<f64>,
 }
 
-/// The figures over all rows of several nights. What those nights say nothing of is `None`.
+/// A row, and how many days the data reach beyond its night.
+type FollowedRow<'a> = (&'a EvaluationRow, i32);
+
+/// The figures over all rows of several nights. A figure that these nights cannot give is `None`.
 #[must_use]
 pub fn figures(nights: &[NightRows]) -> Figures {
-    let rows = || {
-        nights
-            .iter()
-            .flat_map(|night| night.rows.iter().map(move |row| (night.followed, row)))
-    };
-    let errors = || rows().filter_map(|(_, row)| row.error());
-    let missed = |most: f64| {
-        let misses = rows().filter_map(|(_, row)| {
-            Some((row.predicted?.round_ties_even().max(1.0) - f64::from(row.days?)).abs())
-        });
-        four(mean(misses.map(|miss| share(miss <= most))))
-    };
-    let ranking = |cut: usize, value: fn(&Ranking) -> f64| {
-        four(mean(
-            rows()
-                .filter_map(|(_, row)| row.rankings.as_ref())
-                .filter_map(|rankings| rankings.get(cut))
-                .map(value),
-        ))
-    };
-    let [recall, precision, ndcg, hit]: [fn(&Ranking) -> f64; 4] =
-        [|r| r.recall, |r| r.precision, |r| r.ndcg, |r| r.hit];
-    let inside: Vec<(bool, i32)> = rows()
-        .filter_map(|(followed, row)| covered(row, followed))
-        .collect();
-    let [seven, fourteen, twenty_eight] = [0, 1, 2].map(|at| Return::of(nights, at));
-    let pairs: Vec<(f64, bool)> = nights
+    let rows: Vec<FollowedRow<'_>> = nights
         .iter()
-        .flat_map(|night| &night.pairs)
-        .map(|pair| (pair.probability.clamp(1e-6, 1.0 - 1e-6), pair.bought))
+        .flat_map(|night| night.rows.iter().map(|row| (row, night.followed_days)))
         .collect();
-    Figures {
-        rows: rows().count(),
-        returned: rows().filter(|(_, row)| row.days.is_some()).count(),
-        mae: four(mean(errors().map(f64::abs))),
-        mae_all: four(mean(
-            rows()
-                .filter_map(|(followed, row)| row.error_all(followed))
-                .map(f64::abs),
-        )),
-        median_ae: four(median(errors().map(f64::abs).collect())),
-        within_1: missed(1.0),
-        within_3: missed(3.0),
-        bias: four(mean(errors())),
-        recall_at_5: ranking(0, recall),
-        precision_at_5: ranking(0, precision),
-        ndcg_at_5: ranking(0, ndcg),
-        hit_at_5: ranking(0, hit),
-        recall_at_10: ranking(1, recall),
-        precision_at_10: ranking(1, precision),
-        ndcg_at_10: ranking(1, ndcg),
-        hit_at_10: ranking(1, hit),
-        recall_at_20: ranking(2, recall),
-        precision_at_20: ranking(2, precision),
-        ndcg_at_20: ranking(2, ndcg),
-        hit_at_20: ranking(2, hit),
+    let mut figures = Figures {
+        rows: rows.len(),
+        returned: rows
+            .iter()
+            .filter(|(row, _)| row.actual_days.is_some())
+            .count(),
         nights: nights.len(),
-        coverage_80: four(mean(inside.iter().map(|(inside, _)| share(*inside)))),
-        width_80: mean(inside.iter().map(|(_, width)| f64::from(*width)))
-            .map(|width| rounded(width, 2)),
-        brier_return_7d: seven.brier,
-        brier_base_7d: seven.base,
-        ece_return_7d: seven.error,
-        brier_return_14d: fourteen.brier,
-        brier_base_14d: fourteen.base,
-        ece_return_14d: fourteen.error,
-        brier_return_28d: twenty_eight.brier,
-        brier_base_28d: twenty_eight.base,
-        ece_return_28d: twenty_eight.error,
-        pairs: (!pairs.is_empty()).then_some(pairs.len()),
-        ece_products: four(calibration_error(&reliability(&pairs))),
-        log_loss_products: four(mean(
-            pairs
-                .iter()
-                .map(|(p, bought)| if *bought { -p.ln() } else { -(1.0 - p).ln() }),
-        )),
+        ..Figures::default()
+    };
+    figures.set_timing(&rows);
+    figures.set_rankings(&rows);
+    figures.set_interval(&rows);
+    figures.set_return_probabilities(nights);
+    figures.set_listed_products(nights);
+    figures
+}
+
+impl Figures {
+    fn set_timing(&mut self, rows: &[FollowedRow<'_>]) {
+        let errors: Vec<f64> = rows.iter().filter_map(|(row, _)| row.error()).collect();
+        let absolute: Vec<f64> = errors.iter().copied().map(f64::abs).collect();
+        let absolute_all = rows
+            .iter()
+            .filter_map(|(row, followed_days)| row.error_all(*followed_days))
+            .map(f64::abs);
+        self.mae_all = four_decimals(mean(absolute_all));
+        self.mae = four_decimals(mean(absolute.iter().copied()));
+        self.median_ae = four_decimals(median(absolute));
+        self.bias = four_decimals(mean(errors));
+        self.within_1 = within(rows, 1.0);
+        self.within_3 = within(rows, 3.0);
+    }
+
+    fn set_rankings(&mut self, rows: &[FollowedRow<'_>]) {
+        let [at_5, at_10, at_20] = [0, 1, 2].map(|cutoff| RankingMeans::of(rows, cutoff));
+        self.recall_at_5 = at_5.recall;
+        self.precision_at_5 = at_5.precision;
+        self.ndcg_at_5 = at_5.ndcg;
+        self.hit_at_5 = at_5.hit;
+        self.recall_at_10 = at_10.recall;
+        self.precision_at_10 = at_10.precision;
+        self.ndcg_at_10 = at_10.ndcg;
+        self.hit_at_10 = at_10.hit;
+        self.recall_at_20 = at_20.recall;
+        self.precision_at_20 = at_20.precision;
+        self.ndcg_at_20 = at_20.ndcg;
+        self.hit_at_20 = at_20.hit;
+    }
+
+    fn set_interval(&mut self, rows: &[FollowedRow<'_>]) {
+        let outcomes: Vec<IntervalOutcome> = rows
+            .iter()
+            .filter_map(|(row, followed_days)| IntervalOutcome::of(row, *followed_days))
+            .collect();
+        let covered = outcomes.iter().map(|outcome| indicator(outcome.covered));
+        let widths = outcomes.iter().map(|outcome| f64::from(outcome.days));
+        self.coverage_80 = four_decimals(mean(covered));
+        self.width_80 = mean(widths).map(|width| rounded(width, 2));
+    }
+
+    fn set_return_probabilities(&mut self, nights: &[NightRows]) {
+        let [within_7, within_14, within_28] =
+            [0, 1, 2].map(|position| ReturnCalibration::of(nights, position));
+        self.brier_return_7d = within_7.brier;
+        self.brier_base_7d = within_7.brier_of_rate;
+        self.ece_return_7d = within_7.calibration_error;
+        self.brier_return_14d = within_14.brier;
+        self.brier_base_14d = within_14.brier_of_rate;
+        self.ece_return_14d = within_14.calibration_error;
+        self.brier_return_28d = within_28.brier;
+        self.brier_base_28d = within_28.brier_of_rate;
+        self.ece_return_28d = within_28.calibration_error;
+    }
+
+    fn set_listed_products(&mut self, nights: &[NightRows]) {
+        let points: Vec<(f64, bool)> = nights
+            .iter()
+            .flat_map(|night| &night.listed_products)
+            .map(|product| {
+                let probability = product.probability.clamp(1e-6, 1.0 - 1e-6);
+                (probability, product.bought)
+            })
+            .collect();
+        let losses = points.iter().map(|(probability, bought)| {
+            if *bought {
+                -probability.ln()
+            } else {
+                -(1.0 - probability).ln()
+            }
+        });
+        self.log_loss_products = four_decimals(mean(losses));
+        self.ece_products = four_decimals(calibration_error(&reliability(&points)));
+        self.pairs = (!points.is_empty()).then_some(points.len());
     }
 }
 
-/// Whether the outcome is in the interval, and the days that the interval spans. `None` where it
-/// cannot be known: a customer who has not returned while part of the interval lies beyond the
-/// horizon or beyond the data.
-fn covered(row: &Row, followed: i32) -> Option<(bool, i32)> {
-    let (first, last) = row.interval?;
-    let known = row.days.is_some() || last <= followed.min(HORIZON_DAYS);
-    known.then(|| {
-        (
-            row.days.is_some_and(|days| (first..=last).contains(&days)),
-            last.saturating_sub(first).saturating_add(1),
-        )
-    })
+/// The share of the customers who returned whose day, rounded to a whole one, was missed by at most
+/// `most` days.
+fn within(rows: &[FollowedRow<'_>], most: f64) -> Option<f64> {
+    let misses = rows.iter().filter_map(|(row, _)| {
+        let predicted = row.predicted_days?.round_ties_even().max(1.0);
+        Some((predicted - f64::from(row.actual_days?)).abs())
+    });
+    four_decimals(mean(misses.map(|miss| indicator(miss <= most))))
 }
 
-/// The figures of one return probability.
-struct Return {
+/// Means of the ranking metrics at one cutoff.
+struct RankingMeans {
+    recall: Option<f64>,
+    precision: Option<f64>,
+    ndcg: Option<f64>,
+    hit: Option<f64>,
+}
+
+impl RankingMeans {
+    /// Over the rows that have rankings, at [`CUTOFFS`](super::protocol::CUTOFFS)`[cutoff]`.
+    fn of(rows: &[FollowedRow<'_>], cutoff: usize) -> Self {
+        let rankings: Vec<&RankingMetrics> = rows
+            .iter()
+            .filter_map(|(row, _)| row.rankings.as_ref()?.get(cutoff))
+            .collect();
+        Self {
+            recall: four_decimals(mean(rankings.iter().map(|metrics| metrics.recall))),
+            precision: four_decimals(mean(rankings.iter().map(|metrics| metrics.precision))),
+            ndcg: four_decimals(mean(rankings.iter().map(|metrics| metrics.ndcg))),
+            hit: four_decimals(mean(rankings.iter().map(|metrics| metrics.hit))),
+        }
+    }
+}
+
+/// How a customer's 80 % interval turned out.
+struct IntervalOutcome {
+    /// Whether the next purchase fell within it.
+    covered: bool,
+    /// How many days it spans, both ends included.
+    days: i32,
+}
+
+impl IntervalOutcome {
+    /// `None` if it cannot be known: the customer has not returned, and part of the interval lies
+    /// beyond the horizon or beyond the data.
+    fn of(row: &EvaluationRow, followed_days: i32) -> Option<Self> {
+        let (first, last) = row.interval?;
+        let known = row.actual_days.is_some() || last <= followed_days.min(HORIZON_DAYS);
+        known.then(|| Self {
+            covered: row
+                .actual_days
+                .is_some_and(|days| (first..=last).contains(&days)),
+            days: last.saturating_sub(first).saturating_add(1),
+        })
+    }
+}
+
+/// How good the probability of a return within some days is.
+struct ReturnCalibration {
+    /// Brier score.
     brier: Option<f64>,
-    base: Option<f64>,
-    error: Option<f64>,
+    /// The Brier score that the observed rate itself would have.
+    brier_of_rate: Option<f64>,
+    /// Expected calibration error.
+    calibration_error: Option<f64>,
 }
 
-impl Return {
-    /// For the horizon at position `at`, over the nights that are followed for as long.
-    fn of(nights: &[NightRows], at: usize) -> Self {
+impl ReturnCalibration {
+    /// For [`RETURN_HORIZONS`]`[position]`, over the nights that the data follow for as long.
+    fn of(nights: &[NightRows], position: usize) -> Self {
         let horizon = RETURN_HORIZONS
-            .get(at)
+            .get(position)
             .map_or(HORIZON_DAYS, |days| *days as i32);
         let points: Vec<(f64, bool)> = nights
             .iter()
-            .filter(|night| night.followed >= horizon)
+            .filter(|night| night.followed_days >= horizon)
             .flat_map(|night| &night.rows)
             .filter_map(|row| {
+                let probability = *row.return_probability?.get(position)?;
                 Some((
-                    *row.returns?.get(at)?,
-                    row.days.is_some_and(|days| days <= horizon),
+                    probability,
+                    row.actual_days.is_some_and(|days| days <= horizon),
                 ))
             })
             .collect();
-        let rate = mean(points.iter().map(|(_, hit)| share(*hit)));
+        let squares = points
+            .iter()
+            .map(|(probability, returned)| (probability - indicator(*returned)).powi(2));
+        let rate = mean(points.iter().map(|(_, returned)| indicator(*returned)));
+        let brier_of_rate = rate.and_then(|rate| {
+            mean(
+                points
+                    .iter()
+                    .map(|(_, returned)| (indicator(*returned) - rate).powi(2)),
+            )
+        });
         Self {
-            brier: four(mean(
-                points.iter().map(|(p, hit)| (p - share(*hit)).powi(2)),
-            )),
-            base: four(
-                rate.and_then(|rate| {
-                    mean(points.iter().map(|(_, hit)| (share(*hit) - rate).powi(2)))
-                }),
-            ),
-            error: four(calibration_error(&reliability(&points))),
+            brier: four_decimals(mean(squares)),
+            brier_of_rate: four_decimals(brier_of_rate),
+            calibration_error: four_decimals(calibration_error(&reliability(&points))),
         }
     }
 }
 
 /// One bin of a reliability diagram.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Bin {
+pub struct ReliabilityBin {
     /// Share of all points.
     pub share: f64,
-    /// Mean probability that was said.
+    /// Mean of the probabilities.
     pub predicted: f64,
-    /// Share that came true.
+    /// Share of the points that came true.
     pub observed: f64,
 }
 
-/// Ten bins of equal count by ascending probability; ties stay in the order of the points, and the
-/// first bins take what is left over.
+/// Ten bins of equal count by ascending probability. Ties stay in the order of the points. If the
+/// points do not divide evenly, the first bins have one more.
 #[must_use]
-pub fn reliability(points: &[(f64, bool)]) -> Vec<Bin> {
-    let mut order: Vec<(f64, bool)> = points.to_vec();
-    order.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut rest = order.as_slice();
+pub fn reliability(points: &[(f64, bool)]) -> Vec<ReliabilityBin> {
+    let mut sorted: Vec<(f64, bool)> = points.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut rest = sorted.as_slice();
     let mut bins = Vec::with_capacity(BINS);
     for bin in 0..BINS {
-        let size = order.len() / BINS + usize::from(bin < order.len() % BINS);
-        let (own, after) = rest.split_at(size.min(rest.len()));
+        let size = sorted.len() / BINS + usize::from(bin < sorted.len() % BINS);
+        let (points, after) = rest.split_at(size.min(rest.len()));
         rest = after;
-        let (predicted, observed) = (
-            mean(own.iter().map(|(p, _)| *p)),
-            mean(own.iter().map(|(_, hit)| share(*hit))),
-        );
+        let predicted = mean(points.iter().map(|(probability, _)| *probability));
+        let observed = mean(points.iter().map(|(_, came_true)| indicator(*came_true)));
         if let (Some(predicted), Some(observed)) = (predicted, observed) {
-            bins.push(Bin {
-                share: own.len() as f64 / order.len() as f64,
+            bins.push(ReliabilityBin {
+                share: points.len() as f64 / sorted.len() as f64,
                 predicted,
                 observed,
             });
@@ -295,9 +371,9 @@ pub fn reliability(points: &[(f64, bool)]) -> Vec<Bin> {
     bins
 }
 
-/// Expected calibration error (Naeini, Cooper & Hauskrecht, AAAI 2015); `None` without a point.
+/// Expected calibration error (Naeini, Cooper & Hauskrecht, AAAI 2015); `None` if there is no bin.
 #[must_use]
-pub fn calibration_error(bins: &[Bin]) -> Option<f64> {
+pub fn calibration_error(bins: &[ReliabilityBin]) -> Option<f64> {
     (!bins.is_empty()).then(|| {
         bins.iter()
             .map(|bin| bin.share * (bin.predicted - bin.observed).abs())
@@ -305,41 +381,12 @@ pub fn calibration_error(bins: &[Bin]) -> Option<f64> {
     })
 }
 
-fn share(of: bool) -> f64 {
-    f64::from(u8::from(of))
+/// 1 if it is so, else 0.
+fn indicator(it_is_so: bool) -> f64 {
+    f64::from(u8::from(it_is_so))
 }
 
-/// The mean; `None` of nothing.
-pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (mut sum, mut count) = (0.0, 0_u64);
-    for value in values {
-        sum += value;
-        count += 1;
-    }
-    (count > 0).then(|| sum / count as f64)
-}
-
-/// The median, the mean of the middle two where their number is even; `None` of nothing.
-pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    if values.len() % 2 == 1 {
-        return Some(upper);
-    }
-    values
-        .get(middle.checked_sub(1)?)
-        .map(|lower| (lower + upper) / 2.0)
-}
-
-/// Rounds to decimals as Python's `round` does: the nearest decimal to the exact binary value, an
-/// exact tie to the even digit.
-pub(super) fn rounded(value: f64, decimals: usize) -> f64 {
-    // Adding 0 turns −0 into 0.
-    format!("{value:.decimals$}").parse().unwrap_or(value) + 0.0
-}
-
-fn four(value: Option<f64>) -> Option<f64> {
+fn four_decimals(value: Option<f64>) -> Option<f64> {
     value.map(|value| rounded(value, 4))
 }
 

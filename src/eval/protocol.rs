@@ -1,37 +1,38 @@
-//! The nightly protocol: for whom and of what predictions are judged, and what counts as the truth.
+//! The nightly protocol: which customers are evaluated on a night, and what their predictions are
+//! compared with.
 //!
-//! The truth of a night T is the customer's first purchase day after T and its products. A customer
-//! who has not returned [`HORIZON_DAYS`] days after T is censored: counted as the horizon in `mae_all`
-//! and in the return probabilities, and left out where a next purchase is needed. A figure that
-//! looks h days ahead uses only the nights that the data follow for h days or more.
+//! The actual outcome of a night T is the first day after T on which the customer buys, and the
+//! products bought on it. A customer who does not return within [`HORIZON_DAYS`] days of T is
+//! censored: `mae_all` and the return probabilities count the horizon for them, and a figure that
+//! needs a next purchase leaves them out. A figure that looks h days ahead uses only the nights
+//! that the data follow for h days or more.
 
 use std::cmp::Ordering;
 
 use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
-use crate::domain::Ids;
-use crate::domain::{CustomerPrediction, Predictions, RETURN_HORIZONS};
+use crate::domain::{CustomerPrediction, Ids, Predictions, RETURN_HORIZONS};
 use crate::error::{Error, Result};
 use crate::purchases::{History, PartitionedHistory, Partitions};
 
-/// The lengths at which a ranked list is judged.
-pub const CUTS: [usize; 3] = [5, 10, 20];
+/// The lengths at which a ranked list is evaluated.
+pub const CUTOFFS: [usize; 3] = [5, 10, 20];
 
-/// What became of the customers of one night.
+/// What the customers of one night did afterwards.
 #[derive(Debug, Clone)]
 pub struct Actuals {
     /// The night T.
     pub as_of: AsOf,
-    /// Days that the data reach beyond the night.
-    pub followed: i32,
+    /// How many days the data reach beyond the night.
+    pub followed_days: i32,
     /// Codes of the customers, in the order of their ids as text.
     pub customers: Vec<u32>,
-    /// One a customer: the next purchase, if it is known and within the horizon.
-    pub following: Vec<Option<Following>>,
+    /// For each customer, the next purchase, if there is one within the horizon.
+    pub next_purchases: Vec<Option<NextPurchase>>,
 }
 
-/// A next purchase.
+/// A customer's first purchase after a night.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Following {
+pub struct NextPurchase {
     /// Days after the night, 1 to [`HORIZON_DAYS`].
     pub days: i32,
     /// Codes of its distinct products, ascending.
@@ -39,8 +40,8 @@ pub struct Following {
 }
 
 impl Actuals {
-    /// Looks up what followed the night `as_of` for `customers` (codes of `all`). `last` is the
-    /// last day with a purchase in `all`.
+    /// Looks up what `customers` (codes of `all`) did after the night `as_of`. `last` is the last
+    /// day with a purchase in `all`.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
@@ -50,71 +51,88 @@ impl Actuals {
         as_of: AsOf,
         mut customers: Vec<u32>,
     ) -> Result<Self> {
-        // Bins of equal count split ties by position, so that the order of rows is part of the
-        // protocol: ids as text.
-        let ids = TextIds(all.customers());
-        customers.sort_by_cached_key(|customer| ids.text(*customer));
-        let of_some = |history: &History<'_>, some: &[u32]| {
-            some.iter()
-                .map(|customer| following(history, *customer, as_of.day()))
+        // Bins of equal count split ties by position, so the order of the rows is part of the
+        // protocol: it is the order of the ids as text.
+        customers.sort_by_cached_key(|customer| all.customers().text(*customer));
+        let next_purchases = map_customers(all, &customers, |partition, present| {
+            present
+                .iter()
+                .map(|customer| next_purchase(partition, *customer, as_of.day()))
                 .collect()
-        };
-        let following = by_customer(all, &customers, of_some)?;
+        })?;
         Ok(Self {
             as_of,
-            followed: last - as_of.day(),
+            followed_days: last - as_of.day(),
             customers,
-            following,
+            next_purchases,
         })
+    }
+
+    /// A row for each customer that has no forecast yet.
+    fn rows(&self) -> impl Iterator<Item = EvaluationRow> {
+        let customers = self.customers.iter().zip(&self.next_purchases);
+        customers.map(|(customer, next)| EvaluationRow {
+            customer: *customer,
+            actual_days: next.as_ref().map(|next| next.days),
+            predicted_days: None,
+            interval: None,
+            return_probability: None,
+            rankings: None,
+        })
+    }
+
+    fn night_rows(&self, rows: impl Iterator<Item = EvaluationRow>) -> NightRows {
+        NightRows {
+            as_of: self.as_of,
+            followed_days: self.followed_days,
+            rows: rows.collect(),
+            listed_products: vec![],
+        }
+    }
+
+    /// The customers' next purchases, sorted by customer code.
+    fn by_code(&self) -> Vec<(u32, Option<&NextPurchase>)> {
+        let next_purchases = self.next_purchases.iter().map(Option::as_ref);
+        let mut by_code: Vec<_> = self.customers.iter().copied().zip(next_purchases).collect();
+        by_code.sort_unstable_by_key(|(code, _)| *code);
+        by_code
     }
 }
 
-fn following(all: &History<'_>, customer: u32, night: Day) -> Option<Following> {
+fn next_purchase(all: &History<'_>, customer: u32, night: Day) -> Option<NextPurchase> {
     let (day, basket) = all.following(customer, night)?;
     let days = day - night;
-    (days <= HORIZON_DAYS).then(|| Following {
+    (days <= HORIZON_DAYS).then(|| NextPurchase {
         days,
         basket: basket.to_vec(),
     })
 }
 
-/// What `look` says of each customer, whatever part of the history they are in; the default of
-/// those who are in none.
-pub(super) fn by_customer<T: Clone + Default>(
+/// Calls `compute` for each part of the history with the customers who are in it, and returns the
+/// results in the order of `customers`. A customer who is in no part has the default.
+pub(super) fn map_customers<T: Clone + Default>(
     history: PartitionedHistory<'_>,
     customers: &[u32],
-    mut look: impl FnMut(&History<'_>, &[u32]) -> Vec<T>,
+    mut compute: impl FnMut(&History<'_>, &[u32]) -> Vec<T>,
 ) -> Result<Vec<T>> {
-    let mut out = vec![T::default(); customers.len()];
-    history.each(|history| {
-        let here = |customer: &u32| !history.purchases_of(*customer).is_empty();
-        let some: Vec<u32> = customers.iter().copied().filter(here).collect();
-        let places = out
-            .iter_mut()
-            .zip(customers)
-            .filter(|(_, customer)| here(customer));
-        places
-            .zip(look(history, &some))
-            .for_each(|((place, _), said)| *place = said);
+    let mut results = vec![T::default(); customers.len()];
+    history.each(|partition| {
+        let (positions, present): (Vec<usize>, Vec<u32>) = customers
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(_, customer)| !partition.purchases_of(*customer).is_empty())
+            .unzip();
+        for (position, result) in positions.into_iter().zip(compute(partition, &present)) {
+            results[position] = result;
+        }
         Ok(())
     })?;
-    Ok(out)
+    Ok(results)
 }
 
-/// Ids as text, the form in which the protocol orders them.
-struct TextIds<'a>(&'a Ids);
-
-impl TextIds<'_> {
-    fn text(&self, code: u32) -> String {
-        self.0
-            .get(code)
-            .map(|id| id.to_string())
-            .unwrap_or_default()
-    }
-}
-
-/// The place of each code in the order of the ids as text ("10" before "9"), by which the protocol
-/// breaks ties.
+/// The position of each code in the order of the ids as text ("10" before "9"). The protocol breaks
+/// ties by it.
 #[derive(Debug, Clone)]
 pub struct TextOrder(Vec<u32>);
 
@@ -126,16 +144,13 @@ impl TextOrder {
         if matches!(ids, Ids::Text(_)) {
             return Self((0..count).collect());
         }
-        let text = TextIds(ids);
         let mut order: Vec<u32> = (0..count).collect();
-        order.sort_by_cached_key(|code| text.text(*code));
-        let mut place = vec![0; ids.len()];
-        for (at, code) in (0..count).zip(order) {
-            if let Some(own) = place.get_mut(code as usize) {
-                *own = at;
-            }
+        order.sort_by_cached_key(|code| ids.text(*code));
+        let mut positions = vec![0; ids.len()];
+        for (position, code) in (0..count).zip(order) {
+            positions[code as usize] = position;
         }
-        Self(place)
+        Self(positions)
     }
 
     /// Compares two codes by their ids as text.
@@ -148,163 +163,152 @@ impl TextOrder {
     }
 }
 
-/// How a ranked list met a basket, at one cut.
+/// How well a ranked list of products predicted a basket, at one cutoff.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Ranking {
+pub struct RankingMetrics {
     /// Hits ÷ size of the basket.
     pub recall: f64,
-    /// Hits ÷ length of the list asked for.
+    /// Hits ÷ cutoff, however short the list is.
     pub precision: f64,
-    /// Discounted cumulative gain ÷ that of an ideal list over min(cut, basket) places (Järvelin &
-    /// Kekäläinen, ACM TOIS 2002).
+    /// Discounted cumulative gain ÷ that of an ideal list over min(cutoff, basket size) places
+    /// (Järvelin & Kekäläinen, ACM TOIS 2002).
     pub ndcg: f64,
     /// 1 if there was any hit, else 0.
     pub hit: f64,
 }
 
-/// One customer on one night.
+/// The forecast for one customer on one night, and the actual outcome.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Code in the truth's dictionary.
+pub struct EvaluationRow {
+    /// Code of the customer in the purchases that the forecast is compared with.
     pub customer: u32,
     /// Days from the night to the next purchase; `None` for a censored customer.
-    pub days: Option<i32>,
-    /// Days predicted, at least 1; `None` where nothing is said of the time.
-    pub predicted: Option<f64>,
-    /// First and last day of the interval, in days after the night.
+    pub actual_days: Option<i32>,
+    /// Days predicted, at least 1; `None` if the forecast says nothing about the time.
+    pub predicted_days: Option<f64>,
+    /// First and last day of the 80 % interval, in days after the night.
     pub interval: Option<(i32, i32)>,
     /// Probability of a purchase within 7, 14 and 28 days.
-    pub returns: Option<[f64; RETURN_HORIZONS.len()]>,
-    /// The list at each of [`CUTS`]; `None` for a censored customer, and where nothing is said of
-    /// products.
-    pub rankings: Option<[Ranking; CUTS.len()]>,
+    pub return_probability: Option<[f64; RETURN_HORIZONS.len()]>,
+    /// The ranked list at each of [`CUTOFFS`]; `None` for a censored customer, and if the forecast
+    /// says nothing about products.
+    pub rankings: Option<[RankingMetrics; CUTOFFS.len()]>,
 }
 
-impl Row {
-    /// Predicted minus true days, of a customer who returned.
+impl EvaluationRow {
+    /// Predicted minus actual days, of a customer who returned.
     #[must_use]
     pub fn error(&self) -> Option<f64> {
-        Some(self.predicted? - f64::from(self.days?))
+        Some(self.predicted_days? - f64::from(self.actual_days?))
     }
 
-    /// The same for all customers of a night that the data follow to the horizon: later predictions
-    /// and censored customers count as it.
+    /// Predicted minus actual days, of any customer, on a night that the data follow to the
+    /// horizon. Later predictions and censored customers count as the horizon.
     #[must_use]
-    pub fn error_all(&self, followed: i32) -> Option<f64> {
-        let predicted = self.predicted.filter(|_| followed >= HORIZON_DAYS)?;
-        Some(predicted.min(f64::from(HORIZON_DAYS)) - f64::from(self.days.unwrap_or(HORIZON_DAYS)))
+    pub fn error_all(&self, followed_days: i32) -> Option<f64> {
+        let predicted = self
+            .predicted_days
+            .filter(|_| followed_days >= HORIZON_DAYS)?;
+        let actual = self.actual_days.unwrap_or(HORIZON_DAYS);
+        Some(predicted.min(f64::from(HORIZON_DAYS)) - f64::from(actual))
     }
 }
 
-/// One listed product of a customer who returned.
+/// One product that was listed for a customer who returned.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pair {
+pub struct ListedProduct {
     /// Probability that it is in the next basket.
     pub probability: f64,
-    /// Whether it was.
+    /// Whether it was in it.
     pub bought: bool,
 }
 
-/// What was said on one night, beside what became of it.
+/// The forecasts of one night beside the actual outcomes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NightRows {
     /// The night.
     pub as_of: AsOf,
-    /// Days that the data reach beyond the night.
-    pub followed: i32,
-    /// One a customer, in the order of their ids as text.
-    pub rows: Vec<Row>,
-    /// One a listed product of the customers who returned, in the order of the published table.
-    pub pairs: Vec<Pair>,
+    /// How many days the data reach beyond the night.
+    pub followed_days: i32,
+    /// One row a customer, in the order of their ids as text.
+    pub rows: Vec<EvaluationRow>,
+    /// The listed products of the customers who returned, in the order of the published table.
+    pub listed_products: Vec<ListedProduct>,
 }
 
-/// Judges how a ranked list of product codes, the best first, met a basket (ascending codes).
+/// Compares a ranked list of product codes, the best first, with a basket (ascending codes), at
+/// each of [`CUTOFFS`]. A `None` is a product that nobody has bought: never a hit.
 #[must_use]
-pub fn rankings(
+pub fn ranking_metrics(
     list: impl IntoIterator<Item = Option<u32>>,
     basket: &[u32],
-) -> [Ranking; CUTS.len()] {
-    let discount = |place: usize| 1.0 / ((place + 2) as f64).log2();
-    let longest = CUTS.iter().copied().max().unwrap_or(0);
-    let hits: Vec<bool> = list
+) -> [RankingMetrics; CUTOFFS.len()] {
+    let longest = CUTOFFS.iter().copied().max().unwrap_or(0);
+    let hits: Vec<usize> = list
         .into_iter()
         .take(longest)
-        .map(|product| product.is_some_and(|product| basket.binary_search(&product).is_ok()))
+        .enumerate()
+        .filter(|(_, product)| is_bought(*product, basket))
+        .map(|(place, _)| place)
         .collect();
-    CUTS.map(|cut| {
-        let places = || {
-            hits.iter()
-                .take(cut)
-                .enumerate()
-                .filter(|(_, hit)| **hit)
-                .map(|(place, _)| place)
-        };
-        let count = places().count() as f64;
-        let gain: f64 = places().map(discount).sum();
-        let ideal: f64 = (0..cut.min(basket.len())).map(discount).sum();
-        Ranking {
-            recall: if basket.is_empty() {
-                0.0
-            } else {
-                count / basket.len() as f64
-            },
-            precision: count / cut as f64,
-            ndcg: if ideal > 0.0 { gain / ideal } else { 0.0 },
-            hit: f64::from(u8::from(count > 0.0)),
-        }
-    })
+    CUTOFFS.map(|cutoff| metrics_at(&hits, basket.len(), cutoff))
 }
 
-/// Rows of something that only says when; `days[i]` is for `truth.customers[i]`, and what is not a
-/// number counts as the horizon.
-#[must_use]
-pub fn timing_rows(truth: &Actuals, days: &[f64]) -> NightRows {
-    let days = days.iter().copied().chain(std::iter::repeat(f64::NAN));
-    rows(truth, days, |row, days| {
-        row.predicted = Some(at_least_a_day(days))
-    })
-}
-
-/// Rows of something that only says what; `lists[i]` are the products of `truth.customers[i]`, the
-/// best first.
-#[must_use]
-pub fn basket_rows(truth: &Actuals, lists: &[Vec<u32>]) -> NightRows {
-    let lists = lists
-        .iter()
-        .map(Vec::as_slice)
-        .chain(std::iter::repeat(&[][..]));
-    rows(truth, lists.zip(&truth.following), |row, (list, next)| {
-        row.rankings = next
-            .as_ref()
-            .map(|next| rankings(list.iter().copied().map(Some), &next.basket));
-    })
-}
-
-fn rows<T>(
-    truth: &Actuals,
-    said: impl Iterator<Item = T>,
-    mut fill: impl FnMut(&mut Row, T),
-) -> NightRows {
-    let known = truth.customers.iter().zip(&truth.following).zip(said);
-    let rows = known.map(|((customer, next), said)| {
-        let days = next.as_ref().map(|next| next.days);
-        let mut row = Row {
-            customer: *customer,
-            days,
-            predicted: None,
-            interval: None,
-            returns: None,
-            rankings: None,
-        };
-        fill(&mut row, said);
-        row
-    });
-    NightRows {
-        as_of: truth.as_of,
-        followed: truth.followed,
-        rows: rows.collect(),
-        pairs: vec![],
+/// The metrics of a list with hits at these places, counted from 0.
+fn metrics_at(hits: &[usize], basket_size: usize, cutoff: usize) -> RankingMetrics {
+    let hits = &hits[..hits.partition_point(|place| *place < cutoff)];
+    let count = hits.len() as f64;
+    let gain: f64 = hits.iter().copied().map(discount).sum();
+    let ideal: f64 = (0..cutoff.min(basket_size)).map(discount).sum();
+    RankingMetrics {
+        recall: if basket_size == 0 {
+            0.0
+        } else {
+            count / basket_size as f64
+        },
+        precision: count / cutoff as f64,
+        ndcg: if ideal > 0.0 { gain / ideal } else { 0.0 },
+        hit: f64::from(u8::from(count > 0.0)),
     }
+}
+
+/// What a hit at a place, counted from 0, is worth.
+fn discount(place: usize) -> f64 {
+    1.0 / ((place + 2) as f64).log2()
+}
+
+fn is_bought(product: Option<u32>, basket: &[u32]) -> bool {
+    product.is_some_and(|product| basket.binary_search(&product).is_ok())
+}
+
+/// Rows of a forecast of the time alone: `days` has a value for each of the customers, in their
+/// order. A value that is missing or not a number counts as the horizon.
+#[must_use]
+pub fn timing_rows(actuals: &Actuals, days: impl IntoIterator<Item = f64>) -> NightRows {
+    let days = days.into_iter().chain(std::iter::repeat(f64::NAN));
+    let rows = actuals.rows().zip(days).map(|(row, days)| EvaluationRow {
+        predicted_days: Some(at_least_a_day(days)),
+        ..row
+    });
+    actuals.night_rows(rows)
+}
+
+/// Rows of a forecast of the products alone: `lists` has a ranked list for each of the customers,
+/// in their order. A list that is missing counts as empty.
+#[must_use]
+pub fn basket_rows<'a>(actuals: &Actuals, lists: impl IntoIterator<Item = &'a [u32]>) -> NightRows {
+    let lists = lists.into_iter().chain(std::iter::repeat(&[][..]));
+    let forecasts = lists.zip(&actuals.next_purchases);
+    let rows = actuals.rows().zip(forecasts);
+    actuals.night_rows(rows.map(|(row, (list, next))| {
+        let list = list.iter().copied().map(Some);
+        EvaluationRow {
+            rankings: next
+                .as_ref()
+                .map(|next| ranking_metrics(list, &next.basket)),
+            ..row
+        }
+    }))
 }
 
 fn at_least_a_day(days: f64) -> f64 {
@@ -315,147 +319,185 @@ fn at_least_a_day(days: f64) -> f64 {
     }
 }
 
-/// Judges one night's predictions by what `truth` knows of the days after it. Codes are matched by
-/// id, since predictions come with the dictionaries of their night.
+/// Compares one night's predictions with the purchases that followed. Customers and products are
+/// matched by id, since predictions come with the dictionaries of their own night.
 ///
 /// # Errors
-/// If `truth` is empty or does not know a customer, or if a customer, or a customer's product,
-/// stands twice.
-pub fn observe(predictions: &Predictions, truth: &dyn Partitions) -> Result<NightRows> {
-    let all = PartitionedHistory::all(truth);
+/// If `purchases` is empty or does not know a customer, or if a customer, or a product of a
+/// customer, occurs twice.
+pub fn night_rows(predictions: &Predictions, purchases: &dyn Partitions) -> Result<NightRows> {
+    let all = PartitionedHistory::all(purchases);
     let DateRange { last, .. } = all
         .span()?
         .ok_or_else(|| Error::input("there is no purchase"))?;
-    let mut customers: Vec<u32> = codes(predictions, all.customers())?;
+    let mut customers = customer_codes(predictions, all.customers())?;
     customers.sort_unstable();
     customers.dedup();
-    observe_in(
-        predictions,
-        all,
-        &Actuals::new(all, last, predictions.as_of, customers)?,
-    )
+    let actuals = Actuals::new(all, last, predictions.as_of, customers)?;
+    prediction_rows(predictions, all, &actuals)
 }
 
-/// The customers' codes in `ids`.
-fn codes(predictions: &Predictions, ids: &Ids) -> Result<Vec<u32>> {
-    let own = TextIds(&predictions.customer_ids);
-    let code = |id: String| {
-        ids.code(&id)
-            .ok_or_else(|| Error::system(format!("the customer {id} was scored but never bought")))
-    };
+/// The codes that the predicted customers have in `ids`.
+fn customer_codes(predictions: &Predictions, ids: &Ids) -> Result<Vec<u32>> {
     predictions
         .customers
         .iter()
-        .map(|customer| code(own.text(customer.customer)))
+        .map(|customer| {
+            let id = predictions.customer_ids.text(customer.customer);
+            ids.code(&id).ok_or_else(|| {
+                Error::system(format!("the customer {id} was scored but never bought"))
+            })
+        })
         .collect()
 }
 
-/// [`observe`] by a truth of the same customers.
-pub(super) fn observe_in(
+/// What was predicted for one customer.
+struct CustomerForecast<'a> {
+    prediction: &'a CustomerPrediction,
+    /// Product codes in the dictionary of the actuals, the best first.
+    ranked: Vec<Option<u32>>,
+}
+
+/// Compares one night's predictions with the actual outcomes of the same customers, who have their
+/// codes in `all`.
+pub(super) fn prediction_rows(
     predictions: &Predictions,
     all: PartitionedHistory<'_>,
-    truth: &Actuals,
+    actuals: &Actuals,
 ) -> Result<NightRows> {
     let night = predictions.as_of.day();
-    let (customer_ids, product_ids) = (
-        TextIds(&predictions.customer_ids),
-        TextIds(&predictions.product_ids),
-    );
-    let said: Vec<(u32, &CustomerPrediction)> = codes(predictions, all.customers())?
-        .into_iter()
-        .zip(&predictions.customers)
-        .collect();
-    let mut known: Vec<(u32, Option<&Following>)> = truth
-        .customers
-        .iter()
-        .copied()
-        .zip(truth.following.iter().map(Option::as_ref))
-        .collect();
-    known.sort_unstable_by_key(|(code, _)| *code);
-    let mut pairs = vec![];
-    let mut lists = Vec::with_capacity(said.len());
-    for (code, customer) in &said {
-        let next = known
-            .binary_search_by_key(code, |(known, _)| *known)
-            .ok()
-            .and_then(|at| known.get(at));
-        let unexpected = || {
+    let codes = customer_codes(predictions, all.customers())?;
+    let next_purchases = actuals.by_code();
+    let mut listed_products = vec![];
+    let mut forecasts = Vec::with_capacity(codes.len());
+    for (code, prediction) in codes.into_iter().zip(&predictions.customers) {
+        let next = find_by_code(&next_purchases, code).ok_or_else(|| {
             Error::system(format!(
                 "{night}: the customer {} was scored, but not by the rule",
-                customer_ids.text(customer.customer)
+                predictions.customer_ids.text(prediction.customer)
             ))
-        };
-        let (_, next) = next.ok_or_else(unexpected)?;
-        let mut list: Vec<(f64, String, Option<u32>)> = customer
-            .products
-            .iter()
-            .map(|product| {
-                let id = product_ids.text(product.product);
-                let code = all.products().code(&id);
-                (product.probability, id, code)
-            })
-            .collect();
+        })?;
+        let list = published_list(predictions, prediction, all.products());
         if let Some(next) = next {
-            let bought = |code: Option<u32>| {
-                code.is_some_and(|code| next.basket.binary_search(&code).is_ok())
-            };
-            pairs.extend(list.iter().map(|(probability, _, code)| Pair {
-                probability: *probability,
-                bought: bought(*code),
+            listed_products.extend(list.iter().map(|product| ListedProduct {
+                probability: product.probability,
+                bought: is_bought(product.code, &next.basket),
             }));
         }
-        list.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        let mut ids: Vec<&str> = list.iter().map(|(_, id, _)| id.as_str()).collect();
-        ids.sort_unstable();
-        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-            let id = customer_ids.text(customer.customer);
-            return Err(Error::system(format!(
-                "{night}: the product {} stands twice in the list of the customer {id}",
-                twice[0]
-            )));
-        }
-        lists.push((
-            *code,
-            *customer,
-            list.into_iter()
-                .map(|(_, _, code)| code)
-                .collect::<Vec<_>>(),
-        ));
+        let ranked = ranked_codes(predictions, prediction, list)?;
+        forecasts.push((code, CustomerForecast { prediction, ranked }));
     }
-    lists.sort_by_key(|(code, ..)| *code);
-    if let Some(twice) = lists.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+    forecasts.sort_by_key(|(code, _)| *code);
+    check_same_customers(predictions, &forecasts, actuals)?;
+    let rows = actuals.rows().zip(&actuals.next_purchases);
+    let rows = rows.map(|(row, next)| match find_by_code(&forecasts, row.customer) {
+        Some(forecast) => forecast.row(row, next.as_ref(), night),
+        None => row,
+    });
+    Ok(NightRows {
+        listed_products,
+        ..actuals.night_rows(rows)
+    })
+}
+
+impl CustomerForecast<'_> {
+    /// The customer's row with the forecast filled in.
+    fn row(&self, row: EvaluationRow, next: Option<&NextPurchase>, night: Day) -> EvaluationRow {
+        let prediction = self.prediction;
+        let ranked = self.ranked.iter().copied();
+        EvaluationRow {
+            predicted_days: Some(at_least_a_day(prediction.days_to_next)),
+            interval: Some((prediction.earliest - night, prediction.latest - night)),
+            return_probability: Some(prediction.return_probability),
+            rankings: next.map(|next| ranking_metrics(ranked, &next.basket)),
+            ..row
+        }
+    }
+}
+
+/// The value of a code in a list that is sorted by code.
+fn find_by_code<T>(sorted: &[(u32, T)], code: u32) -> Option<&T> {
+    let position = sorted
+        .binary_search_by_key(&code, |(known, _)| *known)
+        .ok()?;
+    sorted.get(position).map(|(_, value)| value)
+}
+
+/// A product in a customer's list.
+struct RankedProduct {
+    probability: f64,
+    id: String,
+    /// Its code in the dictionary of the actuals; `None` if nobody has bought it.
+    code: Option<u32>,
+}
+
+/// A customer's products in the order in which they are published. `products` is the dictionary of
+/// the actuals.
+fn published_list(
+    predictions: &Predictions,
+    customer: &CustomerPrediction,
+    products: &Ids,
+) -> Vec<RankedProduct> {
+    customer
+        .products
+        .iter()
+        .map(|product| {
+            let id = predictions.product_ids.text(product.product);
+            RankedProduct {
+                probability: product.probability,
+                code: products.code(&id),
+                id,
+            }
+        })
+        .collect()
+}
+
+/// The codes of a customer's products by descending probability, ties by id as text.
+fn ranked_codes(
+    predictions: &Predictions,
+    customer: &CustomerPrediction,
+    mut products: Vec<RankedProduct>,
+) -> Result<Vec<Option<u32>>> {
+    products.sort_by(|a, b| {
+        b.probability
+            .total_cmp(&a.probability)
+            .then_with(|| a.id.cmp(&b.id))
+    });
+    let mut ids: Vec<&str> = products.iter().map(|product| product.id.as_str()).collect();
+    ids.sort_unstable();
+    if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Error::system(format!(
-            "{night}: the customer {} stands twice",
-            customer_ids.text(twice[0].1.customer)
+            "{}: the product {} occurs twice in the list of the customer {}",
+            predictions.as_of,
+            twice[0],
+            predictions.customer_ids.text(customer.customer)
         )));
     }
-    if lists.len() < truth.customers.len() {
-        let (scored, due) = (lists.len(), truth.customers.len());
+    Ok(products.into_iter().map(|product| product.code).collect())
+}
+
+/// Fails unless every customer of the actuals has exactly one forecast. `forecasts` are sorted by
+/// code, and all of them are of customers of the actuals.
+fn check_same_customers(
+    predictions: &Predictions,
+    forecasts: &[(u32, CustomerForecast<'_>)],
+    actuals: &Actuals,
+) -> Result<()> {
+    let night = predictions.as_of;
+    if let Some(twice) = forecasts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        let customer = twice[0].1.prediction.customer;
+        return Err(Error::system(format!(
+            "{night}: the customer {} occurs twice",
+            predictions.customer_ids.text(customer)
+        )));
+    }
+    let (scored, due) = (forecasts.len(), actuals.customers.len());
+    if scored < due {
         return Err(Error::system(format!(
             "{night}: {scored} customers were scored, but the rule names {due}"
         )));
     }
-    let found = truth
-        .customers
-        .iter()
-        .zip(&truth.following)
-        .map(|(code, next)| {
-            let at = lists.binary_search_by_key(code, |(known, ..)| *known).ok();
-            (at.and_then(|at| lists.get(at)), next)
-        });
-    let mut out = rows(truth, found, |row, (found, next)| {
-        let Some((_, customer, list)) = found else {
-            return;
-        };
-        row.predicted = Some(at_least_a_day(customer.days_to_next));
-        row.interval = Some((customer.earliest - night, customer.latest - night));
-        row.returns = Some(customer.return_probability);
-        row.rankings = next
-            .as_ref()
-            .map(|next| rankings(list.iter().copied(), &next.basket));
-    });
-    out.pairs = pairs;
-    Ok(out)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! TIFUKNN: a customer's own frequencies, decayed over time, mixed with those of the nearest
 //! customers (Hu, He, Gao & Zhang, SIGIR 2020).
 //!
-//! A customer's purchases are cut into groups of `group`, counted back from the latest. A purchase
-//! of place i (0 = latest) in group g (0 = latest) of size s, of G groups, gives each of its
-//! products `withinⁱ ÷ s · acrossᵍ ÷ G`; the sums are the customer's vector v. The score is `alpha
-//! · v + (1 − alpha) · mean of the v of the neighbours`, who are the nearest of all customers by
-//! Euclidean distance; where there are more than [`POOL`] of them, of so many that are drawn by a
-//! hash of their ids: what is done for one customer is bounded.
+//! A customer's purchases are cut into groups of `group`, counted back from the latest. The
+//! purchase at place i (0 = latest) of group g (0 = latest), which has s purchases, of G groups,
+//! gives each of its products `withinⁱ ÷ s · acrossᵍ ÷ G`. The sums are the customer's vector v.
+//! The score is `alpha · v + (1 − alpha) · mean of the neighbours' v`. The neighbours are the
+//! nearest customers by Euclidean distance. If there are more than [`POOL`] customers, they are
+//! looked for among that many, drawn by a hash of their ids, so that the work for one customer is
+//! bounded.
 
 use rayon::prelude::*;
 
-use super::baselines::{Accumulator, ranked};
-use super::protocol::{TextOrder, by_customer};
+use super::baselines::{Accumulator, top_ranked};
+use super::protocol::{TextOrder, map_customers};
 use crate::error::Result;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::sampling::Draw;
@@ -22,7 +23,7 @@ pub const POOL: usize = 10_000;
 /// How the vectors are made and mixed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TifuknnParameters {
-    /// Purchases in a group.
+    /// How many purchases a group has.
     pub group: usize,
     /// Decay from purchase to purchase in a group.
     pub within: f64,
@@ -30,12 +31,12 @@ pub struct TifuknnParameters {
     pub across: f64,
     /// Weight of the customer's own vector, 0 to 1.
     pub alpha: f64,
-    /// Neighbours.
+    /// How many neighbours are averaged.
     pub neighbours: usize,
 }
 
 impl Default for TifuknnParameters {
-    /// What was best on grocery data.
+    /// The values that were best on grocery data.
     fn default() -> Self {
         Self {
             group: 7,
@@ -52,22 +53,40 @@ impl Default for TifuknnParameters {
 pub struct Tifuknn {
     parameters: TifuknnParameters,
     products: usize,
-    /// The customers among whom neighbours are looked for, ascending; all positions below are
-    /// positions in it.
-    customers: Vec<u32>,
-    /// Each customer's vector, by ascending product.
-    vectors: Vec<Vec<(u32, f64)>>,
-    /// Squared lengths.
-    norms: Vec<f64>,
-    /// Product `p` is in the vectors `holders[posting_starts[p]..posting_starts[p + 1]]`, with
-    /// these `weights`; by ascending position.
-    posting_starts: Vec<usize>,
-    holders: Vec<u32>,
+    /// The customers among whom neighbours are looked for, ascending. A position below is a
+    /// position in this list.
+    pool: Vec<u32>,
+    /// The vector of each customer in the pool.
+    vectors: Vec<SparseVector>,
+    /// The squared length of each vector.
+    squared_lengths: Vec<f64>,
+    postings: Postings,
+}
+
+/// Products and their weights, by ascending product.
+type SparseVector = Vec<(u32, f64)>;
+
+/// For each product, the vectors that have it: an inverted index.
+#[derive(Debug)]
+struct Postings {
+    /// The entries of product `p` are `starts[p]..starts[p + 1]`, by ascending position.
+    starts: Vec<usize>,
+    /// The position in the pool of the customer whose vector has the product.
+    positions: Vec<u32>,
+    /// The weight that the vector gives to the product.
     weights: Vec<f64>,
 }
 
+/// What one thread needs to score customers.
+struct ScoringBuffers {
+    /// The dot product of the customer's vector with each vector of the pool.
+    dot_products: Vec<f64>,
+    sums: Accumulator,
+}
+
 impl Tifuknn {
-    /// Makes the vectors of those among whom neighbours are looked for, `pool` of them at most.
+    /// Computes the vectors of the customers among whom neighbours are looked for, at most `pool`
+    /// of them.
     ///
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
@@ -77,77 +96,29 @@ impl Tifuknn {
         pool: usize,
     ) -> Result<Self> {
         let products = history.products().len();
-        let everyone = |history: &History<'_>| {
-            let bought = (0..history.customer_count())
-                .filter(|customer| !history.purchases_of(*customer).is_empty());
-            bought
-                .map(|customer| {
-                    (
-                        Draw::TifuknnPool.hash_without_seed(&[history.customers().key(customer)]),
-                        customer,
-                    )
-                })
-                .collect()
-        };
-        let mut drawn: Vec<(u64, u32)> = history.gather(everyone, |(_, customer)| *customer)?;
-        if drawn.len() > pool {
-            drawn.select_nth_unstable(pool);
-            drawn.truncate(pool);
-        }
-        let mut customers: Vec<u32> = drawn.into_iter().map(|(_, customer)| customer).collect();
-        customers.sort_unstable();
-        let vectors = by_customer(history, &customers, |history, customers| {
-            let start = || Accumulator::new(products);
-            customers
-                .par_iter()
-                .map_init(start, |sums, customer| {
-                    vector(sums, &history.purchases_of(*customer), &parameters)
-                })
-                .collect()
+        let pool = draw_pool(history, pool)?;
+        let vectors = map_customers(history, &pool, |partition, present| {
+            let vectors = present.par_iter().map_init(
+                || Accumulator::new(products),
+                |sums, customer| vector(sums, &partition.purchases_of(*customer), &parameters),
+            );
+            vectors.collect()
         })?;
-        let norms = vectors
-            .iter()
-            .map(|vector| vector.iter().map(|(_, weight)| weight * weight).sum())
-            .collect();
-        let mut posting_starts = vec![0_usize; products + 1];
-        for (product, _) in vectors.iter().flatten() {
-            if let Some(count) = posting_starts.get_mut(*product as usize + 1) {
-                *count += 1;
-            }
-        }
-        let mut sum = 0;
-        for start in &mut posting_starts {
-            sum += *start;
-            *start = sum;
-        }
-        let mut next = posting_starts.clone();
-        let (mut holders, mut weights) = (vec![0; sum], vec![0.0; sum]);
-        for (position, vector) in (0_u32..).zip(&vectors) {
-            for (product, weight) in vector {
-                let Some(next) = next.get_mut(*product as usize) else {
-                    continue;
-                };
-                if let (Some(holder), Some(held)) = (holders.get_mut(*next), weights.get_mut(*next))
-                {
-                    (*holder, *held) = (position, *weight);
-                }
-                *next += 1;
-            }
-        }
         Ok(Self {
             parameters,
             products,
-            customers,
+            pool,
+            squared_lengths: vectors
+                .iter()
+                .map(|vector| squared_length(vector))
+                .collect(),
+            postings: Postings::new(products, &vectors),
             vectors,
-            norms,
-            posting_starts,
-            holders,
-            weights,
         })
     }
 
-    /// The lists of these customers, the best product first; empty for a customer who has not
-    /// bought.
+    /// A list for each of these customers, the best product first. It is empty for a customer who
+    /// has not bought.
     #[must_use]
     pub fn lists(
         &self,
@@ -155,101 +126,162 @@ impl Tifuknn {
         customers: &[u32],
         order: &TextOrder,
     ) -> Vec<Vec<u32>> {
-        let start = || {
-            (
-                vec![0.0; self.customers.len()],
-                Accumulator::new(self.products),
-            )
-        };
-        let list = |(dots, sums): &mut (Vec<f64>, Accumulator), customer: &u32| {
-            ranked(
-                self.scores(*customer, &history.purchases_of(*customer), dots, sums),
-                order,
-            )
-        };
-        customers.par_iter().map_init(start, list).collect()
+        let lists = customers.par_iter().map_init(
+            || self.buffers(),
+            |buffers, customer| {
+                let purchases = history.purchases_of(*customer);
+                top_ranked(self.scores(*customer, &purchases, buffers), order)
+            },
+        );
+        lists.collect()
     }
 
-    /// Whose vectors have the product, and with which weight.
-    fn posting(&self, product: u32) -> impl Iterator<Item = (&u32, &f64)> {
-        let at = product as usize;
-        let range = match (self.posting_starts.get(at), self.posting_starts.get(at + 1)) {
-            (Some(start), Some(end)) => *start..*end,
-            _ => 0..0,
-        };
-        let (holders, weights) = (self.holders.get(range.clone()), self.weights.get(range));
-        holders
-            .unwrap_or_default()
-            .iter()
-            .zip(weights.unwrap_or_default())
+    fn buffers(&self) -> ScoringBuffers {
+        ScoringBuffers {
+            dot_products: vec![0.0; self.pool.len()],
+            sums: Accumulator::new(self.products),
+        }
     }
 
-    /// Scores of all products that the customer or a neighbour has bought. `dots` and `sums` are
-    /// scratch.
+    /// Scores of all products that the customer or a neighbour has bought.
     fn scores(
         &self,
         customer: u32,
         purchases: &CustomerPurchases<'_>,
-        dots: &mut [f64],
-        sums: &mut Accumulator,
+        buffers: &mut ScoringBuffers,
     ) -> Vec<(u32, f64)> {
         if purchases.is_empty() {
             return vec![];
         }
-        let own = vector(sums, purchases, &self.parameters);
-        let position = self.customers.binary_search(&customer).ok();
-        dots.fill(0.0);
-        for (product, weight) in &own {
-            for (other, theirs) in self.posting(*product) {
-                if let Some(dot) = dots.get_mut(*other as usize) {
-                    *dot += weight * theirs;
-                }
+        let own = vector(&mut buffers.sums, purchases, &self.parameters);
+        let neighbours = self.neighbours(customer, &own, &mut buffers.dot_products);
+        let sums = &mut buffers.sums;
+        let share = 1.0 / neighbours.len().max(1) as f64;
+        for position in neighbours {
+            for (product, weight) in &self.vectors[position] {
+                sums.add(*product, share * weight);
             }
         }
-        let norm: f64 = own.iter().map(|(_, weight)| weight * weight).sum();
-        let others = self
-            .norms
-            .iter()
-            .zip(dots.iter())
+        sums.scale(1.0 - self.parameters.alpha);
+        for (product, weight) in &own {
+            sums.add(*product, self.parameters.alpha * weight);
+        }
+        sums.take()
+    }
+
+    /// The positions of the nearest customers, without the customer's own, ascending.
+    fn neighbours(
+        &self,
+        customer: u32,
+        own: &[(u32, f64)],
+        dot_products: &mut [f64],
+    ) -> Vec<usize> {
+        dot_products.fill(0.0);
+        for (product, weight) in own {
+            for (position, other_weight) in self.postings.of(*product) {
+                dot_products[position as usize] += weight * other_weight;
+            }
+        }
+        let own_position = self.pool.binary_search(&customer).ok();
+        let own_squared_length = squared_length(own);
+        let others = self.squared_lengths.iter().zip(dot_products.iter());
+        let mut nearest: Vec<(f64, usize)> = others
             .enumerate()
-            .filter(|(other, _)| Some(*other) != position);
-        let mut near: Vec<(f64, usize)> = others
-            .map(|(other, (theirs, dot))| (theirs + norm - 2.0 * dot, other))
+            .filter(|(position, _)| Some(*position) != own_position)
+            .map(|(position, (squared_length, dot_product))| {
+                let distance = squared_length + own_squared_length - 2.0 * dot_product;
+                (distance, position)
+            })
             .collect();
-        if near.len() > self.parameters.neighbours {
-            near.select_nth_unstable_by(self.parameters.neighbours, |a, b| {
+        if nearest.len() > self.parameters.neighbours {
+            nearest.select_nth_unstable_by(self.parameters.neighbours, |a, b| {
                 a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
             });
-            near.truncate(self.parameters.neighbours);
+            nearest.truncate(self.parameters.neighbours);
         }
-        // Float sums depend on their order.
-        near.sort_unstable_by_key(|(_, other)| *other);
-        let share = 1.0 / near.len().max(1) as f64;
-        for vector in near
-            .iter()
-            .filter_map(|(_, other)| self.vectors.get(*other))
-        {
-            vector
-                .iter()
-                .for_each(|(product, weight)| sums.add(*product, share * weight));
-        }
-        sums.scale(1.0 - self.parameters.alpha);
-        own.iter()
-            .for_each(|(product, weight)| sums.add(*product, self.parameters.alpha * weight));
-        sums.take()
+        let mut positions: Vec<usize> = nearest.into_iter().map(|(_, position)| position).collect();
+        // A sum of floats depends on its order.
+        positions.sort_unstable();
+        positions
     }
 }
 
+/// The customers who have bought, ascending; if they are more than `most`, that many of them, drawn
+/// by a hash of their ids.
+fn draw_pool(history: PartitionedHistory<'_>, most: usize) -> Result<Vec<u32>> {
+    let mut drawn: Vec<(u64, u32)> = history.gather(draws, |(_, customer)| *customer)?;
+    if drawn.len() > most {
+        drawn.select_nth_unstable(most);
+        drawn.truncate(most);
+    }
+    let mut customers: Vec<u32> = drawn.into_iter().map(|(_, customer)| customer).collect();
+    customers.sort_unstable();
+    Ok(customers)
+}
+
+/// The customers of one part who have bought, each with its hash.
+fn draws(history: &History<'_>) -> Vec<(u64, u32)> {
+    (0..history.customer_count())
+        .filter(|customer| !history.purchases_of(*customer).is_empty())
+        .map(|customer| {
+            let key = history.customers().key(customer);
+            (Draw::TifuknnPool.hash_without_seed(&[key]), customer)
+        })
+        .collect()
+}
+
+fn squared_length(vector: &[(u32, f64)]) -> f64 {
+    vector.iter().map(|(_, weight)| weight * weight).sum()
+}
+
+impl Postings {
+    fn new(products: usize, vectors: &[SparseVector]) -> Self {
+        let mut starts = vec![0_usize; products + 1];
+        for (product, _) in vectors.iter().flatten() {
+            starts[*product as usize + 1] += 1;
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut next = starts.clone();
+        let (mut positions, mut weights) = (vec![0; sum], vec![0.0; sum]);
+        for (position, vector) in (0_u32..).zip(vectors) {
+            for (product, weight) in vector {
+                let entry = &mut next[*product as usize];
+                positions[*entry] = position;
+                weights[*entry] = *weight;
+                *entry += 1;
+            }
+        }
+        Self {
+            starts,
+            positions,
+            weights,
+        }
+    }
+
+    /// The positions of the customers whose vectors have the product, with its weights.
+    fn of(&self, product: u32) -> impl Iterator<Item = (u32, f64)> {
+        let product = product as usize;
+        let entries = self.starts[product]..self.starts[product + 1];
+        let positions = self.positions[entries.clone()].iter().copied();
+        positions.zip(self.weights[entries].iter().copied())
+    }
+}
+
+/// The vector of a customer with these purchases. `sums` is scratch.
 fn vector(
     sums: &mut Accumulator,
     purchases: &CustomerPurchases<'_>,
     parameters: &TifuknnParameters,
-) -> Vec<(u32, f64)> {
-    let size = parameters.group.max(1);
-    let groups = purchases.len().div_ceil(size) as f64;
+) -> SparseVector {
+    let group_size = parameters.group.max(1);
+    let groups = purchases.len().div_ceil(group_size) as f64;
     for (back, (_, basket)) in (0..purchases.len()).rev().zip(purchases.iter()) {
-        let (group, place) = (back / size, back % size);
-        let members = size.min(purchases.len() - group * size) as f64;
+        let (group, place) = (back / group_size, back % group_size);
+        let members = group_size.min(purchases.len() - group * group_size) as f64;
         let weight = parameters.within.powf(place as f64) / members
             * parameters.across.powf(group as f64)
             / groups;

@@ -3,74 +3,142 @@
 //! Candidates are the products that the customer bought before, those bought most often lately
 //! first up to a limit, and the store's currently popular ones that they have not bought (`new`).
 
-mod pairs;
+mod context;
+mod product_history;
 
 use super::MISSING;
-use super::store_snapshot::{LIKENESS_DAYS, NeighbourScratch, StoreSnapshot};
+use super::store_snapshot::{NEIGHBOUR_DAYS, NeighbourScratch, SalesWindow, StoreSnapshot};
+use super::table::feature_table;
 use crate::purchases::CustomerPurchases;
-use pairs::{DECAYS, Pair, Pairs};
+use context::{BoughtProduct, CustomerOnNight, Expectation, ProductInStore};
+use product_history::{ProductHistories, ProductOnNight};
 
-/// The features of one (customer, night, product), in order. `…_v` counts purchases of the
-/// customer, `…_d` days.
-pub const BASKET_FEATURES: [&str; 54] = [
-    "purchases",
-    "elapsed",
-    "expected_days",
-    "gap_mean",
-    "basket_mean",
-    "basket_last",
-    "purchases_28d",
-    "repeat_share",
-    "distinct_products",
-    "target_weekday",
-    "bought",
-    "share",
-    "share_since_first",
-    "decay_98",
-    "decay_95",
-    "decay_90",
-    "decay_80",
-    "decay_60",
-    "recency_14d",
-    "recency_45d",
-    "bought_1v",
-    "bought_3v",
-    "bought_5v",
-    "bought_10v",
-    "bought_20v",
-    "bought_14d",
-    "bought_30d",
-    "bought_90d",
-    "last_days",
-    "first_days",
-    "last_visits",
-    "gap_days",
-    "gap_visits",
-    "gap_deviation",
-    "gap_last",
-    "due_days",
-    "due_visits",
-    "due_last",
-    "weekday_fit",
-    "size_fit",
-    "decay_share",
-    "decay_rank",
-    "product_share_28d",
-    "product_share_112d",
-    "product_trend",
-    "product_repeat_rate",
-    "product_next_rate",
-    "product_repeaters",
-    "product_gap_days",
-    "product_basket",
-    "neighbour_score",
-    "neighbour_lift",
-    "due_product",
-    "expected_rate",
-];
+feature_table! {
+    /// The basket features of a customer, a night and a product; in the order of a row.
+    ///
+    /// The expected day is the one on which least squares expect the customer's next purchase. In
+    /// names, `v` counts purchases back from the night and `d` counts days.
+    pub BASKET_FEATURES, BASKET_COLUMNS: BasketColumns, BASKET_WIDTH;
+    /// The row of a product that the customer bought before.
+    fn bought_row(
+        customer: &CustomerOnNight, product: &ProductInStore<'_>, own: &BoughtProduct<'_>
+    );
+    /// The row of a product that is new to the customer.
+    fn new_row(customer: &CustomerOnNight, product: &ProductInStore<'_>);
 
-/// How many basket features there are.
-pub const BASKET_WIDTH: usize = BASKET_FEATURES.len();
+    /// The customer's purchases up to the night.
+    purchases: Purchases = customer.purchases;
+    /// Days from the customer's latest purchase to the night.
+    elapsed: Days = customer.elapsed;
+    /// Days from the night to the expected day.
+    expected_days: Days = customer.expected_days;
+    /// Mean days between the customer's purchases of the last 120 days; if there are fewer than
+    /// two, between all of them.
+    gap_mean: Days = customer.gap_mean;
+    /// Mean size of the customer's latest 10 baskets.
+    basket_mean: Products = customer.basket_mean;
+    /// Size of the customer's latest basket.
+    basket_last: Products = customer.basket_last;
+    /// The customer's purchases in the last 28 days.
+    purchases_28d: Purchases = customer.purchases_28d;
+    /// Of what is in the latest 10 baskets, the share that the customer had bought before, drawn to
+    /// 1/2.
+    repeat_share: Share = customer.repeat_share;
+    /// Distinct products that the customer ever bought.
+    distinct_products: Products = customer.distinct_products;
+    /// Weekday of the expected day.
+    target_weekday: Weekday = customer.target_weekday;
+    /// The customer's purchases with the product.
+    bought: Purchases = own.times, new 0;
+    /// Share of the customer's purchases that had the product.
+    share: Share = own.times / customer.purchases, new 0;
+    /// Share of the purchases that had the product, from the first one with it on.
+    share_since_first: Share = own.share_since_first(), new 0;
+    /// Like `share`, but a purchase weighs 0.98 times as much as the one after it.
+    decay_98: Share = own.decayed_share::<98>(customer), new 0;
+    /// Like `share`, but a purchase weighs 0.95 times as much as the one after it.
+    decay_95: Share = own.decayed_share::<95>(customer), new 0;
+    /// Like `share`, but a purchase weighs 0.9 times as much as the one after it.
+    decay_90: Share = own.decayed_share::<90>(customer), new 0;
+    /// Like `share`, but a purchase weighs 0.8 times as much as the one after it.
+    decay_80: Share = own.decayed_share::<80>(customer), new 0;
+    /// Like `share`, but a purchase weighs 0.6 times as much as the one after it.
+    decay_60: Share = own.decayed_share::<60>(customer), new 0;
+    /// Purchases with the product; each fades to 1/e in 14 days.
+    recency_14d: Purchases = own.seen.recency::<14>(), new 0;
+    /// Purchases with the product; each fades to 1/e in 45 days.
+    recency_45d: Purchases = own.seen.recency::<45>(), new 0;
+    /// 1 if the latest purchase had the product, else 0.
+    bought_1v: Purchases = own.seen.in_purchases::<1>(), new 0;
+    /// Purchases with the product among the latest 3.
+    bought_3v: Purchases = own.seen.in_purchases::<3>(), new 0;
+    /// Purchases with the product among the latest 5.
+    bought_5v: Purchases = own.seen.in_purchases::<5>(), new 0;
+    /// Purchases with the product among the latest 10.
+    bought_10v: Purchases = own.seen.in_purchases::<10>(), new 0;
+    /// Purchases with the product among the latest 20.
+    bought_20v: Purchases = own.seen.in_purchases::<20>(), new 0;
+    /// Purchases with the product in the last 14 days.
+    bought_14d: Purchases = own.seen.in_days::<14>(), new 0;
+    /// Purchases with the product in the last 30 days.
+    bought_30d: Purchases = own.seen.in_days::<30>(), new 0;
+    /// Purchases with the product in the last 90 days.
+    bought_90d: Purchases = own.seen.in_days::<90>(), new 0;
+    /// Days from the latest purchase with the product to the expected day; 0 for a new product.
+    last_days: Days = own.days_when_expected, new 0;
+    /// Days from the first purchase with the product to the night; 0 for a new product.
+    first_days: Days = own.seen.days_since_first, new 0;
+    /// Purchases since the latest one with the product.
+    last_visits: Purchases = own.seen.purchases_since_last, new MISSING;
+    /// Mean days between two purchases with the product.
+    gap_days: Days = own.gap_days, new MISSING;
+    /// Mean number of purchases from one with the product to the next one with it.
+    gap_visits: Purchases = own.gap_purchases, new MISSING;
+    /// Standard deviation of the days between two purchases with the product ÷ `gap_days`; missing
+    /// for fewer than three purchases.
+    gap_deviation: Ratio = own.gap_deviation(), new MISSING;
+    /// Days between the latest two purchases with the product.
+    gap_last: Days = own.last_gap(), new MISSING;
+    /// `last_days` ÷ `gap_days`.
+    due_days: Ratio = own.due_days(), new MISSING;
+    /// (`last_visits` + 1) ÷ `gap_visits`.
+    due_visits: Ratio = own.due_purchases(), new MISSING;
+    /// `last_days` ÷ `gap_last`.
+    due_last: Ratio = own.due_after_last_gap(), new MISSING;
+    /// Purchases with the product on the weekday of the expected day ÷ those that chance gives.
+    weekday_fit: Ratio = own.weekday_fit(customer), new MISSING;
+    /// Mean size of the baskets with the product ÷ mean size of all of the customer's baskets.
+    size_fit: Ratio = own.size_fit(customer), new MISSING;
+    /// The product's part of the counts that decay by 0.9, over all of the customer's products.
+    decay_share: Share = own.decay_share(customer), new 0;
+    /// Place of the product among the customer's products by that count.
+    decay_rank: Rank = own.rank, new customer.distinct_products;
+    /// Share of all customers' purchases of the last 28 days that had the product.
+    product_share_28d: Share = product.sales.share(SalesWindow::Days28);
+    /// Share of all customers' purchases of the last 112 days that had the product.
+    product_share_112d: Share = product.sales.share(SalesWindow::Days112);
+    /// Share of the purchases of the last 14 days that had the product ÷ that of the last 56.
+    product_trend: Ratio = product.sales.trend();
+    /// Share of the purchases after a buyer's first one with the product that had it again.
+    product_repeat_rate: Share = product.repeat_rate;
+    /// Share of the purchases with the product whose next purchase had it again.
+    product_next_rate: Share = product.sales.next_rate();
+    /// Share of the product's buyers who bought it more than once.
+    product_repeaters: Share = product.sales.repeater_share();
+    /// Mean days between two purchases of a buyer with the product.
+    product_gap_days: Days = product.gap_days;
+    /// Mean size of all customers' baskets with the product.
+    product_basket: Products = product.sales.basket_size();
+    /// Share of purchases with the product of the customers who buy most like this one.
+    neighbour_score: Share = product.neighbour_score;
+    /// `neighbour_score` ÷ `product_share_112d`.
+    neighbour_lift: Ratio = product.neighbour_lift();
+    /// `last_days` ÷ `gap_days` shrunk towards `product_gap_days`.
+    due_product: Ratio = own.due_by_store(product), new MISSING;
+    /// Share of the purchases after the first one with the product that had it again, drawn to
+    /// `product_repeat_rate`; for a new product `neighbour_score`.
+    expected_rate: Share = own.expected_rate(product), new product.neighbour_score;
+}
 
 /// What is known of one (customer, product) pair besides its features.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,28 +148,37 @@ pub struct Candidate {
     /// Purchases of the customer with it; 0 = new to the customer.
     pub times: u32,
     /// Days from the latest purchase with it to the night.
-    pub last_ago: i32,
+    pub days_since_last: i32,
     /// Days from the first purchase with it to the night.
-    pub first_ago: i32,
-    /// Purchases since the latest one with it (0 = it was in the last basket).
-    pub last_back: u32,
-    /// Purchases with it among the last ten.
-    pub last_ten: u32,
+    pub days_since_first: i32,
+    /// Purchases with it among the latest ten.
+    pub in_latest_ten: u32,
 }
 
 impl Candidate {
+    /// A product that the customer has not bought.
+    fn new(product: u32) -> Self {
+        Self {
+            product,
+            times: 0,
+            days_since_last: 0,
+            days_since_first: 0,
+            in_latest_ten: 0,
+        }
+    }
+
     /// Mean days between the customer's purchases with it, from two on.
     #[must_use]
     pub fn gap_days(&self) -> Option<f64> {
-        (self.times > 1)
-            .then(|| f64::from(self.first_ago - self.last_ago) / f64::from(self.times - 1))
+        let days = self.days_since_first - self.days_since_last;
+        (self.times > 1).then(|| f64::from(days) / f64::from(self.times - 1))
     }
 }
 
-/// Arrays of one thread, and the candidates of the customer that was looked at last.
+/// What [`basket_features`] fills, and arrays that a thread uses again for each customer.
 #[derive(Debug, Default)]
 pub struct BasketScratch {
-    pairs: Pairs,
+    histories: ProductHistories,
     by_code: Vec<(u32, u32)>,
     neighbours: NeighbourScratch,
     /// The candidates: bought ones by ascending code, then the new ones by descending popularity.
@@ -110,9 +187,11 @@ pub struct BasketScratch {
     pub rows: Vec<f32>,
 }
 
-/// Fills `scratch` with the candidates of a customer, for whose id `customer` stands, who has the
-/// purchases `purchases` up to the world's night and is expected `expected_days` after it. Durations
-/// are days.
+/// Fills `scratch` with the candidates of a customer on the store's night and their
+/// [`BASKET_FEATURES`].
+///
+/// `customer` is the key of the customer's id ([`crate::domain::Ids::key`]), and least squares
+/// expect the customer `expected_days` days after the night.
 pub fn basket_features(
     store: &StoreSnapshot,
     customer: u64,
@@ -123,8 +202,8 @@ pub fn basket_features(
     CustomerBaskets::new(customer, *purchases, scratch).on(store, expected_days);
 }
 
-/// [`basket_features`] of one customer on several nights: each purchase is looked at once for all
-/// of them if they ascend.
+/// [`basket_features`] of one customer on several nights. If the nights ascend, each purchase is
+/// read once for all of them.
 #[derive(Debug)]
 pub struct CustomerBaskets<'a> {
     customer: u64,
@@ -133,13 +212,13 @@ pub struct CustomerBaskets<'a> {
 }
 
 impl<'a> CustomerBaskets<'a> {
-    /// Of a customer, for whose id `customer` stands, who has these purchases.
+    /// The baskets of a customer who has these purchases; `customer` is the key of the id.
     pub fn new(
         customer: u64,
         purchases: CustomerPurchases<'a>,
         scratch: &'a mut BasketScratch,
     ) -> Self {
-        scratch.pairs.clear();
+        scratch.histories.clear();
         Self {
             customer,
             purchases,
@@ -149,269 +228,88 @@ impl<'a> CustomerBaskets<'a> {
 
     /// As [`basket_features`]; gives the filled scratch.
     pub fn on(&mut self, store: &StoreSnapshot, expected_days: f64) -> &BasketScratch {
-        fill(
-            store,
-            self.customer,
-            &self.purchases,
-            expected_days,
-            self.scratch,
-        );
+        self.scratch.candidates.clear();
+        self.scratch.rows.clear();
+        let purchases = self.purchases.until(store.night());
+        if !purchases.is_empty() {
+            let expectation = Expectation::new(store.night(), expected_days);
+            self.fill(store, &purchases, expectation);
+        }
         self.scratch
     }
-}
 
-fn fill(
-    store: &StoreSnapshot,
-    customer: u64,
-    purchases: &CustomerPurchases<'_>,
-    expected_days: f64,
-    scratch: &mut BasketScratch,
-) {
-    let night = store.night();
-    let purchases = purchases.until(night);
-    scratch.candidates.clear();
-    scratch.rows.clear();
-    let days = purchases.days();
-    let Some(last_day) = days.last() else { return };
-    let expected = expected_days.max(1.0);
-    let target_weekday = (night + expected.round() as i32).weekday();
-    let BasketScratch {
-        pairs: all,
-        by_code,
-        neighbours,
-        candidates,
-        rows,
-    } = scratch;
-    all.look(&purchases, night, target_weekday);
-    // Positions are sorted, and not the pairs, which are large.
-    by_code.clear();
-    by_code.extend(
-        (0_u32..)
-            .zip(all.on_night())
-            .map(|(at, pair)| (pair.product, at)),
-    );
-    by_code.sort_unstable();
-    let pairs: Vec<&Pair> = by_code
-        .iter()
-        .map(|(_, at)| &all.on_night()[*at as usize])
-        .collect();
-    let lately = pairs
-        .iter()
-        .filter(|pair| pair.last_ago < LIKENESS_DAYS)
-        .map(|pair| pair.product);
-    store.look_for_neighbours(customer, lately, neighbours);
+    /// Fills the empty candidates and rows of the night up to which the purchases are.
+    fn fill(
+        &mut self,
+        store: &StoreSnapshot,
+        purchases: &CustomerPurchases<'_>,
+        expectation: Expectation,
+    ) {
+        let BasketScratch {
+            histories,
+            by_code,
+            neighbours,
+            candidates,
+            rows,
+        } = &mut *self.scratch;
+        histories.look(purchases, expectation.night, expectation.weekday);
+        let products = sorted_by_code(histories.on_night(), by_code);
+        let lately = products
+            .iter()
+            .filter(|product| product.days_since_last < NEIGHBOUR_DAYS)
+            .map(|product| product.product);
+        store.find_neighbours(self.customer, lately, neighbours);
+        let customer = CustomerOnNight::new(purchases, &products, expectation);
 
-    let n = days.len() as f64;
-    let decay_totals = DECAYS.map(|decay| (1.0 - decay.powi(days.len() as i32)) / (1.0 - decay));
-    let recent = days.len() - days.partition_point(|day| night - *day >= 120);
-    let gap_mean = if recent > 1 {
-        f64::from(days[days.len() - 1] - days[days.len() - recent]) / (recent - 1) as f64
-    } else if days.len() > 1 {
-        f64::from(*last_day - days[0]) / (n - 1.0)
-    } else {
-        f64::from(MISSING)
-    };
-    let tail = days.len().saturating_sub(10)..days.len();
-    let basket_mean = tail
-        .clone()
-        .map(|at| purchases.basket_size(at) as f64)
-        .sum::<f64>()
-        / tail.len() as f64;
-    let repeats: u32 = pairs
-        .iter()
-        .map(|pair| pair.visits_window[3] - u32::from(pair.first_back < 10))
-        .sum();
-    let recent_lines: u32 = pairs.iter().map(|pair| pair.visits_window[3]).sum();
-    let purchases_28d = (days.len() - days.partition_point(|day| night - *day >= 28)) as f64;
-    let on_weekday = days
-        .iter()
-        .filter(|day| day.weekday() == target_weekday)
-        .count() as f64;
-    let decay_sum: f64 = pairs.iter().map(|pair| pair.decays[2]).sum();
-    let all_sizes: f64 = (0..days.len())
-        .map(|at| purchases.basket_size(at) as f64)
-        .sum::<f64>()
-        / n;
-    let mut order: Vec<(f64, usize)> = pairs
-        .iter()
-        .zip(0..)
-        .map(|(pair, at)| (pair.decays[2], at))
-        .collect();
-    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut ranks = vec![0_u32; pairs.len()];
-    for (rank, (_, at)) in (0..).zip(&order) {
-        ranks[*at] = rank;
-    }
-    let context = [
-        n,
-        f64::from(night - *last_day),
-        expected,
-        gap_mean,
-        basket_mean,
-        purchases.basket_size(days.len() - 1) as f64,
-        purchases_28d,
-        (f64::from(repeats) + 3.0) / (f64::from(recent_lines) + 6.0),
-        pairs.len() as f64,
-        target_weekday as f64,
-    ];
-    let missing = f64::from(MISSING);
-    let mut push = |candidate: Candidate, own: [f64; 32]| {
-        let product = candidate.product;
-        let neighbour = f64::from(store.liked(product, neighbours));
-        let share_112 = store.share(product, 3);
-        let product_gap = store.gap_days(product);
-        let since = if candidate.times > 0 {
-            f64::from(candidate.last_ago) + expected
-        } else {
-            missing
-        };
-        // The customer's own cycle, drawn to the product's (empirical Bayes), and how far through
-        // it the expected day is.
-        let gap = candidate.gap_days().map_or(product_gap, |own| {
-            let seen = f64::from(candidate.times - 1);
-            (own * seen + product_gap * 2.0) / (seen + 2.0)
-        });
-        let repeat_rate = store.repeat_rate(product);
-        let since_first = share_since_first(&candidate, &own);
-        let of_product = [
-            store.share(product, 1),
-            share_112,
-            store.trend(product),
-            repeat_rate,
-            store.next_rate(product),
-            store.repeater_share(product),
-            product_gap,
-            store.basket_size(product),
-            neighbour,
-            neighbour / (share_112 + 1e-4),
-            if candidate.times > 0 {
-                since / gap.max(1.0)
-            } else {
-                missing
-            },
-            since_first.map_or(neighbour, |(bought, chances)| {
-                (bought + 6.0 * repeat_rate) / (chances + 6.0)
-            }),
-        ];
-        rows.extend(
-            context
-                .iter()
-                .chain(&own)
-                .chain(&of_product)
-                .map(|value| *value as f32),
-        );
-        candidates.push(candidate);
-    };
-    let most = store.limits().bought;
-    // What is popular is a candidate for everyone, also for one who bought it long ago.
-    let is_candidate =
-        |(pair, rank): &(&&Pair, &u32)| (**rank as usize) < most || store.is_popular(pair.product);
-    for (pair, rank) in pairs.iter().zip(&ranks).filter(is_candidate) {
-        let times = f64::from(pair.times);
-        let last_ago = f64::from(pair.last_ago);
-        let again = pair.times > 1;
-        let gap_days = if again {
-            f64::from(pair.first_ago - pair.last_ago) / (times - 1.0)
-        } else {
-            missing
-        };
-        let gap_visits = if again {
-            f64::from(pair.first_back - pair.last_back) / (times - 1.0)
-        } else {
-            missing
-        };
-        let deviation = if pair.times > 2 {
-            let mean_square = pair.gap_squares / (times - 1.0);
-            (mean_square - gap_days * gap_days).max(0.0).sqrt() / gap_days.max(1.0)
-        } else {
-            missing
-        };
-        let normal = |at: usize| pair.decays[at] / decay_totals[at];
-        let own = [
-            times,
-            times / n,
-            times / (f64::from(pair.first_back) + 1.0),
-            normal(0),
-            normal(1),
-            normal(2),
-            normal(3),
-            normal(4),
-            pair.recency[0],
-            pair.recency[1],
-            f64::from(pair.visits_window[0]),
-            f64::from(pair.visits_window[1]),
-            f64::from(pair.visits_window[2]),
-            f64::from(pair.visits_window[3]),
-            f64::from(pair.visits_window[4]),
-            f64::from(pair.days_window[0]),
-            f64::from(pair.days_window[1]),
-            f64::from(pair.days_window[2]),
-            last_ago + expected,
-            f64::from(pair.first_ago),
-            f64::from(pair.last_back),
-            gap_days,
-            gap_visits,
-            deviation,
-            if again {
-                f64::from(pair.last_gap)
-            } else {
-                missing
-            },
-            if again {
-                (last_ago + expected) / gap_days.max(1.0)
-            } else {
-                missing
-            },
-            if again {
-                (f64::from(pair.last_back) + 1.0) / gap_visits.max(1.0)
-            } else {
-                missing
-            },
-            if again {
-                (last_ago + expected) / f64::from(pair.last_gap.max(1))
-            } else {
-                missing
-            },
-            (f64::from(pair.on_weekday) + 1.0) / (times * on_weekday / n + 1.0),
-            (f64::from(pair.basket_sizes) / times) / all_sizes.max(1.0),
-            pair.decays[2] / decay_sum.max(1e-9),
-            f64::from(*rank),
-        ];
-        let candidate = Candidate {
-            product: pair.product,
-            times: pair.times,
-            last_ago: pair.last_ago,
-            first_ago: pair.first_ago,
-            last_back: pair.last_back,
-            last_ten: pair.visits_window[3],
-        };
-        push(candidate, own);
-    }
-    let mut nothing = [missing; 32];
-    nothing[..20].fill(0.0);
-    nothing[30] = 0.0;
-    nothing[31] = pairs.len() as f64;
-    for product in store.popular() {
-        if !all.contain(*product) {
-            let candidate = Candidate {
-                product: *product,
-                times: 0,
-                last_ago: 0,
-                first_ago: 0,
-                last_back: 0,
-                last_ten: 0,
-            };
-            push(candidate, nothing);
+        for (seen, rank) in products.iter().zip(decay_ranks(&products)) {
+            // What is popular is a candidate for everyone, also for one who bought it long ago.
+            if rank as usize >= store.limits().bought && !store.is_popular(seen.product) {
+                continue;
+            }
+            let product = ProductInStore::new(store, seen.product, neighbours);
+            let own = BoughtProduct::new(seen, rank, &customer);
+            rows.extend_from_slice(&bought_row(&customer, &product, &own));
+            candidates.push(own.candidate());
+        }
+        for product in store.popular() {
+            if !histories.contain(*product) {
+                let in_store = ProductInStore::new(store, *product, neighbours);
+                rows.extend_from_slice(&new_row(&customer, &in_store));
+                candidates.push(Candidate::new(*product));
+            }
         }
     }
 }
 
-/// Purchases with the product after the first one, and purchases at all since then; `None` for a
-/// new product.
-fn share_since_first(candidate: &Candidate, own: &[f64; 32]) -> Option<(f64, f64)> {
-    if candidate.times == 0 {
-        return None;
+/// The products by ascending code. Positions are sorted, and not the products, which are large.
+fn sorted_by_code<'a>(
+    products: &'a [ProductOnNight],
+    by_code: &mut Vec<(u32, u32)>,
+) -> Vec<&'a ProductOnNight> {
+    by_code.clear();
+    by_code.extend(
+        (0..)
+            .zip(products)
+            .map(|(at, product)| (product.product, at)),
+    );
+    by_code.sort_unstable();
+    by_code
+        .iter()
+        .map(|(_, at)| &products[*at as usize])
+        .collect()
+}
+
+/// The place of each product, from 0, by descending count that decays to 90 %, then by position.
+fn decay_ranks(products: &[&ProductOnNight]) -> Vec<u32> {
+    let mut order: Vec<(f64, usize)> = products
+        .iter()
+        .zip(0..)
+        .map(|(product, at)| (product.decayed::<90>(), at))
+        .collect();
+    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let mut ranks = vec![0; products.len()];
+    for (rank, (_, at)) in (0..).zip(order) {
+        ranks[at] = rank;
     }
-    let times = f64::from(candidate.times);
-    Some((times - 1.0, (times / own[2] - 1.0).max(0.0)))
+    ranks
 }

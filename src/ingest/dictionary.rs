@@ -1,152 +1,21 @@
 //! Ids of customers or products → provisional codes, each id once.
 
-use std::fmt;
 use std::sync::Arc;
 
 use polars::prelude::{InitHashMaps, PlHashMap};
 
+use super::ids::{IdKey, RawId};
 use super::report::has_decimal_comma;
 use crate::domain::Ids;
 use crate::error::{Error, Result};
 
-/// An id as a file has it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Raw<'a> {
-    /// None.
-    Null,
-    /// From an integer column.
-    Integer(i64),
-    /// From a float column, which pandas makes of integers with nulls.
-    Float(f64),
-    /// From a file without types: an integer if it is written as one.
-    Untyped(&'a str),
-    /// From a text column.
-    Text(&'a str),
-    /// Bytes that are no UTF-8.
-    NotText,
-}
-
-/// An id to look up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key<'a> {
-    /// An integer, or text that is written as one.
-    Integer(i64),
-    /// Text that is an integer and `.0`, as pandas writes an integer column with missing values:
-    /// that integer, unless other ids are text.
-    Whole(i64),
-    /// Any other text.
-    Text(&'a str),
-}
-
-/// What is wrong with an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    Null,
-    Fractional,
-    NotText,
-}
-
-impl<'a> Raw<'a> {
-    /// The key to look up.
-    #[inline]
-    pub(super) fn key(self) -> Result<Key<'a>, Fault> {
-        match self {
-            Raw::Integer(id) => Ok(Key::Integer(id)),
-            Raw::Untyped(text) | Raw::Text(text) => match Key::of(text) {
-                Key::Text(text) if is_null(text) => Err(Fault::Null),
-                key => Ok(key),
-            },
-            // Beyond 2⁵³ a float no longer tells neighbouring integers apart.
-            Raw::Float(id) if id.is_nan() => Err(Fault::Null),
-            Raw::Float(id) if id.fract() == 0.0 && id.abs() <= 9_007_199_254_740_992.0 => {
-                Ok(Key::Integer(id as i64))
-            }
-            Raw::Float(_) => Err(Fault::Fractional),
-            Raw::Null => Err(Fault::Null),
-            Raw::NotText => Err(Fault::NotText),
-        }
-    }
-
-    /// Whether the id came from a text column, which makes all ids text.
-    #[inline]
-    pub(super) fn is_text(self) -> bool {
-        matches!(self, Raw::Text(_))
-    }
-}
-
-impl fmt::Display for Raw<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Raw::Null => f.write_str("null"),
-            Raw::Integer(id) => id.fmt(f),
-            Raw::Float(id) => id.fmt(f),
-            Raw::Untyped(id) | Raw::Text(id) => write!(f, "\"{id}\""),
-            Raw::NotText => f.write_str("bytes"),
-        }
-    }
-}
-
-impl<'a> Key<'a> {
-    /// Text that `i64` prints the same way is an integer.
-    #[inline]
-    pub(super) fn of(text: &'a str) -> Self {
-        if let Some(id) = canonical_integer(text.as_bytes()) {
-            return Key::Integer(id);
-        }
-        text.strip_suffix(".0")
-            .and_then(|whole| canonical_integer(whole.as_bytes()))
-            .map_or(Key::Text(text), Key::Whole)
-    }
-}
-
-/// The integer, if it is written as `i64` prints it: no plus sign, no leading zero, no `-0`.
-#[inline]
-fn canonical_integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    match digits {
-        [b'0'] if !negative => return Some(0),
-        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
-        _ => return None,
-    }
-    let mut value = 0_i64;
-    for digit in digits {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        // Downwards for negatives, so that i64::MIN is reached.
-        let digit = if negative {
-            -i64::from(digit)
-        } else {
-            i64::from(digit)
-        };
-        value = value.checked_mul(10)?.checked_add(digit)?;
-    }
-    Some(value)
-}
-
-/// Whether a field is the way a program writes "nothing".
-#[inline]
-pub(super) fn is_null(text: &str) -> bool {
-    // No word is longer; most fields are.
-    let trimmed = text.trim_ascii();
-    trimmed.len() <= 4
-        && matches!(
-            trimmed,
-            "" | "NULL" | "Null" | "null" | "NA" | "NaN" | "nan" | "None" | "<NA>" | "\\N"
-        )
-}
-
-/// So many bits of a hash choose the place of a recent integer.
+/// How many bits of a hash choose the place of a recent integer.
 const RECENT_BITS: u32 = 12;
 
-/// No id has it.
+/// The code of no id.
 const NO_CODE: u32 = u32::MAX;
 
-/// The codes of the ids of a file's dictionary that were looked up, by their positions there.
+/// The codes of ids in a file's own dictionary that were looked up before, by their positions there.
 #[derive(Debug, Default)]
 pub(super) struct KnownCodes(Vec<u32>);
 
@@ -182,20 +51,20 @@ impl KnownCodes {
 
 /// Ids in the order in which they came; an id's position is its code.
 #[derive(Debug, Clone)]
-pub(super) struct Dictionary {
+pub(super) struct IdDictionary {
     what: &'static str,
-    /// But for the first ones, so many of which have been handed on.
-    ids: Vec<Stored>,
+    /// The ids that have not been handed on yet, and how many have been.
+    ids: Vec<StoredId>,
     handed_on: usize,
     integers: PlHashMap<i64, u32>,
-    wholes: PlHashMap<i64, u32>,
+    whole_floats: PlHashMap<i64, u32>,
     texts: PlHashMap<Arc<str>, u32>,
     from_text_column: bool,
-    /// The last integer that fell on each place, with its code: most lines name a customer or
-    /// product that was met just before, and are spared the way to the memory of the map.
+    /// The last integer that fell on each place, with its code. Most lines name a customer or product
+    /// that was met just before, and need no look-up in the large map.
     recent: Vec<(i64, u32)>,
     /// What the ids of the present object are.
-    here: Seen,
+    here: IdKinds,
     /// The first object whose ids are all integers, and the first that has text.
     of_integers: Option<String>,
     of_text: Option<String>,
@@ -204,32 +73,32 @@ pub(super) struct Dictionary {
 /// Ids, in the order of their codes, that follow those handed on before.
 #[derive(Debug)]
 pub(super) struct NewIds {
-    ids: Vec<Stored>,
+    ids: Vec<StoredId>,
     from_text_column: bool,
-    here: Seen,
+    here: IdKinds,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Seen {
+struct IdKinds {
     integer: bool,
     text: bool,
 }
 
 #[derive(Debug, Clone)]
-enum Stored {
+enum StoredId {
     Integer(i64),
-    Whole(i64),
+    WholeFloat(i64),
     Text(Arc<str>),
 }
 
 /// Ids, and the codes that mean the same id as another code.
 #[derive(Debug, PartialEq)]
-pub(super) struct Settled {
+pub(super) struct FinalIds {
     pub(super) ids: Ids,
     same: PlHashMap<u32, u32>,
 }
 
-impl Settled {
+impl FinalIds {
     /// Whether some codes mean the same id.
     pub(super) fn merges(&self) -> bool {
         !self.same.is_empty()
@@ -241,7 +110,7 @@ impl Settled {
     }
 }
 
-impl Dictionary {
+impl IdDictionary {
     /// An empty dictionary of `what`s.
     pub(super) fn new(what: &'static str) -> Self {
         Self {
@@ -249,11 +118,11 @@ impl Dictionary {
             ids: vec![],
             handed_on: 0,
             integers: PlHashMap::new(),
-            wholes: PlHashMap::new(),
+            whole_floats: PlHashMap::new(),
             texts: PlHashMap::new(),
             from_text_column: false,
             recent: vec![(0, NO_CODE); 1 << RECENT_BITS],
-            here: Seen::default(),
+            here: IdKinds::default(),
             of_integers: None,
             of_text: None,
         }
@@ -261,7 +130,7 @@ impl Dictionary {
 
     /// The code of an id that has a key, which was asked for before; a new one if it is new.
     #[inline]
-    pub(super) fn code_of(&mut self, id: Raw<'_>) -> Result<u32> {
+    pub(super) fn code_of(&mut self, id: RawId<'_>) -> Result<u32> {
         match id.key() {
             Ok(key) => self.code(key, id.is_text()),
             Err(_) => Err(Error::system(format!(
@@ -271,13 +140,13 @@ impl Dictionary {
         }
     }
 
-    /// The codes of the ids of some rows, which all have keys; `positions` are those of the rows'
-    /// ids in a dictionary of the file, of which some codes are known. One column at a time, so
-    /// that many look-ups wait for the memory together.
+    /// The codes of the ids of some rows, all of which have keys. `positions` are those of the rows'
+    /// ids in the file's own dictionary, if it has one, and `known` the codes that were looked up
+    /// before. One column at a time, so that many look-ups wait for memory together.
     pub(super) fn codes_of<'a>(
         &mut self,
         rows: &[usize],
-        id: impl Fn(usize) -> Raw<'a>,
+        id: impl Fn(usize) -> RawId<'a>,
         positions: Option<&[u32]>,
         known: &mut KnownCodes,
     ) -> Result<Vec<u32>> {
@@ -302,57 +171,65 @@ impl Dictionary {
 
     /// The code of a key; a new one if it is new.
     #[inline]
-    pub(super) fn code(&mut self, key: Key<'_>, from_text_column: bool) -> Result<u32> {
+    pub(super) fn code(&mut self, key: IdKey<'_>, from_text_column: bool) -> Result<u32> {
         self.from_text_column |= from_text_column;
         self.here.text |= from_text_column;
         match key {
-            Key::Integer(id) => {
-                self.here.integer = true;
-                // Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4).
-                let place = ((id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT_BITS))
-                    as usize;
-                if let Some((known, code)) = self.recent.get(place).copied()
-                    && known == id
-                    && code != NO_CODE
-                {
-                    return Ok(code);
-                }
-                let code = match self.integers.get(&id) {
-                    Some(code) => *code,
-                    None => {
-                        let code = self.next()?;
-                        self.integers.insert(id, code);
-                        self.ids.push(Stored::Integer(id));
-                        code
-                    }
-                };
-                if let Some(recent) = self.recent.get_mut(place) {
-                    *recent = (id, code);
-                }
-                Ok(code)
-            }
-            Key::Whole(id) => {
-                self.here.integer = true;
-                if let Some(code) = self.wholes.get(&id) {
-                    return Ok(*code);
-                }
-                let code = self.next()?;
-                self.wholes.insert(id, code);
-                self.ids.push(Stored::Whole(id));
-                Ok(code)
-            }
-            Key::Text(id) => {
-                self.here.text = true;
-                if let Some(code) = self.texts.get(id) {
-                    return Ok(*code);
-                }
-                let code = self.next()?;
-                let id: Arc<str> = id.into();
-                self.texts.insert(Arc::clone(&id), code);
-                self.ids.push(Stored::Text(id));
-                Ok(code)
-            }
+            IdKey::Integer(id) => self.code_of_integer(id),
+            IdKey::WholeFloat(id) => self.code_of_whole_float(id),
+            IdKey::Text(id) => self.code_of_text(id),
         }
+    }
+
+    #[inline]
+    fn code_of_integer(&mut self, id: i64) -> Result<u32> {
+        self.here.integer = true;
+        // Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4).
+        let place =
+            ((id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT_BITS)) as usize;
+        if let Some((known, code)) = self.recent.get(place).copied()
+            && known == id
+            && code != NO_CODE
+        {
+            return Ok(code);
+        }
+        let code = match self.integers.get(&id) {
+            Some(code) => *code,
+            None => {
+                let code = self.next()?;
+                self.integers.insert(id, code);
+                self.ids.push(StoredId::Integer(id));
+                code
+            }
+        };
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = (id, code);
+        }
+        Ok(code)
+    }
+
+    fn code_of_whole_float(&mut self, id: i64) -> Result<u32> {
+        self.here.integer = true;
+        if let Some(code) = self.whole_floats.get(&id) {
+            return Ok(*code);
+        }
+        let code = self.next()?;
+        self.whole_floats.insert(id, code);
+        self.ids.push(StoredId::WholeFloat(id));
+        Ok(code)
+    }
+
+    #[inline]
+    fn code_of_text(&mut self, id: &str) -> Result<u32> {
+        self.here.text = true;
+        if let Some(code) = self.texts.get(id) {
+            return Ok(*code);
+        }
+        let code = self.next()?;
+        let id: Arc<str> = id.into();
+        self.texts.insert(Arc::clone(&id), code);
+        self.ids.push(StoredId::Text(id));
+        Ok(code)
     }
 
     /// The ids that are new since they were last handed on.
@@ -366,11 +243,11 @@ impl Dictionary {
         }
     }
 
-    /// Takes new ids of what was read apart from this: appends the code here of each to `codes`.
+    /// Adds the new ids of a chunk, and appends the code here of each to `codes`.
     ///
     /// # Errors
     /// If there are more ids than codes.
-    pub(super) fn absorb(&mut self, new: NewIds, codes: &mut Vec<u32>) -> Result<()> {
+    pub(super) fn merge(&mut self, new: NewIds, codes: &mut Vec<u32>) -> Result<()> {
         let NewIds {
             ids,
             from_text_column,
@@ -378,9 +255,9 @@ impl Dictionary {
         } = new;
         for id in ids {
             codes.push(match &id {
-                Stored::Integer(id) => self.code(Key::Integer(*id), from_text_column)?,
-                Stored::Whole(id) => self.code(Key::Whole(*id), from_text_column)?,
-                Stored::Text(id) => self.code(Key::Text(id), from_text_column)?,
+                StoredId::Integer(id) => self.code(IdKey::Integer(*id), from_text_column)?,
+                StoredId::WholeFloat(id) => self.code(IdKey::WholeFloat(*id), from_text_column)?,
+                StoredId::Text(id) => self.code(IdKey::Text(id), from_text_column)?,
             });
         }
         self.here.integer |= here.integer;
@@ -398,9 +275,9 @@ impl Dictionary {
             })
     }
 
-    /// The object that was read so far has ended.
+    /// Ends the present object: what its ids are is remembered.
     pub(super) fn end(&mut self, object: &str) {
-        let Seen { integer, text } = std::mem::take(&mut self.here);
+        let IdKinds { integer, text } = std::mem::take(&mut self.here);
         match (integer, text) {
             (_, true) => _ = self.of_text.get_or_insert_with(|| object.to_owned()),
             (true, false) => _ = self.of_integers.get_or_insert_with(|| object.to_owned()),
@@ -408,7 +285,7 @@ impl Dictionary {
         }
     }
 
-    /// Whether one id at least is text, which makes all of them text.
+    /// Whether at least one id is text, which makes all of them text.
     pub(super) fn is_text(&self) -> bool {
         self.from_text_column || !self.texts.is_empty()
     }
@@ -419,120 +296,135 @@ impl Dictionary {
         if !self.is_text() {
             return vec![];
         }
-        let mut warnings = vec![];
-        let mut whole = self.ids.iter().filter_map(|id| match id {
-            Stored::Whole(id) => Some(id),
-            Stored::Integer(_) | Stored::Text(_) => None,
+        [
+            self.warning_of_whole_floats(),
+            self.warning_of_decimal_commas(),
+            self.warning_of_few_texts(),
+            self.warning_of_two_ways(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn warning_of_whole_floats(&self) -> Option<String> {
+        let mut whole_floats = self.ids.iter().filter_map(|id| match id {
+            StoredId::WholeFloat(id) => Some(id),
+            StoredId::Integer(_) | StoredId::Text(_) => None,
         });
-        if let Some(first) = whole.next() {
-            warnings.push(format!(
-                "{} {} ids are written like floats, for example \"{first}.0\": they are taken as text, and differ from \"{first}\"",
-                whole.count() + 1,
-                self.what
-            ));
-        }
-        let mut commas = self.ids.iter().filter_map(|id| match id {
-            Stored::Text(id) => has_decimal_comma(id).then_some(id),
-            Stored::Integer(_) | Stored::Whole(_) => None,
-        });
-        if let Some(first) = commas.next() {
-            warnings.push(format!(
-                "{} {} ids have a decimal comma, for example \"{first}\": they are taken as text; write ids as integers",
-                commas.count() + 1,
-                self.what
-            ));
-        }
-        // One slip makes all ids text, in the tables too.
+        let first = whole_floats.next()?;
+        Some(format!(
+            "{} {} ids are written like floats, for example \"{first}.0\": they are taken as text, and differ from \"{first}\"",
+            whole_floats.count() + 1,
+            self.what
+        ))
+    }
+
+    fn warning_of_decimal_commas(&self) -> Option<String> {
+        let mut commas = self.text_ids().filter(|id| has_decimal_comma(id));
+        let first = commas.next()?;
+        Some(format!(
+            "{} {} ids have a decimal comma, for example \"{first}\": they are taken as text; write ids as integers",
+            commas.count() + 1,
+            self.what
+        ))
+    }
+
+    /// One slip makes all ids text, in the tables too.
+    fn warning_of_few_texts(&self) -> Option<String> {
         let texts = self.texts.len();
-        if !self.from_text_column
-            && texts * 100 < self.ids.len()
-            && let Some(first) = self.ids.iter().find_map(|id| {
-                if let Stored::Text(id) = id {
-                    Some(id)
-                } else {
-                    None
-                }
-            })
-        {
-            warnings.push(format!(
-                "{texts} of {} {} ids are no integers, for example \"{first}\": therefore all are taken as text, and are text in the tables",
-                self.ids.len(),
-                self.what
-            ));
+        if self.from_text_column || texts * 100 >= self.ids.len() {
+            return None;
         }
-        if let (Some(integers), Some(text)) = (&self.of_integers, &self.of_text) {
-            warnings.push(format!(
-                "the {what} ids are integers in {integers} and text in {text}: all are taken as text, and a {what} that is written in two ways counts as two",
-                what = self.what
-            ));
-        }
-        warnings
+        let first = self.text_ids().next()?;
+        Some(format!(
+            "{texts} of {} {} ids are no integers, for example \"{first}\": therefore all are taken as text, and are text in the tables",
+            self.ids.len(),
+            self.what
+        ))
+    }
+
+    fn warning_of_two_ways(&self) -> Option<String> {
+        let (integers, text) = (self.of_integers.as_ref()?, self.of_text.as_ref()?);
+        Some(format!(
+            "the {what} ids are integers in {integers} and text in {text}: all are taken as text, and a {what} that is written in two ways counts as two",
+            what = self.what
+        ))
+    }
+
+    fn text_ids(&self) -> impl Iterator<Item = &str> {
+        self.ids.iter().filter_map(|id| match id {
+            StoredId::Text(id) => Some(&**id),
+            StoredId::Integer(_) | StoredId::WholeFloat(_) => None,
+        })
     }
 
     /// Integers if all are, else text.
-    pub(super) fn settle(self) -> Settled {
-        let any_text = self.is_text();
+    pub(super) fn settle(self) -> FinalIds {
+        let is_text = self.is_text();
         let Self {
             ids,
             integers,
-            wholes,
+            whole_floats,
             texts,
             ..
         } = self;
-        drop((wholes, texts));
-        let mut same = PlHashMap::new();
-        if any_text {
+        drop((whole_floats, texts));
+        if is_text {
             drop(integers);
-            let text = |id| match id {
-                Stored::Integer(id) => id.to_string(),
-                Stored::Whole(id) => format!("{id}.0"),
-                Stored::Text(id) => String::from(&*id),
-            };
-            return Settled {
-                ids: Ids::Text(ids.into_iter().map(text).collect()),
-                same,
-            };
+            FinalIds {
+                ids: Ids::Text(ids.into_iter().map(StoredId::into_text).collect()),
+                same: PlHashMap::new(),
+            }
+        } else {
+            settle_integers(ids, &integers)
         }
-        let integer = |(code, id)| match id {
-            Stored::Integer(id) => Some(id),
-            Stored::Whole(id) => {
-                // No line will name this code any more, and so it is dropped.
+    }
+}
+
+impl StoredId {
+    /// The id as it was written.
+    fn into_text(self) -> String {
+        match self {
+            StoredId::Integer(id) => id.to_string(),
+            StoredId::WholeFloat(id) => format!("{id}.0"),
+            StoredId::Text(id) => String::from(&*id),
+        }
+    }
+}
+
+/// Ids of which none is text; `integers` are the codes of those that are written as such.
+fn settle_integers(ids: Vec<StoredId>, integers: &PlHashMap<i64, u32>) -> FinalIds {
+    let mut same = PlHashMap::new();
+    let mut settled = Vec::with_capacity(ids.len());
+    for (code, id) in (0..).zip(ids) {
+        match id {
+            StoredId::Integer(id) => settled.push(id),
+            StoredId::WholeFloat(id) => {
+                // No line will name this code any more, so the history drops it.
                 if let Some(written) = integers.get(&id) {
                     same.insert(code, *written);
                 }
-                Some(id)
+                settled.push(id);
             }
-            Stored::Text(_) => None,
-        };
-        let ids = Ids::Integer((0..).zip(ids).filter_map(integer).collect());
-        Settled { ids, same }
+            StoredId::Text(_) => {}
+        }
+    }
+    FinalIds {
+        ids: Ids::Integer(settled),
+        same,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #[test]
-        fn an_integer_is_what_prints_the_same(text in "[-+0-9. ]{0,21}|-?[1-9][0-9]{17,19}") {
-            let oracle = text.parse::<i64>().ok().filter(|id| id.to_string() == text);
-            prop_assert_eq!(canonical_integer(text.as_bytes()), oracle);
-        }
-
-        #[test]
-        fn every_integer_is_read(id in any::<i64>()) {
-            prop_assert_eq!(canonical_integer(id.to_string().as_bytes()), Some(id));
-        }
-    }
 
     #[test]
     fn one_text_makes_all_ids_text_and_loses_none() {
-        let mut ids = Dictionary::new("customer");
+        let mut ids = IdDictionary::new("customer");
         let codes: Vec<u32> = ["7", "007", "7", "-3"]
-            .map(|id| ids.code(Key::of(id), false).unwrap())
+            .map(|id| ids.code(IdKey::of(id), false).unwrap())
             .to_vec();
         assert_eq!(codes, [0, 1, 0, 2]);
         assert_eq!(
@@ -543,17 +435,17 @@ mod tests {
 
     #[test]
     fn a_text_column_of_digits_stays_text() {
-        let mut ids = Dictionary::new("customer");
-        ids.code(Key::of("7"), false).unwrap();
-        ids.code(Raw::Text("8").key().unwrap(), true).unwrap();
+        let mut ids = IdDictionary::new("customer");
+        ids.code(IdKey::of("7"), false).unwrap();
+        ids.code(RawId::Text("8").key().unwrap(), true).unwrap();
         assert_eq!(ids.settle().ids, Ids::Text(vec!["7".into(), "8".into()]));
     }
 
     #[test]
     fn ids_like_floats_are_the_integers_that_they_mean() {
-        let mut ids = Dictionary::new("customer");
+        let mut ids = IdDictionary::new("customer");
         let codes: Vec<u32> = ["211.0", "7", "211", "-3.0", "211.0"]
-            .map(|id| ids.code(Key::of(id), false).unwrap())
+            .map(|id| ids.code(IdKey::of(id), false).unwrap())
             .to_vec();
         assert_eq!((&codes, ids.warnings()), (&vec![0, 1, 2, 3, 0], vec![]));
         let settled = ids.settle();
@@ -569,9 +461,9 @@ mod tests {
 
     #[test]
     fn ids_like_floats_are_text_beside_text_and_warned_of() {
-        let mut ids = Dictionary::new("product");
+        let mut ids = IdDictionary::new("product");
         for id in ["1.0", "a.0", "2.0", "3", "-0.0", "1.00"] {
-            ids.code(Key::of(id), false).unwrap();
+            ids.code(IdKey::of(id), false).unwrap();
         }
         let warnings = ids.warnings();
         assert!(
@@ -583,7 +475,7 @@ mod tests {
             .to_vec();
         assert_eq!(
             ids.settle(),
-            Settled {
+            FinalIds {
                 ids: Ids::Text(text),
                 same: PlHashMap::new()
             }

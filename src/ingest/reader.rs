@@ -1,16 +1,18 @@
-//! Pieces of objects → history: some are read side by side while what was read of those before them
-//! is gathered, in their order.
+//! Chunks → history: some are read side by side while what was read of those before them is
+//! assembled, in their order.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use rayon::prelude::*;
 
-use super::gathered::Gathered;
-use super::lines::Batch;
-use super::pieces::{End, Opened, Piece, Reading};
+use super::chunk::{Chunk, ChunkReader};
+use super::formats::{FORMATS, Formats};
+use super::history::HistoryAssembler;
+use super::line_checker::LineBatch;
+use super::source::Source;
 use super::{Ingested, InputOptions, NeededDays};
-
 use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, PartitionedPurchases};
 
@@ -18,60 +20,48 @@ use crate::purchases::{MemoryLimit, PartitionedPurchases};
 pub struct Reader {
     options: InputOptions,
     days: NeededDays,
-    /// Pieces of which not all is gathered, in their order.
-    pieces: VecDeque<Reading>,
-    gatherer: Gatherer,
+    formats: Formats,
+    /// Chunks of which not all is assembled, in their order.
+    chunks: VecDeque<ChunkReader>,
+    assembler: HistoryAssembler,
     /// Whether an object could not be read: nothing that follows may hide it.
     has_failed: bool,
-}
-
-/// What follows in the order of the objects.
-enum Step {
-    /// A piece begins, the first of an object or not.
-    Begin {
-        is_first: bool,
-    },
-    Lines(Box<Batch>),
-    End(End),
-}
-
-struct Gatherer {
-    gathered: Gathered,
-    /// Lines before the present object.
-    lines_before: u64,
-    with_quantity: u64,
-    without_quantity: u64,
-    /// The first object without a quantity.
-    first_without: Option<String>,
 }
 
 impl Reader {
     /// A reader of the lines of some days: those up to and including a night, or all.
     #[must_use]
     pub fn new(options: &InputOptions, days: impl Into<NeededDays>) -> Self {
-        Self::limited(options, days.into(), None)
+        Self::with(options, days.into(), None, FORMATS)
     }
 
-    pub(super) fn limited(
+    /// As [`Reader::new`], with a limit of memory and a table of formats.
+    pub(super) fn with(
         options: &InputOptions,
         days: NeededDays,
         limit: Option<MemoryLimit>,
+        formats: Formats,
     ) -> Self {
-        let gathered = Gathered::new(options.clock, &options.exclude_products, limit);
-        let gatherer = Gatherer {
-            gathered,
-            lines_before: 0,
-            with_quantity: 0,
-            without_quantity: 0,
-            first_without: None,
-        };
         Self {
             options: options.clone(),
             days,
-            pieces: VecDeque::new(),
-            gatherer,
+            formats,
+            chunks: VecDeque::new(),
+            assembler: HistoryAssembler::new(options, limit),
             has_failed: false,
         }
+    }
+
+    pub(super) fn options(&self) -> &InputOptions {
+        &self.options
+    }
+
+    pub(super) fn days(&self) -> NeededDays {
+        self.days
+    }
+
+    pub(super) fn formats(&self) -> Formats {
+        self.formats
     }
 
     /// Reads one object; `name` is for messages.
@@ -81,70 +71,67 @@ impl Reader {
     /// of a type that cannot be read. Single bad lines are counted, and judged in
     /// [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
-        let pieces =
-            Opened::whole(name, bytes, &self.options.columns)?.pieces(&self.options, self.days);
-        self.take(
-            pieces
-                .into_iter()
-                .map(|unfetched| unfetched.piece)
-                .collect(),
-        )?;
-        self.gather_all()
+        let source = Source::here(name, bytes, self.formats)?;
+        let mut chunks = vec![];
+        for request in source.open(&self.options, self.days)? {
+            // Of an object that is here, nothing has to be waited for.
+            let fetched = request.fetch().now_or_never();
+            chunks.push(fetched.unwrap_or_else(|| {
+                Err(Error::system("an object in memory was waited for").object(name))
+            })?);
+        }
+        self.take(chunks)?;
+        self.assemble_ready()
     }
 
-    /// Reads pieces that follow, but for what will be gathered while those after them are read.
-    pub(super) fn take(&mut self, pieces: Vec<Piece>) -> Result<()> {
-        self.pieces.extend(pieces.into_iter().map(Reading::new));
-        while self.pieces.iter().any(Reading::is_unfinished) {
-            let steps = self.ready()?;
+    /// Reads chunks that follow, but for what will be assembled while those after them are read.
+    pub(super) fn take(&mut self, chunks: Vec<Chunk>) -> Result<()> {
+        self.chunks.extend(chunks.into_iter().map(ChunkReader::new));
+        while self.chunks.iter().any(ChunkReader::is_unfinished) {
+            let batches = self.ready()?;
             let Self {
                 options,
                 days,
-                pieces,
-                gatherer,
+                chunks,
+                assembler,
                 ..
             } = self;
-            let (gathered, ()) = rayon::join(
-                || gatherer.gather(steps),
+            let (assembled, ()) = rayon::join(
+                || assemble(assembler, batches),
                 || {
-                    pieces
+                    chunks
                         .par_iter_mut()
                         .with_max_len(1)
-                        .filter(|piece| piece.goes_on())
-                        .for_each(|piece| piece.read_on(options, *days))
+                        .filter(|chunk| chunk.goes_on())
+                        .for_each(|chunk| chunk.read_on(options, *days));
                 },
             );
-            gathered?;
+            assembled?;
         }
         Ok(())
     }
 
-    fn gather_all(&mut self) -> Result<()> {
-        let steps = self.ready()?;
-        self.gatherer.gather(steps)
+    fn assemble_ready(&mut self) -> Result<()> {
+        let batches = self.ready()?;
+        assemble(&mut self.assembler, batches)
     }
 
-    /// What has been read of the pieces that come next.
-    fn ready(&mut self) -> Result<Vec<Step>> {
+    /// What has been read of the chunks that come next.
+    fn ready(&mut self) -> Result<Vec<LineBatch>> {
         if self.has_failed {
             return Err(Error::system("an object before this could not be read"));
         }
-        let mut steps = vec![];
-        while let Some(piece) = self.pieces.front_mut() {
-            steps.extend(
-                piece
-                    .beginning
-                    .take()
-                    .map(|is_first| Step::Begin { is_first }),
-            );
-            let (lines, end) = piece.take_ready();
-            steps.extend(lines.into_iter().map(|lines| Step::Lines(Box::new(lines))));
-            let Some(end) = end else { break };
-            self.has_failed = end.is_err();
-            steps.push(Step::End(end?));
-            self.pieces.pop_front();
+        let mut batches = vec![];
+        while let Some(chunk) = self.chunks.front_mut() {
+            let ready = chunk.take_ready();
+            self.has_failed = ready.is_err();
+            batches.extend(ready?);
+            if chunk.is_unfinished() {
+                break;
+            }
+            self.chunks.pop_front();
         }
-        Ok(steps)
+        Ok(batches)
     }
 
     /// Judges the lines and builds the history.
@@ -152,73 +139,18 @@ impl Reader {
     /// # Errors
     /// If there is no line, or too many are bad.
     pub fn finish(self) -> Result<Ingested> {
-        self.finish_sharded()?.whole()
+        self.finish_partitioned()?.whole()
     }
 
-    pub(super) fn finish_sharded(mut self) -> Result<Ingested<PartitionedPurchases>> {
-        self.gather_all()?;
-        let Gatherer {
-            mut gathered,
-            with_quantity,
-            without_quantity,
-            first_without,
-            ..
-        } = self.gatherer;
-        gathered.decide()?;
-        gathered.report.judge(self.options.max_bad_share)?;
-        let mut warnings = gathered.warnings();
-        let column = &self.options.columns.quantity;
-        if with_quantity > 0 && without_quantity > 0 {
-            warnings.push(format!(
-                "{without_quantity} of {} objects have no column \"{column}\", the first is {}: all of their lines count as sales",
-                with_quantity + without_quantity,
-                first_without.as_deref().unwrap_or_default()
-            ));
-        }
-        if with_quantity == 0 && without_quantity > 0 {
-            warnings.push(format!(
-                "there is no column \"{column}\": all lines count as sales, and no return can be dropped; name the column with --quantity"
-            ));
-        }
-        let (purchases, report) = gathered.finish()?;
-        Ok(Ingested {
-            purchases,
-            report,
-            warnings,
-        })
+    /// As [`Reader::finish`], of a history that may not fit into memory.
+    pub(super) fn finish_partitioned(mut self) -> Result<Ingested<PartitionedPurchases>> {
+        self.assemble_ready()?;
+        self.assembler.finish(&self.options)
     }
 }
 
-impl Gatherer {
-    fn gather(&mut self, steps: Vec<Step>) -> Result<()> {
-        for step in steps {
-            match step {
-                Step::Begin { is_first } => {
-                    if is_first {
-                        self.lines_before = self.gathered.report.lines_read;
-                    }
-                    self.gathered.begin();
-                }
-                Step::Lines(lines) => self.gathered.absorb(*lines)?,
-                Step::End(end) => self.end(end),
-            }
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, end: End) {
-        if !end.is_last {
-            return;
-        }
-        let is_empty = self.gathered.report.lines_read == self.lines_before;
-        self.gathered.end(&end.object, is_empty);
-        match (is_empty, end.has_quantity) {
-            (true, _) => {}
-            (false, true) => self.with_quantity += 1,
-            (false, false) => {
-                self.without_quantity += 1;
-                self.first_without.get_or_insert(end.object);
-            }
-        }
-    }
+fn assemble(assembler: &mut HistoryAssembler, batches: Vec<LineBatch>) -> Result<()> {
+    batches
+        .into_iter()
+        .try_for_each(|batch| assembler.add(batch))
 }

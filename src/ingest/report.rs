@@ -2,58 +2,20 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-pub use super::cause::Cause;
+pub use super::rejects::{RejectReason, RejectedLine, RejectedValue, Rejects};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
-/// How many places of a cause are kept.
-const PLACES: usize = 3;
-
-/// How many characters of a value are shown.
-const SHOWN: usize = 60;
-
-/// Where a bad value stands: `object: row R, column "C": value`, the value shortened and freed of
-/// control characters. Rows count from 1, without the header.
-pub(super) fn place(object: &str, row: u64, column: Option<&str>, value: &str) -> String {
-    let mut text = format!("{object}: row {row}");
-    if let Some(column) = column {
-        text.push_str(&format!(", column \"{column}\""));
-    }
-    text.push_str(": ");
-    for character in value.chars().take(SHOWN) {
-        if character.is_control() {
-            text.extend(character.escape_default());
-        } else {
-            text.push(character);
-        }
-    }
-    if value.chars().nth(SHOWN).is_some() {
-        text.push('…');
-    }
-    text
-}
-
-/// The bad lines of one cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bad {
-    /// Why.
-    pub cause: Cause,
-    /// How many lines.
-    pub lines: u64,
-    /// The first of them, at most three: `object: row R, column "C": value`.
-    pub first: Vec<String>,
-}
-
 /// What became of each line.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Objects read.
     pub objects: u64,
     /// Of those, without a line.
     pub empty_objects: u64,
-    /// Lines read = kept + returned + excluded + after the as-of date + before the needed history +
+    /// Lines read: kept, returned, excluded, after the as-of date, before the needed history, or
     /// bad.
     pub lines_read: u64,
     /// Lines that went into purchases.
@@ -67,10 +29,10 @@ pub struct Report {
     /// Dropped: after the as-of date.
     pub after_as_of: u64,
     /// Dropped: longer ago than `history_days`.
-    #[serde(default)]
     pub before_history: u64,
-    /// Bad lines by cause, in a fixed order.
-    pub bad: Vec<Bad>,
+    /// Bad lines by reason, in a fixed order.
+    #[serde(rename = "bad")]
+    pub rejects: Vec<Rejects>,
     /// The first day after the as-of date: only for a message, since it must change no byte of a
     /// result.
     #[serde(skip)]
@@ -81,7 +43,7 @@ impl Report {
     /// How many lines are bad.
     #[must_use]
     pub fn bad_lines(&self) -> u64 {
-        self.bad.iter().map(|bad| bad.lines).sum()
+        self.rejects.iter().map(|rejects| rejects.lines).sum()
     }
 
     /// Whether read = kept + dropped + bad.
@@ -91,32 +53,14 @@ impl Report {
         self.lines_read == self.kept + dropped + self.bad_lines()
     }
 
-    /// Counts a bad line; `place` is asked for only while places of the cause are wanted.
-    pub(super) fn add_bad(&mut self, cause: Cause, place: impl FnOnce() -> String) {
-        let at = match self.bad.binary_search_by_key(&cause, |bad| bad.cause) {
-            Ok(at) => at,
-            Err(at) => {
-                self.bad.insert(
-                    at,
-                    Bad {
-                        cause,
-                        lines: 0,
-                        first: vec![],
-                    },
-                );
-                at
-            }
-        };
-        if let Some(bad) = self.bad.get_mut(at) {
-            bad.lines += 1;
-            if bad.first.len() < PLACES {
-                bad.first.push(place());
-            }
-        }
+    /// Counts a bad line; `line` is asked for only while places of the reason are wanted.
+    pub(super) fn reject(&mut self, reason: RejectReason, line: impl FnOnce() -> RejectedLine) {
+        self.lines_read += 1;
+        Rejects::count(&mut self.rejects, reason, line);
     }
 
     /// Adds what became of the lines that follow.
-    pub(super) fn absorb(&mut self, other: Report) {
+    pub(super) fn merge(&mut self, other: Report) {
         self.objects += other.objects;
         self.empty_objects += other.empty_objects;
         self.lines_read += other.lines_read;
@@ -127,24 +71,10 @@ impl Report {
         self.after_as_of += other.after_as_of;
         self.before_history += other.before_history;
         self.first_after = self.first_after.into_iter().chain(other.first_after).min();
-        for theirs in other.bad {
-            match self
-                .bad
-                .binary_search_by_key(&theirs.cause, |bad| bad.cause)
-            {
-                Ok(at) => {
-                    if let Some(ours) = self.bad.get_mut(at) {
-                        ours.lines += theirs.lines;
-                        ours.first.extend(theirs.first);
-                        ours.first.truncate(PLACES);
-                    }
-                }
-                Err(at) => self.bad.insert(at, theirs),
-            }
-        }
+        Rejects::merge(&mut self.rejects, other.rejects);
     }
 
-    /// Of the kept lines so many are distinct.
+    /// Counts repeated lines, when it is known how many of the kept lines are distinct.
     pub(crate) fn count_repeated(&mut self, distinct: u64) {
         self.repeated = self.kept.saturating_sub(distinct);
     }
@@ -152,8 +82,7 @@ impl Report {
     /// Whether the lines may be used.
     ///
     /// # Errors
-    /// If there is no line, or more than the share `max_bad_share` is bad; then every cause is
-    /// listed.
+    /// If there is no line, or a larger share than `max_bad_share` is bad: then every reason is listed.
     pub fn judge(&self, max_bad_share: f64) -> Result<()> {
         if self.lines_read == 0 {
             let what = match self.objects {
@@ -179,25 +108,27 @@ impl Report {
             (100.0 * max_bad_share * 1e6).round() / 1e6, // 7, not 7.000000000000001
             self.causes()
         );
-        let mut advice: Vec<&str> = Vec::new();
-        for bad in &self.bad {
-            let decimal_comma = bad.cause == Cause::QuantityNotANumber
-                && bad.first.iter().any(|place| ends_with_decimal_comma(place));
-            let hint = if decimal_comma {
+        Err(Error::input(what).hint(self.advice().join("\n      ")))
+    }
+
+    /// What to do about the bad lines, each advice once.
+    fn advice(&self) -> Vec<&'static str> {
+        let mut advice = vec![];
+        for rejects in &self.rejects {
+            let hint = if has_quantities_with_decimal_comma(rejects) {
                 "write quantities with a decimal point: 1.5, not 1,5"
             } else {
-                bad.cause.hint()
+                rejects.reason.hint()
             };
             if !advice.contains(&hint) {
                 advice.push(hint);
             }
         }
         advice.push("or accept more bad lines with --max-bad-share: they are left out and counted");
-        Err(Error::input(what).hint(advice.join("\n      ")))
+        advice
     }
 
-    /// The error of an input in which no line is a purchase up to a night: what became of the
-    /// lines.
+    /// The error of an input in which no line is a purchase: it says what became of the lines.
     #[must_use]
     pub fn no_purchase(&self, until: &str) -> Error {
         Error::input(format!(
@@ -207,8 +138,8 @@ impl Report {
         .hint("check the column mapped with --quantity, and the excluded products")
     }
 
-    /// The error of an input that has lines, but none of the days that are looked at up to a night,
-    /// which `night` names.
+    /// The error of an input that has lines, but none of the days that are needed for a night;
+    /// `night` names it.
     #[must_use]
     pub fn out_of_reach(&self, night: &str) -> Error {
         let lines = match self.after_as_of {
@@ -225,23 +156,21 @@ impl Report {
         Error::request(lines).hint("choose another date, give the objects of the days between with --input too, or raise --history-days")
     }
 
-    /// Every cause with its count and first places, each after a line break: the text of an error.
+    /// Every reason with its count and first places, each after a line break: the text of an error.
     #[must_use]
     pub fn causes(&self) -> String {
-        let causes: Vec<String> = self
-            .bad
-            .iter()
-            .map(|bad| {
-                format!(
-                    "\n  {} × {}, first {}",
-                    thousands(bad.lines),
-                    bad.cause,
-                    bad.first.join("; ")
-                )
-            })
-            .collect();
-        causes.concat()
+        self.rejects.iter().map(reason_and_places).collect()
     }
+}
+
+fn reason_and_places(rejects: &Rejects) -> String {
+    let places: Vec<String> = rejects.first.iter().map(RejectedLine::to_string).collect();
+    format!(
+        "\n  {} × {}, first {}",
+        thousands(rejects.lines),
+        rejects.reason,
+        places.join("; ")
+    )
 }
 
 impl fmt::Display for Report {
@@ -262,8 +191,8 @@ impl fmt::Display for Report {
                 write!(f, " + {} {what}", thousands(lines))?;
             }
         }
-        for bad in &self.bad {
-            write!(f, " + {} with {}", thousands(bad.lines), bad.cause)?;
+        for Rejects { reason, lines, .. } in &self.rejects {
+            write!(f, " + {} with {reason}", thousands(*lines))?;
         }
         if self.repeated > 0 {
             write!(
@@ -276,20 +205,23 @@ impl fmt::Display for Report {
     }
 }
 
-/// Whether the value at the end of a place, which is in quotes, is a number with a decimal comma.
-fn ends_with_decimal_comma(place: &str) -> bool {
-    let value = place
-        .strip_suffix('"')
-        .and_then(|place| place.rsplit_once('"'))
-        .map_or("", |(_, value)| value);
-    has_decimal_comma(value.trim().trim_start_matches('-'))
+/// Whether quantities are no numbers because of their decimal comma, by the first of them.
+fn has_quantities_with_decimal_comma(rejects: &Rejects) -> bool {
+    rejects.reason == RejectReason::QuantityNotANumber
+        && rejects.first.iter().any(|line| match &line.value {
+            RejectedValue::Text(text) => has_decimal_comma(text.trim().trim_start_matches('-')),
+            RejectedValue::Literal(_) => false,
+        })
 }
 
 /// Whether a text is digits, a comma and digits.
 pub(super) fn has_decimal_comma(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.split_once(',')
-        .is_some_and(|(whole, fraction)| digits(whole) && digits(fraction))
+        .is_some_and(|(whole, fraction)| is_digits(whole) && is_digits(fraction))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `1234567` as `1,234,567`.

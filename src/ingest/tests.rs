@@ -3,14 +3,16 @@
 mod damage;
 mod formats;
 mod large;
+mod third_format;
 
 use std::io::Write;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use polars::prelude::*;
 
-use super::report::Cause;
+use super::report::RejectReason;
 use super::*;
 use crate::calendar::Day;
 use crate::domain::Ids;
@@ -18,7 +20,7 @@ use crate::purchases::Partitions;
 
 fn options() -> InputOptions {
     InputOptions {
-        columns: Columns::default(),
+        columns: ColumnNames::default(),
         clock: StoreClock::new("UTC", false, 0).unwrap(),
         exclude_products: vec![],
         max_bad_share: 0.0,
@@ -72,6 +74,12 @@ fn text_column(name: &str, values: &[&str]) -> Column {
             .map(|value| (*value).to_owned())
             .collect::<Vec<String>>(),
     )
+}
+
+/// Where the first bad lines of each reason stand.
+fn places(report: &Report) -> Vec<Vec<String>> {
+    let first = |rejects: &report::Rejects| rejects.first.iter().map(ToString::to_string).collect();
+    report.rejects.iter().map(first).collect()
 }
 
 /// Every (customer, day, product) in words.
@@ -310,10 +318,10 @@ fn a_missing_column_names_those_present_and_the_nearest() {
         "a.csv: there is no column \"customer_id\"; the columns are \"customer\", \"product_id\", \"timestamp\"\nhint: for \"customer_id\" the nearest is \"customer\": --customer customer"
     );
     let wanted = InputOptions {
-        columns: Columns {
+        columns: ColumnNames {
             quantity: "units".into(),
             quantity_required: true,
-            ..Columns::default()
+            ..ColumnNames::default()
         },
         ..options()
     };

@@ -1,4 +1,4 @@
-//! What: the probability of each candidate product in the next basket.
+//! The basket model: the probability of each candidate product in the next basket.
 //!
 //! One pooled model over all products ([`Boosted`]), then, for products where it pays, a tree of
 //! corrections (`tree`), then isotonic calibration. Rows are (customer, night, candidate) of past
@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::TRAINING_DAYS;
-use super::boosting::{Boosted, BoostingParameters};
+use super::boosting::{Boosted, BoostingParameters, Fitted};
 use super::calibration::Isotonic;
+use super::parameters::TRAINING_DAYS;
 use super::tree::CorrectionParameters;
 use crate::domain::Ids;
 use crate::domain::ProductModel;
@@ -24,11 +24,14 @@ use crate::sampling::Draw;
 use crate::settings::{Allowed, section};
 
 mod corrections;
-mod table;
+mod quotas;
+mod rows;
+mod snapshot_looker;
+mod snapshots;
 
-use corrections::{CORRECTION_FEATURES, GatedCorrections, correction_columns, corrections};
+use corrections::{CORRECTION_COLUMNS, CorrectionFit, GatedCorrections};
 pub use corrections::{GateReport, ProductTree};
-pub use table::BasketRows;
+pub use rows::BasketRows;
 
 section! {
     /// How the basket model is fitted.
@@ -57,10 +60,11 @@ section! {
         /// How much less each product counts in a large basket: the power of the basket's size
         #[setting(default = 0.4, allowed(Allowed::SHARE))]
         pub size_power: f64,
-        /// Share of `max_training_rows` for customers who are far from meeting the rule, if there are
-        /// more rows than that
+        /// Share of the rows kept for the background, if there are more than `max_training_rows`: for
+        /// customers who do not nearly meet the rule
+        #[was("others")]
         #[setting(default = 0.3, allowed(Allowed::SHARE))]
-        pub others: f64,
+        pub background_share: f64,
         /// Smallest share of the candidates that were not bought which is kept for fitting
         #[setting(default = 0.3, allowed(Allowed::PositiveShare))]
         pub min_negatives: f64,
@@ -106,7 +110,7 @@ pub struct BasketModel {
 
 /// A candidate with its probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
+pub struct ScoredCandidate {
     /// The candidate.
     pub candidate: Candidate,
     /// Probability that it is in the next basket.
@@ -123,10 +127,56 @@ pub struct FittedBasket {
     pub backtest_model: Option<BasketModel>,
 }
 
+/// What is fitted to which rows.
+struct BasketFit<'a> {
+    table: &'a BasketRows,
+    products: &'a Ids,
+    parameters: &'a BasketParameters,
+    seed: u64,
+}
+
+impl BasketFit<'_> {
+    /// The pooled model of the first rows.
+    fn pooled(&self, take: usize) -> Result<Fitted> {
+        Boosted::fit(
+            &self.table.rows,
+            &self.table.bins,
+            &self.parameters.boosting,
+            Draw::BasketTrees.hash(self.seed, &[]),
+            take,
+        )
+    }
+
+    /// What the rows after those that the pooled model was fitted to decide.
+    fn corrections(&self, pooled: &Fitted, held_out: Range<usize>) -> GatedCorrections {
+        let correction = &self.parameters.correction;
+        CorrectionFit::new(
+            self.table,
+            &pooled.score,
+            held_out,
+            self.products,
+            correction,
+        )
+        .run()
+    }
+
+    fn model(&self, pooled: Boosted, corrections: GatedCorrections) -> BasketModel {
+        BasketModel {
+            limits: self.parameters.limits(),
+            seed: self.seed,
+            pooled,
+            products: corrections.products,
+            calibration: corrections.calibration,
+            gate: corrections.gate,
+        }
+    }
+}
+
 impl BasketModel {
     /// Fits to the rows of a history. The products' trees are gated, and the probabilities
-    /// calibrated, on the last 28 days by a fit that has not seen them; a rehearsal, the model of
-    /// 28 days earlier, on the 28 days before. `products` are the history's ids.
+    /// calibrated, on the last 28 days by a fit that has not seen them; those of the backtest
+    /// model, which is the model of 28 days earlier, on the 28 days before. `products` are the
+    /// history's ids.
     ///
     /// # Errors
     /// If there is too little to learn from.
@@ -137,53 +187,36 @@ impl BasketModel {
         with_backtest: bool,
         seed: u64,
     ) -> Result<FittedBasket> {
-        let [early, split] = table.known;
-        let pooled = |take: usize| {
-            Boosted::fit(
-                &table.rows,
-                &table.bins,
-                &parameters.boosting,
-                Draw::BasketTrees.hash(seed, &[]),
-                take,
-            )
+        let fit = BasketFit {
+            table,
+            products,
+            parameters,
+            seed,
         };
-        let checked = |score: &[f32], held_out: Range<usize>| {
-            corrections(table, score, held_out, products, parameters)
-        };
-        let ((late, all), first) = rayon::join(
+        let [early, split, all] = table.fold_ends;
+        let ((without_last, full), without_two) = rayon::join(
             || {
                 rayon::join(
                     || {
-                        pooled(split).map(|fitted| {
-                            (
-                                checked(&fitted.score, split..table.rows.len()),
-                                fitted.model,
-                            )
-                        })
+                        let pooled = fit.pooled(split)?;
+                        let corrections = fit.corrections(&pooled, split..all);
+                        Ok((pooled.model, corrections))
                     },
-                    || pooled(table.rows.len()).map(|fitted| fitted.model),
+                    || fit.pooled(all).map(|pooled| pooled.model),
                 )
             },
-            // Without rows enough two months before the end there is no rehearsal, and no error.
+            // Without rows enough two months before the end there is no backtest model, and no
+            // error.
             || {
-                with_backtest
-                    .then(|| pooled(early).ok())
-                    .flatten()
-                    .map(|fitted| checked(&fitted.score, early..split))
+                let pooled = with_backtest.then(|| fit.pooled(early).ok()).flatten()?;
+                Some(fit.corrections(&pooled, early..split))
             },
         );
-        let (checks, without_last) = late?;
-        let with = |pooled, checks: GatedCorrections| BasketModel {
-            limits: parameters.limits(),
-            seed,
-            pooled,
-            products: checks.products,
-            calibration: checks.calibration,
-            gate: checks.gate,
-        };
+        let (pooled_without_last, corrections) = without_last?;
         Ok(FittedBasket {
-            model: with(all?, checks),
-            backtest_model: first.map(|checks| with(without_last, checks)),
+            model: fit.model(full?, corrections),
+            backtest_model: without_two
+                .map(|corrections| fit.model(pooled_without_last, corrections)),
         })
     }
 
@@ -193,8 +226,8 @@ impl BasketModel {
         &self.products
     }
 
-    /// The store on a night as this model looks at it, of the tally that [`BasketModel::store_counts`]
-    /// makes of each part of the customers.
+    /// The store on a night as this model looks at it, of the merged counts that
+    /// [`BasketModel::store_counts`] makes of each part of the customers.
     #[must_use]
     pub fn store(&self, store_counts: PartialStoreCounts) -> StoreSnapshot {
         StoreSnapshot::of(store_counts, self.limits)
@@ -231,42 +264,43 @@ impl BasketModel {
         purchases: &CustomerPurchases<'_>,
         expected_days: f64,
         scratch: &mut BasketScratch,
-    ) -> Vec<Scored> {
+    ) -> Vec<ScoredCandidate> {
         basket_features(store, customer, purchases, expected_days, scratch);
-        let columns = correction_columns();
         let shortlist = self
             .pooled
             .log_odds_of_best(&scratch.rows, FIRST_TREES, SHORTLIST);
-        let scored = |(at, score): (usize, f64)| {
-            let (candidate, row) = (
-                scratch.candidates[at],
-                &scratch.rows[at * BASKET_WIDTH..(at + 1) * BASKET_WIDTH],
-            );
-            let tree = trees
-                .get(candidate.product as usize)
-                .copied()
-                .flatten()
-                .and_then(|at| self.products.get(at as usize));
+        let mut out = Vec::with_capacity(shortlist.len());
+        for (at, log_odds) in shortlist {
+            let candidate = scratch.candidates[at];
+            let row = &scratch.rows[at * BASKET_WIDTH..(at + 1) * BASKET_WIDTH];
+            let tree = self.tree_of(trees, candidate.product);
             let correction = tree.map_or(0.0, |product| {
-                product.tree.correction(|feature| row[columns[feature]])
+                product
+                    .tree
+                    .correction(|feature| row[CORRECTION_COLUMNS[feature]])
             });
-            Scored {
+            out.push(ScoredCandidate {
                 candidate,
-                probability: self.calibration.probability(score + correction),
+                probability: self.calibration.probability(log_odds + correction),
                 model: if tree.is_some() {
                     ProductModel::Product
                 } else {
                     ProductModel::Pooled
                 },
-            }
-        };
-        let mut out: Vec<Scored> = shortlist.into_iter().map(scored).collect();
+            });
+        }
         out.sort_by(|a, b| {
             b.probability
                 .total_cmp(&a.probability)
                 .then(a.candidate.product.cmp(&b.candidate.product))
         });
         out
+    }
+
+    /// The tree of a product, by what [`BasketModel::trees_by_code`] gives.
+    fn tree_of(&self, trees: &[Option<u32>], product: u32) -> Option<&ProductTree> {
+        let at = trees.get(product as usize).copied().flatten()?;
+        self.products.get(at as usize)
     }
 
     /// Whether everything is finite and in range.
@@ -278,7 +312,7 @@ impl BasketModel {
             && self
                 .products
                 .iter()
-                .all(|product| product.tree.is_consistent(CORRECTION_FEATURES.len()))
+                .all(|product| product.tree.is_consistent(CORRECTION_COLUMNS.len()))
             && self
                 .products
                 .windows(2)

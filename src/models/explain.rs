@@ -5,19 +5,20 @@
 
 use serde::{Serialize, Serializer};
 
-use super::night::{NightScorer, Overview, refuse_future};
+use super::night::{NightScorer, NightSummary, refuse_future};
 use crate::calendar::{AsOf, Day};
 use crate::domain::words::counted;
 use crate::domain::{CustomerPrediction, ProductModel, ProductPrediction};
-use crate::domain::{Id, Ids};
+use crate::domain::{Ids, OwnedId};
 use crate::error::{Error, Result};
-use crate::features::MISSING;
 use crate::features::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch};
 use crate::features::timing::{TIMING_FEATURES, TimingFeatures, timing_features};
+use crate::features::{Feature, MISSING};
 use crate::models::Model;
 use crate::models::timing::ReturnTimeDistribution;
-use crate::purchases::{CustomerPurchases, Purchases};
-use crate::recurrence::{PeriodCount, Rule, recurrent};
+use crate::purchases::{CustomerPurchases, History, Purchases};
+use crate::recurrence::{PeriodCount, PopulationSummary, Rule, recurrent};
+use crate::stats;
 
 /// How many purchases are listed.
 const LATEST: usize = 10;
@@ -29,12 +30,12 @@ const DAYS: usize = 14;
 pub struct Features(pub Vec<(&'static str, Option<f32>)>);
 
 impl Features {
-    fn new(names: &'static [&'static str], values: &[f32]) -> Self {
+    fn new(features: &'static [Feature], values: &[f32]) -> Self {
         let known = |value: &f32| (*value != MISSING).then_some(*value);
         Self(
-            names
+            features
                 .iter()
-                .copied()
+                .map(|feature| feature.name)
                 .zip(values.iter().map(known))
                 .collect(),
         )
@@ -50,9 +51,9 @@ impl Serialize for Features {
 /// All that okuo knows and thinks of one customer on one night. Names are those of the published
 /// tables.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Explanation<'a> {
+pub struct Explanation {
     /// The customer.
-    pub customer_id: Id<'a>,
+    pub customer_id: OwnedId,
     /// The night.
     pub as_of: AsOf,
     /// The model that speaks.
@@ -66,7 +67,7 @@ pub struct Explanation<'a> {
     /// How the rule judges it.
     pub rule: Judgement,
     /// What the model predicts, where there are as many purchases as it learned from.
-    pub prediction: Option<Prediction<'a>>,
+    pub prediction: Option<Prediction>,
     /// The fewest purchases of a customer that the model learned from.
     pub min_purchases: usize,
 }
@@ -118,7 +119,7 @@ pub struct Judgement {
 
 /// What the model predicts for the customer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Prediction<'a> {
+pub struct Prediction {
     /// Median of the days to the next purchase.
     pub days_to_next: f64,
     /// The same as a day.
@@ -144,7 +145,7 @@ pub struct Prediction<'a> {
     /// What the timing model sees on the night.
     pub timing_features: Features,
     /// The likeliest products, the likeliest first.
-    pub products: Vec<Product<'a>>,
+    pub products: Vec<Product>,
 }
 
 /// The probability of one coming day.
@@ -160,9 +161,9 @@ pub struct DayProbability {
 
 /// One likely product.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Product<'a> {
+pub struct Product {
     /// The product.
-    pub product_id: Id<'a>,
+    pub product_id: OwnedId,
     /// Its place, from 1.
     pub rank: usize,
     /// Probability that it is in the next basket, given that the customer comes.
@@ -181,79 +182,78 @@ pub struct Product<'a> {
     pub features: Features,
 }
 
-/// Explains the customer with this id on the night, with the `products` likeliest products.
-/// `purchases` are those of the customer's part of the history that `overview` is of.
+/// Explains one customer on the night of `night`, with the `products` likeliest products.
+/// `purchases` are those of the partition that has the customer.
 ///
 /// # Errors
 /// If no ticket up to the night has the id, or the model was trained on days after it.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "what an explanation needs, by name"
-)]
-pub fn explain<'a>(
-    model: &'a Model,
+pub fn explain(
+    model: &Model,
     model_id: &str,
-    purchases: &'a Purchases,
-    overview: Overview,
-    as_of: AsOf,
-    rule: &Rule,
-    id: &str,
+    purchases: &Purchases,
+    night: NightSummary,
+    customer: &str,
     products: usize,
-) -> Result<Explanation<'a>> {
-    let history = purchases.until(as_of);
+) -> Result<Explanation> {
+    let (as_of, rule) = (night.population.as_of, night.population.rule);
     refuse_future(model, as_of)?;
-    let known = history
-        .customers()
-        .code(id)
-        .filter(|code| !history.purchases_of(*code).is_empty());
-    let unknown = || unknown(purchases, as_of, rule, id);
-    let customer = known.ok_or_else(unknown)?;
-    let night = NightScorer::new(model, as_of, purchases.products(), overview.store_counts);
-    let purchases = history.purchases_of(customer);
+    let history = purchases.until(as_of);
+    explained(model, model_id, &history, night, customer, products)
+        .ok_or_else(|| unknown(&history, &rule, customer))
+}
+
+/// The explanation; `None` for a customer without a purchase.
+fn explained(
+    model: &Model,
+    model_id: &str,
+    history: &History<'_>,
+    night: NightSummary,
+    customer: &str,
+    products: usize,
+) -> Option<Explanation> {
+    let NightSummary {
+        population: PopulationSummary { as_of, rule, .. },
+        store_counts,
+    } = night;
+    let code = history.customers().code(customer)?;
+    let scorer = NightScorer::new(model, as_of, history.products(), store_counts);
+    let mut scratch = BasketScratch::default();
+    let (prediction, wait) = scorer.predict(history, code, &mut scratch)?;
+    let purchases = history.purchases_of(code);
     let min_purchases = model
         .parameters
         .timing
         .min_purchases
         .max(model.parameters.basket.min_purchases);
-    let mut scratch = BasketScratch::default();
-    let (prediction, wait) = night
-        .predict(&history, customer, &mut scratch)
-        .ok_or_else(unknown)?;
-    let judgement = judge(rule, &purchases, as_of);
+    let judgement = judge(&rule, &purchases, as_of);
     let recurrent = rule.met(&purchases, as_of.day());
-    Ok(Explanation {
-        customer_id: history.customers().get(customer).ok_or_else(unknown)?,
+    let why_not = if recurrent {
+        vec![]
+    } else {
+        why_not(&judgement)
+    };
+    let likely = likely(&prediction, history.products(), &scratch, products);
+    Some(Explanation {
+        customer_id: history.customers().get(code)?.owned(),
         as_of,
         model_id: model_id.to_owned(),
         recurrent,
-        why_not: if recurrent {
-            vec![]
-        } else {
-            why_not(&judgement)
-        },
-        history: past(&purchases, as_of, prediction.purchases_90d).ok_or_else(unknown)?,
+        why_not,
+        history: past(&purchases, as_of, prediction.purchases_90d)?,
         rule: judgement,
-        prediction: (recurrent || purchases.len() >= min_purchases).then(|| {
-            predicted(
-                &night,
-                &purchases,
-                &prediction,
-                &wait,
-                likely(&prediction, history.products(), &scratch, products),
-            )
-        }),
+        prediction: (recurrent || purchases.len() >= min_purchases)
+            .then(|| predicted(&scorer, &purchases, &prediction, &wait, likely)),
         min_purchases,
     })
 }
 
-fn unknown(purchases: &Purchases, as_of: AsOf, rule: &Rule, id: &str) -> Error {
-    let history = purchases.until(as_of);
+fn unknown(history: &History<'_>, rule: &Rule, id: &str) -> Error {
     let ids = history.customers();
     let kind = match ids {
         Ids::Integer(_) => "integers",
         Ids::Text(_) => "text, compared letter by letter",
     };
-    let example = recurrent(&history, rule)
+    let example = recurrent(history, rule)
         .0
         .first()
         .and_then(|code| ids.get(*code));
@@ -261,7 +261,8 @@ fn unknown(purchases: &Purchases, as_of: AsOf, rule: &Rule, id: &str) -> Error {
         format!("; {id}, for example, is a recurrent customer")
     });
     Error::request(format!(
-        "no customer has bought anything up to {as_of} under the id \"{id}\""
+        "no customer has bought anything up to {} under the id \"{id}\"",
+        history.as_of()
     ))
     .hint(format!("the customers' ids are {kind}{example}"))
 }
@@ -282,30 +283,21 @@ fn weekday(day: Day) -> &'static str {
 fn past(purchases: &CustomerPurchases<'_>, as_of: AsOf, purchases_90d: u32) -> Option<Past> {
     let days = purchases.days();
     let (first, last) = (*days.first()?, *days.last()?);
-    let mut gaps: Vec<i32> = days.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let gap_before = |at: usize| {
-        at.checked_sub(1)
-            .and_then(|before| gaps.get(before))
-            .copied()
-    };
-    let latest = purchases.iter().enumerate().rev().take(LATEST);
-    let latest = latest
-        .map(|(at, (day, basket))| Purchase {
+    let gaps: Vec<i32> = days.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // The first purchase has no gap before it.
+    let gaps_before = std::iter::once(None).chain(gaps.iter().copied().map(Some));
+    let mut all: Vec<Purchase> = purchases
+        .iter()
+        .zip(gaps_before)
+        .map(|((day, basket), gap_days)| Purchase {
             day,
             weekday: weekday(day),
-            gap_days: gap_before(at),
+            gap_days,
             products: basket.len(),
         })
         .collect();
-    gaps.sort_unstable();
-    let middle = |at: usize| gaps.get(at).copied().map(f64::from);
-    let median = match gaps.len() {
-        0 => None,
-        n if n % 2 == 1 => middle(n / 2),
-        n => middle(n / 2 - 1)
-            .zip(middle(n / 2))
-            .map(|(a, b)| f64::midpoint(a, b)),
-    };
+    all.reverse();
+    all.truncate(LATEST);
     Some(Past {
         purchases: days.len(),
         first_purchase: first,
@@ -313,8 +305,8 @@ fn past(purchases: &CustomerPurchases<'_>, as_of: AsOf, purchases_90d: u32) -> O
         days_since_last: as_of.day() - last,
         purchases_90d,
         mean_gap_days: (!gaps.is_empty()).then(|| f64::from(last - first) / gaps.len() as f64),
-        median_gap_days: median,
-        latest,
+        median_gap_days: stats::median(gaps.iter().copied().map(f64::from).collect()),
+        latest: all,
     })
 }
 
@@ -337,12 +329,11 @@ fn why_not(judgement: &Judgement) -> Vec<String> {
         periods,
         large_basket_share,
     } = judgement;
-    let short = periods
+    let needed = rule.min_purchases;
+    let mut why: Vec<String> = periods
         .iter()
-        .filter(|period| period.purchases < rule.min_purchases);
-    let mut why: Vec<String> = short
+        .filter(|period| period.purchases < needed)
         .map(|period| {
-            let needed = rule.min_purchases;
             format!(
                 "{} from {} to {}, where the rule asks for {needed}",
                 counted(period.purchases, "purchase"),
@@ -361,44 +352,50 @@ fn why_not(judgement: &Judgement) -> Vec<String> {
     why
 }
 
-fn likely<'a>(
+fn likely(
     prediction: &CustomerPrediction,
-    ids: &'a Ids,
+    ids: &Ids,
     scratch: &BasketScratch,
     products: usize,
-) -> Vec<Product<'a>> {
-    let of_product = |(rank, product): (usize, &ProductPrediction)| {
-        let mut rows = scratch
-            .candidates
-            .iter()
-            .zip(scratch.rows.chunks_exact(BASKET_WIDTH));
-        let (_, row) = rows.find(|(candidate, _)| candidate.product == product.product)?;
-        Some(Product {
-            product_id: ids.get(product.product)?,
-            rank,
-            probability: product.probability,
-            times_bought: product.times_bought,
-            days_since_bought: product.days_since_bought,
-            typical_gap_days: product.typical_gap_days,
-            model: product.model,
-            reason: product.reason(),
-            features: Features::new(&BASKET_FEATURES, row),
-        })
-    };
+) -> Vec<Product> {
     (1..)
         .zip(&prediction.products)
         .take(products)
-        .filter_map(of_product)
+        .filter_map(|(rank, product)| likely_product(rank, product, ids, scratch))
         .collect()
 }
 
-fn predicted<'a>(
+fn likely_product(
+    rank: usize,
+    product: &ProductPrediction,
+    ids: &Ids,
+    scratch: &BasketScratch,
+) -> Option<Product> {
+    let mut rows = scratch
+        .candidates
+        .iter()
+        .zip(scratch.rows.chunks_exact(BASKET_WIDTH));
+    let (_, row) = rows.find(|(candidate, _)| candidate.product == product.product)?;
+    Some(Product {
+        product_id: ids.get(product.product)?.owned(),
+        rank,
+        probability: product.probability,
+        times_bought: product.times_bought,
+        days_since_bought: product.days_since_bought,
+        typical_gap_days: product.typical_gap_days,
+        model: product.model,
+        reason: product.reason(),
+        features: Features::new(&BASKET_FEATURES, row),
+    })
+}
+
+fn predicted(
     night: &NightScorer<'_>,
     purchases: &CustomerPurchases<'_>,
     prediction: &CustomerPrediction,
     wait: &ReturnTimeDistribution,
-    products: Vec<Product<'a>>,
-) -> Prediction<'a> {
+    products: Vec<Product>,
+) -> Prediction {
     let as_of = night.as_of;
     let by_day = (1..)
         .zip(&wait.probability)

@@ -1,4 +1,4 @@
-//! Least squares on log days (linfa-linear): the expected wait from a night to the next purchase.
+//! Least squares on log days (linfa-linear): the expected days from a night to the next purchase.
 
 use linfa::Dataset;
 use linfa::traits::Fit;
@@ -7,23 +7,38 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::features::timing::{TIMING_FEATURES, TIMING_WIDTH};
+use crate::features::timing::{TIMING_COLUMNS, TIMING_WIDTH};
 
 /// `log days = intercept + Σ coefficient · (column − mean) / scale`, over transformed timing
 /// features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogDays {
     intercept: f64,
-    /// Column, mean, standard deviation and coefficient of each term.
-    terms: Vec<(u32, f64, f64, f64)>,
+    terms: Vec<Term>,
+}
+
+/// One standardised column and its coefficient.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Term {
+    column: u32,
+    mean: f64,
+    /// Standard deviation.
+    scale: f64,
+    coefficient: f64,
 }
 
 /// A standardised column that others explain up to this share of its length is collinear: least
 /// squares would return coefficients of any size for it.
 const COLLINEAR: f64 = 0.02;
+/// Columns with a smaller standard deviation are constant.
+const LEAST_DEVIATION: f64 = 1e-6;
+/// About how many rows collinear columns are looked for in.
+const COLLINEARITY_SAMPLE: usize = 4_000;
 /// Largest believable coefficient of a standardised column, in log days.
 const MAX_COEFFICIENT: f64 = 20.0;
-/// Waits are predicted between half a day and this many days.
+/// Fewest rows to fit on.
+const LEAST_ROWS: usize = 50;
+/// Days are predicted between half a day and this many.
 const MAX_DAYS: f64 = 90.0;
 
 /// Columns of the linear fit: each feature raw, its logarithm, and one column a weekday.
@@ -35,17 +50,77 @@ fn column(row: &[f32; TIMING_WIDTH], column: usize) -> f64 {
     } else if column < 2 * TIMING_WIDTH {
         f64::from(row[column - TIMING_WIDTH]).max(0.0).ln_1p()
     } else {
-        f64::from(u8::from(row[WEEKDAY] as usize == column - 2 * TIMING_WIDTH))
+        f64::from(u8::from(
+            row[TIMING_COLUMNS.weekday] as usize == column - 2 * TIMING_WIDTH,
+        ))
     }
 }
 
-const WEEKDAY: usize = {
-    let mut at = 0;
-    while at < TIMING_WIDTH && !matches!(TIMING_FEATURES[at].as_bytes(), b"weekday") {
-        at += 1;
+impl Term {
+    /// Of a column with its mean and deviation in these rows, the coefficient 0.
+    fn of_column(rows: &[[f32; TIMING_WIDTH]], at: usize) -> Self {
+        let n = rows.len() as f64;
+        let mean = rows.iter().map(|row| column(row, at)).sum::<f64>() / n;
+        let variance = rows
+            .iter()
+            .map(|row| (column(row, at) - mean).powi(2))
+            .sum::<f64>()
+            / n;
+        Self {
+            column: at as u32,
+            mean,
+            scale: variance.sqrt(),
+            coefficient: 0.0,
+        }
     }
-    at
-};
+
+    fn is_constant(&self) -> bool {
+        self.scale.is_nan() || self.scale < LEAST_DEVIATION
+    }
+
+    fn standardised(&self, row: &[f32; TIMING_WIDTH]) -> f64 {
+        (column(row, self.column as usize) - self.mean) / self.scale
+    }
+
+    fn is_consistent(&self) -> bool {
+        (self.column as usize) < COLUMNS
+            && self.mean.is_finite()
+            && self.scale.is_finite()
+            && self.scale > 0.0
+            && self.coefficient.is_finite()
+    }
+}
+
+/// The columns that are neither constant nor explained by columns before them, with the coefficient
+/// 0.
+fn independent_terms(rows: &[[f32; TIMING_WIDTH]]) -> Vec<Term> {
+    let mut terms = vec![];
+    let mut basis: Vec<Vec<f64>> = vec![];
+    // Orthogonalise on a sample of the rows; a column that is hardly longer than 0 after that is
+    // collinear.
+    let step = rows.len().div_ceil(COLLINEARITY_SAMPLE);
+    for term in (0..COLUMNS).map(|at| Term::of_column(rows, at)) {
+        if term.is_constant() {
+            continue;
+        }
+        let sample = rows.iter().step_by(step);
+        let mut rest: Vec<f64> = sample.map(|row| term.standardised(row)).collect();
+        let length = norm(&rest);
+        for other in &basis {
+            let along: f64 = rest.iter().zip(other).map(|(a, b)| a * b).sum();
+            rest.iter_mut()
+                .zip(other)
+                .for_each(|(a, b)| *a -= along * b);
+        }
+        let left = norm(&rest);
+        if left > COLLINEAR * length.max(1e-9) {
+            rest.iter_mut().for_each(|value| *value /= left);
+            basis.push(rest);
+            terms.push(term);
+        }
+    }
+    terms
+}
 
 impl LogDays {
     /// Fits to timing features and the days to the next purchase (1 or more; censored ones at the
@@ -55,52 +130,18 @@ impl LogDays {
     /// If there are fewer than 50 rows, or the solution is not finite.
     pub fn fit(rows: &[[f32; TIMING_WIDTH]], days: &[f64]) -> Result<Self> {
         let n = rows.len().min(days.len());
-        if n < 50 {
+        if n < LEAST_ROWS {
             return Err(Error::input(format!(
-                "{n} snapshots are too few for the timing model, which needs 50"
+                "{n} snapshots are too few for the timing model, which needs {LEAST_ROWS}"
             ))
             .hint("train on a longer history or more customers"));
         }
-        let mut terms = vec![];
-        let mut basis: Vec<Vec<f64>> = vec![];
-        // Orthogonalise on a sample of the rows; a column that is hardly longer than 0 after that
-        // is constant or collinear.
-        let step = n.div_ceil(4_000);
-        for at in 0..COLUMNS {
-            let mean = rows.iter().map(|row| column(row, at)).sum::<f64>() / n as f64;
-            let scale = (rows
-                .iter()
-                .map(|row| (column(row, at) - mean).powi(2))
-                .sum::<f64>()
-                / n as f64)
-                .sqrt();
-            if scale.is_nan() || scale < 1e-6 {
-                continue;
-            }
-            let mut rest: Vec<f64> = rows
-                .iter()
-                .step_by(step)
-                .map(|row| (column(row, at) - mean) / scale)
-                .collect();
-            let length = norm(&rest);
-            for other in &basis {
-                let along: f64 = rest.iter().zip(other).map(|(a, b)| a * b).sum();
-                rest.iter_mut()
-                    .zip(other)
-                    .for_each(|(a, b)| *a -= along * b);
-            }
-            let left = norm(&rest);
-            if left > COLLINEAR * length.max(1e-9) {
-                rest.iter_mut().for_each(|value| *value /= left);
-                basis.push(rest);
-                terms.push((at as u32, mean, scale, 0.0));
-            }
-        }
+        let (rows, days) = (&rows[..n], &days[..n]);
+        let mut terms = independent_terms(rows);
         let records = Array2::from_shape_fn((n, terms.len()), |(row, term)| {
-            let (at, mean, scale, _) = terms[term];
-            (column(&rows[row], at as usize) - mean) / scale
+            terms[term].standardised(&rows[row])
         });
-        let targets = Array1::from_iter(days.iter().take(n).map(|days| days.max(1.0).ln()));
+        let targets = Array1::from_iter(days.iter().map(|days| days.max(1.0).ln()));
         let fitted = LinearRegression::new()
             .fit(&Dataset::new(records, targets))
             .map_err(|error| Error::system("least squares on log days failed").source(error))?;
@@ -118,7 +159,7 @@ impl LogDays {
         terms
             .iter_mut()
             .zip(fitted.params())
-            .for_each(|(term, coefficient)| term.3 = *coefficient);
+            .for_each(|(term, coefficient)| term.coefficient = *coefficient);
         Ok(Self {
             intercept: fitted.intercept(),
             terms,
@@ -128,8 +169,10 @@ impl LogDays {
     /// Expected days (geometric mean) from the night of these features to the next purchase.
     #[must_use]
     pub fn days(&self, row: &[f32; TIMING_WIDTH]) -> f64 {
-        let terms = self.terms.iter().map(|(at, mean, scale, coefficient)| {
-            coefficient * (column(row, *at as usize) - mean) / scale
+        // The order of the operations is part of what a model file means: another one would round
+        // differently.
+        let terms = self.terms.iter().map(|term| {
+            term.coefficient * (column(row, term.column as usize) - term.mean) / term.scale
         });
         (self.intercept + terms.sum::<f64>())
             .exp()
@@ -139,14 +182,7 @@ impl LogDays {
     /// Whether every term names a column and is finite.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
-        self.intercept.is_finite()
-            && self.terms.iter().all(|(at, mean, scale, c)| {
-                (*at as usize) < COLUMNS
-                    && mean.is_finite()
-                    && scale.is_finite()
-                    && *scale > 0.0
-                    && c.is_finite()
-            })
+        self.intercept.is_finite() && self.terms.iter().all(Term::is_consistent)
     }
 }
 

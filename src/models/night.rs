@@ -1,80 +1,52 @@
-//! A night: whom the rule names, and what is predicted for them, one part of the customers after
-//! the other.
+//! A night: predictions for the customers who meet the rule, one partition after the other.
 
 use rayon::prelude::*;
 
-use crate::calendar::{AsOf, DateRange, PURCHASES_WINDOW_DAYS, RECENT_DAYS};
-use crate::domain::Funnel;
-use crate::domain::Ids;
-use crate::domain::{CustomerPrediction, Evidence, MAX_RANK, Predictions, ProductPrediction};
+use crate::calendar::{AsOf, PURCHASES_WINDOW_DAYS};
+use crate::domain::{CustomerPrediction, Evidence, Ids, MAX_RANK, Predictions, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::features::basket::BasketScratch;
-use crate::features::store_snapshot::{PartialStoreCounts, StoreSnapshot};
+use crate::features::store_snapshot::{PartialStoreCounts, SalesWindow, StoreSnapshot};
 use crate::features::timing::TimingFeatures;
 use crate::models::Model;
+use crate::models::basket::ScoredCandidate;
 use crate::models::timing::ReturnTimeDistribution;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory, Partitions, Purchases};
-use crate::recurrence::{Rule, recurrent};
+use crate::recurrence::{PopulationSummary, Rule};
 
-/// What all customers together say on a night: a first look at each part.
+/// The summary of a history on a night, and what a model needs to know of the store on it. Both are
+/// computed in one pass over the partitions; scoring begins with them.
 #[derive(Debug)]
-pub struct Overview {
-    /// The first and the last day with a purchase.
-    pub span: Option<DateRange>,
-    /// How many customers pass each part of the rule.
-    pub funnel: Funnel,
-    /// Those who meet it, by ascending code.
-    pub recurrent: Vec<u32>,
-    /// Distinct (customer, day, product).
-    pub distinct_lines: usize,
-    /// The products' ids.
-    pub products: Ids,
-    /// Which of them were bought lately ([`RECENT_DAYS`]).
-    pub bought_lately: Vec<bool>,
+pub struct NightSummary {
+    /// The summary, which is the same for every model.
+    pub population: PopulationSummary,
     pub(super) store_counts: PartialStoreCounts,
 }
 
-impl Overview {
-    /// Looks at a history on the night `as_of`, as `model` looks at the store.
+impl NightSummary {
+    /// Summarizes a history on the night `as_of` for `model`.
     ///
     /// # Errors
-    /// If a part cannot be brought back from where it was set aside.
+    /// If a partition cannot be brought back from where it was set aside.
     pub fn new(
         model: &Model,
         partitions: &dyn Partitions,
         as_of: AsOf,
         rule: &Rule,
     ) -> Result<Self> {
-        let mut overview = Self::of_part(model, &*partitions.partition(0)?, as_of, rule);
-        for at in 1..partitions.count() {
-            let more = Self::of_part(model, &*partitions.partition(at)?, as_of, rule);
-            overview.span = DateRange::union(overview.span, more.span);
-            overview.funnel = overview.funnel.merge(&more.funnel);
-            overview.recurrent.extend(more.recurrent);
-            overview.distinct_lines += more.distinct_lines;
-            overview
-                .bought_lately
-                .iter_mut()
-                .zip(more.bought_lately)
-                .for_each(|(bought, more)| *bought |= more);
-            overview.store_counts = overview.store_counts.merge(more.store_counts);
-        }
-        overview.recurrent.sort_unstable();
-        Ok(overview)
-    }
-
-    fn of_part(model: &Model, purchases: &Purchases, as_of: AsOf, rule: &Rule) -> Self {
-        let history = purchases.until(as_of);
-        let (recurrent, funnel) = recurrent(&history, rule);
-        Self {
-            span: purchases.span(),
-            funnel,
-            recurrent,
-            distinct_lines: purchases.distinct_lines(),
-            products: purchases.products().clone(),
-            bought_lately: history.products_bought_within(RECENT_DAYS),
-            store_counts: model.basket.store_counts(&history),
-        }
+        let mut counts: Option<PartialStoreCounts> = None;
+        let population = PopulationSummary::with_each(partitions, as_of, rule, |history| {
+            let more = model.basket.store_counts(history);
+            counts = Some(match counts.take() {
+                Some(counts) => counts.merge(more),
+                None => more,
+            });
+        })?;
+        let store_counts = counts.ok_or_else(|| Error::system("a history has no partition"))?;
+        Ok(Self {
+            population,
+            store_counts,
+        })
     }
 }
 
@@ -90,92 +62,90 @@ pub fn score(
     rule: &Rule,
 ) -> Result<Predictions> {
     refuse_future(model, as_of)?;
-    let mut overview = Overview::new(model, purchases, as_of, rule)?;
-    refuse_nobody(&overview.funnel, as_of)?;
-    let recurrent = std::mem::take(&mut overview.recurrent);
-    score_some(model, model_id, purchases, overview, as_of, &recurrent)
+    let night = NightSummary::new(model, purchases, as_of, rule)?;
+    refuse_nobody(&night.population)?;
+    let recurrent = night.population.recurrent.clone();
+    score_some(model, model_id, purchases, night, &recurrent)
 }
 
-/// As [`score`], of a history of which an overview was made for this model and night, for some
-/// customers in whatever order, whether they meet the rule or not. The funnel is that of all.
+/// As [`score`], of a history that was summarized for this model, for some customers in whatever
+/// order, whether they meet the rule or not. The funnel is that of all.
 ///
 /// # Errors
-/// If the model was trained on days after `as_of`, or a part cannot be brought back from where it
-/// was set aside.
+/// If the model was trained on days after the night, or a partition cannot be brought back from
+/// where it was set aside.
 pub fn score_some(
     model: &Model,
     model_id: &str,
     partitions: &dyn Partitions,
-    overview: Overview,
-    as_of: AsOf,
+    night: NightSummary,
     customers: &[u32],
 ) -> Result<Predictions> {
-    refuse_future(model, as_of)?;
-    let Overview {
-        funnel,
-        products,
+    let NightSummary {
+        population,
         store_counts,
-        ..
-    } = overview;
-    let night = NightScorer::new(model, as_of, &products, store_counts);
-    let (customer_ids, customers) = night.predict_some(partitions, customers)?;
+    } = night;
+    let as_of = population.as_of;
+    refuse_future(model, as_of)?;
+    let products = partitions.products();
+    let scorer = NightScorer::new(model, as_of, products, store_counts);
+    let (customer_ids, customers) = scorer.predict_some(partitions, customers)?;
     Ok(Predictions {
         as_of,
         model_id: model_id.to_owned(),
-        funnel,
+        funnel: population.funnel,
         customer_ids,
-        product_ids: products,
+        product_ids: products.clone(),
         customers,
     })
 }
 
-/// As [`score`], of a history of which an overview was made for this model, night and rule: `take`
-/// is given the predictions for at most `customers_at_a_time`, by ascending id.
+/// As [`score`], of a history that was summarized for this model: `take` is given the predictions
+/// for at most `customers_at_a_time`, by ascending id.
 ///
 /// # Errors
-/// As [`score`], if a part cannot be brought back from where it was set aside, or what `take` says.
+/// As [`score`], if a partition cannot be brought back from where it was set aside, or what `take`
+/// says.
 pub fn score_in_slices(
     model: &Model,
     model_id: &str,
     partitions: &dyn Partitions,
-    overview: Overview,
-    as_of: AsOf,
+    night: NightSummary,
     customers_at_a_time: usize,
     take: &mut dyn FnMut(&Predictions) -> Result<()>,
 ) -> Result<()> {
-    refuse_future(model, as_of)?;
-    let Overview {
-        funnel,
-        recurrent,
-        products,
+    let NightSummary {
+        population,
         store_counts,
-        ..
-    } = overview;
-    refuse_nobody(&funnel, as_of)?;
-    let night = NightScorer::new(model, as_of, &products, store_counts);
-    let (model_id, customer_ids) = (model_id.to_owned(), Ids::Integer(vec![]));
+    } = night;
+    let as_of = population.as_of;
+    refuse_future(model, as_of)?;
+    refuse_nobody(&population)?;
+    let scorer = NightScorer::new(model, as_of, partitions.products(), store_counts);
     let mut predictions = Predictions {
         as_of,
-        model_id,
-        funnel,
-        customer_ids,
-        product_ids: products,
+        model_id: model_id.to_owned(),
+        funnel: population.funnel,
+        customer_ids: Ids::Integer(vec![]),
+        product_ids: partitions.products().clone(),
         customers: vec![],
     };
-    for some in recurrent.chunks(customers_at_a_time.max(1)) {
-        (predictions.customer_ids, predictions.customers) = night.predict_some(partitions, some)?;
+    for some in population.recurrent.chunks(customers_at_a_time.max(1)) {
+        (predictions.customer_ids, predictions.customers) =
+            scorer.predict_some(partitions, some)?;
         take(&predictions)?;
     }
     Ok(())
 }
 
-fn refuse_nobody(funnel: &Funnel, as_of: AsOf) -> Result<()> {
+fn refuse_nobody(population: &PopulationSummary) -> Result<()> {
+    let PopulationSummary { as_of, funnel, .. } = population;
     if funnel.recurrent > 0 {
         return Ok(());
     }
-    let nothing =
-        || "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned();
-    let hint = funnel.lower_share().unwrap_or_else(nothing);
+    let hint = funnel.lower_share().unwrap_or_else(|| {
+        "no basket share lets anyone in: see --min-purchases, --periods and --as-of".to_owned()
+    });
     Err(Error::request(format!("on {as_of} nobody meets the recurrence rule")).hint(hint))
 }
 
@@ -225,20 +195,10 @@ impl<'a> NightScorer<'a> {
         partitions: &dyn Partitions,
         some: &[u32],
     ) -> Result<(Ids, Vec<CustomerPrediction>)> {
-        let of_part = |history: &History<'_>| {
-            let predict = |scratch: &mut BasketScratch, customer: &u32| {
-                self.predict(history, *customer, scratch)
-            };
-            some.par_iter()
-                .map_init(BasketScratch::default, predict)
-                .flatten()
-                .map(|(prediction, _)| prediction)
-                .collect()
-        };
-        let mut customers = PartitionedHistory::new(partitions, self.as_of)
-            .gather(of_part, |prediction: &CustomerPrediction| {
-                prediction.customer
-            })?;
+        let mut customers = PartitionedHistory::new(partitions, self.as_of).gather(
+            |history| self.predict_each(history, some),
+            |prediction: &CustomerPrediction| prediction.customer,
+        )?;
         let ids = partitions
             .customers()
             .select(customers.iter().map(|prediction| prediction.customer));
@@ -246,6 +206,17 @@ impl<'a> NightScorer<'a> {
             .zip(&mut customers)
             .for_each(|(code, prediction)| prediction.customer = code);
         Ok((ids, customers))
+    }
+
+    /// What is predicted for those of some customers who have a purchase in this partition.
+    fn predict_each(&self, history: &History<'_>, some: &[u32]) -> Vec<CustomerPrediction> {
+        some.par_iter()
+            .map_init(BasketScratch::default, |scratch, customer| {
+                self.predict(history, *customer, scratch)
+            })
+            .flatten()
+            .map(|(prediction, _)| prediction)
+            .collect()
     }
 
     /// What is predicted for a customer, and the wait that it comes from; `None` for one without a
@@ -256,22 +227,17 @@ impl<'a> NightScorer<'a> {
         customer: u32,
         scratch: &mut BasketScratch,
     ) -> Option<(CustomerPrediction, ReturnTimeDistribution)> {
-        let Self {
-            model,
-            as_of,
-            store,
-            trees,
-        } = self;
+        let Self { model, as_of, .. } = self;
         let night = as_of.day();
         let purchases = history.purchases_of(customer);
         let last_purchase = *purchases.days().last()?;
         let mut features = TimingFeatures::default();
         let expected = model.timing.expected_days(&mut features, &purchases, night);
-        let wait = model.timing.wait(&mut features, &purchases, night);
+        let wait = model.timing.return_time(&mut features, &purchases, night);
         let (first, last) = model.timing.interval(&wait);
         let scored = model.basket.score(
-            store,
-            trees,
+            &self.store,
+            &self.trees,
             history.customers().key(customer),
             &purchases,
             expected,
@@ -280,40 +246,51 @@ impl<'a> NightScorer<'a> {
         let products = scored
             .iter()
             .take(MAX_RANK)
-            .map(|scored| ProductPrediction {
-                product: scored.candidate.product,
-                probability: scored.probability,
-                times_bought: scored.candidate.times,
-                days_since_bought: (scored.candidate.times > 0)
-                    .then_some(scored.candidate.last_ago),
-                typical_gap_days: scored.candidate.gap_days(),
-                model: scored.model,
-                evidence: match scored.candidate.times {
-                    0 => Evidence::Store {
-                        share: store.share(scored.candidate.product, 1),
-                    },
-                    _ => Evidence::Own {
-                        lately: scored.candidate.last_ten,
-                        purchases: purchases.len().min(10) as u32,
-                    },
-                },
-            });
+            .map(|scored| self.product(scored, purchases.len()))
+            .collect();
+        let purchases_90d = purchases
+            .days()
+            .iter()
+            .filter(|day| night - **day < PURCHASES_WINDOW_DAYS)
+            .count();
         let prediction = CustomerPrediction {
             customer,
             last_purchase,
-            purchases_90d: purchases
-                .days()
-                .iter()
-                .filter(|day| night - **day < PURCHASES_WINDOW_DAYS)
-                .count() as u32,
+            purchases_90d: purchases_90d as u32,
             days_to_next: wait.median(),
             earliest: night + first,
             latest: night + last,
             return_probability: model.timing.return_probability(&wait),
             expected_basket_size: expected_basket_size(&purchases),
-            products: products.collect(),
+            products,
         };
         Some((prediction, wait))
+    }
+
+    /// What is predicted of one product for a customer with this many purchases.
+    fn product(&self, scored: &ScoredCandidate, purchases: usize) -> ProductPrediction {
+        let candidate = &scored.candidate;
+        let evidence = match candidate.times {
+            0 => Evidence::Store {
+                share: self
+                    .store
+                    .product(candidate.product)
+                    .share(SalesWindow::Days28),
+            },
+            _ => Evidence::Own {
+                lately: candidate.in_latest_ten,
+                purchases: purchases.min(10) as u32,
+            },
+        };
+        ProductPrediction {
+            product: candidate.product,
+            probability: scored.probability,
+            times_bought: candidate.times,
+            days_since_bought: (candidate.times > 0).then_some(candidate.days_since_last),
+            typical_gap_days: candidate.gap_days(),
+            model: scored.model,
+            evidence,
+        }
     }
 }
 

@@ -67,6 +67,37 @@ section! {
     }
 }
 
+/// Bought rows weigh this much more: a tie between the labels of a node would follow hash order in
+/// linfa.
+const TIE_BREAK: f64 = 1.000_1;
+/// Largest correction of a leaf, in log-odds.
+const MAX_CORRECTION: f64 = 3.0;
+
+impl ProductRows {
+    /// Whether the row was bought, less the probability that it would be.
+    fn miss(&self, row: usize) -> f64 {
+        f64::from(u8::from(self.label[row])) - self.probability[row]
+    }
+
+    /// What linfa weighs the row by.
+    fn miss_weight(&self, row: usize) -> f32 {
+        let tie_break = if self.label[row] { TIE_BREAK } else { 1.0 };
+        (self.weight[row] * self.miss(row).abs() * tie_break) as f32
+    }
+
+    /// The correction that suits some rows: a step of Newton's method, shrunk to 0.
+    fn correction(&self, inside: &[u32], ridge: f64) -> f32 {
+        let (mut gradient, mut hessian) = (0.0, ridge);
+        for row in inside {
+            let row = *row as usize;
+            let p = self.probability[row];
+            gradient += self.weight[row] * self.miss(row);
+            hessian += self.weight[row] * p * (1.0 - p);
+        }
+        (gradient / hessian).clamp(-MAX_CORRECTION, MAX_CORRECTION) as f32
+    }
+}
+
 impl CorrectionTree {
     /// Fits a correction to one product's rows; `edge` turns a feature's bin into its upper value.
     /// `None` where linfa finds nothing.
@@ -84,83 +115,26 @@ impl CorrectionTree {
         let records = Array2::from_shape_fn((n, width), |(row, feature)| {
             f64::from(rows.bins[row * width + feature])
         });
-        let miss = |row: usize| f64::from(u8::from(rows.label[row])) - rows.probability[row];
-        // A tie between the labels of a node would follow hash order in linfa: bought ones weigh a
-        // trifle more.
-        let weights = (0..n).map(|row| {
-            (rows.weight[row] * miss(row).abs() * if rows.label[row] { 1.000_1 } else { 1.0 })
-                as f32
-        });
-        let dataset = Dataset::new(records, Array1::from_iter(rows.label.iter().copied()))
-            .with_weights(Array1::from_iter(weights));
+        let weights = Array1::from_iter((0..n).map(|row| rows.miss_weight(row)));
+        let labels = Array1::from_iter(rows.label.iter().copied());
         let fitted = DecisionTree::<f64, bool>::params()
             .max_depth(Some(parameters.depth))
             .min_weight_leaf(parameters.min_leaf as f32)
             .min_weight_split(2.0)
-            .fit(&dataset)
+            .fit(&Dataset::new(records, labels).with_weights(weights))
             .ok()?;
-        let mut tree = Self { nodes: vec![] };
-        let all: Vec<u32> = (0..n as u32).collect();
-        tree.add(
-            fitted.root_node(),
-            &all,
+        let mut builder = TreeBuilder {
             rows,
             width,
-            parameters,
-            &miss,
-            &edge,
-        );
-        Some(tree)
-    }
-
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "a recursion that carries its table along"
-    )]
-    fn add(
-        &mut self,
-        node: &TreeNode<f64, bool>,
-        inside: &[u32],
-        rows: &ProductRows,
-        width: usize,
-        parameters: &CorrectionParameters,
-        miss: &impl Fn(usize) -> f64,
-        edge: &impl Fn(usize, u8) -> f32,
-    ) -> u32 {
-        let at = self.nodes.len();
-        let mut sums = [0.0, parameters.ridge];
-        for row in inside {
-            let (row, p) = (*row as usize, rows.probability[*row as usize]);
-            sums[0] += rows.weight[row] * miss(row);
-            sums[1] += rows.weight[row] * p * (1.0 - p);
-        }
-        let value = (sums[0] / sums[1]).clamp(-3.0, 3.0) as f32;
-        self.nodes.push(CorrectionNode {
-            feature: 0,
-            threshold: 0.0,
-            left: 0,
-            right: 0,
-            value,
-            rows: inside.len() as u32,
-        });
-        if let ([Some(left), Some(right)], false) = (node.children().as_slice(), node.is_leaf()) {
-            let (feature, split, _) = node.split();
-            let (below, above): (Vec<u32>, Vec<u32>) = inside
-                .iter()
-                .partition(|row| f64::from(rows.bins[**row as usize * width + feature]) <= split);
-            let threshold = edge(feature, split.floor().clamp(0.0, 255.0) as u8);
-            let left = self.add(left, &below, rows, width, parameters, miss, edge);
-            let right = self.add(right, &above, rows, width, parameters, miss, edge);
-            self.nodes[at] = CorrectionNode {
-                feature: feature as u16,
-                threshold,
-                left,
-                right,
-                value,
-                rows: inside.len() as u32,
-            };
-        }
-        at as u32
+            ridge: parameters.ridge,
+            edge,
+            nodes: vec![],
+        };
+        let all: Vec<u32> = (0..n as u32).collect();
+        builder.add(fitted.root_node(), &all);
+        Some(Self {
+            nodes: builder.nodes,
+        })
     }
 
     /// The correction of a row, in log-odds; `feature` gives the value of a feature.
@@ -172,7 +146,7 @@ impl CorrectionTree {
             if node.left == 0 {
                 return f64::from(node.value);
             }
-            at = if feature(node.feature as usize) <= node.threshold {
+            at = if feature(usize::from(node.feature)) <= node.threshold {
                 node.left
             } else {
                 node.right
@@ -191,15 +165,57 @@ impl CorrectionTree {
     pub fn is_consistent(&self, width: usize) -> bool {
         !self.nodes.is_empty()
             && self.nodes.iter().enumerate().all(|(at, node)| {
-                let inside =
-                    |child: u32| child as usize > at && (child as usize) < self.nodes.len();
+                let later = at + 1..self.nodes.len();
                 node.value.is_finite()
                     && !node.threshold.is_nan()
                     && ((node.left == 0 && node.right == 0)
-                        || (inside(node.left)
-                            && inside(node.right)
-                            && (node.feature as usize) < width))
+                        || (later.contains(&(node.left as usize))
+                            && later.contains(&(node.right as usize))
+                            && usize::from(node.feature) < width))
             })
+    }
+}
+
+/// Turns linfa's tree into a flat one whose leaves have values.
+struct TreeBuilder<'a, E> {
+    rows: &'a ProductRows,
+    width: usize,
+    ridge: f64,
+    edge: E,
+    nodes: Vec<CorrectionNode>,
+}
+
+impl<E: Fn(usize, u8) -> f32> TreeBuilder<'_, E> {
+    /// Adds a node that has the rows `inside`, and all nodes below it. Gives its position.
+    fn add(&mut self, node: &TreeNode<f64, bool>, inside: &[u32]) -> u32 {
+        let at = self.nodes.len();
+        self.nodes.push(CorrectionNode {
+            feature: 0,
+            threshold: 0.0,
+            left: 0,
+            right: 0,
+            value: self.rows.correction(inside, self.ridge),
+            rows: inside.len() as u32,
+        });
+        if let ([Some(left), Some(right)], false) = (node.children().as_slice(), node.is_leaf()) {
+            let (feature, split, _) = node.split();
+            let (below, above): (Vec<u32>, Vec<u32>) = inside
+                .iter()
+                .partition(|row| f64::from(self.bin(**row, feature)) <= split);
+            let (left, right) = (self.add(left, &below), self.add(right, &above));
+            self.nodes[at] = CorrectionNode {
+                feature: feature as u16,
+                threshold: (self.edge)(feature, split.floor().clamp(0.0, 255.0) as u8),
+                left,
+                right,
+                ..self.nodes[at]
+            };
+        }
+        at as u32
+    }
+
+    fn bin(&self, row: u32, feature: usize) -> u8 {
+        self.rows.bins[row as usize * self.width + feature]
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::AsOf;
@@ -16,15 +17,15 @@ pub const MANIFEST: &str = "manifest.json";
 /// The newest manifest format that this okuo writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// What a night's readers follow. No time of day stands in it: the same night published twice gives
-/// the same bytes.
+/// What the readers of a night follow. It holds no time of day, so publishing the same night twice
+/// gives the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Format of this file.
     pub format: u32,
     /// The night T.
     pub as_of: AsOf,
-    /// The run, named by the checksums of its tables.
+    /// The id of the run, made of the checksums of its tables.
     pub run_id: String,
     /// The run before this one, which stays for readers in the middle of it.
     pub previous: Option<String>,
@@ -36,21 +37,21 @@ pub struct Manifest {
     /// The model that predicted.
     pub model: ModelReference,
     /// The tables by name.
-    pub tables: BTreeMap<String, Table>,
+    pub tables: BTreeMap<String, TableEntry>,
     /// The configuration in force, without credentials.
     pub config: serde_json::Value,
     /// The objects that were read.
     pub inputs: Vec<ManifestInput>,
-    /// Lines read, kept, and dropped by cause.
+    /// Lines read, kept and dropped, by cause.
     pub lines: serde_json::Value,
-    /// How many customers pass each part of the rule.
+    /// How many customers pass each part of the recurrence rule.
     pub funnel: Funnel,
 }
 
 /// One table of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Table {
-    /// Where it is, relative to the manifest.
+pub struct TableEntry {
+    /// Its path, relative to the manifest.
     pub path: String,
     /// How many rows it has.
     pub rows: u64,
@@ -65,7 +66,7 @@ pub struct Table {
 pub struct ModelReference {
     /// The model's id.
     pub id: String,
-    /// SHA-256 of the model's body, in hexadecimal ([`crate::artifact::Header::body_sha256`]).
+    /// SHA-256 of the model's body, in hexadecimal ([`crate::artifact::ModelHeader::body_sha256`]).
     pub sha256: String,
 }
 
@@ -109,7 +110,7 @@ pub fn run_id(tables: &[TableFile]) -> String {
 
 const RUN_ID_DIGITS: usize = 12;
 
-/// Whether a text has the form of a run id; only such ones are used in a key.
+/// Whether a text has the form of a run id. No other text is used in a key.
 #[must_use]
 pub fn is_run_id(text: &str) -> bool {
     text.len() == RUN_ID_DIGITS
@@ -128,13 +129,7 @@ impl Manifest {
         struct Version {
             format: u32,
         }
-        let wrong = |what: &str| {
-            Error::input(what)
-                .object(name)
-                .hint("publish the night again with `okuo score`")
-        };
-        let version: Version = serde_json::from_slice(content)
-            .map_err(|error| wrong("it is not a manifest").source(error))?;
+        let version: Version = parse(name, content)?;
         if version.format != FORMAT {
             return Err(Error::request(format!(
                 "the manifest has format {}; this okuo reads {FORMAT}",
@@ -143,24 +138,38 @@ impl Manifest {
             .object(name)
             .hint("use the okuo that wrote it or a newer one"));
         }
-        let manifest: Self = serde_json::from_slice(content)
-            .map_err(|error| wrong("it is not a manifest").source(error))?;
-        let named = std::iter::once(&manifest.run_id)
-            .chain(&manifest.previous)
-            .chain(&manifest.retired);
-        if let Some(id) = named.into_iter().find(|id| !is_run_id(id)) {
-            return Err(wrong(&format!("\"{id}\" is not a run id")));
-        }
-        let folder = format!("{}/", run_folder(&manifest.run_id));
-        for table in manifest.tables.values() {
-            let file = table.path.strip_prefix(&folder).unwrap_or_default();
-            if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\']) {
-                return Err(wrong(&format!(
-                    "the path \"{}\" is not a file in {folder}",
-                    table.path
-                )));
-            }
-        }
+        let manifest: Self = parse(name, content)?;
+        manifest.check(name)?;
         Ok(manifest)
     }
+
+    /// Refuses ids and paths that could lead out of the night's folder.
+    fn check(&self, name: &str) -> Result<()> {
+        let named = std::iter::once(&self.run_id)
+            .chain(&self.previous)
+            .chain(&self.retired);
+        if let Some(id) = named.into_iter().find(|id| !is_run_id(id)) {
+            return Err(invalid(name, &format!("\"{id}\" is not a run id")));
+        }
+        let folder = format!("{}/", run_folder(&self.run_id));
+        for table in self.tables.values() {
+            let file = table.path.strip_prefix(&folder).unwrap_or_default();
+            if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\']) {
+                let what = format!("the path \"{}\" is not a file in {folder}", table.path);
+                return Err(invalid(name, &what));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse<T: DeserializeOwned>(name: &str, content: &[u8]) -> Result<T> {
+    serde_json::from_slice(content)
+        .map_err(|error| invalid(name, "it is not a manifest").source(error))
+}
+
+fn invalid(name: &str, what: &str) -> Error {
+    Error::input(what)
+        .object(name)
+        .hint("publish the night again with `okuo score`")
 }

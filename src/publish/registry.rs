@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! <model-id>/model.okuo   the model; never changed once it is there
-//! <model-id>/card.json    what a person wants to know of it
-//! latest.json             the promoted model's id
+//! <model-id>/card.json    what a person wants to know about it
+//! latest.json             the id of the promoted model
 //! ```
 
 use bytes::Bytes;
@@ -12,12 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::promotion::Decision;
 use super::{ATTEMPTS, from_json, replacing, to_json};
-use crate::artifact::{self, Description, Header, MAX_FILE_BYTES};
+use crate::artifact::{self, Description, MAX_FILE_BYTES, ModelHeader};
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
 use crate::models::Model;
-use crate::store::sha256_hex;
-use crate::store::{Location, PutMode};
+use crate::store::{Location, PutMode, sha256_hex};
 
 #[cfg(test)]
 mod tests;
@@ -27,9 +26,9 @@ const CARD: &str = "card.json";
 const LATEST: &str = "latest.json";
 const ID_DIGITS: usize = 12;
 
-/// What a person wants to know of a model, without reading it.
+/// What a person wants to know about a model, without reading the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Card {
+pub struct ModelCard {
     /// The model's id.
     pub model_id: String,
     /// Size of its file in bytes.
@@ -38,7 +37,7 @@ pub struct Card {
     pub file_sha256: String,
     /// Its header: night, data, rule, features, parameters, held-out figures.
     #[serde(flatten)]
-    pub header: Header,
+    pub header: ModelHeader,
 }
 
 /// The content of `latest.json`.
@@ -46,11 +45,11 @@ pub struct Card {
 pub struct Pointer {
     /// The promoted model.
     pub model_id: String,
-    /// The model that it replaced: what to promote to go back.
+    /// The model that it replaced. To go back, promote this one.
     pub previous: Option<String>,
 }
 
-/// The pointer as it stood when it was read.
+/// The pointer as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promoted {
     /// What it says.
@@ -77,52 +76,57 @@ impl Registry {
         self.place.name()
     }
 
-    /// Stores a model's file and its card, and returns its id. Saving the same bytes again is
-    /// harmless.
+    /// Stores a model's file and its card, and returns the model's id. Saving the same bytes again
+    /// is harmless.
     ///
     /// # Errors
-    /// If the bytes are not a model, or the same model stands under the id, described otherwise
+    /// If the bytes are not a model, or the same model is already stored with another description
     /// ([`Kind::Request`]).
     pub async fn save(&self, file: Bytes) -> Result<String> {
         let header = artifact::read_header("the model to be saved", &file)?;
-        let id = checked(&header.model_id())?.to_owned();
+        let id = check_model_id(&header.model_id())?.to_owned();
         let key = format!("{id}/{MODEL}");
         match self.place.put(&key, file.clone(), PutMode::IfAbsent).await {
             Ok(_) => {}
             Err(error) if error.kind() == Kind::Conflict => {
-                let Some((standing, _)) = self.place.find(&key).await? else {
+                let Some((current, _)) = self.place.find(&key).await? else {
                     return Err(error);
                 };
-                match artifact::read_header(&self.place.name_of(&key), &standing) {
-                    _ if standing == file => {}
-                    Ok(other) => {
-                        let differs = differences(&header.description, &other.description);
-                        return Err(Error::request(format!("the same model stands under this id, with another {differs}"))
-                            .object(self.place.name_of(&key))
-                            .hint("use it as it is, or remove its folder and train again to store it with the present settings"));
-                    }
-                    // What is damaged is mended: the id says that the model is the same.
-                    Err(_) => {
-                        _ = self
-                            .place
-                            .put(&key, file.clone(), PutMode::Overwrite)
-                            .await?
-                    }
-                }
+                self.save_again(&key, &header, &file, &current).await?;
             }
             Err(error) => return Err(error),
         }
         let card = to_json("the model's card", &card_of(&id, header, &file))?;
         let key = format!("{id}/{CARD}");
-        if self
-            .place
-            .find(&key)
-            .await?
-            .is_none_or(|(standing, _)| standing != card)
-        {
+        let current = self.place.find(&key).await?;
+        if current.is_none_or(|(current, _)| current != card) {
             self.place.put(&key, card, PutMode::Overwrite).await?;
         }
         Ok(id)
+    }
+
+    /// Saves a model's file under a key where there is a file already: the same one; a damaged one,
+    /// which is replaced, since its id says that it was the same; or the same model with another
+    /// description, which is an error.
+    async fn save_again(
+        &self,
+        key: &str,
+        header: &ModelHeader,
+        file: &Bytes,
+        current: &Bytes,
+    ) -> Result<()> {
+        if current == file {
+            return Ok(());
+        }
+        let object = self.place.name_of(key);
+        let Ok(other) = artifact::read_header(&object, current) else {
+            let saved = self.place.put(key, file.clone(), PutMode::Overwrite);
+            return saved.await.map(drop);
+        };
+        let differs = differences(&header.description, &other.description);
+        Err(Error::request(format!("this model is already stored, with different {differs}"))
+            .object(object)
+            .hint("use it as it is, or remove its folder and train again to store it with the present settings"))
     }
 
     /// The ids of all models, oldest night first.
@@ -142,7 +146,7 @@ impl Registry {
         Ok(ids)
     }
 
-    /// Whether anything at all lies there.
+    /// Whether there is any object in the registry.
     ///
     /// # Errors
     /// If the store fails.
@@ -150,13 +154,13 @@ impl Registry {
         Ok(!self.place.list("").await?.is_empty())
     }
 
-    /// Refuses the beginning of a model's id, a night perhaps, and names the models that it may
-    /// mean.
+    /// Refuses a text that is only the beginning of a model's id, for example its night, and names
+    /// the models that it may mean.
     ///
     /// # Errors
-    /// If the text is no whole id and models begin with it.
+    /// If the text is not a whole id and the ids of some models begin with it.
     pub async fn check_whole(&self, text: &str) -> Result<()> {
-        // A path has nothing to do with the registry, which may be out of reach.
+        // For a path, the registry is not asked: it may be out of reach.
         if is_model_id(text)
             || text.is_empty()
             || !text
@@ -177,41 +181,28 @@ impl Registry {
         )
     }
 
-    /// The card of a model; where it is missing, as a crash may leave it, it is made from the
+    /// The card of a model. If it is missing, as it may be after a crash, it is made from the
     /// model.
     ///
     /// # Errors
-    /// If there is no such model (the hint lists those that there are), or its card is damaged.
-    pub async fn card(&self, id: &str) -> Result<Card> {
-        let key = format!("{}/{CARD}", checked(id)?);
-        match self.place.find(&key).await? {
-            Some((content, _)) => {
-                let name = self.place.name_of(&key);
-                let again =
-                    |error: Error| error.hint(format!("remove it: it is made again from {MODEL}"));
-                let card: Card = from_json(&name, "a model's card", &content).map_err(again)?;
-                match card.model_id == id {
-                    true => Ok(card),
-                    false => Err(again(
-                        Error::input(format!("it is the card of {}", card.model_id)).object(name),
-                    )),
-                }
-            }
-            None => {
-                let file = self.file(id).await?;
-                let header =
-                    artifact::read_header(&self.place.name_of(&format!("{id}/{MODEL}")), &file)?;
-                Ok(card_of(id, header, &file))
-            }
-        }
+    /// If there is no such model (the hint lists the existing ones), or its card is damaged.
+    pub async fn card(&self, id: &str) -> Result<ModelCard> {
+        let key = format!("{}/{CARD}", check_model_id(id)?);
+        let Some((content, _)) = self.place.find(&key).await? else {
+            let file = self.file(id).await?;
+            let name = self.place.name_of(&format!("{id}/{MODEL}"));
+            return Ok(card_of(id, artifact::read_header(&name, &file)?, &file));
+        };
+        read_card(id, &self.place.name_of(&key), &content)
+            .map_err(|error| error.hint(format!("remove it: it is made again from {MODEL}")))
     }
 
     /// A model and its header.
     ///
     /// # Errors
-    /// If there is no such model (the hint lists those that there are), it is damaged, or it is
-    /// another one.
-    pub async fn load(&self, id: &str) -> Result<(Header, Model)> {
+    /// If there is no such model (the hint lists the existing ones), it is damaged, or the
+    /// file holds another model.
+    pub async fn load(&self, id: &str) -> Result<(ModelHeader, Model)> {
         let file = self.file(id).await?;
         let name = self.place.name_of(&format!("{id}/{MODEL}"));
         let (header, model) = artifact::decode(&name, &file)?;
@@ -229,7 +220,7 @@ impl Registry {
     ///
     /// # Errors
     /// If none is promoted, or the pointer or the model that it names is missing or damaged.
-    pub async fn load_promoted(&self) -> Result<(Header, Model)> {
+    pub async fn load_promoted(&self) -> Result<(ModelHeader, Model)> {
         let Some(promoted) = self.promoted().await? else {
             let hint = match self.list().await?.as_slice() {
                 [] => "train one with `okuo train`".to_owned(),
@@ -252,7 +243,7 @@ impl Registry {
         })
     }
 
-    /// The pointer, or nothing where no model was promoted yet.
+    /// The pointer; `None` if no model was promoted yet.
     ///
     /// # Errors
     /// If it is damaged.
@@ -274,12 +265,13 @@ impl Registry {
         }
     }
 
-    /// Moves the pointer to a model, if it still stands as `expected`.
+    /// Moves the pointer to a model, if it is still as `expected`.
     ///
     /// # Errors
-    /// If there is no such model, or the pointer has moved meanwhile ([`Kind::Conflict`]).
+    /// If there is no such model, or the pointer has been moved in the meantime
+    /// ([`Kind::Conflict`]).
     pub async fn promote(&self, id: &str, expected: Option<&Promoted>) -> Result<Pointer> {
-        self.exists(id).await?;
+        self.file_bytes(id).await?;
         if let Some(same) = expected.filter(|expected| expected.pointer.model_id == id) {
             return Ok(same.pointer.clone());
         }
@@ -298,26 +290,26 @@ impl Registry {
         Ok(pointer)
     }
 
-    /// Moves the pointer to a model if `evaluate` says so of the model that it names now; asked
-    /// again when the pointer has moved meanwhile.
+    /// Moves the pointer to a model if `evaluate`, which is given the present pointer, decides so.
+    /// If the pointer has been moved in the meantime, `evaluate` is called again.
     ///
     /// # Errors
-    /// If there is no such model, `evaluate` fails, the pointer is damaged, or others keep moving
-    /// it ([`Kind::Conflict`]).
+    /// If there is no such model, the pointer is damaged, or others keep moving it
+    /// ([`Kind::Conflict`]).
     pub async fn promote_if(
         &self,
         id: &str,
-        mut evaluate: impl AsyncFnMut(Option<&Pointer>) -> Result<Decision>,
+        mut evaluate: impl FnMut(Option<&Pointer>) -> Decision,
     ) -> Result<Decision> {
-        self.exists(id).await?;
+        self.file_bytes(id).await?;
         let mut lost = None;
         for _ in 0..ATTEMPTS {
-            let standing = self.promoted().await?;
-            let decision = evaluate(standing.as_ref().map(|standing| &standing.pointer)).await?;
+            let current = self.promoted().await?;
+            let decision = evaluate(current.as_ref().map(|current| &current.pointer));
             if !decision.promote {
                 return Ok(decision);
             }
-            match self.promote(id, standing.as_ref()).await {
+            match self.promote(id, current.as_ref()).await {
                 Ok(_) => return Ok(decision),
                 Err(error) if error.kind() == Kind::Conflict => lost = Some(error),
                 Err(error) => return Err(error),
@@ -332,9 +324,9 @@ impl Registry {
         })
     }
 
-    /// The size of a model's file; an error that lists the models there are, where there is none.
-    async fn exists(&self, id: &str) -> Result<u64> {
-        let key = format!("{}/{MODEL}", checked(id)?);
+    /// The size of a model's file. If there is no such model, the error lists those that there are.
+    async fn file_bytes(&self, id: &str) -> Result<u64> {
+        let key = format!("{}/{MODEL}", check_model_id(id)?);
         if let Some(found) = self
             .place
             .list(&key)
@@ -354,7 +346,7 @@ impl Registry {
     }
 
     async fn file(&self, id: &str) -> Result<Bytes> {
-        let size = self.exists(id).await?;
+        let size = self.file_bytes(id).await?;
         let key = format!("{id}/{MODEL}");
         if size > MAX_FILE_BYTES as u64 {
             return Err(Error::input(format!(
@@ -370,16 +362,17 @@ impl Registry {
 /// Whether a text has the form of a model's id: `2017-10-31-0123456789ab`.
 #[must_use]
 pub fn is_model_id(text: &str) -> bool {
-    let Some((night, digits)) = text.split_at_checked("YYYY-MM-DD".len()) else {
+    let Some((night, rest)) = text.split_at_checked("YYYY-MM-DD".len()) else {
         return false;
     };
-    let Some(digits) = digits.strip_prefix('-') else {
+    let Some(digits) = rest.strip_prefix('-') else {
         return false;
     };
-    let date = night
+    let is_date = night
         .parse::<AsOf>()
         .is_ok_and(|parsed| parsed.to_string() == night);
-    date && digits.len() == ID_DIGITS
+    is_date
+        && digits.len() == ID_DIGITS
         && digits
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
@@ -387,40 +380,48 @@ pub fn is_model_id(text: &str) -> bool {
 
 /// The parts in which two descriptions differ, by name.
 fn differences(one: &Description, other: &Description) -> String {
-    let json = |description: &Description| serde_json::to_value(description).unwrap_or_default();
-    let (one, other) = (json(one), json(other));
+    let one = serde_json::to_value(one).unwrap_or_default();
+    let other = serde_json::to_value(other).unwrap_or_default();
     let names = one
         .as_object()
         .into_iter()
         .chain(other.as_object())
         .flat_map(|parts| parts.keys());
-    let mut differ: Vec<&str> = names
+    let mut different: Vec<&str> = names
         .filter(|name| one.get(name.as_str()) != other.get(name.as_str()))
         .map(String::as_str)
         .collect();
-    differ.sort_unstable();
-    differ.dedup();
-    if differ.is_empty() {
+    different.sort_unstable();
+    different.dedup();
+    if different.is_empty() {
         "okuo version".to_owned()
     } else {
-        differ.join(", ")
+        different.join(", ")
     }
 }
 
-/// The id, if it has the form of one: only such ones are used in a key.
-fn checked(id: &str) -> Result<&str> {
-    match is_model_id(id) {
-        true => Ok(id),
-        false => Err(Error::request(format!("\"{id}\" is not a model's id"))
-            .hint("an id is a night and 12 hexadecimal digits, as in 2017-10-31-0123456789ab; `okuo models list` shows them")),
+/// The id, if it has the form of one. No other text is used in a key.
+fn check_model_id(id: &str) -> Result<&str> {
+    if is_model_id(id) {
+        return Ok(id);
     }
+    Err(Error::request(format!("\"{id}\" is not a model's id"))
+        .hint("an id is a night and 12 hexadecimal digits, as in 2017-10-31-0123456789ab; `okuo models list` shows them"))
 }
 
-fn card_of(id: &str, header: Header, file: &Bytes) -> Card {
-    Card {
+fn card_of(id: &str, header: ModelHeader, file: &Bytes) -> ModelCard {
+    ModelCard {
         model_id: id.to_owned(),
         file_bytes: file.len() as u64,
         file_sha256: sha256_hex(file),
         header,
     }
+}
+
+fn read_card(id: &str, name: &str, content: &[u8]) -> Result<ModelCard> {
+    let card: ModelCard = from_json(name, "a model's card", content)?;
+    if card.model_id == id {
+        return Ok(card);
+    }
+    Err(Error::input(format!("it is the card of {}", card.model_id)).object(name))
 }

@@ -1,35 +1,36 @@
 //! Runs: one night's tables, made visible by one manifest.
 //!
-//! Publishing is: tables into the folder of their run; then the manifest, by one conditional put;
-//! then, with the new manifest standing, what is no longer named is removed. So a reader who
-//! follows the manifest sees one whole run, whenever a publisher stops.
+//! Publishing takes three steps: the tables are put into the folder of their run; the manifest is
+//! put, by one conditional put; then, once the new manifest is in place, runs that it does not name
+//! are removed. So a reader who follows the manifest sees one whole run, whenever a publisher
+//! stops.
 //!
-//! Removing must not hit a run that another publisher is just uploading, before its manifest
-//! stands. So a folder that no manifest names is first put on the manifest's list of retired runs,
-//! and removed only by a later publish that finds it there.
+//! A run that another publisher is uploading must not be removed before its manifest is in place.
+//! So a folder that no manifest names is first put on the manifest's list of retired runs, and only
+//! a later publisher who finds it there removes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use super::manifest::{
-    MANIFEST, Manifest, ManifestInput, ModelReference, Table, is_run_id, night_folder, run_folder,
-    run_id,
+    MANIFEST, Manifest, ManifestInput, ModelReference, TableEntry, is_run_id, night_folder,
+    run_folder, run_id,
 };
 use super::{ATTEMPTS, manifest, replacing, to_json};
 use crate::calendar::AsOf;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
-use crate::publish::tables::{TableFile, parquet_rows};
-use crate::store::sha256_hex;
-use crate::store::{Location, ObjectMeta, PutMode};
+use crate::publish::parquet::row_count;
+use crate::publish::tables::TableFile;
+use crate::store::{Location, ObjectMeta, PutMode, sha256_hex};
 
 #[cfg(test)]
 mod tests;
 
 /// What is published for one night.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct NightRun {
     /// The night T.
     pub as_of: AsOf,
     /// The model that predicted.
@@ -40,56 +41,45 @@ pub struct Run {
     pub config: serde_json::Value,
     /// The objects that were read.
     pub inputs: Vec<ManifestInput>,
-    /// Lines read, kept, and dropped by cause.
+    /// Lines read, kept and dropped, by cause.
     pub lines: serde_json::Value,
-    /// How many customers pass each part of the rule.
+    /// How many customers pass each part of the recurrence rule.
     pub funnel: Funnel,
 }
 
 /// What publishing did.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// The manifest that stood when it was done.
+    /// The manifest that is in place now.
     pub manifest: Manifest,
     /// The manifest's name, for messages.
     pub name: String,
-    /// What went wrong after the run had become visible: an old run that could not be removed.
+    /// What did not prevent publishing: a damaged manifest that was replaced, an old run that could
+    /// not be removed.
     pub warnings: Vec<String>,
 }
 
-/// Publishes a night below `output`. The same run again changes nothing and repairs what is
-/// missing; of two publishers of the same night, the last to write its manifest wins.
+/// Publishes a night below `output`. Publishing the same run again changes nothing and repairs what
+/// is missing. Of two publishers of the same night, the last to write its manifest wins.
 ///
 /// # Errors
-/// If the store fails, another okuo's newer manifest stands there, or other publishers keep
-/// winning. The former run then still stands.
-pub async fn publish_run(output: &Location, run: &Run) -> Result<Published> {
+/// If the store fails, there is a manifest of a newer okuo, or other publishers keep
+/// winning. The former run then stays published.
+pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published> {
     let night = output.child(&night_folder(run.as_of));
     let id = run_id(&run.tables);
     let mut warnings = Vec::new();
     for _ in 0..ATTEMPTS {
-        // The manifest is read before the tables are looked at: whatever changes after that makes
-        // the put below fail.
+        // The manifest is read before the tables are looked at: if anything changes after that, the
+        // put below fails.
         let found = night.find(MANIFEST).await?;
-        let standing = match &found {
-            None => None,
-            Some((content, _)) => match Manifest::read(&night.name_of(MANIFEST), content) {
-                Ok(manifest) => Some(manifest),
-                Err(error) if error.kind() == Kind::Input => {
-                    warnings = vec![format!(
-                        "the manifest that stood there is replaced: {error}"
-                    )];
-                    None
-                }
-                Err(error) => return Err(error),
-            },
-        };
+        let current = current_manifest(&night, found.as_ref(), &mut warnings)?;
         let listed = night.list("run=").await?;
         upload(&night, run, &id, &listed).await?;
-        let (manifest, doomed) = succeed(run, &id, standing.as_ref(), &listed);
+        let (manifest, removable) = next_manifest(run, &id, current.as_ref(), &listed);
         let content = to_json("the manifest", &manifest)?;
-        let stands = found.as_ref().is_some_and(|(before, _)| *before == content);
-        if !stands {
+        let unchanged = found.as_ref().is_some_and(|(before, _)| *before == content);
+        if !unchanged {
             let mode = replacing(found.as_ref().map(|(_, tag)| tag.as_str()));
             match night.put(MANIFEST, content, mode).await {
                 Ok(_) => {}
@@ -98,15 +88,10 @@ pub async fn publish_run(output: &Location, run: &Run) -> Result<Published> {
             }
             // A publisher that retired this very run may have removed it while it was being
             // published again.
-            upload(
-                &night,
-                run,
-                &id,
-                &night.list(&format!("{}/", run_folder(&id))).await?,
-            )
-            .await?;
+            let listed = night.list(&format!("{}/", run_folder(&id))).await?;
+            upload(&night, run, &id, &listed).await?;
         }
-        if let Err(error) = remove(&night, &doomed).await {
+        if let Err(error) = remove(&night, &removable).await {
             warnings.push(format!(
                 "the run is published, but an older one could not be removed: {error}"
             ));
@@ -124,8 +109,30 @@ pub async fn publish_run(output: &Location, run: &Run) -> Result<Published> {
     .hint("publish a night from one place at a time"))
 }
 
+/// The manifest that is in place, if there is one that can be read. A damaged one will be replaced,
+/// which is a warning.
+fn current_manifest(
+    night: &Location,
+    found: Option<&(Bytes, String)>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Manifest>> {
+    let Some((content, _)) = found else {
+        return Ok(None);
+    };
+    match Manifest::read(&night.name_of(MANIFEST), content) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(error) if error.kind() == Kind::Input => {
+            *warnings = vec![format!(
+                "the former manifest cannot be read and is replaced: {error}"
+            )];
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes the tables that are not there yet as they should be.
-async fn upload(night: &Location, run: &Run, id: &str, listed: &[ObjectMeta]) -> Result<()> {
+async fn upload(night: &Location, run: &NightRun, id: &str, listed: &[ObjectMeta]) -> Result<()> {
     for table in &run.tables {
         let key = format!("{}/{}", run_folder(id), table.file);
         let same_size = listed
@@ -146,40 +153,40 @@ async fn upload(night: &Location, run: &Run, id: &str, listed: &[ObjectMeta]) ->
     Ok(())
 }
 
-/// The manifest that follows the standing one, and the runs that may be removed once it stands.
-fn succeed(
-    run: &Run,
+/// The manifest that follows the current one, and the ids of the runs that may be removed once it
+/// is in place.
+fn next_manifest(
+    run: &NightRun,
     id: &str,
-    standing: Option<&Manifest>,
+    current: Option<&Manifest>,
     listed: &[ObjectMeta],
 ) -> (Manifest, Vec<String>) {
-    let again = standing.filter(|standing| standing.run_id == id);
+    let again = current.filter(|current| current.run_id == id);
     let previous = match again {
-        Some(standing) => standing.previous.clone(),
-        None => standing.map(|standing| standing.run_id.clone()),
+        Some(current) => current.previous.clone(),
+        None => current.map(|current| current.run_id.clone()),
     };
-    let stays = |other: &String| other != id && Some(other) != previous.as_ref();
-    let found = listed
+    let unnamed: BTreeSet<String> = listed
         .iter()
         .filter_map(|object| object.key.strip_prefix("run=")?.split_once('/'))
-        .map(|(run, _)| run.to_owned());
-    let found: BTreeSet<String> = found.filter(|run| is_run_id(run) && stays(run)).collect();
-    let known = |other: &&String| {
-        standing.is_some_and(|standing| {
-            standing.retired.contains(other) || standing.previous.as_ref() == Some(*other)
-        })
+        .map(|(other, _)| other.to_owned())
+        .filter(|other| is_run_id(other) && other != id && Some(other) != previous.as_ref())
+        .collect();
+    let removable = match current {
+        Some(current) => unnamed
+            .iter()
+            .filter(|other| {
+                current.retired.contains(other) || current.previous.as_ref() == Some(*other)
+            })
+            .cloned()
+            .collect(),
+        None => vec![],
     };
-    let doomed = found.iter().filter(known).cloned().collect();
     let retired = match again {
-        Some(standing) => standing.retired.clone(),
-        None => found.into_iter().collect(),
+        Some(current) => current.retired.clone(),
+        None => unnamed.into_iter().collect(),
     };
-    let table = |table: &TableFile| Table {
-        path: format!("{}/{}", run_folder(id), table.file),
-        rows: table.rows,
-        sha256: sha256_hex(&table.content),
-        bytes: table.content.len() as u64,
-    };
+    let tables = run.tables.iter().map(|table| table_entry(id, table));
     let manifest = Manifest {
         format: manifest::FORMAT,
         as_of: run.as_of,
@@ -188,31 +195,38 @@ fn succeed(
         retired,
         okuo_version: env!("CARGO_PKG_VERSION").to_owned(),
         model: run.model.clone(),
-        tables: run
-            .tables
-            .iter()
-            .map(|file| (file.name.clone(), table(file)))
-            .collect(),
+        tables: tables.collect(),
         config: run.config.clone(),
         inputs: run.inputs.clone(),
         lines: run.lines.clone(),
         funnel: run.funnel.clone(),
     };
-    (manifest, doomed)
+    (manifest, removable)
 }
 
-/// Removes runs, except one that the manifest which stands now names: another publisher may have
-/// published it again, so this is asked before each object. Between that question and the removal
-/// one request's time remains; a run that is hit then is reported by its readers, and whole again
-/// once it is published again.
-async fn remove(night: &Location, doomed: &[String]) -> Result<()> {
-    for id in doomed {
+/// A table under its name in the manifest.
+fn table_entry(run_id: &str, table: &TableFile) -> (String, TableEntry) {
+    let entry = TableEntry {
+        path: format!("{}/{}", run_folder(run_id), table.file),
+        rows: table.rows,
+        sha256: sha256_hex(&table.content),
+        bytes: table.content.len() as u64,
+    };
+    (table.name.clone(), entry)
+}
+
+/// Removes runs, except one that the manifest in place by now names: another publisher may have
+/// published it again, so the manifest is read before each removal. Between the two, one request's
+/// time remains. If a run is hit then, its readers report it, and it is whole again once it is
+/// published again.
+async fn remove(night: &Location, removable: &[String]) -> Result<()> {
+    for id in removable {
         for object in night.list(&format!("{}/", run_folder(id))).await? {
             let Some((content, _)) = night.find(MANIFEST).await? else {
                 return Ok(());
             };
-            let standing = Manifest::read(&night.name_of(MANIFEST), &content)?;
-            if standing.run_id == *id || standing.previous.as_ref() == Some(id) {
+            let current = Manifest::read(&night.name_of(MANIFEST), &content)?;
+            if current.run_id == *id || current.previous.as_ref() == Some(id) {
                 break;
             }
             night.delete(&object.key).await?;
@@ -221,8 +235,8 @@ async fn remove(night: &Location, doomed: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// A published night: its manifest and the files of its tables, by name, as the manifest says they
-/// are.
+/// A published night: its manifest, and the files of its tables by name, which are as the manifest
+/// says.
 ///
 /// # Errors
 /// If the night is not published ([`Kind::NotFound`]), or a table is missing, damaged, or does not
@@ -240,8 +254,8 @@ pub async fn read_run(
                 .hint(format!("publish it with `okuo score --as-of {as_of}`")));
         };
         match failed.take() {
-            // The same manifest has failed before: it is not a run that was replaced while it was
-            // read.
+            // The manifest is still the one that failed before, so its run was not replaced while
+            // it was read.
             Some((before, error)) if before == content => return Err(error),
             _ => {}
         }
@@ -261,30 +275,39 @@ pub async fn read_run(
 
 async fn read_tables(night: &Location, manifest: &Manifest) -> Result<BTreeMap<String, Bytes>> {
     let mut tables = BTreeMap::new();
-    for (name, table) in &manifest.tables {
-        let wrong = |what: String| {
-            Error::input(format!("the manifest's table {name} {what}"))
-                .object(night.name_of(&table.path))
-                .hint("publish the night again")
+    for (name, entry) in &manifest.tables {
+        let object = night.name_of(&entry.path);
+        let Some((content, _)) = night.find(&entry.path).await? else {
+            return Err(wrong_table(name, &object, "is missing"));
         };
-        let (content, _) = night
-            .find(&table.path)
-            .await?
-            .ok_or_else(|| wrong("is missing".to_owned()))?;
-        let checksum = sha256_hex(&content);
-        if checksum != table.sha256 {
-            return Err(wrong(format!(
-                "is damaged: its SHA-256 is {checksum}, not {}",
-                table.sha256
-            )));
-        }
-        if table.path.ends_with(".parquet") {
-            let rows = parquet_rows(&night.name_of(&table.path), &content)?;
-            if rows != table.rows {
-                return Err(wrong(format!("has {rows} rows, not {}", table.rows)));
-            }
-        }
+        check_table(name, &object, entry, &content)?;
         tables.insert(name.clone(), content);
     }
     Ok(tables)
+}
+
+/// Compares a table with what the manifest says of it.
+fn check_table(name: &str, object: &str, entry: &TableEntry, content: &Bytes) -> Result<()> {
+    let checksum = sha256_hex(content);
+    if checksum != entry.sha256 {
+        let what = format!(
+            "is damaged: its SHA-256 is {checksum}, not {}",
+            entry.sha256
+        );
+        return Err(wrong_table(name, object, &what));
+    }
+    if entry.path.ends_with(".parquet") {
+        let rows = row_count(object, content)?;
+        if rows != entry.rows {
+            let what = format!("has {rows} rows, not {}", entry.rows);
+            return Err(wrong_table(name, object, &what));
+        }
+    }
+    Ok(())
+}
+
+fn wrong_table(name: &str, object: &str, what: &str) -> Error {
+    Error::input(format!("the manifest's table {name} {what}"))
+        .object(object)
+        .hint("publish the night again")
 }

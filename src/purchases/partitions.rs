@@ -1,25 +1,24 @@
-//! A history of which one part of the customers after the other is looked at, so that not all of it
-//! has to be in memory.
+//! Partitions of the customers, looked at one after the other, so that not all of a history has to
+//! be in memory.
 
 use std::borrow::Cow;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::{History, Purchases};
 use crate::calendar::{AsOf, DateRange, Day};
 use crate::domain::Ids;
 use crate::error::Result;
 
-/// The parts of a history: each customer is in one of them. Codes are those of the whole in each.
+/// The partitions of a history. Each customer is in one of them; codes are the same in all.
 pub trait Partitions: Sync {
-    /// How many parts there are.
+    /// How many partitions there are.
     fn count(&self) -> usize;
 
-    /// The purchases of the customers of a part; all others have none in it.
+    /// The purchases of the customers of a partition; all other customers have none in it.
     ///
     /// # Errors
-    /// If it cannot be brought back from where it was set aside.
+    /// If a spilled run cannot be read.
     fn partition(&self, at: usize) -> Result<Cow<'_, Purchases>>;
 
     /// The ids of all customers.
@@ -47,21 +46,21 @@ impl Partitions for Purchases {
     }
 }
 
-/// The same parts without what was bought before a day: what a run that does not read it would see.
-pub struct Recent<'a> {
+/// The same partitions without what was bought before a day: what a run sees that does not read it.
+pub struct RecentPartitions<'a> {
     partitions: &'a dyn Partitions,
     first: Day,
 }
 
-impl<'a> Recent<'a> {
-    /// What was bought from a day on.
+impl<'a> RecentPartitions<'a> {
+    /// What was bought from the day `first` on.
     #[must_use]
     pub fn new(partitions: &'a dyn Partitions, first: Day) -> Self {
         Self { partitions, first }
     }
 }
 
-impl Partitions for Recent<'_> {
+impl Partitions for RecentPartitions<'_> {
     fn count(&self) -> usize {
         self.partitions.count()
     }
@@ -79,7 +78,7 @@ impl Partitions for Recent<'_> {
     }
 }
 
-/// What is known on a night, part by part: as [`History`], of which each part has one.
+/// What is known on a night, in partitions: each has a [`History`].
 #[derive(Clone, Copy)]
 pub struct PartitionedHistory<'a> {
     partitions: &'a dyn Partitions,
@@ -108,7 +107,7 @@ impl<'a> PartitionedHistory<'a> {
         self.as_of
     }
 
-    /// The same as it stood on an earlier night; a later night changes nothing.
+    /// The history as it stood on an earlier night; a later night changes nothing.
     #[must_use]
     pub fn until(&self, as_of: AsOf) -> PartitionedHistory<'a> {
         PartitionedHistory {
@@ -117,7 +116,7 @@ impl<'a> PartitionedHistory<'a> {
         }
     }
 
-    /// Its parts, on all nights.
+    /// Its partitions, with the purchases of all nights.
     #[must_use]
     pub fn partitions(&self) -> &'a dyn Partitions {
         self.partitions
@@ -135,10 +134,10 @@ impl<'a> PartitionedHistory<'a> {
         self.partitions.products()
     }
 
-    /// Looks at one part after the other.
+    /// Looks at one partition after the other.
     ///
     /// # Errors
-    /// What `look` returns, or if a part cannot be brought back from where it was set aside.
+    /// What `look` returns, or if a spilled run cannot be read.
     pub fn each(&self, mut look: impl FnMut(&History<'_>) -> Result<()>) -> Result<()> {
         for at in 0..self.partitions.count() {
             look(&self.partitions.partition(at)?.until(self.as_of))?;
@@ -146,8 +145,8 @@ impl<'a> PartitionedHistory<'a> {
         Ok(())
     }
 
-    /// What `look` finds in each part, the parts' findings together ascending by `key`: for keys of
-    /// which each part has its own, in an order that does not depend on the parts.
+    /// What `look` finds in all partitions, ascending by `key`. If no two partitions share a key,
+    /// the order does not depend on the partitions.
     ///
     /// # Errors
     /// As [`PartitionedHistory::each`].
@@ -166,7 +165,7 @@ impl<'a> PartitionedHistory<'a> {
             }
             Ok(())
         })?;
-        // One part's are not in another order, but for what a caller wants.
+        // Also where there is only one partition, whose findings may be in another order.
         found.par_sort_by_key(key);
         Ok(found)
     }
@@ -182,61 +181,5 @@ impl<'a> PartitionedHistory<'a> {
             Ok(())
         })?;
         Ok(span)
-    }
-}
-
-/// A checksum over purchases: the same ones give the same, in whatever parts and order they are
-/// added, and whatever ids the dictionaries hold besides. It tells data apart that differ by
-/// accident; who wants two histories to have the same one can make them.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Fingerprint([u64; 4]);
-
-impl Fingerprint {
-    /// Adds the customers of a history up to its night. Theirs are added up as multiset hashes are
-    /// (Clarke et al., ASIACRYPT 2003).
-    #[must_use]
-    pub fn merge(self, history: &History<'_>) -> Self {
-        let of_customer = |customer: u32| {
-            let purchases = history.purchases_of(customer);
-            let mut sum = [0; 4];
-            if purchases.is_empty() {
-                return sum;
-            }
-            let mut sha256 = Sha256::new();
-            sha256.update(history.customers().key(customer).to_le_bytes());
-            for (day, basket) in purchases.iter() {
-                sha256.update(day.epoch().to_le_bytes());
-                sha256.update((basket.len() as u64).to_le_bytes());
-                basket.iter().for_each(|product| {
-                    sha256.update(history.products().key(*product).to_le_bytes())
-                });
-            }
-            for (sum, bytes) in sum.iter_mut().zip(sha256.finalize().chunks_exact(8)) {
-                *sum = bytes
-                    .iter()
-                    .fold(0, |number, byte| (number << 8) | u64::from(*byte));
-            }
-            sum
-        };
-        let add = |mut a: [u64; 4], b: [u64; 4]| {
-            a.iter_mut()
-                .zip(b)
-                .for_each(|(a, b)| *a = a.wrapping_add(b));
-            a
-        };
-        let customers = (0..history.customer_count()).into_par_iter();
-        Self(add(
-            self.0,
-            customers.map(of_customer).reduce(|| [0; 4], add),
-        ))
-    }
-
-    /// In hexadecimal, 64 digits.
-    #[must_use]
-    pub fn hex(&self) -> String {
-        self.0
-            .iter()
-            .map(|number| format!("{number:016x}"))
-            .collect()
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::Id;
 
+/// The numbers of a customer, a day and a product.
 type Triple = (i64, i32, u8);
 
 impl Purchases {
@@ -12,7 +13,7 @@ impl Purchases {
     /// what would have been read then.
     pub(crate) fn known(&self, as_of: AsOf) -> Result<Purchases> {
         let history = self.until(as_of);
-        let mut builder = Builder::new(None);
+        let mut builder = PurchasesBuilder::new(None);
         for customer in 0..history.customer_count() {
             for (day, basket) in history.purchases_of(customer).iter() {
                 builder.add(basket.iter().map(|product| Line {
@@ -58,9 +59,12 @@ fn build(triples: &[Triple]) -> Purchases {
     Purchases::from_lines(Ids::Integer(customers), Ids::Text(products), lines).unwrap()
 }
 
-/// customer → day → products, the slow and obvious way.
-fn oracle(triples: &[Triple]) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>> {
-    let mut out = BTreeMap::<i64, BTreeMap<i32, BTreeSet<String>>>::new();
+/// customer → day → products.
+type BasketsById = BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>>;
+
+/// The baskets of some lines, the slow and obvious way.
+fn oracle(triples: &[Triple]) -> BasketsById {
+    let mut out = BasketsById::new();
     for (customer, day, product) in triples {
         out.entry(*customer)
             .or_default()
@@ -71,8 +75,9 @@ fn oracle(triples: &[Triple]) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>> 
     out
 }
 
-fn spelled_out(history: &History<'_>) -> BTreeMap<i64, BTreeMap<i32, BTreeSet<String>>> {
-    let mut out = BTreeMap::<i64, BTreeMap<i32, BTreeSet<String>>>::new();
+/// The baskets of a history.
+fn by_id(history: &History<'_>) -> BasketsById {
+    let mut out = BasketsById::new();
     for customer in 0..history.customer_count() {
         let Some(Id::Integer(id)) = history.customers().get(customer) else {
             panic!("customer {customer} has no integer id")
@@ -96,15 +101,16 @@ fn triples() -> impl Strategy<Value = Vec<Triple>> {
     prop::collection::vec((-3_i64..6, -5_i32..40, 0_u8..12), 0..200)
 }
 
-/// Set aside in memory: what a temporary file does.
+/// Spill storage in memory instead of in a temporary file.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf(std::sync::Mutex<Vec<u8>>);
+struct InMemorySpill(std::sync::Mutex<Vec<u8>>);
 
-impl Aside for Shelf {
+impl SpillStorage for InMemorySpill {
     fn append(&self, bytes: &[u8]) -> Result<u64> {
         let mut all = self.0.lock().unwrap();
+        let start = all.len() as u64;
         all.extend(bytes);
-        Ok((all.len() - bytes.len()) as u64)
+        Ok(start)
     }
 
     fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
@@ -112,12 +118,12 @@ impl Aside for Shelf {
     }
 }
 
-/// The same history under a limit of memory, read in several runs.
+/// The same history under a memory limit in bytes, read in several sorted runs.
 pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> PartitionedPurchases {
     let history = purchases.until(AsOf(Day::from_epoch(i32::MAX)));
-    let mut builder = Builder::new(Some(MemoryLimit {
+    let mut builder = PurchasesBuilder::new(Some(MemoryLimit {
         bytes,
-        aside: std::sync::Arc::new(Shelf::default()),
+        spill: std::sync::Arc::new(InMemorySpill::default()),
     }));
     // The last customers first, and each day in a run of its own.
     for customer in (0..history.customer_count()).rev() {
@@ -134,7 +140,7 @@ pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> PartitionedPurchases
             }
         }
     }
-    // Once more, so that runs have lines and days of the same customers in common, and later ones
+    // Every other customer once more, so that runs have lines and days in common, and later runs
     // have earlier days.
     builder.sort_buffer().unwrap();
     for customer in (0..history.customer_count()).filter(|customer| customer % 2 == 0) {
@@ -156,20 +162,20 @@ pub(crate) fn limited(purchases: &Purchases, bytes: u64) -> PartitionedPurchases
 
 proptest! {
     #[test]
-    fn parts_are_the_whole(triples in triples()) {
+    fn partitions_are_the_whole(triples in triples()) {
         let purchases = build(&triples);
         let all = purchases.until(AsOf(Day::from_epoch(100)));
-        let sharded = limited(&purchases, 8);
+        let partitioned = limited(&purchases, 8);
         let mut met = BTreeMap::new();
-        for at in 0..sharded.count() {
-            let partition = sharded.partition(at).unwrap();
+        for at in 0..partitioned.count() {
+            let partition = partitioned.partition(at).unwrap();
             prop_assert_eq!(partition.products(), purchases.products());
             prop_assert_eq!(partition.customers(), purchases.customers());
-            let theirs = spelled_out(&partition.until(AsOf(Day::from_epoch(100))));
+            let theirs = by_id(&partition.until(AsOf(Day::from_epoch(100))));
             prop_assert!(theirs.keys().all(|customer| !met.contains_key(customer)));
             met.extend(theirs);
         }
-        prop_assert_eq!(met, spelled_out(&all));
+        prop_assert_eq!(met, by_id(&all));
         prop_assert_eq!(limited(&purchases, 8).purchases().unwrap(), purchases.clone());
         prop_assert_eq!(limited(&purchases, 1_000_000).purchases().unwrap(), purchases);
     }
@@ -177,7 +183,7 @@ proptest! {
     #[test]
     fn any_lines_in_any_order_give_the_same_purchases(triples in triples(), night in -5_i32..40) {
         let purchases = build(&triples);
-        prop_assert_eq!(spelled_out(&purchases.until(AsOf(Day::from_epoch(100)))), oracle(&triples));
+        prop_assert_eq!(by_id(&purchases.until(AsOf(Day::from_epoch(100)))), oracle(&triples));
         let mut shuffled = triples.clone();
         shuffled.reverse();
         shuffled.extend(triples.iter().take(5));
@@ -188,13 +194,13 @@ proptest! {
         let night = Day::from_epoch(night);
         let early: Vec<Triple> = triples.iter().copied().filter(|(_, day, _)| *day <= night.epoch()).collect();
         prop_assert_eq!(&purchases.known(AsOf(night)).unwrap(), &build(&early));
-        prop_assert_eq!(spelled_out(&purchases.until(AsOf(night))), oracle(&early));
-        // What is left of the days before is as if they had not been read.
+        prop_assert_eq!(by_id(&purchases.until(AsOf(night))), oracle(&early));
+        // Without the days before, a history is as if they had not been read.
         let late: Vec<Triple> = triples.iter().copied().filter(|(_, day, _)| *day > night.epoch()).collect();
         let (since, only) = (purchases.since(night + 1), build(&late));
         let counts = |purchases: &Purchases| (purchases.len(), purchases.distinct_lines(), purchases.span());
         prop_assert_eq!(counts(&since), counts(&only));
-        prop_assert_eq!(spelled_out(&since.until(AsOf(Day::from_epoch(100)))), oracle(&late));
+        prop_assert_eq!(by_id(&since.until(AsOf(Day::from_epoch(100)))), oracle(&late));
         let all = purchases.until(AsOf(Day::from_epoch(100)));
         for customer in 0..all.customer_count() {
             let (known, every) = (purchases.until(AsOf(night)).purchases_of(customer), all.purchases_of(customer));

@@ -10,16 +10,17 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::StandardNormal;
 
-use super::parameters::{Parameters, Traits};
-use crate::calendar::Day;
+use super::parameters::{SimulationParameters, StyleParameters};
+use crate::calendar::{DateRange, Day};
 use crate::sampling::{mix, unit};
 
 /// What the products of a category have in common.
 #[derive(Debug)]
 pub(super) struct Category {
     pub(super) name: &'static str,
-    /// Share of the products, and of the sales beyond staples.
-    share: f64,
+    /// Share of the products; the shares of all categories need not add up to 1.
+    product_share: f64,
+    /// Weight among what is bought beyond staples.
     pub(super) sales: f64,
     /// Median price, in hundredths.
     price: f64,
@@ -29,55 +30,70 @@ pub(super) struct Category {
     pub(super) staple: f64,
     /// Chance that another product of the category is taken in place of the staple.
     variety: f64,
-    /// Day of the year (0 = 1 January) at which it sells most, and the amplitude of that wave, 0 to
-    /// 1.
+    /// Day of the year on which it sells most, 0 = 1 January.
     peak: i32,
+    /// Amplitude of its yearly wave, 0 to 1.
     amplitude: f64,
 }
 
-#[rustfmt::skip] // one row a category, as a table
-pub(super) const CATEGORIES: [Category; 24] = {
-    #[allow(clippy::too_many_arguments)] // the columns of the table
-    const fn row(name: &'static str, share: f64, sales: f64, price: f64, cycle_days: f64, staple: f64, variety: f64, season: (i32, f64)) -> Category {
-        Category { name, share, sales, price, cycle_days, staple, variety, peak: season.0, amplitude: season.1 }
-    }
-    [
-        row("fruit",          0.05, 8.0,  249.0,  6.0, 8.0, 0.25, (196, 0.30)),
-        row("vegetables",     0.06, 9.0,  199.0,  6.0, 8.0, 0.25, (166, 0.15)),
-        row("salad",          0.02, 3.0,  299.0,  6.0, 3.0, 0.20, (181, 0.45)),
-        row("milk",           0.02, 4.0,  319.0,  6.0, 9.0, 0.03, (0, 0.0)),
-        row("bread",          0.04, 5.0,  279.0,  5.0, 8.0, 0.10, (0, 0.0)),
-        row("eggs",           0.01, 2.0,  349.0, 10.0, 4.0, 0.05, (95, 0.15)),
-        row("cheese",         0.05, 5.0,  449.0, 12.0, 5.0, 0.20, (345, 0.10)),
-        row("yoghurt",        0.05, 4.0,  129.0,  8.0, 5.0, 0.40, (0, 0.0)),
-        row("butter",         0.02, 2.0,  399.0, 16.0, 3.0, 0.08, (345, 0.15)),
-        row("meat",           0.06, 6.0,  699.0,  8.0, 5.0, 0.30, (186, 0.15)),
-        row("fish",           0.03, 1.5,  899.0, 14.0, 1.5, 0.30, (355, 0.15)),
-        row("deli",           0.04, 3.0,  499.0,  9.0, 3.0, 0.25, (355, 0.15)),
-        row("frozen",         0.08, 5.0,  449.0, 17.0, 3.0, 0.40, (20, 0.10)),
-        row("ice cream",      0.02, 2.0,  549.0, 18.0, 1.0, 0.40, (201, 0.60)),
-        row("soft drinks",    0.06, 5.0,  199.0,  8.0, 5.0, 0.20, (201, 0.25)),
-        row("beer and wine",  0.07, 3.0,  999.0, 12.0, 2.0, 0.30, (355, 0.30)),
-        row("coffee and tea", 0.04, 2.5,  699.0, 24.0, 2.5, 0.08, (15, 0.20)),
-        row("cereals",        0.04, 3.0,  399.0, 16.0, 3.0, 0.20, (0, 0.0)),
-        row("cans and pasta", 0.07, 5.0,  169.0, 22.0, 3.0, 0.25, (25, 0.15)),
-        row("sweets",         0.05, 5.0,  229.0, 12.0, 2.0, 0.45, (350, 0.40)),
-        row("snacks",         0.05, 4.5,  329.0, 11.0, 2.5, 0.40, (186, 0.10)),
-        row("household",      0.05, 3.0,  599.0, 32.0, 2.0, 0.10, (0, 0.0)),
-        row("personal care",  0.06, 2.5,  549.0, 38.0, 1.0, 0.10, (0, 0.0)),
-        row("pet food",       0.02, 2.0,  129.0,  9.0, 4.0, 0.15, (0, 0.0)),
-    ]
+/// Makes [`Category`] values of the rows of a table.
+macro_rules! categories {
+    ($($name:literal $share:literal $sales:literal $price:literal $cycle_days:literal
+        $staple:literal $variety:literal $peak:literal $amplitude:literal;)*) => {
+        [$(Category {
+            name: $name,
+            product_share: $share,
+            sales: $sales,
+            price: $price,
+            cycle_days: $cycle_days,
+            staple: $staple,
+            variety: $variety,
+            peak: $peak,
+            amplitude: $amplitude,
+        }),*]
+    };
+}
+
+pub(super) const CATEGORIES: [Category; 24] = categories! {
+    // name          share  sales   price   cycle_days   staple   variety   peak   amplitude
+    "fruit"           0.05    8.0   249.0          6.0      8.0      0.25    196        0.30;
+    "vegetables"      0.06    9.0   199.0          6.0      8.0      0.25    166        0.15;
+    "salad"           0.02    3.0   299.0          6.0      3.0      0.20    181        0.45;
+    "milk"            0.02    4.0   319.0          6.0      9.0      0.03      0         0.0;
+    "bread"           0.04    5.0   279.0          5.0      8.0      0.10      0         0.0;
+    "eggs"            0.01    2.0   349.0         10.0      4.0      0.05     95        0.15;
+    "cheese"          0.05    5.0   449.0         12.0      5.0      0.20    345        0.10;
+    "yoghurt"         0.05    4.0   129.0          8.0      5.0      0.40      0         0.0;
+    "butter"          0.02    2.0   399.0         16.0      3.0      0.08    345        0.15;
+    "meat"            0.06    6.0   699.0          8.0      5.0      0.30    186        0.15;
+    "fish"            0.03    1.5   899.0         14.0      1.5      0.30    355        0.15;
+    "deli"            0.04    3.0   499.0          9.0      3.0      0.25    355        0.15;
+    "frozen"          0.08    5.0   449.0         17.0      3.0      0.40     20        0.10;
+    "ice cream"       0.02    2.0   549.0         18.0      1.0      0.40    201        0.60;
+    "soft drinks"     0.06    5.0   199.0          8.0      5.0      0.20    201        0.25;
+    "beer and wine"   0.07    3.0   999.0         12.0      2.0      0.30    355        0.30;
+    "coffee and tea"  0.04    2.5   699.0         24.0      2.5      0.08     15        0.20;
+    "cereals"         0.04    3.0   399.0         16.0      3.0      0.20      0         0.0;
+    "cans and pasta"  0.07    5.0   169.0         22.0      3.0      0.25     25        0.15;
+    "sweets"          0.05    5.0   229.0         12.0      2.0      0.45    350        0.40;
+    "snacks"          0.05    4.5   329.0         11.0      2.5      0.40    186        0.10;
+    "household"       0.05    3.0   599.0         32.0      2.0      0.10      0         0.0;
+    "personal care"   0.06    2.5   549.0         38.0      1.0      0.10      0         0.0;
+    "pet food"        0.02    2.0   129.0          9.0      4.0      0.15      0         0.0;
 };
 
 /// How many brands a category has at most.
-const BRANDS: u8 = 8;
-/// How much more a product sells in a promotion week, and the share of weeks in promotion.
+const MAX_BRANDS: u8 = 8;
+/// How much more a product sells in a promotion week.
 const PROMOTION_LIFT: f64 = 2.0;
+/// The share of a product's weeks in which it is promoted.
 const PROMOTION_SHARE: f64 = 0.06;
+/// Chance that a product has a season of its own, where the style does not give one to all.
+const OWN_SEASON: f64 = 0.12;
 /// A yearly wave repeats after this many days; leap days move it by one.
-const YEAR: usize = 365;
+const YEAR: i32 = 365;
 
-/// A day, with what the catalogue and the shoppers ask of it.
+/// A day, with what the catalogue and the shoppers need to know of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Today {
     pub(super) day: i32,
@@ -99,26 +115,33 @@ impl Today {
 }
 
 #[derive(Debug)]
-struct Product {
+struct CatalogueProduct {
     id: i64,
     category: u8,
     brand: u8,
+    /// In hundredths, outside of promotions.
     price: i32,
+    /// Day of the year on which it sells most, 0 = 1 January.
     season_peak: i32,
+    /// Amplitude of its yearly wave, 0 to 1.
     season: f32,
+    /// Period of the slow wave of its popularity, in days.
     drift_period: i32,
+    /// Where that wave begins, in days.
     drift_phase: i32,
+    /// Amplitude of that wave, 0 to 1.
     drift: f32,
-    /// The days on which it is sold, the last not included.
+    /// The first day on which it is sold.
     from: i32,
+    /// The first day on which it is no longer sold.
     until: i32,
 }
 
-/// All products; those of a category stand together, and a position is a product's code inside the
+/// All products. Those of a category stand together; a product's position is its code inside the
 /// simulator.
 #[derive(Debug)]
 pub(super) struct Catalogue {
-    products: Vec<Product>,
+    products: Vec<CatalogueProduct>,
     /// Category `c` has the products `starts[c]..starts[c + 1]`.
     starts: Vec<usize>,
     /// How many brands each category has.
@@ -133,112 +156,42 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    pub(super) fn new(parameters: &Parameters, traits: &Traits) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(parameters.seed);
-        let (first, last, years) = (
-            parameters.start.epoch(),
-            parameters.last_day().epoch(),
-            f64::from(parameters.days) / 365.25,
-        );
-        let mut ids: Vec<i64> = (1..=i64::from(parameters.products)).collect();
-        ids.shuffle(&mut rng);
-        let mut ids = ids.into_iter();
-        let mut products = Vec::with_capacity(parameters.products as usize);
-        let (mut starts, mut brands_of, mut cumulative) = (
-            vec![0],
-            Vec::new(),
-            Vec::with_capacity(parameters.products as usize),
-        );
-        let shares: f64 = CATEGORIES.iter().map(|category| category.share).sum();
-        let (mut share, mut highest) = (0.0, 0.0_f64);
-        for (at, category) in CATEGORIES.iter().enumerate() {
-            share += category.share / shares;
+    /// Draws the products of a store.
+    pub(super) fn new(parameters: &SimulationParameters, style: &StyleParameters) -> Self {
+        let mut builder = CatalogueBuilder::new(parameters, style);
+        let shares: f64 = CATEGORIES
+            .iter()
+            .map(|category| category.product_share)
+            .sum();
+        let mut share = 0.0;
+        for (position, category) in (0..).zip(&CATEGORIES) {
+            share += category.product_share / shares;
             let end = (share * f64::from(parameters.products)).round() as usize;
-            let count = if at + 1 == CATEGORIES.len() {
-                ids.len()
+            let left = builder.ids.len();
+            let count = if usize::from(position) + 1 == CATEGORIES.len() {
+                left
             } else {
-                end.saturating_sub(products.len()).clamp(1, ids.len())
+                end.saturating_sub(builder.catalogue.products.len())
+                    .clamp(1, left)
             };
-            let mut ranks: Vec<usize> = (1..=count).collect();
-            ranks.shuffle(&mut rng);
-            let brands = BRANDS.min((count / 4).max(1) as u8);
-            let mut sum = 0.0;
-            let begin = cumulative.len();
-            for (rank, id) in ranks.into_iter().zip(ids.by_ref()) {
-                sum += (rank as f64 + traits.popularity_shift).powf(-traits.popularity_exponent);
-                cumulative.push(sum);
-                let own_season = traits.season > 1.0 || rng.random_bool(0.12);
-                let (season_peak, season) = if own_season {
-                    (
-                        rng.random_range(0..YEAR as i32),
-                        rng.random_range(0.5..0.95),
-                    )
-                } else {
-                    (
-                        category.peak,
-                        (category.amplitude * traits.season).min(0.95),
-                    )
-                };
-                let drift = traits.popularity_drift * rng.random_range(0.5..1.0);
-                highest = highest.max((1.0 + season) * (1.0 + drift));
-                let happens = (traits.turnover * years).min(0.9);
-                let day_within = |rng: &mut ChaCha8Rng| rng.random_range(first..=last);
-                let from = if rng.random_bool(happens) {
-                    day_within(&mut rng)
-                } else {
-                    i32::MIN
-                };
-                let until = if rng.random_bool(happens) {
-                    day_within(&mut rng).max(from.saturating_add(60))
-                } else {
-                    i32::MAX
-                };
-                let spread: f64 = rng.sample(StandardNormal);
-                let price = (category.price * (0.35 * spread).exp() / 10.0)
-                    .round()
-                    .clamp(3.0, 100_000.0) as i32
-                    * 10
-                    - 1;
-                products.push(Product {
-                    id,
-                    category: at as u8,
-                    brand: rng.random_range(0..brands),
-                    price,
-                    season_peak,
-                    season: season as f32,
-                    drift_period: rng.random_range(240..540),
-                    drift_phase: rng.random_range(0..540),
-                    drift: drift as f32,
-                    from,
-                    until,
-                });
-            }
-            cumulative
-                .iter_mut()
-                .skip(begin)
-                .for_each(|value| *value /= sum);
-            starts.push(products.len());
-            brands_of.push(brands);
+            builder.add_category(position, count);
         }
-        Self {
-            products,
-            starts,
-            brands: brands_of,
-            cumulative,
-            wave: (0..YEAR)
-                .map(|t| (TAU * t as f64 / YEAR as f64).cos())
-                .collect(),
-            highest_demand: highest * PROMOTION_LIFT,
-            seed: parameters.seed,
-        }
+        builder.catalogue.highest_demand *= PROMOTION_LIFT;
+        builder.catalogue
     }
 
+    fn product(&self, code: u32) -> &CatalogueProduct {
+        &self.products[code as usize]
+    }
+
+    /// The id of a product.
     pub(super) fn id(&self, product: u32) -> i64 {
-        self.products[product as usize].id
+        self.product(product).id
     }
 
+    /// The category of a product, as a position in [`CATEGORIES`].
     pub(super) fn category(&self, product: u32) -> u8 {
-        self.products[product as usize].category
+        self.product(product).category
     }
 
     /// The chance that another product of the category is taken in place of a staple.
@@ -248,8 +201,8 @@ impl Catalogue {
 
     /// The price of a unit on a day, in hundredths: a quarter off in a promotion week.
     pub(super) fn price(&self, product: u32, today: &Today) -> i32 {
-        let full = self.products[product as usize].price;
-        if self.promoted(product, today) {
+        let full = self.product(product).price;
+        if self.is_promoted(product, today) {
             (full * 3 / 4) / 10 * 10 + 9
         } else {
             full
@@ -258,35 +211,37 @@ impl Catalogue {
 
     /// The first day on which the product is no longer sold.
     pub(super) fn until(&self, product: u32) -> i32 {
-        self.products[product as usize].until
+        self.product(product).until
     }
 
-    pub(super) fn sold(&self, product: u32, day: i32) -> bool {
-        let product = &self.products[product as usize];
+    /// Whether the product is sold on a day.
+    pub(super) fn is_sold(&self, product: u32, day: i32) -> bool {
+        let product = self.product(product);
         (product.from..product.until).contains(&day)
     }
 
     /// The yearly wave: 1 on the peak's day, −1 half a year away.
     pub(super) fn wave(&self, days_from_peak: i32) -> f64 {
-        self.wave[days_from_peak.rem_euclid(YEAR as i32) as usize]
+        self.wave[days_from_peak.rem_euclid(YEAR) as usize]
     }
 
     /// How much a staple is wanted at this time of the year: 0 to 2, 1 on average.
     pub(super) fn season(&self, product: u32, today: &Today) -> f64 {
-        let product = &self.products[product as usize];
+        let product = self.product(product);
         1.0 + f64::from(product.season) * self.wave(today.day_of_year - product.season_peak)
     }
 
-    /// A product of a category by popularity alone, sold on that day; `None` if none was found.
+    /// A product of a category that is sold on the day, drawn by popularity alone. `None` if
+    /// several draws found none.
     pub(super) fn pick_in(&self, category: u8, day: i32, rng: &mut ChaCha8Rng) -> Option<u32> {
         (0..16)
             .map(|_| self.draw(category, rng))
-            .find(|product| self.sold(*product, day))
+            .find(|product| self.is_sold(*product, day))
     }
 
-    /// A product as the shelves suggest it today: the category by the customer's tastes (running
-    /// sums ending in 1), the product by popularity, season, drift, promotion and loyalty to
-    /// brands. `None` if the shelves suggest nothing.
+    /// A product that the store suggests to a customer today: its category is drawn by the
+    /// customer's tastes (running sums ending in 1), the product by popularity, season, drift,
+    /// promotion and loyalty to brands. `None` if nothing is suggested.
     pub(super) fn suggest(
         &self,
         tastes: &[f32],
@@ -301,9 +256,8 @@ impl Catalogue {
                 .partition_point(|sum| *sum < at)
                 .min(CATEGORIES.len() - 1);
             let product = self.draw(category as u8, rng);
-            let it = &self.products[product as usize];
-            if it.brand != self.favourite_brand(customer, category) && rng.random::<f64>() < loyalty
-            {
+            let brand = self.product(product).brand;
+            if brand != self.favourite_brand(customer, category) && rng.random::<f64>() < loyalty {
                 continue;
             }
             if rng.random::<f64>() * self.highest_demand < self.demand(product, today) {
@@ -313,6 +267,7 @@ impl Catalogue {
         None
     }
 
+    /// A product of a category, drawn by popularity alone.
     fn draw(&self, category: u8, rng: &mut ChaCha8Rng) -> u32 {
         let (start, end) = (
             self.starts[usize::from(category)],
@@ -323,22 +278,28 @@ impl Catalogue {
         (start + at.min(end - start - 1)) as u32
     }
 
+    /// How much a product is wanted today, at most `highest_demand`.
     fn demand(&self, product: u32, today: &Today) -> f64 {
-        if !self.sold(product, today.day) {
+        if !self.is_sold(product, today.day) {
             return 0.0;
         }
-        let it = &self.products[product as usize];
-        let in_wave = (today.day + it.drift_phase).rem_euclid(it.drift_period) * YEAR as i32
-            / it.drift_period;
-        let promotion = if self.promoted(product, today) {
+        let CatalogueProduct {
+            drift,
+            drift_phase,
+            drift_period,
+            ..
+        } = *self.product(product);
+        let day_of_wave = (today.day + drift_phase).rem_euclid(drift_period) * YEAR / drift_period;
+        let promotion = if self.is_promoted(product, today) {
             PROMOTION_LIFT
         } else {
             1.0
         };
-        self.season(product, today) * (1.0 + f64::from(it.drift) * self.wave(in_wave)) * promotion
+        self.season(product, today) * (1.0 + f64::from(drift) * self.wave(day_of_wave)) * promotion
     }
 
-    fn promoted(&self, product: u32, today: &Today) -> bool {
+    /// Whether the product is in a promotion in this week.
+    fn is_promoted(&self, product: u32, today: &Today) -> bool {
         let week = (today.day + 3).div_euclid(7); // promotions begin on Mondays
         unit(mix(self.seed
             ^ (u64::from(product) << 32)
@@ -346,8 +307,138 @@ impl Catalogue {
             < PROMOTION_SHARE
     }
 
+    /// The brand of a category to which the customer is loyal.
     fn favourite_brand(&self, customer: u32, category: usize) -> u8 {
         (mix(self.seed ^ (u64::from(customer) << 16) ^ category as u64)
             % u64::from(self.brands[category])) as u8
+    }
+}
+
+/// Draws a catalogue category by category.
+struct CatalogueBuilder<'a> {
+    parameters: &'a SimulationParameters,
+    style: &'a StyleParameters,
+    rng: ChaCha8Rng,
+    /// The ids that are left, in random order.
+    ids: std::vec::IntoIter<i64>,
+    /// Chance that a product is launched within the history, and that it is discontinued.
+    turnover: f64,
+    catalogue: Catalogue,
+}
+
+impl<'a> CatalogueBuilder<'a> {
+    fn new(parameters: &'a SimulationParameters, style: &'a StyleParameters) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(parameters.seed);
+        let mut ids: Vec<i64> = (1..=i64::from(parameters.products)).collect();
+        ids.shuffle(&mut rng);
+        let products = ids.len();
+        let years = f64::from(parameters.days) / 365.25;
+        let wave = (0..YEAR)
+            .map(|day| (TAU * f64::from(day) / f64::from(YEAR)).cos())
+            .collect();
+        Self {
+            parameters,
+            style,
+            rng,
+            ids: ids.into_iter(),
+            turnover: (style.turnover * years).min(0.9),
+            catalogue: Catalogue {
+                products: Vec::with_capacity(products),
+                starts: vec![0],
+                brands: Vec::new(),
+                cumulative: Vec::with_capacity(products),
+                wave,
+                highest_demand: 0.0,
+                seed: parameters.seed,
+            },
+        }
+    }
+
+    /// Adds the next `count` products as a category.
+    fn add_category(&mut self, category: u8, count: usize) {
+        let mut ranks: Vec<usize> = (1..=count).collect();
+        ranks.shuffle(&mut self.rng);
+        self.add_popularity(&ranks);
+        let brands = u8::try_from((count / 4).max(1)).map_or(MAX_BRANDS, |few| few.min(MAX_BRANDS));
+        for _ in 0..count {
+            let Some(id) = self.ids.next() else { break };
+            let product = self.draw_product(id, category, brands);
+            self.catalogue.products.push(product);
+        }
+        self.catalogue.starts.push(self.catalogue.products.len());
+        self.catalogue.brands.push(brands);
+    }
+
+    /// Adds the running sums of the popularity of products with these ranks, ending in 1.
+    fn add_popularity(&mut self, ranks: &[usize]) {
+        let begin = self.catalogue.cumulative.len();
+        let mut sum = 0.0;
+        for rank in ranks {
+            let shifted_rank = *rank as f64 + self.style.popularity_shift;
+            sum += shifted_rank.powf(-self.style.popularity_exponent);
+            self.catalogue.cumulative.push(sum);
+        }
+        for value in &mut self.catalogue.cumulative[begin..] {
+            *value /= sum;
+        }
+    }
+
+    fn draw_product(&mut self, id: i64, category: u8, brands: u8) -> CatalogueProduct {
+        let in_common = &CATEGORIES[usize::from(category)];
+        let (season_peak, season) = self.draw_season(in_common);
+        let drift = self.style.popularity_drift * self.rng.random_range(0.5..1.0);
+        let highest = (1.0 + season) * (1.0 + drift);
+        self.catalogue.highest_demand = self.catalogue.highest_demand.max(highest);
+        let (from, until) = self.draw_days_sold();
+        CatalogueProduct {
+            id,
+            category,
+            price: self.draw_price(in_common),
+            brand: self.rng.random_range(0..brands),
+            season_peak,
+            season: season as f32,
+            drift_period: self.rng.random_range(240..540),
+            drift_phase: self.rng.random_range(0..540),
+            drift: drift as f32,
+            from,
+            until,
+        }
+    }
+
+    /// The peak and the amplitude of the yearly wave: a product's own, or that of its category.
+    fn draw_season(&mut self, category: &Category) -> (i32, f64) {
+        let is_own = self.style.season > 1.0 || self.rng.random_bool(OWN_SEASON);
+        if is_own {
+            let peak = self.rng.random_range(0..YEAR);
+            (peak, self.rng.random_range(0.5..0.95))
+        } else {
+            let amplitude = (category.amplitude * self.style.season).min(0.95);
+            (category.peak, amplitude)
+        }
+    }
+
+    /// The first day on which a product is sold, and the first on which it no longer is: at least
+    /// 60 days later.
+    fn draw_days_sold(&mut self) -> (i32, i32) {
+        let from = self.draw_day_of_change().unwrap_or(i32::MIN);
+        let until = self
+            .draw_day_of_change()
+            .map_or(i32::MAX, |day| day.max(from.saturating_add(60)));
+        (from, until)
+    }
+
+    /// The day on which a product is launched or discontinued, if that happens within the history.
+    fn draw_day_of_change(&mut self) -> Option<i32> {
+        let DateRange { first, last } = self.parameters.span();
+        self.rng
+            .random_bool(self.turnover)
+            .then(|| self.rng.random_range(first.epoch()..=last.epoch()))
+    }
+
+    /// A price in hundredths, ending in 9.
+    fn draw_price(&mut self, category: &Category) -> i32 {
+        let spread: f64 = self.rng.sample(StandardNormal);
+        let tens = (category.price * (0.35 * spread).exp() / 10.0).round();
+        tens.clamp(3.0, 100_000.0) as i32 * 10 - 1
     }
 }

@@ -1,36 +1,36 @@
-//! What can be chosen: [`Parameters`], and what a [`Style`] of store stands for.
+//! The parameters of a simulation, and the numbers behind each [`Style`] of store.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::{Day, StoreClock};
+use crate::calendar::{DateRange, Day, StoreClock};
 use crate::error::{Error, Result};
 
 /// What to simulate. The defaults are those of the sample in data/.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Parameters {
-    /// The kind of store.
+pub struct SimulationParameters {
+    /// What the store's customers and products are like.
     pub style: Style,
-    /// Everything that is random follows from it.
+    /// The seed of all draws.
     pub seed: u64,
-    /// How many customers there are over the whole span, 1 to 100,000,000; some may never come.
+    /// How many customers there are over the whole history, 1 to 100,000,000; some may never come.
     pub customers: u32,
-    /// How many products there are over the whole span, 100 to 1,000,000.
+    /// How many products there are over the whole history, 100 to 1,000,000.
     pub products: u32,
     /// The first day.
     pub start: Day,
     /// How many days, 1 to 3,653.
     pub days: u32,
-    /// The store's IANA time zone if times shall be written as naive UTC; without it they are
-    /// store-local.
+    /// The store's IANA time zone, if times shall be naive UTC; without it they are store-local.
     pub utc_zone: Option<String>,
 }
 
-impl Default for Parameters {
+impl Default for SimulationParameters {
     fn default() -> Self {
         Self {
             style: Style::Grocery,
@@ -44,23 +44,16 @@ impl Default for Parameters {
     }
 }
 
-impl Parameters {
+impl SimulationParameters {
     /// The parameters themselves, if they make sense.
     ///
     /// # Errors
     /// If a number is out of its range, the span leaves the years 1990 to 2099, or the time zone
     /// does not exist.
     pub fn check(self) -> Result<Self> {
-        let within = |name: &str, value: u32, least: u32, most: u32| match value {
-            value if (least..=most).contains(&value) => Ok(()),
-            _ => Err(Error::request(format!(
-                "{name} should be between {least} and {most}, but is {value}"
-            ))
-            .hint("`okuo simulate --help` shows the values that it takes by itself")),
-        };
-        within("customers", self.customers, 1, 100_000_000)?;
-        within("products", self.products, 100, 1_000_000)?;
-        within("days", self.days, 1, 3_653)?;
+        check_range("customers", self.customers, 1..=100_000_000)?;
+        check_range("products", self.products, 100..=1_000_000)?;
+        check_range("days", self.days, 1..=3_653)?;
         for (name, day) in [("start", self.start), ("start + days − 1", self.last_day())] {
             if !Day::PLAUSIBLE.contains(&day) {
                 return Err(Error::request(format!(
@@ -75,6 +68,15 @@ impl Parameters {
         Ok(self)
     }
 
+    /// The days of the history.
+    #[must_use]
+    pub fn span(&self) -> DateRange {
+        DateRange {
+            first: self.start,
+            last: self.last_day(),
+        }
+    }
+
     /// The last day.
     #[must_use]
     pub fn last_day(&self) -> Day {
@@ -84,7 +86,7 @@ impl Parameters {
                 .saturating_sub(1)
     }
 
-    /// The zone for UTC times, if they are wanted.
+    /// The zone of the store, if times shall be UTC.
     pub(super) fn zone(&self) -> Result<Option<Tz>> {
         let Some(name) = &self.utc_zone else {
             return Ok(None);
@@ -98,7 +100,19 @@ impl Parameters {
     }
 }
 
-/// The kind of store: what its customers and products are like.
+fn check_range(name: &str, value: u32, range: RangeInclusive<u32>) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(Error::request(format!(
+        "{name} should be between {} and {}, but is {value}",
+        range.start(),
+        range.end()
+    ))
+    .hint("`okuo simulate --help` shows the values that it takes by itself"))
+}
+
+/// What a store's customers and products are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Style {
@@ -127,7 +141,7 @@ impl Style {
         Style::Drifting,
     ];
 
-    /// Its name, as it is written in parameters.
+    /// The style's name in parameters.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -139,10 +153,10 @@ impl Style {
         }
     }
 
-    /// The numbers behind the name.
-    pub(super) fn traits(self) -> Traits {
-        let grocery = Traits {
-            kinds: vec![
+    /// The numbers behind the style.
+    pub(super) fn parameters(self) -> StyleParameters {
+        let grocery = StyleParameters {
+            segments: vec![
                 (0.36, PLANNER),
                 (0.28, MIXER),
                 (0.16, FREQUENT),
@@ -161,17 +175,17 @@ impl Style {
         };
         match self {
             Style::Grocery => grocery,
-            Style::Dense => Traits {
-                kinds: vec![(0.8, DAILY), (0.2, FREQUENT)],
+            Style::Dense => StyleParameters {
+                segments: vec![(0.8, DAILY), (0.2, FREQUENT)],
                 churn_per_year: 0.05,
                 ..grocery
             },
-            Style::Sparse => Traits {
-                kinds: vec![
+            Style::Sparse => StyleParameters {
+                segments: vec![
                     (0.9, RARE),
                     (
                         0.1,
-                        Kind {
+                        ShopperSegment {
                             staple_share: 0.04,
                             ..OCCASIONAL
                         },
@@ -184,12 +198,12 @@ impl Style {
                 churn_per_year: 0.4,
                 ..grocery
             },
-            Style::Seasonal => Traits {
+            Style::Seasonal => StyleParameters {
                 season: 3.0,
                 visit_season: 0.3,
                 ..grocery
             },
-            Style::Drifting => Traits {
+            Style::Drifting => StyleParameters {
                 popularity_drift: 0.95,
                 staple_life_days: 75.0,
                 turnover: 0.5,
@@ -220,11 +234,11 @@ impl FromStr for Style {
     }
 }
 
-/// What a style stands for.
+/// The numbers behind a [`Style`].
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Traits {
-    /// Shares of the kinds of shoppers, with the kinds.
-    pub(super) kinds: Vec<(f64, Kind)>,
+pub(super) struct StyleParameters {
+    /// The segments of shoppers, each with its share.
+    pub(super) segments: Vec<(f64, ShopperSegment)>,
     /// The product of rank r in its category has popularity (r + shift)^−exponent
     /// (Zipf–Mandelbrot).
     pub(super) popularity_exponent: f64,
@@ -238,7 +252,7 @@ pub(super) struct Traits {
     pub(super) visit_season: f64,
     /// Amplitude of each product's own slow wave of popularity, 0 to 1.
     pub(super) popularity_drift: f64,
-    /// Mean days that a product stays on a customer's list of staples.
+    /// Mean days for which a product stays a customer's staple.
     pub(super) staple_life_days: f64,
     /// Share of the products that are launched, and that are discontinued, in a year.
     pub(super) turnover: f64,
@@ -248,90 +262,98 @@ pub(super) struct Traits {
     pub(super) churn_per_year: f64,
 }
 
-/// A kind of shopper. "Between" is the spread of customers' means (of logs), "within" that of one
-/// customer's trips.
+/// A segment of shoppers. Spreads are standard deviations of logarithms.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Kind {
+pub(super) struct ShopperSegment {
     /// Median over customers of the mean days between main trips.
     pub(super) gap_days: f64,
-    pub(super) gap_between: f64,
+    /// Spread of these means over customers.
+    pub(super) gap_spread: f64,
     /// Shape of the gamma distribution of gaps: higher is more regular.
     pub(super) regularity: f64,
-    /// Median over customers of the products in a main trip's basket.
+    /// Median over customers of the mean products in a main trip's basket.
     pub(super) basket: f64,
-    pub(super) basket_between: f64,
-    pub(super) basket_within: f64,
-    /// Chance of a top-up trip on the day after a main trip; it falls by a quarter each further
+    /// Spread of these baskets over customers.
+    pub(super) basket_spread: f64,
+    /// Spread of the basket over the main trips of one customer.
+    pub(super) trip_spread: f64,
+    /// Chance of a top-up trip on the day after a main trip. It falls by a quarter each further
     /// day.
     pub(super) top_up: f64,
-    /// Share of a basket that staples are meant to fill.
+    /// The share of a basket that staples fill on average.
     pub(super) staple_share: f64,
-    /// How far a customer keeps to favourite weekdays, 0 to 1.
+    /// How strongly a customer prefers some weekdays, 0 to 1.
     pub(super) weekday_habit: f64,
 }
 
-const PLANNER: Kind = Kind {
+/// A large basket once a week.
+const PLANNER: ShopperSegment = ShopperSegment {
     gap_days: 6.8,
-    gap_between: 0.22,
+    gap_spread: 0.22,
     regularity: 6.0,
     basket: 21.0,
-    basket_between: 0.25,
-    basket_within: 0.24,
+    basket_spread: 0.25,
+    trip_spread: 0.24,
     top_up: 0.0,
     staple_share: 0.42,
     weekday_habit: 0.75,
 };
-const MIXER: Kind = Kind {
+/// A weekly shop, with top-up trips in between.
+const MIXER: ShopperSegment = ShopperSegment {
     gap_days: 7.0,
-    gap_between: 0.35,
+    gap_spread: 0.35,
     regularity: 2.5,
     basket: 15.0,
-    basket_between: 0.4,
-    basket_within: 0.6,
+    basket_spread: 0.4,
+    trip_spread: 0.6,
     top_up: 0.3,
     staple_share: 0.42,
     weekday_habit: 0.5,
 };
-const FREQUENT: Kind = Kind {
+/// A small basket every few days.
+const FREQUENT: ShopperSegment = ShopperSegment {
     gap_days: 2.6,
-    gap_between: 0.3,
+    gap_spread: 0.3,
     regularity: 1.3,
     basket: 5.0,
-    basket_between: 0.5,
-    basket_within: 0.8,
+    basket_spread: 0.5,
+    trip_spread: 0.8,
     top_up: 0.0,
     staple_share: 0.4,
     weekday_habit: 0.25,
 };
-const OCCASIONAL: Kind = Kind {
+/// Comes now and then.
+const OCCASIONAL: ShopperSegment = ShopperSegment {
     gap_days: 16.0,
-    gap_between: 0.5,
+    gap_spread: 0.5,
     regularity: 1.2,
     basket: 8.0,
-    basket_between: 0.6,
-    basket_within: 0.8,
+    basket_spread: 0.6,
+    trip_spread: 0.8,
     top_up: 0.03,
     staple_share: 0.35,
     weekday_habit: 0.25,
 };
-const DAILY: Kind = Kind {
+/// A small basket nearly every day, mostly of the same products.
+const DAILY: ShopperSegment = ShopperSegment {
     gap_days: 1.4,
-    gap_between: 0.12,
+    gap_spread: 0.12,
     regularity: 1.0,
     basket: 4.0,
-    basket_between: 0.35,
-    basket_within: 0.5,
+    basket_spread: 0.35,
+    trip_spread: 0.5,
     top_up: 0.0,
     staple_share: 0.65,
     weekday_habit: 0.2,
 };
-const RARE: Kind = Kind {
+/// Comes every few weeks, mostly for other products than before.
+const RARE: ShopperSegment = ShopperSegment {
     gap_days: 45.0,
-    gap_between: 0.5,
+    gap_spread: 0.5,
     regularity: 1.0,
     basket: 5.0,
-    basket_between: 0.5,
-    basket_within: 0.6,
+    basket_spread: 0.5,
+    trip_spread: 0.6,
     top_up: 0.0,
     staple_share: 0.03,
     weekday_habit: 0.1,

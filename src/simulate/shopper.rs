@@ -1,4 +1,4 @@
-//! A customer in the course of time: trips, baskets, and the lines that the till records.
+//! A customer over time: trips, baskets, and the lines that the till records.
 
 use chrono::{DateTime, Datelike, TimeZone};
 use chrono_tz::Tz;
@@ -6,32 +6,37 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::catalogue::Today;
-use super::habits::{self, FORGOTTEN, FRESH_DAYS, Habits, Planned};
+use super::catalogue::{Catalogue, Today};
+use super::habits::{self, FORGOTTEN, FRESH_DAYS, Habits, PlannedStaple};
 use super::truth::{Staple, Truth};
 use super::{Simulation, TicketLine};
 use crate::calendar::Day;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const MICROSECONDS: i64 = 1_000_000;
-/// How tickets are numbered: customer × this + number.
+/// A ticket's id is the customer's id × this + the number of the ticket.
 const TICKETS: i64 = 10_000;
-/// Chances, per line in 2¹⁶: to be voided and entered again, scanned twice, brought back later.
+/// Of 2¹⁶ lines, how many are voided and entered again.
 const VOIDED: u32 = 130;
+/// Of 2¹⁶ lines, how many are scanned twice.
 const SCANNED_TWICE: u32 = 520;
+/// Of 2¹⁶ lines, how many are brought back later.
 const RETURNED: u32 = 200;
-/// Units of a line: of 2¹⁶ lines, how many have more than 1, 2, 3, 4 units (Complete Journey's).
+/// The most products that a customer brings back on one trip.
+const MAX_RETURNS: usize = 4;
+/// Of 2¹⁶ lines, how many have more than 1, 2, 3 and 4 units (Complete Journey's).
 const MORE_UNITS: [u32; 4] = [13_600, 4_100, 2_300, 1_100];
 /// Chance of a second trip on the day of a main trip, for what was forgotten.
 const SAME_DAY: f64 = 0.015;
-/// The store is closed on this day of the year (25 December).
+/// The month and the day on which the store is closed.
 const CLOSED: (u32, u32) = (12, 25);
 
 /// A trip to come.
 #[derive(Debug, Clone, Copy)]
 struct Trip {
     day: i32,
-    main: bool,
+    /// A main trip, not one for a top-up.
+    is_main: bool,
 }
 
 /// A customer's state between two trips.
@@ -40,15 +45,18 @@ pub(super) struct Shopper {
     customer: u32,
     rng: ChaCha8Rng,
     habits: Habits,
-    staples: Vec<Planned>,
-    /// The trips that are planned, the next one last.
+    staples: Vec<PlannedStaple>,
+    /// The planned trips, the next one last.
     trips: Vec<Trip>,
-    last_main: i32,
+    /// The day of the last main trip.
+    last_main_day: i32,
+    /// The store-local time of the last ticket, in seconds since 1970-01-01T00:00.
     last_time: i64,
+    /// How many tickets there have been.
     tickets: i64,
-    /// What will be brought back on the next trip: product, price.
+    /// What will be brought back on the next trip: product and price.
     returns: Vec<(u32, i32)>,
-    /// The basket of the present trip; kept for its memory.
+    /// The basket of the present trip. It is kept between trips only for its memory.
     basket: Vec<u32>,
 }
 
@@ -58,8 +66,7 @@ impl Shopper {
         rng.set_stream(u64::from(customer) + 1); // stream 0 is the catalogue's
         let habits = Habits::draw(simulation, &mut rng);
         let staples = habits::staples(simulation, &habits, &mut rng);
-        // The first trip falls anywhere in a gap: who has been a customer for long is not seen to
-        // begin.
+        // The first trip is anywhere within a gap: most customers came before the history begins.
         let first = habits.from + (habits.gap_days * rng.random::<f64>()) as i32;
         let first = habits.suitable(first, habits.from - 1, &mut rng);
         Self {
@@ -68,9 +75,9 @@ impl Shopper {
             staples,
             trips: vec![Trip {
                 day: first,
-                main: true,
+                is_main: true,
             }],
-            last_main: first - habits.gap_days as i32,
+            last_main_day: first - habits.gap_days as i32,
             last_time: 0,
             habits,
             tickets: 0,
@@ -91,7 +98,7 @@ impl Shopper {
                 return;
             }
             self.shop(simulation, trip, lines);
-            if trip.main {
+            if trip.is_main {
                 self.plan(simulation, trip.day);
             }
         }
@@ -99,83 +106,66 @@ impl Shopper {
 
     /// Plans the next main trip, and the top-up trips before it.
     fn plan(&mut self, simulation: &Simulation, day: i32) {
-        let mut gap = self.habits.next_gap(&simulation.laws, &mut self.rng);
-        let season = simulation.traits.visit_season;
+        let mut gap = self
+            .habits
+            .next_gap(&simulation.distributions, &mut self.rng);
+        let season = simulation.style.visit_season;
         if season > 0.0 {
             // Most visits in December.
             let rate = 1.0 + season * simulation.catalogue.wave(Today::new(day).day_of_year - 345);
             gap = ((f64::from(gap) / rate + self.rng.random::<f64>()) as i32).max(1);
         }
         let mut next = self.habits.suitable(day + gap, day, &mut self.rng);
-        if closed(next) {
+        if is_closed(next) {
             next += if next - 1 > day { -1 } else { 1 };
         }
         self.trips.push(Trip {
             day: next,
-            main: true,
+            is_main: true,
         });
         let at = self.trips.len();
         if self.rng.random::<f64>() < SAME_DAY {
-            self.trips.push(Trip { day, main: false });
+            self.trips.push(Trip {
+                day,
+                is_main: false,
+            });
         }
         let top_ups = self
             .habits
             .top_ups(next - day, &mut self.rng)
             .map(|offset| Trip {
                 day: day + offset,
-                main: false,
+                is_main: false,
             });
-        self.trips.extend(top_ups.filter(|trip| !closed(trip.day)));
+        self.trips
+            .extend(top_ups.filter(|trip| !is_closed(trip.day)));
         self.trips[at..].reverse();
-        self.last_main = day;
+        self.last_main_day = day;
     }
 
-    /// One trip: fills the basket, and has it scanned.
+    /// One trip: fills the basket and scans it.
     fn shop(&mut self, simulation: &Simulation, trip: Trip, lines: &mut Vec<TicketLine>) {
         let catalogue = &simulation.catalogue;
         let today = Today::new(trip.day);
-        self.fill(simulation, &today, trip.main);
-        let rng = &mut self.rng;
-        let mut second = self.habits.time_of_day(today.weekday, rng);
-        if self.last_time.div_euclid(SECONDS_PER_DAY) == i64::from(trip.day) {
-            let later = self.last_time.rem_euclid(SECONDS_PER_DAY) + rng.random_range(900..7200);
-            second = later.min(habits::LAST_SECOND); // a second trip on the day
-        }
-        let local = i64::from(trip.day) * SECONDS_PER_DAY + second;
-        self.last_time = local;
-        self.tickets += 1;
-        let line = TicketLine {
-            customer: i64::from(self.customer) + 1,
-            basket: (i64::from(self.customer) + 1) * TICKETS + self.tickets,
-            time: simulation.zone.map_or(local, |zone| utc(local, zone)) * MICROSECONDS,
-            product: 0,
-            category: 0,
-            quantity: 1,
-            price: 0,
-        };
-        let of = |product: u32| TicketLine {
-            product: catalogue.id(product),
-            category: catalogue.category(product),
-            ..line
-        };
+        self.fill_basket(simulation, &today, trip.is_main);
+        let ticket = self.next_ticket(&today, simulation.zone);
         for (product, price) in self.returns.drain(..) {
             lines.push(TicketLine {
                 quantity: -1,
                 price,
-                ..of(product)
+                ..ticket.of_product(product, catalogue)
             });
         }
         for product in &self.basket {
-            let price = catalogue.price(*product, &today);
-            let units = rng.random::<u32>() & 0xFFFF;
+            let units = self.rng.random::<u32>() & 0xFFFF;
             let quantity = 1 + MORE_UNITS.iter().filter(|more| units < **more).count() as i32;
             let scanned = TicketLine {
                 quantity,
-                price,
-                ..of(*product)
+                price: catalogue.price(*product, &today),
+                ..ticket.of_product(*product, catalogue)
             };
             lines.push(scanned);
-            let chance = rng.random::<u32>() & 0xFFFF;
+            let chance = self.rng.random::<u32>() & 0xFFFF;
             if chance < VOIDED {
                 lines.push(TicketLine {
                     quantity: -quantity,
@@ -184,100 +174,143 @@ impl Shopper {
                 lines.push(scanned);
             } else if chance < VOIDED + SCANNED_TWICE {
                 lines.push(scanned);
-            } else if chance < VOIDED + SCANNED_TWICE + RETURNED && self.returns.len() < 4 {
-                self.returns.push((*product, price));
+            } else if chance < VOIDED + SCANNED_TWICE + RETURNED && self.returns.len() < MAX_RETURNS
+            {
+                self.returns.push((*product, scanned.price));
             }
         }
     }
 
-    /// Fills the basket: staples that have run out, then what the shelves suggest.
-    fn fill(&mut self, simulation: &Simulation, today: &Today, main: bool) {
-        let (catalogue, habits, rng) = (&simulation.catalogue, &self.habits, &mut self.rng);
-        let mean = if main {
-            habits.basket
-        } else {
-            (0.25 * habits.basket).clamp(1.5, 5.0)
+    /// A line of the next ticket, still without a product. A second trip on a day is later than the
+    /// first.
+    fn next_ticket(&mut self, today: &Today, zone: Option<Tz>) -> TicketLine {
+        let mut second = self.habits.time_of_day(today.weekday, &mut self.rng);
+        if self.last_time.div_euclid(SECONDS_PER_DAY) == i64::from(today.day) {
+            let last = self.last_time.rem_euclid(SECONDS_PER_DAY);
+            second = (last + self.rng.random_range(900..7200)).min(habits::LAST_SECOND);
+        }
+        self.last_time = i64::from(today.day) * SECONDS_PER_DAY + second;
+        self.tickets += 1;
+        let customer = i64::from(self.customer) + 1;
+        TicketLine {
+            customer,
+            basket: customer * TICKETS + self.tickets,
+            time: zone.map_or(self.last_time, |zone| utc(self.last_time, zone)) * MICROSECONDS,
+            product: 0,
+            category: 0,
+            quantity: 1,
+            price: 0,
+        }
+    }
+
+    /// Fills the basket: staples that have run out, then what the store suggests.
+    fn fill_basket(&mut self, simulation: &Simulation, today: &Today, is_main: bool) {
+        let size = self.draw_basket_size(today, is_main);
+        self.basket.clear();
+        let count = self.staples.len();
+        // From a random staple on, so that it is not always the same one for which there is no
+        // room.
+        let begin = match count {
+            0 => 0,
+            _ => self.rng.random_range(0..count),
         };
-        let within = if main { habits.basket_within } else { 0.6 };
-        // Larger after a longer wait, and before the end of the year; minus within²/2, so that the
-        // mean of the log-normal is `mean`.
-        let waited = if main {
-            (f64::from(today.day - self.last_main).max(1.0) / habits.gap_days)
-                .clamp(0.4, 3.0)
-                .powf(0.2)
+        for at in 0..count {
+            if self.basket.len() >= size {
+                break;
+            }
+            self.buy_staple((begin + at) % count, simulation, today, is_main);
+        }
+        self.buy_suggestions(size, simulation, today);
+        if self.basket.is_empty() {
+            let product = simulation.catalogue.pick_in(0, today.day, &mut self.rng);
+            self.basket.extend(product);
+        }
+    }
+
+    /// How many products are wanted in the basket, 1 to 120.
+    fn draw_basket_size(&mut self, today: &Today, is_main: bool) -> usize {
+        let habits = &self.habits;
+        let (mean, spread, waited) = if is_main {
+            // Larger after a longer wait.
+            let days = f64::from(today.day - self.last_main_day).max(1.0);
+            let waited = (days / habits.gap_days).clamp(0.4, 3.0).powf(0.2);
+            (habits.basket, habits.basket_spread, waited)
         } else {
-            1.0
+            ((0.25 * habits.basket).clamp(1.5, 5.0), 0.6, 1.0)
         };
-        let feast = if (345..359).contains(&today.day_of_year) {
+        let before_christmas = if (345..359).contains(&today.day_of_year) {
             1.12
         } else {
             1.0
         };
-        let size =
-            mean * waited * feast * (habits::normal(rng, within) - within * within / 2.0).exp();
-        let size = (size.round() as usize).clamp(1, 120);
-        self.basket.clear();
-        let (day, list) = (today.day as f32, self.staples.len());
-        // From a random place on, so that no staple is always the one for which there is no room.
-        let begin = if list == 0 {
-            0
-        } else {
-            rng.random_range(0..list)
-        };
-        for at in 0..list {
-            if self.basket.len() >= size {
-                break;
-            }
-            let staple = &mut self.staples[(begin + at) % list];
-            if staple.due > day
-                || today.day < staple.from
-                || today.day >= staple.until
-                || (!main && staple.cycle_days > FRESH_DAYS)
-            {
-                continue;
-            }
-            let chance: f64 = rng.random();
-            if chance < FORGOTTEN {
-                continue;
-            }
-            // Out of season it is not wanted for now.
-            if rng.random::<f64>() > catalogue.season(staple.product, today) {
-                staple.due = day + 0.5 * staple.cycle_days;
-                continue;
-            }
-            let category = catalogue.category(staple.product);
-            let other = rng.random::<f64>() < catalogue.variety(category);
-            let taken = other
-                .then(|| catalogue.pick_in(category, today.day, rng))
-                .flatten()
-                .unwrap_or(staple.product);
-            if !self.basket.contains(&taken) {
-                self.basket.push(taken);
-            }
-            staple.due = day + staple.cycle_days * rng.sample(simulation.laws.consumption) as f32;
+        // Minus spread²/2, so that the mean of the log-normal distribution is `mean`.
+        let size = mean
+            * waited
+            * before_christmas
+            * (habits::normal(&mut self.rng, spread) - spread * spread / 2.0).exp();
+        (size.round() as usize).clamp(1, 120)
+    }
+
+    /// Buys a staple if it has run out, is not forgotten and is in season; sometimes another
+    /// product of its category instead.
+    fn buy_staple(&mut self, at: usize, simulation: &Simulation, today: &Today, is_main: bool) {
+        let (catalogue, rng) = (&simulation.catalogue, &mut self.rng);
+        let (day, staple) = (today.day as f32, &mut self.staples[at]);
+        if staple.due > day
+            || today.day < staple.from
+            || today.day >= staple.until
+            || (!is_main && staple.cycle_days > FRESH_DAYS)
+        {
+            return;
         }
+        let chance: f64 = rng.random();
+        if chance < FORGOTTEN {
+            return;
+        }
+        if rng.random::<f64>() > catalogue.season(staple.product, today) {
+            // Out of season: not wanted for now.
+            staple.due = day + 0.5 * staple.cycle_days;
+            return;
+        }
+        let category = catalogue.category(staple.product);
+        let is_replaced = rng.random::<f64>() < catalogue.variety(category);
+        let replacement = is_replaced
+            .then(|| catalogue.pick_in(category, today.day, rng))
+            .flatten();
+        let product = replacement.unwrap_or(staple.product);
+        if !self.basket.contains(&product) {
+            self.basket.push(product);
+        }
+        let consumption = rng.sample(simulation.distributions.consumption) as f32;
+        staple.due = day + staple.cycle_days * consumption;
+    }
+
+    /// Buys what the store suggests until the basket has its size.
+    fn buy_suggestions(&mut self, size: usize, simulation: &Simulation, today: &Today) {
+        let (tastes, loyalty) = (&self.habits.tastes, self.habits.loyalty);
         let mut tries = 2 * size;
         while self.basket.len() < size && tries > 0 {
             tries -= 1;
-            match catalogue.suggest(&habits.tastes, habits.loyalty, self.customer, today, rng) {
+            let suggested =
+                simulation
+                    .catalogue
+                    .suggest(tastes, loyalty, self.customer, today, &mut self.rng);
+            match suggested {
                 Some(product) if !self.basket.contains(&product) => self.basket.push(product),
                 _ => {}
             }
-        }
-        if self.basket.is_empty() {
-            self.basket.extend(catalogue.pick_in(0, today.day, rng));
         }
     }
 
     /// What is true of this customer.
     pub(super) fn truth(&self, simulation: &Simulation) -> Truth {
-        // The mean gap between days with a purchase has no closed form where top-up trips depend on
-        // the gap: the mean of many.
+        // The mean gap between days with a purchase has no closed form, since top-up trips depend
+        // on the gap: it is estimated from many gaps.
         let mut rng = ChaCha8Rng::seed_from_u64(simulation.parameters.seed);
         rng.set_stream((1 << 63) | u64::from(self.customer));
         let (mut days, mut purchases) = (0_i64, 0_i64);
         for _ in 0..1000 {
-            let gap = self.habits.next_gap(&simulation.laws, &mut rng);
+            let gap = self.habits.next_gap(&simulation.distributions, &mut rng);
             days += i64::from(gap);
             purchases += 1 + self.habits.top_ups(gap, &mut rng).count() as i64;
         }
@@ -303,8 +336,19 @@ impl Shopper {
     }
 }
 
+impl TicketLine {
+    /// The line with another product.
+    fn of_product(self, product: u32, catalogue: &Catalogue) -> Self {
+        Self {
+            product: catalogue.id(product),
+            category: catalogue.category(product),
+            ..self
+        }
+    }
+}
+
 /// Whether the store is closed on the day.
-fn closed(day: i32) -> bool {
+fn is_closed(day: i32) -> bool {
     let date = Day::from_epoch(day).date();
     (date.month(), date.day()) == CLOSED
 }

@@ -12,18 +12,18 @@ use crate::recurrence::{Rule, recurrent};
 
 const SAMPLE: &[u8] = include_bytes!("../../data/tickets.csv.gz");
 
-fn simulation(parameters: Parameters) -> Simulation {
+fn simulation(parameters: SimulationParameters) -> Simulation {
     Simulation::new(parameters).unwrap()
 }
 
-fn small(style: Style) -> Parameters {
-    Parameters {
+fn small(style: Style) -> SimulationParameters {
+    SimulationParameters {
         style,
         customers: 40,
         products: 300,
         days: 120,
         seed: 7,
-        ..Parameters::default()
+        ..SimulationParameters::default()
     }
 }
 
@@ -88,7 +88,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
     fn chunks_change_only_the_order(days in 0_u32..150, customers in 0_u32..60, style in prop::sample::select(&Style::ALL[..]), seed in 0_u64..1000) {
-        let simulation = simulation(Parameters { seed, days: 60, customers: 15, ..small(style) });
+        let simulation = simulation(SimulationParameters { seed, days: 60, customers: 15, ..small(style) });
         let whole = lines(&simulation, Order::Customers(15));
         prop_assert_eq!(&by_customer(whole.clone()), &whole);
         prop_assert_eq!(&lines(&simulation, Order::Customers(customers)), &whole);
@@ -100,7 +100,7 @@ proptest! {
 
     #[test]
     fn lines_are_what_a_till_records(style in prop::sample::select(&Style::ALL[..]), seed in 0_u64..1000) {
-        let simulation = simulation(Parameters { seed, ..small(style) });
+        let simulation = simulation(SimulationParameters { seed, ..small(style) });
         let parameters = simulation.parameters();
         for line in lines(&simulation, Order::Customers(8)) {
             let second = line.time.div_euclid(1_000_000).rem_euclid(86_400);
@@ -117,7 +117,7 @@ proptest! {
 fn a_seed_is_a_store() {
     let of = |seed| {
         lines(
-            &simulation(Parameters {
+            &simulation(SimulationParameters {
                 seed,
                 ..small(Style::Grocery)
             }),
@@ -131,7 +131,7 @@ fn a_seed_is_a_store() {
 #[test]
 fn a_customer_is_the_same_in_a_larger_store() {
     let few = simulation(small(Style::Grocery));
-    let many = simulation(Parameters {
+    let many = simulation(SimulationParameters {
         customers: 400,
         ..small(Style::Grocery)
     });
@@ -147,7 +147,12 @@ fn the_sample_is_what_the_defaults_give() {
         .read_to_end(&mut kept)
         .unwrap();
     let mut now = Vec::new();
-    write_csv(&simulation(Parameters::default()), Order::Days(7), &mut now).unwrap();
+    write_csv(
+        &simulation(SimulationParameters::default()),
+        Order::Days(7),
+        &mut now,
+    )
+    .unwrap();
     // Not assert_eq, which would print megabytes.
     assert!(
         kept == now,
@@ -158,7 +163,7 @@ fn the_sample_is_what_the_defaults_give() {
 
 #[test]
 fn the_literal_rule_keeps_enough_of_the_sample() {
-    let simulation = simulation(Parameters::default());
+    let simulation = simulation(SimulationParameters::default());
     let purchases = purchases(&simulation);
     assert!(
         purchases.customers().len() >= 300,
@@ -205,10 +210,10 @@ fn repeats(simulation: &Simulation) -> (f64, f64) {
 #[test]
 fn styles_differ_as_they_say() {
     let of = |style| {
-        simulation(Parameters {
+        simulation(SimulationParameters {
             style,
             customers: 300,
-            ..Parameters::default()
+            ..SimulationParameters::default()
         })
     };
     let visits = |simulation: &Simulation| {
@@ -275,9 +280,9 @@ fn styles_differ_as_they_say() {
 
 #[test]
 fn gaps_and_weekdays_are_those_of_the_truth() {
-    let simulation = simulation(Parameters {
+    let simulation = simulation(SimulationParameters {
         customers: 300,
-        ..Parameters::default()
+        ..SimulationParameters::default()
     });
     let purchases = purchases(&simulation);
     let history = purchases.until(AsOf(simulation.parameters().last_day()));
@@ -346,9 +351,9 @@ fn gaps_and_weekdays_are_those_of_the_truth() {
 
 #[test]
 fn staples_come_back_after_their_cycles() {
-    let simulation = simulation(Parameters {
+    let simulation = simulation(SimulationParameters {
         customers: 300,
-        ..Parameters::default()
+        ..SimulationParameters::default()
     });
     let mut bought: BTreeMap<(i64, i64), BTreeSet<Day>> = BTreeMap::new();
     for line in lines(&simulation, Order::Customers(64))
@@ -512,7 +517,7 @@ fn a_writer_that_fails_is_an_error() {
 #[test]
 fn utc_times_are_the_same_tickets() {
     let local = lines(&simulation(small(Style::Grocery)), Order::Customers(8));
-    let zoned = Parameters {
+    let zoned = SimulationParameters {
         utc_zone: Some("America/New_York".into()),
         ..small(Style::Grocery)
     };
@@ -533,9 +538,9 @@ fn utc_times_are_the_same_tickets() {
 #[test]
 fn the_till_returns_voids_and_repeats() {
     let all = lines(
-        &simulation(Parameters {
+        &simulation(SimulationParameters {
             customers: 100,
-            ..Parameters::default()
+            ..SimulationParameters::default()
         }),
         Order::Customers(8),
     );
@@ -570,10 +575,10 @@ fn the_till_returns_voids_and_repeats() {
 #[test]
 fn the_estimate_is_near() {
     for style in Style::ALL {
-        let simulation = simulation(Parameters {
+        let simulation = simulation(SimulationParameters {
             style,
             customers: 500,
-            ..Parameters::default()
+            ..SimulationParameters::default()
         });
         let lines = lines(&simulation, Order::Customers(64)).len() as f64;
         let ratio = simulation.estimated_lines() as f64 / lines;
@@ -608,59 +613,54 @@ fn the_truth_is_written() {
 
 #[test]
 fn parameters_out_of_range_are_refused() {
-    let check = |parameters: Parameters| {
-        Simulation::new(parameters)
-            .unwrap_err()
-            .to_string()
-            .split_once("\nhint: ")
-            .unwrap()
-            .0
-            .to_owned()
-    };
-    let default = Parameters::default;
+    fn check(parameters: SimulationParameters) -> String {
+        let error = Simulation::new(parameters).unwrap_err().to_string();
+        error.split_once("\nhint: ").unwrap().0.to_owned()
+    }
+    let default = SimulationParameters::default;
     assert_eq!(
-        check(Parameters {
+        check(SimulationParameters {
             customers: 0,
             ..default()
         }),
         "customers should be between 1 and 100000000, but is 0"
     );
     assert_eq!(
-        check(Parameters {
+        check(SimulationParameters {
             products: 99,
             ..default()
         }),
         "products should be between 100 and 1000000, but is 99"
     );
     assert_eq!(
-        check(Parameters {
+        check(SimulationParameters {
             days: 3_654,
             ..default()
         }),
         "days should be between 1 and 3653, but is 3654"
     );
     assert_eq!(
-        check(Parameters {
+        check(SimulationParameters {
             days: 0,
             ..default()
         }),
         "days should be between 1 and 3653, but is 0"
     );
     assert_eq!(
-        check(Parameters {
+        check(SimulationParameters {
             start: Day::from_epoch(47_300),
             ..default()
         }),
         "start + days − 1 should be between 1990-01-01 and 2099-12-31, but is 2100-07-02"
     );
     assert_eq!(
-        check(Parameters {
+        check(SimulationParameters {
             start: Day::from_epoch(0),
             ..default()
         }),
         "start should be between 1990-01-01 and 2099-12-31, but is 1970-01-01"
     );
-    let zone = Simulation::new(Parameters {
+    let zone = Simulation::new(SimulationParameters {
         utc_zone: Some("America/NewYork".into()),
         ..default()
     })
@@ -676,12 +676,12 @@ fn parameters_out_of_range_are_refused() {
         style,
         "\"huge\" is not a style of store\nhint: use one of grocery, dense, sparse, seasonal, drifting"
     );
-    assert!(serde_json::from_str::<Parameters>(r#"{"customer": 3}"#).is_err());
-    let some: Parameters =
+    assert!(serde_json::from_str::<SimulationParameters>(r#"{"customer": 3}"#).is_err());
+    let some: SimulationParameters =
         serde_json::from_str(r#"{"style": "dense", "start": "2024-02-29"}"#).unwrap();
     assert_eq!(
         some,
-        Parameters {
+        SimulationParameters {
             style: Style::Dense,
             start: "2024-02-29".parse().unwrap(),
             ..default()
@@ -692,13 +692,15 @@ fn parameters_out_of_range_are_refused() {
 #[test]
 fn the_smallest_and_oddest_stores_work() {
     for style in Style::ALL {
-        for (customers, products, days) in [(1, 100, 1), (3, 100, 3_653), (30, 101, 2)] {
-            let simulation = simulation(Parameters {
+        // With 13,600 products the largest category has 1,026.
+        let sizes = [(1, 100, 1), (3, 100, 3_653), (30, 101, 2), (1, 13_600, 1)];
+        for (customers, products, days) in sizes {
+            let simulation = simulation(SimulationParameters {
                 style,
                 customers,
                 products,
                 days,
-                ..Parameters::default()
+                ..SimulationParameters::default()
             });
             assert_eq!(
                 by_customer(lines(&simulation, Order::Days(400))),

@@ -1,4 +1,4 @@
-//! What is true of each customer, so that models can be compared with it.
+//! The ground truth of each customer, so that models can be compared with it.
 
 use std::io::Write;
 
@@ -8,16 +8,16 @@ use super::Simulation;
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
-/// What is true of a customer.
+/// The ground truth of a customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
     /// The customer's id in the tickets.
     pub customer_id: i64,
     /// People in the household, 1 to 5.
     pub household: u8,
-    /// The first and the last day on which the customer may come.
+    /// The first day on which the customer may come.
     pub active_from: Day,
-    /// See `active_from`; the last day of the history where the customer stays.
+    /// The last day on which the customer may come; of one who stays, the last day of the history.
     pub active_until: Day,
     /// Whether the customer is still one when the history ends.
     pub stays: bool,
@@ -41,14 +41,14 @@ pub struct Staple {
     pub product_id: i64,
     /// Mean days until it has run out; it is then bought on one of the next trips.
     pub cycle_days: f64,
-    /// The first and the last day on which it is on the customer's list.
+    /// The first day on which it is a staple.
     pub from: Day,
-    /// See `from`.
+    /// The last day on which it is a staple.
     pub until: Day,
 }
 
-/// Writes the truth of every customer as a JSON array, one customer a line, streamed; says how
-/// many.
+/// Writes the truth of every customer as a JSON array, one customer a line, and returns how many
+/// there are. It is streamed.
 ///
 /// # Errors
 /// If `writer` fails.
@@ -70,15 +70,16 @@ pub fn write_truth_json(simulation: &Simulation, mut writer: impl Write) -> Resu
     Ok(count)
 }
 
-/// Writes the truth as CSV, one row a staple, streamed; says how many. A customer without a staple
-/// has one row in which its columns are empty.
+/// Writes the truth of every customer as CSV, one row a staple, and returns how many rows there
+/// are. It is streamed. A customer without a staple has one row with empty columns for it.
 ///
 /// # Errors
 /// If `writer` fails.
 pub fn write_truth_csv(simulation: &Simulation, mut writer: impl Write) -> Result<u64> {
     writeln!(
         writer,
-        "customer_id,active_from,active_until,stays,trip_gap_days,purchase_gap_days,basket_products,product_id,cycle_days,from,until"
+        "customer_id,active_from,active_until,stays,trip_gap_days,purchase_gap_days,\
+         basket_products,product_id,cycle_days,from,until"
     )
     .map_err(failed)?;
     let mut rows = 0;

@@ -1,16 +1,16 @@
-//! Input: from a file, a folder or prefix, or a glob to the objects that it names.
+//! Input: the objects that a file name, a folder or prefix, or a glob stands for.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::location::{Location, Place, plain};
+use super::location::{Address, Location, without_file_scheme};
 use super::{Local, ObjectMeta, Store};
 use crate::error::{Error, Result};
 use crate::suggest;
 
-/// An object that was found, and where.
+/// An object of the input, as it was found.
 #[derive(Debug, Clone)]
 pub struct InputObject {
     /// The object as a person would name it.
@@ -34,7 +34,7 @@ impl InputObject {
         self.store.get(&self.key).await
     }
 
-    /// A part of the object's content, from and up to positions in bytes.
+    /// A range of the object's content, in bytes.
     ///
     /// # Errors
     /// [`crate::error::Kind::Conflict`] if the object has changed since it was found.
@@ -42,9 +42,9 @@ impl InputObject {
         self.store.get_range(&self.key, range, &self.etag).await
     }
 
-    /// Whether its store would rather give it as a whole than in parts.
+    /// Whether it is better fetched as a whole than in ranges.
     pub(crate) fn is_fetched_whole(&self) -> bool {
-        self.size <= self.store.whole_up_to()
+        self.size <= self.store.whole_fetch_limit()
     }
 
     /// The object with its size and tag as they are now.
@@ -66,30 +66,30 @@ impl InputObject {
 
 /// The objects that a URI names, in the byte order of their URIs:
 /// - a file or an object: that one, whatever its ending;
-/// - a folder or prefix: all below it with one of the `endings` (small and capital letters are
-///   alike), but nothing hidden (a part of the path below the folder that begins with `.` or `_`,
-///   as Spark's `_SUCCESS`);
-/// - a glob (`*`, `**`, `?`, `[..]`, `{a,b}`; none but `**` crosses a `/`): each object that it
-///   matches and, of each folder that it matches, what a folder gives. It matches hidden parts only
-///   if it names one; a glob that leaves the ending open (its last character is `*`) takes only
-///   objects with one of the `endings`. One that matches nothing is read as a plain name.
+/// - a folder or prefix: all objects below it that have one of the `endings` (in small or capital
+///   letters) and are not hidden. An object is hidden if a part of its path below the folder begins
+///   with `.` or `_`, like Spark's `_SUCCESS`;
+/// - a glob (`*`, `**`, `?`, `[..]`, `{a,b}`; only `**` crosses a `/`): each object that it
+///   matches, and what is in each folder that it matches. It matches hidden objects only if it
+///   names a hidden part. A glob that ends with `*` takes only objects with one of the `endings`.
+///   If a glob matches nothing, it is read as a plain name.
 ///
 /// # Errors
 /// [`crate::error::Kind::NotFound`] if nothing matches, with a hint on what is there instead;
 /// [`crate::error::Kind::Request`] if the URI or glob cannot be read;
 /// [`crate::error::Kind::System`] if the place cannot be read.
 pub async fn find(uri: &str, endings: &[&str]) -> Result<Vec<InputObject>> {
-    let uri = plain(uri)?;
-    let place = Place::parse(&uri)?;
+    let uri = without_file_scheme(uri)?;
+    let address = Address::parse(&uri)?;
     if uri.contains(GLOB_CHARACTERS) {
-        let (location, pattern) = split_at_glob(&uri, &place)?;
+        let (location, pattern) = split_at_glob(&uri, &address)?;
         let location = match location {
-            Some(folder) => Place::parse(&folder)?.open().await?,
+            Some(folder) => Address::parse(&folder)?.open().await?,
             None => Location::new(Arc::new(Local::new("")), ""),
         };
         find_glob(&uri, &location, &pattern, endings).await
     } else {
-        find_plain(&uri, &place.open().await?, endings).await
+        find_plain(&uri, &address.open().await?, endings).await
     }
 }
 
@@ -126,8 +126,8 @@ const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
 
 /// The longest folder above a glob as a URI (`None` is the present folder), and the glob relative
 /// to it.
-fn split_at_glob(uri: &str, place: &Place) -> Result<(Option<String>, String)> {
-    if let Place::S3 { bucket, .. } = place
+fn split_at_glob(uri: &str, address: &Address) -> Result<(Option<String>, String)> {
+    if let Address::S3 { bucket, .. } = address
         && bucket.contains(GLOB_CHARACTERS)
     {
         return Err(Error::request("a bucket cannot be a glob")
@@ -165,7 +165,7 @@ async fn find_glob(
     let mut example = None;
     let mut chosen = Vec::new();
     for object in objects {
-        if glob.takes(&object.key, endings) {
+        if glob.matches(&object.key, endings) {
             chosen.push(ObjectMeta {
                 key: location.child(&object.key).path,
                 ..object
@@ -175,7 +175,7 @@ async fn find_glob(
         }
     }
     if !chosen.is_empty() {
-        return Ok(found(&location.store, chosen));
+        return Ok(input_objects(&location.store, chosen));
     }
     // As a shell does: a glob without a match is a plain name.
     if let Ok(named) = find_plain(uri, &location.child(pattern), endings).await {
@@ -211,11 +211,11 @@ async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<
         && !uri.ends_with('/')
         && let Some(object) = location.store.head(&location.path).await?
     {
-        return Ok(found(&location.store, vec![object]));
+        return Ok(input_objects(&location.store, vec![object]));
     }
     let objects = location.list("").await?;
     if objects.is_empty() {
-        return Err(absent(uri, location).await);
+        return Err(nothing_found(uri, location).await);
     }
     let all = objects.len();
     let mut example = None;
@@ -243,10 +243,11 @@ async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<
             .object(uri)
             .hint(hint));
     }
-    Ok(found(&location.store, chosen))
+    Ok(input_objects(&location.store, chosen))
 }
 
-fn found(store: &Arc<dyn Store>, objects: Vec<ObjectMeta>) -> Vec<InputObject> {
+/// The objects with their store, in the byte order of their URIs.
+fn input_objects(store: &Arc<dyn Store>, objects: Vec<ObjectMeta>) -> Vec<InputObject> {
     let mut found: Vec<InputObject> = objects
         .into_iter()
         .map(|ObjectMeta { key, size, etag }| InputObject {
@@ -261,8 +262,8 @@ fn found(store: &Arc<dyn Store>, objects: Vec<ObjectMeta>) -> Vec<InputObject> {
     found
 }
 
-/// Why nothing is there, and what is there instead.
-async fn absent(uri: &str, location: &Location) -> Error {
+/// The error for a place without objects; its hint says what is there instead.
+async fn nothing_found(uri: &str, location: &Location) -> Error {
     let (folder, name) = location
         .path
         .rsplit_once('/')
@@ -345,7 +346,7 @@ impl Glob {
         })
     }
 
-    /// What every match begins with, so that only this much is listed.
+    /// What every match begins with: only keys that begin so are listed.
     fn literal_start(&self) -> &str {
         self.pattern
             .split(['*', '?', '[', '{', '\\'])
@@ -354,7 +355,7 @@ impl Glob {
     }
 
     /// Whether the object is matched, or lies in a folder that is matched.
-    fn takes(&self, key: &str, endings: &[&str]) -> bool {
+    fn matches(&self, key: &str, endings: &[&str]) -> bool {
         if is_hidden(key) && !self.names_hidden {
             return false;
         }

@@ -9,26 +9,28 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{ObjectMeta, PutMode, Store, changed, check_key};
+use super::{ObjectMeta, PutMode, StagedFile, Store, changed, check_key, run_blocking};
 use crate::error::{Error, Result};
 
-/// Files whose name begins so are this store's own (temporary files, locks): never listed, never a
-/// key.
+/// Names of this store's own files (temporary files, locks) begin so. They are never listed and
+/// never a key.
 const OWN: &str = ".okuo-";
 
 /// A folder of this machine as a store.
 ///
-/// A write goes to a temporary file beside its target, is synced, and is renamed, so a reader sees
-/// the old content or the new. A tag is the SHA-256 of the content up to 256 KiB (pointers,
-/// manifests, cards: what conditional writes are for, so [`PutMode::IfMatch`] never takes a changed
-/// file for an unchanged one). Above that it is made of size, time of change in ns and inode,
-/// because a listing that hashed every input file would read it twice. Conditional writes exclude
-/// each other among threads and among processes by a lock file in the target's folder, which is
-/// there only as long as the write lasts.
+/// **Writes.** A write goes to a temporary file beside its target, which is synced and renamed: a
+/// reader sees the old content or the new. Conditional writes of several threads or processes
+/// exclude each other by a lock file in the target's folder, which is there only while the write
+/// lasts.
 ///
-/// Links are followed; one that leads into a folder it lies in is not. A link that leads nowhere is
-/// listed with size 0, and reading it is an error. A folder that a deletion leaves empty is
-/// removed, as on S3, where there are no folders.
+/// **Tags.** Up to 256 KiB a tag is the SHA-256 of the content. Pointers, manifests and cards are
+/// not larger, and so [`PutMode::IfMatch`] never takes a changed one for unchanged. Above that a
+/// tag is made of size, time of change in ns and inode: to hash every input file would read it
+/// twice.
+///
+/// **Links and folders.** Links are followed, except into a folder that the link itself lies in. A
+/// link that leads nowhere is listed with size 0, and reading it is an error. A folder that a
+/// deletion leaves empty is removed, as on S3, where there are no folders.
 #[derive(Debug, Clone)]
 pub struct Local {
     root: PathBuf,
@@ -68,16 +70,6 @@ impl Local {
     }
 }
 
-/// Runs work on the disk where it does not hold up the asynchronous threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::system("the work on the disk broke off").source(error)),
-    }
-}
-
 #[async_trait]
 impl Store for Local {
     fn name(&self) -> String {
@@ -104,7 +96,7 @@ impl Store for Local {
             format!("{start}/")
         };
         let prefix = prefix.to_owned();
-        blocking(move || {
+        run_blocking(move || {
             let mut objects = Vec::new();
             disk::walk(&folder, &start, &prefix, &mut Vec::new(), &mut objects)?;
             objects.sort_unstable_by(|a, b| a.key.cmp(&b.key));
@@ -118,7 +110,7 @@ impl Store for Local {
             check_key(folder)?;
         }
         let folder = self.folder(folder);
-        blocking(move || {
+        run_blocking(move || {
             let mut names: Vec<String> = disk::entries(&folder)?
                 .into_iter()
                 .map(|(name, path)| {
@@ -137,7 +129,7 @@ impl Store for Local {
 
     async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
         let (path, object, key) = (self.path(key)?, self.uri(key), key.to_owned());
-        blocking(move || match std::fs::metadata(&path) {
+        run_blocking(move || match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Ok(None),
             Ok(metadata) => Ok(Some(ObjectMeta {
                 key,
@@ -152,18 +144,18 @@ impl Store for Local {
 
     async fn get(&self, key: &str) -> Result<(Bytes, String)> {
         let (path, object) = (self.path(key)?, self.uri(key));
-        blocking(move || disk::read(&path).map_err(|error| error.object(object))).await
+        run_blocking(move || disk::read(&path).map_err(|error| error.object(object))).await
     }
 
-    // A part of a file costs little more than the bytes that are read; the tags of small files are
-    // made of all of their content.
-    fn whole_up_to(&self) -> u64 {
+    // Lower than over a network: reading a range costs little more than its bytes. Not 0, since the
+    // tag of a small file is a hash of its whole content.
+    fn whole_fetch_limit(&self) -> u64 {
         1 << 20
     }
 
     async fn get_range(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
         let (path, object, etag) = (self.path(key)?, self.uri(key), etag.to_owned());
-        blocking(move || {
+        run_blocking(move || {
             match disk::read_range(&path, range, &etag).map_err(|error| error.object(&object))? {
                 Some(bytes) => Ok(bytes),
                 None => Err(changed(&object)),
@@ -174,13 +166,30 @@ impl Store for Local {
 
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String> {
         let (path, object) = (self.path(key)?, self.uri(key));
-        blocking(move || disk::write(&path, &content, mode).map_err(|error| error.object(object)))
+        run_blocking(move || {
+            disk::write(&path, &content, mode).map_err(|error| error.object(object))
+        })
+        .await
+    }
+
+    async fn stage(&self, key: &str) -> Result<StagedFile> {
+        let (path, object) = (self.path(key)?, self.uri(key));
+        run_blocking(move || disk::stage(&path).map_err(|error| error.object(object)))
             .await
+            .map(StagedFile)
+    }
+
+    async fn put_staged(&self, key: &str, staged: StagedFile, mode: PutMode) -> Result<String> {
+        let (path, object) = (self.path(key)?, self.uri(key));
+        run_blocking(move || {
+            disk::persist_staged(staged.0, &path, mode).map_err(|error| error.object(object))
+        })
+        .await
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
         let (path, depth, object) = (self.path(key)?, key.matches('/').count(), self.uri(key));
-        blocking(move || disk::delete(&path, depth).map_err(|error| error.object(object))).await
+        run_blocking(move || disk::delete(&path, depth).map_err(|error| error.object(object))).await
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Local, ObjectMeta, PutMode, S3, Store};
+use super::{Local, ObjectMeta, ObjectWriter, PutMode, S3, Store};
 use crate::error::{Error, Result};
 
 /// A place in a store: an object, or a folder or prefix with objects below it. Keys given to its
@@ -22,7 +22,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// A location in a store, for instance [`super::Memory`] in tests.
+    /// A location in a store, for instance [`super::InMemory`] in tests.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, path: impl Into<String>) -> Self {
         Self {
@@ -115,7 +115,16 @@ impl Location {
         self.store.put(&self.key(key), content, mode).await
     }
 
-    /// Removes an object; one that is not there is no error.
+    /// Begins to write an object as a stream; an empty key is this place as an object. Readers see
+    /// it once [`ObjectWriter::commit`] has stored it.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::System`] if there is no place for a temporary file.
+    pub async fn writer(&self, key: &str) -> Result<ObjectWriter> {
+        ObjectWriter::new(self.child(key)).await
+    }
+
+    /// Removes an object; it is no error if there is none.
     ///
     /// # Errors
     /// [`crate::error::Kind::System`] if it is there and cannot be removed.
@@ -134,7 +143,7 @@ impl Location {
 
 /// What a URI names, before anything is opened.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Address {
     /// `s3://bucket/key`; the key has no `/` at either end.
     S3 { bucket: String, key: String },
     /// A path of this machine: the folder as it was typed, and the last name. `../a/b` is `../a`
@@ -142,10 +151,10 @@ pub(super) enum Place {
     Local { root: String, name: String },
 }
 
-impl Place {
+impl Address {
     /// Reads `s3://bucket/key`, `file:///path`, or a path.
     pub(super) fn parse(uri: &str) -> Result<Self> {
-        let uri = &*plain(uri)?;
+        let uri = &*without_file_scheme(uri)?;
         if let Some(rest) = uri.strip_prefix("s3://") {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
             if bucket.is_empty() {
@@ -217,7 +226,7 @@ impl Place {
 /// [`crate::error::Kind::Request`] if it is no such address, [`crate::error::Kind::System`] if S3
 /// is not configured (no region).
 pub async fn open(uri: &str) -> Result<Location> {
-    Place::parse(uri)?.open().await
+    Address::parse(uri)?.open().await
 }
 
 /// Refuses a place of this machine that is to be a folder, where it or a part of its path is a
@@ -271,14 +280,14 @@ pub fn check_file(uri: &str) -> Result<()> {
 
 /// The path of a place of this machine.
 fn local_path(uri: &str) -> Result<Option<std::path::PathBuf>> {
-    Ok(match Place::parse(uri)? {
-        Place::S3 { .. } => None,
-        Place::Local { root, name } => Some(Path::new(&root).join(name)),
+    Ok(match Address::parse(uri)? {
+        Address::S3 { .. } => None,
+        Address::Local { root, name } => Some(Path::new(&root).join(name)),
     })
 }
 
 /// A `file://` address as the path that it means; anything else as it is.
-pub(super) fn plain(uri: &str) -> Result<Cow<'_, str>> {
+pub(super) fn without_file_scheme(uri: &str) -> Result<Cow<'_, str>> {
     let Some(rest) = uri.strip_prefix("file://") else {
         return Ok(Cow::Borrowed(uri));
     };
@@ -318,8 +327,8 @@ fn percent_decoded(path: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn local(root: &str, name: &str) -> Place {
-        Place::Local {
+    fn local(root: &str, name: &str) -> Address {
+        Address::Local {
             root: root.to_owned(),
             name: name.to_owned(),
         }
@@ -327,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_uri_is_a_store_and_a_path() {
-        let s3 = |bucket: &str, key: &str| Place::S3 {
+        let s3 = |bucket: &str, key: &str| Address::S3 {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
         };
@@ -347,7 +356,7 @@ mod tests {
             ("file:///a/b%20c", local("/a", "b c")),
             ("file://localhost/a/b", local("/a", "b")),
         ] {
-            assert_eq!(Place::parse(uri).unwrap(), place, "{uri}");
+            assert_eq!(Address::parse(uri).unwrap(), place, "{uri}");
         }
     }
 
@@ -364,7 +373,7 @@ mod tests {
             ("file://host/a", "absolute path"),
             ("file:///a%2", "hexadecimal"),
         ] {
-            let error = Place::parse(uri).unwrap_err();
+            let error = Address::parse(uri).unwrap_err();
             assert_eq!(error.kind(), crate::error::Kind::Request, "{uri}");
             assert!(error.to_string().contains(text), "{uri}: {error}");
         }
@@ -414,7 +423,7 @@ mod tests {
 
     #[tokio::test]
     async fn keys_are_relative_to_the_location() {
-        let location = Location::new(Arc::new(super::super::Memory::new()), "models");
+        let location = Location::new(Arc::new(super::super::InMemory::new()), "models");
         location
             .put("m1/card.json", Bytes::from_static(b"{}"), PutMode::IfAbsent)
             .await

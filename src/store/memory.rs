@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 
 /// A store that lives as long as its process. The tag of an object is the SHA-256 of its content.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct InMemory {
     objects: Mutex<BTreeMap<String, (Bytes, String)>>,
 }
 
-impl Memory {
+impl InMemory {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
@@ -29,7 +29,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl Store for Memory {
+impl Store for InMemory {
     fn name(&self) -> String {
         "memory:".to_owned()
     }

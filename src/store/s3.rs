@@ -20,6 +20,7 @@ use aws_sdk_s3::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::{BoxError, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 
@@ -30,29 +31,29 @@ use failure::Operation;
 /// How often something is tried before it has failed.
 const TRIES: u32 = 3;
 
-/// Before the second try; each further pause is four times as long.
+/// The pause before the second try. Each further pause is four times as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For the answer to one request (of a download: for its beginning; a transfer that stalls is ended
-/// by the SDK after 20 s).
+/// For the answer to one request. Of a download, for its beginning: the SDK ends a transfer that
+/// stalls after 20 s.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// For one request and its repetitions.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// An upload may take this much longer per byte: 1 MB/s must suffice.
+/// The slowest upload that is waited for.
 const UPLOAD_BYTES_PER_SECOND: u64 = 1_000_000;
 
-/// S3 takes no more than 5 GiB in one request.
+/// S3 takes at most this many bytes in one request.
 const MAX_UPLOAD: usize = 5 << 30;
 
-/// At most this much memory is reserved on the word of a Content-Length header, in bytes.
+/// A Content-Length header is believed up to this many bytes when memory is reserved.
 const MAX_RESERVED: usize = 1 << 30;
 
-/// A bucket as a store. Every write is conditional or whole by S3's own promises; nothing is
-/// written in parts.
+/// A bucket as a store. Each write is one request: S3 itself makes it whole and keeps its
+/// condition.
 pub struct S3 {
     client: Client,
     bucket: String,
@@ -77,16 +78,15 @@ impl S3 {
     /// [`crate::error::Kind::System`] if no region is configured and no endpoint is set,
     /// [`crate::error::Kind::Request`] if the endpoint is no URL. Nothing is sent yet.
     pub async fn from_environment(bucket: &str) -> Result<Self> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let ignored = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+        let ignored = environment_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
             .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let endpoint = variable("AWS_ENDPOINT_URL_S3")
-            .or_else(|| variable("AWS_ENDPOINT_URL"))
+        let endpoint = environment_variable("AWS_ENDPOINT_URL_S3")
+            .or_else(|| environment_variable("AWS_ENDPOINT_URL"))
             .filter(|_| !ignored);
         let mut loader: ConfigLoader = aws_config::from_env();
         if let Some(endpoint) = endpoint {
-            // A server of one's own rarely asks for a region, but the signature needs one; an
-            // instance's metadata are not asked.
+            // A server of one's own rarely cares for a region, but the signature needs one. The
+            // metadata of a cloud instance are not asked for it.
             let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
                 .or_else(ProfileFileRegionProvider::new())
                 .or_else("us-east-1");
@@ -139,12 +139,70 @@ impl S3 {
             .object(self.uri(key))
     }
 
-    /// Whether the object under the key has this content: then a repeated conditional write was
-    /// refused because of our own first try.
-    async fn is_ours(&self, key: &str, content: &Bytes) -> Result<Option<String>> {
-        let (present, etag) = self.get(key).await?;
-        Ok((present == *content).then_some(etag))
+    /// Sends an upload once.
+    ///
+    /// The SDK does not repeat it: only who knows of the first try can tell its own object from
+    /// another writer's.
+    async fn put_once(
+        &self,
+        key: &str,
+        content: &Bytes,
+        mode: &PutMode,
+    ) -> Result<String, SdkError<PutObjectError>> {
+        let transfer = Duration::from_secs(content.len() as u64 / UPLOAD_BYTES_PER_SECOND);
+        let answer = ANSWER_TIMEOUT.saturating_add(transfer);
+        let once = aws_sdk_s3::Config::builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(answer, answer.saturating_add(CONNECT_TIMEOUT)));
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .body(ByteStream::from(content.clone()));
+        let request = match mode {
+            PutMode::Overwrite => request,
+            PutMode::IfAbsent => request.if_none_match("*"),
+            PutMode::IfMatch(etag) => request.if_match(quoted(etag)),
+        };
+        let output = request.customize().config_override(once).send().await?;
+        Ok(unquoted(output.e_tag))
     }
+
+    /// What the refusal of an upload means. If an earlier try may have been applied, the refusal
+    /// may be because of our own object: then the upload has succeeded.
+    async fn refused(
+        &self,
+        error: SdkError<PutObjectError>,
+        key: &str,
+        content: &Bytes,
+        mode: &PutMode,
+        may_be_applied: bool,
+    ) -> Result<String> {
+        let status = failure::status(&error);
+        let condition_failed = *mode != PutMode::Overwrite
+            && (matches!(status, Some(409 | 412)) || failure::is_no_such_key(&error));
+        if !condition_failed {
+            return Err(self.failure(error, Operation::Put, key));
+        }
+        if may_be_applied && status == Some(412) {
+            let (present, etag) = self.get(key).await?;
+            if present == *content {
+                return Ok(etag);
+            }
+        }
+        let what = if *mode == PutMode::IfAbsent {
+            "is already there"
+        } else {
+            "has changed since it was read"
+        };
+        Err(Error::conflict(what).object(self.uri(key)))
+    }
+}
+
+/// A variable of the environment; an empty one counts as absent.
+fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn timeouts(answer: Duration, operation: Duration) -> TimeoutConfig {
@@ -162,15 +220,15 @@ async fn pause(tries: u32) {
 }
 
 impl S3 {
-    /// Downloads an object, or what `part` asks of it.
+    /// Downloads an object, or what `narrow` makes of the request for it.
     async fn download(
         &self,
         key: &str,
-        part: impl Fn(GetObjectFluentBuilder) -> GetObjectFluentBuilder,
+        narrow: impl Fn(GetObjectFluentBuilder) -> GetObjectFluentBuilder,
     ) -> Result<(Bytes, String)> {
         let mut broken = None;
         for tries in 1..=TRIES {
-            let request = part(self.client.get_object().bucket(&self.bucket).key(key));
+            let request = narrow(self.client.get_object().bucket(&self.bucket).key(key));
             let output = request
                 .send()
                 .await
@@ -212,7 +270,7 @@ impl Store for S3 {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.failure(error, Operation::List, prefix))?;
             for object in page.contents.unwrap_or_default() {
-                // A key that ends with / is a folder as the console makes it: no object of ours.
+                // A key that ends with / is a folder that the console made: no object of ours.
                 if let Some(key) = object.key.filter(|key| !key.ends_with('/')) {
                     let size = object
                         .size
@@ -320,12 +378,13 @@ impl Store for S3 {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let part = |request: GetObjectFluentBuilder| {
-            request
-                .range(format!("bytes={}-{}", range.start, range.end - 1))
-                .if_match(quoted(etag))
-        };
-        match self.download(key, part).await {
+        let bytes = format!("bytes={}-{}", range.start, range.end - 1);
+        let answer = self
+            .download(key, |request| {
+                request.range(bytes.clone()).if_match(quoted(etag))
+            })
+            .await;
+        match answer {
             Ok((content, found))
                 if found == etag && content.len() as u64 == range.end - range.start =>
             {
@@ -348,62 +407,22 @@ impl Store for S3 {
                 .object(self.uri(key))
                 .hint("write fewer customers or products at a time"));
         }
-        let transfer = Duration::from_secs(content.len() as u64 / UPLOAD_BYTES_PER_SECOND);
-        let answer = ANSWER_TIMEOUT.saturating_add(transfer);
-        // We repeat, not the SDK: only who knows of the first try can tell its own object from a
-        // rival's.
-        let once = aws_sdk_s3::Config::builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(answer, answer.saturating_add(CONNECT_TIMEOUT)));
+        let mut may_be_applied = false;
         let mut tries = 0;
-        let mut may_be_ours = false;
         loop {
             tries += 1;
-            let request = self
-                .client
-                .put_object()
-                .bucket(&self.bucket)
-                .key(key)
-                .body(ByteStream::from(content.clone()));
-            let request = match &mode {
-                PutMode::Overwrite => request,
-                PutMode::IfAbsent => request.if_none_match("*"),
-                PutMode::IfMatch(etag) => request.if_match(quoted(etag)),
-            };
-            let error = match request
-                .customize()
-                .config_override(once.clone())
-                .send()
-                .await
-            {
-                Ok(output) => return Ok(unquoted(output.e_tag)),
+            let error = match self.put_once(key, &content, &mode).await {
+                Ok(etag) => return Ok(etag),
                 Err(error) => error,
             };
-            let status = failure::status(&error);
-            if tries < TRIES && failure::is_passing(&error) {
-                // Without an answer, or with a server's failure, the write may have been applied
-                // all the same.
-                may_be_ours |= status != Some(409);
-                pause(tries).await;
-                continue;
+            if tries == TRIES || !failure::is_transient(&error) {
+                return self
+                    .refused(error, key, &content, &mode, may_be_applied)
+                    .await;
             }
-            let refused = mode != PutMode::Overwrite
-                && (matches!(status, Some(409 | 412)) || failure::is_no_such_key(&error));
-            if !refused {
-                return Err(self.failure(error, Operation::Put, key));
-            }
-            if may_be_ours
-                && status == Some(412)
-                && let Some(etag) = self.is_ours(key, &content).await?
-            {
-                return Ok(etag);
-            }
-            let what = if mode == PutMode::IfAbsent {
-                "is already there"
-            } else {
-                "has changed since it was read"
-            };
-            return Err(Error::conflict(what).object(self.uri(key)));
+            // Without an answer, or with a server's failure, the write may have been applied.
+            may_be_applied |= failure::status(&error) != Some(409);
+            pause(tries).await;
         }
     }
 
@@ -424,7 +443,7 @@ impl Store for S3 {
     }
 }
 
-/// The whole body, checked against its announced length.
+/// The whole body of an answer, checked against its announced length.
 async fn body(output: GetObjectOutput) -> Result<Bytes, BoxError> {
     let announced = output
         .content_length
@@ -462,7 +481,7 @@ fn quoted(etag: &str) -> String {
     }
 }
 
-/// Remembers where requests go, since the SDK's errors do not say it.
+/// Remembers where requests go: the SDK's errors do not say it.
 #[derive(Debug, Clone, Default)]
 struct Endpoint(Arc<OnceLock<String>>);
 

@@ -1,7 +1,7 @@
 //! The real binary in temporary folders: what it prints, how it ends, and what it leaves behind.
 //!
 //! Snapshots hold what does not depend on the models; learned numbers are filtered out, so that a
-//! better model changes no snapshot.
+//! better model changes no snapshot but the demo's.
 
 #![allow(
     clippy::disallowed_methods,
@@ -17,6 +17,8 @@
 mod bad_input;
 mod bad_places;
 mod commands;
+mod decisions;
+mod demo;
 mod reference;
 mod sandbox;
 mod words;

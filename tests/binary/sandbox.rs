@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use okuo::simulate::{Order, Parameters, Simulation, write_csv, write_parquet};
+use okuo::simulate::{Order, Simulation, SimulationParameters, write_csv, write_parquet};
 
 /// The night that [`Sandbox::trained`] trains for; the tickets end on 2024-07-18.
 pub(crate) const TRAINED: &str = "2024-06-30";
@@ -26,13 +26,13 @@ leaves = 8
 
 fn simulation() -> Simulation {
     let start = "2024-01-01".parse().unwrap();
-    Simulation::new(Parameters {
+    Simulation::new(SimulationParameters {
         customers: 60,
         products: 120,
         start,
         days: 200,
         seed: 3,
-        ..Parameters::default()
+        ..SimulationParameters::default()
     })
     .unwrap()
 }

@@ -1,10 +1,8 @@
 //! The page of commands.
 
-use std::collections::BTreeMap;
-
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
-use super::{MarkdownTable, code, default_of, sentence};
+use super::{MarkdownTable, code, default_of, range_of, sentence};
 use crate::cli::arguments::Arguments;
 use crate::config::{DeclaredSetting, keys};
 
@@ -21,7 +19,7 @@ how a command ends.
 const SHARED_INTRODUCTION: &str = "\
 ## Flags that several commands take
 
-Each command above lists those that it takes.
+Each command above says which of them it takes.
 
 ";
 
@@ -34,116 +32,133 @@ pub(super) fn page() -> String {
     let mut program = Arguments::command();
     program.build();
     let mut commands = vec![];
-    leaves(&program, "okuo", &mut commands);
+    add_commands(&program, "okuo", &mut commands);
     let shared = shared_flags(&commands);
-    let is_shared = |argument: &Arg| shared.iter().any(|flag| flag.get_id() == argument.get_id());
     let mut text = INTRODUCTION.to_owned();
     for (name, command) in &commands {
-        text += &section(name, command, &is_shared);
+        text += &section(name, command, &shared);
     }
     text += SHARED_INTRODUCTION;
-    text += &by_heading(&shared);
-    text.trim_end().to_owned() + "\n"
+    for heading in headings(&shared) {
+        let flags = under(&shared, heading);
+        text += &format!("### {heading}\n\n{}", table(&flags));
+    }
+    text
 }
 
-/// The commands that do something, by their whole names: `okuo models list`.
-fn leaves<'a>(command: &'a Command, name: &str, found: &mut Vec<(String, &'a Command)>) {
-    for below in command
-        .get_subcommands()
-        .filter(|below| below.get_name() != "help")
-    {
-        let name = format!("{name} {}", below.get_name());
-        match below.has_subcommands() {
-            true => leaves(below, &name, found),
-            false => found.push((name, below)),
+/// Adds the commands that do something, by their whole names: `okuo models list`.
+fn add_commands<'a>(command: &'a Command, name: &str, found: &mut Vec<(String, &'a Command)>) {
+    let below = command.get_subcommands();
+    for command in below.filter(|command| command.get_name() != "help") {
+        let name = format!("{name} {}", command.get_name());
+        match command.has_subcommands() {
+            true => add_commands(command, &name, found),
+            false => found.push((name, command)),
         }
     }
 }
 
 /// The arguments of a command, but those that every program has.
 fn arguments(command: &Command) -> impl Iterator<Item = &Arg> {
-    let own = |argument: &&Arg| !["help", "version"].contains(&argument.get_id().as_str());
-    command.get_arguments().filter(own)
+    let of_all = ["help", "version"];
+    let arguments = command.get_arguments();
+    arguments.filter(move |argument| !of_all.contains(&argument.get_id().as_str()))
 }
 
-/// The flags that several commands take, in the order in which the first of them has them.
+/// Whether two commands have the same flag.
+fn is_same(one: &Arg, other: &Arg) -> bool {
+    let help = |argument: &Arg| argument.get_help().map(ToString::to_string);
+    one.get_id() == other.get_id() && help(one) == help(other)
+}
+
+/// The flags that several commands take, those first that are first under their headings.
 fn shared_flags<'a>(commands: &[(String, &'a Command)]) -> Vec<&'a Arg> {
-    let mut takers: BTreeMap<&str, usize> = BTreeMap::new();
-    let all = || commands.iter().flat_map(|(_, command)| arguments(command));
-    for argument in all().filter(|argument| !argument.is_positional()) {
-        *takers.entry(argument.get_id().as_str()).or_default() += 1;
-    }
-    let mut shared = vec![];
-    for argument in all() {
-        let count = takers.remove(argument.get_id().as_str());
-        if count.is_some_and(|count| count >= SHARED_BY) {
-            shared.push(argument);
+    let all: Vec<&Arg> = commands
+        .iter()
+        .flat_map(|(_, command)| arguments(command))
+        .collect();
+    let mut shared: Vec<&Arg> = vec![];
+    for flag in all.iter().filter(|argument| !argument.is_positional()) {
+        let takers = all.iter().filter(|other| is_same(flag, other)).count();
+        if takers >= SHARED_BY && !shared.iter().any(|known| is_same(flag, known)) {
+            shared.push(flag);
         }
     }
+    shared.sort_by_key(|flag| !setting_of(flag).is_some_and(|declared| declared.setting.first));
     shared
 }
 
-fn section(name: &str, command: &Command, is_shared: &dyn Fn(&Arg) -> bool) -> String {
+/// The setting that a flag gives, if it is one.
+fn setting_of(argument: &Arg) -> Option<&'static DeclaredSetting> {
+    keys().find(|declared| {
+        let flag = declared.flag.as_ref();
+        flag.is_some_and(|flag| flag.variable == argument.get_id().as_str())
+    })
+}
+
+fn section(name: &str, command: &Command, shared: &[&Arg]) -> String {
     let about = command.get_about().map(ToString::to_string);
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
+    let is_shared = |argument: &&Arg| shared.iter().any(|flag| is_same(argument, flag));
+    let (shared, own): (Vec<&Arg>, Vec<&Arg>) = arguments(command).partition(is_shared);
     let mut text = format!(
-        "## {name}\n\n{}\n\n```text\n{usage}\n```\n\n",
-        sentence(&about.unwrap_or_default())
+        "## {name}\n\n{}\n\n```text\n{usage}\n```\n\n{}{}",
+        sentence(&about.unwrap_or_default()),
+        table(&own),
+        also(&shared)
     );
-    let (shared, own): (Vec<&Arg>, Vec<&Arg>) =
-        arguments(command).partition(|argument| is_shared(argument));
-    text += &table(own.into_iter());
-    if !shared.is_empty() {
-        let names: Vec<String> = shared.into_iter().map(link).collect();
-        text += &format!("It also takes {}.\n\n", names.join(", "));
-    }
     if let Some(after) = command.get_after_help() {
         text += &format!("```text\n{}\n```\n\n", after.to_string().trim());
     }
     text
 }
 
-/// A shared flag's name, which leads to where it is described.
-fn link(argument: &Arg) -> String {
-    let heading = argument.get_help_heading().unwrap_or(GENERAL);
-    format!("[`--{}`](#{})", long(argument), anchor(heading))
-}
-
-fn anchor(heading: &str) -> String {
-    heading.to_lowercase().replace(' ', "-")
-}
-
-fn long(argument: &Arg) -> &str {
-    argument.get_long().unwrap_or_default()
+/// The shared flags that a command takes: some by name, and all under a heading of their own.
+fn also(shared: &[&Arg]) -> String {
+    if shared.is_empty() {
+        return String::new();
+    }
+    let general = under(shared, GENERAL).into_iter().filter_map(Arg::get_long);
+    let names: Vec<String> = general.map(|long| code(&format!("--{long}"))).collect();
+    let mut text = format!("Also {} ([general](#general))", names.join(", "));
+    for heading in headings(shared)
+        .into_iter()
+        .filter(|heading| *heading != GENERAL)
+    {
+        let anchor = heading.to_lowercase().replace(' ', "-");
+        text += &format!(", and all flags under [{heading}](#{anchor})");
+    }
+    format!("{text}.\n\n")
 }
 
 /// The heading of flags that stand under none in the help.
 const GENERAL: &str = "General";
 
-/// Flags in a table for each heading, in the order of their first ones.
-fn by_heading(flags: &[&Arg]) -> String {
-    let mut headings: Vec<&str> = vec![];
-    for flag in flags {
-        let heading = flag.get_help_heading().unwrap_or(GENERAL);
-        if !headings.contains(&heading) {
-            headings.push(heading);
-        }
-    }
-    let mut text = String::new();
-    for heading in headings {
-        let below = flags.iter().copied();
-        let below = below.filter(|flag| flag.get_help_heading().unwrap_or(GENERAL) == heading);
-        text += &format!("### {heading}\n\n{}", table(below));
-    }
-    text
+fn heading_of(flag: &Arg) -> &str {
+    flag.get_help_heading().unwrap_or(GENERAL)
 }
 
-fn table<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
+/// The headings of flags, that of the general ones first.
+fn headings<'a>(flags: &[&'a Arg]) -> Vec<&'a str> {
+    let mut headings = vec![GENERAL];
+    for flag in flags {
+        if !headings.contains(&heading_of(flag)) {
+            headings.push(heading_of(flag));
+        }
+    }
+    headings
+}
+
+fn under<'a>(flags: &[&'a Arg], heading: &str) -> Vec<&'a Arg> {
+    let flags = flags.iter().copied();
+    flags.filter(|flag| heading_of(flag) == heading).collect()
+}
+
+fn table(arguments: &[&Arg]) -> String {
     let mut table = MarkdownTable::new(&HEAD);
     for argument in arguments {
-        let declared = keys().find(|declared| declared.path == argument.get_id().as_str());
-        table.row(match declared {
+        table.row(match setting_of(argument) {
             Some(declared) => row_of_setting(argument, declared),
             None => row_of_flag(argument),
         });
@@ -156,7 +171,7 @@ fn row_of_setting(argument: &Arg, declared: &DeclaredSetting) -> Vec<String> {
         written(argument),
         sentence(&declared.setting.meaning()),
         default_of(declared),
-        declared.setting.range().unwrap_or_default(),
+        range_of(declared),
         variable(argument),
         code(&declared.path),
     ]
@@ -209,11 +224,11 @@ fn written(argument: &Arg) -> String {
         .collect();
     let takes_value = argument.get_action().takes_values();
     let value = argument.get_value_names().and_then(|names| names.first());
-    let several = argument
-        .get_num_args()
-        .is_some_and(|range| range.max_values() > 1);
+    let count = argument.get_num_args().unwrap_or_default();
     let value = match value {
-        Some(value) if takes_value => format!("<{value}>{}", if several { "..." } else { "" }),
+        Some(value) if takes_value && count.min_values() == 0 => format!("[<{value}>]"),
+        Some(value) if takes_value && count.max_values() > 1 => format!("<{value}>..."),
+        Some(value) if takes_value => format!("<{value}>"),
         _ => String::new(),
     };
     code(format!("{} {value}", names.join(", ")).trim())

@@ -21,5 +21,5 @@ pub(super) fn page() -> String {
             sentence(exit.advice()),
         ]);
     }
-    format!("{INTRODUCTION}{}", table.text().trim_end()) + "\n"
+    INTRODUCTION.to_owned() + &table.text()
 }

@@ -1,6 +1,6 @@
 //! The page of settings.
 
-use super::{MarkdownTable, code, default_of, sentence};
+use super::{MarkdownTable, code, default_of, range_of, sentence};
 use crate::config::{DeclaredSetting, declared};
 
 const INTRODUCTION: &str = "\
@@ -45,21 +45,20 @@ pub(super) fn page() -> String {
             table.row(row(setting));
         }
     }
-    text += &table.text();
-    text.trim_end().to_owned() + "\n"
+    text + &table.text()
 }
 
 fn row(declared: &DeclaredSetting) -> Vec<String> {
     let setting = declared.setting;
     let flag = declared.flag.as_ref().map(|flag| {
         let (long, variable) = (format!("--{}", flag.long), &flag.variable);
-        format!("{} {}", code(&long), code(variable))
+        format!("{}, {}", code(&long), code(variable))
     });
     vec![
         code(setting.key),
         setting.kind.words(),
         default_of(declared),
-        setting.range().unwrap_or_default(),
+        range_of(declared),
         flag.unwrap_or_default(),
         meaning(declared),
     ]

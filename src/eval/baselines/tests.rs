@@ -40,10 +40,10 @@ fn own_gaps_by_hand() {
     );
     let history = all.until(AsOf(NIGHT));
     assert_eq!(
-        personal_gap(&history, &[0, 1], Middle::Median),
+        personal_gap(&history, &[0, 1], TypicalGap::Median),
         [20.0 - 7.0, 28.0]
     );
-    let mean = personal_gap(&history, &[0], Middle::Mean)[0];
+    let mean = personal_gap(&history, &[0], TypicalGap::Mean)[0];
     assert!((mean - ((90.0 + 20.0 + 3.0) / 3.0 - 7.0)).abs() < 1e-12);
 }
 
@@ -132,7 +132,7 @@ fn frequencies_by_hand() {
 #[test]
 fn lists_end_after_fifty_and_keep_ties_in_order() {
     let order = TextOrder::of(&Ids::Integer((0..200).collect()));
-    let list = ranked(
+    let list = top_ranked(
         (0..200)
             .map(|product| (product, if product == 150 { 2.0 } else { 1.0 }))
             .collect(),

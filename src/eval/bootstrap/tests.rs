@@ -1,28 +1,28 @@
-use super::super::protocol::Ranking;
+use super::super::protocol::RankingMetrics;
 use super::*;
 use crate::calendar::{AsOf, Day};
 
 /// One night; each customer's error.
 fn night(errors: &[f64]) -> NightRows {
-    let row = |(customer, error): (u32, &f64)| Row {
+    let row = |(customer, error): (u32, &f64)| EvaluationRow {
         customer,
-        days: Some(5),
-        predicted: Some(5.0 + error),
+        actual_days: Some(5),
+        predicted_days: Some(5.0 + error),
         interval: None,
-        returns: None,
+        return_probability: None,
         rankings: Some(
-            [Ranking {
+            [RankingMetrics {
                 recall: error / 10.0,
                 ndcg: error / 20.0,
-                ..Ranking::default()
+                ..RankingMetrics::default()
             }; 3],
         ),
     };
     NightRows {
         as_of: AsOf(Day::from_epoch(17_000)),
-        followed: 28,
+        followed_days: 28,
         rows: (0..).zip(errors).map(row).collect(),
-        pairs: vec![],
+        listed_products: vec![],
     }
 }
 
@@ -103,7 +103,7 @@ fn what_cannot_be_measured_has_no_interval() {
         "one customer"
     );
     let short = [NightRows {
-        followed: 27,
+        followed_days: 27,
         ..night(&[1.0, 2.0])
     }];
     let bootstrap = Bootstrap::new(&[&short]);

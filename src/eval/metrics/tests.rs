@@ -1,26 +1,26 @@
 use proptest::prelude::*;
 
-use super::super::protocol::Pair;
+use super::super::protocol::ListedProduct;
 use super::*;
 use crate::calendar::{AsOf, Day};
 
-fn row(customer: u32, days: Option<i32>, predicted: f64) -> Row {
-    Row {
+fn row(customer: u32, days: Option<i32>, predicted: f64) -> EvaluationRow {
+    EvaluationRow {
         customer,
-        days,
-        predicted: Some(predicted),
+        actual_days: days,
+        predicted_days: Some(predicted),
         interval: None,
-        returns: None,
+        return_probability: None,
         rankings: None,
     }
 }
 
-fn night(followed: i32, rows: Vec<Row>) -> NightRows {
+fn night(followed_days: i32, rows: Vec<EvaluationRow>) -> NightRows {
     NightRows {
         as_of: AsOf(Day::from_epoch(17_000)),
-        followed,
+        followed_days,
         rows,
-        pairs: vec![],
+        listed_products: vec![],
     }
 }
 
@@ -70,7 +70,7 @@ fn halves_go_to_the_even_day_but_never_below_the_first() {
 
 #[test]
 fn intervals_count_only_where_the_outcome_is_known() {
-    let row = |days: Option<i32>, interval: (i32, i32)| Row {
+    let row = |days: Option<i32>, interval: (i32, i32)| EvaluationRow {
         interval: Some(interval),
         ..row(0, days, 5.0)
     };
@@ -96,8 +96,8 @@ fn intervals_count_only_where_the_outcome_is_known() {
 
 #[test]
 fn return_probabilities_use_nights_that_are_followed() {
-    let row = |days: Option<i32>, returns: [f64; 3]| Row {
-        returns: Some(returns),
+    let row = |days: Option<i32>, returns: [f64; 3]| EvaluationRow {
+        return_probability: Some(returns),
         ..row(0, days, 5.0)
     };
     let f = figures(&[
@@ -130,16 +130,16 @@ fn return_probabilities_use_nights_that_are_followed() {
 #[test]
 fn products_by_hand() {
     let mut night = night(28, vec![]);
-    night.pairs = vec![
-        Pair {
+    night.listed_products = vec![
+        ListedProduct {
             probability: 0.0,
             bought: true,
         },
-        Pair {
+        ListedProduct {
             probability: 0.75,
             bought: true,
         },
-        Pair {
+        ListedProduct {
             probability: 0.5,
             bought: false,
         },
@@ -191,16 +191,16 @@ fn nothing_gives_nothing() {
 #[test]
 fn the_names_are_those_of_the_protocol() {
     let some = serde_json::to_string(&figures(&[NightRows {
-        pairs: vec![Pair {
+        listed_products: vec![ListedProduct {
             probability: 0.5,
             bought: true,
         }],
         ..night(
             28,
-            vec![Row {
+            vec![EvaluationRow {
                 interval: Some((1, 2)),
-                returns: Some([0.5; 3]),
-                rankings: Some([Ranking::default(); 3]),
+                return_probability: Some([0.5; 3]),
+                rankings: Some([RankingMetrics::default(); 3]),
                 ..row(0, Some(1), 1.0)
             }],
         )
@@ -208,7 +208,7 @@ fn the_names_are_those_of_the_protocol() {
     .unwrap();
     let names: Vec<&str> = some
         .split(['{', ','])
-        .filter_map(|partition| partition.strip_prefix('"')?.split('"').next())
+        .filter_map(|part| part.strip_prefix('"')?.split('"').next())
         .collect();
     let mut expected = "rows returned mae mae_all median_ae within_1 within_3 bias".to_owned();
     for cut in [5, 10, 20] {
@@ -230,36 +230,20 @@ fn the_names_are_those_of_the_protocol() {
     );
 }
 
-#[test]
-fn rounding_is_pythons() {
-    // 0.03125 and 0.09375 are exact in binary: ties go to the even digit. 2.675 is a little less in
-    // binary.
-    assert_eq!(
-        (
-            rounded(0.03125, 4),
-            rounded(0.09375, 4),
-            rounded(2.675, 2),
-            rounded(0.00005, 4)
-        ),
-        (0.0312, 0.0938, 2.67, 0.0001)
-    );
-    assert!(rounded(-0.000_01, 4).is_sign_positive());
-}
-
 proptest! {
     /// With distinct probabilities no figure depends on the order of rows.
     #[test]
     fn figures_do_not_depend_on_the_order_of_rows(
-        said in prop::collection::vec((prop::option::of(1_i32..28), 4_u32..200, 1_i32..10, 1_i32..30), 1..40),
+        outcomes in prop::collection::vec((prop::option::of(1_i32..28), 4_u32..200, 1_i32..10, 1_i32..30), 1..40),
         turn in 0_usize..40,
     ) {
-        let count = said.len();
-        let rows: Vec<Row> = said
+        let count = outcomes.len();
+        let rows: Vec<EvaluationRow> = outcomes
             .iter()
             .enumerate()
-            .map(|(at, (days, predicted, first, width))| Row {
+            .map(|(at, (days, predicted, first, width))| EvaluationRow {
                 interval: Some((*first, first + width)),
-                returns: Some([0.1, 0.2, 0.3].map(|p| p + 0.5 * at as f64 / count as f64)),
+                return_probability: Some([0.1, 0.2, 0.3].map(|p| p + 0.5 * at as f64 / count as f64)),
                 // Quarters, so that sums are exact in any order.
                 ..row(at as u32, *days, f64::from(*predicted) / 4.0)
             })

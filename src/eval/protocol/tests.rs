@@ -17,7 +17,7 @@ fn line(customer: u32, day: i32, product: u32) -> Line {
 
 /// Customers 9, 10 and 11; products 5, 40 and 300. Customer 9 returns on day 3 with 5 and 300, 10
 /// on day 29, 11 never.
-fn truth() -> Purchases {
+fn purchases() -> Purchases {
     let lines = vec![
         line(0, -4, 0),
         line(0, 3, 0),
@@ -69,7 +69,7 @@ fn customer(
     }
 }
 
-/// Predictions with dictionaries of their own: what has code 2 in the truth has code 1 here.
+/// Predictions with dictionaries of their own: the product with code 2 in the purchases has code 1.
 fn predictions(customers: Vec<CustomerPrediction>) -> Predictions {
     let funnel = Funnel {
         seen: 0,
@@ -91,14 +91,14 @@ fn predictions(customers: Vec<CustomerPrediction>) -> Predictions {
 }
 
 #[test]
-fn a_night_is_judged_by_hand() {
-    let said = predictions(vec![
+fn a_night_worked_by_hand() {
+    let forecast = predictions(vec![
         customer(0, 0.4, (1, 3), vec![product(1, 0.5), product(0, 0.5)]),
         customer(1, f64::NAN, (2, 9), vec![product(0, 0.9)]),
         customer(2, 40.0, (20, 60), vec![]),
     ]);
-    let night = observe(&said, &truth()).unwrap();
-    assert_eq!((night.as_of, night.followed), (AsOf(NIGHT), 29));
+    let night = night_rows(&forecast, &purchases()).unwrap();
+    assert_eq!((night.as_of, night.followed_days), (AsOf(NIGHT), 29));
     // Customers in the order of "10", "11", "9".
     let rows: Vec<_> = night
         .rows
@@ -106,8 +106,8 @@ fn a_night_is_judged_by_hand() {
         .map(|row| {
             (
                 row.customer,
-                row.days,
-                row.predicted.unwrap(),
+                row.actual_days,
+                row.predicted_days.unwrap(),
                 row.interval.unwrap(),
             )
         })
@@ -126,7 +126,7 @@ fn a_night_is_judged_by_hand() {
         .map(|row| {
             (
                 row.error(),
-                row.error_all(night.followed),
+                row.error_all(night.followed_days),
                 row.error_all(27),
             )
         })
@@ -144,7 +144,7 @@ fn a_night_is_judged_by_hand() {
     let [at_5, at_10, _] = night.rows[2].rankings.unwrap();
     assert_eq!(
         at_5,
-        Ranking {
+        RankingMetrics {
             recall: 1.0,
             precision: 0.4,
             ndcg: 1.0,
@@ -154,8 +154,8 @@ fn a_night_is_judged_by_hand() {
     assert_eq!(at_10.precision, 0.2);
     // Only those of the customer who returned, as published.
     assert_eq!(
-        night.pairs,
-        [Pair {
+        night.listed_products,
+        [ListedProduct {
             probability: 0.5,
             bought: true
         }; 2]
@@ -169,7 +169,7 @@ fn ties_go_to_the_smaller_id_as_text() {
     let lines = vec![line(0, 0, 0), line(0, 1, 0), line(1, 0, 1)];
     let all = Purchases::from_lines(Ids::Integer(vec![9, 10]), Ids::Integer(vec![5, 300]), lines)
         .unwrap();
-    let night = observe(
+    let night = night_rows(
         &predictions(vec![customer(
             0,
             1.0,
@@ -182,13 +182,13 @@ fn ties_go_to_the_smaller_id_as_text() {
     let ndcg = night.rows[0].rankings.unwrap()[0].ndcg;
     assert!((ndcg - 1.0 / 3.0_f64.log2()).abs() < 1e-12, "{ndcg}");
     assert_eq!(
-        night.pairs,
+        night.listed_products,
         [
-            Pair {
+            ListedProduct {
                 probability: 0.5,
                 bought: true
             },
-            Pair {
+            ListedProduct {
                 probability: 0.5,
                 bought: false
             }
@@ -203,31 +203,31 @@ fn ties_go_to_the_smaller_id_as_text() {
 }
 
 #[test]
-fn what_stands_twice_or_is_nobody_is_an_error() {
-    let observed = |customers| {
-        observe(&predictions(customers), &truth())
+fn what_occurs_twice_or_is_unknown_is_an_error() {
+    let refused = |customers| {
+        night_rows(&predictions(customers), &purchases())
             .unwrap_err()
             .to_string()
     };
     let one = || customer(0, 1.0, (1, 1), vec![]);
-    assert!(observed(vec![one(), one()]).contains("the customer 9 stands twice"));
+    assert!(refused(vec![one(), one()]).contains("the customer 9 occurs twice"));
     assert!(
-        observed(vec![customer(
+        refused(vec![customer(
             0,
             1.0,
             (1, 1),
             vec![product(1, 0.1), product(1, 0.2)]
         )])
-        .contains("the product 300 stands twice")
+        .contains("the product 300 occurs twice")
     );
-    assert!(observed(vec![customer(7, 1.0, (1, 1), vec![])]).contains("never bought"));
+    assert!(refused(vec![customer(7, 1.0, (1, 1), vec![])]).contains("never bought"));
 }
 
 #[test]
-fn a_list_is_judged_by_hand() {
+fn a_list_worked_by_hand() {
     // Hits in places 0 and 6 of 8; a basket of 4.
     let list = [1, 20, 21, 22, 23, 24, 2, 25].map(Some);
-    let [at_5, at_10, at_20] = rankings(list, &[1, 2, 3, 4]);
+    let [at_5, at_10, at_20] = ranking_metrics(list, &[1, 2, 3, 4]);
     let ideal: f64 = [2.0_f64, 3.0, 4.0, 5.0]
         .iter()
         .map(|place| 1.0 / place.log2())
@@ -243,16 +243,19 @@ fn a_list_is_judged_by_hand() {
         (at_20.recall, at_20.precision, at_20.ndcg),
         (0.5, 0.1, at_10.ndcg)
     );
-    assert_eq!(rankings([None, Some(9)], &[1]), [Ranking::default(); 3]);
-    assert_eq!(rankings([Some(1)], &[])[0].recall, 0.0);
+    assert_eq!(
+        ranking_metrics([None, Some(9)], &[1]),
+        [RankingMetrics::default(); 3]
+    );
+    assert_eq!(ranking_metrics([Some(1)], &[])[0].recall, 0.0);
 }
 
 #[test]
-fn the_horizon_ends_the_truth() {
+fn what_lies_beyond_the_horizon_is_unknown() {
     let lines = vec![line(0, 0, 0), line(0, 28, 0), line(1, 0, 0), line(1, 29, 0)];
     let all =
         Purchases::from_lines(Ids::Integer(vec![1, 2]), Ids::Integer(vec![1]), lines).unwrap();
-    let night = Actuals::new(
+    let actuals = Actuals::new(
         PartitionedHistory::all(&all),
         NIGHT + 29,
         AsOf(NIGHT),
@@ -260,28 +263,28 @@ fn the_horizon_ends_the_truth() {
     )
     .unwrap();
     assert_eq!(
-        night.following,
+        actuals.next_purchases,
         [
-            Some(Following {
+            Some(NextPurchase {
                 days: 28,
                 basket: vec![0]
             }),
             None
         ]
     );
-    let rows = timing_rows(&night, &[0.5]);
+    let rows = timing_rows(&actuals, [0.5]);
     assert_eq!(
         rows.rows
             .iter()
-            .map(|row| row.predicted)
+            .map(|row| row.predicted_days)
             .collect::<Vec<_>>(),
         [Some(1.0), Some(28.0)],
         "what is missing is the horizon"
     );
-    let rows = basket_rows(&night, &[vec![0]]);
+    let rows = basket_rows(&actuals, [&[0][..]]);
     assert_eq!(rows.rows[0].rankings.unwrap()[0].recall, 1.0);
     assert_eq!(
-        (rows.rows[1].rankings, rows.rows[0].predicted),
+        (rows.rows[1].rankings, rows.rows[0].predicted_days),
         (None, None)
     );
 }
@@ -290,8 +293,8 @@ proptest! {
     #[test]
     fn rankings_stay_in_their_bounds(list in prop::collection::btree_set(0_u32..60, 0..30), basket in prop::collection::btree_set(0_u32..60, 1..30)) {
         let (list, basket): (Vec<u32>, Vec<u32>) = (list.into_iter().rev().collect(), basket.into_iter().collect());
-        let judged = rankings(list.iter().copied().map(Some), &basket);
-        for (ranking, cut) in judged.iter().zip(CUTS) {
+        let metrics = ranking_metrics(list.iter().copied().map(Some), &basket);
+        for (ranking, cut) in metrics.iter().zip(CUTOFFS) {
             for value in [ranking.recall, ranking.precision, ranking.ndcg, ranking.hit] {
                 prop_assert!((0.0..=1.0 + 1e-12).contains(&value), "{value}");
             }
@@ -299,17 +302,17 @@ proptest! {
             prop_assert_eq!(ranking.hit > 0.0, ranking.ndcg > 0.0);
             prop_assert!((ranking.recall * basket.len() as f64 - ranking.precision * cut as f64).abs() < 1e-9, "both count the same hits");
         }
-        prop_assert!(judged[0].recall <= judged[1].recall && judged[1].recall <= judged[2].recall);
+        prop_assert!(metrics[0].recall <= metrics[1].recall && metrics[1].recall <= metrics[2].recall);
         // The basket itself is the ideal list.
-        let ideal = rankings(basket.iter().copied().map(Some), &basket);
+        let ideal = ranking_metrics(basket.iter().copied().map(Some), &basket);
         prop_assert!(ideal.iter().all(|ranking| (ranking.ndcg - 1.0).abs() < 1e-12));
     }
 
     #[test]
     fn the_order_of_predictions_changes_no_row(days in prop::collection::vec(1.0_f64..40.0, 3), turn in 0_usize..3) {
         let mut customers: Vec<_> = (0..3).map(|at| customer(at, days[at as usize], (1, 9), vec![product(at % 2, 0.25)])).collect();
-        let straight = observe(&predictions(customers.clone()), &truth()).unwrap();
+        let straight = night_rows(&predictions(customers.clone()), &purchases()).unwrap();
         customers.rotate_left(turn);
-        prop_assert_eq!(straight.rows, observe(&predictions(customers), &truth()).unwrap().rows);
+        prop_assert_eq!(straight.rows, night_rows(&predictions(customers), &purchases()).unwrap().rows);
     }
 }

@@ -28,22 +28,14 @@ fn model(all: &Purchases, night: Day, parameters: TifuknnParameters, pool: usize
 }
 
 fn scores(model: &Tifuknn, history: &History<'_>, customer: u32) -> Vec<(u32, f64)> {
-    let (mut dots, mut sums) = (
-        vec![0.0; model.customers.len()],
-        Accumulator::new(model.products),
-    );
-    let mut scores = model.scores(
-        customer,
-        &history.purchases_of(customer),
-        &mut dots,
-        &mut sums,
-    );
+    let purchases = history.purchases_of(customer);
+    let mut scores = model.scores(customer, &purchases, &mut model.buffers());
     scores.sort_by_key(|(product, _)| *product);
     scores
 }
 
 fn vector_of(model: &Tifuknn, customer: u32) -> &[(u32, f64)] {
-    &model.vectors[model.customers.binary_search(&customer).unwrap()]
+    &model.vectors[model.pool.binary_search(&customer).unwrap()]
 }
 
 /// The paper's formulas word by word, on dense vectors.
@@ -142,14 +134,14 @@ fn neighbours_are_those_drawn_and_everyone_has_a_list() {
         model(&all, NIGHT, TifuknnParameters::default(), 10),
         all.until(AsOf(NIGHT)),
     );
-    assert_eq!(few.customers.len(), 10);
+    assert_eq!(few.pool.len(), 10);
     for customer in 0..50 {
         let products: Vec<u32> = scores(&few, &history, customer)
             .into_iter()
             .map(|(product, _)| product)
             .collect();
-        let mut expected = few.customers.clone();
-        expected.extend((!few.customers.contains(&customer)).then_some(customer));
+        let mut expected = few.pool.clone();
+        expected.extend((!few.pool.contains(&customer)).then_some(customer));
         expected.sort_unstable();
         assert_eq!(products, expected, "what was drawn, and the customer's own");
     }
@@ -159,10 +151,10 @@ fn neighbours_are_those_drawn_and_everyone_has_a_list() {
             .map(|customer| (customer, 1, customer))
             .collect::<Vec<_>>(),
     );
-    let stay = model(&others, NIGHT, TifuknnParameters::default(), 10).customers;
+    let stay = model(&others, NIGHT, TifuknnParameters::default(), 10).pool;
     assert!(
         stay.iter()
-            .filter(|customer| few.customers.contains(customer))
+            .filter(|customer| few.pool.contains(customer))
             .count()
             >= 9
     );

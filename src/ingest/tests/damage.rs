@@ -24,12 +24,7 @@ fn a_line_of_another_width_is_bad_and_the_rest_is_read() {
         read.purchases.products(),
         &Ids::Text(vec!["1".into(), "a \"b\"".into()])
     );
-    let first: Vec<&[String]> = read
-        .report
-        .bad
-        .iter()
-        .map(|bad| bad.first.as_slice())
-        .collect();
+    let first = places(&read.report);
     assert_eq!(
         first[0],
         [

@@ -70,7 +70,7 @@ fn categories_zones_and_float_quantities_of_pandas_are_read() {
         ["a 2017-10-30 11", "b 2017-10-30 10"]
     );
     assert_eq!(
-        read.report.bad[0].first,
+        places(&read.report)[0],
         ["a.parquet: row 3, column \"quantity\": null"]
     );
 }
@@ -78,7 +78,7 @@ fn categories_zones_and_float_quantities_of_pandas_are_read() {
 #[test]
 fn bytes_are_text_if_they_are_utf8() {
     let read = read_all(&lenient(), None, &[("a.parquet", BINARY.to_vec())]).unwrap();
-    assert_eq!((read.report.kept, read.report.bad.len()), (1, 2));
+    assert_eq!((read.report.kept, read.report.rejects.len()), (1, 2));
     assert_eq!(read.purchases.products(), &Ids::Text(vec!["7".into()]));
 }
 
@@ -95,7 +95,7 @@ fn values_and_positions_in_a_dictionary_are_read_alike() {
             what,
             spelled_out(&read.purchases),
             read.report.to_string(),
-            format!("{:?}", read.report.bad),
+            read.report.causes(),
         )
     });
     let (_, lines, report, bad) = &read[0];
@@ -121,11 +121,11 @@ fn every_type_is_read_alike_as_values_and_as_positions() {
         include_bytes!("fixtures/types_int96.parquet"),
     ];
     let read = |customer: &str, time: &str, content: &[u8]| {
-        let columns = Columns {
+        let columns = ColumnNames {
             customer: customer.into(),
             product: "product".into(),
             time: time.into(),
-            ..Columns::default()
+            ..ColumnNames::default()
         };
         let read = read_all(
             &InputOptions {
@@ -228,7 +228,8 @@ fn floats_that_are_whole_are_integers_and_others_are_bad() {
     ]);
     let read = read_all(&lenient(), None, &[("a.parquet", file)]).unwrap();
     assert_eq!(read.purchases.customers(), &Ids::Integer(vec![7]));
-    let counts: Vec<u64> = read.report.bad.iter().map(|bad| bad.lines).collect();
+    let rejects = read.report.rejects.iter();
+    let counts: Vec<u64> = rejects.map(|rejects| rejects.lines).collect();
     assert_eq!(counts, [2, 3], "{}", read.report);
 }
 
@@ -317,18 +318,18 @@ fn the_words_for_nothing_are_nulls() {
     let report = read_all(&lenient(), None, &[("a.csv", csv(text))])
         .unwrap()
         .report;
-    let causes: Vec<(Cause, u64)> = report
-        .bad
+    let reasons: Vec<(RejectReason, u64)> = report
+        .rejects
         .iter()
-        .map(|bad| (bad.cause, bad.lines))
+        .map(|rejects| (rejects.reason, rejects.lines))
         .collect();
     assert_eq!(
-        causes,
+        reasons,
         [
-            (Cause::NullTime, 2),
-            (Cause::NullCustomer, 1),
-            (Cause::NullProduct, 1),
-            (Cause::NullQuantity, 1)
+            (RejectReason::NullTime, 2),
+            (RejectReason::NullCustomer, 1),
+            (RejectReason::NullProduct, 1),
+            (RejectReason::NullQuantity, 1)
         ]
     );
 }
@@ -568,7 +569,7 @@ fn all_missing_columns_are_named_at_once() {
 
 #[test]
 fn a_column_that_has_a_role_or_is_too_unlike_is_not_proposed() {
-    let message = |header: &str, columns: Columns| {
+    let message = |header: &str, columns: ColumnNames| {
         let options = InputOptions {
             columns,
             ..options()
@@ -583,22 +584,22 @@ fn a_column_that_has_a_role_or_is_too_unlike_is_not_proposed() {
     };
     let error = message(
         "id_of_customer,product_id,timestamp",
-        Columns {
+        ColumnNames {
             product: "product".into(),
-            ..Columns::default()
+            ..ColumnNames::default()
         },
     );
     assert!(
         !error.contains("--product timestamp") && error.contains("--product product_id"),
         "{error}"
     );
-    let customer = Columns {
+    let customer = ColumnNames {
         customer: "product_id".into(),
-        ..Columns::default()
+        ..ColumnNames::default()
     };
     let error = message(
         "a,product_id,w",
-        Columns {
+        ColumnNames {
             product: "product_ids".into(),
             ..customer
         },
@@ -607,7 +608,7 @@ fn a_column_that_has_a_role_or_is_too_unlike_is_not_proposed() {
         error.ends_with("hint: name the columns with --product, --time"),
         "{error}"
     );
-    let error = message("customer id,product_id,timestamp", Columns::default());
+    let error = message("customer id,product_id,timestamp", ColumnNames::default());
     assert!(
         error.ends_with("the nearest is \"customer id\": --customer 'customer id'"),
         "{error}"
@@ -623,9 +624,9 @@ fn a_header_in_another_encoding_is_told() {
         ]
         .concat()
     };
-    let columns = Columns {
+    let columns = ColumnNames {
         customer: "Käufer".into(),
-        ..Columns::default()
+        ..ColumnNames::default()
     };
     let named = InputOptions {
         columns,
@@ -706,7 +707,7 @@ fn many_row_groups_keep_their_row_numbers() {
     let read = read_all(&lenient(), None, &[("a.parquet", out)]).unwrap();
     assert_eq!((read.report.lines_read, read.report.kept), (1_000, 999));
     assert_eq!(
-        read.report.bad[0].first,
+        places(&read.report)[0],
         ["a.parquet: row 778, column \"timestamp\": null"]
     );
     assert_eq!(read.purchases.customers().len(), 999);

@@ -1,6 +1,7 @@
 //! Objects that are too large to be fetched as a whole, and objects of several groups of rows.
 
 use super::*;
+use crate::store;
 
 const LINES: i64 = 560_000;
 
@@ -101,7 +102,10 @@ fn read_files(
 
 fn without_places(report: &Report) -> String {
     let mut report = report.clone();
-    report.bad.iter_mut().for_each(|bad| bad.first.clear());
+    report
+        .rejects
+        .iter_mut()
+        .for_each(|rejects| rejects.first.clear());
     format!("{report:?}")
 }
 
@@ -151,7 +155,7 @@ fn large_objects_are_read_part_by_part_to_the_same() {
             } else {
                 (1, 50_078)
             };
-            let place = &read.report.bad[0].first[place];
+            let place = &places(&read.report)[0][place];
             assert!(
                 place.contains(&format!("row {row}, column \"quantity\": ")),
                 "{place}"

@@ -1,5 +1,5 @@
-//! The products' own trees: which are fitted, which are kept, and the calibration of what comes
-//! out.
+//! The products' own trees: which are fitted, which pass the gate, and the calibration of what
+//! comes out.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -7,13 +7,15 @@ use std::ops::Range;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::BasketParameters;
-use super::table::BasketRows;
+use super::rows::BasketRows;
 use crate::domain::Ids;
-use crate::features::basket::BASKET_FEATURES;
+use crate::features::basket::BASKET_COLUMNS;
 use crate::models::boosting::sigmoid;
 use crate::models::calibration::Isotonic;
-use crate::models::tree::{CorrectionTree, ProductRows};
+use crate::models::tree::{CorrectionParameters, CorrectionTree, ProductRows};
+
+#[cfg(test)]
+mod tests;
 
 /// A product's own tree and what it is worth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,38 +48,31 @@ pub struct GateReport {
     pub log_loss: f64,
 }
 
-/// Features that the products' own trees may split on.
-pub(super) const CORRECTION_FEATURES: [&str; 14] = [
-    "elapsed",
-    "expected_days",
-    "basket_mean",
-    "target_weekday",
-    "share_since_first",
-    "decay_95",
-    "decay_80",
-    "last_days",
-    "last_visits",
-    "due_days",
-    "due_visits",
-    "size_fit",
-    "product_trend",
-    "neighbour_score",
+/// The features that the products' own trees may split on, where they stand in a row.
+pub(super) const CORRECTION_COLUMNS: [usize; 14] = [
+    BASKET_COLUMNS.elapsed,
+    BASKET_COLUMNS.expected_days,
+    BASKET_COLUMNS.basket_mean,
+    BASKET_COLUMNS.target_weekday,
+    BASKET_COLUMNS.share_since_first,
+    BASKET_COLUMNS.decay_95,
+    BASKET_COLUMNS.decay_80,
+    BASKET_COLUMNS.last_days,
+    BASKET_COLUMNS.last_visits,
+    BASKET_COLUMNS.due_days,
+    BASKET_COLUMNS.due_visits,
+    BASKET_COLUMNS.size_fit,
+    BASKET_COLUMNS.product_trend,
+    BASKET_COLUMNS.neighbour_score,
 ];
-
-/// Positions of [`CORRECTION_FEATURES`] in a row.
-pub(super) fn correction_columns() -> Vec<usize> {
-    let position = |name: &&str| BASKET_FEATURES.iter().position(|feature| feature == name);
-    CORRECTION_FEATURES.iter().filter_map(position).collect()
-}
-
-fn log_loss(score: f64, bought: bool) -> f64 {
-    let p = sigmoid(score).clamp(1e-9, 1.0 - 1e-9);
-    if bought { -p.ln() } else { -(1.0 - p).ln() }
-}
 
 /// A tree is kept whose gain is more than so many times what chance would give (its standard
 /// error).
 const LEAST_GAIN: f64 = 2.0;
+/// Fewest purchases of a product among the held-out rows for its tree to be kept.
+const LEAST_HELD_OUT_BOUGHT: usize = 5;
+/// Fewest purchases by customers whom a run scores for the calibration to be theirs alone.
+const LEAST_SCORED_BOUGHT: usize = 1_000;
 
 /// What the held-out rows decide.
 pub(super) struct GatedCorrections {
@@ -86,148 +81,241 @@ pub(super) struct GatedCorrections {
     pub(super) calibration: Isotonic,
 }
 
-/// Fits a tree for each product with enough purchases to the rows before the held-out ones, keeps
-/// those that lower the log loss of the held-out ones, and calibrates what comes out. `score` is a
-/// fit's that has not seen them.
-pub(super) fn corrections(
-    table: &BasketRows,
-    score: &[f32],
-    held_out: Range<usize>,
-    products: &Ids,
-    parameters: &BasketParameters,
-) -> GatedCorrections {
-    let columns = correction_columns();
-    let mut by_product: Vec<(u32, u32)> = table
-        .product
-        .iter()
-        .copied()
-        .zip(0..)
-        .take(held_out.end)
-        .collect();
-    by_product.sort_unstable();
-    let bought = |rows: &[(u32, u32)], early: bool| {
-        rows.iter()
-            .filter(|(_, row)| {
-                table.rows.label[*row as usize] && ((*row as usize) < held_out.start) == early
-            })
-            .count()
-    };
-    let mut groups: Vec<&[(u32, u32)]> = by_product
-        .chunk_by(|a, b| a.0 == b.0)
-        .filter(|rows| bought(rows, true) >= parameters.correction.min_bought)
-        .collect();
-    // The largest first, so that no thread begins with one when the others have ended. What comes
-    // of it has no order of its own.
-    groups.sort_by_key(|rows| Reverse(rows.len()));
-    let value = |row: usize, feature: usize| {
-        table
-            .bins
-            .edge(columns[feature], table.rows.bin(row, columns[feature]))
-    };
-    let fit = |rows: &&[(u32, u32)]| {
-        let (early, late): (Vec<u32>, Vec<u32>) = rows
-            .iter()
-            .map(|(_, row)| *row)
-            .partition(|row| (*row as usize) < held_out.start);
-        let mut own = ProductRows::default();
-        for row in &early {
-            let row = *row as usize;
-            own.bins
-                .extend(columns.iter().map(|column| table.rows.bin(row, *column)));
-            own.label.push(table.rows.label[row]);
-            own.probability.push(sigmoid(f64::from(score[row])));
-            own.weight.push(f64::from(table.rows.weight[row]));
+/// A row of the table, by its product.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct ProductRow {
+    product: u32,
+    row: u32,
+}
+
+impl ProductRow {
+    fn at(self) -> usize {
+        self.row as usize
+    }
+}
+
+/// A tree that passed the gate, and the product's held-out rows.
+struct KeptTree<'a> {
+    product: ProductTree,
+    held_out: &'a [ProductRow],
+}
+
+/// What the products' own trees are fitted to and judged by.
+pub(super) struct CorrectionFit<'a> {
+    pub(super) table: &'a BasketRows,
+    /// Log-odds of each row by a pooled model that has not seen the held-out rows.
+    pub(super) pooled: &'a [f32],
+    /// The rows after those that the trees are fitted to.
+    pub(super) held_out: Range<usize>,
+    pub(super) products: &'a Ids,
+    pub(super) parameters: &'a CorrectionParameters,
+}
+
+impl<'a> CorrectionFit<'a> {
+    pub(super) fn new(
+        table: &'a BasketRows,
+        pooled: &'a [f32],
+        held_out: Range<usize>,
+        products: &'a Ids,
+        parameters: &'a CorrectionParameters,
+    ) -> Self {
+        Self {
+            table,
+            pooled,
+            held_out,
+            products,
+            parameters,
         }
-        let tree = CorrectionTree::fit(
-            &own,
-            columns.len(),
-            &parameters.correction,
-            |feature, bin| table.bins.edge(columns[feature], bin),
-        )?;
-        // A value sits below its bin's edge, so the edge stands for it wherever a threshold is an
-        // edge too.
-        let gains: Vec<f64> = late
+    }
+
+    /// Fits a tree for each product with enough purchases, keeps those that lower the log loss of
+    /// the held-out rows, and calibrates what comes out.
+    pub(super) fn run(&self) -> GatedCorrections {
+        let rows = self.rows_by_product();
+        let groups = self.large_groups(&rows);
+        let fitted: Vec<Option<KeptTree<'_>>> = groups
             .iter()
-            .map(|row| {
-                let row = *row as usize;
-                let (score, bought) = (f64::from(score[row]), table.rows.label[row]);
-                let corrected = score + tree.correction(|feature| value(row, feature));
-                f64::from(table.rows.weight[row])
-                    * (log_loss(score, bought) - log_loss(corrected, bought))
+            .par_bridge()
+            .map(|rows| self.fit_product(rows))
+            .collect();
+        let mut kept: Vec<KeptTree<'_>> = fitted.into_iter().flatten().collect();
+        kept.sort_by(|a, b| a.product.product.cmp(&b.product.product));
+        let corrected = self.corrected(&kept);
+        GatedCorrections {
+            gate: self.report(groups.len(), kept.len(), &corrected),
+            calibration: Isotonic::fit(self.calibration_points(&corrected)),
+            products: kept.into_iter().map(|kept| kept.product).collect(),
+        }
+    }
+
+    /// The rows up to the last held-out one, by product; those of a product in their order.
+    fn rows_by_product(&self) -> Vec<ProductRow> {
+        let products = self.table.product.iter().take(self.held_out.end);
+        let mut rows: Vec<ProductRow> = products
+            .zip(0..)
+            .map(|(product, row)| ProductRow {
+                product: *product,
+                row,
             })
             .collect();
-        let gain: f64 = gains.iter().sum();
-        // Of many products some gain by luck alone, and a tree kept by luck does harm on the nights
-        // that come.
-        let by_chance = gains.iter().map(|gain| gain * gain).sum::<f64>().sqrt();
-        let held_out_bought = bought(rows, false);
-        if gain <= LEAST_GAIN * by_chance || held_out_bought < 5 {
-            return None;
+        rows.sort_unstable();
+        rows
+    }
+
+    /// The rows of each product that was bought often enough for a tree. The largest come first, so
+    /// that no thread begins with one when the others have ended; what comes of it has no order of
+    /// its own.
+    fn large_groups<'r>(&self, rows: &'r [ProductRow]) -> Vec<&'r [ProductRow]> {
+        let mut groups: Vec<&[ProductRow]> = rows
+            .chunk_by(|a, b| a.product == b.product)
+            .filter(|rows| self.bought(self.split(rows).0) >= self.parameters.min_bought)
+            .collect();
+        groups.sort_by_key(|rows| Reverse(rows.len()));
+        groups
+    }
+
+    /// A product's rows that its tree is fitted to, and the held-out ones.
+    fn split<'r>(&self, rows: &'r [ProductRow]) -> (&'r [ProductRow], &'r [ProductRow]) {
+        rows.split_at(rows.partition_point(|row| row.at() < self.held_out.start))
+    }
+
+    fn bought(&self, rows: &[ProductRow]) -> usize {
+        rows.iter()
+            .filter(|row| self.table.rows.label[row.at()])
+            .count()
+    }
+
+    /// The tree of one product, if it passes the gate.
+    fn fit_product<'r>(&self, rows: &'r [ProductRow]) -> Option<KeptTree<'r>> {
+        let (early, held_out) = self.split(rows);
+        let tree = CorrectionTree::fit(
+            &self.product_rows(early),
+            CORRECTION_COLUMNS.len(),
+            self.parameters,
+            |feature, bin| self.table.bins.edge(CORRECTION_COLUMNS[feature], bin),
+        )?;
+        let gains: Vec<f64> = held_out
+            .iter()
+            .map(|row| self.gain(&tree, row.at()))
+            .collect();
+        let held_out_bought = self.bought(held_out);
+        let product = ProductTree {
+            product: self.products.get(rows.first()?.product)?.to_string(),
+            tree,
+            bought: self.bought(early),
+            held_out_bought,
+            gain: gains.iter().sum(),
+        };
+        passes_gate(&gains, held_out_bought).then_some(KeptTree { product, held_out })
+    }
+
+    /// What a product's tree is fitted to.
+    fn product_rows(&self, rows: &[ProductRow]) -> ProductRows {
+        let table = &self.table.rows;
+        let mut own = ProductRows::default();
+        for row in rows.iter().map(|row| row.at()) {
+            let bins = CORRECTION_COLUMNS
+                .iter()
+                .map(|column| table.bin(row, *column));
+            own.bins.extend(bins);
+            own.label.push(table.label[row]);
+            own.probability.push(sigmoid(f64::from(self.pooled[row])));
+            own.weight.push(f64::from(table.weight[row]));
         }
-        let product = products.get(rows.first()?.0)?.to_string();
-        Some((
-            ProductTree {
-                product,
-                tree,
-                bought: bought(rows, true),
-                held_out_bought,
-                gain,
-            },
-            late,
-        ))
-    };
-    let fitted: Vec<Option<(ProductTree, Vec<u32>)>> =
-        groups.iter().par_bridge().map(fit).collect();
-    let mut corrected: Vec<f64> = score[held_out.clone()]
-        .iter()
-        .map(|score| f64::from(*score))
-        .collect();
-    let mut gate = GateReport {
-        tried: groups.len(),
-        ..GateReport::default()
-    };
-    let mut kept = vec![];
-    for (product, late) in fitted.into_iter().flatten() {
-        for row in late {
-            corrected[row as usize - held_out.start] += product
-                .tree
-                .correction(|feature| value(row as usize, feature));
+        own
+    }
+
+    /// How much lower a tree makes the weighted log loss of a row.
+    fn gain(&self, tree: &CorrectionTree, row: usize) -> f64 {
+        let (score, bought) = (f64::from(self.pooled[row]), self.table.rows.label[row]);
+        let corrected = score + self.correction(tree, row);
+        f64::from(self.table.rows.weight[row])
+            * (log_loss(score, bought) - log_loss(corrected, bought))
+    }
+
+    /// A tree's correction of a row of the table. A value sits below its bin's edge, so the edge
+    /// stands for it wherever a threshold is an edge too.
+    fn correction(&self, tree: &CorrectionTree, row: usize) -> f64 {
+        tree.correction(|feature| {
+            let column = CORRECTION_COLUMNS[feature];
+            self.table
+                .bins
+                .edge(column, self.table.rows.bin(row, column))
+        })
+    }
+
+    /// The log-odds of the held-out rows, corrected by the kept trees.
+    fn corrected(&self, kept: &[KeptTree<'_>]) -> Vec<f64> {
+        let mut corrected: Vec<f64> = self.pooled[self.held_out.clone()]
+            .iter()
+            .map(|score| f64::from(*score))
+            .collect();
+        for KeptTree { product, held_out } in kept {
+            for row in held_out.iter().map(|row| row.at()) {
+                corrected[row - self.held_out.start] += self.correction(&product.tree, row);
+            }
         }
-        kept.push(product);
+        corrected
     }
-    kept.sort_by(|a: &ProductTree, b| a.product.cmp(&b.product));
-    gate.kept = kept.len();
-    gate.rows = held_out.len();
-    let mut weights = 0.0;
-    for (row, corrected) in held_out.clone().zip(&corrected) {
-        let (weight, bought) = (f64::from(table.natural[row]), table.rows.label[row]);
-        weights += weight;
-        gate.pooled_log_loss += weight * log_loss(f64::from(score[row]), bought);
-        gate.log_loss += weight * log_loss(*corrected, bought);
+
+    /// The log loss of the held-out rows, before and after the corrections.
+    fn report(&self, tried: usize, kept: usize, corrected: &[f64]) -> GateReport {
+        let mut gate = GateReport {
+            tried,
+            kept,
+            rows: self.held_out.len(),
+            ..GateReport::default()
+        };
+        let mut weights = 0.0;
+        for (row, corrected) in self.held_out.clone().zip(corrected) {
+            let weight = f64::from(self.table.sampling_weight[row]);
+            let bought = self.table.rows.label[row];
+            weights += weight;
+            gate.pooled_log_loss += weight * log_loss(f64::from(self.pooled[row]), bought);
+            gate.log_loss += weight * log_loss(*corrected, bought);
+        }
+        if weights > 0.0 {
+            gate.pooled_log_loss /= weights;
+            gate.log_loss /= weights;
+        }
+        gate
     }
-    if weights > 0.0 {
-        gate.pooled_log_loss /= weights;
-        gate.log_loss /= weights;
+
+    /// Log-odds, outcome and weight of the rows that calibrate: those of the customers whom a run
+    /// scores, who are those to be right about; where they bought little, everyone's.
+    fn calibration_points(&self, corrected: &[f64]) -> Vec<(f64, bool, f64)> {
+        let scored = self.points(corrected, |row| self.table.scored[row]);
+        let bought = scored.iter().filter(|(_, bought, _)| *bought).count();
+        if bought >= LEAST_SCORED_BOUGHT {
+            scored
+        } else {
+            self.points(corrected, |_| true)
+        }
     }
-    let point = |(row, score): (usize, &f64)| {
-        (*score, table.rows.label[row], f64::from(table.natural[row]))
-    };
-    let scored: Vec<(f64, bool, f64)> = held_out
-        .clone()
-        .zip(&corrected)
-        .filter(|(row, _)| table.scored[*row])
-        .map(point)
-        .collect();
-    // The customers whom a run scores are those to be right about; where they are few, everyone is.
-    let enough = scored.iter().filter(|(_, bought, _)| *bought).count() >= 1_000;
-    let calibration = Isotonic::fit(if enough {
-        scored
-    } else {
-        held_out.zip(&corrected).map(point).collect()
-    });
-    GatedCorrections {
-        products: kept,
-        gate,
-        calibration,
+
+    fn points(&self, corrected: &[f64], wanted: impl Fn(usize) -> bool) -> Vec<(f64, bool, f64)> {
+        self.held_out
+            .clone()
+            .zip(corrected)
+            .filter(|(row, _)| wanted(*row))
+            .map(|(row, score)| {
+                let weight = f64::from(self.table.sampling_weight[row]);
+                (*score, self.table.rows.label[row], weight)
+            })
+            .collect()
     }
+}
+
+/// Whether a tree is kept: its gain, row by row, is more than chance would give. Of many products
+/// some gain by luck alone, and a tree kept by luck does harm on the nights that come.
+fn passes_gate(gains: &[f64], held_out_bought: usize) -> bool {
+    let gain: f64 = gains.iter().sum();
+    let by_chance = gains.iter().map(|gain| gain * gain).sum::<f64>().sqrt();
+    gain > LEAST_GAIN * by_chance && held_out_bought >= LEAST_HELD_OUT_BOUGHT
+}
+
+/// The log loss of log-odds, in nats.
+fn log_loss(score: f64, bought: bool) -> f64 {
+    let p = sigmoid(score).clamp(1e-9, 1.0 - 1e-9);
+    if bought { -p.ln() } else { -(1.0 - p).ln() }
 }

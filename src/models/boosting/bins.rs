@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use wide::i8x64;
 
-use super::block::{Columns, ROWS};
+use super::block::{ROWS, RowBlock};
 use super::grow::GrownNode;
 
 /// Where each feature is cut into bins: bin `b` holds values in `(cuts[b - 1], cuts[b]]`.
@@ -22,34 +22,9 @@ impl Bins {
     pub fn from_sample(rows: &[f32], width: usize, bins: usize) -> Self {
         let bins = bins.clamp(2, MAX_BINS);
         let cuts = (0..width).into_par_iter().map(|feature| {
-            let mut values: Vec<f32> = rows
-                .iter()
-                .skip(feature)
-                .step_by(width.max(1))
-                .copied()
-                .filter(|value| value.is_finite())
-                .collect();
-            values.sort_unstable_by(f32::total_cmp);
-            let mut cuts: Vec<f32> = vec![];
-            let mut previous = 0;
-            for bin in 1..bins {
-                let at = values.len() * bin / bins;
-                // The first value that differs from the last one before `at`.
-                let Some(low) = at.checked_sub(1).and_then(|at| values.get(at)).copied() else {
-                    continue;
-                };
-                let next = at + values[at..].partition_point(|value| *value <= low);
-                let Some(high) = values.get(next).copied() else {
-                    break;
-                };
-                if next > previous {
-                    let middle = low + (high - low) / 2.0;
-                    cuts.push(if middle < high { middle } else { low });
-                    previous = next;
-                }
-            }
-            cuts.dedup();
-            cuts
+            let values = rows.iter().skip(feature).step_by(width.max(1));
+            let finite = values.copied().filter(|value| value.is_finite());
+            cuts_at_quantiles(finite.collect(), bins)
         });
         Self {
             cuts: cuts.collect(),
@@ -88,10 +63,35 @@ impl Bins {
     pub fn edge(&self, feature: usize, bin: u8) -> f32 {
         self.cuts
             .get(feature)
-            .and_then(|cuts| cuts.get(bin as usize))
+            .and_then(|cuts| cuts.get(usize::from(bin)))
             .copied()
             .unwrap_or(f32::INFINITY)
     }
+}
+
+/// At most `bins - 1` cuts, ascending.
+fn cuts_at_quantiles(mut values: Vec<f32>, bins: usize) -> Vec<f32> {
+    values.sort_unstable_by(f32::total_cmp);
+    let mut cuts: Vec<f32> = vec![];
+    let mut previous = 0;
+    for bin in 1..bins {
+        let at = values.len() * bin / bins;
+        // The first value that differs from the last one before `at`.
+        let Some(low) = at.checked_sub(1).and_then(|at| values.get(at)).copied() else {
+            continue;
+        };
+        let next = at + values[at..].partition_point(|value| *value <= low);
+        let Some(high) = values.get(next).copied() else {
+            break;
+        };
+        if next > previous {
+            let middle = low + (high - low) / 2.0;
+            cuts.push(if middle < high { middle } else { low });
+            previous = next;
+        }
+    }
+    cuts.dedup();
+    cuts
 }
 
 /// Binned training rows, in blocks of 64: of each block and feature the bins of the rows stand in
@@ -189,21 +189,21 @@ pub(super) struct BinnedBlock<'a> {
     columns: &'a [i8x64],
 }
 
-impl Columns<GrownNode> for BinnedBlock<'_> {
+impl RowBlock<GrownNode> for BinnedBlock<'_> {
     fn rows(&self) -> usize {
         self.rows
     }
 
     #[inline]
     fn beyond(&self, node: &GrownNode) -> u64 {
-        self.columns[node.feature as usize]
+        self.columns[usize::from(node.feature)]
             .simd_gt(i8x64::splat(signed(node.bin)))
             .to_bitmask()
     }
 
     #[inline]
     fn goes_right(&self, row: usize, node: &GrownNode) -> bool {
-        self.columns[node.feature as usize].as_array()[row] > signed(node.bin)
+        self.columns[usize::from(node.feature)].as_array()[row] > signed(node.bin)
     }
 }
 

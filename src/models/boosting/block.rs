@@ -7,7 +7,7 @@
 
 use wide::f32x8;
 
-use super::Node;
+use super::tree::Node;
 
 /// Most rows of a block: a set of them is a word.
 pub(super) const ROWS: usize = u64::BITS as usize;
@@ -16,7 +16,7 @@ pub(super) const ROWS: usize = u64::BITS as usize;
 const FEW: u32 = 2;
 
 /// An inner node or a leaf in an array of them.
-pub(super) trait Step {
+pub(super) trait FlatNode {
     /// Position of the left child, which the right one follows; 0 in a leaf.
     fn left(&self) -> usize;
 
@@ -25,7 +25,7 @@ pub(super) trait Step {
 }
 
 /// Up to [`ROWS`] rows that can be compared with a node's threshold.
-pub(super) trait Columns<N> {
+pub(super) trait RowBlock<N> {
     /// How many rows.
     fn rows(&self) -> usize;
 
@@ -40,7 +40,7 @@ pub(super) trait Columns<N> {
     #[inline]
     fn walk(&self, nodes: &[N], waiting: &mut Vec<(usize, u64)>, mut add: impl FnMut(usize, f32))
     where
-        N: Step,
+        N: FlatNode,
     {
         // The root and sets that turned right, which wait while those beside them walk on.
         waiting.push((0, u64::MAX >> (ROWS - self.rows().clamp(1, ROWS))));
@@ -74,7 +74,7 @@ pub(super) trait Columns<N> {
     #[inline]
     fn leaf_of(&self, row: usize, nodes: &[N], from: usize) -> f32
     where
-        N: Step,
+        N: FlatNode,
     {
         let mut at = from;
         loop {
@@ -88,14 +88,14 @@ pub(super) trait Columns<N> {
 }
 
 /// Rows of raw features, column by column.
-pub(super) struct Block {
+pub(super) struct RawBlock {
     rows: usize,
     /// `columns[feature * vectors + row / 8]`.
     columns: Vec<f32x8>,
     vectors: usize,
 }
 
-impl Block {
+impl RawBlock {
     /// Of rows that are given row-major.
     pub(super) fn new(rows: &[f32], width: usize) -> Self {
         let count = rows.len() / width.max(1);
@@ -114,14 +114,14 @@ impl Block {
     }
 }
 
-impl Columns<Node> for Block {
+impl RowBlock<Node> for RawBlock {
     fn rows(&self) -> usize {
         self.rows
     }
 
     #[inline]
     fn beyond(&self, node: &Node) -> u64 {
-        let feature = node.feature as usize;
+        let feature = usize::from(node.feature);
         let column = &self.columns[feature * self.vectors..(feature + 1) * self.vectors];
         let value = f32x8::splat(node.value);
         column.iter().rev().fold(0, |set, values| {
@@ -131,7 +131,7 @@ impl Columns<Node> for Block {
 
     #[inline]
     fn goes_right(&self, row: usize, node: &Node) -> bool {
-        let values = self.columns[node.feature as usize * self.vectors + row / 8].as_array();
+        let values = self.columns[usize::from(node.feature) * self.vectors + row / 8].as_array();
         values[row % 8] > node.value
     }
 }

@@ -44,18 +44,9 @@ fn model() -> &'static Model {
     MODEL.get_or_init(|| tiny_model(NIGHT, 1))
 }
 
-fn explained(id: &str) -> Result<Explanation<'static>> {
-    let overview = Overview::new(model(), purchases(), NIGHT, &rule())?;
-    explain(
-        model(),
-        "m",
-        purchases(),
-        overview,
-        NIGHT,
-        &rule(),
-        id,
-        MAX_RANK,
-    )
+fn explained(id: &str) -> Result<Explanation> {
+    let night = NightSummary::new(model(), purchases(), NIGHT, &rule())?;
+    explain(model(), "m", purchases(), night, id, MAX_RANK)
 }
 
 #[test]
@@ -100,7 +91,11 @@ fn the_numbers_are_those_that_score_publishes() {
         for (own, published) in own.products.iter().zip(&published.products) {
             assert_eq!(
                 own.product_id,
-                predictions.product_ids.get(published.product).unwrap()
+                predictions
+                    .product_ids
+                    .get(published.product)
+                    .unwrap()
+                    .owned()
             );
             assert_eq!(
                 (own.probability, &own.reason, own.model),

@@ -6,10 +6,10 @@ use crate::domain::Ids;
 use crate::domain::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
 use crate::eval::{Contender, Evaluation};
 use crate::models::examples::{NIGHT, read, rule, small, store};
-use crate::models::{Overview, score, score_in_slices, score_some};
+use crate::models::{NightSummary, score, score_in_slices, score_some};
 use crate::offers::{OfferParameters, offers};
 use crate::publish::tables::{Format, TableFile, Tables, files};
-use crate::purchases::{Fingerprint, Line, Purchases, Recent};
+use crate::purchases::{Line, Purchases, RecentPartitions};
 
 fn bytes(model: &Model) -> String {
     serde_json::to_string(model).unwrap()
@@ -47,9 +47,9 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
         .partitions()
         .unwrap();
     assert!(partitions.count() > 10, "{}", partitions.count());
-    let overview = Overview::new(&model, &*partitions, NIGHT, &rule()).unwrap();
+    let night = NightSummary::new(&model, &*partitions, NIGHT, &rule()).unwrap();
     assert_eq!(
-        (overview.span, overview.distinct_lines),
+        (night.population.span, night.population.distinct_lines),
         (purchases.span(), purchases.distinct_lines())
     );
     let mut slices = vec![];
@@ -57,7 +57,7 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
         slices.push(predictions.clone());
         Ok(())
     };
-    score_in_slices(&model, "m", &*partitions, overview, NIGHT, 30, take).unwrap();
+    score_in_slices(&model, "m", &*partitions, night, 30, take).unwrap();
     assert!(
         slices.len() > 1 && slices[0].customers.len() == 30,
         "{}",
@@ -106,34 +106,26 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
         .unwrap();
     assert!(partitions.count() > 10, "{}", partitions.count());
     let [whole, by_parts] = [&purchases as &dyn Partitions, &*partitions].map(|purchases| {
-        let trained = train_with_backtest(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
+        let (population, provenance) =
+            PopulationSummary::with_provenance(purchases, NIGHT, &rule()).unwrap();
+        let trained = train_with_backtest(purchases, &population, &small(), &|_| {}).unwrap();
         let report = crate::eval::held_out(
             trained.backtest_model.as_ref().unwrap(),
             None,
             purchases,
-            &rule(),
+            &population,
             HISTORY_DAYS,
             20,
         )
         .unwrap();
-        let mut fingerprint = Fingerprint::default();
-        PartitionedHistory::new(purchases, NIGHT)
-            .each(|history| {
-                fingerprint = fingerprint.merge(history);
-                Ok(())
-            })
-            .unwrap();
         let models = (
             bytes(&trained.model),
             trained.backtest_model.as_ref().map(bytes),
         );
-        let origin = Origin::new(
-            PartitionedHistory::new(purchases, NIGHT),
-            &StoreClock::new("UTC", false, 0).unwrap(),
-            None,
-        )
-        .unwrap();
-        ((models, origin), fingerprint.hex(), report.evaluation)
+        let clock = StoreClock::new("UTC", false, 0).unwrap();
+        let origin = Origin::new(purchases.products(), &provenance.bought_ever, &clock, None);
+        let fingerprint = provenance.fingerprint.hex();
+        ((models, origin), fingerprint, report.evaluation)
     });
     assert_eq!((whole.0, whole.1), (by_parts.0, by_parts.1));
     let figures = |evaluation: &Evaluation| {
@@ -150,11 +142,24 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (from, split) = (NIGHT.day() - 84, NIGHT.day() - HELD_OUT_DAYS);
     let timing = TimingModel::fit(history.until(AsOf(from)), &rule(), &small().timing, 1).unwrap();
-    let found = |history| calibrating(&timing, history, from, split, &rule(), 1).unwrap();
+    let (rule, parameters) = (rule(), small());
+    let found = |history: PartitionedHistory<'_>| {
+        let run = TrainingRun {
+            history,
+            rule: &rule,
+            parameters: &parameters,
+            splits: Splits {
+                first_fit_end: from,
+                backtest_end: split,
+                end: history.as_of().day(),
+            },
+        };
+        run.calibration_samples(&timing).unwrap()
+    };
     let later = found(history);
     let known: Vec<CalibrationSample> = later
         .iter()
-        .filter_map(|outcome| outcome.known_by(split))
+        .filter_map(|sample| sample.known_by(split))
         .filter(CalibrationSample::is_followed)
         .collect();
     let earlier = found(history.until(AsOf(split)));
@@ -184,7 +189,7 @@ fn what_is_longer_ago_than_the_history_changes_nothing() {
         false => *line,
     };
     let (recent, other) = (read(recent), read(lines.iter().map(changed).collect()));
-    let (longer, all) = (Recent::new(&other, first), read(lines));
+    let (longer, all) = (RecentPartitions::new(&other, first), read(lines));
     let model = |purchases: &dyn Partitions| {
         train(purchases, NIGHT, &rule(), &small(), &|_| {})
             .unwrap()
@@ -194,9 +199,9 @@ fn what_is_longer_ago_than_the_history_changes_nothing() {
     assert_eq!(bytes(&one), bytes(&two));
     assert_ne!(bytes(&one), bytes(&three));
     let scored = |purchases: &dyn Partitions| {
-        let mut overview = Overview::new(&one, purchases, NIGHT, &rule()).unwrap();
-        let recurrent = std::mem::take(&mut overview.recurrent);
-        let predictions = score_some(&one, "m", purchases, overview, NIGHT, &recurrent).unwrap();
+        let night = NightSummary::new(&one, purchases, NIGHT, &rule()).unwrap();
+        let recurrent = night.population.recurrent.clone();
+        let predictions = score_some(&one, "m", purchases, night, &recurrent).unwrap();
         (predictions.funnel.clone(), by_ids(&predictions))
     };
     assert_eq!(scored(&recent), scored(&longer));
@@ -469,18 +474,19 @@ fn a_regular_store_is_predicted_better_than_by_chance() {
     );
 }
 
-/// What is measured must not have been learned from: the rehearsal of a night is the same whatever
-/// is bought after it.
+/// What is measured must not have been learned from: the backtest model of a night is the same
+/// whatever is bought after it.
 #[test]
-fn a_rehearsal_has_not_seen_the_days_after_it() {
+fn a_backtest_model_has_not_seen_the_days_after_it() {
     let purchases = read(store(80, 250, 1)).known(NIGHT).unwrap();
     let with_backtest = |purchases: &Purchases| {
-        let trained = train_with_backtest(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
+        let population = PopulationSummary::new(purchases, NIGHT, &rule()).unwrap();
+        let trained = train_with_backtest(purchases, &population, &small(), &|_| {}).unwrap();
         let alone = train(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
         assert_eq!(
             bytes(&trained.model),
             bytes(&alone.model),
-            "a rehearsal changes nothing of the model"
+            "a backtest changes nothing of the model"
         );
         trained.backtest_model.unwrap()
     };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::super::memory::Memory;
+use super::super::faulty_store::FaultyStore;
 use super::super::promotion::Decision;
 use super::*;
 use crate::artifact::Description;
@@ -22,15 +22,15 @@ fn file(seed: u64, note: &str) -> Bytes {
     artifact::encode(description, &model).unwrap().into()
 }
 
-fn registry(store: &Arc<Memory>) -> Registry {
+fn registry(store: &Arc<FaultyStore>) -> Registry {
     Registry::new(Location::new(
         Arc::clone(store) as Arc<dyn crate::store::Store>,
         "models",
     ))
 }
 
-async fn filled() -> (Arc<Memory>, Registry, Vec<String>) {
-    let store = Memory::new();
+async fn filled() -> (Arc<FaultyStore>, Registry, Vec<String>) {
+    let store = FaultyStore::new();
     let registry = registry(&store);
     let mut ids = vec![];
     for seed in 1..4 {
@@ -98,7 +98,7 @@ async fn the_same_bytes_again_are_harmless_and_other_bytes_are_not() {
     assert!(
         error
             .to_string()
-            .contains("the same model stands under this id, with another figures"),
+            .contains("this model is already stored, with different figures"),
         "{error}"
     );
     assert!(
@@ -113,10 +113,10 @@ async fn the_same_bytes_again_are_harmless_and_other_bytes_are_not() {
 
 #[tokio::test]
 async fn a_crash_while_saving_is_healed_by_saving_again() {
-    let clean = Memory::new();
+    let clean = FaultyStore::new();
     registry(&clean).save(file(1, "")).await.unwrap();
     for operations in 0..3 {
-        let store = Memory::new();
+        let store = FaultyStore::new();
         store.allow(Some(operations));
         assert!(registry(&store).save(file(1, "")).await.is_err());
         store.allow(None);
@@ -161,7 +161,7 @@ async fn ids_are_checked_before_they_become_keys() {
 async fn a_model_that_is_not_there_is_answered_with_those_that_are() {
     let (_, full, ids) = filled().await;
     let id = "2017-10-31-0123456789ab";
-    let empty = registry(&Memory::new());
+    let empty = registry(&FaultyStore::new());
     for (registry, hint) in [(&full, ids[2].as_str()), (&empty, "the registry is empty")] {
         for error in [
             registry.load(id).await.unwrap_err(),
@@ -243,7 +243,7 @@ async fn a_lost_race_is_decided_anew() {
     let (store, registry, ids) = filled().await;
     registry.promote(&ids[0], None).await.unwrap();
     let mut asked = vec![];
-    let decision = registry.promote_if(&ids[1], async |standing: Option<&Pointer>| {
+    let decision = registry.promote_if(&ids[1], |standing: Option<&Pointer>| {
         asked.push(standing.unwrap().model_id.clone());
         if asked.len() == 1 {
             store.set(
@@ -251,7 +251,7 @@ async fn a_lost_race_is_decided_anew() {
                 format!("{{\"model_id\": \"{}\", \"previous\": null}}", ids[2]),
             );
         }
-        Ok(yes())
+        yes()
     });
     assert_eq!(decision.await.unwrap(), yes());
     assert_eq!(asked, [ids[0].clone(), ids[2].clone()]);
@@ -270,7 +270,7 @@ async fn a_lost_race_is_decided_anew() {
     };
     assert_eq!(
         registry
-            .promote_if(&ids[0], async |_: Option<&Pointer>| Ok(no.clone()))
+            .promote_if(&ids[0], |_: Option<&Pointer>| no.clone())
             .await
             .unwrap(),
         no
@@ -279,12 +279,12 @@ async fn a_lost_race_is_decided_anew() {
         registry.promoted().await.unwrap().unwrap().pointer,
         standing
     );
-    let always_late = registry.promote_if(&ids[0], async |_: Option<&Pointer>| {
+    let always_late = registry.promote_if(&ids[0], |_: Option<&Pointer>| {
         store.set(
             "models/latest.json",
             format!("{{\"model_id\": \"{}\", \"previous\": null}}", ids[2]),
         );
-        Ok(yes())
+        yes()
     });
     assert_eq!(always_late.await.unwrap_err().kind(), Kind::Conflict);
 }
@@ -311,7 +311,7 @@ async fn damage_is_named() {
             );
         }
         let moved = registry
-            .promote_if(&ids[0], async |_: Option<&Pointer>| Ok(yes()))
+            .promote_if(&ids[0], |_: Option<&Pointer>| yes())
             .await;
         assert!(
             moved

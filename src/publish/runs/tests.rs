@@ -3,23 +3,23 @@ use std::sync::{Arc, LazyLock};
 
 use futures::FutureExt;
 
-use super::super::memory::Memory;
+use super::super::faulty_store::FaultyStore;
 use super::*;
 use crate::domain::examples;
 use crate::offers::{OfferParameters, offers};
 use crate::publish::tables::{Format, files};
 
 /// A run whose tables differ from those of other variants, made once.
-fn run(variant: u32) -> Run {
-    static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| (0..9).map(make_run).collect());
+fn run(variant: u32) -> NightRun {
+    static RUNS: LazyLock<Vec<NightRun>> = LazyLock::new(|| (0..9).map(make_run).collect());
     RUNS[variant as usize].clone()
 }
 
-fn make_run(variant: u32) -> Run {
+fn make_run(variant: u32) -> NightRun {
     let mut predictions = examples::integer();
     predictions.customers[0].purchases_90d = variant;
     let offers = offers(&predictions, &OfferParameters::default()).unwrap();
-    Run {
+    NightRun {
         as_of: predictions.as_of,
         model: ModelReference {
             id: predictions.model_id.clone(),
@@ -37,19 +37,19 @@ fn make_run(variant: u32) -> Run {
     }
 }
 
-fn output(store: &Arc<Memory>) -> Location {
+fn output(store: &Arc<FaultyStore>) -> Location {
     Location::new(
         Arc::clone(store) as Arc<dyn crate::store::Store>,
         "predictions",
     )
 }
 
-async fn publish(store: &Arc<Memory>, variant: u32) -> Result<Published> {
+async fn publish(store: &Arc<FaultyStore>, variant: u32) -> Result<Published> {
     publish_run(&output(store), &run(variant)).await
 }
 
 /// The variant that a reader sees, all of whose tables are verified.
-async fn seen(store: &Arc<Memory>) -> Option<u32> {
+async fn seen(store: &Arc<FaultyStore>) -> Option<u32> {
     let (manifest, tables) = match read_run(&output(store), run(0).as_of).await {
         Ok(read) => read,
         Err(error) if error.kind() == Kind::NotFound => return None,
@@ -64,7 +64,7 @@ async fn seen(store: &Arc<Memory>) -> Option<u32> {
     Some(variant)
 }
 
-fn folders(store: &Arc<Memory>) -> Vec<u32> {
+fn folders(store: &Arc<FaultyStore>) -> Vec<u32> {
     let objects = store.objects();
     (0..9)
         .filter(|variant| {
@@ -77,7 +77,7 @@ fn folders(store: &Arc<Memory>) -> Vec<u32> {
 
 #[tokio::test]
 async fn a_run_is_seen_as_it_was_published() {
-    let store = Memory::new();
+    let store = FaultyStore::new();
     assert_eq!(seen(&store).await, None);
     let published = publish(&store, 1).await.unwrap();
     assert_eq!(seen(&store).await, Some(1));
@@ -133,7 +133,7 @@ async fn a_run_is_seen_as_it_was_published() {
 
 #[tokio::test]
 async fn the_same_run_again_writes_nothing() {
-    let store = Memory::new();
+    let store = FaultyStore::new();
     for variant in [3, 1, 2] {
         publish(&store, variant).await.unwrap();
     }
@@ -146,7 +146,7 @@ async fn the_same_run_again_writes_nothing() {
 
 #[tokio::test]
 async fn the_run_before_stays_and_older_ones_go() {
-    let store = Memory::new();
+    let store = FaultyStore::new();
     for (variant, left) in [
         (1, vec![1]),
         (2, vec![1, 2]),
@@ -163,7 +163,7 @@ async fn the_run_before_stays_and_older_ones_go() {
 
 #[tokio::test]
 async fn another_night_is_left_alone() {
-    let store = Memory::new();
+    let store = FaultyStore::new();
     let mut other = run(7);
     other.as_of = AsOf(other.as_of.day() + 1);
     publish_run(&output(&store), &other).await.unwrap();
@@ -183,7 +183,7 @@ async fn another_night_is_left_alone() {
 #[tokio::test]
 async fn a_crash_at_any_operation_leaves_one_whole_run_and_the_next_publish_heals() {
     for former in [vec![], vec![1], vec![1, 2], vec![1, 2, 4]] {
-        let start = Memory::new();
+        let start = FaultyStore::new();
         for variant in &former {
             publish(&start, *variant).await.unwrap();
         }
@@ -230,7 +230,7 @@ async fn a_crash_at_any_operation_leaves_one_whole_run_and_the_next_publish_heal
 
 /// Lets another publisher do all of its work before the `at`-th operation of the next one; the flag
 /// says whether it came to that.
-fn intrude(store: &Arc<Memory>, at: usize, other: u32) -> Arc<AtomicBool> {
+fn intrude(store: &Arc<FaultyStore>, at: usize, other: u32) -> Arc<AtomicBool> {
     let came = Arc::new(AtomicBool::new(false));
     let (inner, flag, mut operation) = (Arc::clone(store), Arc::clone(&came), 0);
     store.before_each(move |_, _| {
@@ -248,7 +248,7 @@ async fn two_publishers_at_any_interleaving_leave_one_whole_run() {
     for former in [vec![], vec![1], vec![1, 2], vec![4, 1, 2]] {
         for other in [2, 3, 4, 5] {
             for at in 0..40 {
-                let store = Memory::new();
+                let store = FaultyStore::new();
                 for variant in &former {
                     publish(&store, *variant).await.unwrap();
                 }
@@ -290,7 +290,7 @@ async fn two_publishers_at_any_interleaving_leave_one_whole_run() {
 async fn a_run_that_is_published_again_while_it_is_removed_is_left_or_healed() {
     let mut hit = vec![];
     for at in 0..40 {
-        let store = Memory::new();
+        let store = FaultyStore::new();
         publish(&store, 1).await.unwrap();
         publish(&store, 2).await.unwrap();
         intrude(&store, at, 1);
@@ -314,7 +314,7 @@ async fn a_run_that_is_published_again_while_it_is_removed_is_left_or_healed() {
 async fn a_retired_run_that_is_removed_while_it_is_published_again_is_whole() {
     // The third publisher has stopped before it removed the first run; another one does so while
     // the first run is published again.
-    let start = Memory::new();
+    let start = FaultyStore::new();
     publish(&start, 1).await.unwrap();
     publish(&start, 2).await.unwrap();
     start.forbid_delete();
@@ -333,7 +333,7 @@ async fn a_retired_run_that_is_removed_while_it_is_published_again_is_whole() {
 #[tokio::test]
 async fn an_upload_without_a_manifest_survives_one_other_publish() {
     // Another publisher is between its tables and its manifest while runs 2 and 3 are published.
-    let store = Memory::new();
+    let store = FaultyStore::new();
     publish(&store, 1).await.unwrap();
     let night = output(&store).child(&night_folder(run(0).as_of));
     upload(&night, &run(5), &run_id(&run(5).tables), &[])
@@ -347,7 +347,7 @@ async fn an_upload_without_a_manifest_survives_one_other_publish() {
 
 #[tokio::test]
 async fn without_the_right_to_delete_the_run_stands_with_a_warning() {
-    let store = Memory::new();
+    let store = FaultyStore::new();
     publish(&store, 1).await.unwrap();
     publish(&store, 2).await.unwrap();
     store.forbid_delete();
@@ -363,7 +363,7 @@ async fn without_the_right_to_delete_the_run_stands_with_a_warning() {
 
 #[tokio::test]
 async fn missing_and_damaged_tables_are_noticed_and_repaired() {
-    let store = Memory::new();
+    let store = FaultyStore::new();
     let id = publish(&store, 1).await.unwrap().manifest.run_id;
     let before = store.objects();
     let products = format!("predictions/as_of=2017-10-31/run={id}/products.parquet");
@@ -395,7 +395,7 @@ async fn missing_and_damaged_tables_are_noticed_and_repaired() {
 
 #[tokio::test]
 async fn rows_are_counted() {
-    let store = Memory::new();
+    let store = FaultyStore::new();
     let mut wrong = run(1);
     wrong.tables[0].rows = 4;
     publish_run(&output(&store), &wrong).await.unwrap();
@@ -408,7 +408,7 @@ async fn rows_are_counted() {
 
 #[tokio::test]
 async fn a_reader_whose_run_is_removed_follows_the_new_manifest() {
-    let store = Memory::new();
+    let store = FaultyStore::new();
     publish(&store, 1).await.unwrap();
     let (inner, mut done) = (Arc::clone(&store), false);
     store.before_each(move |operation, key| {
@@ -425,7 +425,7 @@ async fn a_reader_whose_run_is_removed_follows_the_new_manifest() {
 #[tokio::test]
 async fn manifests_of_others_are_handled_with_care() {
     let key = "predictions/as_of=2017-10-31/manifest.json";
-    let store = Memory::new();
+    let store = FaultyStore::new();
     publish(&store, 1).await.unwrap();
     let sound = String::from_utf8(store.objects()[key].to_vec()).unwrap();
     let night = run(0).as_of;
@@ -499,7 +499,7 @@ async fn write_an_example_night() {
     let Some(folder) = std::env::var_os("OKUO_EXAMPLE_NIGHT") else {
         return;
     };
-    let store = Memory::new();
+    let store = FaultyStore::new();
     publish(&store, 1).await.unwrap();
     let mut nobody = make_run(2);
     nobody.as_of = AsOf(nobody.as_of.day() + 1);

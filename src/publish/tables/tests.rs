@@ -1,8 +1,10 @@
-use polars::prelude::AnyValue;
+use polars::prelude::{AnyValue, DataFrame, ParquetReader, SerReader};
 
+use super::writer::FilledColumn;
 use super::*;
-use crate::domain::examples;
+use crate::domain::{Ids, examples};
 use crate::offers::{OfferParameters, offers};
+use crate::publish::parquet::row_count;
 
 fn all(predictions: &Predictions) -> Vec<TableFile> {
     let offers = offers(predictions, &OfferParameters::default()).unwrap();
@@ -14,8 +16,8 @@ fn all(predictions: &Predictions) -> Vec<TableFile> {
     .unwrap()
 }
 
-fn written(name: &'static str, format: Format, columns: Result<Columns>) -> TableFile {
-    let mut table = Table::new(name, format);
+fn written(name: &'static str, format: Format, columns: Result<Vec<FilledColumn>>) -> TableFile {
+    let mut table = TableWriter::new(name, format);
     table.write(columns.unwrap()).unwrap();
     table.finish().unwrap()
 }
@@ -26,7 +28,7 @@ fn read(file: &TableFile) -> DataFrame {
         .unwrap()
 }
 
-fn schema(frame: &DataFrame) -> Vec<(String, String)> {
+fn types(frame: &DataFrame) -> Vec<(String, String)> {
     frame
         .schema()
         .iter()
@@ -75,7 +77,7 @@ fn the_columns_and_types_are_those_of_the_contract() {
             ("expected_basket_size", "f64"),
             ("model_id", "str"),
         ];
-        assert_eq!(schema(&read(&files[0])), described(&customers));
+        assert_eq!(types(&read(&files[0])), described(&customers));
         let products = [
             ("customer_id", id),
             ("as_of", "date"),
@@ -88,7 +90,7 @@ fn the_columns_and_types_are_those_of_the_contract() {
             ("model", "str"),
             ("reason", "str"),
         ];
-        assert_eq!(schema(&read(&files[1])), described(&products));
+        assert_eq!(types(&read(&files[1])), described(&products));
         let offers = [
             ("customer_id", id),
             ("product_id", id),
@@ -101,13 +103,54 @@ fn the_columns_and_types_are_those_of_the_contract() {
             ("arm", "str"),
             ("reason", "str"),
         ];
-        assert_eq!(schema(&read(&files[2])), described(&offers));
+        assert_eq!(types(&read(&files[2])), described(&offers));
         assert!(
             files[..3]
                 .iter()
-                .all(|file| parquet_rows(&file.file, &file.content).unwrap() == file.rows)
+                .all(|file| row_count(&file.file, &file.content).unwrap() == file.rows)
         );
     }
+}
+
+#[test]
+fn the_declared_columns_are_those_of_the_files() {
+    let files = all(&examples::text());
+    let mut names = vec![];
+    for (table, file) in schema().iter().zip(&files) {
+        assert_eq!(table.name, file.name);
+        let frame = read(file);
+        let written = frame.columns();
+        assert_eq!(table.columns.len(), written.len());
+        for (declared, column) in table.columns.iter().zip(written) {
+            let name = column.name().as_str();
+            let polars_type = match declared.column_type {
+                ColumnType::Id | ColumnType::Text => "str",
+                ColumnType::Date => "date",
+                ColumnType::Integer => "i32",
+                ColumnType::Double => "f64",
+            };
+            assert_eq!(
+                (declared.name, polars_type),
+                (name, column.dtype().to_string().as_str())
+            );
+            assert!(declared.nullable || column.null_count() == 0, "{name}");
+            assert!(
+                !declared.meaning.is_empty() && !declared.meaning.contains('\n'),
+                "{name}"
+            );
+            names.extend(declared.nullable.then_some(name.to_owned()));
+        }
+    }
+    assert_eq!(
+        names,
+        [
+            "days_since_bought",
+            "typical_gap_days",
+            "send_on",
+            "valid_from",
+            "valid_until"
+        ]
+    );
 }
 
 #[test]
@@ -196,9 +239,13 @@ fn csv_and_json_lines_say_the_same() {
     .unwrap();
     let text = |format| {
         String::from_utf8(
-            written("offers", format, offer_columns(&predictions, &offers))
-                .content
-                .to_vec(),
+            written(
+                "offers",
+                format,
+                fill(&OFFER_COLUMNS, &offers, &predictions),
+            )
+            .content
+            .to_vec(),
         )
         .unwrap()
     };
@@ -219,10 +266,11 @@ fn csv_and_json_lines_say_the_same() {
              \"reason\":\"bought on 4 of the last 10 visits; every 10 days on average, last 20 days ago\"}}\n"
         )
     );
+    let rows: Vec<ProductRecord<'_>> = product_rows(&predictions, &predictions.customers).collect();
     let products = written(
         "products",
         Format::Jsonl,
-        product_columns(&predictions, &predictions.customers),
+        fill(&ProductRecord::COLUMNS, &rows, &predictions),
     );
     let second: serde_json::Value = serde_json::from_slice(
         products
@@ -279,7 +327,7 @@ fn many_rows_are_several_row_groups_in_order() {
         .collect();
     let file = all(&predictions).swap_remove(0);
     assert_eq!(
-        (file.rows, parquet_rows("x", &file.content).unwrap()),
+        (file.rows, row_count("x", &file.content).unwrap()),
         (25_000, 25_000)
     );
     let frame = read(&file);
@@ -400,7 +448,7 @@ fn what_is_wrong_is_not_written() {
         "which has no id",
     );
     assert!(
-        parquet_rows("x.parquet", &Bytes::from_static(b"PAR1PAR1"))
+        row_count("x.parquet", &Bytes::from_static(b"PAR1PAR1"))
             .unwrap_err()
             .to_string()
             .starts_with("x.parquet: ")

@@ -1,11 +1,11 @@
-use super::super::{Memory, PutMode};
+use super::super::{InMemory, PutMode};
 use super::*;
 use crate::error::Kind;
 
 const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".parquet"];
 
 async fn store(keys: &[&str]) -> Arc<dyn Store> {
-    let store = Memory::new();
+    let store = InMemory::new();
     for key in keys {
         store
             .put(key, Bytes::from_static(b"x"), PutMode::IfAbsent)
@@ -220,7 +220,7 @@ async fn local_paths_stay_as_they_were_typed() {
 
 #[test]
 fn a_glob_is_split_at_its_first_character() {
-    let split = |uri: &str| split_at_glob(uri, &Place::parse(uri).unwrap()).unwrap();
+    let split = |uri: &str| split_at_glob(uri, &Address::parse(uri).unwrap()).unwrap();
     assert_eq!(split("*.csv"), (None, "*.csv".to_owned()));
     assert_eq!(split("/*.csv"), (Some("/".to_owned()), "*.csv".to_owned()));
     assert_eq!(

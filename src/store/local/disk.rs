@@ -1,5 +1,5 @@
-//! The blocking half of the local store: walking, reading, and writing so that a crash or a rival
-//! leaves one whole content.
+//! The blocking half of the local store: walks folders, reads files, and writes them so that
+//! neither a crash nor another writer leaves a part of a content.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// Up to this size in bytes a tag is a hash of the content.
 const HASHED: u64 = 256 * 1024;
 
-/// How often a reader or a writer starts again when a rival got in between.
+/// How often a reader or a writer tries where another one interferes.
 const TRIES: usize = 5;
 
 /// How long a writer waits for another process's lock: 2,000 times 15 ms.
@@ -27,18 +27,16 @@ const LOCK_PAUSE: Duration = Duration::from_millis(15);
 
 /// The names in a folder with their paths, this store's own files left out. No folder is no names.
 pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let unreadable =
-        |error| failure(error, "the folder cannot be read").object(folder.display().to_string());
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
+        Err(error) => return Err(unreadable(error, folder)),
     };
     let mut entries = Vec::new();
     for entry in listing {
-        let entry = entry.map_err(unreadable)?;
-        // A name that is not UTF-8 is listed as well as it can be; reading it fails, which is
-        // better than leaving it out in silence.
+        let entry = entry.map_err(|error| unreadable(error, folder))?;
+        // A name that is not UTF-8 is listed as well as it can be. Reading it fails, which is
+        // better than to leave it out in silence.
         let name = entry.file_name().to_string_lossy().into_owned();
         if !is_own(&name) {
             entries.push((name, entry.path()));
@@ -47,9 +45,13 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(entries)
 }
 
-/// Collects the objects below a folder whose key begins with `prefix`; `key` is the folder's own
-/// key with a `/` at its end. `linked_from` holds the folders that were left through links, so that
-/// a circle of links ends.
+fn unreadable(error: std::io::Error, folder: &Path) -> Error {
+    failure(error, "the folder cannot be read").object(folder.display().to_string())
+}
+
+/// Collects the objects below a folder whose key begins with `prefix`. `key` is the folder's own
+/// key with a `/` at its end. `linked_from` has the folders that the walk left through links, so
+/// that a circle of links ends.
 pub(super) fn walk(
     folder: &Path,
     key: &str,
@@ -103,7 +105,7 @@ pub(super) fn walk(
     Ok(())
 }
 
-/// The tag of a content that lies in a file with this metadata.
+/// The tag of a file with this metadata and content. The content of a large file does not count.
 fn tag(metadata: &Metadata, content: &[u8]) -> String {
     if metadata.len() <= HASHED {
         sha256_hex(content)
@@ -129,8 +131,8 @@ fn changed_ns(metadata: &Metadata) -> u128 {
         .map_or(0, |time| time.as_nanos())
 }
 
-/// The tag of a file without its content at hand. A small file that cannot be read gets a tag too:
-/// reading it will say what is wrong.
+/// The tag of a file whose content is not at hand. A small file that cannot be read gets the tag of
+/// a large one: reading it will say what is wrong.
 pub(super) fn tag_of_file(path: &Path, metadata: &Metadata) -> String {
     if metadata.is_file() && metadata.len() <= HASHED {
         let mut content = Vec::new();
@@ -142,39 +144,33 @@ pub(super) fn tag_of_file(path: &Path, metadata: &Metadata) -> String {
     tag_of_large(metadata)
 }
 
+/// The tag of a file that was just written.
+fn tag_of_open_file(file: &mut File) -> std::io::Result<String> {
+    let metadata = file.metadata()?;
+    let mut content = Vec::new();
+    if metadata.len() <= HASHED {
+        file.seek(SeekFrom::Start(0))?;
+        file.read_to_end(&mut content)?;
+    }
+    Ok(tag(&metadata, &content))
+}
+
 /// The one place where files are opened for reading.
 fn open(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-/// A file's content, whole, and its tag.
+/// What [`failure`] says of a file.
+const NOT_READABLE: &str = "cannot be read";
+
+/// The whole content of a file, and its tag.
 pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
-    const WHAT: &str = "cannot be read";
     for _ in 0..TRIES {
-        let metadata = fs::metadata(path).map_err(|error| {
-            let not_utf8 = path.to_string_lossy().contains('\u{fffd}') && is_absent(&error);
-            let dangling =
-                fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink()) && is_absent(&error);
-            if dangling {
-                Error::not_found("is a link that leads nowhere")
-                    .hint("remove the link or mend it (ls -l shows where it leads)")
-            } else if error.kind() == ErrorKind::NotADirectory {
-                Error::not_found("there is no such file")
-            } else if not_utf8 {
-                failure(error, WHAT).hint("its name may not be UTF-8: rename it")
-            } else {
-                failure(error, WHAT)
-            }
-        })?;
-        if metadata.is_dir() {
-            return Err(Error::not_found("is a folder, not a file"));
-        }
-        if !metadata.is_file() {
-            return Err(Error::request("is neither a file nor a folder")
-                .hint("pipes and devices cannot be read: write the data to a file"));
-        }
-        let mut file = open(path).map_err(|error| failure(error, WHAT))?;
-        let before = file.metadata().map_err(|error| failure(error, WHAT))?;
+        check_is_file(path)?;
+        let mut file = open(path).map_err(|error| failure(error, NOT_READABLE))?;
+        let before = file
+            .metadata()
+            .map_err(|error| failure(error, NOT_READABLE))?;
         let mut content = Vec::new();
         let size = usize::try_from(before.len()).unwrap_or(usize::MAX);
         content.try_reserve_exact(size).map_err(|error| {
@@ -183,9 +179,11 @@ pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
                 .hint("split the file, or use a larger machine")
         })?;
         file.read_to_end(&mut content)
-            .map_err(|error| failure(error, WHAT))?;
-        let after = file.metadata().map_err(|error| failure(error, WHAT))?;
-        // Whoever writes in place (okuo does not) may have got in between.
+            .map_err(|error| failure(error, NOT_READABLE))?;
+        let after = file
+            .metadata()
+            .map_err(|error| failure(error, NOT_READABLE))?;
+        // Another program may have written in place meanwhile; okuo never does.
         if after.len() == content.len() as u64 && changed_ns(&before) == changed_ns(&after) {
             let tag = tag(&after, &content);
             return Ok((content.into(), tag));
@@ -194,14 +192,44 @@ pub(super) fn read(path: &Path) -> Result<(Bytes, String)> {
     Err(Error::system("changes while it is read").hint("wait until its writer has finished"))
 }
 
-/// A part of a file's content, or nothing if the file is gone or has another tag than `etag`.
+/// Refuses what is no file, and says what it is.
+fn check_is_file(path: &Path) -> Result<()> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => return Err(why_no_metadata(error, path)),
+    };
+    if metadata.is_dir() {
+        Err(Error::not_found("is a folder, not a file"))
+    } else if !metadata.is_file() {
+        Err(Error::request("is neither a file nor a folder")
+            .hint("pipes and devices cannot be read: write the data to a file"))
+    } else {
+        Ok(())
+    }
+}
+
+/// The error for a path that cannot be looked at.
+fn why_no_metadata(error: std::io::Error, path: &Path) -> Error {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink());
+    if is_link && is_absent(&error) {
+        Error::not_found("is a link that leads nowhere")
+            .hint("remove the link or mend it (ls -l shows where it leads)")
+    } else if error.kind() == ErrorKind::NotADirectory {
+        Error::not_found("there is no such file")
+    } else if path.to_string_lossy().contains('\u{fffd}') && is_absent(&error) {
+        failure(error, NOT_READABLE).hint("its name may not be UTF-8: rename it")
+    } else {
+        failure(error, NOT_READABLE)
+    }
+}
+
+/// A range of a file's content; `None` if the file is gone or has another tag than `etag`.
 pub(super) fn read_range(path: &Path, range: Range<u64>, etag: &str) -> Result<Option<Bytes>> {
-    let failed = |error| failure(error, "cannot be read");
     let mut file = match open(path) {
         Ok(file) => file,
         // Removed, or replaced by a folder, since it was found.
         Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(failure(error, NOT_READABLE)),
     };
     let len = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
     let mut content = Vec::new();
@@ -210,45 +238,67 @@ pub(super) fn read_range(path: &Path, range: Range<u64>, etag: &str) -> Result<O
     })?;
     file.seek(SeekFrom::Start(range.start))
         .and_then(|_| (&file).take(len as u64).read_to_end(&mut content))
-        .map_err(failed)?;
+        .map_err(|error| failure(error, NOT_READABLE))?;
     // After reading, so that a writer in place is noticed.
-    let metadata = file.metadata().map_err(failed)?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| failure(error, NOT_READABLE))?;
     Ok((content.len() == len && tag_of_file(path, &metadata) == etag).then(|| content.into()))
 }
 
 /// Writes a file as a whole and returns its tag.
 pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String> {
-    // A link stays a link: its target is replaced.
-    let is_link = fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink());
-    let target = if is_link {
-        fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-    } else {
-        path.to_owned()
-    };
-    let folder = parent(&target);
-    let mut temporary = temporary_in(folder).map_err(unwritable)?;
-    temporary
-        .write_all(content)
-        .and_then(|()| temporary.as_file().sync_all())
-        .map_err(unwritable)?;
+    let target = resolve_link(path);
+    let mut temporary = temporary_in(parent(&target)).map_err(unwritable)?;
+    temporary.write_all(content).map_err(unwritable)?;
+    let file = persist(temporary, &target, mode)?;
+    let metadata = file.metadata().map_err(unwritable)?;
+    Ok(tag(&metadata, content))
+}
 
+/// An empty temporary file beside the file that [`persist_staged`] will make of it.
+pub(super) fn stage(path: &Path) -> Result<NamedTempFile> {
+    temporary_in(parent(&resolve_link(path))).map_err(unwritable)
+}
+
+/// Makes a temporary file that [`stage`] gave for this path the file, and returns its tag.
+pub(super) fn persist_staged(
+    temporary: NamedTempFile,
+    path: &Path,
+    mode: PutMode,
+) -> Result<String> {
+    let mut file = persist(temporary, &resolve_link(path), mode)?;
+    tag_of_open_file(&mut file).map_err(unwritable)
+}
+
+/// The file to write for a path. A link stays a link: its target is written.
+fn resolve_link(path: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|own| own.is_symlink());
+    let target = is_link.then(|| fs::canonicalize(path).ok()).flatten();
+    target.unwrap_or_else(|| path.to_owned())
+}
+
+/// Renames a temporary file to its target, durably, if the mode's condition holds.
+fn persist(temporary: NamedTempFile, target: &Path, mode: PutMode) -> Result<File> {
+    let folder = parent(target);
+    temporary.as_file().sync_all().map_err(unwritable)?;
     let persisted = match mode {
-        PutMode::IfAbsent => temporary.persist_noclobber(&target),
+        PutMode::IfAbsent => temporary.persist_noclobber(target),
         PutMode::Overwrite => {
             let _lock = Lock::of(folder)?;
-            temporary.persist(&target)
+            temporary.persist(target)
         }
         PutMode::IfMatch(expected) => {
             let _lock = Lock::of(folder)?;
-            let present = match fs::metadata(&target) {
-                Ok(metadata) => Some(tag_of_file(&target, &metadata)),
+            let present = match fs::metadata(target) {
+                Ok(metadata) => Some(tag_of_file(target, &metadata)),
                 Err(error) if is_absent(&error) => None,
                 Err(error) => return Err(unwritable(error)),
             };
             if present.as_ref() != Some(&expected) {
                 return Err(Error::conflict("has changed since it was read"));
             }
-            temporary.persist(&target)
+            temporary.persist(target)
         }
     };
     let file = persisted.map_err(|failed| match failed.error.kind() {
@@ -256,12 +306,11 @@ pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String
         _ => unwritable(failed.error),
     })?;
     sync_folder(folder).map_err(unwritable)?;
-    let metadata = file.metadata().map_err(unwritable)?;
-    Ok(tag(&metadata, content))
+    Ok(file)
 }
 
-/// What the system refuses to create (a folder in /proc, say) is told as missing, but is no mistake
-/// in the name of an object.
+/// The error of a write. The system also says "not found" where a folder may not be created (in
+/// /proc, say); that is no mistake in the name of an object.
 fn unwritable(error: std::io::Error) -> Error {
     match error.kind() {
         ErrorKind::NotFound => {
@@ -273,7 +322,7 @@ fn unwritable(error: std::io::Error) -> Error {
     }
 }
 
-/// Removes a file, and those of the `depth` folders above it that it leaves empty.
+/// Removes a file, and those of the `depth` folders above it that this leaves empty.
 pub(super) fn delete(path: &Path, depth: usize) -> Result<()> {
     const WHAT: &str = "cannot be removed";
     match fs::symlink_metadata(path) {
@@ -301,13 +350,13 @@ pub(super) fn delete(path: &Path, depth: usize) -> Result<()> {
     Ok(())
 }
 
-/// A temporary file in a folder, which is created if need be. A rival's deletion may remove the
-/// folder while it is empty: once more then.
+/// A temporary file in a folder, which is created if need be. Another process's deletion may remove
+/// the folder while it is empty; then it is created again.
 fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".okuo-put-");
-    // The rights of a file that is created in the usual way, cut by the umask; a temporary file
-    // would be its owner's alone.
+    // The rights that a new file usually has, less the umask. By default only the owner may read a
+    // temporary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     for _ in 0..TRIES {
@@ -320,8 +369,8 @@ fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Creates a folder and those above it, each entry synced, so that a crash does not lose a file
-/// with its new folder.
+/// Creates a folder and those above it. Each entry is synced, so that a crash does not lose a new
+/// folder with the file in it.
 fn create_folder(folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -332,7 +381,7 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
         .collect();
     fs::create_dir_all(folder)?;
     for made in missing {
-        // Only a safeguard: a rival may have removed the folder again.
+        // Only a safeguard: another process may have removed the folder again.
         let _ = sync_folder(parent(made));
     }
     Ok(())
@@ -362,8 +411,8 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 /// Among the threads of this process.
 static WRITERS: Mutex<()> = Mutex::new(());
 
-/// Keeps other writers out of a folder as long as it lives. The file goes when the lock does, and
-/// the lock ends with its process, whatever happens to it.
+/// Keeps other writers out of a folder while it lives. It is a lock on a file, which is removed
+/// with it; the system ends the lock with the process, whatever happens to that.
 struct Lock {
     file: File,
     path: PathBuf,
@@ -402,8 +451,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Removed while locked, so nobody can hold a lock on it that is still good. What fails here
-        // harms nobody: the file is reused.
+        // Removed while it is locked, so that nobody can hold a valid lock on it. A failure does no
+        // harm: the file is reused.
         if cfg!(unix) {
             let _ = fs::remove_file(&self.path);
         }
@@ -416,7 +465,10 @@ fn is_at(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        matches!((file.metadata(), fs::metadata(path)), (Ok(open), Ok(named)) if open.ino() == named.ino() && open.dev() == named.dev())
+        match (file.metadata(), fs::metadata(path)) {
+            (Ok(open), Ok(named)) => open.ino() == named.ino() && open.dev() == named.dev(),
+            _ => false,
+        }
     }
     #[cfg(not(unix))]
     {

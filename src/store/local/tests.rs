@@ -1,3 +1,7 @@
+use std::io::Write;
+use std::sync::Arc;
+
+use super::super::Location;
 use super::*;
 use crate::error::Kind;
 
@@ -57,6 +61,33 @@ async fn only_objects_are_left_behind_and_listed() {
             .kind(),
         Kind::Request
     );
+}
+
+/// A process that is killed leaves what is in the folder before the commit.
+#[tokio::test]
+async fn a_stream_is_a_hidden_file_until_it_is_committed() {
+    let (folder, local) = store();
+    let location = Location::new(Arc::new(local.clone()), "");
+    let file_names = || -> Vec<String> {
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect()
+    };
+    let mut writer = location.writer("t.csv").await.unwrap();
+    writer.write_all(&vec![b'x'; 3_000_000]).unwrap();
+    let names = file_names();
+    assert!(names.len() == 1 && is_own(&names[0]), "{names:?}");
+    assert!(keys(&local, "").await.is_empty());
+    assert!(local.children("").await.unwrap().is_empty());
+    writer.commit(PutMode::Overwrite).await.unwrap();
+    assert_eq!(file_names(), ["t.csv"]);
+
+    let mut dropped = location.writer("t.csv").await.unwrap();
+    dropped.write_all(b"half").unwrap();
+    drop(dropped);
+    assert_eq!(file_names(), ["t.csv"]);
+    assert_eq!(local.get("t.csv").await.unwrap().0.len(), 3_000_000);
 }
 
 #[tokio::test]
@@ -169,9 +200,16 @@ async fn links_are_followed_and_circles_end() {
         .await
         .unwrap();
     assert_eq!(local.get("x/one").await.unwrap().0, "new");
+    let mut writer = Location::new(Arc::new(local.clone()), "link")
+        .writer("")
+        .await
+        .unwrap();
+    writer.write_all(b"streamed").unwrap();
+    writer.commit(PutMode::Overwrite).await.unwrap();
+    assert_eq!(local.get("x/one").await.unwrap().0, "streamed");
     assert!(root.join("link").symlink_metadata().unwrap().is_symlink());
     local.delete("link").await.unwrap();
-    assert_eq!(local.get("x/one").await.unwrap().0, "new");
+    assert_eq!(local.get("x/one").await.unwrap().0, "streamed");
 }
 
 #[cfg(unix)]
@@ -183,10 +221,15 @@ async fn a_file_has_the_usual_rights() {
         .put("a", Bytes::from_static(b"x"), PutMode::Overwrite)
         .await
         .unwrap();
+    let streamed = Location::new(Arc::new(local), "b");
+    let writer = streamed.writer("").await.unwrap();
+    writer.commit(PutMode::Overwrite).await.unwrap();
     let usual = folder.path().join("usual");
     std::fs::File::create_new(&usual).unwrap();
     let rights = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(rights(&folder.path().join("a")), rights(&usual));
+    for name in ["a", "b"] {
+        assert_eq!(rights(&folder.path().join(name)), rights(&usual), "{name}");
+    }
 }
 
 #[tokio::test]

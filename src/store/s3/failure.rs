@@ -1,10 +1,10 @@
-//! What an answer of S3, or none, means for a person.
+//! What an error of S3 means for a person, and what can be done about it.
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error::Error;
 
-/// What was asked of S3, for the name of the permission that it needs.
+/// What S3 was asked to do, which decides the permission that it takes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Operation {
     List,
@@ -18,11 +18,10 @@ impl Operation {
     fn permission(self, bucket: &str) -> String {
         match self {
             Self::List => format!("s3:ListBucket on arn:aws:s3:::{bucket}"),
-            Self::Get => {
-                format!(
-                    "s3:GetObject on arn:aws:s3:::{bucket}/* (and s3:ListBucket on arn:aws:s3:::{bucket}, without which S3 denies an object that does not exist)"
-                )
-            }
+            Self::Get => format!(
+                "s3:GetObject on arn:aws:s3:::{bucket}/* (and s3:ListBucket on \
+                 arn:aws:s3:::{bucket}, without which S3 denies an object that does not exist)"
+            ),
             Self::Put => format!("s3:PutObject on arn:aws:s3:::{bucket}/*"),
             Self::Delete => format!("s3:DeleteObject on arn:aws:s3:::{bucket}/*"),
         }
@@ -49,7 +48,7 @@ pub(super) fn is_no_such_key<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bo
 }
 
 /// Whether the same request may succeed a moment later.
-pub(super) fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+pub(super) fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::DispatchFailure(_) => is_of_connection(error),
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
@@ -66,7 +65,7 @@ pub(super) fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     }
 }
 
-/// The error of okuo for one of the SDK; the caller names the object.
+/// The error of okuo for one of the SDK. The caller names the object.
 pub(super) fn explain<E>(
     error: SdkError<E>,
     operation: Operation,
@@ -81,22 +80,31 @@ where
         SdkError::TimeoutError(_) => Error::system(format!("{endpoint} does not answer"))
             .source(error)
             .hint("try again later; check the network and AWS_ENDPOINT_URL_S3"),
-        SdkError::ResponseError(_) => Error::system(format!("the answer of {endpoint} cannot be understood"))
-            .source(error)
-            .hint("check that AWS_ENDPOINT_URL_S3 is the address of an S3 service"),
+        SdkError::ResponseError(_) => {
+            Error::system(format!("the answer of {endpoint} cannot be understood"))
+                .source(error)
+                .hint("check that AWS_ENDPOINT_URL_S3 is the address of an S3 service")
+        }
         SdkError::DispatchFailure(_) if is_of_connection(&error) => {
-            Error::system(format!("cannot reach {endpoint}")).source(error).hint("check the network, the region and AWS_ENDPOINT_URL_S3")
+            Error::system(format!("cannot reach {endpoint}"))
+                .source(error)
+                .hint("check the network, the region and AWS_ENDPOINT_URL_S3")
         }
         // What is left failed before anything was sent: nearly always the credentials.
-        _ if is_of_credentials(&error) => Error::system("no usable AWS credentials were found").source(error).hint(
-            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (aws configure, aws sso login), or give the machine a role",
-        ),
-        _ => Error::system("the request to S3 could not be sent").source(error).hint("check the AWS_* variables and the AWS profile"),
+        _ if is_of_credentials(&error) => Error::system("no usable AWS credentials were found")
+            .source(error)
+            .hint(
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (aws configure, \
+                 aws sso login), or give the machine a role",
+            ),
+        _ => Error::system("the request to S3 could not be sent")
+            .source(error)
+            .hint("check the AWS_* variables and the AWS profile"),
     }
 }
 
-/// Whether the connection could not be made or was lost; a connection that ends without an answer
-/// is "other, transient" to the SDK.
+/// Whether the connection could not be made or was lost. The SDK calls a connection that ends
+/// without an answer "other, transient".
 fn is_of_connection<E>(error: &SdkError<E>) -> bool {
     let SdkError::DispatchFailure(failure) = error else {
         return false;
@@ -108,7 +116,7 @@ fn is_of_connection<E>(error: &SdkError<E>) -> bool {
             .is_some_and(|error| error.as_other().is_some())
 }
 
-/// Whether the search for credentials failed; the SDK keeps that in the causes alone.
+/// Whether the search for credentials failed. The SDK says that only in the causes.
 fn is_of_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -120,7 +128,7 @@ fn is_of_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// S3 has answered, with an error.
+/// The error for an answer of S3 that is an error itself.
 fn answered<E>(error: &SdkError<E>, operation: Operation, bucket: &str, endpoint: &str) -> Error
 where
     E: ProvideErrorMetadata,
@@ -131,40 +139,80 @@ where
         .as_service_error()
         .and_then(ProvideErrorMetadata::message)
         .unwrap_or_default();
-    let said = match (code, message) {
+    let answer = match (code, message) {
         ("", _) => format!("status {status}"),
         (code, "") => format!("{code}, status {status}"),
         (code, message) => format!("{code}, status {status}: {}", message.trim()),
     };
-    let denied = |hint: String| Error::system(format!("permission denied ({said})")).hint(hint);
     match (code, status) {
-        ("NoSuchBucket", _) => Error::not_found(format!("there is no bucket {bucket:?} at {endpoint}"))
-            .hint(format!("check the name of the bucket {bucket}, the region and AWS_ENDPOINT_URL_S3")),
+        ("NoSuchBucket", _) => {
+            Error::not_found(format!("there is no bucket {bucket:?} at {endpoint}")).hint(format!(
+                "check the name of the bucket {bucket}, the region and AWS_ENDPOINT_URL_S3"
+            ))
+        }
         ("NoSuchKey" | "NotFound" | "", 404) => Error::not_found("there is no such object"),
-        ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "NotSignedUp" | "InvalidToken" | "UnrecognizedClientException", _) => denied(
-            "S3 does not know these credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE"
-                .to_owned(),
-        ),
-        ("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired", _) => {
-            denied("the credentials have expired: get new ones (aws sso login)".to_owned())
+        ("RequestTimeTooSkewed", _) => {
+            denied(&answer, "the clock of this machine is wrong: set it")
         }
-        ("RequestTimeTooSkewed", _) => denied("the clock of this machine is wrong: set it".to_owned()),
-        ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _) | (_, 301 | 307) => {
-            let region = error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"));
-            let hint = match region {
-                Some(region) => format!("set AWS_REGION={region}"),
-                None => "set AWS_REGION to the region of the bucket".to_owned(),
-            };
-            Error::system(format!("the bucket is in another region ({said})")).hint(hint)
-        }
+        (
+            "PermanentRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException",
+            _,
+        )
+        | (_, 301 | 307) => wrong_region(error, &answer),
         ("InvalidBucketName", _) => {
-            Error::request(format!("{bucket:?} is no name of a bucket ({said})")).hint("names have 3 to 63 small letters, digits, - and .")
+            Error::request(format!("{bucket:?} is no name of a bucket ({answer})"))
+                .hint("names have 3 to 63 small letters, digits, - and .")
         }
-        (_, 412) if matches!(operation, Operation::Get) => Error::conflict("it is not the version that was asked for"),
-        (_, 401 | 403) => denied(format!("allow {}", operation.permission(bucket))),
-        ("NotImplemented", _) | (_, 501) => Error::system(format!("{endpoint} cannot do what okuo needs ({said})"))
-            .hint("okuo needs conditional writes (If-None-Match, If-Match)"),
-        (_, 429 | 500..=599) => Error::system(format!("{endpoint} fails again and again ({said})")).hint("try again later"),
-        _ => Error::system(format!("{endpoint} refuses the request ({said})")),
+        (_, 412) if matches!(operation, Operation::Get) => {
+            Error::conflict("it is not the version that was asked for")
+        }
+        ("NotImplemented", _) | (_, 501) => {
+            Error::system(format!("{endpoint} cannot do what okuo needs ({answer})"))
+                .hint("okuo needs conditional writes (If-None-Match, If-Match)")
+        }
+        _ => match (credentials_hint(code), status) {
+            (Some(hint), _) => denied(&answer, hint),
+            (None, 401 | 403) => denied(&answer, format!("allow {}", operation.permission(bucket))),
+            (None, 429 | 500..=599) => {
+                Error::system(format!("{endpoint} fails again and again ({answer})"))
+                    .hint("try again later")
+            }
+            _ => Error::system(format!("{endpoint} refuses the request ({answer})")),
+        },
     }
+}
+
+/// What is wrong with the credentials that were sent, if a code says so.
+fn credentials_hint(code: &str) -> Option<&'static str> {
+    match code {
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "NotSignedUp"
+        | "InvalidToken"
+        | "UnrecognizedClientException" => Some(
+            "S3 does not know these credentials: check AWS_ACCESS_KEY_ID, \
+             AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE",
+        ),
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
+            Some("the credentials have expired: get new ones (aws sso login)")
+        }
+        _ => None,
+    }
+}
+
+fn wrong_region<E>(error: &SdkError<E>, answer: &str) -> Error {
+    let region = error
+        .raw_response()
+        .and_then(|response| response.headers().get("x-amz-bucket-region"));
+    let hint = match region {
+        Some(region) => format!("set AWS_REGION={region}"),
+        None => "set AWS_REGION to the region of the bucket".to_owned(),
+    };
+    Error::system(format!("the bucket is in another region ({answer})")).hint(hint)
+}
+
+fn denied(answer: &str, hint: impl Into<String>) -> Error {
+    Error::system(format!("permission denied ({answer})")).hint(hint)
 }

@@ -1,0 +1,265 @@
+//! Times → days of the store.
+
+use std::ops::Range;
+
+use chrono::{DateTime, Offset, TimeZone};
+use chrono_tz::Tz;
+
+use super::rejects::RejectReason;
+use super::time::{
+    MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, MICROSECONDS_PER_SECOND, ParsedTime,
+};
+use crate::calendar::{Day, StoreClock};
+
+const SECONDS_PER_HOUR: i64 = 3_600;
+const SECONDS_PER_DAY: i64 = 24 * SECONDS_PER_HOUR;
+
+/// Times → days: the [`StoreClock`], with the zone's offset remembered for each UTC day.
+#[derive(Debug, Clone)]
+pub(super) struct DayResolver {
+    clock: StoreClock,
+    zone: Option<Tz>,
+    shift: i64,
+    /// Microseconds east of UTC by UTC day, from the eve of [`Day::PLAUSIBLE`] on.
+    offsets: Vec<Offsets>,
+    /// Instants that fall on the day of the last one, in microseconds: lines mostly come in the
+    /// order of time.
+    same_day: Range<i64>,
+    last_day: Option<Day>,
+    seen: TimesSeen,
+}
+
+/// What times there were.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TimesSeen {
+    any_time_of_day: bool,
+    any_midnight: bool,
+}
+
+/// What is known of a zone on one UTC day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offsets {
+    Unknown,
+    /// Seconds east of UTC, the same all day.
+    Fixed(i32),
+    /// They change during the day.
+    Vary,
+}
+
+/// The UTC day of `offsets[0]`.
+const FIRST_DAY: i64 = Day::PLAUSIBLE.start().epoch() as i64 - 1;
+
+/// UTC days that plausible store days can fall on.
+const DAYS: usize = (Day::PLAUSIBLE.end().epoch() - Day::PLAUSIBLE.start().epoch()) as usize + 3;
+
+impl DayResolver {
+    pub(super) fn new(clock: StoreClock) -> Self {
+        Self {
+            clock,
+            zone: clock.zone().parse().ok(),
+            shift: i64::from(clock.day_start()) * MICROSECONDS_PER_HOUR,
+            offsets: vec![Offsets::Unknown; DAYS],
+            same_day: 0..0,
+            last_day: None,
+            seen: TimesSeen::default(),
+        }
+    }
+
+    /// The store's day, if there is one and it is plausible.
+    #[inline]
+    pub(super) fn day(&mut self, time: ParsedTime) -> Result<Day, RejectReason> {
+        let day = match time {
+            ParsedTime::Date(days) => Some(Day::from_epoch(days)),
+            ParsedTime::Naive(microseconds) => {
+                if !self.seen.any_time_of_day {
+                    let midnight = microseconds % MICROSECONDS_PER_DAY == 0;
+                    self.seen.any_time_of_day = !midnight;
+                    self.seen.any_midnight |= midnight;
+                }
+                if self.clock.utc() {
+                    self.day_of_instant(microseconds)
+                } else {
+                    self.clock.day_of_naive(microseconds)
+                }
+            }
+            ParsedTime::Instant(microseconds) => {
+                self.seen.any_time_of_day = true;
+                self.day_of_instant(microseconds)
+            }
+            ParsedTime::Null => return Err(RejectReason::NullTime),
+            ParsedTime::Unreadable => return Err(RejectReason::UnreadableTime),
+            ParsedTime::Ambiguous => return Err(RejectReason::AmbiguousTime),
+        };
+        day.filter(|day| Day::PLAUSIBLE.contains(day))
+            .ok_or(RejectReason::AbsurdDate)
+    }
+
+    /// As [`StoreClock::day_of_instant`].
+    #[inline]
+    fn day_of_instant(&mut self, microseconds: i64) -> Option<Day> {
+        if self.same_day.contains(&microseconds) {
+            return self.last_day;
+        }
+        let utc_day = microseconds.div_euclid(MICROSECONDS_PER_DAY);
+        let at = utc_day
+            .checked_sub(FIRST_DAY)
+            .and_then(|at| usize::try_from(at).ok())
+            .filter(|at| *at < self.offsets.len());
+        let Some(at) = at else {
+            return self.clock.day_of_instant(microseconds);
+        };
+        if self.offsets[at] == Offsets::Unknown {
+            self.offsets[at] = self.look_up(utc_day);
+        }
+        match self.offsets[at] {
+            Offsets::Fixed(seconds) => {
+                let east = i64::from(seconds) * MICROSECONDS_PER_SECOND - self.shift;
+                let day = (microseconds + east).div_euclid(MICROSECONDS_PER_DAY);
+                // The offset is that of this UTC day.
+                let (start, utc_start) = (
+                    day * MICROSECONDS_PER_DAY - east,
+                    utc_day * MICROSECONDS_PER_DAY,
+                );
+                self.same_day = start.max(utc_start)
+                    ..(start + MICROSECONDS_PER_DAY).min(utc_start + MICROSECONDS_PER_DAY);
+                self.last_day = i32::try_from(day).ok().map(Day::from_epoch);
+                self.last_day
+            }
+            Offsets::Vary | Offsets::Unknown => self.clock.day_of_instant(microseconds),
+        }
+    }
+
+    /// The zone's offset on a UTC day, seen at every full hour; no zone changes twice within one.
+    fn look_up(&self, utc_day: i64) -> Offsets {
+        let Some(zone) = self.zone else {
+            return Offsets::Vary;
+        };
+        let midnight = utc_day * SECONDS_PER_DAY;
+        match offset_at(zone, midnight) {
+            Some(first)
+                if (1..=24).all(|hour| {
+                    offset_at(zone, midnight + hour * SECONDS_PER_HOUR) == Some(first)
+                }) =>
+            {
+                Offsets::Fixed(first)
+            }
+            _ => Offsets::Vary,
+        }
+    }
+
+    /// What times there were so far.
+    pub(super) fn seen(&self) -> TimesSeen {
+        self.seen
+    }
+
+    /// Takes what another resolver has seen.
+    pub(super) fn merge(&mut self, seen: TimesSeen) {
+        self.seen.any_time_of_day |= seen.any_time_of_day;
+        self.seen.any_midnight |= seen.any_midnight;
+    }
+
+    /// A warning if all times are midnights that the clock moves to the day before or after: they
+    /// look like dates.
+    pub(super) fn warning(&self) -> Option<String> {
+        let moved = self.clock.day_start() > 0 || (self.clock.utc() && self.clock.zone() != "UTC");
+        (moved && self.seen.any_midnight && !self.seen.any_time_of_day).then(|| {
+            "every time is a midnight, which --utc or --day-start moves to another day: if they are dates, leave these settings out"
+                .to_owned()
+        })
+    }
+}
+
+/// Seconds east of UTC at an instant, in seconds since 1970-01-01T00:00Z.
+fn offset_at(zone: Tz, instant: i64) -> Option<i32> {
+    let instant = DateTime::from_timestamp(instant, 0)?.naive_utc();
+    let offset = zone.offset_from_utc_datetime(&instant).fix();
+    Some(offset.local_minus_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every hour and both sides of it, over three years in zones with odd rules.
+    #[test]
+    fn the_remembered_offset_is_the_direct_way() {
+        let zones = [
+            "UTC",
+            "America/New_York",
+            "America/St_Johns", // changed at 00:01 until 2011
+            "Australia/Lord_Howe",
+            "Asia/Kathmandu",
+            "Pacific/Apia", // skipped a day in 2011
+            "Africa/Casablanca",
+            "America/Sao_Paulo",
+        ];
+        let first: Day = "2009-12-31".parse().unwrap();
+        let start = i64::from(first.epoch()) * MICROSECONDS_PER_DAY;
+        for (zone, day_start) in zones.into_iter().zip([0, 4, 0, 23, 5, 0, 3, 0]) {
+            let clock = StoreClock::new(zone, true, day_start).unwrap();
+            let mut resolver = DayResolver::new(clock);
+            for minute in (0..3 * 366 * 24 * 60).step_by(15) {
+                for delta in [-1, 0, 1, 59_999_999, 60_000_000] {
+                    let instant = start + minute * 60 * MICROSECONDS_PER_SECOND + delta;
+                    assert_eq!(
+                        resolver.day_of_instant(instant),
+                        clock.day_of_instant(instant),
+                        "{zone} {instant}"
+                    );
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_instant_in_any_zone_is_the_direct_way(
+            zone in proptest::sample::select(&chrono_tz::TZ_VARIANTS[..]),
+            day_start in 0_u8..24,
+            // 1960 to 2110, and the ends of the calendar
+            instants in prop::collection::vec(
+                prop_oneof![-315_619_200_000_000_i64..4_417_977_600_000_000, any::<i64>()], 1..40),
+        ) {
+            let clock = StoreClock::new(zone.name(), true, day_start).unwrap();
+            let mut resolver = DayResolver::new(clock);
+            for instant in instants {
+                prop_assert_eq!(resolver.day_of_instant(instant), clock.day_of_instant(instant));
+            }
+        }
+    }
+
+    #[test]
+    fn midnights_that_are_moved_are_warned_of() {
+        let mut resolver = DayResolver::new(StoreClock::new("America/New_York", true, 0).unwrap());
+        resolver.day(ParsedTime::of("2017-10-31 00:00:00")).unwrap();
+        assert!(resolver.warning().is_some());
+        resolver.day(ParsedTime::of("2017-10-31 00:00:01")).unwrap();
+        assert!(resolver.warning().is_none());
+    }
+
+    #[test]
+    fn a_date_is_the_day_as_it_stands() {
+        let mut resolver = DayResolver::new(StoreClock::new("America/New_York", true, 4).unwrap());
+        assert_eq!(
+            resolver
+                .day(ParsedTime::of("2017-10-31"))
+                .unwrap()
+                .to_string(),
+            "2017-10-31"
+        );
+        assert_eq!(
+            resolver.day(ParsedTime::of("1899-12-30")),
+            Err(RejectReason::AbsurdDate)
+        );
+        assert_eq!(
+            resolver.day(ParsedTime::Instant(i64::MAX)),
+            Err(RejectReason::AbsurdDate)
+        );
+        assert_eq!(
+            resolver.day(ParsedTime::Naive(i64::MIN)),
+            Err(RejectReason::AbsurdDate)
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! The one door for formats: what a format is, and the table of those that are read.
+//!
+//! A new format is a file in this folder, with an `impl` of [`InputFormat`] and one of [`ChunkDecoder`],
+//! and an entry of [`FORMATS`]. What it gets is fetched and unpacked by others, and what it gives, row
+//! by row, is checked and counted by others: it only knows how rows are written.
+
+mod csv;
+mod parquet;
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::chunk::ChunkRequest;
+use super::compression::COMPRESSIONS;
+use super::line_checker::LineChecker;
+use super::source::Source;
+use super::{InputOptions, NeededDays};
+use crate::error::Result;
+
+/// A table of formats.
+pub(super) type Formats = &'static [&'static dyn InputFormat];
+
+/// The formats that are read. The first that takes an object reads it; CSV takes what no other does.
+pub(super) static FORMATS: Formats = &[&parquet::Parquet, &csv::Csv];
+
+/// A file format.
+pub(super) trait InputFormat: fmt::Debug + Send + Sync {
+    /// How the names of its files end: `.csv`. Files with these endings are read where a folder is
+    /// named, and of a format that is read as a stream compressed ones, too.
+    fn endings(&self) -> &'static [&'static str];
+
+    /// How the format is read.
+    fn access(&self) -> Access;
+
+    /// Whether an object is in this format, by its name in lower case and its first bytes; by its
+    /// name alone only where the bytes could be of any format. For a format that is read as a stream
+    /// both are those of the unpacked object.
+    fn sniff(&self, name: &str, first_bytes: &[u8]) -> bool;
+
+    /// What to fetch of an object: one chunk at least, even if there are no rows, in the order of the
+    /// rows. Chunks are fetched and decoded side by side. Lines of days that are not needed may be
+    /// left out, if the decoder of a chunk counts them by [`LineChecker::skip`].
+    ///
+    /// # Errors
+    /// If the object is not what its name says, is truncated or damaged, lacks a column, or has one
+    /// of a type that cannot be read.
+    fn open(
+        &self,
+        source: &Arc<Source>,
+        options: &InputOptions,
+        days: NeededDays,
+    ) -> Result<Vec<ChunkRequest>>;
+}
+
+/// How a format is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// By parts of the object as it is stored, of which the whole is one.
+    Ranges,
+    /// From the first byte to the last, whether it is compressed or not.
+    Stream,
+}
+
+/// Decodes the rows of one chunk, on a thread that may wait.
+pub(super) trait ChunkDecoder: Send {
+    /// Decodes some of the rows that follow, and gives each with its row number to `lines`: some ten
+    /// thousand, so that what was read can be assembled while this goes on. Whether there may be
+    /// more.
+    ///
+    /// # Errors
+    /// If the object is truncated or damaged, or rows cannot be told apart. A row that can be told
+    /// apart and is bad is no error: [`LineChecker`] counts it.
+    fn decode(&mut self, lines: &mut LineChecker) -> Result<bool>;
+
+    /// Whether there is a column of quantities, by what was decoded so far.
+    fn has_quantity(&self) -> bool;
+}
+
+/// How the names of objects end that are read where a folder is named, in alphabetical order.
+pub(super) fn endings(formats: Formats) -> Vec<String> {
+    let mut endings = vec![];
+    for format in formats {
+        for ending in format.endings() {
+            endings.push((*ending).to_owned());
+            if format.access() == Access::Stream {
+                endings.extend(
+                    COMPRESSIONS
+                        .iter()
+                        .map(|compression| format!("{ending}{}", compression.ending)),
+                );
+            }
+        }
+    }
+    endings.sort_unstable();
+    endings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_are_those_of_the_formats_and_of_their_compressed_forms() {
+        assert_eq!(
+            endings(FORMATS),
+            [".csv", ".csv.gz", ".csv.zst", ".parquet"]
+        );
+    }
+}

@@ -1,0 +1,326 @@
+//! Some rows of a group, decoded.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use polars::prelude::TimeUnit;
+use rayon::prelude::*;
+
+use super::column_chunk::{ColumnChunkReader, ColumnSlice};
+use super::columns::{
+    DecodedColumn, IdColumn, PlainValues, QuantityColumn, TimeColumn, microseconds,
+};
+use super::footer::ParquetFooter;
+use super::{damaged, unreadable};
+use crate::error::Result;
+use crate::ingest::columns::ColumnRole;
+use crate::ingest::decoded_line::Quantity;
+use crate::ingest::dictionary::KnownCodes;
+use crate::ingest::excluded::{ExcludedProducts, Exclusion};
+use crate::ingest::ids::{IdFault, RawId};
+use crate::ingest::line_checker::LineChecker;
+use crate::ingest::rejects::RejectedValue;
+use crate::ingest::time::ParsedTime;
+
+/// How many rows of a group are decoded at a time.
+const DECODED_ROWS: usize = 1 << 16;
+
+/// How many rows are checked before their ids are looked up: few enough to stay in the cache.
+const CHECKED_ROWS: usize = 1 << 12;
+
+/// The codes of the ids in the dictionaries of a group.
+#[derive(Default)]
+pub(super) struct KnownIdCodes {
+    customers: KnownCodes,
+    products: KnownCodes,
+}
+
+/// Some rows of a group.
+pub(super) struct RowBlock {
+    footer: Arc<ParquetFooter>,
+    /// Which rows of the group they are.
+    rows: Range<usize>,
+    customers: DecodedColumn<IdColumn>,
+    products: DecodedColumn<IdColumn>,
+    times: DecodedColumn<TimeColumn>,
+    quantities: Option<DecodedColumn<QuantityColumn>>,
+}
+
+impl RowBlock {
+    /// Decodes some of the rows that are left; `None` if no row is left.
+    pub(super) fn read(
+        footer: &Arc<ParquetFooter>,
+        columns: &mut [ColumnChunkReader],
+        left: &mut Range<usize>,
+    ) -> Result<Option<Self>> {
+        // A group may be large: some of its rows at a time, so that memory does not grow with it.
+        let rows = left.start..left.end.min(left.start + DECODED_ROWS);
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        left.start = rows.end;
+        // Side by side; of several errors the first column's is told.
+        let read: Vec<Result<(ColumnRole, ColumnSlice)>> = columns
+            .par_iter_mut()
+            .map(|column| column.read(&rows))
+            .collect();
+        let mut read = read.into_iter().collect::<Result<Vec<_>>>()?;
+        let customers = take_column(&mut read, ColumnRole::Customer).ok_or_else(damaged)?;
+        let products = take_column(&mut read, ColumnRole::Product).ok_or_else(damaged)?;
+        let times = take_column(&mut read, ColumnRole::Time).ok_or_else(damaged)?;
+        let quantities = take_column(&mut read, ColumnRole::Quantity);
+        Ok(Some(Self {
+            footer: Arc::clone(footer),
+            rows,
+            customers: DecodedColumn::new(customers, IdColumn::of).map_err(unreadable)?,
+            products: DecodedColumn::new(products, IdColumn::of).map_err(unreadable)?,
+            times: DecodedColumn::new(times, TimeColumn::of).map_err(unreadable)?,
+            quantities: quantities
+                .map(|quantities| DecodedColumn::new(quantities, QuantityColumn::of))
+                .transpose()
+                .map_err(unreadable)?,
+        }))
+    }
+
+    /// Gives the rows to `lines`; the group has `rows_before` before it in the file.
+    pub(super) fn take(
+        &self,
+        rows_before: u64,
+        known: &mut KnownIdCodes,
+        lines: &mut LineChecker,
+    ) -> Result<()> {
+        // The same steps twice: with the types of nearly all files known to the compiler, and with
+        // any.
+        match self.plain_rows() {
+            Some(plain) => self.take_rows(&plain, rows_before, known, lines),
+            None => self.take_rows(&AnyRows(self), rows_before, known, lines),
+        }
+    }
+
+    /// The rows, if all of them have integers as ids, a timestamp, and a number as quantity.
+    fn plain_rows(&self) -> Option<PlainRows<'_>> {
+        let (times, unit, are_instants) = self.times.times()?;
+        Some(PlainRows {
+            customers: self.customers.integers()?,
+            products: self.products.integers()?,
+            times,
+            unit,
+            are_instants,
+            quantities: self.quantities.as_ref()?.numbers()?,
+        })
+    }
+
+    /// Some rows at a time: checked one by one, then looked up column by column.
+    #[inline(always)]
+    fn take_rows(
+        &self,
+        values: &impl RowValues,
+        rows_before: u64,
+        known: &mut KnownIdCodes,
+        lines: &mut LineChecker,
+    ) -> Result<()> {
+        let rows_before = rows_before + self.rows.start as u64;
+        let mut at_rows = Vec::with_capacity(CHECKED_ROWS);
+        let mut sales = Vec::with_capacity(CHECKED_ROWS);
+        for start in (0..self.rows.len()).step_by(CHECKED_ROWS) {
+            at_rows.clear();
+            sales.clear();
+            for at in start..self.rows.len().min(start + CHECKED_ROWS) {
+                match lines.check(
+                    values.time(at),
+                    || values.check_customer(at, known),
+                    |excluded| values.exclusion(at, excluded, known),
+                    values.quantity(at),
+                ) {
+                    Ok(Some(sale)) => {
+                        at_rows.push(at);
+                        sales.push(sale);
+                    }
+                    Ok(None) => {}
+                    Err(reason) => {
+                        let row = rows_before + at as u64 + 1;
+                        lines.reject(row, reason, |role| self.at_fault(at, role));
+                    }
+                }
+            }
+            let KnownIdCodes {
+                customers,
+                products,
+            } = known;
+            let customer_positions = self.customers.positions();
+            let product_positions = self.products.positions();
+            lines.keep_all(
+                &sales,
+                |ids| {
+                    ids.codes_of(
+                        &at_rows,
+                        |at| values.customer(at),
+                        customer_positions,
+                        customers,
+                    )
+                },
+                |ids| {
+                    ids.codes_of(
+                        &at_rows,
+                        |at| values.product(at),
+                        product_positions,
+                        products,
+                    )
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The name and the value of a column in a row.
+    fn at_fault(&self, at: usize, role: Option<ColumnRole>) -> (Option<&str>, RejectedValue) {
+        let value = match role {
+            Some(ColumnRole::Customer) => self.customers.get(at).rejected(),
+            Some(ColumnRole::Product) => self.products.get(at).rejected(),
+            Some(ColumnRole::Time) => self.times.rejected(at),
+            Some(ColumnRole::Quantity) => {
+                let quantities = self.quantities.as_ref();
+                quantities.map_or_else(RejectedValue::null, |quantities| quantities.rejected(at))
+            }
+            None => RejectedValue::null(),
+        };
+        (role.and_then(|role| self.footer.name_of(role)), value)
+    }
+}
+
+/// Takes the column of a role out of those that were read.
+fn take_column(read: &mut Vec<(ColumnRole, ColumnSlice)>, role: ColumnRole) -> Option<ColumnSlice> {
+    let at = read.iter().position(|(other, _)| *other == role)?;
+    Some(read.swap_remove(at).1)
+}
+
+/// The values of rows, by the position of a row among them.
+trait RowValues {
+    fn time(&self, at: usize) -> ParsedTime;
+
+    fn customer(&self, at: usize) -> RawId<'_>;
+
+    fn product(&self, at: usize) -> RawId<'_>;
+
+    fn quantity(&self, at: usize) -> Quantity;
+
+    /// Whether the row has a customer.
+    fn check_customer(&self, at: usize, known: &KnownIdCodes) -> Result<(), IdFault>;
+
+    /// Whether the row's product is an excluded one, if the row has one.
+    fn exclusion(
+        &self,
+        at: usize,
+        excluded: &ExcludedProducts,
+        known: &KnownIdCodes,
+    ) -> Result<Exclusion, IdFault>;
+}
+
+/// Rows of the types that nearly all files have.
+struct PlainRows<'a> {
+    customers: PlainValues<'a, i64>,
+    products: PlainValues<'a, i64>,
+    times: PlainValues<'a, i64>,
+    unit: TimeUnit,
+    are_instants: bool,
+    quantities: PlainValues<'a, f64>,
+}
+
+impl RowValues for PlainRows<'_> {
+    #[inline(always)]
+    fn time(&self, at: usize) -> ParsedTime {
+        let time = microseconds(self.times.get(at), self.unit);
+        if self.are_instants {
+            ParsedTime::Instant(time)
+        } else {
+            ParsedTime::Naive(time)
+        }
+    }
+
+    #[inline(always)]
+    fn customer(&self, at: usize) -> RawId<'_> {
+        RawId::Integer(self.customers.get(at))
+    }
+
+    #[inline(always)]
+    fn product(&self, at: usize) -> RawId<'_> {
+        RawId::Integer(self.products.get(at))
+    }
+
+    #[inline(always)]
+    fn quantity(&self, at: usize) -> Quantity {
+        Quantity::Number(self.quantities.get(at))
+    }
+
+    /// Every row has an integer.
+    #[inline(always)]
+    fn check_customer(&self, _at: usize, _known: &KnownIdCodes) -> Result<(), IdFault> {
+        Ok(())
+    }
+
+    /// Every row has an integer: it is fetched only where it must be looked up.
+    #[inline(always)]
+    fn exclusion(
+        &self,
+        at: usize,
+        excluded: &ExcludedProducts,
+        _known: &KnownIdCodes,
+    ) -> Result<Exclusion, IdFault> {
+        if excluded.are_none() {
+            Ok(Exclusion::None)
+        } else {
+            excluded.judge(self.product(at))
+        }
+    }
+}
+
+/// Rows of any types.
+struct AnyRows<'a>(&'a RowBlock);
+
+impl RowValues for AnyRows<'_> {
+    #[inline(always)]
+    fn time(&self, at: usize) -> ParsedTime {
+        self.0.times.get(at)
+    }
+
+    #[inline(always)]
+    fn customer(&self, at: usize) -> RawId<'_> {
+        self.0.customers.get(at)
+    }
+
+    #[inline(always)]
+    fn product(&self, at: usize) -> RawId<'_> {
+        self.0.products.get(at)
+    }
+
+    #[inline(always)]
+    fn quantity(&self, at: usize) -> Quantity {
+        let quantities = self.0.quantities.as_ref();
+        quantities.map_or(Quantity::Absent, |quantities| quantities.get(at))
+    }
+
+    /// What has a code is an id.
+    #[inline(always)]
+    fn check_customer(&self, at: usize, known: &KnownIdCodes) -> Result<(), IdFault> {
+        if known.customers.has(self.0.customers.positions(), at) {
+            Ok(())
+        } else {
+            self.customer(at).key().map(drop)
+        }
+    }
+
+    /// What has a code is an id.
+    #[inline(always)]
+    fn exclusion(
+        &self,
+        at: usize,
+        excluded: &ExcludedProducts,
+        known: &KnownIdCodes,
+    ) -> Result<Exclusion, IdFault> {
+        if excluded.are_none() && known.products.has(self.0.products.positions(), at) {
+            Ok(Exclusion::None)
+        } else {
+            excluded.judge(self.product(at))
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What the end of a file says of it.
+
+use std::io::Cursor;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use polars::io::parquet::metadata::FileMetadata;
+use polars::prelude::{
+    ArrowDataType, ArrowField, CompatLevel, ParquetReader, PlSmallStr, SerReader, TimeUnit,
+};
+use polars_parquet::read::ColumnChunkMetadata;
+
+use super::columns::microseconds;
+use super::types::readable_type;
+use super::{MAGIC, damaged, guarded};
+use crate::error::{Error, Result};
+use crate::ingest::columns::{ColumnNames, ColumnPositions, ColumnRole};
+use crate::ingest::source::{self, Source};
+use crate::ingest::time::ParsedTime;
+
+/// Most footers are shorter, in bytes.
+const LIKELY_LENGTH: u64 = 1 << 16;
+
+/// Longer ones are not believed.
+const MAX_LENGTH: u64 = 1 << 28;
+
+/// The magic and the footer's length stand after the footer.
+const TRAILER: usize = 8;
+
+/// The footer of a file.
+#[derive(Debug)]
+pub(super) struct ParquetFooter {
+    metadata: FileMetadata,
+    /// The columns that are read.
+    pub(super) columns: Vec<NamedColumn>,
+}
+
+/// A column that is read.
+#[derive(Debug)]
+pub(super) struct NamedColumn {
+    pub(super) role: ColumnRole,
+    /// Its name, and the type with which it is read.
+    pub(super) field: ArrowField,
+}
+
+impl ParquetFooter {
+    /// Reads the footer of a file, and finds the columns.
+    ///
+    /// # Errors
+    /// If the object is no Parquet file, is truncated or damaged, lacks a column, or has one of a
+    /// type that cannot be read.
+    pub(super) fn read(source: &Source, columns: &ColumnNames) -> Result<Self> {
+        if source.size() == 0 {
+            return Err(source::no_bytes());
+        }
+        if !source.first_bytes().starts_with(MAGIC) {
+            return Err(Error::input("this is no Parquet file")
+                .hint("its name ends in .parquet; rename it, or write it again"));
+        }
+        let size = source.size();
+        let mut length = LIKELY_LENGTH.min(size);
+        loop {
+            let tail = source.range(size - length..size)?;
+            match length_of(&tail)? {
+                longer if longer > size => return Err(damaged()),
+                longer if longer > length => length = longer,
+                shorter => {
+                    let start = tail.len() - usize::try_from(shorter).unwrap_or(tail.len());
+                    return Self::decode(&tail.slice(start..), size, columns);
+                }
+            }
+        }
+    }
+
+    /// Decodes the footer of a file of `size` bytes.
+    fn decode(footer: &[u8], size: u64, columns: &ColumnNames) -> Result<Self> {
+        let (metadata, schema) = guarded(|| {
+            // The decoder wants to see the magic at the beginning too.
+            let mut file = MAGIC.to_vec();
+            file.extend_from_slice(footer);
+            let mut reader = ParquetReader::new(Cursor::new(file));
+            // Without the writer's own notes, which would bring types (dictionaries, say) that the
+            // data do not need.
+            let mut metadata = (**reader.get_metadata()?).clone();
+            metadata.key_value_metadata = None;
+            reader.set_metadata(Arc::new(metadata.clone()));
+            Ok((metadata, reader.schema()?))
+        })?;
+        let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
+        let positions = ColumnPositions::find(columns, &present)?;
+        let mut named = vec![];
+        for role in ColumnRole::ALL {
+            let name = columns.name(role);
+            if positions.of(role).is_some()
+                && let Some(field) = schema.get(name)
+            {
+                let read_as =
+                    readable_type(role, &field.dtype).map_err(|error| error.column(name))?;
+                let read_as = read_as.to_arrow(CompatLevel::newest());
+                named.push(NamedColumn {
+                    role,
+                    field: ArrowField::new(name.into(), read_as, field.is_nullable),
+                });
+            }
+        }
+        let footer = Self {
+            metadata,
+            columns: named,
+        };
+        footer.check(size)?;
+        Ok(footer)
+    }
+
+    /// Damaged counts and places must not become a request for gigabytes, or a wrong report.
+    fn check(&self, size: u64) -> Result<()> {
+        let mut rows = 0_u64;
+        for (group, in_group) in self.rows_by_group().enumerate() {
+            rows = rows
+                .checked_add(in_group as u64)
+                .filter(|rows| *rows <= i64::MAX as u64)
+                .ok_or_else(damaged)?;
+            for NamedColumn { field, .. } in &self.columns {
+                let chunk = self.chunk(group, field)?;
+                if usize::try_from(chunk.num_values()) != Ok(in_group)
+                    || range_of(chunk)?.end > size
+                {
+                    return Err(damaged().column(field.name.as_str()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many rows each group has.
+    pub(super) fn rows_by_group(&self) -> impl Iterator<Item = usize> {
+        self.metadata
+            .row_groups
+            .iter()
+            .map(|group| group.num_rows())
+    }
+
+    /// How many rows a group has.
+    pub(super) fn rows_in(&self, group: usize) -> usize {
+        let group = self.metadata.row_groups.get(group);
+        group.map_or(0, |group| group.num_rows())
+    }
+
+    /// Whether there is a column of quantities.
+    pub(super) fn has_quantity(&self) -> bool {
+        self.columns
+            .iter()
+            .any(|column| column.role == ColumnRole::Quantity)
+    }
+
+    /// The name of the column of a role, if there is one.
+    pub(super) fn name_of(&self, role: ColumnRole) -> Option<&str> {
+        let mut columns = self.columns.iter();
+        let column = columns.find(|column| column.role == role)?;
+        Some(column.field.name.as_str())
+    }
+
+    /// A column that is read, by its position among them, and its values in a group.
+    pub(super) fn chunk_at(
+        &self,
+        group: usize,
+        column: usize,
+    ) -> Result<(&ColumnChunkMetadata, &NamedColumn)> {
+        let named = self.columns.get(column).ok_or_else(damaged)?;
+        Ok((self.chunk(group, &named.field)?, named))
+    }
+
+    fn chunk(&self, group: usize, field: &ArrowField) -> Result<&ColumnChunkMetadata> {
+        let mut chunks = self
+            .metadata
+            .row_groups
+            .get(group)
+            .into_iter()
+            .flat_map(|group| group.columns_under_root_iter(&field.name))
+            .flatten();
+        chunks
+            .next()
+            .ok_or_else(|| damaged().column(field.name.as_str()))
+    }
+
+    /// The bytes of each column that is read in a group. An empty range where a column cannot be
+    /// found, which is told when it is read.
+    pub(super) fn ranges_in(&self, group: usize) -> impl Iterator<Item = Range<u64>> {
+        self.columns.iter().map(move |column| {
+            self.chunk(group, &column.field)
+                .and_then(range_of)
+                .unwrap_or_default()
+        })
+    }
+
+    /// The earliest and the latest time in a group, where its statistics tell them of all rows.
+    pub(super) fn times_in(&self, group: usize) -> Option<(ParsedTime, ParsedTime)> {
+        let mut columns = self.columns.iter();
+        let NamedColumn { field, .. } = columns.find(|column| column.role == ColumnRole::Time)?;
+        let chunk = self.chunk(group, field).ok()?;
+        let statistics = chunk.statistics(&self.metadata.footer_buf)?.ok()?;
+        let (nulls, earliest, latest) = match (statistics.as_int32(), statistics.as_int64()) {
+            (Some(days), _) => (
+                days.null_count,
+                days.min_value.map(i64::from),
+                days.max_value.map(i64::from),
+            ),
+            (_, Some(times)) => (times.null_count, times.min_value, times.max_value),
+            _ => return None,
+        };
+        match (nulls, earliest, latest) {
+            (Some(0), Some(earliest), Some(latest)) => Some((
+                time_of(field.dtype(), earliest),
+                time_of(field.dtype(), latest),
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// How many bytes at the end of a file, which `tail` is, are its footer and what follows it.
+fn length_of(tail: &Bytes) -> Result<u64> {
+    match tail.last_chunk::<TRAILER>() {
+        Some([a, b, c, d, magic @ ..]) if magic == MAGIC && tail.len() >= MAGIC.len() + TRAILER => {
+            match u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + TRAILER as u64 {
+                length if length > MAX_LENGTH => Err(damaged()),
+                length => Ok(length),
+            }
+        }
+        _ => Err(Error::input("the Parquet file is truncated")
+            .hint("write or transfer the object again")),
+    }
+}
+
+fn range_of(chunk: &ColumnChunkMetadata) -> Result<Range<u64>> {
+    let start = chunk
+        .dictionary_page_offset()
+        .unwrap_or(chunk.data_page_offset());
+    let end = start.checked_add(chunk.compressed_size());
+    let range = u64::try_from(start)
+        .ok()
+        .zip(end.and_then(|end| u64::try_from(end).ok()));
+    range
+        .filter(|(start, end)| start <= end)
+        .map(|(start, end)| start..end)
+        .ok_or_else(damaged)
+}
+
+/// A time of a statistic, by the type with which its column is read.
+fn time_of(dtype: &ArrowDataType, value: i64) -> ParsedTime {
+    match dtype {
+        ArrowDataType::Date32 => {
+            i32::try_from(value).map_or(ParsedTime::Unreadable, ParsedTime::Date)
+        }
+        ArrowDataType::Timestamp(unit, None) => {
+            ParsedTime::Naive(microseconds(value, TimeUnit::from(unit)))
+        }
+        ArrowDataType::Timestamp(unit, Some(_)) => {
+            ParsedTime::Instant(microseconds(value, TimeUnit::from(unit)))
+        }
+        _ => ParsedTime::Unreadable,
+    }
+}

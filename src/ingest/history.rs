@@ -1,0 +1,247 @@
+//! All lines so far: what chunks gave batch by batch, in their order, becomes the history.
+
+use super::Ingested;
+use super::InputOptions;
+use super::days::DayResolver;
+use super::dictionary::IdDictionary;
+use super::excluded::ExcludedProducts;
+use super::line_checker::LineBatch;
+use super::report::Report;
+use crate::calendar::Day;
+use crate::error::Result;
+use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
+use crate::stats;
+
+/// How many weeks before the last day are compared with it.
+const WEEKS: usize = 8;
+
+/// Fewer weeks than these tell nothing.
+const MIN_WEEKS: usize = 4;
+
+/// Below this share of the median the last day looks partial.
+const PARTIAL: f64 = 0.5;
+
+/// Assembles the history from the lines of all objects.
+#[derive(Debug)]
+pub(super) struct HistoryAssembler {
+    customers: IdDictionary,
+    products: IdDictionary,
+    /// The codes here of the ids of the present chunk.
+    customer_codes: Vec<u32>,
+    product_codes: Vec<u32>,
+    builder: PurchasesBuilder,
+    report: Report,
+    days: DayResolver,
+    excluded: ExcludedProducts,
+    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
+    /// all ids are.
+    undecided: Vec<(Line, usize)>,
+    /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
+    by_day: Vec<u64>,
+    /// Lines before the present object.
+    lines_before: u64,
+    /// Objects without a line.
+    empty: Vec<String>,
+    /// Objects with lines, with and without a column of quantities.
+    with_quantity: u64,
+    without_quantity: u64,
+    first_without_quantity: Option<String>,
+}
+
+impl HistoryAssembler {
+    /// Nothing yet.
+    pub(super) fn new(options: &InputOptions, limit: Option<MemoryLimit>) -> Self {
+        Self {
+            customers: IdDictionary::new("customer"),
+            products: IdDictionary::new("product"),
+            customer_codes: vec![],
+            product_codes: vec![],
+            builder: PurchasesBuilder::new(limit),
+            report: Report::default(),
+            days: DayResolver::new(options.clock),
+            excluded: ExcludedProducts::new(&options.exclude_products),
+            undecided: vec![],
+            by_day: vec![0; (*Day::PLAUSIBLE.end() - *Day::PLAUSIBLE.start()) as usize + 1],
+            lines_before: 0,
+            empty: vec![],
+            with_quantity: 0,
+            without_quantity: 0,
+            first_without_quantity: None,
+        }
+    }
+
+    /// Takes the lines that follow.
+    ///
+    /// # Errors
+    /// If there are more ids than codes, or the history cannot be set aside.
+    pub(super) fn add(&mut self, batch: LineBatch) -> Result<()> {
+        if batch.begins_object {
+            self.lines_before = self.report.lines_read;
+        }
+        if batch.begins_chunk {
+            self.customer_codes.clear();
+            self.product_codes.clear();
+        }
+        for (day, lines) in batch.kept_by_day {
+            count(&mut self.by_day, day, lines);
+        }
+        self.report.merge(batch.report);
+        self.days.merge(batch.times);
+        self.excluded.merge(&batch.excluded);
+        self.customers
+            .merge(batch.customers, &mut self.customer_codes)?;
+        self.products
+            .merge(batch.products, &mut self.product_codes)?;
+        let (customers, products) = (&self.customer_codes, &self.product_codes);
+        self.undecided.extend(
+            batch
+                .undecided
+                .into_iter()
+                .map(|(line, at)| (with_codes(line, customers, products), at)),
+        );
+        self.builder.add(
+            batch
+                .lines
+                .into_iter()
+                .map(|line| with_codes(line, customers, products)),
+        )?;
+        if batch.ends_object {
+            self.end_object(&batch.object, batch.has_quantity);
+        }
+        Ok(())
+    }
+
+    fn end_object(&mut self, object: &str, has_quantity: bool) {
+        self.report.objects += 1;
+        self.customers.end(object);
+        self.products.end(object);
+        if self.report.lines_read == self.lines_before {
+            self.report.empty_objects += 1;
+            self.empty.push(object.to_owned());
+        } else if has_quantity {
+            self.with_quantity += 1;
+        } else {
+            self.without_quantity += 1;
+            self.first_without_quantity
+                .get_or_insert_with(|| object.to_owned());
+        }
+    }
+
+    /// Judges all lines, and builds the history.
+    ///
+    /// # Errors
+    /// If there is no line, too many are bad, or the history cannot be set aside or brought back.
+    pub(super) fn finish(
+        mut self,
+        options: &InputOptions,
+    ) -> Result<Ingested<PartitionedPurchases>> {
+        self.decide()?;
+        self.report.judge(options.max_bad_share)?;
+        let warnings = self.warnings(&options.columns.quantity);
+        let (customers, products) = (self.customers.settle(), self.products.settle());
+        let mut builder = self.builder;
+        if customers.merges() || products.merges() {
+            builder = builder.recoded(|line| Line {
+                customer: customers.one(line.customer),
+                product: products.one(line.product),
+                ..line
+            })?;
+        }
+        Ok(Ingested {
+            purchases: builder.finish(customers.ids, products.ids)?,
+            report: self.report,
+            warnings,
+        })
+    }
+
+    /// Decides on the lines that waited for all ids to be known.
+    fn decide(&mut self) -> Result<()> {
+        let is_text = self.products.is_text();
+        for (line, at) in std::mem::take(&mut self.undecided) {
+            if is_text {
+                self.report.kept += 1;
+                count(&mut self.by_day, line.day, 1);
+                self.builder.add([line])?;
+            } else {
+                self.report.excluded += 1;
+                self.excluded.mark(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a user should know; `quantity` is the name of the column of quantities.
+    fn warnings(&self, quantity: &str) -> Vec<String> {
+        let mut warnings = vec![];
+        if let Some(first) = self.empty.first() {
+            let count = self.empty.len();
+            warnings.push(match count {
+                1 => format!("{first} has no lines"),
+                _ => format!("{count} objects have no lines, for example {first}"),
+            });
+        }
+        warnings.extend(self.days.warning());
+        warnings.extend(self.customers.warnings());
+        warnings.extend(self.products.warnings());
+        warnings.extend(self.excluded.warning());
+        warnings.extend(self.warning_of_partial_last_day());
+        warnings.extend(self.warning_of_missing_quantities(quantity));
+        warnings
+    }
+
+    /// A warning if the last day has far fewer lines than its weekday had in the weeks before.
+    fn warning_of_partial_last_day(&self) -> Option<String> {
+        let first = self.by_day.iter().position(|lines| *lines > 0)?;
+        let last = self.by_day.iter().rposition(|lines| *lines > 0)?;
+        let before: Vec<f64> = (1..=WEEKS)
+            .filter_map(|week| last.checked_sub(7 * week).filter(|at| *at >= first))
+            .filter_map(|at| self.by_day.get(at))
+            .map(|lines| *lines as f64)
+            .collect();
+        if before.len() < MIN_WEEKS {
+            return None;
+        }
+        let median = stats::median(before)?;
+        let lines = *self.by_day.get(last)?;
+        let day = *Day::PLAUSIBLE.start() + last as i32;
+        ((lines as f64) < PARTIAL * median).then(|| {
+            format!(
+                "the last day of the feed, {day}, has {lines} lines where this weekday usually has {median}: it looks partial; \
+                 the night before is --as-of {}",
+                day - 1
+            )
+        })
+    }
+
+    /// A warning if objects have no column of quantities.
+    fn warning_of_missing_quantities(&self, column: &str) -> Option<String> {
+        match (self.with_quantity, self.without_quantity) {
+            (_, 0) => None,
+            (0, _) => Some(format!(
+                "there is no column \"{column}\": all lines count as sales, and no return can be dropped; name the column with --quantity"
+            )),
+            (with, without) => Some(format!(
+                "{without} of {} objects have no column \"{column}\", the first is {}: all of their lines count as sales",
+                with + without,
+                self.first_without_quantity.as_deref().unwrap_or_default()
+            )),
+        }
+    }
+}
+
+/// A line of a chunk under the codes of the history; every code of a chunk is that of one of its
+/// ids.
+#[inline(always)]
+fn with_codes(line: Line, customers: &[u32], products: &[u32]) -> Line {
+    Line {
+        customer: customers[line.customer as usize],
+        product: products[line.product as usize],
+        ..line
+    }
+}
+
+fn count(by_day: &mut [u64], day: Day, lines: u64) {
+    if let Some(count) = by_day.get_mut((day - *Day::PLAUSIBLE.start()) as usize) {
+        *count += lines;
+    }
+}

@@ -1,0 +1,153 @@
+//! Ids as files write them.
+
+use super::rejects::RejectedValue;
+
+/// An id as a file has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum RawId<'a> {
+    /// None.
+    Null,
+    /// From an integer column.
+    Integer(i64),
+    /// From a float column, which pandas makes of integers with nulls.
+    Float(f64),
+    /// From a file without types: an integer if it is written as one.
+    Untyped(&'a str),
+    /// From a text column.
+    Text(&'a str),
+    /// Bytes that are no UTF-8.
+    NotText,
+}
+
+/// An id to look up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdKey<'a> {
+    /// An integer, or text that is written as one.
+    Integer(i64),
+    /// Text that is an integer and `.0`, as pandas writes an integer column with missing values:
+    /// that integer, unless other ids are text.
+    WholeFloat(i64),
+    /// Any other text.
+    Text(&'a str),
+}
+
+/// What is wrong with an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdFault {
+    Null,
+    Fractional,
+    NotText,
+}
+
+impl<'a> RawId<'a> {
+    /// The key to look up.
+    #[inline]
+    pub(super) fn key(self) -> Result<IdKey<'a>, IdFault> {
+        match self {
+            RawId::Integer(id) => Ok(IdKey::Integer(id)),
+            RawId::Untyped(text) | RawId::Text(text) => match IdKey::of(text) {
+                IdKey::Text(text) if is_null(text) => Err(IdFault::Null),
+                key => Ok(key),
+            },
+            // Beyond 2⁵³ a float no longer tells neighbouring integers apart.
+            RawId::Float(id) if id.is_nan() => Err(IdFault::Null),
+            RawId::Float(id) if id.fract() == 0.0 && id.abs() <= 9_007_199_254_740_992.0 => {
+                Ok(IdKey::Integer(id as i64))
+            }
+            RawId::Float(_) => Err(IdFault::Fractional),
+            RawId::Null => Err(IdFault::Null),
+            RawId::NotText => Err(IdFault::NotText),
+        }
+    }
+
+    /// Whether the id came from a text column, which makes all ids text.
+    #[inline]
+    pub(super) fn is_text(self) -> bool {
+        matches!(self, RawId::Text(_))
+    }
+
+    /// The id as a message shows it.
+    pub(super) fn rejected(self) -> RejectedValue {
+        match self {
+            RawId::Null => RejectedValue::null(),
+            RawId::Integer(id) => RejectedValue::Literal(id.to_string()),
+            RawId::Float(id) => RejectedValue::Literal(id.to_string()),
+            RawId::Untyped(id) | RawId::Text(id) => RejectedValue::text(id),
+            RawId::NotText => RejectedValue::Literal("bytes".to_owned()),
+        }
+    }
+}
+
+impl<'a> IdKey<'a> {
+    /// Text that `i64` prints the same way is an integer.
+    #[inline]
+    pub(super) fn of(text: &'a str) -> Self {
+        if let Some(id) = canonical_integer(text.as_bytes()) {
+            return IdKey::Integer(id);
+        }
+        text.strip_suffix(".0")
+            .and_then(|whole| canonical_integer(whole.as_bytes()))
+            .map_or(IdKey::Text(text), IdKey::WholeFloat)
+    }
+}
+
+/// The integer, if it is written as `i64` prints it: no plus sign, no leading zero, no `-0`.
+#[inline]
+fn canonical_integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
+        _ => return None,
+    }
+    let mut value = 0_i64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        // Downwards for negatives, so that i64::MIN is reached.
+        let digit = if negative {
+            -i64::from(digit)
+        } else {
+            i64::from(digit)
+        };
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    Some(value)
+}
+
+/// Whether a field is the way a program writes "nothing".
+#[inline]
+pub(super) fn is_null(text: &str) -> bool {
+    // No word is longer; most fields are.
+    let trimmed = text.trim_ascii();
+    trimmed.len() <= 4
+        && matches!(
+            trimmed,
+            "" | "NULL" | "Null" | "null" | "NA" | "NaN" | "nan" | "None" | "<NA>" | "\\N"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_integer_is_what_prints_the_same(text in "[-+0-9. ]{0,21}|-?[1-9][0-9]{17,19}") {
+            let oracle = text.parse::<i64>().ok().filter(|id| id.to_string() == text);
+            prop_assert_eq!(canonical_integer(text.as_bytes()), oracle);
+        }
+
+        #[test]
+        fn every_integer_is_read(id in any::<i64>()) {
+            prop_assert_eq!(canonical_integer(id.to_string().as_bytes()), Some(id));
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The one way of a line, whatever format it came from: checked, counted, and kept or not.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::columns::ColumnRole;
+use super::days::{DayResolver, TimesSeen};
+use super::decoded_line::{DecodedLine, Quantity};
+use super::dictionary::{IdDictionary, NewIds};
+use super::excluded::{ExcludedProducts, Exclusion};
+use super::ids::IdFault;
+use super::rejects::{RejectReason, RejectedLine, RejectedValue};
+use super::report::Report;
+use super::time::ParsedTime;
+use super::{InputOptions, NeededDays};
+use crate::calendar::Day;
+use crate::error::Result;
+use crate::purchases::Line;
+
+/// How many lines are handed on at a time.
+const BATCH: usize = 1 << 16;
+
+/// A line that is kept, unless its product turns out to be an excluded one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CheckedSale {
+    day: Day,
+    /// The position in the exclusion list of a product that this one may be.
+    excluded: Option<usize>,
+}
+
+/// Some of the lines of a chunk. Their codes are positions in the ids of this batch and those of
+/// the chunk before it.
+#[derive(Debug)]
+pub(super) struct LineBatch {
+    /// The object's name.
+    pub(super) object: Arc<str>,
+    /// Whether the batch is the first, and the last, of its chunk.
+    pub(super) begins_chunk: bool,
+    pub(super) ends_chunk: bool,
+    /// Whether it is the first, and the last, of its object.
+    pub(super) begins_object: bool,
+    pub(super) ends_object: bool,
+    /// Whether the chunk has a column of quantities, as far as is known.
+    pub(super) has_quantity: bool,
+    pub(super) customers: NewIds,
+    pub(super) products: NewIds,
+    pub(super) lines: Vec<Line>,
+    pub(super) report: Report,
+    pub(super) times: TimesSeen,
+    /// Which of the excluded products were met.
+    pub(super) excluded: Vec<bool>,
+    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
+    /// all ids are.
+    pub(super) undecided: Vec<(Line, usize)>,
+    /// Kept lines by day; a day may come twice.
+    pub(super) kept_by_day: Vec<(Day, u64)>,
+}
+
+/// Checks and keeps lines of one chunk, which follow each other.
+#[derive(Debug, Clone)]
+pub(super) struct LineChecker {
+    object: Arc<str>,
+    customers: IdDictionary,
+    products: IdDictionary,
+    lines: Vec<Line>,
+    report: Report,
+    days: DayResolver,
+    needed: NeededDays,
+    excluded: ExcludedProducts,
+    undecided: Vec<(Line, usize)>,
+    /// Kept lines by day, but for those of the present day, which are apart: lines mostly come day
+    /// by day.
+    by_day: BTreeMap<Day, u64>,
+    today: Option<(Day, u64)>,
+    has_handed_on: bool,
+}
+
+impl LineChecker {
+    /// No line of a chunk yet.
+    pub(super) fn new(object: &Arc<str>, options: &InputOptions, needed: NeededDays) -> Self {
+        Self {
+            object: Arc::clone(object),
+            customers: IdDictionary::new("customer"),
+            products: IdDictionary::new("product"),
+            lines: vec![],
+            report: Report::default(),
+            days: DayResolver::new(options.clock),
+            needed,
+            excluded: ExcludedProducts::new(&options.exclude_products),
+            undecided: vec![],
+            by_day: BTreeMap::new(),
+            today: None,
+            has_handed_on: false,
+        }
+    }
+
+    /// Takes lines that are all after the as-of date or before the needed history, unread, by the
+    /// earliest and latest of their times. Whether they are.
+    pub(super) fn skip(&mut self, lines: u64, earliest: ParsedTime, latest: ParsedTime) -> bool {
+        let (Ok(earliest), Ok(latest)) = (self.days.day(earliest), self.days.day(latest)) else {
+            return false;
+        };
+        // Where clocks go back at midnight, a later time may be of the day before.
+        if self
+            .needed
+            .until
+            .is_some_and(|until| earliest > until.day() + 1)
+        {
+            self.count_after(earliest, lines);
+            return true;
+        }
+        if self.needed.first.is_some_and(|first| latest + 1 < first) {
+            self.count_before(lines);
+            return true;
+        }
+        false
+    }
+
+    fn count_after(&mut self, earliest: Day, lines: u64) {
+        self.report.lines_read += lines;
+        self.report.after_as_of += lines;
+        self.report.first_after = Some(
+            self.report
+                .first_after
+                .map_or(earliest, |first| first.min(earliest)),
+        );
+    }
+
+    fn count_before(&mut self, lines: u64) {
+        self.report.lines_read += lines;
+        self.report.before_history += lines;
+    }
+
+    /// Takes one line: it is kept, dropped or rejected, and counted. `at_fault` gives the column's
+    /// name and the value at fault if the line is bad, or the line as it stands if no column is.
+    ///
+    /// # Errors
+    /// If there are more ids than codes.
+    #[inline]
+    pub(super) fn take<'a>(
+        &mut self,
+        row: u64,
+        line: DecodedLine<'_>,
+        at_fault: impl FnOnce(Option<ColumnRole>) -> (Option<&'a str>, RejectedValue),
+    ) -> Result<()> {
+        let DecodedLine {
+            time,
+            customer,
+            product,
+            quantity,
+        } = line;
+        match self.check(
+            time,
+            || customer.key().map(drop),
+            |excluded| excluded.judge(product),
+            quantity,
+        ) {
+            Ok(Some(sale)) => {
+                let customer = self.customers.code_of(customer)?;
+                let product = self.products.code_of(product)?;
+                self.keep(sale, customer, product);
+            }
+            Ok(None) => {}
+            Err(reason) => self.reject(row, reason, at_fault),
+        }
+        Ok(())
+    }
+
+    /// Checks one line: a sale is to be kept by [`LineChecker::keep_all`], what is dropped is
+    /// counted, and what is bad is to be rejected. `customer` and `product` say whether the line has
+    /// one, and whether the product is an excluded one: ids are looked at only where that takes it.
+    #[inline(always)]
+    pub(super) fn check(
+        &mut self,
+        time: ParsedTime,
+        customer: impl FnOnce() -> Result<(), IdFault>,
+        product: impl FnOnce(&ExcludedProducts) -> Result<Exclusion, IdFault>,
+        quantity: Quantity,
+    ) -> Result<Option<CheckedSale>, RejectReason> {
+        let day = self.days.day(time)?;
+        if self.needed.until.is_some_and(|until| day > until.day()) {
+            self.count_after(day, 1);
+            return Ok(None);
+        }
+        if self.needed.first.is_some_and(|first| day < first) {
+            self.count_before(1);
+            return Ok(None);
+        }
+        customer().map_err(reason_of_customer)?;
+        let exclusion = product(&self.excluded).map_err(reason_of_product)?;
+        let is_return = is_return(quantity)?;
+        self.report.lines_read += 1;
+        if is_return {
+            self.report.returned += 1;
+            return Ok(None);
+        }
+        let excluded = match exclusion {
+            Exclusion::None => None,
+            Exclusion::IfInteger(at) => Some(at),
+            Exclusion::Listed(at) => {
+                self.excluded.mark(at);
+                self.report.excluded += 1;
+                return Ok(None);
+            }
+        };
+        Ok(Some(CheckedSale { day, excluded }))
+    }
+
+    /// Keeps lines that [`LineChecker::check`] found to be sales. Their ids are looked up column by
+    /// column by `customers` and `products`, which give the code of each.
+    ///
+    /// # Errors
+    /// If there are more ids than codes.
+    pub(super) fn keep_all(
+        &mut self,
+        sales: &[CheckedSale],
+        customers: impl FnOnce(&mut IdDictionary) -> Result<Vec<u32>>,
+        products: impl FnOnce(&mut IdDictionary) -> Result<Vec<u32>>,
+    ) -> Result<()> {
+        let customers = customers(&mut self.customers)?;
+        let products = products(&mut self.products)?;
+        for ((sale, customer), product) in sales.iter().zip(customers).zip(products) {
+            self.keep(*sale, customer, product);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn keep(&mut self, sale: CheckedSale, customer: u32, product: u32) {
+        let line = Line {
+            customer,
+            day: sale.day,
+            product,
+        };
+        if let Some(at) = sale.excluded {
+            self.undecided.push((line, at));
+            return;
+        }
+        self.report.kept += 1;
+        match &mut self.today {
+            Some((day, lines)) if *day == sale.day => *lines += 1,
+            today => {
+                if let Some((day, lines)) = today.replace((sale.day, 1)) {
+                    *self.by_day.entry(day).or_default() += lines;
+                }
+            }
+        }
+        // The same product scanned twice in a row is the commonest repeat.
+        if self.lines.last() != Some(&line) {
+            self.lines.push(line);
+        }
+    }
+
+    /// Counts a bad line; `at_fault` as in [`LineChecker::take`].
+    pub(super) fn reject<'a>(
+        &mut self,
+        row: u64,
+        reason: RejectReason,
+        at_fault: impl FnOnce(Option<ColumnRole>) -> (Option<&'a str>, RejectedValue),
+    ) {
+        let object = &self.object;
+        self.report.reject(reason, || {
+            let (column, value) = at_fault(reason.column());
+            RejectedLine {
+                object: object.to_string(),
+                row,
+                column: column.map(str::to_owned),
+                value,
+            }
+        });
+    }
+
+    /// Whether there are enough lines to be handed on.
+    pub(super) fn are_many(&self) -> bool {
+        self.lines.len() >= BATCH
+    }
+
+    /// The lines since they were last handed on. That a chunk or an object ends, or an object
+    /// begins, is the caller's to say.
+    pub(super) fn hand_on(&mut self) -> LineBatch {
+        let by_day = std::mem::take(&mut self.by_day);
+        LineBatch {
+            object: Arc::clone(&self.object),
+            begins_chunk: !std::mem::replace(&mut self.has_handed_on, true),
+            ends_chunk: false,
+            begins_object: false,
+            ends_object: false,
+            has_quantity: false,
+            customers: self.customers.hand_on(),
+            products: self.products.hand_on(),
+            lines: std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH)),
+            report: std::mem::take(&mut self.report),
+            times: self.days.seen(),
+            excluded: self.excluded.met().to_vec(),
+            undecided: std::mem::take(&mut self.undecided),
+            kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
+        }
+    }
+}
+
+/// Whether a quantity tells of a return; why the line is bad if it tells nothing.
+#[inline(always)]
+fn is_return(quantity: Quantity) -> Result<bool, RejectReason> {
+    match quantity {
+        Quantity::Absent => Ok(false),
+        Quantity::Number(number) if number.is_finite() => Ok(number <= 0.0),
+        Quantity::Number(_) | Quantity::NotANumber => Err(RejectReason::QuantityNotANumber),
+        Quantity::Null => Err(RejectReason::NullQuantity),
+    }
+}
+
+fn reason_of_customer(fault: IdFault) -> RejectReason {
+    match fault {
+        IdFault::Null => RejectReason::NullCustomer,
+        IdFault::Fractional => RejectReason::FractionalCustomer,
+        IdFault::NotText => RejectReason::CustomerNotText,
+    }
+}
+
+fn reason_of_product(fault: IdFault) -> RejectReason {
+    match fault {
+        IdFault::Null => RejectReason::NullProduct,
+        IdFault::Fractional => RejectReason::FractionalProduct,
+        IdFault::NotText => RejectReason::ProductNotText,
+    }
+}

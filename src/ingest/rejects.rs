@@ -1,0 +1,305 @@
+//! Bad lines: why each is one, what to do about it, and where the first of them stand.
+//!
+//! A new reason is one entry of [`reject_reasons`].
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::columns::ColumnRole;
+
+/// How many places of a reason are kept.
+const PLACES: usize = 3;
+
+/// How many characters of a value are shown.
+const SHOWN: usize = 60;
+
+/// How many characters of a text are kept: more than are shown, so that it is seen to go on.
+const KEPT: usize = SHOWN + 1;
+
+const QUOTING: &str =
+    "quote fields that contain the separator or a quote, and double the quotes in them";
+const NO_VALUE: &str =
+    "leave lines without an id or time (sales without a loyalty card, say) out of the export";
+const OTHER_CUSTOMER: &str =
+    "map another column with --customer, or write ids as integers or UTF-8 text";
+const OTHER_PRODUCT: &str =
+    "map another column with --product, or write ids as integers or UTF-8 text";
+const OTHER_QUANTITY: &str = "map another column with --quantity";
+
+/// Declares the reasons in the order in which they are listed. Each entry has its documentation, its
+/// name, the column at fault (or `None`: the whole line is), what a message calls such a line, and
+/// the hint.
+macro_rules! reject_reasons {
+    ($($(#[$documentation:meta])+ $reason:ident, $column:expr, $text:literal, $hint:expr;)+) => {
+        /// Why a line is bad. Written by name in manifests: `field_count`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum RejectReason {
+            $($(#[$documentation])+ $reason,)+
+        }
+
+        impl RejectReason {
+            /// The column at fault, if one is.
+            pub(super) fn column(self) -> Option<ColumnRole> {
+                match self {
+                    $(RejectReason::$reason => $column,)+
+                }
+            }
+
+            /// What to do about it.
+            pub(super) fn hint(self) -> &'static str {
+                match self {
+                    $(RejectReason::$reason => $hint,)+
+                }
+            }
+        }
+
+        impl fmt::Display for RejectReason {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self {
+                    $(RejectReason::$reason => $text,)+
+                })
+            }
+        }
+    };
+}
+
+reject_reasons! {
+    /// The line has more or fewer fields than the header.
+    FieldCount, None, "a wrong number of fields", QUOTING;
+    /// Text follows the closing quote of a field.
+    BrokenQuotes, None, "text after a closing quote", QUOTING;
+    /// No time.
+    NullTime, Some(ColumnRole::Time), "no time", NO_VALUE;
+    /// A time in no known form, or a day that the calendar does not have.
+    UnreadableTime, Some(ColumnRole::Time), "unreadable time",
+        "write times as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS; convert seconds since 1970 first";
+    /// A time that could be day/month or month/day.
+    AmbiguousTime, Some(ColumnRole::Time), "ambiguous time (day or month first?)",
+        "okuo does not guess between day/month and month/day: write dates as YYYY-MM-DD";
+    /// A day before 1990 or after 2099.
+    AbsurdDate, Some(ColumnRole::Time), "date before 1990 or after 2099",
+        "correct the dates or map another column with --time; 1990 to 2099 is taken for real";
+    /// No customer.
+    NullCustomer, Some(ColumnRole::Customer), "no customer", NO_VALUE;
+    /// A customer that is a number with a fraction, infinite, or too large to be exact.
+    FractionalCustomer, Some(ColumnRole::Customer), "customer that is not a whole number",
+        OTHER_CUSTOMER;
+    /// A customer that is not UTF-8.
+    CustomerNotText, Some(ColumnRole::Customer), "customer that is not UTF-8", OTHER_CUSTOMER;
+    /// No product.
+    NullProduct, Some(ColumnRole::Product), "no product", NO_VALUE;
+    /// A product that is a number with a fraction, infinite, or too large to be exact.
+    FractionalProduct, Some(ColumnRole::Product), "product that is not a whole number",
+        OTHER_PRODUCT;
+    /// A product that is not UTF-8.
+    ProductNotText, Some(ColumnRole::Product), "product that is not UTF-8", OTHER_PRODUCT;
+    /// No quantity.
+    NullQuantity, Some(ColumnRole::Quantity), "no quantity", OTHER_QUANTITY;
+    /// A quantity that is no number.
+    QuantityNotANumber, Some(ColumnRole::Quantity), "quantity that is not a number",
+        OTHER_QUANTITY;
+}
+
+/// The bad lines of one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejects {
+    /// Why they are bad.
+    #[serde(rename = "cause")]
+    pub reason: RejectReason,
+    /// How many lines.
+    pub lines: u64,
+    /// The first of them, at most three.
+    pub first: Vec<RejectedLine>,
+}
+
+impl Rejects {
+    /// Counts a bad line in a list that is sorted by reason; `line` is asked for only while places
+    /// of the reason are wanted.
+    pub(super) fn count(
+        list: &mut Vec<Rejects>,
+        reason: RejectReason,
+        line: impl FnOnce() -> RejectedLine,
+    ) {
+        let at = match list.binary_search_by_key(&reason, |rejects| rejects.reason) {
+            Ok(at) => at,
+            Err(at) => {
+                let none = Rejects {
+                    reason,
+                    lines: 0,
+                    first: vec![],
+                };
+                list.insert(at, none);
+                at
+            }
+        };
+        if let Some(rejects) = list.get_mut(at) {
+            rejects.lines += 1;
+            if rejects.first.len() < PLACES {
+                rejects.first.push(line());
+            }
+        }
+    }
+
+    /// Adds the bad lines that follow those of a list that is sorted by reason.
+    pub(super) fn merge(list: &mut Vec<Rejects>, others: Vec<Rejects>) {
+        for other in others {
+            match list.binary_search_by_key(&other.reason, |rejects| rejects.reason) {
+                Ok(at) => {
+                    if let Some(rejects) = list.get_mut(at) {
+                        rejects.lines += other.lines;
+                        rejects.first.extend(other.first);
+                        rejects.first.truncate(PLACES);
+                    }
+                }
+                Err(at) => list.insert(at, other),
+            }
+        }
+    }
+}
+
+/// Where a bad line stands, and the value at fault. Printed, and written in manifests, as
+/// `object: row R, column "C": value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedLine {
+    /// The object's name.
+    pub object: String,
+    /// The row, counted from 1 without the header.
+    pub row: u64,
+    /// The column's name, unless the whole line is at fault.
+    pub column: Option<String>,
+    /// The value, or the line.
+    pub value: RejectedValue,
+}
+
+impl fmt::Display for RejectedLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: row {}", self.object, self.row)?;
+        if let Some(column) = &self.column {
+            write!(f, ", column \"{column}\"")?;
+        }
+        write!(f, ": {}", self.value)
+    }
+}
+
+impl Serialize for RejectedLine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A value that makes a line bad. Printed without control characters, and shortened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RejectedValue {
+    /// The beginning of a text, printed in quotes.
+    Text(String),
+    /// A number, a date or `null`, printed as it stands.
+    Literal(String),
+}
+
+impl RejectedValue {
+    /// No value.
+    pub(super) fn null() -> Self {
+        RejectedValue::Literal("null".to_owned())
+    }
+
+    /// A text; only as much of it is kept as can be shown.
+    pub(super) fn text(text: &str) -> Self {
+        RejectedValue::Text(text.chars().take(KEPT).collect())
+    }
+
+    /// As [`RejectedValue::text`], of bytes that may not be UTF-8.
+    pub(super) fn bytes(bytes: &[u8]) -> Self {
+        Self::text(&String::from_utf8_lossy(bytes))
+    }
+}
+
+impl fmt::Display for RejectedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = match self {
+            RejectedValue::Text(text) => format!("\"{text}\""),
+            RejectedValue::Literal(text) => text.clone(),
+        };
+        for character in written.chars().take(SHOWN) {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                write!(f, "{character}")?;
+            }
+        }
+        if written.chars().nth(SHOWN).is_some() {
+            write!(f, "…")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejected_line_is_printed_with_its_place() {
+        let line = RejectedLine {
+            object: "a.csv".into(),
+            row: 3,
+            column: Some("quantity".into()),
+            value: RejectedValue::text("two\t"),
+        };
+        assert_eq!(
+            line.to_string(),
+            "a.csv: row 3, column \"quantity\": \"two\\t\""
+        );
+        assert_eq!(
+            serde_json::to_value(&line).unwrap(),
+            serde_json::Value::String(line.to_string())
+        );
+        let whole = RejectedLine {
+            column: None,
+            value: RejectedValue::null(),
+            ..line
+        };
+        assert_eq!(whole.to_string(), "a.csv: row 3: null");
+    }
+
+    #[test]
+    fn a_long_value_is_shortened() {
+        // Of 60 characters the opening quote is one.
+        for length in [59, 60, 61, 1_000] {
+            let shown = RejectedValue::text(&"é".repeat(length)).to_string();
+            assert_eq!(shown, format!("\"{}…", "é".repeat(59)), "{length}");
+        }
+        let whole = RejectedValue::text(&"é".repeat(58)).to_string();
+        assert_eq!(whole, format!("\"{}\"", "é".repeat(58)));
+    }
+
+    #[test]
+    fn the_first_places_of_each_reason_are_kept_in_order() {
+        let line = |row| RejectedLine {
+            object: "a.csv".into(),
+            row,
+            column: None,
+            value: RejectedValue::null(),
+        };
+        let (mut list, mut others) = (vec![], vec![]);
+        Rejects::count(&mut list, RejectReason::NullTime, || line(1));
+        Rejects::count(&mut others, RejectReason::FieldCount, || line(2));
+        for row in 3..=6 {
+            Rejects::count(&mut others, RejectReason::NullTime, || line(row));
+        }
+        Rejects::merge(&mut list, others);
+        let rows = |rejects: &Rejects| rejects.first.iter().map(|line| line.row).collect();
+        let listed: Vec<(RejectReason, u64, Vec<u64>)> = list
+            .iter()
+            .map(|rejects| (rejects.reason, rejects.lines, rows(rejects)))
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                (RejectReason::FieldCount, 1, vec![2]),
+                (RejectReason::NullTime, 5, vec![1, 3, 4])
+            ]
+        );
+    }
+}

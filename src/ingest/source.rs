@@ -1,0 +1,268 @@
+//! An object of which it is known what it is and where its bytes are.
+
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::runtime::Handle;
+
+use super::chunk::ChunkRequest;
+use super::compression::{self, COMPRESSIONS, Compression};
+use super::formats::{Access, Formats, InputFormat};
+use super::stream::ByteStream;
+use super::{InputOptions, NeededDays};
+use crate::error::{Error, Result};
+use crate::store::InputObject;
+
+/// How many bytes of a large object are fetched to tell what it is.
+const FIRST_BYTES: usize = 1 << 16;
+
+/// How many bytes of a large object are fetched at a time where it is read as a stream.
+const STREAM_PART: u64 = 1 << 23;
+
+/// How many ranges of a chunk are fetched side by side: a group of rows has as many columns that are
+/// read.
+const RANGES_AT_A_TIME: usize = 4;
+
+/// An object that was sniffed.
+#[derive(Debug)]
+pub(super) struct Source {
+    name: Arc<str>,
+    /// The object in its store; `None` for bytes from elsewhere.
+    object: Option<InputObject>,
+    content: SourceContent,
+    first_bytes: Bytes,
+    format: &'static dyn InputFormat,
+    compression: Option<&'static Compression>,
+}
+
+/// Where the bytes are.
+#[derive(Debug, Clone)]
+enum SourceContent {
+    Here(Bytes),
+    /// In a store, from which tasks of this runtime fetch them.
+    Stored(InputObject, Handle),
+}
+
+impl Source {
+    /// An object that is here; `name` is for messages, and for what its ending says.
+    ///
+    /// # Errors
+    /// If it has no bytes though its kind has some.
+    pub(super) fn here(name: &str, bytes: Bytes, formats: Formats) -> Result<Self> {
+        let first_bytes = bytes.slice(..bytes.len().min(FIRST_BYTES));
+        Self::sniff(name, first_bytes, SourceContent::Here(bytes), formats)
+    }
+
+    /// A stored object: a small one is fetched, of a large one the first bytes.
+    ///
+    /// # Errors
+    /// If it cannot be fetched, or as [`Source::here`].
+    pub(super) async fn fetch(object: InputObject, formats: Formats) -> Result<Self> {
+        if object.is_fetched_whole() {
+            let (bytes, etag) = object.get().await?;
+            let size = bytes.len() as u64;
+            let source = Self::here(&object.uri, bytes, formats)?;
+            return Ok(Self {
+                object: Some(InputObject {
+                    size,
+                    etag,
+                    ..object
+                }),
+                ..source
+            });
+        }
+        // As it is now: every part of it must be of the same version.
+        let object = object.again().await?;
+        let first_bytes = object
+            .get_range(0..object.size.min(FIRST_BYTES as u64))
+            .await?;
+        let content = SourceContent::Stored(object.clone(), Handle::current());
+        let source = Self::sniff(&object.uri, first_bytes, content, formats)?;
+        Ok(Self {
+            object: Some(object),
+            ..source
+        })
+    }
+
+    fn sniff(
+        name: &str,
+        first_bytes: Bytes,
+        content: SourceContent,
+        formats: Formats,
+    ) -> Result<Self> {
+        let lower = name.to_ascii_lowercase();
+        let is_named_compressed = COMPRESSIONS
+            .iter()
+            .any(|compression| lower.ends_with(compression.ending));
+        if first_bytes.is_empty() && is_named_compressed {
+            return Err(no_bytes().object(name));
+        }
+        let compression = Compression::sniff(&lower, &first_bytes);
+        let unpacked = match compression {
+            Some(compression) => compression.unpacked_beginning(&first_bytes).into(),
+            None => first_bytes.clone(),
+        };
+        let found = formats.iter().find(|format| match format.access() {
+            Access::Ranges => format.sniff(&lower, &first_bytes),
+            Access::Stream => format.sniff(compression::without_ending(&lower), &unpacked),
+        });
+        let format = found.ok_or_else(|| Error::input("it is in no known format").object(name))?;
+        Ok(Self {
+            name: name.into(),
+            object: None,
+            content,
+            first_bytes,
+            format: *format,
+            compression,
+        })
+    }
+
+    /// The object's name, for messages.
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What was found in the store, as it was when it was fetched.
+    pub(super) fn object(&self) -> Option<&InputObject> {
+        self.object.as_ref()
+    }
+
+    /// The object's first bytes, as they are stored.
+    pub(super) fn first_bytes(&self) -> &Bytes {
+        &self.first_bytes
+    }
+
+    /// How many bytes are stored.
+    pub(super) fn size(&self) -> u64 {
+        match &self.content {
+            SourceContent::Here(bytes) => bytes.len() as u64,
+            SourceContent::Stored(object, _) => object.size,
+        }
+    }
+
+    /// Whether all bytes are here, so that opening the object waits for nothing.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self.content, SourceContent::Here(_))
+    }
+
+    /// Opens the object in its format: what to fetch of it, in the order of its rows. Waits for the
+    /// store where the format must look into the object for that.
+    ///
+    /// # Errors
+    /// If the object is not what its name says, is truncated or damaged, lacks a column, or has one
+    /// of a type that cannot be read.
+    pub(super) fn open(
+        self,
+        options: &InputOptions,
+        days: NeededDays,
+    ) -> Result<Vec<ChunkRequest>> {
+        let source = Arc::new(self);
+        let mut requests = source
+            .format
+            .open(&source, options, days)
+            .map_err(|error| error.object(&*source.name))?;
+        if let Some(first) = requests.first_mut() {
+            first.is_first = true;
+        }
+        if let Some(last) = requests.last_mut() {
+            last.is_last = true;
+        }
+        Ok(requests)
+    }
+
+    /// Some of the stored bytes. Waits for the store, and so may only be called by
+    /// [`InputFormat::open`].
+    ///
+    /// # Errors
+    /// If they cannot be fetched, or the object has changed.
+    pub(super) fn range(&self, range: Range<u64>) -> Result<Bytes> {
+        match &self.content {
+            SourceContent::Here(bytes) => slice(bytes, &range).ok_or_else(|| {
+                Error::system("it ends before the part that is asked for").object(&*self.name)
+            }),
+            SourceContent::Stored(object, runtime) => runtime.block_on(object.get_range(range)),
+        }
+    }
+
+    /// Fetches some of the stored bytes, part by part and side by side. Of an object that is here,
+    /// nothing has to be waited for, and a part that it does not have is empty.
+    ///
+    /// # Errors
+    /// As [`Source::range`].
+    pub(super) async fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+        match &self.content {
+            SourceContent::Here(bytes) => {
+                let parts = ranges.iter().map(|range| slice(bytes, range));
+                Ok(parts.map(Option::unwrap_or_default).collect())
+            }
+            SourceContent::Stored(object, _) => {
+                stream::iter(ranges)
+                    .map(|range| object.get_range(range))
+                    .buffered(RANGES_AT_A_TIME)
+                    .try_collect()
+                    .await
+            }
+        }
+    }
+
+    /// All bytes, unpacked; reading them waits for the store.
+    ///
+    /// # Errors
+    /// If the decoder cannot be made.
+    pub(super) fn stream(&self) -> Result<ByteStream> {
+        match &self.content {
+            SourceContent::Here(bytes) => {
+                ByteStream::new(std::io::Cursor::new(bytes.clone()), self.compression)
+            }
+            SourceContent::Stored(object, runtime) => ByteStream::new(
+                StoredStream {
+                    object: object.clone(),
+                    runtime: runtime.clone(),
+                    at: 0,
+                    here: Bytes::new(),
+                },
+                self.compression,
+            ),
+        }
+    }
+}
+
+/// The error of an object without bytes, of a format or compression that always has some.
+pub(super) fn no_bytes() -> Error {
+    Error::input("it has 0 bytes, which is no whole file of its kind")
+        .hint("write or transfer the object again, or remove it")
+}
+
+fn slice(bytes: &Bytes, range: &Range<u64>) -> Option<Bytes> {
+    let start = usize::try_from(range.start).ok()?;
+    let end = usize::try_from(range.end).ok()?;
+    (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
+}
+
+/// An object that is fetched while it is read, on a thread that may wait.
+struct StoredStream {
+    object: InputObject,
+    runtime: Handle,
+    at: u64,
+    here: Bytes,
+}
+
+impl Read for StoredStream {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        if self.here.is_empty() && self.at < self.object.size {
+            let end = self.object.size.min(self.at + STREAM_PART);
+            self.here = self
+                .runtime
+                .block_on(self.object.get_range(self.at..end))
+                .map_err(std::io::Error::other)?;
+            self.at = end;
+        }
+        let len = out.len().min(self.here.len());
+        let part = self.here.split_to(len);
+        out[..len].copy_from_slice(&part);
+        Ok(len)
+    }
+}

@@ -1,0 +1,119 @@
+//! An object as a stream of unpacked bytes, of which whole lines are taken.
+
+use std::io::Read;
+
+use super::compression::{BoxedRead, Compression};
+use crate::error::{Error, Result};
+
+/// How much is unpacked at a time, in bytes.
+const BUFFER: usize = 1 << 20;
+
+/// The unpacked bytes of an object, from the first to the last.
+pub(super) struct ByteStream {
+    bytes: BoxedRead,
+    compression: Option<&'static Compression>,
+    has_begun: bool,
+    has_ended: bool,
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+impl ByteStream {
+    /// The bytes that `packed` gives, unpacked.
+    ///
+    /// # Errors
+    /// If the decoder cannot be made.
+    pub(super) fn new(
+        packed: impl Read + Send + 'static,
+        compression: Option<&'static Compression>,
+    ) -> Result<Self> {
+        let bytes = match compression {
+            None => Box::new(packed),
+            Some(compression) => compression.unpack(packed).map_err(|error| {
+                Error::system(format!("{} could not start", compression.name)).source(error)
+            })?,
+        };
+        Ok(Self {
+            bytes,
+            compression,
+            has_begun: false,
+            has_ended: false,
+            buffer: vec![],
+            filled: 0,
+        })
+    }
+
+    /// Reads on until much is here: more than before, where nothing was taken. Waits for the bytes.
+    /// `lines` that were taken before are told if the bytes are damaged.
+    ///
+    /// # Errors
+    /// If the object cannot be read, or not be unpacked.
+    pub(super) fn fill(&mut self, lines: u64) -> Result<()> {
+        if self.buffer.is_empty() {
+            // Zeroed by the system: of a small object only what is filled takes memory.
+            self.buffer = vec![0; BUFFER];
+        } else if self.filled == self.buffer.len() {
+            self.buffer.resize(2 * self.buffer.len(), 0);
+        }
+        // A decoder may give little at a time; lines are looked for only in a full buffer.
+        while self.filled < self.buffer.len() && !self.has_ended {
+            let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            match self.bytes.read(room) {
+                Ok(read) => {
+                    self.filled += read;
+                    self.has_begun |= read > 0;
+                    self.has_ended = read == 0;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.unreadable(error, lines)),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is here.
+    pub(super) fn data(&self) -> &[u8] {
+        self.buffer.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Whether nothing comes after what is here.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Drops the first bytes of what is here.
+    pub(super) fn take(&mut self, len: usize) {
+        let len = len.min(self.filled);
+        self.buffer.copy_within(len..self.filled, 0);
+        self.filled -= len;
+    }
+
+    fn unreadable(&self, error: std::io::Error, lines: u64) -> Error {
+        // What the store said, and not the decoder.
+        let is_from_store = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+        match self.compression {
+            Some(Compression { name, .. }) if !is_from_store => Error::input(format!(
+                "the {name} data are truncated or damaged after {lines} good lines"
+            ))
+            .source(error)
+            .hint("write or transfer the object again"),
+            _ if self.has_begun => {
+                Error::system("the object cannot be read to its end").source(error)
+            }
+            _ => Error::system("the object cannot be read").source(error),
+        }
+    }
+
+    /// Why something wrong in what was unpacked is the fault of the compressed data, if it is: damaged
+    /// ones may unpack to anything until their checksum comes at the end, which is read for this.
+    pub(super) fn damage(&mut self, lines: u64) -> Option<Error> {
+        let Compression { name, .. } = self.compression?;
+        let end = std::io::copy(&mut self.bytes, &mut std::io::sink());
+        end.is_err().then(|| {
+            Error::input(format!(
+                "the {name} data are damaged after {lines} lines or before"
+            ))
+            .hint("write or transfer the object again")
+        })
+    }
+}

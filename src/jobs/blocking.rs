@@ -1,0 +1,97 @@
+//! The jobs for callers without an async runtime: each starts one, and returns when it is done.
+//!
+//! Async callers use the functions of [`crate::jobs`] themselves.
+
+use std::future::Future;
+
+use tokio::runtime::{Builder, Handle};
+
+use super::{
+    EvaluateRequest, EvaluateSummary, ExplainRequest, ModelList, Progress, ScoreRequest,
+    ScoreSummary, ShownModel, TrainSummary,
+};
+use crate::calendar::AsOf;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::models::explain::Explanation;
+use crate::publish::registry::Pointer;
+
+/// As [`super::train`].
+///
+/// # Errors
+/// As [`super::train`]; if it is called from async code.
+pub fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Result<TrainSummary> {
+    wait_for(super::train(config, as_of, progress))
+}
+
+/// As [`super::score`].
+///
+/// # Errors
+/// As [`super::score`]; if it is called from async code.
+pub fn score(
+    config: &Config,
+    request: &ScoreRequest,
+    progress: &dyn Progress,
+) -> Result<ScoreSummary> {
+    wait_for(super::score(config, request, progress))
+}
+
+/// As [`super::explain`].
+///
+/// # Errors
+/// As [`super::explain`]; if it is called from async code.
+pub fn explain(
+    config: &Config,
+    request: &ExplainRequest,
+    progress: &dyn Progress,
+) -> Result<Explanation> {
+    wait_for(super::explain(config, request, progress))
+}
+
+/// As [`super::evaluate`].
+///
+/// # Errors
+/// As [`super::evaluate`]; if it is called from async code.
+pub fn evaluate(
+    config: &Config,
+    request: &EvaluateRequest,
+    progress: &dyn Progress,
+) -> Result<EvaluateSummary> {
+    wait_for(super::evaluate(config, request, progress))
+}
+
+/// As [`super::list_models`].
+///
+/// # Errors
+/// As [`super::list_models`]; if it is called from async code.
+pub fn list_models(registry: &str, progress: &dyn Progress) -> Result<ModelList> {
+    wait_for(super::list_models(registry, progress))
+}
+
+/// As [`super::show_model`].
+///
+/// # Errors
+/// As [`super::show_model`]; if it is called from async code.
+pub fn show_model(registry: &str, id: &str, progress: &dyn Progress) -> Result<ShownModel> {
+    wait_for(super::show_model(registry, id, progress))
+}
+
+/// As [`super::promote_model`].
+///
+/// # Errors
+/// As [`super::promote_model`]; if it is called from async code.
+pub fn promote_model(registry: &str, id: &str) -> Result<Pointer> {
+    wait_for(super::promote_model(registry, id))
+}
+
+fn wait_for<T>(job: impl Future<Output = Result<T>>) -> Result<T> {
+    if Handle::try_current().is_ok() {
+        return Err(Error::request("a blocking job was called from async code")
+            .hint("call the function of the same name in okuo::jobs and await it"));
+    }
+    Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::system("the runtime could not be started").source(error))?
+        .block_on(job)
+}

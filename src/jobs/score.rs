@@ -1,0 +1,335 @@
+//! Score a night: predict for the recurrent customers, make offers, and publish the tables.
+
+use serde::Serialize;
+
+use super::registry::load_for_night;
+use super::tickets::days_up_to;
+use super::{Progress, Purpose, StoredModel, Tickets, compute};
+use crate::calendar::{AsOf, Day};
+use crate::config::Config;
+use crate::domain::{CustomerPrediction, Funnel, OwnedId, Predictions, ProductPrediction};
+use crate::error::{Error, Result};
+use crate::ingest::report::Report;
+use crate::models::{self, NightSummary};
+use crate::offers::{Action, Arm, Offer, OfferParameters, offers, unknown_exclusions};
+use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
+use crate::publish::runs::{NightRun, publish_run};
+use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, TableFile, Tables};
+use crate::store;
+
+/// At least this many customers are predicted before their rows are written.
+const SLICE: usize = 10 * CUSTOMERS_AT_A_TIME;
+
+/// Bytes that a customer's predictions take until they are written, offers included.
+const CUSTOMER_BYTES: u64 = 3_000;
+
+/// What is asked of [`score`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoreRequest {
+    /// The night to speak from: everything up to and including this day is known.
+    pub as_of: AsOf,
+    /// A model of the registry by its id, or a model file; the promoted model if `None`.
+    pub model: Option<String>,
+    /// Formats in which the offers are written besides Parquet.
+    pub formats: Vec<Format>,
+    /// How many customers the summary shows as examples.
+    pub examples: usize,
+}
+
+impl ScoreRequest {
+    /// The promoted model scores the night `as_of`; tables are Parquet, and there are no examples.
+    #[must_use]
+    pub fn new(as_of: AsOf) -> Self {
+        Self {
+            as_of,
+            model: None,
+            formats: vec![],
+            examples: 0,
+        }
+    }
+}
+
+/// A night that was published.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoreSummary {
+    /// The night.
+    pub as_of: AsOf,
+    /// The model that predicted.
+    pub model_id: String,
+    /// The manifest, as messages name it.
+    pub manifest: String,
+    /// The run's id.
+    pub run_id: String,
+    /// How many customers were scored.
+    pub customers: usize,
+    /// How many offers were made, those held back as control included.
+    pub offers: usize,
+    /// What became of each line of the input.
+    pub lines: Report,
+    /// How many customers pass each part of the rule.
+    pub funnel: Funnel,
+    /// How many of the offers are to be sent.
+    #[serde(skip)]
+    pub offers_to_send: usize,
+    /// Some of the customers, spread over all of them.
+    #[serde(skip)]
+    pub examples: Vec<ExampleCustomer>,
+}
+
+/// A customer of a night, with ids instead of codes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExampleCustomer {
+    /// The customer.
+    pub customer_id: OwnedId,
+    /// The day on which the next purchase is expected.
+    pub expected_date: Day,
+    /// What is predicted, without the products.
+    pub prediction: CustomerPrediction,
+    /// The likeliest products, the likeliest first.
+    pub products: Vec<ExampleProduct>,
+}
+
+/// A product of an [`ExampleCustomer`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExampleProduct {
+    /// The product.
+    pub product_id: OwnedId,
+    /// What is predicted.
+    pub prediction: ProductPrediction,
+}
+
+/// Scores one night on the configured tickets and publishes it below `config.output`.
+///
+/// # Errors
+/// If no output is configured, the model cannot be used on the night, the tickets cannot be read,
+/// nobody meets the rule, or the output cannot be written. A run that was published before still
+/// stands then.
+pub async fn score(
+    config: &Config,
+    request: &ScoreRequest,
+    progress: &dyn Progress,
+) -> Result<ScoreSummary> {
+    let output = required_output(config)?;
+    config.required_inputs()?;
+    let named = request.model.as_deref();
+    let (model, config) = load_for_night(config, named, request.as_of, progress).await?;
+    // An output that cannot be reached is told now, not after the scoring.
+    store::open(output)
+        .await?
+        .child(&night_folder(request.as_of))
+        .find(MANIFEST)
+        .await?;
+    let days = days_up_to(request.as_of, &config);
+    let tickets = Tickets::read(&config, days, Purpose::Scoring, progress).await?;
+    progress.stage("looking at the store");
+    score_on(&config, &model, tickets, request, progress).await
+}
+
+/// Scores tickets that have been read, as [`score`] does, with a model that has been loaded.
+/// `config.rule` decides who is scored.
+///
+/// # Errors
+/// As [`score`].
+pub async fn score_on(
+    config: &Config,
+    model: &StoredModel,
+    mut tickets: Tickets,
+    request: &ScoreRequest,
+    progress: &dyn Progress,
+) -> Result<ScoreSummary> {
+    let output = required_output(config)?;
+    let night = tickets.summarize_night(config, model, request.as_of, progress)?;
+    progress.tickets(&tickets.lines, &night.population)?;
+    progress.stage("scoring");
+    warn_of_unknown_exclusions(&tickets, &config.offers, progress);
+    let funnel = night.population.funnel.clone();
+    let scored = compute(|| predict(config, model, &tickets, night, request))?;
+    let Tickets { lines, objects, .. } = tickets;
+    progress.stage("publishing");
+    let run = NightRun {
+        as_of: request.as_of,
+        model: ModelReference {
+            id: model.id(),
+            sha256: model.header.body_sha256.clone(),
+        },
+        tables: scored.tables,
+        config: config.summary(),
+        inputs: objects,
+        lines: serde_json::to_value(&lines).unwrap_or_default(),
+        funnel,
+    };
+    let published = publish_run(&store::open(output).await?, &run).await?;
+    for warning in &published.warnings {
+        progress.warning(warning);
+    }
+    Ok(ScoreSummary {
+        as_of: request.as_of,
+        model_id: run.model.id,
+        manifest: published.name,
+        run_id: published.manifest.run_id,
+        customers: scored.customers,
+        offers: scored.offers,
+        lines,
+        funnel: run.funnel,
+        offers_to_send: scored.offers_to_send,
+        examples: scored.examples,
+    })
+}
+
+fn required_output(config: &Config) -> Result<&str> {
+    config.output.as_deref().ok_or_else(|| {
+        Error::request("no output was named").hint("give --output URI, or output in okuo.toml")
+    })
+}
+
+fn warn_of_unknown_exclusions(
+    tickets: &Tickets,
+    parameters: &OfferParameters,
+    progress: &dyn Progress,
+) {
+    for id in unknown_exclusions(tickets.partitions.products(), parameters) {
+        progress.warning(&format!(
+            "the product {id}, which is excluded from offers, does not occur in the data"
+        ));
+    }
+}
+
+/// Predictions and offers of a night, before they are published.
+struct ScoredNight {
+    tables: Vec<TableFile>,
+    customers: usize,
+    offers: usize,
+    offers_to_send: usize,
+    examples: Vec<ExampleCustomer>,
+}
+
+fn predict(
+    config: &Config,
+    model: &StoredModel,
+    tickets: &Tickets,
+    night: NightSummary,
+    request: &ScoreRequest,
+) -> Result<ScoredNight> {
+    let recurrent = night.population.recurrent.len();
+    let mut collector = NightCollector::new(recurrent, request);
+    models::score_in_slices(
+        &model.model,
+        &model.id(),
+        &*tickets.partitions,
+        night,
+        customers_at_a_time(tickets.partitions.count(), config.memory_limit),
+        &mut |predictions| {
+            let offers = offers(predictions, &config.offers)?;
+            collector.add(predictions, &offers)
+        },
+    )?;
+    collector.finish()
+}
+
+/// How many customers are predicted at a time. Each slice is another look at all partitions of the
+/// history: if there are several, a slice is as large as a quarter of the memory limit allows.
+fn customers_at_a_time(partitions: usize, memory_limit: Option<u64>) -> usize {
+    let limit = memory_limit.filter(|_| partitions > 1).unwrap_or_default();
+    let within = usize::try_from(limit / 4 / CUSTOMER_BYTES).unwrap_or(usize::MAX);
+    (within / CUSTOMERS_AT_A_TIME * CUSTOMERS_AT_A_TIME).max(SLICE)
+}
+
+/// Takes a night's predictions slice by slice.
+struct NightCollector {
+    tables: Tables,
+    customers: usize,
+    offers: usize,
+    offers_to_send: usize,
+    /// Customers from one example to the next, so that not only the smallest ids are shown.
+    example_step: usize,
+    most_examples: usize,
+    examples: Vec<ExampleCustomer>,
+}
+
+impl NightCollector {
+    fn new(recurrent: usize, request: &ScoreRequest) -> Self {
+        Self {
+            tables: Tables::new(&request.formats),
+            customers: 0,
+            offers: 0,
+            offers_to_send: 0,
+            example_step: (recurrent / request.examples.max(1)).max(1),
+            most_examples: request.examples,
+            examples: vec![],
+        }
+    }
+
+    fn add(&mut self, predictions: &Predictions, offers: &[Offer]) -> Result<()> {
+        self.tables.push(predictions, offers)?;
+        for offer in offers.iter().filter(|offer| offer.action == Action::Offer) {
+            self.offers += 1;
+            self.offers_to_send += usize::from(offer.arm == Arm::Treatment);
+        }
+        for (at, customer) in (self.customers..).zip(&predictions.customers) {
+            if at % self.example_step == 0 && self.examples.len() < self.most_examples {
+                self.examples.extend(example(predictions, customer));
+            }
+        }
+        self.customers += predictions.customers.len();
+        Ok(())
+    }
+
+    fn finish(self) -> Result<ScoredNight> {
+        Ok(ScoredNight {
+            tables: self.tables.finish()?,
+            customers: self.customers,
+            offers: self.offers,
+            offers_to_send: self.offers_to_send,
+            examples: self.examples,
+        })
+    }
+}
+
+fn example(predictions: &Predictions, customer: &CustomerPrediction) -> Option<ExampleCustomer> {
+    Some(ExampleCustomer {
+        customer_id: predictions.customer_ids.get(customer.customer)?.owned(),
+        expected_date: predictions.expected(customer),
+        prediction: CustomerPrediction {
+            products: vec![],
+            ..customer.clone()
+        },
+        products: customer
+            .products
+            .iter()
+            .filter_map(|product| example_product(predictions, product))
+            .collect(),
+    })
+}
+
+fn example_product(
+    predictions: &Predictions,
+    product: &ProductPrediction,
+) -> Option<ExampleProduct> {
+    Some(ExampleProduct {
+        product_id: predictions.product_ids.get(product.product)?.owned(),
+        prediction: product.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_are_of_whole_groups_and_larger_only_where_they_save_looks() {
+        assert_eq!(
+            [None, Some(100_000_000), Some(64_000_000_000)]
+                .map(|limit| customers_at_a_time(1, limit)),
+            [SLICE; 3]
+        );
+        assert_eq!(
+            [100_000_000, 1_000_000_000, 8_000_000_000]
+                .map(|limit| customers_at_a_time(5, Some(limit))),
+            [SLICE, SLICE, 660_000]
+        );
+        assert_eq!(
+            customers_at_a_time(5, Some(u64::MAX)) % CUSTOMERS_AT_A_TIME,
+            0
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! Tickets that have been read, and their summary for a night.
+
+use bytes::Bytes;
+
+use super::{Progress, StoredModel, compute};
+use crate::calendar::AsOf;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ingest::report::Report;
+use crate::ingest::{self, NeededDays, Reader};
+use crate::models::{self, NightSummary};
+use crate::publish::manifest::ManifestInput;
+use crate::purchases::Partitions;
+use crate::recurrence::PopulationSummary;
+use crate::store::{InputObject, sha256_hex};
+
+/// What tickets are read for. It decides how many days of history are needed at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To train a model.
+    Training,
+    /// To use a model that exists.
+    Scoring,
+}
+
+/// Tickets that have been read.
+pub struct Tickets {
+    /// The purchases, in one or more partitions of the customers.
+    pub partitions: Box<dyn Partitions + Send>,
+    /// What became of each line.
+    pub lines: Report,
+    /// The objects that were read.
+    pub objects: Vec<ManifestInput>,
+}
+
+impl Tickets {
+    /// Reads the given days of the configured inputs.
+    ///
+    /// # Errors
+    /// If no input is configured, `history_days` is shorter than the purpose needs, or as
+    /// [`ingest::read`].
+    pub async fn read(
+        config: &Config,
+        days: NeededDays,
+        purpose: Purpose,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let uris = config.required_inputs()?;
+        check_history_days(config, purpose)?;
+        let (ingested, found) = ingest::read(
+            uris,
+            &config.input,
+            days,
+            config.memory_limit,
+            &|count: usize, object: &InputObject| progress.object(object, count),
+        )
+        .await?;
+        for warning in &ingested.warnings {
+            progress.warning(warning);
+        }
+        Ok(Self {
+            partitions: compute(|| ingested.purchases.partitions())?,
+            lines: ingested.report,
+            objects: found.into_iter().map(manifest_input).collect(),
+        })
+    }
+
+    /// Reads all days of one object that is already in memory. `name` names it in messages and in a
+    /// manifest.
+    ///
+    /// # Errors
+    /// As [`Reader::object`] and [`Reader::finish`].
+    pub fn from_object(config: &Config, name: &str, content: Bytes) -> Result<Self> {
+        let object = ManifestInput {
+            object: name.to_owned(),
+            size: content.len() as u64,
+            etag: sha256_hex(&content),
+        };
+        let ingested = compute(|| {
+            let mut reader = Reader::new(&config.input, None);
+            reader.object(name, content)?;
+            reader.finish()
+        })?;
+        Ok(Self {
+            partitions: Box::new(ingested.purchases),
+            lines: ingested.report,
+            objects: vec![object],
+        })
+    }
+
+    /// Summarizes the tickets on a night for a model. Warns of stale data, and if the tickets do
+    /// not seem to come from the store that the model was trained on.
+    ///
+    /// # Errors
+    /// If no purchase is known on the night.
+    pub(super) fn summarize_night(
+        &mut self,
+        config: &Config,
+        model: &StoredModel,
+        as_of: AsOf,
+        progress: &dyn Progress,
+    ) -> Result<NightSummary> {
+        let night =
+            compute(|| NightSummary::new(&model.model, &*self.partitions, as_of, &config.rule))?;
+        self.count_repeated(&night.population);
+        self.warn_if_stale(&night.population, progress)?;
+        if let Some(origin) = &model.header.description.origin {
+            let doubts = origin.doubts(
+                self.partitions.products(),
+                &night.population.bought_lately,
+                as_of,
+                &config.input.clock,
+                config.history_days,
+            );
+            for doubt in &doubts {
+                progress.warning(doubt);
+            }
+        }
+        Ok(night)
+    }
+
+    /// Counts the lines that repeat another, now that the distinct ones are known.
+    pub(super) fn count_repeated(&mut self, population: &PopulationSummary) {
+        self.lines.count_repeated(population.distinct_lines as u64);
+    }
+
+    /// Warns if the data end some days before the night.
+    ///
+    /// # Errors
+    /// If no purchase is known on the night.
+    pub(super) fn warn_if_stale(
+        &self,
+        population: &PopulationSummary,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let stale = ingest::staleness(population.span, &self.lines, population.as_of)?;
+        if let Some(stale) = stale {
+            progress.warning(&stale);
+        }
+        Ok(())
+    }
+}
+
+/// The days up to a night that are configured to be looked at.
+pub(super) fn days_up_to(night: AsOf, config: &Config) -> NeededDays {
+    NeededDays::up_to(night, config.history_days)
+}
+
+fn check_history_days(config: &Config, purpose: Purpose) -> Result<()> {
+    let (least, what) = match purpose {
+        Purpose::Scoring => (config.rule.window_days(), "the rule looks back"),
+        Purpose::Training => (
+            models::needed_days(&config.rule),
+            "training needs the rule's window and 56 days more,",
+        ),
+    };
+    if i64::from(config.history_days) >= i64::from(least) {
+        return Ok(());
+    }
+    Err(Error::request(format!(
+        "{what} {least} days, and history_days is {}",
+        config.history_days
+    ))
+    .hint("raise --history-days, or lower --periods or --period-days"))
+}
+
+fn manifest_input(object: InputObject) -> ManifestInput {
+    ManifestInput {
+        object: object.uri,
+        size: object.size,
+        etag: object.etag,
+    }
+}

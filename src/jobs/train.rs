@@ -1,0 +1,292 @@
+//! Train a model, measure it, decide whether it is promoted, store it, and move the pointer.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::tickets::days_up_to;
+use super::{Progress, Purpose, Tickets, compute, registry};
+use crate::artifact::{self, Description, Origin};
+use crate::calendar::AsOf;
+use crate::config::Config;
+use crate::domain::Funnel;
+use crate::error::{Error, Kind, Result};
+use crate::eval::{self, HoldoutReport};
+use crate::ingest::report::Report;
+use crate::models::{self, HELD_OUT_DAYS, Model, Trained};
+use crate::publish::promotion::{Decision, StandingModel, decide};
+use crate::publish::registry::Registry;
+use crate::recurrence::{PopulationSummary, Provenance};
+
+/// What a training came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainSummary {
+    /// The new model's id in the registry.
+    pub model_id: String,
+    /// The registry, as it was configured.
+    pub registry: String,
+    /// Whether the new model was promoted.
+    pub promoted: bool,
+    /// Why it was promoted, or why not: one sentence.
+    pub reason: String,
+    /// How the training does on the last 28 days; `None` if it could not be measured.
+    pub held_out: Option<HoldoutReport>,
+    /// How many products have a tree of their own.
+    pub products_with_a_tree: usize,
+    /// What became of each line of the input.
+    pub lines: Report,
+    /// How many customers pass each part of the rule.
+    pub funnel: Funnel,
+    /// The registry, as messages name it.
+    #[serde(skip)]
+    pub registry_name: String,
+    /// Whether this very model was the promoted one before: then it stays so, even if
+    /// [`TrainSummary::promoted`] is false.
+    #[serde(skip)]
+    pub was_promoted: bool,
+    /// How many products had enough purchases for a tree of their own.
+    #[serde(skip)]
+    pub products_tried: usize,
+    /// Mean log loss on held-out rows with the pooled model alone.
+    #[serde(skip)]
+    pub pooled_log_loss: f64,
+    /// Mean log loss on the same rows with the products' own trees.
+    #[serde(skip)]
+    pub log_loss: f64,
+}
+
+/// Trains on the configured tickets up to and including `as_of`, and stores the model in the
+/// configured registry. The new model is promoted as `config.promote` says.
+///
+/// # Errors
+/// If the registry or the tickets cannot be read, the data are too few, or they end 28 days or more
+/// before `as_of`. Nothing is stored then. If others keep moving the pointer, the model is stored
+/// and not promoted.
+pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Result<TrainSummary> {
+    config.required_inputs()?;
+    let registry = registry::open(&config.registry).await?;
+    // A registry that cannot be reached is told now, not after the training.
+    registry.promoted().await?;
+    let days = days_up_to(as_of, config);
+    let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
+    let (population, provenance) = summarize(config, &tickets, as_of)?;
+    tickets.count_repeated(&population);
+    tickets.warn_if_stale(&population, progress)?;
+    refuse_late_night(&population)?;
+    progress.tickets(&tickets.lines, &population)?;
+    let training = Training {
+        config,
+        tickets: &tickets,
+        population,
+        provenance,
+        registry,
+        progress,
+    };
+    training.run().await
+}
+
+/// Trains on tickets that have been read, as [`train`] does: days after `as_of` are not learned
+/// from.
+///
+/// # Errors
+/// If the data are too few, or the registry cannot be read or written.
+pub async fn train_on(
+    config: &Config,
+    tickets: &Tickets,
+    as_of: AsOf,
+    progress: &dyn Progress,
+) -> Result<TrainSummary> {
+    let registry = registry::open(&config.registry).await?;
+    train_into(config, tickets, as_of, registry, progress).await
+}
+
+pub(super) async fn train_into(
+    config: &Config,
+    tickets: &Tickets,
+    as_of: AsOf,
+    registry: Registry,
+    progress: &dyn Progress,
+) -> Result<TrainSummary> {
+    let (population, provenance) = summarize(config, tickets, as_of)?;
+    let training = Training {
+        config,
+        tickets,
+        population,
+        provenance,
+        registry,
+        progress,
+    };
+    training.run().await
+}
+
+fn summarize(
+    config: &Config,
+    tickets: &Tickets,
+    as_of: AsOf,
+) -> Result<(PopulationSummary, Provenance)> {
+    compute(|| PopulationSummary::with_provenance(&*tickets.partitions, as_of, &config.rule))
+}
+
+/// Refuses a night long after the data, which is most likely a slip in the date: the model would be
+/// promoted, and refuse every night before it.
+fn refuse_late_night(population: &PopulationSummary) -> Result<()> {
+    let as_of = population.as_of;
+    match population.span.map(|span| span.last) {
+        Some(last) if as_of.day() - last > HELD_OUT_DAYS => Err(Error::request(format!(
+            "the data end on {last}, {} days before the as-of date {as_of}",
+            as_of.day() - last
+        ))
+        .hint(format!(
+            "train with --as-of {last}, or give the objects of later days with --input too"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// One training, from the tickets to the pointer.
+struct Training<'a> {
+    config: &'a Config,
+    tickets: &'a Tickets,
+    population: PopulationSummary,
+    provenance: Provenance,
+    registry: Registry,
+    progress: &'a dyn Progress,
+}
+
+impl Training<'_> {
+    async fn run(self) -> Result<TrainSummary> {
+        let trained = compute(|| self.fit())?;
+        self.progress.stage("measuring on the last 28 days");
+        let (standing, replaced) = self.standing().await?;
+        let held_out = compute(|| self.measure(&trained, replaced.as_ref()));
+        let file = compute(|| self.encode(&trained.model, held_out.as_ref()))?;
+        let model_id = self.registry.save(file.into()).await?;
+        let decision = self
+            .promote(&model_id, held_out.as_ref(), &standing)
+            .await?;
+        let basket = &trained.model.basket;
+        Ok(TrainSummary {
+            was_promoted: standing.model_id() == Some(model_id.as_str()),
+            model_id,
+            registry: self.config.registry.clone(),
+            promoted: decision.promote,
+            reason: decision.reason,
+            held_out,
+            products_with_a_tree: basket.products().len(),
+            lines: self.tickets.lines.clone(),
+            funnel: self.population.funnel,
+            registry_name: self.registry.name(),
+            products_tried: basket.gate.tried,
+            pooled_log_loss: basket.gate.pooled_log_loss,
+            log_loss: basket.gate.log_loss,
+        })
+    }
+
+    fn fit(&self) -> Result<Trained> {
+        let trained = models::train_with_backtest(
+            &*self.tickets.partitions,
+            &self.population,
+            &self.config.parameters,
+            &|stage| self.progress.stage(&format!("training: {stage}")),
+        )?;
+        for warning in &trained.warnings {
+            self.progress.warning(warning);
+        }
+        Ok(trained)
+    }
+
+    /// What is known of the promoted model, and the model itself if it can be read.
+    async fn standing(&self) -> Result<(StandingModel, Option<Model>)> {
+        let Some(promoted) = self.registry.promoted().await? else {
+            return Ok((StandingModel::Absent, None));
+        };
+        let model_id = promoted.pointer.model_id;
+        match self.registry.load(&model_id).await {
+            Ok((_, model)) => Ok((StandingModel::Readable { model_id }, Some(model))),
+            Err(error) if matches!(error.kind(), Kind::Input | Kind::NotFound) => {
+                self.progress.warning(&format!(
+                    "the promoted model {model_id} cannot be compared: {error}"
+                ));
+                Ok((StandingModel::Unreadable { model_id }, None))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn measure(&self, trained: &Trained, replaced: Option<&Model>) -> Option<HoldoutReport> {
+        let Some(backtest_model) = &trained.backtest_model else {
+            self.not_measured(&"the history is too short to train without them");
+            return None;
+        };
+        let report = eval::held_out(
+            backtest_model,
+            replaced,
+            &*self.tickets.partitions,
+            &self.population,
+            self.config.history_days,
+            eval::HELD_OUT_CUSTOMERS,
+        );
+        report.map_err(|error| self.not_measured(&error)).ok()
+    }
+
+    fn not_measured(&self, why: &dyn std::fmt::Display) {
+        self.progress.warning(&format!(
+            "the model cannot be measured on the last 28 days: {why}"
+        ));
+    }
+
+    fn encode(&self, model: &Model, held_out: Option<&HoldoutReport>) -> Result<Vec<u8>> {
+        let origin = Origin::new(
+            self.tickets.partitions.products(),
+            &self.provenance.bought_ever,
+            &self.config.input.clock,
+            (self.tickets.lines.before_history > 0).then_some(self.config.history_days),
+        );
+        let description = Description {
+            as_of: model.as_of,
+            data_fingerprint: self.provenance.fingerprint.hex(),
+            rule: model.rule,
+            feature_names: artifact::feature_names(),
+            parameters: serde_json::to_value(&model.parameters).unwrap_or_default(),
+            figures: held_out.map_or(json!(null), figures),
+            origin: Some(origin),
+        };
+        artifact::encode(description, model)
+    }
+
+    /// Moves the pointer if the new model should be promoted. The pointer may have moved since the
+    /// standing model was read.
+    async fn promote(
+        &self,
+        model_id: &str,
+        held_out: Option<&HoldoutReport>,
+        standing: &StandingModel,
+    ) -> Result<Decision> {
+        self.registry
+            .promote_if(model_id, |pointer| {
+                let now = pointer.map(|pointer| pointer.model_id.as_str());
+                let standing = if now == standing.model_id() {
+                    standing
+                } else {
+                    &StandingModel::Moved
+                };
+                decide(held_out, standing, self.config.promote)
+            })
+            .await
+    }
+}
+
+/// The figures that the model's file keeps, by contender. The replaced model is left out: the same
+/// training must give the same file, whatever model is promoted when it is repeated.
+fn figures(report: &HoldoutReport) -> serde_json::Value {
+    report
+        .evaluation
+        .contenders
+        .iter()
+        .filter(|contender| contender.name != eval::REPLACED)
+        .map(|contender| (contender.name.clone(), json!(contender.figures)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! Snapshots: past nights of customers whose next purchase is known.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::BasketParameters;
+use crate::calendar::{Day, HORIZON_DAYS};
+use crate::error::Result;
+use crate::features::store_snapshot::{PartialStoreCounts, StoreSnapshot};
+use crate::models::strata::{Strata, Stratum};
+use crate::purchases::{History, PartitionedHistory};
+use crate::recurrence::Rule;
+use crate::sampling::Draw;
+
+#[cfg(test)]
+mod tests;
+
+/// How many folds there are: the last 28 days, the 28 days before, and all earlier ones.
+pub(super) const FOLDS: usize = 3;
+
+/// A night of a customer whose next purchase is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Snapshot {
+    pub(super) customer: u32,
+    pub(super) night: Day,
+    /// The day of the next purchase.
+    pub(super) next: Day,
+    /// Nights of the grid that wait for the same purchase.
+    pub(super) nights: u32,
+}
+
+impl Snapshot {
+    /// What a draw about the snapshot is named by: the customer and the purchase.
+    pub(super) fn names(&self, history: &History<'_>) -> [u64; 2] {
+        let customer = history.customers().key(self.customer);
+        [customer, self.next.epoch() as u64]
+    }
+
+    /// Whether the snapshot's customer is in a part of the history.
+    pub(super) fn is_of(&self, history: &History<'_>) -> bool {
+        !history.purchases_of(self.customer).is_empty()
+    }
+}
+
+/// The past nights that snapshots are of.
+pub(super) struct SnapshotGrid<'a> {
+    parameters: &'a BasketParameters,
+    seed: u64,
+    /// The nights, ascending.
+    nights: Vec<Day>,
+    /// Next purchases after these days, 56 and 28 days before the end, are of later folds.
+    splits: [Day; FOLDS - 1],
+}
+
+impl<'a> SnapshotGrid<'a> {
+    /// Of a history that ends on a day.
+    pub(super) fn new(end: Day, parameters: &'a BasketParameters, seed: u64) -> Self {
+        let every = parameters.every.max(1) as usize;
+        let mut nights: Vec<Day> = (1..=parameters.days)
+            .step_by(every)
+            .map(|back| end - back as i32)
+            .collect();
+        nights.reverse();
+        Self {
+            parameters,
+            seed,
+            nights,
+            splits: [2, 1].map(|months| end - months * HORIZON_DAYS),
+        }
+    }
+
+    /// The fold of a snapshot, by the day of its next purchase: 0 for the early ones, which every
+    /// fit may see; 2 for those of the last 28 days.
+    pub(super) fn fold(&self, snapshot: &Snapshot) -> usize {
+        self.splits
+            .iter()
+            .filter(|split| snapshot.next > **split)
+            .count()
+    }
+
+    /// Early rows first, so that a fit can take a prefix.
+    fn key(&self, snapshot: &Snapshot) -> (usize, Day, u32) {
+        (self.fold(snapshot), snapshot.night, snapshot.customer)
+    }
+
+    /// Those of a customer: one for each purchase that nights of the grid wait for.
+    pub(super) fn of_customer(&self, history: &History<'_>, customer: u32) -> Vec<Snapshot> {
+        let days = history.purchases_of(customer).days();
+        let mut out: Vec<Snapshot> = vec![];
+        let mut waiting: Vec<Day> = vec![];
+        for (at, night) in self.nights.iter().enumerate() {
+            let known = days.partition_point(|day| day <= night);
+            let Some(next) = days.get(known).copied() else {
+                break;
+            };
+            if known >= self.parameters.min_purchases && next - *night <= HORIZON_DAYS {
+                waiting.push(*night);
+            }
+            // The last night of the grid before the purchase closes the gap.
+            if self.nights.get(at + 1).is_none_or(|after| *after >= next) && !waiting.is_empty() {
+                let mut snapshot = Snapshot {
+                    customer,
+                    night: *night,
+                    next,
+                    nights: waiting.len() as u32,
+                };
+                let names = snapshot.names(history);
+                let pick = Draw::SnapshotNights.hash(self.seed, &names) % waiting.len() as u64;
+                snapshot.night = waiting[pick as usize];
+                out.push(snapshot);
+                waiting.clear();
+            }
+        }
+        out
+    }
+
+    /// Those of all customers that are wanted, in the order of their keys.
+    pub(super) fn gather(
+        &self,
+        history: PartitionedHistory<'_>,
+        wanted: impl Fn(&History<'_>, &Snapshot) -> bool + Sync,
+    ) -> Result<Vec<Snapshot>> {
+        history.gather(
+            |history| {
+                (0..history.customer_count())
+                    .into_par_iter()
+                    .flat_map_iter(|customer| {
+                        let mut snapshots = self.of_customer(history, customer);
+                        snapshots.retain(|snapshot| wanted(history, snapshot));
+                        snapshots
+                    })
+                    .collect()
+            },
+            |snapshot| self.key(snapshot),
+        )
+    }
+
+    /// The store on some ascending nights.
+    pub(super) fn stores(
+        &self,
+        history: PartitionedHistory<'_>,
+        nights: &[Day],
+    ) -> Result<Vec<StoreSnapshot>> {
+        let mut all: Vec<PartialStoreCounts> = vec![];
+        history.each(|history| {
+            let more = PartialStoreCounts::of_nights(history, nights, self.seed);
+            let before = std::mem::take(&mut all);
+            all = if before.is_empty() {
+                more
+            } else {
+                before
+                    .into_iter()
+                    .zip(more)
+                    .map(|(store_counts, more)| store_counts.merge(more))
+                    .collect()
+            };
+            Ok(())
+        })?;
+        Ok(all
+            .into_iter()
+            .map(|store_counts| StoreSnapshot::of(store_counts, self.parameters.limits()))
+            .collect())
+    }
+}
+
+/// How many snapshots there are.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct SnapshotCounts {
+    by_night: BTreeMap<(usize, Day), usize>,
+    by_fold: [Strata<usize>; FOLDS],
+}
+
+impl SnapshotCounts {
+    /// Counts those of all customers.
+    pub(super) fn new(
+        grid: &SnapshotGrid<'_>,
+        history: PartitionedHistory<'_>,
+        rule: &Rule,
+    ) -> Result<Self> {
+        let mut counts = Self::default();
+        history.each(|history| {
+            let partition = (0..history.customer_count())
+                .into_par_iter()
+                .fold(Self::default, |mut counts, customer| {
+                    counts.add_customer(grid, history, rule, customer);
+                    counts
+                })
+                .reduce(Self::default, Self::merge);
+            counts = std::mem::take(&mut counts).merge(partition);
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    fn add_customer(
+        &mut self,
+        grid: &SnapshotGrid<'_>,
+        history: &History<'_>,
+        rule: &Rule,
+        customer: u32,
+    ) {
+        for snapshot in grid.of_customer(history, customer) {
+            let purchases = history.purchases_of(customer);
+            let stratum = Stratum::on(rule, &purchases, snapshot.night);
+            self.add(grid.fold(&snapshot), snapshot.night, stratum);
+        }
+    }
+
+    /// Counts one snapshot.
+    pub(super) fn add(&mut self, fold: usize, night: Day, stratum: Stratum) {
+        *self.by_night.entry((fold, night)).or_default() += 1;
+        self.by_fold[fold][stratum] += 1;
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        for (key, count) in other.by_night {
+            *self.by_night.entry(key).or_default() += count;
+        }
+        for (own, more) in self.by_fold.iter_mut().zip(other.by_fold) {
+            *own = own.merge(more);
+        }
+        self
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_night.is_empty()
+    }
+
+    /// How many folds count as early. A model that is measured on the last fold must not see it;
+    /// but where there is nothing else, there is no such model either.
+    pub(super) fn early_folds(&self) -> usize {
+        let before_last = self.of_folds(FOLDS - 1);
+        if before_last.target + before_last.background > 0 {
+            FOLDS - 1
+        } else {
+            FOLDS
+        }
+    }
+
+    /// Those of the early folds.
+    pub(super) fn early(&self) -> Strata<usize> {
+        self.of_folds(self.early_folds())
+    }
+
+    fn of_folds(&self, folds: usize) -> Strata<usize> {
+        self.by_fold
+            .iter()
+            .take(folds)
+            .fold(Strata::default(), |sum, fold| sum.merge(*fold))
+    }
+
+    /// The night of the snapshot at a position in the order of their keys.
+    pub(super) fn night_at(&self, position: usize) -> Option<Day> {
+        let mut before = 0;
+        self.by_night
+            .iter()
+            .find(|(_, count)| {
+                before += **count;
+                position < before
+            })
+            .map(|((_, night), _)| *night)
+    }
+}

@@ -1,0 +1,165 @@
+//! Person-days: every day of every customer, and whether the next day has a purchase.
+
+use rayon::prelude::*;
+
+use super::TimingParameters;
+use crate::calendar::{AsOf, Day, HORIZON_DAYS};
+use crate::error::{Error, Result};
+use crate::features::timing::{TIMING_WIDTH, TimingFeatures};
+use crate::models::strata::{Strata, Stratum};
+use crate::purchases::{History, PartitionedHistory};
+use crate::recurrence::Rule;
+use crate::sampling::Draw;
+
+/// Person-days that long after the latest purchase are out of reach of the horizon.
+const MAX_ELAPSED: i32 = 58;
+
+/// One (customer, eve) that a model may be fitted on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct PersonDay {
+    pub(super) customer: u32,
+    /// The day before the one that is looked at.
+    pub(super) eve: Day,
+    /// The next purchase, if it is known by now.
+    pub(super) next: Option<Day>,
+}
+
+impl PersonDay {
+    /// Whether there is a purchase on the day after the eve.
+    pub(super) fn bought(&self) -> bool {
+        self.next == Some(self.eve + 1)
+    }
+
+    /// Days from the eve to the next purchase, at most the horizon: a customer who has not returned
+    /// by then is censored there.
+    pub(super) fn censored_days(&self) -> i32 {
+        self.next
+            .map_or(HORIZON_DAYS, |day| day - self.eve)
+            .min(HORIZON_DAYS)
+    }
+}
+
+/// A person-day with its features.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PersonDayRow {
+    pub(super) person_day: PersonDay,
+    pub(super) features: [f32; TIMING_WIDTH],
+}
+
+/// Whose person-days are sampled, and how many.
+pub(super) struct PersonDaySampler<'a> {
+    pub(super) history: PartitionedHistory<'a>,
+    /// Says who belongs to the target stratum.
+    pub(super) rule: &'a Rule,
+    pub(super) parameters: &'a TimingParameters,
+    pub(super) seed: u64,
+}
+
+impl PersonDaySampler<'_> {
+    /// A sample of the person-days with their features, by customer and then by eve.
+    ///
+    /// # Errors
+    /// If there is none, or a part of the history cannot be brought back.
+    pub(super) fn sample(&self) -> Result<Vec<PersonDayRow>> {
+        let shares = self.shares()?;
+        let rows = self.history.gather(
+            |history| {
+                (0..history.customer_count())
+                    .into_par_iter()
+                    .flat_map_iter(|customer| self.sample_of(history, customer, shares))
+                    .collect()
+            },
+            |row: &PersonDayRow| (row.person_day.customer, row.person_day.eve),
+        )?;
+        if rows.is_empty() {
+            return Err(Error::input(format!(
+                "no customer has {} purchases within the days to learn from, which end on {}",
+                self.parameters.min_purchases,
+                self.history.as_of()
+            ))
+            .hint("check that --customer names the column of the customer, not of the ticket"));
+        }
+        Ok(rows)
+    }
+
+    /// The share of each stratum that is sampled.
+    fn shares(&self) -> Result<Strata<f64>> {
+        let mut counts = Strata::default();
+        self.history.each(|history| {
+            let more = (0..history.customer_count())
+                .into_par_iter()
+                .map(|customer| self.count_of(history, customer))
+                .reduce(Strata::default, Strata::merge);
+            counts = counts.merge(more);
+            Ok(())
+        })?;
+        Ok(counts.to_f64().sampling_shares(
+            self.parameters.max_training_rows as f64,
+            self.parameters.background_share,
+        ))
+    }
+
+    fn count_of(&self, history: &History<'_>, customer: u32) -> Strata<usize> {
+        let mut counts = Strata::default();
+        self.each_of(history, customer, |_, stratum| counts[stratum] += 1);
+        counts
+    }
+
+    fn sample_of(
+        &self,
+        history: &History<'_>,
+        customer: u32,
+        shares: Strata<f64>,
+    ) -> Vec<PersonDayRow> {
+        let mut rows = vec![];
+        let key = history.customers().key(customer);
+        let purchases = history.purchases_of(customer);
+        // One pass over a customer's purchases for all eves.
+        let mut features = TimingFeatures::default();
+        self.each_of(history, customer, |person_day, stratum| {
+            let names = [key, person_day.eve.epoch() as u64];
+            if Draw::PersonDays.keeps(self.seed, &names, shares[stratum]) {
+                rows.push(PersonDayRow {
+                    person_day,
+                    features: features.on(&purchases, person_day.eve),
+                });
+            }
+        });
+        rows
+    }
+
+    /// Calls `visit` with each person-day of a customer and its stratum.
+    fn each_of(
+        &self,
+        history: &History<'_>,
+        customer: u32,
+        mut visit: impl FnMut(PersonDay, Stratum),
+    ) {
+        let end = history.as_of().day();
+        let purchases = history.purchases_of(customer);
+        let days = purchases.days();
+        if days.is_empty() {
+            return;
+        }
+        // Whether the rule is nearly met hardly changes within a week.
+        let mut of_week = (0, Stratum::Background);
+        let first = AsOf(end - 1).first_of(self.parameters.days);
+        for eve in (first.epoch()..end.epoch()).map(Day::from_epoch) {
+            let known = days.partition_point(|day| *day <= eve);
+            if known < self.parameters.min_purchases || eve - days[known - 1] > MAX_ELAPSED {
+                continue;
+            }
+            let week = (end - eve) / 7 + 1;
+            if of_week.0 != week {
+                of_week = (week, Stratum::on(self.rule, &purchases, eve));
+            }
+            let next = days.get(known).copied();
+            let person_day = PersonDay {
+                customer,
+                eve,
+                next,
+            };
+            visit(person_day, of_week.1);
+        }
+    }
+}

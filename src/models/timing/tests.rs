@@ -1,0 +1,467 @@
+use proptest::prelude::*;
+
+use super::return_time::tests::{any_distribution, distribution};
+use super::*;
+use crate::calendar::AsOf;
+use crate::domain::Ids;
+use crate::features::timing::TIMING_COLUMNS;
+use crate::models::boosting::log_odds;
+use crate::models::examples::{NIGHT, read, rule, store, tiny_model};
+use crate::purchases::{Line, Purchases};
+use crate::sampling::{hash, unit};
+
+/// The timing model of [`tiny_model`], uncalibrated.
+fn model() -> TimingModel {
+    TimingModel {
+        return_calibration: [Platt::IDENTITY; 3],
+        interval_masses: [COVERAGE; GROUPS],
+        ..tiny_model(NIGHT, 1).timing
+    }
+}
+
+/// One customer who buys on these days.
+fn purchases_on(days: &[i32]) -> Purchases {
+    let line = |day: &i32| Line {
+        customer: 0,
+        day: Day::from_epoch(*day),
+        product: 0,
+    };
+    let lines = days.iter().map(line).collect();
+    Purchases::from_lines(Ids::Integer(vec![7]), Ids::Integer(vec![1]), lines).unwrap()
+}
+
+fn sample(
+    return_time: ReturnTimeDistribution,
+    days: Option<i32>,
+    followed: i32,
+) -> CalibrationSample {
+    CalibrationSample {
+        customer: 0,
+        night: NIGHT.day(),
+        return_time,
+        days,
+        followed,
+    }
+}
+
+#[test]
+fn a_constant_hazard_gives_a_geometric_distribution() {
+    let model = TimingModel {
+        hazard: Boosted::constant(HAZARD_WIDTH, log_odds(0.2)),
+        ..model()
+    };
+    let purchases = purchases_on(&[100, 103, 109]);
+    let history = purchases.until(AsOf(Day::from_epoch(110)));
+    let return_time = model.return_time(
+        &mut TimingFeatures::default(),
+        &history.purchases_of(0),
+        Day::from_epoch(110),
+    );
+    for (day, probability) in return_time.probability.iter().enumerate() {
+        assert!((probability - 0.2 * 0.8_f64.powi(day as i32)).abs() < 1e-12);
+    }
+    // 1 − .8³ = .488 and 1 − .8⁴ = .590: half have returned by the fourth day.
+    assert_eq!(return_time.median(), 4.0);
+}
+
+/// As long as a customer has not come, each night says the same of a coming day, given that there
+/// is no purchase before it.
+#[test]
+fn a_night_later_says_the_same_of_the_days_to_come() {
+    let purchases = read(store(20, 150, 3));
+    let history = purchases.until(NIGHT);
+    let model = model();
+    for customer in 0..20 {
+        let known = history.purchases_of(customer);
+        let on = |night: Day| model.return_time(&mut TimingFeatures::default(), &known, night);
+        let (tonight, tomorrow) = (on(NIGHT.day()), on(NIGHT.day() + 1));
+        let stays_away = 1.0 - tonight.probability[0];
+        for day in 0..HORIZON - 1 {
+            let (now, later) = (tonight.probability[day + 1], tomorrow.probability[day]);
+            assert!((now - stays_away * later).abs() < 1e-12, "{customer} {day}");
+        }
+        // And all of it are probabilities: of a return on each day, and of none.
+        assert!(tonight.probability.iter().all(|p| *p > 0.0 && *p < 1.0));
+        assert!(tonight.probability.iter().sum::<f64>() < 1.0);
+    }
+}
+
+#[test]
+fn the_interval_of_a_group_has_the_mass_of_the_group() {
+    let model = TimingModel {
+        interval_masses: [0.4, 0.6, 0.9],
+        ..model()
+    };
+    let quick = distribution(&[0.5, 0.25, 0.125]);
+    assert_eq!((quick.median(), model.interval(&quick)), (1.0, (1, 1)));
+    // The median is day 3: days 2 to 4 have .75, days 3 and 4 .625.
+    let middle = distribution(&[0.125, 0.125, 0.375, 0.25]);
+    assert_eq!((middle.median(), model.interval(&middle)), (3.0, (3, 4)));
+    let slow = distribution(&[0.0625, 0.0, 0.0, 0.0, 0.0, 0.5, 0.375]);
+    // Days 6 and 7 have only .875, and then there are only days without a chance before day 1.
+    assert_eq!((slow.median(), model.interval(&slow)), (6.0, (1, 28)));
+}
+
+#[test]
+fn an_interval_that_calibration_makes_small_still_holds_the_median() {
+    let model = TimingModel {
+        interval_masses: [0.0; GROUPS],
+        ..model()
+    };
+    let mut late = distribution(&[0.2, 0.2, 0.2]);
+    late.probability[19] = 0.3;
+    // The likeliest day is the 20th, but half return by the third.
+    assert_eq!((late.interval(0.0), late.median()), ((20, 20), 3.0));
+    assert_eq!(model.interval(&late), (3, 20));
+}
+
+proptest! {
+    #[test]
+    fn the_interval_holds_the_median_whatever_the_calibration(
+        days in any_distribution(),
+        masses in [0.0..=1.0_f64, 0.0..=1.0, 0.0..=1.0],
+    ) {
+        let model = TimingModel { interval_masses: masses, ..model() };
+        let (first, last) = model.interval(&days);
+        let median = days.median() as i32;
+        prop_assert!(1 <= first && first <= median && median <= last && last <= 28);
+    }
+
+    #[test]
+    fn return_probabilities_ascend_whatever_the_calibration(
+        days in any_distribution(),
+        maps in [(-3.0..3.0_f64, 0.1..3.0_f64), (-3.0..3.0, 0.1..3.0), (-3.0..3.0, 0.1..3.0)],
+    ) {
+        let maps = maps.map(|(intercept, slope)| Platt::new(intercept, slope));
+        let model = TimingModel { return_calibration: maps, ..model() };
+        let [week, fortnight, month] = model.return_probability(&days);
+        prop_assert!(0.0 < week && week <= fortnight && fortnight <= month && month < 1.0);
+        prop_assert_eq!(week, maps[0].probability(days.within(7)));
+    }
+
+    #[test]
+    fn uncalibrated_return_probabilities_are_those_of_the_days(days in any_distribution()) {
+        let found = model().return_probability(&days);
+        for (found, horizon) in found.into_iter().zip(RETURN_HORIZONS) {
+            // Kept away from 0 and 1 by a millionth.
+            prop_assert!((found - days.within(horizon)).abs() < 1.1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_horizon_is_at_least_as_likely_as_the_one_before() {
+    let days = distribution(&[0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.2]);
+    let model = TimingModel {
+        return_calibration: [Platt::new(3.0, 1.0), Platt::IDENTITY, Platt::new(4.0, 1.0)],
+        ..model()
+    };
+    // Odds of .3/.7 · e³ = 8.6082: .89592. Within 14 days .5 is less. Odds of 1 · e⁴: .98201.
+    let found = model.return_probability(&days);
+    assert!((found[0] - 0.895_92).abs() < 1e-5, "{found:?}");
+    assert_eq!(found[1], found[0]);
+    assert!((found[2] - 0.982_01).abs() < 1e-5, "{found:?}");
+}
+
+/// Samples of which a model says the log-odds `x` that they return on the first day, `x` from −3 to
+/// 3, and of which so many do as `truth` says.
+fn drawn(count: u64, followed: i32, truth: impl Fn(f64) -> f64) -> Vec<CalibrationSample> {
+    (0..count)
+        .map(|i| {
+            let x = 6.0 * unit(hash(i, &[1])) - 3.0;
+            let days = (unit(hash(i, &[2])) < truth(x)).then_some(1);
+            sample(distribution(&[sigmoid(x)]), days, followed)
+        })
+        .collect()
+}
+
+#[test]
+fn calibrated_return_probabilities_are_the_shares_that_return() {
+    let truth = |x: f64| sigmoid(0.6 * x - 0.5);
+    let mut model = model();
+    model.calibrate(&drawn(20_000, 28, truth));
+    for x in [-2.0, -1.0, 0.0, 1.0, 2.0] {
+        for found in model.return_probability(&distribution(&[sigmoid(x)])) {
+            assert!((found - truth(x)).abs() < 0.02, "{x}: {found} {}", truth(x));
+        }
+    }
+}
+
+#[test]
+fn a_night_says_nothing_of_horizons_that_the_data_do_not_follow() {
+    let honest = drawn(3_000, 28, sigmoid);
+    let calibrated = |samples: &[CalibrationSample]| return_calibration(samples);
+    let before = calibrated(&honest);
+    // Nobody of these has come back, as far as is known after so many days.
+    let after =
+        |followed: i32| calibrated(&[honest.clone(), drawn(3_000, followed, |_| 0.0)].concat());
+    assert_eq!(after(6), before);
+    let week = after(13);
+    assert!(week[0] != before[0] && week[1..] == before[1..]);
+    let fortnight = after(27);
+    assert!(fortnight[1] != before[1] && fortnight[2] == before[2]);
+    assert!(after(28)[2] != before[2]);
+}
+
+#[test]
+fn what_was_known_of_a_night_on_an_earlier_day() {
+    let night = NIGHT.day();
+    let later = sample(distribution(&[0.5]), Some(10), 20);
+    let known = |days: i32| {
+        let known = later.known_by(night + days);
+        known.map(|known| (known.days, known.followed, known.is_followed()))
+    };
+    assert_eq!(known(-1), None);
+    assert_eq!(known(0), Some((None, 0, false)));
+    assert_eq!(known(6), Some((None, 6, false)));
+    assert_eq!(known(7), Some((None, 7, true)));
+    assert_eq!(known(9), Some((None, 9, true)));
+    assert_eq!(known(10), Some((Some(10), 10, true)));
+}
+
+/// Many samples of one distribution, of which `outcomes` says how many had which outcome.
+fn samples_of(
+    return_time: &ReturnTimeDistribution,
+    outcomes: &[(usize, Option<i32>)],
+) -> Vec<CalibrationSample> {
+    outcomes
+        .iter()
+        .flat_map(|(count, days)| vec![sample(return_time.clone(), *days, 28); *count])
+        .collect()
+}
+
+#[test]
+fn the_mass_of_an_interval_is_a_conformal_quantile() {
+    // Nested intervals: day 1 (.5), days 1 and 2 (.75). Outcomes score 0, .5 and 1.
+    let days = distribution(&[0.5, 0.25]);
+    let mass = |outcomes: &[(usize, Option<i32>)]| interval_masses(&samples_of(&days, outcomes));
+    // Of 199 scores the ⌈.8 · 200⌉ = 160th counts.
+    assert_eq!(mass(&[(160, Some(1)), (39, Some(2))]), Some([0.0; GROUPS]));
+    assert_eq!(mass(&[(159, Some(1)), (40, Some(2))]), Some([0.5; GROUPS]));
+    // Who does not come back is in no interval.
+    assert_eq!(mass(&[(159, Some(1)), (40, None)]), Some([1.0; GROUPS]));
+    // 149 are too few to say anything.
+    assert_eq!(mass(&[(149, Some(1))]), None);
+    assert_eq!(mass(&[(150, Some(1))]), Some([0.0; GROUPS]));
+}
+
+#[test]
+fn a_group_has_a_mass_of_its_own_where_it_is_large_enough() {
+    let (quick, slow) = (
+        distribution(&[0.5, 0.25]),
+        distribution(&[0.1, 0.0, 0.0, 0.0, 0.0, 0.5]),
+    );
+    assert_eq!([group(&quick), group(&slow)], [0, 2]);
+    let masses = |slow_count: usize| {
+        let samples = [
+            samples_of(&quick, &[(300, Some(1))]),
+            samples_of(&slow, &[(slow_count, Some(7))]),
+        ];
+        interval_masses(&samples.concat())
+    };
+    // Day 7 is outside of day 6 (.5): with 300 zeros of 450 the 361st is .5 for all, and so for
+    // the group in the middle, which has no samples.
+    assert_eq!(masses(150), Some([0.0, 0.5, 0.5]));
+    // 149 are no group of their own: the 360th of 449 scores is .5 for all the same.
+    assert_eq!(masses(149), Some([0.0, 0.5, 0.5]));
+    // Of 350 scores the 281st is 0: too few to be told from the others.
+    assert_eq!(masses(50), Some([0.0, 0.0, 0.0]));
+}
+
+#[test]
+fn nights_that_are_followed_for_less_than_a_fortnight_do_not_calibrate_intervals() {
+    let days = distribution(&[0.5, 0.25]);
+    let known = samples_of(&days, &[(200, Some(1))]);
+    let with_open_ones = |followed: i32| {
+        let open = vec![sample(days.clone(), None, followed); 400];
+        interval_masses(&[known.clone(), open].concat())
+    };
+    assert_eq!(with_open_ones(13), Some([0.0; GROUPS]));
+    assert_eq!(with_open_ones(14), Some([1.0; GROUPS]));
+}
+
+#[test]
+fn few_samples_leave_the_masses_as_they_are() {
+    let mut model = model();
+    let days = distribution(&[0.5, 0.25]);
+    model.calibrate(&samples_of(&days, &[(149, Some(1))]));
+    assert_eq!(model.interval_masses, [COVERAGE; GROUPS]);
+    model.calibrate(&samples_of(&days, &[(150, Some(1))]));
+    assert_eq!(model.interval_masses, [0.0; GROUPS]);
+}
+
+/// A model that believes in quicker returns than there are: its own 80 % intervals are too short,
+/// the calibrated ones are not.
+#[test]
+fn calibrated_intervals_hold_the_share_that_they_say() {
+    let geometric = |hazard: f64| ReturnTimeDistribution::from_hazards([hazard; HORIZON]);
+    let (said, truth) = (geometric(0.3), geometric(0.12));
+    let outcomes = |seed: u64| -> Vec<CalibrationSample> {
+        (0..4_000)
+            .map(|i| {
+                let u = unit(hash(seed, &[i]));
+                let days = (1..=28_u32).find(|day| truth.within(*day) > u);
+                sample(said.clone(), days.map(|day| day as i32), 28)
+            })
+            .collect()
+    };
+    let mut model = model();
+    let share_held = |model: &TimingModel| {
+        let (first, last) = model.interval(&said);
+        let holds = |days: i32| (first..=last).contains(&days);
+        let later = outcomes(2);
+        later
+            .iter()
+            .filter(|sample| sample.days.is_some_and(holds))
+            .count() as f64
+            / later.len() as f64
+    };
+    assert!(share_held(&model) < 0.6, "{}", share_held(&model));
+    model.calibrate(&outcomes(1));
+    // Days are whole, and so the share is .8 or somewhat more.
+    let held = share_held(&model);
+    assert!((0.79..0.84).contains(&held), "{held}");
+}
+
+/// The person-days of a customer who buys on `days`, at the end of the history.
+fn person_days(days: &[i32], end: i32, parameters: &TimingParameters) -> Vec<(i32, Option<i32>)> {
+    let purchases = purchases_on(days);
+    let sampler = PersonDaySampler {
+        history: PartitionedHistory::new(&purchases, AsOf(Day::from_epoch(end))),
+        rule: &rule(),
+        parameters,
+        seed: 1,
+    };
+    let of_row = |row: &PersonDayRow| {
+        let row = row.person_day;
+        (row.eve.epoch(), row.next.map(|day| day.epoch()))
+    };
+    sampler
+        .sample()
+        .map_or(vec![], |rows| rows.iter().map(of_row).collect())
+}
+
+#[test]
+fn a_customer_counts_for_every_day_that_they_stay_away() {
+    let parameters = TimingParameters {
+        days: 15,
+        min_purchases: 3,
+        ..TimingParameters::default()
+    };
+    // The purchase of day 125 is not known by day 120.
+    let found = person_days(&[100, 102, 104, 110, 125], 120, &parameters);
+    let waits = (105..110).map(|eve| (eve, Some(110)));
+    let open = (110..120).map(|eve| (eve, None));
+    assert_eq!(found, waits.chain(open).collect::<Vec<_>>());
+    // The third purchase is on day 104: earlier eves are of a customer who is hardly known.
+    let longer = TimingParameters {
+        days: 40,
+        ..parameters.clone()
+    };
+    let found = person_days(&[100, 102, 104, 110], 120, &longer);
+    assert_eq!(found.first(), Some(&(104, Some(110))));
+    // Someone who does not come back counts for 58 days, and as never having bought.
+    let long = TimingParameters {
+        days: 200,
+        ..parameters
+    };
+    let found = person_days(&[100, 101, 102], 200, &long);
+    assert_eq!(
+        found,
+        (102..=160).map(|eve| (eve, None)).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_purchase_on_the_next_day_is_an_outcome_and_a_long_wait_is_censored() {
+    let on = |eve: i32, next: Option<i32>| person_days::PersonDay {
+        customer: 0,
+        eve: Day::from_epoch(eve),
+        next: next.map(Day::from_epoch),
+    };
+    assert!(on(100, Some(101)).bought());
+    assert!(!on(100, Some(102)).bought() && !on(100, None).bought());
+    let days = [Some(101), Some(127), Some(128), Some(129), None].map(|next| on(100, next));
+    assert_eq!(days.map(|day| day.censored_days()), [1, 27, 28, 28, 28]);
+}
+
+#[test]
+fn a_sample_of_the_person_days_has_the_size_that_is_wanted() {
+    let purchases = read(store(80, 200, 1));
+    let parameters = TimingParameters {
+        max_training_rows: 3_000,
+        background_share: 0.4,
+        ..TimingParameters::default()
+    };
+    let sampled = |parameters: &TimingParameters| {
+        let sampler = PersonDaySampler {
+            history: PartitionedHistory::new(&purchases, NIGHT),
+            rule: &rule(),
+            parameters,
+            seed: 1,
+        };
+        sampler.sample().unwrap()
+    };
+    let all = sampled(&TimingParameters {
+        max_training_rows: 1_000_000,
+        ..parameters.clone()
+    });
+    let some = sampled(&parameters);
+    assert!(all.len() > 8_000, "{}", all.len());
+    assert!((2_700..3_300).contains(&some.len()), "{}", some.len());
+    // In the order of customers and eves, and each of them one of all.
+    let key = |row: &PersonDayRow| (row.person_day.customer, row.person_day.eve);
+    let keys: Vec<_> = all.iter().map(key).collect();
+    assert!(keys.is_sorted() && some.iter().map(key).is_sorted());
+    for row in &some {
+        let at = keys.binary_search(&key(row)).unwrap();
+        assert_eq!(row.features, all[at].features);
+    }
+}
+
+/// Least squares must not see waits that are cut off by the end of the data.
+#[test]
+fn least_squares_sees_only_nights_that_are_followed_for_the_whole_horizon() {
+    let purchases = read(store(60, 200, 1));
+    let history = PartitionedHistory::new(&purchases, NIGHT);
+    let sampler = PersonDaySampler {
+        history,
+        rule: &rule(),
+        parameters: &TimingParameters::default(),
+        seed: 1,
+    };
+    let rows = sampler.sample().unwrap();
+    let latest = NIGHT.day() - HORIZON_DAYS;
+    let changed: Vec<PersonDayRow> = rows
+        .iter()
+        .map(|row| {
+            let mut row = *row;
+            if row.person_day.eve > latest {
+                row.features = [1e6; _];
+            }
+            row
+        })
+        .collect();
+    assert!(changed.iter().any(|row| row.features[0] == 1e6));
+    let fit = |rows: &[PersonDayRow]| fit_least_squares(history, rows, 1).unwrap();
+    assert_eq!(fit(&rows), fit(&changed));
+    // A night earlier it would not be so: the last one that is looked at does count.
+    let earlier: Vec<PersonDayRow> = rows
+        .iter()
+        .filter(|row| row.person_day.eve < latest)
+        .copied()
+        .collect();
+    assert_ne!(fit(&rows), fit(&earlier));
+}
+
+#[test]
+fn the_hazard_model_sees_what_least_squares_expects() {
+    let model = model();
+    let mut features = [2.0; _];
+    features[TIMING_COLUMNS.elapsed] = 5.0;
+    let row = hazard_row(&model.linear, &features);
+    let expected = model.linear.days(&features);
+    assert_eq!(row[..row.len() - 2], features);
+    assert_eq!(row[row.len() - 2], expected as f32);
+    assert_eq!(row[row.len() - 1], (expected + 5.0) as f32);
+}
