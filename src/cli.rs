@@ -146,15 +146,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// The variable of the environment that has the value which clap refuses: it names the flag alone.
 fn variable_at_fault(error: &clap::Error) -> Option<String> {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text),
-        _ => None,
-    };
-    let flag = text(ContextKind::InvalidArg)?.strip_prefix("--")?;
+    let flag = context(error, ContextKind::InvalidArg)?.strip_prefix("--")?;
     let flag = flag.split_once([' ', '=']).map_or(flag, |(flag, _)| flag);
     let variable = format!("OKUO_{}", flag.replace('-', "_").to_uppercase());
     let value = std::env::var(&variable).ok()?;
-    (value == *text(ContextKind::InvalidValue)?).then_some(variable)
+    (value == context(error, ContextKind::InvalidValue)?).then_some(variable)
+}
+
+/// What clap says of an error's circumstances.
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    }
 }
 
 async fn dispatch(command: Command) -> Result<()> {
@@ -181,19 +185,19 @@ async fn dispatch(command: Command) -> Result<()> {
     }
 }
 
+/// Adds the variables that a command and those below it read.
+fn add_variables(command: &clap::Command, known: &mut Vec<String>) {
+    let variables = command.get_arguments().filter_map(clap::Arg::get_env);
+    known.extend(variables.filter_map(|name| Some(name.to_str()?.to_owned())));
+    for below in command.get_subcommands() {
+        add_variables(below, known);
+    }
+}
+
 /// A variable that no flag has is most likely a slip, which would otherwise have no effect at all.
 fn warn_of_unknown_variables(output: &Output) {
-    let program = Arguments::command();
-    let of = |command: &clap::Command| -> Vec<String> {
-        command
-            .get_arguments()
-            .filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()))
-            .collect()
-    };
-    let nested = program
-        .get_subcommands()
-        .flat_map(|command| command.get_subcommands().chain([command]));
-    let known: Vec<String> = nested.flat_map(of).collect();
+    let mut known = vec![];
+    add_variables(&Arguments::command(), &mut known);
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

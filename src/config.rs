@@ -2,23 +2,23 @@
 //! below sees a raw flag.
 //!
 //! A setting is declared once, with [`section!`](crate::settings), in the struct of its table:
-//! `[columns]`, `[input]` and the top of the file in `sections`, `[rule]`, `[offers]` and
-//! `[training]` beside the code that they are for. [`declared`] lists all settings with what
-//! follows from their places, [`flags`] makes arguments of them, and a [`Layer`] has what was
-//! given, key by key, with its source. Layers are put over each other and then checked, once.
+//! `[columns]`, `[input]` and the top of the file here; `[rule]`, `[offers]` and `[training]` in
+//! the rooms that they are for. [`declared`] lists all settings with what follows from their
+//! places, [`flags`] makes arguments of them, and a [`Layer`] has what was given, key by key, with
+//! its source. Layers are put over each other and then checked, once.
 
 mod declared;
 pub mod flags;
 mod layer;
-mod sections;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use serde::Serialize;
 
 pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
 pub use layer::{Layer, SettingInForce, Source};
-pub use sections::{AllSettings, ColumnSettings, InputSettings, MemorySize};
+pub use values::MemorySize;
 
 use crate::calendar::StoreClock;
 use crate::error::{Error, Result};
@@ -27,12 +27,135 @@ use crate::models::Parameters;
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;
 use crate::recurrence::Rule;
+use crate::settings::{Allowed, Scope, section};
 
 /// The name of the configuration file that is read if none is named.
 pub const FILE_NAME: &str = "okuo.toml";
 
 /// How many days of history are looked at by default: two of each season.
 pub const HISTORY_DAYS: u32 = 730;
+
+section! {
+    /// Everything that okuo.toml may say.
+    pub struct AllSettings {
+        /// What the columns of the tickets are called
+        #[setting(
+            default = ColumnSettings::default(),
+            flag(Scope::Tickets),
+            heading("Input")
+        )]
+        pub columns: ColumnSettings,
+        /// Where the tickets are, and how they are read
+        #[setting(default = InputSettings::default(), flag(Scope::Tickets), heading("Input"))]
+        pub input: InputSettings,
+        /// Which customers are recurrent
+        #[setting(default = Rule::default(), flag(Scope::Tickets), heading("Recurrence rule"))]
+        pub rule: Rule,
+        /// Which likely products are offered, to whom and when
+        #[setting(default = OfferParameters::default())]
+        pub offers: OfferParameters,
+        /// How models are fitted
+        #[setting(default = Parameters::default())]
+        pub training: Parameters,
+        /// Registry of models: a folder or prefix, local or s3://
+        #[setting(default = "models".into(), flag(Scope::Registry), value("URI"))]
+        pub registry: String,
+        /// Where the night's tables are published: a folder or prefix, local or s3://
+        #[setting(default = None, flag(Scope::Publishing), short('o'), value("URI"))]
+        pub output: Option<String>,
+        /// When a new model replaces the promoted one: if-better, always or never
+        #[setting(
+            default = PromotionPolicy::default(),
+            flag(Scope::Training),
+            value("WHEN")
+        )]
+        pub promote: PromotionPolicy,
+        /// Number of threads; results do not depend on it
+        #[setting(
+            default = None,
+            default_note("one a core"),
+            allowed(Allowed::Between(1.0, 1_024.0)),
+            flag(Scope::Computing),
+            value("N"),
+            hint("leave it out for one a core; results do not depend on it")
+        )]
+        pub threads: Option<usize>,
+        /// Memory that the history may take, such as 4GB, at least 100MB. A larger history is set
+        /// aside in TMPDIR and read part by part
+        #[setting(
+            default = None,
+            default_note("as much as it needs"),
+            allowed(Allowed::AtLeast(1e8)),
+            flag(Scope::Tickets),
+            value("SIZE"),
+            hint("write a number and a unit, such as 4GB or 512MiB; without it, a history takes as much memory as it needs")
+        )]
+        pub memory_limit: Option<MemorySize>,
+    }
+}
+
+section! {
+    /// `[columns]`.
+    pub struct ColumnSettings {
+        /// Column of the customer's id
+        #[setting(default = ColumnNames::default().customer, value("COLUMN"))]
+        pub customer: String,
+        /// Column of the product's id
+        #[setting(default = ColumnNames::default().product, value("COLUMN"))]
+        pub product: String,
+        /// Column of the time
+        #[setting(default = ColumnNames::default().time, value("COLUMN"))]
+        pub time: String,
+        /// Column of the quantity; lines of 0 or less are returns
+        #[setting(default = None, default_note("quantity, if it exists"), value("COLUMN"))]
+        pub quantity: Option<String>,
+    }
+}
+
+section! {
+    /// `[input]`.
+    pub struct InputSettings {
+        /// Tickets: a file, a folder, a prefix (all .csv, .csv.gz, .csv.zst and .parquet below it) or a
+        /// glob; local or s3://
+        #[setting(default = vec![], long("input"), short('i'), value("URI"), spaces(), first())]
+        pub paths: Vec<String>,
+        /// Time zone of the store, such as America/New_York: it decides on which day a sale falls
+        #[setting(default = "UTC".into(), value("ZONE"))]
+        pub time_zone: String,
+        /// Times without a zone are UTC, not store-local
+        #[setting(default = false, value("BOOL"))]
+        pub utc: bool,
+        /// Hour at which the store's day begins: earlier sales belong to the day before
+        #[setting(
+            default = 0,
+            allowed(Allowed::Between(0.0, 23.0)),
+            value("HOUR"),
+            hint("sales before this hour belong to the day before: 4 where the till closes after midnight, else 0")
+        )]
+        pub day_start: u8,
+        /// Largest share of bad lines that is accepted
+        #[setting(
+            default = 0.001,
+            allowed(Allowed::SHARE),
+            value("SHARE"),
+            hint("it is a share: 0.001 allows one bad line in a thousand")
+        )]
+        pub max_bad_share: f64,
+        /// Days of history to use, at least 90: older lines are counted and left out
+        #[setting(
+            default = HISTORY_DAYS,
+            // Tables have counts of 90 days.
+            allowed(Allowed::Between(90.0, 36_500.0)),
+            value("DAYS"),
+            hint("it says how long ago a purchase may be to count; leave it out for two years")
+        )]
+        pub history_days: u32,
+        /// Id of a product that does not count as a purchase, such as fuel or bags; may be given several
+        /// times
+        #[setting(default = vec![], long("exclude-product"), value("ID"))]
+        pub exclude_products: Vec<String>,
+    }
+}
 
 /// Everything that a command needs, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,15 +204,24 @@ impl Config {
             threads,
             memory_limit,
         } = settings;
+        let InputSettings {
+            paths,
+            time_zone,
+            utc,
+            day_start,
+            max_bad_share,
+            history_days,
+            exclude_products,
+        } = input;
         Ok(Self {
-            inputs: input.paths,
+            inputs: paths,
             input: InputOptions {
                 columns: checked_columns(columns)?,
-                clock: StoreClock::new(&input.time_zone, input.utc, input.day_start)?,
-                exclude_products: input.exclude_products,
-                max_bad_share: input.max_bad_share,
+                clock: StoreClock::new(&time_zone, utc, day_start)?,
+                exclude_products,
+                max_bad_share,
             },
-            history_days: input.history_days,
+            history_days,
             rule: rule.check()?,
             parameters: training.check()?,
             offers: offers.check()?,

@@ -58,13 +58,17 @@ impl MarkdownTable {
         self.rows.push(cells);
     }
 
+    /// Whether a row has anything in the column.
+    fn is_used(&self, column: usize) -> bool {
+        let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+        cells.any(|cell| !cell.is_empty())
+    }
+
     /// The table, without the columns in which no row has anything; nothing if it has no rows.
     fn text(&self) -> String {
-        let is_used = |column: &usize| {
-            let mut cells = self.rows.iter().filter_map(|row| row.get(*column));
-            cells.any(|cell| !cell.is_empty())
-        };
-        let columns: Vec<usize> = (0..self.head.len()).filter(is_used).collect();
+        let columns: Vec<usize> = (0..self.head.len())
+            .filter(|column| self.is_used(*column))
+            .collect();
         if columns.is_empty() {
             return String::new();
         }

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use super::sections::AllSettings;
+use super::AllSettings;
 use crate::settings::{Scope, Setting};
 
 /// A setting at its place in okuo.toml. Two tables may have the same keys with other defaults.

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Config;
 use super::declared::{DeclaredSetting, declared, keys};
-use super::sections::AllSettings;
+use super::{AllSettings, Config};
 use crate::error::{Error, Result};
 use crate::recurrence::Rule;
 use crate::suggest;
@@ -63,9 +62,10 @@ impl Layer {
     /// # Errors
     /// If it is not TOML, or has an unknown key or a value of the wrong type.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
-        let refused = |error| refusal(name, text, &error);
-        toml::from_str::<AllSettings>(text).map_err(refused)?;
-        let table: toml::Table = toml::from_str(text).map_err(refused)?;
+        // Reading all settings checks keys and types. What was given is the table itself.
+        let table = toml::from_str::<AllSettings>(text)
+            .and_then(|_| toml::from_str::<toml::Table>(text))
+            .map_err(|error| refusal(name, text, &error))?;
         let mut layer = Self::default();
         for declared in keys() {
             if let Some(value) = value_in(&table, declared) {

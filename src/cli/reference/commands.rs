@@ -67,8 +67,12 @@ fn arguments(command: &Command) -> impl Iterator<Item = &Arg> {
 
 /// Whether two commands have the same flag.
 fn is_same(one: &Arg, other: &Arg) -> bool {
-    let help = |argument: &Arg| argument.get_help().map(ToString::to_string);
     one.get_id() == other.get_id() && help(one) == help(other)
+}
+
+fn help(argument: &Arg) -> String {
+    let help = argument.get_help();
+    help.map(ToString::to_string).unwrap_or_default()
 }
 
 /// The flags that several commands take, those first that are first under their headings.
@@ -100,8 +104,8 @@ fn section(name: &str, command: &Command, shared: &[&Arg]) -> String {
     let about = command.get_about().map(ToString::to_string);
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
-    let is_shared = |argument: &&Arg| shared.iter().any(|flag| is_same(argument, flag));
-    let (shared, own): (Vec<&Arg>, Vec<&Arg>) = arguments(command).partition(is_shared);
+    let (shared, own): (Vec<&Arg>, Vec<&Arg>) =
+        arguments(command).partition(|argument| shared.iter().any(|flag| is_same(argument, flag)));
     let mut text = format!(
         "## {name}\n\n{}\n\n```text\n{usage}\n```\n\n{}{}",
         sentence(&about.unwrap_or_default()),
@@ -121,13 +125,14 @@ fn also(shared: &[&Arg]) -> String {
     }
     let general = under(shared, GENERAL).into_iter().filter_map(Arg::get_long);
     let names: Vec<String> = general.map(|long| code(&format!("--{long}"))).collect();
-    let mut text = format!("Also {} ([general](#general))", names.join(", "));
-    for heading in headings(shared)
+    let mut text = format!("Also the [general](#general) flags {}", names.join(", "));
+    let others: Vec<String> = headings(shared)
         .into_iter()
         .filter(|heading| *heading != GENERAL)
-    {
-        let anchor = heading.to_lowercase().replace(' ', "-");
-        text += &format!(", and all flags under [{heading}](#{anchor})");
+        .map(|heading| format!("[{heading}](#{})", heading.to_lowercase().replace(' ', "-")))
+        .collect();
+    if !others.is_empty() {
+        text += &format!(", and all flags under {}", others.join(" and "));
     }
     format!("{text}.\n\n")
 }
@@ -179,10 +184,7 @@ fn row_of_setting(argument: &Arg, declared: &DeclaredSetting) -> Vec<String> {
 
 /// A flag that belongs to one call, and is no setting.
 fn row_of_flag(argument: &Arg) -> Vec<String> {
-    let help = argument
-        .get_help()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let help = help(argument);
     // A default that is no value stands in the help, as it does for settings.
     let (meaning, words) = match help.split_once(" [default: ") {
         Some((meaning, words)) => (meaning, words.trim_end_matches(']')),

@@ -1,7 +1,7 @@
 //! The page of published tables.
 
 use super::{MarkdownTable, capitalized, code, sentence};
-use crate::publish::tables::schema;
+use crate::publish::tables::{ColumnType, TableSchema, schema};
 
 const INTRODUCTION: &str = "\
 # Tables
@@ -11,22 +11,14 @@ Later versions may add columns. They do not rename or remove any.
 [Read the tables](../how-to/read-the-tables.md) shows how to find and read them.
 [Published files](published-files.md) has the files around them.
 
-A column with `null` under its type may have unknown values: null in Parquet and JSON lines, an
-empty field in CSV.
-
-| type | in Parquet | in CSV and JSON lines |
-| --- | --- | --- |
-| integer or text | 64-bit integer, or text, as the ids in the tickets | the same |
-| date | `Date32` | `YYYY-MM-DD` |
-| int | 32-bit signed integer | a number |
-| double | 64-bit floating-point number | a number |
-| text | UTF-8 | UTF-8 |
+A type with `or null` may have unknown values: null in Parquet and JSON lines, an empty field in CSV.
 
 ";
 
 pub(super) fn page() -> String {
-    let mut text = INTRODUCTION.to_owned();
-    for table in schema() {
+    let tables = schema();
+    let mut text = INTRODUCTION.to_owned() + &types(&tables);
+    for table in tables {
         let mut columns = MarkdownTable::new(&["column", "type", "meaning"]);
         for column in table.columns {
             let kind = match column.nullable {
@@ -47,4 +39,26 @@ pub(super) fn page() -> String {
         );
     }
     text
+}
+
+/// The types that occur, and how files of each format have them.
+fn types(tables: &[TableSchema]) -> String {
+    let mut found: Vec<ColumnType> = vec![];
+    for column in tables.iter().flat_map(|table| &table.columns) {
+        if !found.contains(&column.column_type) {
+            found.push(column.column_type);
+        }
+    }
+    let mut types = MarkdownTable::new(&["type", "in Parquet", "in CSV and JSON lines"]);
+    for column_type in found {
+        let (parquet, text) = match column_type {
+            ColumnType::Id => ("a 64-bit integer or text, as in the tickets", "the same"),
+            ColumnType::Date => ("`Date32`", "`YYYY-MM-DD`"),
+            ColumnType::Integer => ("a signed 32-bit integer", "a number"),
+            ColumnType::Double => ("a 64-bit floating-point number", "a number"),
+            ColumnType::Text => ("UTF-8 text", "UTF-8 text"),
+        };
+        types.row(vec![column_type.to_string(), parquet.into(), text.into()]);
+    }
+    types.text()
 }
