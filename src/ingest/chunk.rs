@@ -1,4 +1,4 @@
-//! Objects chunk by chunk: what to fetch, what is here, and what is being read.
+//! Objects are read chunk by chunk: what to fetch, what has been fetched, and what is being read.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ enum ChunkNeeds {
 type DecoderOf<T> = Box<dyn FnOnce(T) -> Box<dyn ChunkDecoder> + Send>;
 
 impl ChunkRequest {
-    /// Asks for parts of an object as it is stored; `decoder` gets them in their order. A part that
-    /// the object does not have is empty, or an error where it must be fetched.
+    /// Asks for parts of an object as it is stored; `decoder` gets them in this order. A part that the
+    /// object does not have is empty or an error.
     pub(super) fn ranges(
         source: &Arc<Source>,
         ranges: Vec<Range<u64>>,
@@ -68,7 +68,7 @@ impl ChunkRequest {
     pub(super) async fn fetch(self) -> Result<Chunk> {
         let decoder = match self.needs {
             ChunkNeeds::Ranges(ranges, decoder) => decoder(self.source.fetch_ranges(ranges).await?),
-            ChunkNeeds::Stream(decoder) => decoder(self.source.stream()?),
+            ChunkNeeds::Stream(decoder) => decoder(self.source.stream()),
         };
         Ok(Chunk {
             source: self.source,
@@ -79,7 +79,7 @@ impl ChunkRequest {
     }
 }
 
-/// A part of an object whose bytes are here, or come while it is read.
+/// A part of an object, with its bytes or with a stream that brings them.
 pub(super) struct Chunk {
     source: Arc<Source>,
     decoder: Box<dyn ChunkDecoder>,
@@ -93,13 +93,13 @@ impl Chunk {
         self.source.object().filter(|_| self.is_first)
     }
 
-    /// The lines that follow, as many as are handed on at a time.
-    fn read_batch(&mut self, lines: &mut LineChecker) -> Result<LineBatch> {
+    /// The lines that follow, as many as make a batch.
+    fn next_batch(&mut self, lines: &mut LineChecker) -> Result<LineBatch> {
         let mut goes_on = true;
-        while goes_on && !lines.are_many() {
+        while goes_on && !lines.has_full_batch() {
             goes_on = self.decoder.decode(lines)?;
         }
-        let batch = lines.hand_on();
+        let batch = lines.take_batch();
         Ok(LineBatch {
             begins_object: batch.begins_chunk && self.is_first,
             ends_object: !goes_on && self.is_last,
@@ -114,7 +114,7 @@ impl Chunk {
 pub(super) struct ChunkReader {
     /// What is left to read, and what checks its lines, from the first reading on.
     rest: Option<(Chunk, Option<LineChecker>)>,
-    /// What was read and is not taken yet; then why no more can be read.
+    /// Batches that were read and are not taken yet, and why no more can be read.
     ready: Vec<LineBatch>,
     error: Option<Error>,
 }
@@ -129,24 +129,24 @@ impl ChunkReader {
         }
     }
 
-    /// Whether there is something to read, and room for it.
-    pub(super) fn goes_on(&self) -> bool {
+    /// Whether there is something to read, and room for a batch.
+    pub(super) fn has_work(&self) -> bool {
         self.rest.is_some() && self.ready.len() < READ_AHEAD
     }
 
-    /// Whether something is to read, or could not be.
+    /// Whether there is something to read, or an error to tell.
     pub(super) fn is_unfinished(&self) -> bool {
         self.rest.is_some() || self.error.is_some()
     }
 
-    /// Reads on.
-    pub(super) fn read_on(&mut self, options: &InputOptions, days: NeededDays) {
+    /// Reads the next batch.
+    pub(super) fn read_batch(&mut self, options: &InputOptions, days: NeededDays) {
         let Some((mut chunk, lines)) = self.rest.take() else {
             return;
         };
         let name = chunk.source.name();
         let mut lines = lines.unwrap_or_else(|| LineChecker::new(name, options, days));
-        match chunk.read_batch(&mut lines) {
+        match chunk.next_batch(&mut lines) {
             Ok(batch) => {
                 let is_last = batch.ends_chunk;
                 self.ready.push(batch);
@@ -156,10 +156,10 @@ impl ChunkReader {
         }
     }
 
-    /// Takes what is ready.
+    /// Takes the batches that are ready.
     ///
     /// # Errors
-    /// If what follows cannot be read.
+    /// If the chunk cannot be read further.
     pub(super) fn take_ready(&mut self) -> Result<Vec<LineBatch>> {
         match self.error.take() {
             Some(error) => Err(error),

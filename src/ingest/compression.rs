@@ -6,9 +6,6 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-/// How many unpacked bytes are looked at to tell the format.
-const BEGINNING: u64 = 1 << 12;
-
 /// A way to compress.
 #[derive(Debug)]
 pub(super) struct Compression {
@@ -66,19 +63,8 @@ impl Compression {
     ///
     /// # Errors
     /// If the decoder cannot be made.
-    pub(super) fn unpack(&self, packed: impl Read + Send + 'static) -> std::io::Result<BoxedRead> {
-        (self.unpacker)(Box::new(packed))
-    }
-
-    /// The unpacked beginning of an object, as far as its first bytes reach: enough to tell its
-    /// format.
-    pub(super) fn unpacked_beginning(&self, first_bytes: &[u8]) -> Vec<u8> {
-        let mut beginning = vec![];
-        if let Ok(unpacked) = self.unpack(std::io::Cursor::new(first_bytes.to_vec())) {
-            // It is cut off, or damaged: that is told when it is read.
-            _ = unpacked.take(BEGINNING).read_to_end(&mut beginning);
-        }
-        beginning
+    pub(super) fn unpack(&self, packed: BoxedRead) -> std::io::Result<BoxedRead> {
+        (self.unpacker)(packed)
     }
 }
 

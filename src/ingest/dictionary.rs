@@ -53,9 +53,9 @@ impl KnownCodes {
 #[derive(Debug, Clone)]
 pub(super) struct IdDictionary {
     what: &'static str,
-    /// The ids that have not been handed on yet, and how many have been.
+    /// The ids that [`IdDictionary::take_new`] has not taken yet, and how many it has.
     ids: Vec<StoredId>,
-    handed_on: usize,
+    taken: usize,
     integers: PlHashMap<i64, u32>,
     whole_floats: PlHashMap<i64, u32>,
     texts: PlHashMap<Arc<str>, u32>,
@@ -70,7 +70,7 @@ pub(super) struct IdDictionary {
     of_text: Option<String>,
 }
 
-/// Ids, in the order of their codes, that follow those handed on before.
+/// Ids that are new, in the order of their codes.
 #[derive(Debug)]
 pub(super) struct NewIds {
     ids: Vec<StoredId>,
@@ -116,7 +116,7 @@ impl IdDictionary {
         Self {
             what,
             ids: vec![],
-            handed_on: 0,
+            taken: 0,
             integers: PlHashMap::new(),
             whole_floats: PlHashMap::new(),
             texts: PlHashMap::new(),
@@ -232,10 +232,10 @@ impl IdDictionary {
         Ok(code)
     }
 
-    /// The ids that are new since they were last handed on.
-    pub(super) fn hand_on(&mut self) -> NewIds {
+    /// The ids that are new since the last call.
+    pub(super) fn take_new(&mut self) -> NewIds {
         let ids = std::mem::take(&mut self.ids);
-        self.handed_on += ids.len();
+        self.taken += ids.len();
         NewIds {
             ids,
             from_text_column: self.from_text_column,
@@ -266,7 +266,7 @@ impl IdDictionary {
     }
 
     fn next(&self) -> Result<u32> {
-        u32::try_from(self.handed_on + self.ids.len())
+        u32::try_from(self.taken + self.ids.len())
             .ok()
             .filter(|code| *code < NO_CODE)
             .ok_or_else(|| {

@@ -20,7 +20,8 @@ use crate::error::Result;
 /// A table of formats.
 pub(super) type Formats = &'static [&'static dyn InputFormat];
 
-/// The formats that are read. The first that takes an object reads it; CSV takes what no other does.
+/// The formats that are read. The first that takes an object reads it, and the last what no other
+/// takes.
 pub(super) static FORMATS: Formats = &[&parquet::Parquet, &csv::Csv];
 
 /// A file format.
@@ -32,9 +33,9 @@ pub(super) trait InputFormat: fmt::Debug + Send + Sync {
     /// How the format is read.
     fn access(&self) -> Access;
 
-    /// Whether an object is in this format, by its name in lower case and its first bytes; by its
-    /// name alone only where the bytes could be of any format. For a format that is read as a stream
-    /// both are those of the unpacked object.
+    /// Whether an object is in this format, by its first bytes, and by its name where they could be
+    /// of any format. The name is in lower case. For a format that is read as a stream the bytes are
+    /// unpacked, and the name has lost the ending of a compression.
     fn sniff(&self, name: &str, first_bytes: &[u8]) -> bool;
 
     /// What to fetch of an object: one chunk at least, even if there are no rows, in the order of the

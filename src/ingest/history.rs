@@ -135,7 +135,7 @@ impl HistoryAssembler {
         mut self,
         options: &InputOptions,
     ) -> Result<Ingested<PartitionedPurchases>> {
-        self.decide()?;
+        self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
         let warnings = self.warnings(&options.columns.quantity);
         let (customers, products) = (self.customers.settle(), self.products.settle());
@@ -154,8 +154,8 @@ impl HistoryAssembler {
         })
     }
 
-    /// Decides on the lines that waited for all ids to be known.
-    fn decide(&mut self) -> Result<()> {
+    /// Keeps or drops the lines that waited until all ids were known.
+    fn settle_undecided(&mut self) -> Result<()> {
         let is_text = self.products.is_text();
         for (line, at) in std::mem::take(&mut self.undecided) {
             if is_text {

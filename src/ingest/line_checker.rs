@@ -1,4 +1,4 @@
-//! The one way of a line, whatever format it came from: checked, counted, and kept or not.
+//! Every line, whatever its format, is checked and counted here, and kept or not.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::calendar::Day;
 use crate::error::Result;
 use crate::purchases::Line;
 
-/// How many lines are handed on at a time.
+/// How many lines make a batch.
 const BATCH: usize = 1 << 16;
 
 /// A line that is kept, unless its product turns out to be an excluded one.
@@ -68,11 +68,11 @@ pub(super) struct LineChecker {
     needed: NeededDays,
     excluded: ExcludedProducts,
     undecided: Vec<(Line, usize)>,
-    /// Kept lines by day, but for those of the present day, which are apart: lines mostly come day
-    /// by day.
+    /// Kept lines by day. Those of the present day are counted apart, because lines mostly come day by
+    /// day.
     by_day: BTreeMap<Day, u64>,
     today: Option<(Day, u64)>,
-    has_handed_on: bool,
+    has_given_batch: bool,
 }
 
 impl LineChecker {
@@ -90,12 +90,12 @@ impl LineChecker {
             undecided: vec![],
             by_day: BTreeMap::new(),
             today: None,
-            has_handed_on: false,
+            has_given_batch: false,
         }
     }
 
-    /// Takes lines that are all after the as-of date or before the needed history, unread, by the
-    /// earliest and latest of their times. Whether they are.
+    /// Counts lines without reading them, if all of them are after the as-of date or before the needed
+    /// history by the earliest and latest of their times. Returns whether they are.
     pub(super) fn skip(&mut self, lines: u64, earliest: ParsedTime, latest: ParsedTime) -> bool {
         let (Ok(earliest), Ok(latest)) = (self.days.day(earliest), self.days.day(latest)) else {
             return false;
@@ -131,13 +131,13 @@ impl LineChecker {
         self.report.before_history += lines;
     }
 
-    /// Takes one line: it is kept, dropped or rejected, and counted. `at_fault` gives the column's
-    /// name and the value at fault if the line is bad, or the line as it stands if no column is.
+    /// Adds one line: it is kept, dropped or rejected, and counted. If it is bad, `at_fault` gives the
+    /// name and the value of the column at fault, or the line as it stands if no column is.
     ///
     /// # Errors
     /// If there are more ids than codes.
     #[inline]
-    pub(super) fn take<'a>(
+    pub(super) fn add<'a>(
         &mut self,
         row: u64,
         line: DecodedLine<'_>,
@@ -166,9 +166,10 @@ impl LineChecker {
         Ok(())
     }
 
-    /// Checks one line: a sale is to be kept by [`LineChecker::keep_all`], what is dropped is
-    /// counted, and what is bad is to be rejected. `customer` and `product` say whether the line has
-    /// one, and whether the product is an excluded one: ids are looked at only where that takes it.
+    /// Checks one line. A sale is returned, for [`LineChecker::keep_all`]; a line that is dropped is
+    /// counted; the reason why a line is bad is returned, for [`LineChecker::reject`]. `customer` and
+    /// `product` say whether the line has these, and whether the product is excluded. They are called
+    /// only if the checks before have passed.
     #[inline(always)]
     pub(super) fn check(
         &mut self,
@@ -206,8 +207,8 @@ impl LineChecker {
         Ok(Some(CheckedSale { day, excluded }))
     }
 
-    /// Keeps lines that [`LineChecker::check`] found to be sales. Their ids are looked up column by
-    /// column by `customers` and `products`, which give the code of each.
+    /// Keeps lines that [`LineChecker::check`] returned as sales. `customers` and `products` look up
+    /// the codes of their ids, a column at a time.
     ///
     /// # Errors
     /// If there are more ids than codes.
@@ -251,7 +252,7 @@ impl LineChecker {
         }
     }
 
-    /// Counts a bad line; `at_fault` as in [`LineChecker::take`].
+    /// Counts a bad line; `at_fault` as in [`LineChecker::add`].
     pub(super) fn reject<'a>(
         &mut self,
         row: u64,
@@ -270,24 +271,24 @@ impl LineChecker {
         });
     }
 
-    /// Whether there are enough lines to be handed on.
-    pub(super) fn are_many(&self) -> bool {
+    /// Whether there are enough lines for a batch.
+    pub(super) fn has_full_batch(&self) -> bool {
         self.lines.len() >= BATCH
     }
 
-    /// The lines since they were last handed on. That a chunk or an object ends, or an object
-    /// begins, is the caller's to say.
-    pub(super) fn hand_on(&mut self) -> LineBatch {
+    /// The lines since the last batch. The caller says whether they begin or end an object, or end a
+    /// chunk.
+    pub(super) fn take_batch(&mut self) -> LineBatch {
         let by_day = std::mem::take(&mut self.by_day);
         LineBatch {
             object: Arc::clone(&self.object),
-            begins_chunk: !std::mem::replace(&mut self.has_handed_on, true),
+            begins_chunk: !std::mem::replace(&mut self.has_given_batch, true),
             ends_chunk: false,
             begins_object: false,
             ends_object: false,
             has_quantity: false,
-            customers: self.customers.hand_on(),
-            products: self.products.hand_on(),
+            customers: self.customers.take_new(),
+            products: self.products.take_new(),
             lines: std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH)),
             report: std::mem::take(&mut self.report),
             times: self.days.seen(),

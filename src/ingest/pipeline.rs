@@ -96,7 +96,7 @@ async fn open(
 ) -> Result<Vec<ChunkRequest>> {
     let opening = spawn(async move {
         let source = Source::fetch(object, formats).await?;
-        if source.is_here() {
+        if source.is_in_memory() {
             return source.open(&options, days);
         }
         // Opening waits for the store.

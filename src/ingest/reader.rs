@@ -1,5 +1,5 @@
-//! Chunks → history: some are read side by side while what was read of those before them is
-//! assembled, in their order.
+//! Chunks → history: some chunks are read side by side, while the batches of the chunks before them
+//! are assembled in order.
 
 use std::collections::VecDeque;
 
@@ -21,10 +21,10 @@ pub struct Reader {
     options: InputOptions,
     days: NeededDays,
     formats: Formats,
-    /// Chunks of which not all is assembled, in their order.
+    /// Chunks that are not all assembled yet, in their order.
     chunks: VecDeque<ChunkReader>,
     assembler: HistoryAssembler,
-    /// Whether an object could not be read: nothing that follows may hide it.
+    /// Whether an object could not be read: what follows must not hide it.
     has_failed: bool,
 }
 
@@ -71,10 +71,10 @@ impl Reader {
     /// of a type that cannot be read. Single bad lines are counted, and judged in
     /// [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
-        let source = Source::here(name, bytes, self.formats)?;
+        let source = Source::in_memory(name, bytes, self.formats)?;
         let mut chunks = vec![];
         for request in source.open(&self.options, self.days)? {
-            // Of an object that is here, nothing has to be waited for.
+            // The bytes are in memory, so this never waits.
             let fetched = request.fetch().now_or_never();
             chunks.push(fetched.unwrap_or_else(|| {
                 Err(Error::system("an object in memory was waited for").object(name))
@@ -84,7 +84,8 @@ impl Reader {
         self.assemble_ready()
     }
 
-    /// Reads chunks that follow, but for what will be assembled while those after them are read.
+    /// Reads the chunks that follow. Their last batches are assembled later, while the next chunks are
+    /// read.
     pub(super) fn take(&mut self, chunks: Vec<Chunk>) -> Result<()> {
         self.chunks.extend(chunks.into_iter().map(ChunkReader::new));
         while self.chunks.iter().any(ChunkReader::is_unfinished) {
@@ -102,8 +103,8 @@ impl Reader {
                     chunks
                         .par_iter_mut()
                         .with_max_len(1)
-                        .filter(|chunk| chunk.goes_on())
-                        .for_each(|chunk| chunk.read_on(options, *days));
+                        .filter(|chunk| chunk.has_work())
+                        .for_each(|chunk| chunk.read_batch(options, *days));
                 },
             );
             assembled?;
@@ -116,7 +117,7 @@ impl Reader {
         assemble(&mut self.assembler, batches)
     }
 
-    /// What has been read of the chunks that come next.
+    /// The batches that come next and have been read.
     fn ready(&mut self) -> Result<Vec<LineBatch>> {
         if self.has_failed {
             return Err(Error::system("an object before this could not be read"));

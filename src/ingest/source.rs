@@ -1,5 +1,6 @@
-//! An object of which it is known what it is and where its bytes are.
+//! An object to read: what its format is, how it is compressed, and where its bytes are.
 
+use std::cell::LazyCell;
 use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,6 +19,9 @@ use crate::store::InputObject;
 
 /// How many bytes of a large object are fetched to tell what it is.
 const FIRST_BYTES: usize = 1 << 16;
+
+/// How many unpacked bytes are looked at to tell the format.
+const UNPACKED_BYTES: u64 = 1 << 12;
 
 /// How many bytes of a large object are fetched at a time where it is read as a stream.
 const STREAM_PART: u64 = 1 << 23;
@@ -41,30 +45,30 @@ pub(super) struct Source {
 /// Where the bytes are.
 #[derive(Debug, Clone)]
 enum SourceContent {
-    Here(Bytes),
+    InMemory(Bytes),
     /// In a store, from which tasks of this runtime fetch them.
     Stored(InputObject, Handle),
 }
 
 impl Source {
-    /// An object that is here; `name` is for messages, and for what its ending says.
+    /// An object in memory. `name` is for messages, and its ending may tell the format.
     ///
     /// # Errors
     /// If it has no bytes though its kind has some.
-    pub(super) fn here(name: &str, bytes: Bytes, formats: Formats) -> Result<Self> {
+    pub(super) fn in_memory(name: &str, bytes: Bytes, formats: Formats) -> Result<Self> {
         let first_bytes = bytes.slice(..bytes.len().min(FIRST_BYTES));
-        Self::sniff(name, first_bytes, SourceContent::Here(bytes), formats)
+        Self::sniff(name, first_bytes, SourceContent::InMemory(bytes), formats)
     }
 
-    /// A stored object: a small one is fetched, of a large one the first bytes.
+    /// A stored object. A small one is fetched, of a large one the first bytes.
     ///
     /// # Errors
-    /// If it cannot be fetched, or as [`Source::here`].
+    /// If it cannot be fetched, or as [`Source::in_memory`].
     pub(super) async fn fetch(object: InputObject, formats: Formats) -> Result<Self> {
         if object.is_fetched_whole() {
             let (bytes, etag) = object.get().await?;
             let size = bytes.len() as u64;
-            let source = Self::here(&object.uri, bytes, formats)?;
+            let source = Self::in_memory(&object.uri, bytes, formats)?;
             return Ok(Self {
                 object: Some(InputObject {
                     size,
@@ -101,21 +105,14 @@ impl Source {
             return Err(no_bytes().object(name));
         }
         let compression = Compression::sniff(&lower, &first_bytes);
-        let unpacked = match compression {
-            Some(compression) => compression.unpacked_beginning(&first_bytes).into(),
-            None => first_bytes.clone(),
-        };
-        let found = formats.iter().find(|format| match format.access() {
-            Access::Ranges => format.sniff(&lower, &first_bytes),
-            Access::Stream => format.sniff(compression::without_ending(&lower), &unpacked),
-        });
-        let format = found.ok_or_else(|| Error::input("it is in no known format").object(name))?;
+        let format = format_of(formats, &lower, &first_bytes, compression)
+            .map_err(|error| error.object(name))?;
         Ok(Self {
             name: name.into(),
             object: None,
             content,
             first_bytes,
-            format: *format,
+            format,
             compression,
         })
     }
@@ -131,21 +128,21 @@ impl Source {
     }
 
     /// The object's first bytes, as they are stored.
-    pub(super) fn first_bytes(&self) -> &Bytes {
+    pub(super) fn first_bytes(&self) -> &[u8] {
         &self.first_bytes
     }
 
     /// How many bytes are stored.
     pub(super) fn size(&self) -> u64 {
         match &self.content {
-            SourceContent::Here(bytes) => bytes.len() as u64,
+            SourceContent::InMemory(bytes) => bytes.len() as u64,
             SourceContent::Stored(object, _) => object.size,
         }
     }
 
-    /// Whether all bytes are here, so that opening the object waits for nothing.
-    pub(super) fn is_here(&self) -> bool {
-        matches!(self.content, SourceContent::Here(_))
+    /// Whether opening the object waits for nothing.
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self.content, SourceContent::InMemory(_))
     }
 
     /// Opens the object in its format: what to fetch of it, in the order of its rows. Waits for the
@@ -180,21 +177,21 @@ impl Source {
     /// If they cannot be fetched, or the object has changed.
     pub(super) fn range(&self, range: Range<u64>) -> Result<Bytes> {
         match &self.content {
-            SourceContent::Here(bytes) => slice(bytes, &range).ok_or_else(|| {
+            SourceContent::InMemory(bytes) => slice(bytes, &range).ok_or_else(|| {
                 Error::system("it ends before the part that is asked for").object(&*self.name)
             }),
             SourceContent::Stored(object, runtime) => runtime.block_on(object.get_range(range)),
         }
     }
 
-    /// Fetches some of the stored bytes, part by part and side by side. Of an object that is here,
-    /// nothing has to be waited for, and a part that it does not have is empty.
+    /// Fetches some of the stored bytes, several parts at a time. Parts of an object in memory are
+    /// ready at once; one that the object does not have is empty.
     ///
     /// # Errors
     /// As [`Source::range`].
     pub(super) async fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
         match &self.content {
-            SourceContent::Here(bytes) => {
+            SourceContent::InMemory(bytes) => {
                 let parts = ranges.iter().map(|range| slice(bytes, range));
                 Ok(parts.map(Option::unwrap_or_default).collect())
             }
@@ -208,29 +205,57 @@ impl Source {
         }
     }
 
-    /// All bytes, unpacked; reading them waits for the store.
-    ///
-    /// # Errors
-    /// If the decoder cannot be made.
-    pub(super) fn stream(&self) -> Result<ByteStream> {
+    /// All bytes, unpacked. Reading them waits for the store.
+    pub(super) fn stream(&self) -> ByteStream {
         match &self.content {
-            SourceContent::Here(bytes) => {
+            SourceContent::InMemory(bytes) => {
                 ByteStream::new(std::io::Cursor::new(bytes.clone()), self.compression)
             }
-            SourceContent::Stored(object, runtime) => ByteStream::new(
-                StoredStream {
+            SourceContent::Stored(object, runtime) => {
+                let stored = StoredStream {
                     object: object.clone(),
                     runtime: runtime.clone(),
                     at: 0,
                     here: Bytes::new(),
-                },
-                self.compression,
-            ),
+                };
+                ByteStream::new(stored, self.compression)
+            }
         }
     }
 }
 
-/// The error of an object without bytes, of a format or compression that always has some.
+/// The first format of a table that takes an object, or its last. The object's name is in lower case.
+fn format_of(
+    formats: Formats,
+    name: &str,
+    first_bytes: &Bytes,
+    compression: Option<&'static Compression>,
+) -> Result<&'static dyn InputFormat> {
+    let (last, others) = formats
+        .split_last()
+        .ok_or_else(|| Error::system("no format is known"))?;
+    let unpacked = LazyCell::new(|| unpacked_beginning(first_bytes, compression));
+    let found = others.iter().find(|format| match format.access() {
+        Access::Ranges => format.sniff(name, first_bytes),
+        Access::Stream => format.sniff(compression::without_ending(name), &unpacked),
+    });
+    Ok(*found.unwrap_or(last))
+}
+
+/// The first bytes of an object, unpacked; none if they are damaged.
+fn unpacked_beginning(first_bytes: &Bytes, compression: Option<&'static Compression>) -> Bytes {
+    let Some(compression) = compression else {
+        return first_bytes.clone();
+    };
+    let mut beginning = vec![];
+    if let Ok(unpacked) = compression.unpack(Box::new(std::io::Cursor::new(first_bytes.clone()))) {
+        // An error here means that they are cut off or damaged: reading the object tells which.
+        _ = unpacked.take(UNPACKED_BYTES).read_to_end(&mut beginning);
+    }
+    beginning.into()
+}
+
+/// The error of an empty object whose format or compression is never empty.
 pub(super) fn no_bytes() -> Error {
     Error::input("it has 0 bytes, which is no whole file of its kind")
         .hint("write or transfer the object again, or remove it")
@@ -242,7 +267,7 @@ fn slice(bytes: &Bytes, range: &Range<u64>) -> Option<Bytes> {
     (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
 }
 
-/// An object that is fetched while it is read, on a thread that may wait.
+/// A stored object that is fetched while it is read. Reading blocks its thread.
 struct StoredStream {
     object: InputObject,
     runtime: Handle,

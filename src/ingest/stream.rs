@@ -1,4 +1,4 @@
-//! An object as a stream of unpacked bytes, of which whole lines are taken.
+//! An object as a stream of unpacked bytes, with a buffer to find whole lines in.
 
 use std::io::Read;
 
@@ -10,6 +10,7 @@ const BUFFER: usize = 1 << 20;
 
 /// The unpacked bytes of an object, from the first to the last.
 pub(super) struct ByteStream {
+    /// The bytes as they are stored; from the first reading on unpacked.
     bytes: BoxedRead,
     compression: Option<&'static Compression>,
     has_begun: bool,
@@ -20,42 +21,34 @@ pub(super) struct ByteStream {
 
 impl ByteStream {
     /// The bytes that `packed` gives, unpacked.
-    ///
-    /// # Errors
-    /// If the decoder cannot be made.
     pub(super) fn new(
         packed: impl Read + Send + 'static,
         compression: Option<&'static Compression>,
-    ) -> Result<Self> {
-        let bytes = match compression {
-            None => Box::new(packed),
-            Some(compression) => compression.unpack(packed).map_err(|error| {
-                Error::system(format!("{} could not start", compression.name)).source(error)
-            })?,
-        };
-        Ok(Self {
-            bytes,
+    ) -> Self {
+        Self {
+            bytes: Box::new(packed),
             compression,
             has_begun: false,
             has_ended: false,
             buffer: vec![],
             filled: 0,
-        })
+        }
     }
 
-    /// Reads on until much is here: more than before, where nothing was taken. Waits for the bytes.
-    /// `lines` that were taken before are told if the bytes are damaged.
+    /// Fills the buffer, a larger one if no byte was consumed since it was full. Blocks until the
+    /// bytes have come. `lines` is how many lines were read before, for the message of an error.
     ///
     /// # Errors
     /// If the object cannot be read, or not be unpacked.
     pub(super) fn fill(&mut self, lines: u64) -> Result<()> {
         if self.buffer.is_empty() {
-            // Zeroed by the system: of a small object only what is filled takes memory.
+            // The system zeroes it: only what is filled takes memory.
             self.buffer = vec![0; BUFFER];
+            self.begin_unpacking()?;
         } else if self.filled == self.buffer.len() {
             self.buffer.resize(2 * self.buffer.len(), 0);
         }
-        // A decoder may give little at a time; lines are looked for only in a full buffer.
+        // A decoder may give a few bytes at a time; lines are looked for in a full buffer only.
         while self.filled < self.buffer.len() && !self.has_ended {
             let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
             match self.bytes.read(room) {
@@ -71,18 +64,29 @@ impl ByteStream {
         Ok(())
     }
 
-    /// What is here.
+    fn begin_unpacking(&mut self) -> Result<()> {
+        let Some(compression) = self.compression else {
+            return Ok(());
+        };
+        let packed = std::mem::replace(&mut self.bytes, Box::new(std::io::empty()));
+        self.bytes = compression.unpack(packed).map_err(|error| {
+            Error::system(format!("{} could not start", compression.name)).source(error)
+        })?;
+        Ok(())
+    }
+
+    /// The bytes in the buffer.
     pub(super) fn data(&self) -> &[u8] {
         self.buffer.get(..self.filled).unwrap_or_default()
     }
 
-    /// Whether nothing comes after what is here.
+    /// Whether no bytes follow those in the buffer.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// Drops the first bytes of what is here.
-    pub(super) fn take(&mut self, len: usize) {
+    /// Drops the first bytes of the buffer: they were read.
+    pub(super) fn consume(&mut self, len: usize) {
         let len = len.min(self.filled);
         self.buffer.copy_within(len..self.filled, 0);
         self.filled -= len;
@@ -104,8 +108,8 @@ impl ByteStream {
         }
     }
 
-    /// Why something wrong in what was unpacked is the fault of the compressed data, if it is: damaged
-    /// ones may unpack to anything until their checksum comes at the end, which is read for this.
+    /// The error if the compressed data are damaged. Damaged data may unpack to anything, which looks
+    /// like a bad line, until the checksum at their end: this reads on to there.
     pub(super) fn damage(&mut self, lines: u64) -> Option<Error> {
         let Compression { name, .. } = self.compression?;
         let end = std::io::copy(&mut self.bytes, &mut std::io::sink());

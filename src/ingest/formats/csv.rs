@@ -61,7 +61,7 @@ impl InputFormat for Csv {
     }
 }
 
-/// Decodes an object, a buffer full of whole lines at a time.
+/// Decodes an object, one buffer of whole lines after the other.
 struct CsvDecoder {
     stream: ByteStream,
     parser: CsvParser,
@@ -71,8 +71,8 @@ impl ChunkDecoder for CsvDecoder {
     fn decode(&mut self, lines: &mut LineChecker) -> Result<bool> {
         let Self { stream, parser } = self;
         stream.fill(parser.row)?;
-        match parser.take(stream.data(), stream.has_ended(), lines) {
-            Ok(len) => stream.take(len),
+        match parser.parse(stream.data(), stream.has_ended(), lines) {
+            Ok(len) => stream.consume(len),
             Err(error) => return Err(stream.damage(parser.row).unwrap_or(error)),
         }
         Ok(!stream.has_ended())
@@ -103,9 +103,9 @@ impl CsvParser {
         }
     }
 
-    /// Takes the lines at the start of `data`, all if it is the `last` part; how many bytes were
-    /// taken.
-    fn take(&mut self, data: &[u8], last: bool, lines: &mut LineChecker) -> Result<usize> {
+    /// Adds the lines at the start of `data` to `lines`, all of them if no data follow (`last`).
+    /// Returns how many bytes they are.
+    fn parse(&mut self, data: &[u8], last: bool, lines: &mut LineChecker) -> Result<usize> {
         let mut at = 0;
         while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
             let Some(header) = &self.header else {
@@ -122,7 +122,7 @@ impl CsvParser {
                 ScannedRecord::Blank { len } => at += len,
                 ScannedRecord::Record { len } => {
                     self.row += 1;
-                    self.take_record(header, rest, lines)?;
+                    self.add_record(header, rest, lines)?;
                     at += len;
                 }
                 ScannedRecord::Incomplete if rest.len() < MAX_RECORD => break,
@@ -136,8 +136,8 @@ impl CsvParser {
         Ok(at)
     }
 
-    /// Takes the record that was just read from the start of `data`.
-    fn take_record(&self, header: &CsvHeader, data: &[u8], lines: &mut LineChecker) -> Result<()> {
+    /// Adds the record that was just read from the start of `data`.
+    fn add_record(&self, header: &CsvHeader, data: &[u8], lines: &mut LineChecker) -> Result<()> {
         let reason = if self.record.broken() {
             Some(RejectReason::BrokenQuotes)
         } else if self.record.fields().len() != header.width {
@@ -162,7 +162,7 @@ impl CsvParser {
             product: raw_id(&product),
             quantity,
         };
-        lines.take(self.row, line, |role| self.at_fault(header, data, role))
+        lines.add(self.row, line, |role| self.at_fault(header, data, role))
     }
 
     /// A field of the present record.

@@ -142,7 +142,7 @@ impl ChunkDecoder for ParquetDecoder {
             ..
         } = self;
         let (taken, next) = rayon::join(
-            || block.take(*rows_before, known, lines),
+            || block.add_to(lines, *rows_before, known),
             || RowBlock::read(&groups.footer, columns, rows),
         );
         taken?;

@@ -24,7 +24,7 @@ fn take(lines: &mut LineChecker, row: u64, words: [&str; 3]) -> Result<()> {
         product: RawId::Untyped(product),
         quantity: Quantity::Absent,
     };
-    lines.take(row, line, |_| (Some("word"), RejectedValue::text(time)))
+    lines.add(row, line, |_| (Some("word"), RejectedValue::text(time)))
 }
 
 /// A line a row, `customer product time`, read as a stream.
@@ -76,7 +76,7 @@ impl ChunkDecoder for TicketLogDecoder {
                 take(lines, self.row, [customer, product, time])?;
             }
         }
-        self.stream.take(taken);
+        self.stream.consume(taken);
         Ok(!self.stream.has_ended())
     }
 

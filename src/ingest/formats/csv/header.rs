@@ -23,8 +23,9 @@ pub(super) struct CsvHeader {
 }
 
 impl CsvHeader {
-    /// Reads the header at the start of `data`, which are all if they are the `last` ones: the bytes
-    /// that it takes, and no header where they are an empty line. `None` if it is not complete.
+    /// Reads the header at the start of `data`; no data follow if they are the `last`. Returns the
+    /// line's length in bytes, and no header if the line is empty. `None` if the line is not
+    /// complete.
     ///
     /// # Errors
     /// If the line does not end, is not UTF-8, or lacks a column.

@@ -66,7 +66,7 @@ impl RecordScanner {
         data.get(..self.len).unwrap_or_default().trim_ascii_end()
     }
 
-    /// Reads the record at the start of `data`; nothing follows it if it is the `last` part.
+    /// Reads the record at the start of `data`. No data follow if it is the `last` part.
     pub(super) fn read(&mut self, data: &[u8], separator: u8, last: bool) -> ScannedRecord {
         self.fields.clear();
         self.broken = false;

@@ -82,18 +82,18 @@ impl RowBlock {
         }))
     }
 
-    /// Gives the rows to `lines`; the group has `rows_before` before it in the file.
-    pub(super) fn take(
+    /// Adds the rows to `lines`. `rows_before` is how many rows the file has before this group, and
+    /// `known` are the codes of ids in the group's dictionaries.
+    pub(super) fn add_to(
         &self,
+        lines: &mut LineChecker,
         rows_before: u64,
         known: &mut KnownIdCodes,
-        lines: &mut LineChecker,
     ) -> Result<()> {
-        // The same steps twice: with the types of nearly all files known to the compiler, and with
-        // any.
+        // Compiled twice: for the types that nearly all files have, and for any.
         match self.plain_rows() {
-            Some(plain) => self.take_rows(&plain, rows_before, known, lines),
-            None => self.take_rows(&AnyRows(self), rows_before, known, lines),
+            Some(plain) => self.add_rows(&plain, lines, rows_before, known),
+            None => self.add_rows(&AnyRows(self), lines, rows_before, known),
         }
     }
 
@@ -110,14 +110,14 @@ impl RowBlock {
         })
     }
 
-    /// Some rows at a time: checked one by one, then looked up column by column.
+    /// Some rows at a time: each is checked, then their ids are looked up column by column.
     #[inline(always)]
-    fn take_rows(
+    fn add_rows(
         &self,
         values: &impl RowValues,
+        lines: &mut LineChecker,
         rows_before: u64,
         known: &mut KnownIdCodes,
-        lines: &mut LineChecker,
     ) -> Result<()> {
         let rows_before = rows_before + self.rows.start as u64;
         let mut at_rows = Vec::with_capacity(CHECKED_ROWS);

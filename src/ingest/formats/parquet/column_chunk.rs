@@ -1,8 +1,8 @@
 //! The values of one column in a group of rows, some rows at a time.
 //!
-//! Most writers give the distinct values of a column once, in a dictionary, and of each row its
-//! position in it. Such columns stay so: what must be known of an id is then looked up once for
-//! each distinct one of the group, and not once for each row. Other columns are decoded by polars.
+//! Most writers store the distinct values of a column once, in a dictionary, and for each row a
+//! position in it. Such columns stay as they are: an id is then looked up once for the whole group,
+//! not once for each row. polars decodes all other columns.
 
 use std::io::Cursor;
 use std::ops::Range;
@@ -34,16 +34,16 @@ pub(super) const NULL: u32 = u32::MAX;
 
 /// Some rows of a column.
 pub(super) struct ColumnSlice {
-    /// The value of each row; or those of a dictionary, if there are positions.
+    /// The value of each row, or the values of a dictionary if there are positions.
     pub(super) values: Series,
-    /// Of each row the position of its value, or [`NULL`].
+    /// For each row the position of its value, or [`NULL`].
     pub(super) positions: Option<Vec<u32>>,
 }
 
 /// Reads the rows of a column chunk in their order.
 pub(super) struct ColumnChunkReader {
     footer: Arc<ParquetFooter>,
-    /// Position of the group, and of the column among the mapped ones.
+    /// Position of the group, and of the column among those that are read.
     group: usize,
     column: usize,
     bytes: Bytes,

@@ -1,4 +1,4 @@
-//! The values of the mapped columns, whatever their types.
+//! The values of the columns that are read, whatever their types.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub(super) struct DecodedColumn<T> {
 }
 
 impl<T> DecodedColumn<T> {
-    /// ColumnSlice whose values are told by their type.
+    /// The values of some rows, by their type; `of` makes them.
     pub(super) fn new(
         rows: ColumnSlice,
         of: impl Fn(Series) -> PolarsResult<T>,
@@ -72,8 +72,8 @@ pub(super) struct PlainValues<'a, V: Copy> {
 impl<V: Copy> PlainValues<'_, V> {
     #[inline(always)]
     pub(super) fn get(&self, at: usize) -> V {
-        // `column_chunk` has seen that every position is that of a value, and there are no nulls: see
-        // `DecodedColumn::plain`.
+        // `column_chunk` has checked every position, and `DecodedColumn::plain` that there are no
+        // nulls.
         self.values[self
             .positions
             .map_or(at, |positions| positions[at] as usize)]

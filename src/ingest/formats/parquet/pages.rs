@@ -1,7 +1,7 @@
 //! The page headers of a column chunk, looked at before polars trusts them.
 //!
-//! polars takes a damaged count of values as it stands and asks for as much memory: the process
-//! ends, and no error can be told. So the counts are compared with the file's footer first. A page
+//! polars believes a damaged count of values and asks for as much memory: the process ends without
+//! an error. So the counts are compared with the file's footer first. A page
 //! header is a struct of Thrift's compact protocol; the field numbers are those of the Parquet
 //! format (parquet.thrift, PageHeader).
 
@@ -25,10 +25,10 @@ const DATA_PAGE: i64 = 0;
 const DICTIONARY_PAGE: i64 = 2;
 const DATA_PAGE_V2: i64 = 3;
 
-/// Whether all values of a column chunk are positions in a dictionary, which comes first. Nothing
-/// if its pages do not hold `values` values, do not fit in it, or are not what their checksums say,
-/// where they have any; `uncompressed` is the chunk's size before compression, and `is_gzip` says
-/// whether that is gzip's, which has checksums of its own.
+/// Whether all values of a column chunk are positions in a dictionary, which comes first. `None` if
+/// its pages do not hold `values` values, do not fit in it, or differ from their checksums where they
+/// have any. `uncompressed` is the chunk's size before compression, and `is_gzip` says whether that
+/// is gzip, which has checksums of its own.
 pub(super) fn are_indexed(
     chunk: &[u8],
     values: i64,
