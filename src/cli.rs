@@ -10,74 +10,33 @@ mod explain;
 mod funnel;
 mod models;
 pub mod output;
+pub mod reference;
 mod score;
 mod simulate;
 mod table;
 mod train;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches};
 
-use crate::config::{ColumnsLayer, Config, FILE_NAME, InputLayer, Layer, RuleLayer};
-use crate::error::{Error, Result};
+use crate::config::{Config, FILE_NAME, Layer};
+use crate::error::{Error, ExitCode, Result};
 use crate::simulate::Style;
 use crate::store;
 use crate::suggest;
 use arguments::{
     Arguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments, ExplainArguments,
     ModelsArguments, ModelsCommand, RegistryArguments, ScoreArguments, Screen, SimulateArguments,
-    TrainArguments, Training,
+    TrainArguments,
 };
 use output::Output;
 
-impl Command {
-    /// What it has in common with every command that reads tickets.
-    fn common(&mut self) -> Option<&mut Common> {
-        match self {
-            Command::Train(arguments) => Some(&mut arguments.common),
-            Command::Score(arguments) => Some(&mut arguments.common),
-            Command::Explain(arguments) => Some(&mut arguments.common),
-            Command::Eval(arguments) => Some(&mut arguments.common),
-            Command::Config(arguments) => Some(&mut arguments.common),
-            Command::Models(_) | Command::Simulate(_) | Command::Demo(_) => None,
-        }
-    }
-}
-
-/// Where the values of a command's arguments come from, by the arguments' names.
-#[derive(Debug, Default)]
-struct Sources(BTreeMap<String, ValueSource>);
-
-impl Sources {
-    fn of(matches: &ArgMatches) -> Self {
-        let Some((_, command)) = matches.subcommand() else {
-            return Self::default();
-        };
-        Self(
-            command
-                .ids()
-                .filter_map(|id| Some((id.to_string(), command.value_source(id.as_str())?)))
-                .collect(),
-        )
-    }
-
-    /// Whether a flag or the environment gives the argument.
-    fn of_argument(&self, name: &str) -> Option<ValueSource> {
-        self.0
-            .get(name)
-            .copied()
-            .filter(|source| *source != ValueSource::DefaultValue)
-    }
-}
-
 impl Common {
     /// The settings for a run, whose places can be what they are used as.
-    async fn config(&self, above: Layer) -> Result<Config> {
-        let config = self.settings(above).await?;
+    async fn config(&self) -> Result<Config> {
+        let config = self.settings().await?;
         let places = [
             ("--registry", Some(&config.registry)),
             ("--output", config.output.as_ref()),
@@ -93,67 +52,25 @@ impl Common {
     }
 
     /// The flags and environment over the file; checked.
-    async fn settings(&self, above: Layer) -> Result<Config> {
-        let some = |values: &Vec<String>| (!values.is_empty()).then(|| values.clone());
-        let flags = Layer {
-            columns: ColumnsLayer {
-                customer: self.customer.clone(),
-                product: self.product.clone(),
-                time: self.time.clone(),
-                quantity: self.quantity.clone(),
-            },
-            input: InputLayer {
-                paths: some(&self.input),
-                time_zone: self.time_zone.clone(),
-                utc: self.utc,
-                day_start: self.day_start,
-                history_days: self.history_days,
-                max_bad_share: self.max_bad_share,
-                exclude_products: some(&self.exclude_product),
-            },
-            rule: RuleLayer {
-                period_days: self.period_days,
-                periods: self.periods,
-                min_purchases: self.min_purchases,
-                min_products: self.min_products,
-                basket_share: self.basket_share,
-            },
-            threads: self.screen.threads,
-            memory_limit: self.memory_limit.clone(),
-            ..above
-        };
-        let config = flags.over(file(self.config.as_deref()).await?).check()?;
+    async fn settings(&self) -> Result<Config> {
+        let given = self.flags.given.clone();
+        let config = given.over(file(self.config.as_deref()).await?).check()?;
         set_threads(config.threads)?;
         Ok(config)
     }
 }
 
-impl Training {
-    /// What the flags and the environment say of places and promotion.
-    fn layer(&self) -> Layer {
-        Layer {
-            registry: self.registry.clone(),
-            promote: self.promote,
-            ..Layer::default()
-        }
-    }
-
-    /// Puts the seed over the one of the file.
-    fn seed(&self, config: &mut Config) {
-        config.parameters.seed = self.seed.unwrap_or(config.parameters.seed);
+impl Screen {
+    /// The settings of a command that reads no file of settings.
+    fn settings(&self) -> Result<Config> {
+        let config = self.computing.given.clone().check()?;
+        set_threads(config.threads)?;
+        Ok(config)
     }
 }
 
 /// The configuration file's layer; one that is not named may be missing.
 async fn file(named: Option<&str>) -> Result<Layer> {
-    match file_text(named).await? {
-        Some((name, text)) => Layer::parse(&name, &text),
-        None => Ok(Layer::default()),
-    }
-}
-
-/// The configuration file's name and text; one that is not named may be missing.
-async fn file_text(named: Option<&str>) -> Result<Option<(String, String)>> {
     let name = named.unwrap_or(FILE_NAME);
     let (folder, file) = match name.rsplit_once('/') {
         Some(("", file)) => ("/", file),
@@ -172,9 +89,9 @@ async fn file_text(named: Option<&str>) -> Result<Option<(String, String)>> {
                     .object(name)
                     .source(error)
             })?;
-            Ok(Some((name.to_owned(), text.to_owned())))
+            Layer::parse(name, text)
         }
-        None if named.is_none() => Ok(None),
+        None if named.is_none() => Ok(Layer::default()),
         None => Err(Error::not_found("there is no such configuration file")
             .object(name)
             .hint("check --config")),
@@ -182,7 +99,7 @@ async fn file_text(named: Option<&str>) -> Result<Option<(String, String)>> {
 }
 
 fn set_threads(threads: Option<usize>) -> Result<()> {
-    let Some(threads) = crate::config::checked_threads(threads)? else {
+    let Some(threads) = threads else {
         return Ok(());
     };
     rayon::ThreadPoolBuilder::new()
@@ -196,12 +113,9 @@ fn set_threads(threads: Option<usize>) -> Result<()> {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let parsed = Arguments::command()
         .try_get_matches_from(arguments)
-        .and_then(|matches| {
-            let sources = Sources::of(&matches);
-            Ok((Arguments::from_arg_matches(&matches)?.command, sources))
-        });
-    let (mut command, sources) = match parsed {
-        Ok(parsed) => parsed,
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let command = match parsed {
+        Ok(arguments) => arguments.command,
         Err(error) => {
             // Help and version are results; everything else is a wrong request.
             let help = !error.use_stderr();
@@ -209,27 +123,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             if let Some(variable) = variable_at_fault(&error) {
                 output::hint(&format!("the value is that of the variable {variable}"));
             }
-            return u8::from(!help);
+            let code = match help {
+                true => ExitCode::Done,
+                false => ExitCode::Refused,
+            };
+            return code.number();
         }
     };
-    // The environment has one text for all inputs; a flag may name a path with a space in it.
-    if let (Some(common), Some(ValueSource::EnvVariable)) =
-        (command.common(), sources.of_argument("input"))
-    {
-        common.input = common
-            .input
-            .iter()
-            .flat_map(|text| text.split_whitespace())
-            .map(str::to_owned)
-            .collect();
-    }
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| runtime.block_on(dispatch(command, &sources)));
+        .and_then(|runtime| runtime.block_on(dispatch(command)));
     match result {
-        Ok(()) => 0,
+        Ok(()) => ExitCode::Done.number(),
         Err(error) => {
             output::error(&error);
             error.exit_code()
@@ -239,18 +146,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// The variable of the environment that has the value which clap refuses: it names the flag alone.
 fn variable_at_fault(error: &clap::Error) -> Option<String> {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text),
-        _ => None,
-    };
-    let flag = text(ContextKind::InvalidArg)?.strip_prefix("--")?;
+    let flag = context(error, ContextKind::InvalidArg)?.strip_prefix("--")?;
     let flag = flag.split_once([' ', '=']).map_or(flag, |(flag, _)| flag);
     let variable = format!("OKUO_{}", flag.replace('-', "_").to_uppercase());
     let value = std::env::var(&variable).ok()?;
-    (value == *text(ContextKind::InvalidValue)?).then_some(variable)
+    (value == context(error, ContextKind::InvalidValue)?).then_some(variable)
 }
 
-async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
+/// What clap says of an error's circumstances.
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+async fn dispatch(command: Command) -> Result<()> {
     let screen = match &command {
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
@@ -265,28 +176,28 @@ async fn dispatch(command: Command, sources: &Sources) -> Result<()> {
     match command {
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
-        Command::Explain(arguments) => explain::run(arguments, sources, &screen).await,
+        Command::Explain(arguments) => explain::run(arguments, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments, &screen).await,
         Command::Demo(arguments) => demo::run(arguments, &screen).await,
-        Command::Config(arguments) => config::run(arguments, sources, &screen).await,
+        Command::Config(arguments) => config::run(arguments, &screen).await,
+    }
+}
+
+/// Adds the variables that a command and those below it read.
+fn add_variables(command: &clap::Command, known: &mut Vec<String>) {
+    let variables = command.get_arguments().filter_map(clap::Arg::get_env);
+    known.extend(variables.filter_map(|name| Some(name.to_str()?.to_owned())));
+    for below in command.get_subcommands() {
+        add_variables(below, known);
     }
 }
 
 /// A variable that no flag has is most likely a slip, which would otherwise have no effect at all.
 fn warn_of_unknown_variables(output: &Output) {
-    let program = Arguments::command();
-    let of = |command: &clap::Command| -> Vec<String> {
-        command
-            .get_arguments()
-            .filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()))
-            .collect()
-    };
-    let nested = program
-        .get_subcommands()
-        .flat_map(|command| command.get_subcommands().chain([command]));
-    let known: Vec<String> = nested.flat_map(of).collect();
+    let mut known = vec![];
+    add_variables(&Arguments::command(), &mut known);
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

@@ -5,17 +5,81 @@ use std::fmt;
 /// Who has to act, which decides the exit code and whether a caller may retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// What was asked for cannot be done: a flag, a date, a name that does not exist. Exit code 1.
+    /// What was asked for cannot be done: a flag, a date, a name that does not exist.
     Request,
-    /// The data that were read are wrong. Exit code 1.
+    /// The data that were read are wrong.
     Input,
-    /// An object or bucket that was named does not exist. Exit code 1.
+    /// An object or bucket that was named does not exist.
     NotFound,
     /// A conditional write lost: the object is already there, or has changed since it was read.
-    /// Exit code 2.
     Conflict,
-    /// okuo, the disk, the network or a permission failed. Exit code 2.
+    /// okuo, the disk, the network or a permission failed.
     System,
+}
+
+impl Kind {
+    /// The exit code of a run that such an error ends.
+    #[must_use]
+    pub const fn exit_code(self) -> ExitCode {
+        match self {
+            Kind::Request | Kind::Input | Kind::NotFound => ExitCode::Refused,
+            Kind::Conflict | Kind::System => ExitCode::Failed,
+        }
+    }
+}
+
+/// How a run ended, for whoever started it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCode {
+    /// It did what was asked for.
+    Done,
+    /// What was asked for, or what was read, is wrong.
+    Refused,
+    /// okuo or what it runs on failed.
+    Failed,
+}
+
+impl ExitCode {
+    /// All of them, by number.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Refused, Self::Failed];
+
+    /// The process's exit code.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::Failed => 2,
+        }
+    }
+
+    /// What it means, in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "the input or the request was wrong",
+            Self::Failed => "okuo or its surroundings (disk, network, permissions) failed",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Done => "Nothing. Warnings, if there are any, are on stderr",
+            Self::Refused => {
+                "Fix what the message names: for example a flag, a value out of its range, a file or \
+                 column that does not exist, too many bad lines. Do not retry: the same run would \
+                 end the same way"
+            }
+            Self::Failed => {
+                "Retry. If it fails again, check the disk, the network or the permission that the \
+                 message names. A run also ends this way if another one wrote the same object at \
+                 the same time. Nothing half-written was published"
+            }
+        }
+    }
 }
 
 /// The result of everything in okuo that can fail.
@@ -129,14 +193,10 @@ impl Error {
         self.0.kind
     }
 
-    /// The process's exit code: 1 the input or the request was wrong, 2 okuo or its surroundings
-    /// failed.
+    /// The process's exit code: see [`ExitCode`].
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match self.0.kind {
-            Kind::Request | Kind::Input | Kind::NotFound => 1,
-            Kind::Conflict | Kind::System => 2,
-        }
+        self.kind().exit_code().number()
     }
 }
 

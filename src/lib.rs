@@ -58,7 +58,7 @@
 //! ```
 //!
 //! The modules are rooms in one order, and a room uses only those above it in this list:
-//! [`error`], [`suggest`], [`calendar`], [`stats`], [`sampling`] and [`domain`] are shared ground;
+//! [`error`], [`suggest`], [`settings`], [`calendar`], [`stats`], [`sampling`] and [`domain`] are shared ground;
 //! [`store`] reads and writes objects on disk, S3 or in memory; [`purchases`] is the compact
 //! history, and [`ingest`] reads tickets into it; [`recurrence`], [`features`], [`models`] and
 //! [`offers`] compute, without I/O and without chance; [`artifact`] is a model as a file; [`eval`]
@@ -67,6 +67,7 @@
 
 pub mod error;
 pub mod suggest;
+pub mod settings;
 pub mod calendar;
 pub mod stats;
 pub mod sampling;

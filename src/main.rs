@@ -12,11 +12,11 @@ fn main() -> ExitCode {
             *text = panic.to_string().replace('\n', " ");
         }
     }));
-    // A panic is a failure of okuo: exit code 2, like every other one.
+    // A panic is a failure of okuo like every other one.
     let code =
         std::panic::catch_unwind(|| okuo::cli::run(std::env::args_os())).unwrap_or_else(|_| {
             okuo::cli::output::panic(&PANIC.lock().map(|text| text.clone()).unwrap_or_default());
-            2
+            okuo::error::ExitCode::Failed.number()
         });
     ExitCode::from(code)
 }

@@ -5,61 +5,61 @@
 //! and brings nothing. So a share of the customers, the control arm, is never sent anything. The
 //! difference between the arms is what the offers bring.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::calendar::Day;
 use crate::domain::{CustomerPrediction, Id, Ids, MAX_RANK, Predictions, ProductPrediction, words};
 use crate::error::{Error, Result};
+use crate::settings::{Allowed, section};
 
 #[cfg(test)]
 mod tests;
 
-/// How offers are made from predictions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OfferParameters {
-    /// Most offers that a customer gets in one night.
-    pub per_customer: usize,
-    /// A product with a probability above this is not offered: the customer would buy it anyway
-    /// (`certain`).
-    pub certain_above: f64,
-    /// A product is not due yet if, on the expected day, less than this share of its typical gap
-    /// has passed since it was bought (`recent`).
-    pub recent_gap_share: f64,
-    /// The same in days, for a product whose typical gap is unknown because the customer bought it
-    /// only once.
-    pub recent_days: i32,
-    /// Ids of products that are never offered (`excluded`).
-    pub exclude_products: Vec<String>,
-    /// Share of the customers in the control arm, 0 to 1.
-    pub control_share: f64,
-    /// The salt with which the arms are drawn. With the same salt, a customer is in the same arm
-    /// every night.
-    pub salt: String,
-    /// An offer is sent this many days before the expected day, but not before the day after T: a
-    /// customer who is expected tomorrow is sent it tomorrow.
-    pub lead_days: i32,
-    /// Fewest days that an offer is valid.
-    pub min_valid_days: i32,
-    /// Most days that an offer is valid.
-    pub max_valid_days: i32,
-}
+/// The days that a number of days in `[offers]` may be: up to a year.
+const UP_TO_A_YEAR: Allowed = Allowed::Between(0.0, 365.0);
+/// The same for a length, which is a day at least.
+const A_DAY_TO_A_YEAR: Allowed = Allowed::Between(1.0, 365.0);
 
-impl Default for OfferParameters {
-    fn default() -> Self {
-        Self {
-            per_customer: 3,
-            certain_above: 0.9,
-            recent_gap_share: 0.5,
-            recent_days: 3,
-            exclude_products: vec![],
-            control_share: 0.1,
-            salt: "okuo".into(),
-            lead_days: 1,
-            min_valid_days: 3,
-            max_valid_days: 28,
-        }
+section! {
+    /// How offers are made from predictions.
+    pub struct OfferParameters {
+        /// Most offers that a customer gets in one night
+        #[setting(default = 3, allowed(Allowed::Between(1.0, MAX_RANK as f64)))]
+        pub per_customer: usize,
+        /// A product with a probability above this is not offered: the customer would buy it anyway
+        /// (`certain`)
+        #[setting(default = 0.9, allowed(Allowed::SHARE))]
+        pub certain_above: f64,
+        /// A product is not due yet if, on the expected day, less than this share of its typical gap
+        /// has passed since it was bought (`recent`)
+        #[setting(default = 0.5, allowed(Allowed::SHARE))]
+        pub recent_gap_share: f64,
+        /// The same in days, for a product whose typical gap is unknown because the customer bought it
+        /// only once
+        #[setting(default = 3, allowed(UP_TO_A_YEAR))]
+        pub recent_days: i32,
+        /// Ids of products that are never offered, such as tobacco (`excluded`)
+        #[setting(default = vec![])]
+        pub exclude_products: Vec<String>,
+        /// Share of the customers in the control arm. They are sent nothing, to measure what offers
+        /// bring
+        #[setting(default = 0.1, allowed(Allowed::SHARE))]
+        pub control_share: f64,
+        /// The salt with which the arms are drawn. With the same salt, a customer is in the same arm
+        /// every night
+        #[setting(default = "okuo".into())]
+        pub salt: String,
+        /// An offer is sent this many days before the expected day, but not before the day after the
+        /// night: a customer who is expected tomorrow is sent it tomorrow
+        #[setting(default = 1, allowed(UP_TO_A_YEAR))]
+        pub lead_days: i32,
+        /// Fewest days that an offer is valid
+        #[setting(default = 3, allowed(A_DAY_TO_A_YEAR))]
+        pub min_valid_days: i32,
+        /// Most days that an offer is valid
+        #[setting(default = 28, allowed(A_DAY_TO_A_YEAR))]
+        pub max_valid_days: i32,
     }
 }
 
@@ -67,47 +67,18 @@ impl OfferParameters {
     /// The parameters themselves, if they make sense.
     ///
     /// # Errors
-    /// If a number is outside its range; the message names it.
+    /// If a value is out of its range, or the fewest days are more than the most.
     pub fn check(self) -> Result<Self> {
-        if !(1..=MAX_RANK).contains(&self.per_customer) {
-            return Err(Error::request(format!(
-                "per_customer should be between 1 and {MAX_RANK}, but is {}",
-                self.per_customer
-            )));
-        }
-        check_share("certain_above", self.certain_above)?;
-        check_share("recent_gap_share", self.recent_gap_share)?;
-        check_share("control_share", self.control_share)?;
-        check_days("recent_days", self.recent_days, 0)?;
-        check_days("lead_days", self.lead_days, 0)?;
-        check_days("min_valid_days", self.min_valid_days, 1)?;
-        check_days("max_valid_days", self.max_valid_days, 1)?;
+        self.check_ranges("offers.")?;
         if self.min_valid_days > self.max_valid_days {
             return Err(Error::request(format!(
                 "min_valid_days should be at most max_valid_days, but is {} and max_valid_days is {}",
                 self.min_valid_days, self.max_valid_days
-            )));
+            ))
+            .hint("they are the fewest and the most days that an offer is valid"));
         }
         Ok(self)
     }
-}
-
-fn check_share(name: &str, value: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::request(format!(
-        "{name} should be between 0 and 1, but is {value}"
-    )))
-}
-
-fn check_days(name: &str, value: i32, least: i32) -> Result<()> {
-    if (least..=365).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::request(format!(
-        "{name} should be between {least} and 365 days, but is {value}"
-    )))
 }
 
 /// Whether a product is offered, or why not.

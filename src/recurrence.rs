@@ -3,83 +3,84 @@
 mod population;
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::calendar::Day;
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::purchases::{CustomerPurchases, History};
+use crate::settings::{Allowed, section};
 pub use population::{PopulationSummary, Provenance};
 
-/// "More than one purchase every 30 days, and every purchase with more than 10 products", with its
-/// parameters.
-///
-/// In each of the last `periods` periods of `period_days` days, counted back from and including the
-/// as-of date, at least `min_purchases` purchases; and of all purchases in those periods, at least
-/// the share `basket_share` with `min_products` distinct products or more.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rule {
-    /// Length of a period in days.
-    pub period_days: u32,
-    /// How many periods are looked at.
-    pub periods: u32,
-    /// Fewest purchases in each period.
-    pub min_purchases: u32,
-    /// Fewest distinct products in a large basket.
-    pub min_products: u32,
-    /// Share of the purchases that must have a large basket, 0 to 1.
-    pub basket_share: f64,
-}
-
-impl Default for Rule {
-    fn default() -> Self {
-        Self {
-            period_days: 30,
-            periods: 3,
-            min_purchases: 2,
-            min_products: 11,
-            basket_share: 1.0,
-        }
+section! {
+    /// "More than one purchase every 30 days, and every purchase with more than 10 products", with its
+    /// parameters.
+    ///
+    /// In each of the last `periods` periods of `period_days` days, counted back from and including
+    /// the as-of date, at least `min_purchases` purchases; and of all purchases in those periods, at
+    /// least the share `basket_share` with `min_products` distinct products or more.
+    #[derive(Copy)]
+    pub struct Rule {
+        /// Length of a period of the rule, in days
+        #[setting(
+            default = 30,
+            allowed(Allowed::POSITIVE_COUNT),
+            value("DAYS"),
+            hint("it is the length of a period in days: 30 is a month")
+        )]
+        pub period_days: u32,
+        /// How many periods the rule looks back
+        #[setting(
+            default = 3,
+            allowed(Allowed::POSITIVE_COUNT),
+            value("N"),
+            hint("it is how many periods the rule looks back on: 3 of 30 days are 90 days")
+        )]
+        pub periods: u32,
+        /// Fewest purchases in each period
+        #[setting(
+            default = 2,
+            allowed(Allowed::POSITIVE_COUNT),
+            value("N"),
+            hint("it is the fewest purchases in each period; 1 asks the least")
+        )]
+        pub min_purchases: u32,
+        /// Fewest distinct products of a large basket
+        #[setting(
+            default = 11,
+            allowed(Allowed::POSITIVE_COUNT),
+            value("N"),
+            hint("it is the fewest products of a large basket; 1 takes every basket for large")
+        )]
+        pub min_products: u32,
+        /// Share of the purchases that must have a large basket
+        #[setting(
+            default = 1.0,
+            default_note("every one"),
+            allowed(Allowed::SHARE),
+            value("SHARE"),
+            hint("it is the share of the purchases that must have a large basket: 0.5 is every second one, 1 every one")
+        )]
+        pub basket_share: f64,
     }
 }
+
+/// The rule looks back at most so many days: ten years.
+const MOST_DAYS: u64 = 3_653;
 
 impl Rule {
     /// The rule itself, if its parameters make sense.
     ///
     /// # Errors
-    /// If a count is 0, the window is longer than 10 years, or the share is not 0 to 1.
+    /// If a value is out of its range, or the rule looks back more than 10 years.
     pub fn check(self) -> Result<Self> {
-        check_positive(
-            "period_days",
-            self.period_days,
-            "it is the length of a period in days: 30 is a month",
-        )?;
-        check_positive(
-            "periods",
-            self.periods,
-            "it is how many periods the rule looks back on: 3 of 30 days are 90 days",
-        )?;
-        check_positive(
-            "min_purchases",
-            self.min_purchases,
-            "it is the fewest purchases in each period; 1 asks the least",
-        )?;
-        check_positive(
-            "min_products",
-            self.min_products,
-            "it is the fewest products of a large basket; 1 takes every basket for large",
-        )?;
-        if u64::from(self.period_days) * u64::from(self.periods) > 3_653 {
+        self.check_ranges("")?;
+        if u64::from(self.period_days) * u64::from(self.periods) > MOST_DAYS {
             return Err(Error::request(format!(
-                "periods × period_days should be at most 3653 days, but is {} × {}",
+                "periods × period_days should be at most {MOST_DAYS} days, but is {} × {}",
                 self.periods, self.period_days
             ))
             .hint("it is how far the rule looks back: 3 periods of 30 days are 90 days"));
-        }
-        if !(0.0..=1.0).contains(&self.basket_share) {
-            return Err(Error::request(format!("basket_share should be between 0 and 1, but is {}", self.basket_share))
-                .hint("it is the share of the purchases that must have a large basket: 0.5 is every second one, 1 every one"));
         }
         Ok(self)
     }
@@ -147,13 +148,6 @@ impl Rule {
     #[must_use]
     pub fn met(&self, purchases: &CustomerPurchases<'_>, night: Day) -> bool {
         self.standing(purchases, night).has_share(self.basket_share)
-    }
-}
-
-fn check_positive(name: &str, value: u32, hint: &str) -> Result<()> {
-    match value {
-        0 => Err(Error::request(format!("{name} should be at least 1, but is 0")).hint(hint)),
-        _ => Ok(()),
     }
 }
 

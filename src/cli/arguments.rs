@@ -3,33 +3,22 @@
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use crate::calendar::{AsOf, Day, Month};
+use crate::config::flags::{
+    ComputingFlags, PublishingFlags, RegistryFlags, TicketFlags, TrainingFlags,
+};
 use crate::domain::MAX_RANK;
-use crate::publish::promotion::PromotionPolicy;
+use crate::error::ExitCode;
 use crate::publish::tables::Format;
 
 /// The help's texts are written for 100 columns, which is where clap wraps.
-macro_rules! first_steps {
-    () => {
-        "\
+const FIRST_STEPS: &str = "\
 First steps:
   okuo demo                                                  all of it, on a built-in sample
   okuo train -i tickets/ --as-of 2017-10-31                  monthly: a model into models/
   okuo score -i tickets/ --as-of 2017-11-07 -o nightly/      nightly: predictions and offers
   okuo eval  -i tickets/ --holdout 2017-10                   how well it goes on your data
-"
-    };
-}
-macro_rules! exit_codes {
-    () => {
-        "
-Exit codes: 0 done; 1 the input or the request was wrong; 2 okuo or its surroundings (disk,
-network, permissions) failed. Results go to stdout, everything else to stderr."
-    };
-}
-const MANUAL: &str = concat!(first_steps!(), exit_codes!());
-const LONG_MANUAL: &str = concat!(
-    first_steps!(),
-    "
+";
+const SETTINGS_AND_PLACES: &str = "\
 Settings come from okuo.toml in the present folder (or --config FILE), above it the environment
 (OKUO_BASKET_SHARE is --basket-share), above that the flags. `okuo config` prints what is in force
 and where each value comes from, as a file that can be saved as okuo.toml. The date of a run is
@@ -37,14 +26,30 @@ read from no clock and no variable: --as-of says it.
 
 s3:// addresses use the usual AWS_* environment: AWS_PROFILE or AWS_ACCESS_KEY_ID and
 AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL_S3 for a server other than Amazon's.
-",
-    exit_codes!()
-);
+";
+
+/// What stands below the help in short.
+fn manual() -> String {
+    format!("{FIRST_STEPS}\n{}", exit_codes())
+}
+
+/// What stands below the whole help.
+fn long_manual() -> String {
+    format!("{FIRST_STEPS}\n{SETTINGS_AND_PLACES}\n{}", exit_codes())
+}
+
+fn exit_codes() -> String {
+    let codes = ExitCode::ALL.map(|code| format!("{} {}", code.number(), code.meaning()));
+    format!(
+        "Exit codes: {}. Results go to stdout, everything else to stderr.",
+        codes.join("; ")
+    )
+}
 
 /// Which customers come back regularly, on which day each will buy next, and what will be in that
 /// basket.
 #[derive(Debug, Parser)]
-#[command(name = "okuo", version, about, after_help = MANUAL, after_long_help = LONG_MANUAL, color = ColorChoice::Never)]
+#[command(name = "okuo", version, about, after_help = manual(), after_long_help = long_manual(), color = ColorChoice::Never)]
 #[command(arg_required_else_help = true, propagate_version = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -74,158 +79,20 @@ pub(super) enum Command {
 /// What every command that reads tickets takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// Tickets: a file, a folder, a prefix (all .csv, .csv.gz, .csv.zst and .parquet below it) or a
-    /// glob; local or s3://
-    #[arg(long, short, num_args = 1.., env = "OKUO_INPUT", value_name = "URI", help_heading = "Input")]
-    pub(super) input: Vec<String>,
     /// Configuration file [default: okuo.toml, if it exists]
     #[arg(long, env = "OKUO_CONFIG", value_name = "FILE")]
     pub(super) config: Option<String>,
-    /// Column of the customer's id [default: customer_id]
-    #[arg(
-        long,
-        env = "OKUO_CUSTOMER",
-        value_name = "COLUMN",
-        help_heading = "Input"
-    )]
-    pub(super) customer: Option<String>,
-    /// Column of the product's id [default: product_id]
-    #[arg(
-        long,
-        env = "OKUO_PRODUCT",
-        value_name = "COLUMN",
-        help_heading = "Input"
-    )]
-    pub(super) product: Option<String>,
-    /// Column of the time [default: timestamp]
-    #[arg(long, env = "OKUO_TIME", value_name = "COLUMN", help_heading = "Input")]
-    pub(super) time: Option<String>,
-    /// Column of the quantity; lines of 0 or less are returns [default: quantity, if it exists]
-    #[arg(
-        long,
-        env = "OKUO_QUANTITY",
-        value_name = "COLUMN",
-        help_heading = "Input"
-    )]
-    pub(super) quantity: Option<String>,
-    /// The store's time zone: instants become its local days [default: UTC]
-    #[arg(
-        long,
-        env = "OKUO_TIME_ZONE",
-        value_name = "ZONE",
-        help_heading = "Input"
-    )]
-    pub(super) time_zone: Option<String>,
-    /// Times without a zone are UTC, not store-local
-    #[arg(long, env = "OKUO_UTC", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Input")]
-    pub(super) utc: Option<bool>,
-    /// Hour at which the store's day begins: earlier sales belong to the day before [default: 0]
-    #[arg(
-        long,
-        env = "OKUO_DAY_START",
-        value_name = "HOUR",
-        help_heading = "Input"
-    )]
-    pub(super) day_start: Option<u8>,
-    /// Largest share of bad lines [default: 0.001]
-    #[arg(
-        long,
-        env = "OKUO_MAX_BAD_SHARE",
-        allow_negative_numbers = true,
-        value_name = "SHARE",
-        help_heading = "Input"
-    )]
-    pub(super) max_bad_share: Option<f64>,
-    /// How many days of history are looked at, up to the night, from 90 on: older lines are
-    /// counted, and left out [default: 730]
-    #[arg(
-        long,
-        env = "OKUO_HISTORY_DAYS",
-        allow_negative_numbers = true,
-        value_name = "DAYS",
-        help_heading = "Input"
-    )]
-    pub(super) history_days: Option<u32>,
-    /// Product that is no purchase (fuel, bags); may be given several times
-    #[arg(
-        long,
-        env = "OKUO_EXCLUDE_PRODUCT",
-        value_delimiter = ',',
-        value_name = "ID",
-        help_heading = "Input"
-    )]
-    pub(super) exclude_product: Vec<String>,
-    /// Length of a period of the rule, in days [default: 30]
-    #[arg(
-        long,
-        env = "OKUO_PERIOD_DAYS",
-        value_name = "DAYS",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) period_days: Option<u32>,
-    /// How many periods the rule looks back [default: 3]
-    #[arg(
-        long,
-        env = "OKUO_PERIODS",
-        value_name = "N",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) periods: Option<u32>,
-    /// Fewest purchases in each period [default: 2]
-    #[arg(
-        long,
-        env = "OKUO_MIN_PURCHASES",
-        value_name = "N",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) min_purchases: Option<u32>,
-    /// Fewest distinct products of a large basket [default: 11]
-    #[arg(
-        long,
-        env = "OKUO_MIN_PRODUCTS",
-        value_name = "N",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) min_products: Option<u32>,
-    /// Share of the purchases that must have a large basket [default: 1.0, every one]
-    #[arg(
-        long,
-        env = "OKUO_BASKET_SHARE",
-        allow_negative_numbers = true,
-        value_name = "SHARE",
-        help_heading = "Recurrence rule"
-    )]
-    pub(super) basket_share: Option<f64>,
-    /// Memory that the history may take, as 4GB, at least 100MB: a larger one is set aside in
-    /// TMPDIR, and looked at part after part
-    /// [default: as much as it needs]
-    #[arg(long, env = "OKUO_MEMORY_LIMIT", value_name = "SIZE")]
-    pub(super) memory_limit: Option<String>,
+    #[command(flatten)]
+    pub(super) flags: TicketFlags,
     #[command(flatten)]
     pub(super) screen: Screen,
-}
-
-/// What a training takes beyond that.
-#[derive(Debug, Args)]
-pub(super) struct Training {
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
-    /// When the new model takes the place of the promoted one: if-better, always or never [default:
-    /// if-better]
-    #[arg(long, env = "OKUO_PROMOTE", value_name = "WHEN")]
-    pub(super) promote: Option<PromotionPolicy>,
-    /// Seed of every sampling [default: 1]
-    #[arg(long, env = "OKUO_SEED", value_name = "N")]
-    pub(super) seed: Option<u64>,
 }
 
 /// How a command speaks and computes.
 #[derive(Debug, Args)]
 pub(super) struct Screen {
-    /// Threads to compute on; results do not depend on it [default: one a core]
-    #[arg(long, env = "OKUO_THREADS", value_name = "N")]
-    pub(super) threads: Option<usize>,
+    #[command(flatten)]
+    pub(super) computing: ComputingFlags,
     /// Print one JSON document instead of tables
     #[arg(long)]
     pub(super) json: bool,
@@ -244,10 +111,11 @@ pub(super) struct Screen {
   okuo config --json                               the same for machines")]
 pub(super) struct ConfigArguments {
     #[command(flatten)]
-    pub(super) training: Training,
-    /// Where the night's run is published
-    #[arg(long, short, env = "OKUO_OUTPUT", value_name = "URI")]
-    pub(super) output: Option<String>,
+    _registry: RegistryFlags,
+    #[command(flatten)]
+    _training: TrainingFlags,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -261,7 +129,9 @@ pub(super) struct TrainArguments {
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: AsOf,
     #[command(flatten)]
-    pub(super) training: Training,
+    _registry: RegistryFlags,
+    #[command(flatten)]
+    _training: TrainingFlags,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -279,15 +149,13 @@ pub(super) struct ScoreArguments {
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: AsOf,
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    _registry: RegistryFlags,
     /// A model of the registry by its id, or a model file [default: the promoted one]
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
-    /// Where the night's run is published
-    #[arg(long, short, env = "OKUO_OUTPUT", value_name = "URI")]
-    pub(super) output: Option<String>,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
     /// Write the offers also as csv or jsonl
     #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
     pub(super) format: Vec<Format>,
@@ -311,14 +179,12 @@ pub(super) struct ExplainArguments {
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: AsOf,
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    _registry: RegistryFlags,
     /// A model of the registry by its id, or a model file [default: the promoted one]
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
-    /// How many likely products to show
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
+    #[arg(long, help = format!("How many likely products to show, 1 to {MAX_RANK}"), default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
     pub(super) products: u8,
     #[command(flatten)]
     pub(super) common: Common,
@@ -334,15 +200,14 @@ pub(super) struct EvalArguments {
     /// A month to hold out; may be given several times
     #[arg(long, required = true, num_args = 1.., value_name = "YYYY-MM")]
     pub(super) holdout: Vec<Month>,
-    /// Days between two scored nights
+    /// Days between two scored nights, 1 to 31
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=31), value_name = "DAYS")]
     pub(super) every: u32,
     /// Judge this model (an id of the registry or a file) instead of training one a month
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    _registry: RegistryFlags,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -375,9 +240,8 @@ pub(super) enum ModelsCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct RegistryArguments {
-    /// Where models are [default: models/]
-    #[arg(long, env = "OKUO_REGISTRY", value_name = "URI")]
-    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    pub(super) flags: RegistryFlags,
     /// Configuration file [default: okuo.toml, if it exists]
     #[arg(long, env = "OKUO_CONFIG", value_name = "FILE")]
     pub(super) config: Option<String>,

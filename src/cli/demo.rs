@@ -7,9 +7,9 @@ use super::evaluation::evaluation_text;
 use super::funnel::lines_and_funnel;
 use super::output::Output;
 use super::score::{examples_text, published_text};
-use super::{DemoArguments, set_threads, train as training};
+use super::{DemoArguments, train as training};
 use crate::calendar::{AsOf, Month};
-use crate::config::{Config, Layer};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::eval::Evaluation;
 use crate::jobs::{self, EvaluateRequest, ScoreRequest, ScoreSummary, StoredModel, Tickets};
@@ -26,7 +26,6 @@ const EXAMPLES: usize = 5;
 const NIGHTS_APART: u32 = 7;
 
 pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()> {
-    set_threads(arguments.screen.threads)?;
     store::check_folder(&arguments.output)
         .map_err(|error| error.hint("name another place with --output"))?;
     let folder = arguments.output.trim_end_matches('/');
@@ -34,7 +33,7 @@ pub(super) async fn run(arguments: DemoArguments, output: &Output) -> Result<()>
         promote: PromotionPolicy::Always,
         registry: format!("{folder}/models"),
         output: Some(format!("{folder}/predictions")),
-        ..Layer::default().check()?
+        ..arguments.screen.settings()?
     };
     let tickets = Tickets::from_object(&config, NAME, Bytes::from_static(SAMPLE))?;
     let population = PopulationSummary::on_last_day(&*tickets.partitions, &config.rule)?

@@ -3,16 +3,11 @@
 use super::EvalArguments;
 use super::evaluation::evaluation_text;
 use super::output::Output;
-use crate::config::Layer;
 use crate::error::Result;
 use crate::jobs::{self, EvaluateRequest};
 
 pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()> {
-    let above = Layer {
-        registry: arguments.registry.clone(),
-        ..Layer::default()
-    };
-    let config = arguments.common.config(above).await?;
+    let config = arguments.common.config().await?;
     let request = EvaluateRequest {
         months: arguments.holdout,
         every: arguments.every,

@@ -1,12 +1,9 @@
 //! `okuo explain`.
 
-use clap::parser::ValueSource;
-
+use super::ExplainArguments;
 use super::funnel::rule_text;
 use super::output::Output;
 use super::table::{Align, Column, Table, figure};
-use super::{ExplainArguments, Sources};
-use crate::config::Layer;
 use crate::domain::ProductModel;
 use crate::domain::words::{ago, counted};
 use crate::error::{Error, Result};
@@ -28,29 +25,20 @@ const BAR: f64 = 30.0;
 
 /// Whom to explain. `--customer ID` reads best and is the column's flag too: with `--id` it is the
 /// column, else the customer, and the column is what okuo.toml says.
-fn whom(arguments: &mut ExplainArguments, sources: &Sources) -> Result<String> {
+fn whom(arguments: &mut ExplainArguments) -> Result<String> {
     if let Some(id) = arguments.id.take() {
         return Ok(id);
     }
-    let by_flag = sources.of_argument("customer") == Some(ValueSource::CommandLine);
-    match arguments.common.customer.take_if(|_| by_flag) {
+    match arguments.common.flags.given.take_flag("columns.customer") {
         Some(id) => Ok(id),
         None => Err(Error::request("no customer was named")
             .hint("give --customer ID; where --customer names the column, give --id ID too")),
     }
 }
 
-pub(super) async fn run(
-    mut arguments: ExplainArguments,
-    sources: &Sources,
-    output: &Output,
-) -> Result<()> {
-    let customer = whom(&mut arguments, sources)?;
-    let above = Layer {
-        registry: arguments.registry.clone(),
-        ..Layer::default()
-    };
-    let config = arguments.common.config(above).await?;
+pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Result<()> {
+    let customer = whom(&mut arguments)?;
+    let config = arguments.common.config().await?;
     let request = ExplainRequest {
         customer,
         as_of: arguments.as_of,

@@ -20,13 +20,9 @@ pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
 
 /// The registry's URI, by the flag, the environment or okuo.toml, and how to speak.
 async fn registry(arguments: &RegistryArguments) -> Result<(String, Output)> {
-    let uri = match &arguments.registry {
-        Some(uri) => uri.clone(),
-        None => file(arguments.config.as_deref())
-            .await?
-            .registry
-            .unwrap_or_else(|| "models".to_owned()),
-    };
+    let given = arguments.flags.given.clone();
+    let file = file(arguments.config.as_deref()).await?;
+    let uri = given.over(file).check()?.registry;
     store::check_folder(&uri).map_err(|error| error.hint("name another place with --registry"))?;
     let output = Output {
         json: arguments.json,

@@ -2,7 +2,6 @@
 
 use super::ScoreArguments;
 use super::output::Output;
-use crate::config::Layer;
 use crate::error::Result;
 use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
 
@@ -13,12 +12,7 @@ const EXAMPLES: usize = 3;
 const PRODUCTS: usize = 5;
 
 pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()> {
-    let above = Layer {
-        registry: arguments.registry.clone(),
-        output: arguments.output.clone(),
-        ..Layer::default()
-    };
-    let config = arguments.common.config(above).await?;
+    let config = arguments.common.config().await?;
     let request = ScoreRequest {
         as_of: arguments.as_of,
         model: arguments.model,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::output::Output;
-use super::{SimulateArguments, set_threads, style};
+use super::{SimulateArguments, style};
 use crate::error::{Error, Result};
 use crate::simulate::{
     Order, Simulation, SimulationParameters, write_csv, write_csv_gz, write_parquet,
@@ -19,7 +19,7 @@ const DAYS_PER_CHUNK: u32 = 16;
 const CUSTOMERS_PER_CHUNK: u32 = 256;
 
 pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result<()> {
-    set_threads(arguments.screen.threads)?;
+    arguments.screen.settings()?;
     let simulation = Simulation::new(SimulationParameters {
         style: style(&arguments.style)?,
         seed: arguments.seed,

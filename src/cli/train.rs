@@ -8,8 +8,7 @@ use crate::error::Result;
 use crate::jobs::{self, TrainSummary};
 
 pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
-    let mut config = arguments.common.config(arguments.training.layer()).await?;
-    arguments.training.seed(&mut config);
+    let config = arguments.common.config().await?;
     let progress = output.progress();
     let summary = jobs::train(&config, arguments.as_of, &progress).await?;
     drop(progress);

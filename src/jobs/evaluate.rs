@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::registry::with_rule_of;
 use super::{Progress, Purpose, StoredModel, Tickets, compute, load_model};
 use crate::calendar::Month;
 use crate::config::Config;
@@ -54,7 +53,7 @@ pub async fn evaluate(
             let model = load_model(&config.registry, Some(named)).await?;
             // Before anything is read; the evaluation itself would refuse it too.
             refuse_seen(&model.model, first_month)?;
-            let config = with_rule_of(&model.model, config)?;
+            let config = config.for_model(model.model.rule)?;
             warn_of_other_length(&model, &config, progress);
             (Some(model), config)
         }

@@ -84,7 +84,7 @@ pub(super) async fn load_for_night(
 ) -> Result<(StoredModel, Config)> {
     let stored = load_model(&config.registry, named).await?;
     models::refuse_future(&stored.model, as_of)?;
-    let config = with_rule_of(&stored.model, config)?;
+    let config = config.for_model(stored.model.rule)?;
     if config.rule != stored.model.rule {
         progress.warning("the rule differs from the one that the model was trained with; the given one decides who is scored");
     }
@@ -95,14 +95,6 @@ pub(super) async fn load_for_night(
         ));
     }
     Ok((stored, config))
-}
-
-/// The settings, with the model's rule for whatever the user has not set of it.
-pub(super) fn with_rule_of(model: &Model, config: &Config) -> Result<Config> {
-    Ok(Config {
-        rule: config.rule_layer.on(model.rule).check()?,
-        ..config.clone()
-    })
 }
 
 /// The models of a registry.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::boosting::{Boosted, BoostingParameters, Fitted};
 use super::calibration::Isotonic;
-use super::parameters::{Allowed, ParameterRange};
+use super::parameters::TRAINING_DAYS;
 use super::tree::CorrectionParameters;
 use crate::domain::Ids;
 use crate::domain::ProductModel;
@@ -21,6 +21,7 @@ use crate::features::basket::{BASKET_WIDTH, BasketScratch, Candidate, basket_fea
 use crate::features::store_snapshot::{CandidateLimits, PartialStoreCounts, StoreSnapshot};
 use crate::purchases::{CustomerPurchases, History};
 use crate::sampling::Draw;
+use crate::settings::{Allowed, section};
 
 mod corrections;
 mod quotas;
@@ -32,58 +33,50 @@ use corrections::{CORRECTION_COLUMNS, CorrectionFit, GatedCorrections};
 pub use corrections::{GateReport, ProductTree};
 pub use rows::{BasketNights, BasketPilot, BasketRows, PickedBasketPilot};
 
-/// How the basket model is fitted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BasketParameters {
-    /// Days of the past that nights are taken from.
-    pub days: u32,
-    /// Days between two of those nights; not a multiple of 7, so that all weekdays occur.
-    pub every: u32,
-    /// Most products bought before that are candidates of a customer, those bought most often
-    /// lately first.
-    pub bought_products: usize,
-    /// Popular products that every customer has as candidates besides those bought before.
-    pub new_products: usize,
-    /// Most rows that the pooled model is fitted on.
-    // What it was called in the headers of earlier models, and in earlier files of settings.
-    #[serde(alias = "max_rows")]
-    pub max_training_rows: usize,
-    /// How much a purchase counts that many nights wait for: the power of their number.
-    pub night_power: f64,
-    /// How much less a product counts in the basket of which it is one of many: the power of the
-    /// basket's size.
-    pub size_power: f64,
-    /// Where there are more rows than that, the share kept for the background: customers who do not
-    /// nearly meet the rule.
-    #[serde(alias = "others")]
-    pub background_share: f64,
-    /// Smallest share of the candidates not bought that is kept.
-    pub min_negatives: f64,
-    /// Fewest purchases of a customer before a night for the night to count.
-    pub min_purchases: usize,
-    /// How the trees of the pooled model grow.
-    pub boosting: BoostingParameters,
-    /// How the products' own trees grow.
-    pub correction: CorrectionParameters,
-}
-
-impl Default for BasketParameters {
-    fn default() -> Self {
-        Self {
-            days: 150,
-            every: 5,
-            bought_products: 100,
-            new_products: 50,
-            max_training_rows: 400_000,
-            night_power: 0.5,
-            size_power: 0.4,
-            background_share: 0.3,
-            min_negatives: 0.3,
-            min_purchases: 6,
-            boosting: BoostingParameters::default(),
-            correction: CorrectionParameters::default(),
-        }
+section! {
+    /// How the basket model is fitted.
+    pub struct BasketParameters {
+        /// Days of the past that nights are taken from
+        #[setting(default = 150, allowed(TRAINING_DAYS))]
+        pub days: u32,
+        /// Days between two of those nights. Avoid multiples of 7, so that all weekdays occur
+        #[setting(default = 5, allowed(Allowed::POSITIVE_COUNT))]
+        pub every: u32,
+        /// Most products that are candidates of a customer because they bought them before; those
+        /// bought most often lately come first
+        #[setting(default = 100, allowed(Allowed::POSITIVE_COUNT))]
+        pub bought_products: usize,
+        /// Popular products that are candidates of every customer, besides those bought before
+        #[setting(default = 50, allowed(Allowed::AtMost(10_000.0)))]
+        pub new_products: usize,
+        /// Most rows that the pooled model is fitted on
+        #[was("max_rows")]
+        #[setting(default = 400_000, allowed(Allowed::POSITIVE_COUNT))]
+        pub max_training_rows: usize,
+        /// Weight of a purchase that is the next one for several of the nights: the power of their
+        /// number
+        #[setting(default = 0.5, allowed(Allowed::SHARE))]
+        pub night_power: f64,
+        /// How much less each product counts in a large basket: the power of the basket's size
+        #[setting(default = 0.4, allowed(Allowed::SHARE))]
+        pub size_power: f64,
+        /// Share of the rows kept for the background, if there are more than `max_training_rows`: for
+        /// customers who do not nearly meet the rule
+        #[was("others")]
+        #[setting(default = 0.3, allowed(Allowed::SHARE))]
+        pub background_share: f64,
+        /// Smallest share of the candidates that were not bought which is kept for fitting
+        #[setting(default = 0.3, allowed(Allowed::PositiveShare))]
+        pub min_negatives: f64,
+        /// Fewest purchases of a customer before a night for the night to count
+        #[setting(default = 6, allowed(Allowed::POSITIVE_COUNT))]
+        pub min_purchases: usize,
+        /// How the trees of the pooled model grow
+        #[setting(default = BoostingParameters::default())]
+        pub boosting: BoostingParameters,
+        /// How the products' own trees grow
+        #[setting(default = CorrectionParameters::default())]
+        pub correction: CorrectionParameters,
     }
 }
 
@@ -94,24 +87,6 @@ const FIRST_TREES: usize = 10;
 const SHORTLIST: usize = 40;
 
 impl BasketParameters {
-    /// The values that each of its own parameters may have.
-    pub(super) fn ranges(&self) -> Vec<ParameterRange> {
-        let (real, count) = (ParameterRange::real, ParameterRange::count);
-        let positive = Allowed::POSITIVE_COUNT;
-        vec![
-            real("days", self.days.into(), Allowed::DAYS),
-            real("every", self.every.into(), positive),
-            count("bought_products", self.bought_products, positive),
-            count("new_products", self.new_products, Allowed::AtMost(10_000.0)),
-            count("max_training_rows", self.max_training_rows, positive),
-            real("night_power", self.night_power, Allowed::SHARE),
-            real("size_power", self.size_power, Allowed::SHARE),
-            real("background_share", self.background_share, Allowed::SHARE),
-            real("min_negatives", self.min_negatives, Allowed::PositiveShare),
-            count("min_purchases", self.min_purchases, positive),
-        ]
-    }
-
     fn limits(&self) -> CandidateLimits {
         CandidateLimits {
             bought: self.bought_products,

@@ -15,9 +15,9 @@ mod tree_sample;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::parameters::{Allowed, ParameterRange};
 use crate::error::{Error, Result};
 use crate::sampling::hash;
+use crate::settings::{Allowed, section};
 pub use bins::{BinnedRows, Bins};
 use block::{ROWS, RawBlock, RowBlock};
 use gradients::{RoundedGradients, sample_rows};
@@ -25,53 +25,31 @@ use grow::{GrownNode, grow};
 use tree::Tree;
 use tree_sample::{TreeSample, sample_features};
 
-/// How the trees are grown.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BoostingParameters {
-    /// How many trees.
-    pub trees: usize,
-    /// Most leaves of a tree.
-    pub leaves: usize,
-    /// Step length of each tree.
-    pub learning_rate: f64,
-    /// Share of the rows that a tree sees.
-    pub row_share: f64,
-    /// Share of the features that a tree sees.
-    pub feature_share: f64,
-    /// Fewest rows in a leaf.
-    pub min_rows: usize,
-    /// Ridge penalty on a leaf's value, in units of the hessian.
-    pub ridge: f64,
-}
-
-impl Default for BoostingParameters {
-    fn default() -> Self {
-        Self {
-            trees: 100,
-            leaves: 48,
-            learning_rate: 0.06,
-            row_share: 0.4,
-            feature_share: 0.5,
-            min_rows: 80,
-            ridge: 5.0,
-        }
-    }
-}
-
-impl BoostingParameters {
-    /// The values that each parameter may have.
-    pub(super) fn ranges(&self) -> Vec<ParameterRange> {
-        let (real, count) = (ParameterRange::real, ParameterRange::count);
-        vec![
-            count("trees", self.trees, Allowed::POSITIVE_COUNT),
-            count("leaves", self.leaves, Allowed::Between(2.0, 4_096.0)),
-            real("learning_rate", self.learning_rate, Allowed::PositiveShare),
-            real("row_share", self.row_share, Allowed::PositiveShare),
-            real("feature_share", self.feature_share, Allowed::PositiveShare),
-            count("min_rows", self.min_rows, Allowed::POSITIVE_COUNT),
-            real("ridge", self.ridge, Allowed::Above(0.0)),
-        ]
+section! {
+    /// How the trees are grown.
+    #[derive(Copy)]
+    pub struct BoostingParameters {
+        /// Number of trees
+        #[setting(default = 100, allowed(Allowed::POSITIVE_COUNT))]
+        pub trees: usize,
+        /// Most leaves of a tree
+        #[setting(default = 48, allowed(Allowed::Between(2.0, 4_096.0)))]
+        pub leaves: usize,
+        /// Step length of each tree
+        #[setting(default = 0.06, allowed(Allowed::PositiveShare))]
+        pub learning_rate: f64,
+        /// Share of the rows that a tree sees
+        #[setting(default = 0.4, allowed(Allowed::PositiveShare))]
+        pub row_share: f64,
+        /// Share of the features that a tree sees
+        #[setting(default = 0.5, allowed(Allowed::PositiveShare))]
+        pub feature_share: f64,
+        /// Fewest rows in a leaf
+        #[setting(default = 80, allowed(Allowed::POSITIVE_COUNT))]
+        pub min_rows: usize,
+        /// Ridge penalty on a leaf's value, in units of the hessian
+        #[setting(default = 5.0, allowed(Allowed::Above(0.0)))]
+        pub ridge: f64,
     }
 }
 

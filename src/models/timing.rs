@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::boosting::{Boosted, BoostingParameters, sigmoid};
 use super::calibration::Platt;
 use super::linear::LogDays;
-use super::parameters::{Allowed, ParameterRange};
+use super::parameters::TRAINING_DAYS;
 use crate::calendar::{AsOf, Day, HORIZON_DAYS};
 use crate::domain::{Ids, RETURN_HORIZONS};
 use crate::error::Result;
 use crate::features::timing::TimingFeatures;
 use crate::purchases::{CustomerPurchases, History};
 use crate::sampling::Draw;
+use crate::settings::{Allowed, section};
 
 mod calibration_sample;
 mod hazard;
@@ -41,29 +42,26 @@ use return_time::HORIZON;
 /// Least squares sees this share of the person-days.
 const LEAST_SQUARES_SHARE: f64 = 0.25;
 
-/// How the timing model is fitted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TimingParameters {
-    /// Days of the past that person-days are taken from.
-    pub days: u32,
-    /// Most person-days to fit on.
-    // What it was called in the headers of earlier models, and in earlier files of settings.
-    #[serde(alias = "max_rows")]
-    pub max_training_rows: usize,
-    /// Where there are more person-days than that, the share kept for the background: customers who
-    /// do not nearly meet the rule.
-    #[serde(alias = "others")]
-    pub background_share: f64,
-    /// Fewest purchases before a day for the day to count.
-    pub min_purchases: usize,
-    /// How the trees of the hazard grow.
-    pub boosting: BoostingParameters,
-}
-
-impl Default for TimingParameters {
-    fn default() -> Self {
-        let boosting = BoostingParameters {
+section! {
+    /// How the timing model is fitted.
+    pub struct TimingParameters {
+        /// Days of the past that person-days are taken from
+        #[setting(default = 200, allowed(TRAINING_DAYS))]
+        pub days: u32,
+        /// Most person-days to fit on
+        #[was("max_rows")]
+        #[setting(default = 150_000, allowed(Allowed::POSITIVE_COUNT))]
+        pub max_training_rows: usize,
+        /// Share of the person-days kept for the background, if there are more than
+        /// `max_training_rows`: for customers who do not nearly meet the rule
+        #[was("others")]
+        #[setting(default = 0.3, allowed(Allowed::SHARE))]
+        pub background_share: f64,
+        /// Fewest purchases before a day for the day to count
+        #[setting(default = 4, allowed(Allowed::POSITIVE_COUNT))]
+        pub min_purchases: usize,
+        /// How the trees of the hazard grow
+        #[setting(default = BoostingParameters {
             trees: 150,
             leaves: 24,
             learning_rate: 0.05,
@@ -71,31 +69,8 @@ impl Default for TimingParameters {
             feature_share: 0.5,
             min_rows: 150,
             ridge: 10.0,
-        };
-        Self {
-            days: 200,
-            max_training_rows: 150_000,
-            background_share: 0.3,
-            min_purchases: 4,
-            boosting,
-        }
-    }
-}
-
-impl TimingParameters {
-    /// The values that each of its own parameters may have.
-    pub(super) fn ranges(&self) -> Vec<ParameterRange> {
-        let (real, count) = (ParameterRange::real, ParameterRange::count);
-        vec![
-            real("days", self.days.into(), Allowed::DAYS),
-            count(
-                "max_training_rows",
-                self.max_training_rows,
-                Allowed::POSITIVE_COUNT,
-            ),
-            real("background_share", self.background_share, Allowed::SHARE),
-            count("min_purchases", self.min_purchases, Allowed::POSITIVE_COUNT),
-        ]
+        })]
+        pub boosting: BoostingParameters,
     }
 }
 

@@ -12,7 +12,7 @@ use linfa_trees::{DecisionTree, TreeNode};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use super::parameters::{Allowed, ParameterRange};
+use crate::settings::{Allowed, section};
 
 /// A flat tree of corrections in log-odds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,41 +48,22 @@ pub struct ProductRows {
     pub weight: Vec<f64>,
 }
 
-/// How corrections are fitted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CorrectionParameters {
-    /// Fewest purchases of a product among the training rows.
-    pub min_bought: usize,
-    /// Deepest tree.
-    pub depth: usize,
-    /// Least sum of |bought − p| in a leaf.
-    pub min_leaf: f64,
-    /// Ridge on a leaf's correction, in units of p (1 − p).
-    pub ridge: f64,
-}
-
-impl Default for CorrectionParameters {
-    fn default() -> Self {
-        Self {
-            min_bought: 30,
-            depth: 3,
-            min_leaf: 8.0,
-            ridge: 10.0,
-        }
-    }
-}
-
-impl CorrectionParameters {
-    /// The values that each parameter may have.
-    pub(super) fn ranges(&self) -> Vec<ParameterRange> {
-        let (real, count) = (ParameterRange::real, ParameterRange::count);
-        vec![
-            count("min_bought", self.min_bought, Allowed::POSITIVE_COUNT),
-            count("depth", self.depth, Allowed::Between(1.0, 16.0)),
-            real("min_leaf", self.min_leaf, Allowed::Above(0.0)),
-            real("ridge", self.ridge, Allowed::Above(0.0)),
-        ]
+section! {
+    /// How corrections are fitted.
+    #[derive(Copy)]
+    pub struct CorrectionParameters {
+        /// Fewest purchases of a product among the training rows
+        #[setting(default = 30, allowed(Allowed::POSITIVE_COUNT))]
+        pub min_bought: usize,
+        /// Deepest tree
+        #[setting(default = 3, allowed(Allowed::Between(1.0, 16.0)))]
+        pub depth: usize,
+        /// Least sum of |bought − p| in a leaf
+        #[setting(default = 8.0, allowed(Allowed::Above(0.0)))]
+        pub min_leaf: f64,
+        /// Ridge penalty on a leaf's correction, in units of p (1 − p)
+        #[setting(default = 10.0, allowed(Allowed::Above(0.0)))]
+        pub ridge: f64,
     }
 }
 

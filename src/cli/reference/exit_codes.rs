@@ -1,0 +1,25 @@
+//! The page of exit codes.
+
+use super::{MarkdownTable, code, sentence};
+use crate::error::ExitCode;
+
+const INTRODUCTION: &str = "\
+# Exit codes
+
+How a run of okuo ended, for the scheduler that started it. Results go to stdout. Warnings, progress
+and errors go to stderr. An error is one line that begins with `error:` and says what was wrong and
+where, and one that begins with `hint:` and says what to do.
+
+";
+
+pub(super) fn page() -> String {
+    let mut table = MarkdownTable::new(&["code", "meaning", "what to do"]);
+    for exit in ExitCode::ALL {
+        table.row(vec![
+            code(&exit.number().to_string()),
+            exit.meaning().to_owned(),
+            sentence(exit.advice()),
+        ]);
+    }
+    INTRODUCTION.to_owned() + &table.text()
+}
