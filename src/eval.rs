@@ -9,6 +9,7 @@ pub mod baselines;
 mod backtest;
 pub mod bootstrap;
 pub mod metrics;
+mod nights;
 pub mod protocol;
 pub mod tifuknn;
 
@@ -215,11 +216,10 @@ impl<'a> Holdout<'a> {
         let mut backtest = Backtest::new(self.purchases, self.last, self.rule, self.history_days);
         for month in self.months.iter().copied() {
             let model = model_of(month, &mut backtest)?;
-            backtest.learn(month.eve())?;
-            for night in nights(month.eve(), month.last().min(self.last), self.every) {
-                (self.stage)(&format!("{month}: scoring the night of {night}"));
-                backtest.night(night, &[(OKUO, &model)])?;
-            }
+            let nights = nights(month.eve(), month.last().min(self.last), self.every);
+            backtest.measure(month.eve(), &nights, &[(OKUO, &model)], &|some| {
+                (self.stage)(&format!("{month}: scoring {}", words_of(some)));
+            })?;
         }
         backtest.finish()
     }
@@ -277,6 +277,15 @@ fn nights(eve: AsOf, last: Day, every: u32) -> Vec<AsOf> {
     nights
 }
 
+/// Nights in ascending order, as a stage names them.
+fn words_of(nights: &[AsOf]) -> String {
+    match nights {
+        [first, .., last] => format!("the nights of {first} to {last}"),
+        [night] => format!("the night of {night}"),
+        [] => "no night".to_owned(),
+    }
+}
+
 /// Figures on the days that a training's backtest model has not seen. `train` prints them, keeps
 /// them in the artifact and decides by them whether the new model is promoted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -326,10 +335,8 @@ pub fn held_out(
     if population.distinct_lines > HELD_OUT_TIFUKNN_LINES {
         backtest.leave_out_tifuknn();
     }
-    backtest.learn(eve)?;
-    for night in nights(eve, last, HELD_OUT_EVERY) {
-        backtest.night(night, &models)?;
-    }
+    let nights = nights(eve, last, HELD_OUT_EVERY);
+    backtest.measure(eve, &nights, &models, &|_| {})?;
     Ok(HoldoutReport {
         evaluation: backtest.finish()?,
         not_compared,

@@ -15,7 +15,10 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
-pub use night::{NightSummary, refuse_future, score, score_in_slices, score_some};
+pub use night::{
+    NightScorer, NightSummary, NightSummaryBuilder, refuse_future, score, score_in_slices,
+    score_some,
+};
 pub use parameters::Parameters;
 pub use training::{HELD_OUT_DAYS, Trained, needed_days, train, train_with_backtest};
 

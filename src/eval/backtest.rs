@@ -2,73 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use super::baselines::{
-    GlobalFrequency, TypicalGap, personal_frequency, personal_gap, population_median,
-};
+use super::baselines::PopulationMedian;
 use super::bootstrap::{Bootstrap, Figure, Interval};
 use super::metrics::figures;
-use super::protocol::{
-    Actuals, NightRows, TextOrder, basket_rows, map_customers, prediction_rows, timing_rows,
+use super::nights::{
+    BASELINES, Conditions, MeasuredNight, NightScoring, NightSurvey, TIFUKNN, TifuknnScoring,
+    each_partition,
 };
-use super::tifuknn::{POOL, Tifuknn, TifuknnParameters};
+use super::protocol::{NightRows, TextOrder};
 use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
 use crate::calendar::{AsOf, Day, HORIZON_DAYS};
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
-use crate::models::{Model, NightSummary, score_some};
-use crate::purchases::{History, PartitionedHistory, Partitions, RecentPartitions};
+use crate::models::Model;
+use crate::purchases::{PartitionedHistory, Partitions};
 use crate::recurrence::Rule;
 use crate::sampling::Draw;
 use crate::stats::rounded;
 
-/// The decay of the baseline that counts recent purchases more.
-const DECAY: f64 = 0.9;
-
-/// What the baselines forecast for one customer.
-#[derive(Clone, Default)]
-struct BaselineForecasts {
-    /// Days to the next purchase.
-    median_gap: f64,
-    /// Days to the next purchase.
-    mean_gap: f64,
-    /// Product codes, the best first.
-    personal_frequency: Vec<u32>,
-    /// Product codes, the best first.
-    global_frequency: Vec<u32>,
-    /// Product codes, the best first.
-    decayed_frequency: Vec<u32>,
-}
-
-impl BaselineForecasts {
-    /// One for each of these customers.
-    fn of_customers(
-        history: &History<'_>,
-        customers: &[u32],
-        global: &GlobalFrequency,
-        order: &TextOrder,
-    ) -> Vec<Self> {
-        let median_gaps = personal_gap(history, customers, TypicalGap::Median);
-        let mean_gaps = personal_gap(history, customers, TypicalGap::Mean);
-        let personal = personal_frequency(history, customers, 1.0, order);
-        let decayed = personal_frequency(history, customers, DECAY, order);
-        let gaps = median_gaps.into_iter().zip(mean_gaps);
-        let lists = personal
-            .into_iter()
-            .zip(global.lists(history, customers, order))
-            .zip(decayed);
-        let forecasts = gaps.zip(lists).map(|((median_gap, mean_gap), lists)| {
-            let ((personal_frequency, global_frequency), decayed_frequency) = lists;
-            Self {
-                median_gap,
-                mean_gap,
-                personal_frequency,
-                global_frequency,
-                decayed_frequency,
-            }
-        });
-        forecasts.collect()
-    }
-}
+/// Most nights that share a walk over the partitions: each takes memory for what its models know of
+/// the store and for the vectors of TIFUKNN.
+const NIGHTS_AT_ONCE: usize = 4;
 
 /// A model or a baseline, with its rows of each night.
 pub(super) struct Entrant {
@@ -79,15 +33,7 @@ pub(super) struct Entrant {
 
 /// Collects the rows of models and baselines, night by night, and ends in an [`Evaluation`].
 pub(super) struct Backtest<'a> {
-    /// All purchases that count.
-    all: PartitionedHistory<'a>,
-    /// The last day with one.
-    last: Day,
-    rule: Rule,
-    history_days: u32,
-    order: TextOrder,
-    population_median: f64,
-    with_tifuknn: bool,
+    conditions: Conditions<'a>,
     /// Most customers of a night who are scored.
     most_customers: usize,
     /// If fewer customers are scored than meet the rule, the most who met it on a night; else 0.
@@ -109,13 +55,15 @@ impl<'a> Backtest<'a> {
         history_days: u32,
     ) -> Self {
         Self {
-            all: PartitionedHistory::new(purchases, AsOf(last)),
-            last,
-            rule: *rule,
-            history_days,
-            order: TextOrder::of(purchases.products()),
-            population_median: f64::from(HORIZON_DAYS),
-            with_tifuknn: true,
+            conditions: Conditions {
+                all: PartitionedHistory::new(purchases, AsOf(last)),
+                last,
+                rule: *rule,
+                history_days,
+                order: TextOrder::of(purchases.products()),
+                population_median: f64::from(HORIZON_DAYS),
+                with_tifuknn: true,
+            },
             most_customers: usize::MAX,
             drawn_from: 0,
             nights: vec![],
@@ -131,7 +79,7 @@ impl<'a> Backtest<'a> {
 
     /// Leaves TIFUKNN out of the baselines.
     pub(super) fn leave_out_tifuknn(&mut self) {
-        self.with_tifuknn = false;
+        self.conditions.with_tifuknn = false;
         self.warn("TIFUKNN is left out: with so many customers it would take longer than the training; `okuo eval` has it".to_owned());
     }
 
@@ -141,58 +89,136 @@ impl<'a> Backtest<'a> {
         self.most_customers = most;
     }
 
-    /// Lets the baselines that learn something learn it on the night `eve`.
-    pub(super) fn learn(&mut self, eve: AsOf) -> Result<()> {
-        let recent = RecentPartitions::new(self.all.partitions(), eve.first_of(self.history_days));
-        let median = population_median(
-            PartitionedHistory::new(&recent, self.all.as_of().min(eve)),
-            &self.rule,
-        )?;
-        if median.is_none() {
-            self.warn(format!("the history up to {eve} is too short for the population median: {HORIZON_DAYS} days stand for it"));
+    /// Scores some nights with every model, of which there is at least one, and with every baseline.
+    /// What a baseline learns, it learns on the night `eve`. `stage` is told which nights come next.
+    /// If nobody meets the rule on a night, that is a warning.
+    pub(super) fn measure(
+        &mut self,
+        eve: AsOf,
+        nights: &[AsOf],
+        models: &[(&str, &Model)],
+        stage: &dyn Fn(&[AsOf]),
+    ) -> Result<()> {
+        let mut eve = Some(eve);
+        for some in nights.chunks(self.nights_at_once()) {
+            stage(some);
+            let surveys = self.survey(eve.take(), some, models)?;
+            let (mut measured, tifuknn) = self.score(surveys)?;
+            let tifuknn = self.score_tifuknn(tifuknn)?;
+            for (night, rows) in measured.iter_mut().zip(tifuknn) {
+                night.rows.extend(rows);
+            }
+            for night in measured {
+                self.add(night, models);
+            }
         }
-        self.population_median = median.unwrap_or(f64::from(HORIZON_DAYS));
         Ok(())
     }
 
-    /// Scores one night with every model, of which there is at least one, and with every baseline.
-    /// If nobody meets the rule on it, that is a warning.
-    pub(super) fn night(&mut self, night: AsOf, models: &[(&str, &Model)]) -> Result<()> {
-        let recent =
-            RecentPartitions::new(self.all.partitions(), night.first_of(self.history_days));
-        let known = PartitionedHistory::new(&recent, self.all.as_of().min(night));
-        let summaries = models
+    /// How many nights share a walk. A partition that is the only one is in memory anyway.
+    fn nights_at_once(&self) -> usize {
+        match self.partitions().count() {
+            0 | 1 => 1,
+            _ => NIGHTS_AT_ONCE,
+        }
+    }
+
+    fn partitions(&self) -> &'a dyn Partitions {
+        self.conditions.all.partitions()
+    }
+
+    /// The first walk of some nights. On it the population median is learned, if there is an `eve`
+    /// on which to learn.
+    fn survey<'m>(
+        &mut self,
+        eve: Option<AsOf>,
+        nights: &[AsOf],
+        models: &[(&str, &'m Model)],
+    ) -> Result<Vec<NightSurvey<'m>>> {
+        let conditions = &self.conditions;
+        let mut surveys: Vec<_> = nights
             .iter()
-            .map(|(_, model)| NightSummary::new(model, &recent, night, &self.rule))
-            .collect::<Result<Vec<_>>>()?;
-        // All summaries are of the same customers.
-        let Some(NightSummary { population, .. }) = summaries.first() else {
-            return Ok(());
-        };
+            .map(|night| NightSurvey::new(*night, models, conditions))
+            .collect();
+        let mut learned = eve.map(|eve| {
+            let known = conditions.known_on(eve);
+            let median = PopulationMedian::new(known.until(), &conditions.rule);
+            (eve, known, median)
+        });
+        each_partition(self.partitions(), |partition| {
+            surveys.iter_mut().for_each(|survey| survey.add(partition));
+            if let Some((_, known, median)) = &mut learned {
+                known.of(partition, |known| median.add(known));
+            }
+            Ok(())
+        })?;
+        if let Some((eve, _, median)) = learned {
+            self.set_population_median(eve, median.finish());
+        }
+        Ok(surveys)
+    }
+
+    fn set_population_median(&mut self, eve: AsOf, median: Option<f64>) {
+        if median.is_none() {
+            self.warn(format!("the history up to {eve} is too short for the population median: {HORIZON_DAYS} days stand for it"));
+        }
+        self.conditions.population_median = median.unwrap_or(f64::from(HORIZON_DAYS));
+    }
+
+    /// The second walk of the nights on which somebody meets the rule.
+    fn score(
+        &mut self,
+        surveys: Vec<NightSurvey<'_>>,
+    ) -> Result<(Vec<MeasuredNight>, Vec<TifuknnScoring>)> {
+        let mut nights = vec![];
+        for survey in surveys {
+            nights.extend(self.begin_scoring(survey)?);
+        }
+        if !nights.is_empty() {
+            let conditions = &self.conditions;
+            let mut predictions = conditions.no_predictions();
+            each_partition(self.partitions(), |partition| {
+                nights
+                    .iter_mut()
+                    .try_for_each(|night| night.add(partition, conditions, &mut predictions))
+            })?;
+        }
+        let (measured, tifuknn): (Vec<_>, Vec<_>) =
+            nights.into_iter().map(NightScoring::finish).unzip();
+        Ok((measured, tifuknn.into_iter().flatten().collect()))
+    }
+
+    /// `None`, and a warning, if nobody meets the rule on the night.
+    fn begin_scoring<'m>(&mut self, survey: NightSurvey<'m>) -> Result<Option<NightScoring<'m>>> {
+        let population = survey.population();
         if population.recurrent.is_empty() {
+            let night = population.as_of;
             self.funnel_of_nobody = Some(population.funnel.clone());
             self.warn(format!("on {night} nobody meets the recurrence rule"));
-            return Ok(());
+            return Ok(None);
         }
         let customers = self.drawn(population.recurrent.clone());
-        let actuals = Actuals::new(self.all, self.last, night, customers)?;
-        let mut scored = vec![];
-        for ((name, model), summary) in models.iter().zip(summaries) {
-            let predictions = score_some(model, name, &recent, summary, &actuals.customers)?;
-            scored.push((*name, prediction_rows(&predictions, self.all, &actuals)?));
+        survey.score(customers, &self.conditions).map(Some)
+    }
+
+    /// The third walk: the rows of each night.
+    fn score_tifuknn(&self, mut nights: Vec<TifuknnScoring>) -> Result<Vec<Vec<NightRows>>> {
+        if !nights.is_empty() {
+            each_partition(self.partitions(), |partition| {
+                nights
+                    .iter_mut()
+                    .for_each(|night| night.add(partition, &self.conditions));
+                Ok(())
+            })?;
         }
-        self.nights.push(night);
-        for (name, rows) in scored {
-            self.add(name, false, rows);
-        }
-        self.score_baselines(known, &actuals)
+        Ok(nights.into_iter().map(TifuknnScoring::finish).collect())
     }
 
     /// At most [`Self::most_customers`] of the customers, drawn by their ids.
     fn drawn(&mut self, mut customers: Vec<u32>) -> Vec<u32> {
         if customers.len() > self.most_customers {
             self.drawn_from = self.drawn_from.max(customers.len());
-            let ids = self.all.customers();
+            let ids = self.conditions.all.customers();
             customers.sort_by_cached_key(|customer| {
                 let draw = Draw::MeasuredCustomers.hash_without_seed(&[ids.key(*customer)]);
                 (draw, *customer)
@@ -202,47 +228,20 @@ impl<'a> Backtest<'a> {
         customers
     }
 
-    /// Adds the rows of all baselines. `known` is what is known on the night.
-    fn score_baselines(&mut self, known: PartitionedHistory<'_>, actuals: &Actuals) -> Result<()> {
-        let global = GlobalFrequency::new(known, &self.order)?;
-        let forecasts = map_customers(known, &actuals.customers, |partition, present| {
-            BaselineForecasts::of_customers(partition, present, &global, &self.order)
-        })?;
-        let tifuknn = match self.with_tifuknn {
-            true => Some(self.tifuknn_rows(known, actuals)?),
-            false => None,
-        };
-        let each = forecasts.iter();
-        let medians = std::iter::repeat_n(self.population_median, actuals.customers.len());
-        let median_gaps = each.clone().map(|forecast| forecast.median_gap);
-        let mean_gaps = each.clone().map(|forecast| forecast.mean_gap);
-        let personal = each.clone().map(|forecast| &*forecast.personal_frequency);
-        let global = each.clone().map(|forecast| &*forecast.global_frequency);
-        let decayed = each.map(|forecast| &*forecast.decayed_frequency);
-        let baselines = [
-            ("population median", timing_rows(actuals, medians)),
-            ("personal median gap", timing_rows(actuals, median_gaps)),
-            ("personal mean gap", timing_rows(actuals, mean_gaps)),
-            ("P-TopFreq", basket_rows(actuals, personal)),
-            ("GP-TopFreq", basket_rows(actuals, global)),
-            ("decayed frequency 0.9", basket_rows(actuals, decayed)),
-        ];
-        let tifuknn = tifuknn.map(|rows| ("TIFUKNN", rows));
-        for (name, rows) in baselines.into_iter().chain(tifuknn) {
-            self.add(name, true, rows);
+    /// Adds the rows of a night.
+    fn add(&mut self, night: MeasuredNight, models: &[(&str, &Model)]) {
+        self.nights.push(night.night);
+        let baselines = BASELINES.into_iter().chain([TIFUKNN]);
+        let names = models
+            .iter()
+            .map(|(name, _)| (*name, false))
+            .chain(baselines.map(|name| (name, true)));
+        for ((name, is_baseline), rows) in names.zip(night.rows) {
+            self.add_rows(name, is_baseline, rows);
         }
-        Ok(())
     }
 
-    fn tifuknn_rows(&self, known: PartitionedHistory<'_>, actuals: &Actuals) -> Result<NightRows> {
-        let model = Tifuknn::new(known, TifuknnParameters::default(), POOL)?;
-        let lists = map_customers(known, &actuals.customers, |partition, present| {
-            model.lists(partition, present, &self.order)
-        })?;
-        Ok(basket_rows(actuals, lists.iter().map(Vec::as_slice)))
-    }
-
-    fn add(&mut self, name: &str, is_baseline: bool, rows: NightRows) {
+    fn add_rows(&mut self, name: &str, is_baseline: bool, rows: NightRows) {
         match self
             .entrants
             .iter_mut()

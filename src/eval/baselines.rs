@@ -36,25 +36,60 @@ const MEDIAN_NIGHTS_APART: i32 = 3;
 /// # Errors
 /// If a part of the history cannot be brought back from where it was set aside.
 pub fn population_median(history: PartitionedHistory<'_>, rule: &Rule) -> Result<Option<f64>> {
-    let Some(DateRange { first, .. }) = history.span()? else {
-        return Ok(None);
-    };
-    let earliest = first + rule.window_days();
-    let latest = history.as_of().day() - HORIZON_DAYS;
-    let nights: Vec<Day> = (0..MEDIAN_NIGHTS)
-        .map(|back| latest - MEDIAN_NIGHTS_APART * back)
-        .filter(|night| *night >= earliest)
-        .collect();
-    let mut days = vec![];
+    let mut median = PopulationMedian::new(history.as_of(), rule);
     history.each(|partition| {
-        for night in &nights {
-            let (customers, _) = recurrent(&partition.until(AsOf(*night)), rule);
-            let customers = customers.into_iter();
-            days.extend(customers.map(|customer| days_to_next(partition, customer, *night)));
-        }
+        median.add(partition);
         Ok(())
     })?;
-    Ok(median(days))
+    Ok(median.finish())
+}
+
+/// Collects the waits of [`population_median`], partition by partition.
+#[derive(Debug)]
+pub struct PopulationMedian {
+    rule: Rule,
+    /// The nights, each with the days that its recurrent customers waited.
+    waits: Vec<(Day, Vec<f64>)>,
+    /// The first and the last day with a purchase.
+    span: Option<DateRange>,
+}
+
+impl PopulationMedian {
+    /// No waits yet of a history that ends on the night `as_of`.
+    #[must_use]
+    pub fn new(as_of: AsOf, rule: &Rule) -> Self {
+        let latest = as_of.day() - HORIZON_DAYS;
+        let nights = (0..MEDIAN_NIGHTS).map(|back| latest - MEDIAN_NIGHTS_APART * back);
+        Self {
+            rule: *rule,
+            waits: nights.map(|night| (night, vec![])).collect(),
+            span: None,
+        }
+    }
+
+    /// Adds a partition of the history.
+    pub fn add(&mut self, partition: &History<'_>) {
+        self.span = DateRange::union(self.span, partition.span());
+        for (night, waits) in &mut self.waits {
+            let (customers, _) = recurrent(&partition.until(AsOf(*night)), &self.rule);
+            let customers = customers.into_iter();
+            waits.extend(customers.map(|customer| days_to_next(partition, customer, *night)));
+        }
+    }
+
+    /// The median. Nights on which the history was shorter than what the rule looks back on do not
+    /// count.
+    #[must_use]
+    pub fn finish(self) -> Option<f64> {
+        let earliest = self.span?.first + self.rule.window_days();
+        let waits = self.waits.into_iter();
+        median(
+            waits
+                .filter(|(night, _)| *night >= earliest)
+                .flat_map(|(_, waits)| waits)
+                .collect(),
+        )
+    }
 }
 
 /// Days from a night to the customer's next purchase, at most [`HORIZON_DAYS`].
@@ -123,6 +158,28 @@ pub fn personal_frequency(
     lists.collect()
 }
 
+/// How many purchases of all customers had each product, by code; counted partition by partition.
+#[derive(Debug)]
+pub struct PurchaseCounts(Vec<u32>);
+
+impl PurchaseCounts {
+    /// No purchase yet, of so many products.
+    #[must_use]
+    pub fn new(products: usize) -> Self {
+        Self(vec![0; products])
+    }
+
+    /// Adds the purchases of a partition.
+    pub fn add(&mut self, partition: &History<'_>) {
+        for product in (0..partition.customer_count())
+            .flat_map(|customer| partition.purchases_of(customer).iter())
+            .flat_map(|(_, basket)| basket)
+        {
+            self.0[*product as usize] += 1;
+        }
+    }
+}
+
 /// GP-TopFreq: products by the customer's own count. Ties, and the products that the customer has
 /// not bought, are ranked by the number of purchases of all customers that had the product.
 #[derive(Debug)]
@@ -139,16 +196,17 @@ impl GlobalFrequency {
     /// # Errors
     /// If a part of the history cannot be brought back from where it was set aside.
     pub fn new(history: PartitionedHistory<'_>, order: &TextOrder) -> Result<Self> {
-        let mut counts = vec![0_u32; history.products().len()];
+        let mut counts = PurchaseCounts::new(history.products().len());
         history.each(|partition| {
-            for product in (0..partition.customer_count())
-                .flat_map(|customer| partition.purchases_of(customer).iter())
-                .flat_map(|(_, basket)| basket)
-            {
-                counts[*product as usize] += 1;
-            }
+            counts.add(partition);
             Ok(())
         })?;
+        Ok(Self::of(&counts, order))
+    }
+
+    /// The same of purchases that were counted.
+    #[must_use]
+    pub fn of(PurchaseCounts(counts): &PurchaseCounts, order: &TextOrder) -> Self {
         let most = f64::from(counts.iter().copied().max().unwrap_or(0)) + 1.0;
         let share: Vec<f64> = counts
             .iter()
@@ -158,7 +216,7 @@ impl GlobalFrequency {
             .zip(share.iter().copied())
             .filter(|(_, share)| *share > 0.0);
         let popular = top_ranked(sold.collect(), order);
-        Ok(Self { share, popular })
+        Self { share, popular }
     }
 
     /// A list for each of these customers.

@@ -51,21 +51,38 @@ impl Actuals {
         as_of: AsOf,
         mut customers: Vec<u32>,
     ) -> Result<Self> {
-        // Bins of equal count split ties by position, so the order of the rows is part of the
-        // protocol: it is the order of the ids as text.
-        customers.sort_by_cached_key(|customer| all.customers().text(*customer));
-        let next_purchases = map_customers(all, &customers, |partition, present| {
-            present
-                .iter()
-                .map(|customer| next_purchase(partition, *customer, as_of.day()))
-                .collect()
-        })?;
-        Ok(Self {
+        sort_as_text(&mut customers, all.customers());
+        let mut actuals = Self {
             as_of,
             followed_days: last - as_of.day(),
+            next_purchases: vec![None; customers.len()],
             customers,
-            next_purchases,
-        })
+        };
+        all.each(|partition| {
+            let (positions, present) = customers_in(partition, &actuals.customers);
+            let next_purchases = next_purchases(partition, &present, as_of.day());
+            for (position, next) in positions.into_iter().zip(next_purchases) {
+                actuals.next_purchases[position] = next;
+            }
+            Ok(())
+        })?;
+        Ok(actuals)
+    }
+
+    /// The same of one partition: `customers` are those who are in it, in the order of their ids as
+    /// text.
+    pub(super) fn in_partition(
+        all: &History<'_>,
+        last: Day,
+        as_of: AsOf,
+        customers: Vec<u32>,
+    ) -> Self {
+        Self {
+            as_of,
+            followed_days: last - as_of.day(),
+            next_purchases: next_purchases(all, &customers, as_of.day()),
+            customers,
+        }
     }
 
     /// A row for each customer that has no forecast yet.
@@ -99,6 +116,19 @@ impl Actuals {
     }
 }
 
+/// Sorts customers by their ids as text. Bins of equal count split ties by position, so the order of
+/// the rows is part of the protocol.
+pub(super) fn sort_as_text(customers: &mut [u32], ids: &Ids) {
+    customers.sort_by_cached_key(|customer| ids.text(*customer));
+}
+
+fn next_purchases(all: &History<'_>, customers: &[u32], night: Day) -> Vec<Option<NextPurchase>> {
+    let customers = customers.iter();
+    customers
+        .map(|customer| next_purchase(all, *customer, night))
+        .collect()
+}
+
 fn next_purchase(all: &History<'_>, customer: u32, night: Day) -> Option<NextPurchase> {
     let (day, basket) = all.following(customer, night)?;
     let days = day - night;
@@ -108,27 +138,12 @@ fn next_purchase(all: &History<'_>, customer: u32, night: Day) -> Option<NextPur
     })
 }
 
-/// Calls `compute` for each part of the history with the customers who are in it, and returns the
-/// results in the order of `customers`. A customer who is in no part has the default.
-pub(super) fn map_customers<T: Clone + Default>(
-    history: PartitionedHistory<'_>,
-    customers: &[u32],
-    mut compute: impl FnMut(&History<'_>, &[u32]) -> Vec<T>,
-) -> Result<Vec<T>> {
-    let mut results = vec![T::default(); customers.len()];
-    history.each(|partition| {
-        let (positions, present): (Vec<usize>, Vec<u32>) = customers
-            .iter()
-            .copied()
-            .enumerate()
-            .filter(|(_, customer)| !partition.purchases_of(*customer).is_empty())
-            .unzip();
-        for (position, result) in positions.into_iter().zip(compute(partition, &present)) {
-            results[position] = result;
-        }
-        Ok(())
-    })?;
-    Ok(results)
+/// Those of some customers who are in a partition, with their positions among them.
+pub(super) fn customers_in(partition: &History<'_>, customers: &[u32]) -> (Vec<usize>, Vec<u32>) {
+    let customers = customers.iter().copied().enumerate();
+    customers
+        .filter(|(_, customer)| !partition.purchases_of(*customer).is_empty())
+        .unzip()
 }
 
 /// The position of each code in the order of the ids as text ("10" before "9"). The protocol breaks
@@ -217,6 +232,8 @@ impl EvaluationRow {
 /// One product that was listed for a customer who returned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ListedProduct {
+    /// Code of the customer in the purchases that the forecast is compared with.
+    pub customer: u32,
     /// Probability that it is in the next basket.
     pub probability: f64,
     /// Whether it was in it.
@@ -380,6 +397,7 @@ pub(super) fn prediction_rows(
         let list = published_list(predictions, prediction, all.products());
         if let Some(next) = next {
             listed_products.extend(list.iter().map(|product| ListedProduct {
+                customer: code,
                 probability: product.probability,
                 bought: is_bought(product.code, &next.basket),
             }));

@@ -1,7 +1,10 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::config::HISTORY_DAYS;
 use crate::domain::Ids;
 use crate::models::examples::{NIGHT, read, rule, small, store, tiny_model};
+use crate::purchases::tests::limited;
 use crate::purchases::{Line, Purchases};
 
 fn month(text: &str) -> Month {
@@ -376,12 +379,10 @@ fn of_many_customers_the_same_some_are_measured_every_night() {
     let backtest_model = model_at(NIGHT);
     let mut backtest = Backtest::new(&all, NIGHT.day() + 28, &rule(), HISTORY_DAYS);
     backtest.draw_customers(9);
-    backtest.learn(NIGHT).unwrap();
-    [0, 7].into_iter().for_each(|days| {
-        backtest
-            .night(AsOf(NIGHT.day() + days), &[(OKUO, &backtest_model)])
-            .unwrap()
-    });
+    let two_nights = [NIGHT, AsOf(NIGHT.day() + 7)];
+    backtest
+        .measure(NIGHT, &two_nights, &[(OKUO, &backtest_model)], &|_| {})
+        .unwrap();
     let nights = backtest
         .entrants
         .iter()
@@ -450,4 +451,80 @@ fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
             .iter()
             .any(|warning| warning.contains("nobody meets"))
     );
+}
+
+/// Counts how often the first partition is brought back: the walks over all of them.
+struct CountedWalks<'a> {
+    partitions: &'a dyn Partitions,
+    walks: AtomicUsize,
+}
+
+impl Partitions for CountedWalks<'_> {
+    fn count(&self) -> usize {
+        self.partitions.count()
+    }
+
+    fn partition(&self, at: usize) -> Result<Cow<'_, Purchases>> {
+        self.walks
+            .fetch_add(usize::from(at == 0), Ordering::Relaxed);
+        self.partitions.partition(at)
+    }
+
+    fn customers(&self) -> &Ids {
+        self.partitions.customers()
+    }
+
+    fn products(&self) -> &Ids {
+        self.partitions.products()
+    }
+}
+
+#[test]
+fn all_held_out_nights_share_three_walks_whatever_the_partitions() {
+    let whole = read(store(80, 150, 3));
+    let partitions = limited(&whole, 1_000).partitions().unwrap();
+    assert!(partitions.count() > 10, "{}", partitions.count());
+    let counted = CountedWalks {
+        partitions: &*partitions,
+        walks: AtomicUsize::new(0),
+    };
+    let (backtest_model, old) = (model_at(NIGHT), tiny_model(AsOf(NIGHT.day() - 9), 2));
+    let population = held_out_population(&whole, &backtest_model);
+    for most_customers in [HELD_OUT_CUSTOMERS, 20] {
+        let [one, many] = [&whole as &dyn Partitions, &counted].map(|purchases| {
+            held_out(
+                &backtest_model,
+                Some(&old),
+                purchases,
+                &population,
+                95,
+                most_customers,
+            )
+            .unwrap()
+        });
+        assert_eq!(one, many);
+        assert_eq!(one.evaluation.nights.len(), 4);
+        assert_eq!(counted.walks.swap(0, Ordering::Relaxed), 3);
+    }
+}
+
+#[test]
+fn rows_do_not_depend_on_the_partitions() {
+    let whole = read(store(80, 150, 3));
+    let partitions = limited(&whole, 1_000).partitions().unwrap();
+    let model = model_at(NIGHT);
+    let nights: Vec<AsOf> = (0..6).map(|days| AsOf(NIGHT.day() + days)).collect();
+    let [one, many] = [&whole as &dyn Partitions, &*partitions].map(|purchases| {
+        let mut backtest = Backtest::new(purchases, NIGHT.day() + 28, &rule(), HISTORY_DAYS);
+        backtest
+            .measure(NIGHT, &nights, &[(OKUO, &model)], &|_| {})
+            .unwrap();
+        let entrants = backtest.entrants.into_iter();
+        entrants
+            .map(|entrant| (entrant.name, entrant.nights))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!((one.len(), one[0].1.len()), (8, nights.len()));
+    assert!(!one[0].1[0].listed_products.is_empty());
+    assert_eq!(one, many);
 }

@@ -12,7 +12,7 @@
 use rayon::prelude::*;
 
 use super::baselines::{Accumulator, top_ranked};
-use super::protocol::{TextOrder, map_customers};
+use super::protocol::{TextOrder, customers_in};
 use crate::error::Result;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory};
 use crate::sampling::Draw;
@@ -95,26 +95,18 @@ impl Tifuknn {
         parameters: TifuknnParameters,
         pool: usize,
     ) -> Result<Self> {
-        let products = history.products().len();
-        let pool = draw_pool(history, pool)?;
-        let vectors = map_customers(history, &pool, |partition, present| {
-            let vectors = present.par_iter().map_init(
-                || Accumulator::new(products),
-                |sums, customer| vector(sums, &partition.purchases_of(*customer), &parameters),
-            );
-            vectors.collect()
+        let mut drawn = PoolDraw::new(pool);
+        history.each(|partition| {
+            drawn.add(partition);
+            Ok(())
         })?;
-        Ok(Self {
-            parameters,
-            products,
-            pool,
-            squared_lengths: vectors
-                .iter()
-                .map(|vector| squared_length(vector))
-                .collect(),
-            postings: Postings::new(products, &vectors),
-            vectors,
-        })
+        let products = history.products().len();
+        let mut builder = TifuknnBuilder::new(drawn, parameters, products);
+        history.each(|partition| {
+            builder.add(partition);
+            Ok(())
+        })?;
+        Ok(builder.finish())
     }
 
     /// A list for each of these customers, the best product first. It is empty for a customer who
@@ -206,17 +198,106 @@ impl Tifuknn {
     }
 }
 
-/// The customers who have bought, ascending; if they are more than `most`, that many of them, drawn
-/// by a hash of their ids.
-fn draw_pool(history: PartitionedHistory<'_>, most: usize) -> Result<Vec<u32>> {
-    let mut drawn: Vec<(u64, u32)> = history.gather(draws, |(_, customer)| *customer)?;
-    if drawn.len() > most {
-        drawn.select_nth_unstable(most);
-        drawn.truncate(most);
+/// Draws the customers among whom neighbours are looked for, partition by partition: those who have
+/// bought, or if they are too many, some of them, by a hash of their ids.
+#[derive(Debug)]
+pub struct PoolDraw {
+    most: usize,
+    /// Those with the lowest hashes up to now, at most `most`.
+    drawn: Vec<(u64, u32)>,
+}
+
+impl PoolDraw {
+    /// A draw of at most `most` customers.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            drawn: vec![],
+        }
     }
-    let mut customers: Vec<u32> = drawn.into_iter().map(|(_, customer)| customer).collect();
-    customers.sort_unstable();
-    Ok(customers)
+
+    /// Adds the customers of a partition.
+    pub fn add(&mut self, partition: &History<'_>) {
+        self.drawn.extend(draws(partition));
+        if self.drawn.len() > self.most {
+            self.drawn.select_nth_unstable(self.most);
+            self.drawn.truncate(self.most);
+        }
+    }
+
+    /// Those who were drawn, ascending.
+    fn finish(self) -> Vec<u32> {
+        let mut customers: Vec<u32> = self
+            .drawn
+            .into_iter()
+            .map(|(_, customer)| customer)
+            .collect();
+        customers.sort_unstable();
+        customers
+    }
+}
+
+/// Computes the vectors of a [`Tifuknn`], partition by partition.
+#[derive(Debug)]
+pub struct TifuknnBuilder {
+    parameters: TifuknnParameters,
+    products: usize,
+    pool: Vec<u32>,
+    /// Of each customer in the pool; empty until their partition comes.
+    vectors: Vec<SparseVector>,
+}
+
+impl TifuknnBuilder {
+    /// No vectors yet of the customers who were drawn. `products` is how many products the history
+    /// has.
+    #[must_use]
+    pub fn new(drawn: PoolDraw, parameters: TifuknnParameters, products: usize) -> Self {
+        let pool = drawn.finish();
+        Self {
+            parameters,
+            products,
+            vectors: vec![vec![]; pool.len()],
+            pool,
+        }
+    }
+
+    /// Computes the vectors of the customers of a partition.
+    pub fn add(&mut self, partition: &History<'_>) {
+        let (positions, present) = customers_in(partition, &self.pool);
+        let vectors: Vec<SparseVector> = present
+            .par_iter()
+            .map_init(
+                || Accumulator::new(self.products),
+                |sums, customer| vector(sums, &partition.purchases_of(*customer), &self.parameters),
+            )
+            .collect();
+        for (position, vector) in positions.into_iter().zip(vectors) {
+            self.vectors[position] = vector;
+        }
+    }
+
+    /// The vectors, ready to be compared.
+    #[must_use]
+    pub fn finish(self) -> Tifuknn {
+        let Self {
+            parameters,
+            products,
+            pool,
+            vectors,
+        } = self;
+        Tifuknn {
+            parameters,
+            products,
+            pool,
+            squared_lengths: vectors
+                .iter()
+                .map(|vector| squared_length(vector))
+                .collect(),
+            postings: Postings::new(products, &vectors),
+            vectors,
+        }
+    }
 }
 
 /// The customers of one part who have bought, each with its hash.

@@ -34,20 +34,95 @@ impl NightSummary {
         as_of: AsOf,
         rule: &Rule,
     ) -> Result<Self> {
-        let mut counts: Option<PartialStoreCounts> = None;
-        let population = PopulationSummary::with_each(partitions, as_of, rule, |history| {
-            let more = model.basket.store_counts(history);
-            counts = Some(match counts.take() {
-                Some(counts) => counts.merge(more),
-                None => more,
-            });
+        let products = partitions.products().len();
+        let mut builder = NightSummaryBuilder::new([model], products, as_of, rule);
+        PartitionedHistory::new(partitions, as_of).each(|history| {
+            builder.add(history);
+            Ok(())
         })?;
-        let store_counts = counts.ok_or_else(|| Error::system("a history has no partition"))?;
+        let (population, mut store_counts) = builder.finish()?;
+        let store_counts = store_counts.pop().ok_or_else(no_partition)?;
         Ok(Self {
             population,
             store_counts,
         })
     }
+}
+
+/// Summarizes a history on one night for several models, partition by partition.
+#[derive(Debug)]
+pub struct NightSummaryBuilder<'m> {
+    models: Vec<&'m Model>,
+    population: PopulationSummary,
+    /// One for each model, as soon as there was a partition.
+    store_counts: Vec<PartialStoreCounts>,
+}
+
+impl<'m> NightSummaryBuilder<'m> {
+    /// A summary of nothing yet. `products` is how many products the history has.
+    pub fn new(
+        models: impl IntoIterator<Item = &'m Model>,
+        products: usize,
+        as_of: AsOf,
+        rule: &Rule,
+    ) -> Self {
+        Self {
+            models: models.into_iter().collect(),
+            population: PopulationSummary::empty(products, as_of, rule),
+            store_counts: vec![],
+        }
+    }
+
+    /// Adds a partition, as it stands on the night.
+    pub fn add(&mut self, history: &History<'_>) {
+        self.population.add(history);
+        let more = self
+            .models
+            .iter()
+            .map(|model| model.basket.store_counts(history));
+        self.store_counts = match std::mem::take(&mut self.store_counts) {
+            none if none.is_empty() => more.collect(),
+            counts => counts
+                .into_iter()
+                .zip(more)
+                .map(|(counts, more)| counts.merge(more))
+                .collect(),
+        };
+    }
+
+    /// The summary of the customers, which is the same for every model.
+    #[must_use]
+    pub fn population(&self) -> &PopulationSummary {
+        &self.population
+    }
+
+    /// What scores the customers of the night with each model. `products` are the history's.
+    ///
+    /// # Errors
+    /// If no partition was added, or a model was trained on days after the night.
+    pub fn scorers(self, products: &Ids) -> Result<Vec<NightScorer<'m>>> {
+        let models = self.models.clone();
+        let (population, store_counts) = self.finish()?;
+        let as_of = population.as_of;
+        let scorers = models.into_iter().zip(store_counts);
+        scorers
+            .map(|(model, counts)| {
+                refuse_future(model, as_of)?;
+                Ok(NightScorer::new(model, as_of, products, counts))
+            })
+            .collect()
+    }
+
+    fn finish(self) -> Result<(PopulationSummary, Vec<PartialStoreCounts>)> {
+        if self.store_counts.len() < self.models.len() {
+            return Err(no_partition());
+        }
+        Ok((self.population, self.store_counts))
+    }
+}
+
+fn no_partition() -> Error {
+    Error::system("a history has no partition")
 }
 
 /// Predicts for the recurrent customers of the night `as_of`, whom `rule` names.
@@ -165,8 +240,8 @@ pub fn refuse_future(model: &Model, as_of: AsOf) -> Result<()> {
     .hint("choose an older model with --model; `okuo models list` shows them"))
 }
 
-/// The store on one night as a model sees it.
-pub(super) struct NightScorer<'a> {
+/// The store on one night as a model sees it: what scores customers.
+pub struct NightScorer<'a> {
     pub(super) model: &'a Model,
     pub(super) as_of: AsOf,
     pub(super) store: StoreSnapshot,
@@ -195,17 +270,26 @@ impl<'a> NightScorer<'a> {
         partitions: &dyn Partitions,
         some: &[u32],
     ) -> Result<(Ids, Vec<CustomerPrediction>)> {
-        let mut customers = PartitionedHistory::new(partitions, self.as_of).gather(
+        let customers = PartitionedHistory::new(partitions, self.as_of).gather(
             |history| self.predict_each(history, some),
             |prediction: &CustomerPrediction| prediction.customer,
         )?;
-        let ids = partitions
-            .customers()
-            .select(customers.iter().map(|prediction| prediction.customer));
-        (0..)
-            .zip(&mut customers)
-            .for_each(|(code, prediction)| prediction.customer = code);
-        Ok((ids, customers))
+        Ok(with_own_ids(partitions.customers(), customers))
+    }
+
+    /// Replaces the customers of `predictions` by those of some who have a purchase in this
+    /// partition, by ascending id.
+    pub fn predict_partition(
+        &self,
+        history: &History<'_>,
+        some: &[u32],
+        predictions: &mut Predictions,
+    ) {
+        let mut customers = self.predict_each(history, some);
+        customers.par_sort_by_key(|prediction| prediction.customer);
+        predictions.as_of = self.as_of;
+        (predictions.customer_ids, predictions.customers) =
+            with_own_ids(history.customers(), customers);
     }
 
     /// What is predicted for those of some customers who have a purchase in this partition.
@@ -292,6 +376,18 @@ impl<'a> NightScorer<'a> {
             evidence,
         }
     }
+}
+
+/// The same predictions with the ids of their customers alone, and the codes that these have there.
+fn with_own_ids(
+    ids: &Ids,
+    mut customers: Vec<CustomerPrediction>,
+) -> (Ids, Vec<CustomerPrediction>) {
+    let ids = ids.select(customers.iter().map(|prediction| prediction.customer));
+    (0..)
+        .zip(&mut customers)
+        .for_each(|(code, prediction)| prediction.customer = code);
+    (ids, customers)
 }
 
 /// The mean size of the latest baskets, each older one counting a tenth less.

@@ -85,30 +85,37 @@ impl PopulationSummary {
         rule: &Rule,
         mut look: impl FnMut(&History<'_>),
     ) -> Result<Self> {
-        let mut summary = Self {
+        let mut summary = Self::empty(partitions.products().len(), as_of, rule);
+        PartitionedHistory::new(partitions, as_of).each(|history| {
+            summary.add(history);
+            look(history);
+            Ok(())
+        })?;
+        Ok(summary)
+    }
+
+    /// The summary of a history without a purchase, of so many products.
+    pub(crate) fn empty(product_count: usize, as_of: AsOf, rule: &Rule) -> Self {
+        Self {
             as_of,
             rule: *rule,
             span: None,
             distinct_lines: 0,
             funnel: Funnel::default(),
             recurrent: vec![],
-            bought_lately: vec![false; partitions.products().len()],
-        };
-        PartitionedHistory::new(partitions, as_of).each(|history| {
-            summary.add(history);
-            look(history);
-            Ok(())
-        })?;
-        summary.recurrent.sort_unstable();
-        Ok(summary)
+            bought_lately: vec![false; product_count],
+        }
     }
 
-    fn add(&mut self, history: &History<'_>) {
+    /// Adds the customers of one more partition, as they stand on the night.
+    pub(crate) fn add(&mut self, history: &History<'_>) {
         let (recurrent, funnel) = recurrent(history, &self.rule);
         self.span = DateRange::union(self.span, history.span());
         self.distinct_lines += history.distinct_lines();
         self.funnel = std::mem::take(&mut self.funnel).merge(&funnel);
         self.recurrent.extend(recurrent);
+        // Stable, since it merges what is ascending already.
+        self.recurrent.sort();
         mark(
             &mut self.bought_lately,
             &history.products_bought_within(RECENT_DAYS),

@@ -132,14 +132,17 @@ fn products_by_hand() {
     let mut night = night(28, vec![]);
     night.listed_products = vec![
         ListedProduct {
+            customer: 0,
             probability: 0.0,
             bought: true,
         },
         ListedProduct {
+            customer: 0,
             probability: 0.75,
             bought: true,
         },
         ListedProduct {
+            customer: 0,
             probability: 0.5,
             bought: false,
         },
@@ -192,6 +195,7 @@ fn nothing_gives_nothing() {
 fn the_names_are_those_of_the_protocol() {
     let some = serde_json::to_string(&figures(&[NightRows {
         listed_products: vec![ListedProduct {
+            customer: 0,
             probability: 0.5,
             bought: true,
         }],

@@ -156,6 +156,7 @@ fn a_night_worked_by_hand() {
     assert_eq!(
         night.listed_products,
         [ListedProduct {
+            customer: 0,
             probability: 0.5,
             bought: true
         }; 2]
@@ -185,10 +186,12 @@ fn ties_go_to_the_smaller_id_as_text() {
         night.listed_products,
         [
             ListedProduct {
+                customer: 0,
                 probability: 0.5,
                 bought: true
             },
             ListedProduct {
+                customer: 0,
                 probability: 0.5,
                 bought: false
             }
