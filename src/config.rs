@@ -17,7 +17,7 @@ mod values;
 use serde::Serialize;
 
 pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
-pub use layer::{Layer, SettingInForce, Source};
+pub use layer::{Layer, SettingInForce, SettingSource};
 pub use values::MemorySize;
 
 use crate::calendar::StoreClock;

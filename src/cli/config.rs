@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::ConfigArguments;
 use super::output::Output;
-use crate::config::{SettingInForce, Source};
+use crate::config::{SettingInForce, SettingSource};
 use crate::error::Result;
 
 pub(super) async fn run(arguments: ConfigArguments, output: &Output) -> Result<()> {
@@ -32,7 +32,7 @@ fn text(settings: &[SettingInForce]) -> String {
         }
         let key = setting.declared.setting.key;
         let line = match &setting.value {
-            Some(value) if setting.source == Source::Default => format!("# {key} = {value}"),
+            Some(value) if setting.source == SettingSource::Default => format!("# {key} = {value}"),
             Some(value) => format!("{key} = {value}"),
             None => format!("# {key} ="),
         };

@@ -5,7 +5,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::declared::{DeclaredSetting, SettingFlag, keys};
-use super::layer::{Layer, Source};
+use super::layer::{Layer, SettingSource};
 use crate::settings::{Scope, ValueKind};
 
 /// The settings of a scope as arguments of a command.
@@ -118,8 +118,8 @@ fn given(matches: &ArgMatches) -> Layer {
             continue;
         };
         let source = match matches.value_source(&flag.variable) {
-            Some(ValueSource::EnvVariable) => Source::Variable(flag.variable.clone()),
-            _ => Source::Flag(flag.long.clone()),
+            Some(ValueSource::EnvVariable) => SettingSource::Variable(flag.variable.clone()),
+            _ => SettingSource::Flag(flag.long.clone()),
         };
         if let Some(value) = value(declared, values.cloned().collect(), &source) {
             layer.set(declared, value, source);
@@ -132,13 +132,13 @@ fn given(matches: &ArgMatches) -> Layer {
 fn value(
     declared: &DeclaredSetting,
     mut values: Vec<toml::Value>,
-    source: &Source,
+    source: &SettingSource,
 ) -> Option<toml::Value> {
     if !matches!(declared.setting.kind, ValueKind::Texts) {
         return values.pop();
     }
     // The environment has one text for all of them; a flag may name a path with a space in it.
-    if declared.setting.spaces && matches!(source, Source::Variable(_)) {
+    if declared.setting.spaces && matches!(source, SettingSource::Variable(_)) {
         let texts = values.iter().filter_map(toml::Value::as_str);
         values = texts
             .flat_map(str::split_whitespace)

@@ -18,12 +18,12 @@ pub struct Layer(BTreeMap<String, GivenValue>);
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct GivenValue {
     pub(super) value: toml::Value,
-    pub(super) source: Source,
+    pub(super) source: SettingSource,
 }
 
 /// Where the value of a setting comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Source {
+pub enum SettingSource {
     /// Nobody has given it.
     #[default]
     Default,
@@ -35,7 +35,7 @@ pub enum Source {
     Flag(String),
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -53,7 +53,7 @@ pub struct SettingInForce {
     /// Its value; `None` if it has none.
     pub value: Option<toml::Value>,
     /// Who gave it.
-    pub source: Source,
+    pub source: SettingSource,
 }
 
 impl Layer {
@@ -69,14 +69,23 @@ impl Layer {
         let mut layer = Self::default();
         for declared in keys() {
             if let Some(value) = value_in(&table, declared) {
-                layer.set(declared, value.clone(), Source::File(name.to_owned()));
+                layer.set(
+                    declared,
+                    value.clone(),
+                    SettingSource::File(name.to_owned()),
+                );
             }
         }
         Ok(layer)
     }
 
     /// Gives a setting a value.
-    pub(super) fn set(&mut self, declared: &DeclaredSetting, value: toml::Value, source: Source) {
+    pub(super) fn set(
+        &mut self,
+        declared: &DeclaredSetting,
+        value: toml::Value,
+        source: SettingSource,
+    ) {
         let given = GivenValue { value, source };
         self.0.insert(declared.path.clone(), given);
     }
@@ -92,7 +101,7 @@ impl Layer {
     /// Takes the text of a setting out of the layer, if a flag gave it.
     pub fn take_flag(&mut self, path: &str) -> Option<String> {
         match self.0.get(path)?.source {
-            Source::Flag(_) => match self.0.remove(path)?.value {
+            SettingSource::Flag(_) => match self.0.remove(path)?.value {
                 toml::Value::String(text) => Some(text),
                 other => Some(other.to_string()),
             },
@@ -147,7 +156,7 @@ impl Layer {
             source: self
                 .0
                 .get(&declared.path)
-                .map_or(Source::Default, |given| given.source.clone()),
+                .map_or(SettingSource::Default, |given| given.source.clone()),
         });
         Ok(in_force.collect())
     }

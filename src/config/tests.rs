@@ -335,7 +335,11 @@ fn what_is_in_force_has_its_source() {
     let share = keys()
         .find(|declared| declared.path == "rule.basket_share")
         .unwrap();
-    flags.set(share, 0.7.into(), Source::Flag("basket-share".into()));
+    flags.set(
+        share,
+        0.7.into(),
+        SettingSource::Flag("basket-share".into()),
+    );
     let in_force = flags.over(file).in_force().unwrap();
     let of = |path: &str| {
         let setting = in_force

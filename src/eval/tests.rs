@@ -1,10 +1,8 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::*;
 use crate::config::HISTORY_DAYS;
 use crate::domain::Ids;
 use crate::models::examples::{NIGHT, read, rule, small, store, tiny_model};
-use crate::purchases::tests::limited;
+use crate::purchases::tests::{CountedPartitions, limited};
 use crate::purchases::{Line, Purchases};
 
 fn month(text: &str) -> Month {
@@ -453,44 +451,15 @@ fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
     );
 }
 
-/// Counts how often the first partition is brought back: the walks over all of them.
-struct CountedWalks<'a> {
-    partitions: &'a dyn Partitions,
-    walks: AtomicUsize,
-}
-
-impl Partitions for CountedWalks<'_> {
-    fn count(&self) -> usize {
-        self.partitions.count()
-    }
-
-    fn partition(&self, at: usize) -> Result<Cow<'_, Purchases>> {
-        self.walks
-            .fetch_add(usize::from(at == 0), Ordering::Relaxed);
-        self.partitions.partition(at)
-    }
-
-    fn customers(&self) -> &Ids {
-        self.partitions.customers()
-    }
-
-    fn products(&self) -> &Ids {
-        self.partitions.products()
-    }
-}
-
 #[test]
 fn all_held_out_nights_share_three_walks_whatever_the_partitions() {
     let whole = read(store(80, 150, 3));
     let partitions = limited(&whole, 1_000).partitions().unwrap();
     assert!(partitions.count() > 10, "{}", partitions.count());
-    let counted = CountedWalks {
-        partitions: &*partitions,
-        walks: AtomicUsize::new(0),
-    };
     let (backtest_model, old) = (model_at(NIGHT), tiny_model(AsOf(NIGHT.day() - 9), 2));
     let population = held_out_population(&whole, &backtest_model);
     for most_customers in [HELD_OUT_CUSTOMERS, 20] {
+        let counted = CountedPartitions::new(&*partitions);
         let [one, many] = [&whole as &dyn Partitions, &counted].map(|purchases| {
             held_out(
                 &backtest_model,
@@ -504,7 +473,7 @@ fn all_held_out_nights_share_three_walks_whatever_the_partitions() {
         });
         assert_eq!(one, many);
         assert_eq!(one.evaluation.nights.len(), 4);
-        assert_eq!(counted.walks.swap(0, Ordering::Relaxed), 3);
+        assert_eq!(counted.walks(), 3);
     }
 }
 

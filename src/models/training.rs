@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::basket::{BasketModel, BasketNights, FittedBasket};
+use super::basket::{BasketModel, BasketNights, BasketRows, FittedBasket};
 use super::timing::{CalibrationSample, HazardRows, LEAST_FOLLOWED, PersonDaySample, TimingModel};
 use super::{Model, Parameters};
 use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
@@ -206,6 +206,16 @@ struct FittedParts {
     basket: FittedBasket,
 }
 
+/// What the models are fitted to.
+struct TrainingRows {
+    /// The timing model of the days before those that calibrate.
+    first: TimingModel,
+    whole: TimingRefit,
+    /// `None` without a backtest, or where too little is known by its last day.
+    backtest: Option<TimingRefit>,
+    basket: BasketRows,
+}
+
 /// What a timing model is fitted to again, and calibrated by.
 struct TimingRefit {
     rows: HazardRows,
@@ -214,10 +224,36 @@ struct TimingRefit {
 
 impl TrainingRun<'_> {
     /// First everything is looked at, partition by partition, then everything is fitted, side by
-    /// side. A walk over the partitions brings each of them back from disk where they do not fit
-    /// into memory, so one walk serves all that can be known by then.
+    /// side.
     fn fit(&self, with_backtest: bool, stage: &(dyn Fn(&str) + Sync)) -> Result<FittedParts> {
         let with_backtest = with_backtest && self.splits.leave_a_backtest();
+        let rows = self.rows(with_backtest, stage)?;
+        stage("timing and basket: fitting");
+        let refit_backtest = || rows.backtest.as_ref().map(|it| self.refit(&rows.first, it));
+        let ((timing, backtest_timing), basket) = rayon::join(
+            || rayon::join(|| self.refit(&rows.first, &rows.whole), refit_backtest),
+            || {
+                BasketModel::fit(
+                    &rows.basket,
+                    self.history.products(),
+                    &self.parameters.basket,
+                    with_backtest,
+                    self.parameters.seed,
+                )
+            },
+        );
+        Ok(FittedParts {
+            timing: timing?,
+            basket: basket?,
+            backtest_timing: backtest_timing
+                .transpose()
+                .or_else(none_if_insufficient_data)?,
+        })
+    }
+
+    /// What the models are fitted to. A walk over the partitions brings each of them back from disk
+    /// where they do not fit into memory, so one walk serves all that can be known by then.
+    fn rows(&self, with_backtest: bool, stage: &(dyn Fn(&str) + Sync)) -> Result<TrainingRows> {
         stage("timing: a first fit without the days that calibrate");
         let mut counted = self.count()?;
         let mut pilot = counted.basket.pilot();
@@ -233,54 +269,47 @@ impl TrainingRun<'_> {
         let mut pilot = pilot.pick();
         self.history.each(|partition| {
             samples.extend(self.calibration_samples(partition, &first, share));
-            counted.whole.draw(partition);
-            if with_backtest {
+            if self.walks_are_shared() {
+                counted.whole.draw(partition);
+            }
+            if self.walks_are_shared() && with_backtest {
                 counted.backtest.draw(partition);
             }
             pilot.look(partition, &first);
             Ok(())
         })?;
         samples.par_sort_by_key(CalibrationSample::key);
-        let refit = TimingRefit {
-            rows: first.hazard_rows(counted.whole)?,
+        let whole = TimingRefit {
+            rows: first.hazard_rows(self.drawn(counted.whole)?)?,
             samples,
         };
-        let backtest_refit = if with_backtest {
-            self.backtest_refit(&first, counted.backtest, &refit.samples)?
-        } else {
-            None
+        let backtest = match with_backtest {
+            true => {
+                let person_days = self.drawn(counted.backtest)?;
+                self.backtest_refit(&first, person_days, &whole.samples)?
+            }
+            false => None,
         };
-        let basket_rows = pilot.rows(self.history, &first)?;
-        stage("timing and basket: fitting");
-        let seed = self.parameters.seed;
-        let ((timing, backtest_timing), basket) = rayon::join(
-            || {
-                rayon::join(
-                    || self.refit(&first, &refit),
-                    || {
-                        backtest_refit
-                            .as_ref()
-                            .map(|refit| self.refit(&first, refit))
-                    },
-                )
-            },
-            || {
-                BasketModel::fit(
-                    &basket_rows,
-                    self.history.products(),
-                    &self.parameters.basket,
-                    with_backtest,
-                    seed,
-                )
-            },
-        );
-        Ok(FittedParts {
-            timing: timing?,
-            basket: basket?,
-            backtest_timing: backtest_timing
-                .transpose()
-                .or_else(none_if_insufficient_data)?,
+        Ok(TrainingRows {
+            basket: pilot.rows(self.history, &first)?,
+            first,
+            whole,
+            backtest,
         })
+    }
+
+    /// Whether several samples are drawn in one walk: in memory a walk costs nothing, and then only
+    /// one sample is held at a time.
+    fn walks_are_shared(&self) -> bool {
+        self.history.partitions().count() > 1
+    }
+
+    /// The sample, drawn if no shared walk has done so.
+    fn drawn<'s>(&self, sample: PersonDaySample<'s>) -> Result<PersonDaySample<'s>> {
+        match self.walks_are_shared() {
+            true => Ok(sample),
+            false => sample.drawn(self.history),
+        }
     }
 
     /// The first walk: how much there is of everything that is sampled.

@@ -22,7 +22,7 @@ use crate::ingest::chunk::ChunkRequest;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::source::Source;
 use crate::ingest::{InputOptions, NeededDays};
-use block::{KnownIdCodes, RowBlock};
+use block::{DecodedBlock, KnownIdCodes};
 use column_chunk::ColumnChunkReader;
 use footer::ParquetFooter;
 use row_groups::RowGroups;
@@ -85,7 +85,7 @@ struct ParquetDecoder {
     rows_before: u64,
     known: KnownIdCodes,
     /// The rows that come next.
-    block: Option<RowBlock>,
+    block: Option<DecodedBlock>,
 }
 
 impl ParquetDecoder {
@@ -120,7 +120,7 @@ impl ParquetDecoder {
         self.rows = 0..footer.rows_in(group);
         (self.rows_before, self.known) = (rows_before, KnownIdCodes::default());
         self.next_group += 1;
-        self.block = RowBlock::read(footer, &mut self.columns, &mut self.rows)?;
+        self.block = DecodedBlock::read(footer, &mut self.columns, &mut self.rows)?;
         Ok(true)
     }
 }
@@ -143,7 +143,7 @@ impl ChunkDecoder for ParquetDecoder {
         } = self;
         let (taken, next) = rayon::join(
             || block.add_to(lines, *rows_before, known),
-            || RowBlock::read(&groups.footer, columns, rows),
+            || DecodedBlock::read(&groups.footer, columns, rows),
         );
         taken?;
         self.block = next?;

@@ -2,7 +2,7 @@
 
 use super::BasketParameters;
 use super::snapshot_looker::SnapshotLooker;
-use super::snapshots::{Snapshot, SnapshotCounts, SnapshotGrid, StoreCounter};
+use super::snapshots::{Snapshot, SnapshotCounts, SnapshotGrid, StoreSnapshotCounter};
 use crate::calendar::{Day, HORIZON_DAYS};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch};
 use crate::features::store_snapshot::StoreSnapshot;
@@ -44,7 +44,7 @@ pub(super) struct PilotWalks {
     picked: Vec<Day>,
     early_folds: usize,
     on_nights: Vec<Snapshot>,
-    store_counter: StoreCounter,
+    store_counter: StoreSnapshotCounter,
 }
 
 impl PilotWalks {

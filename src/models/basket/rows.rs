@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::BasketParameters;
 use super::quotas::{PilotSums, PilotWalks, SamplingQuotas};
 use super::snapshot_looker::SnapshotLooker;
-use super::snapshots::{FOLDS, Snapshot, SnapshotCounts, SnapshotGrid, StoreCounter};
+use super::snapshots::{FOLDS, Snapshot, SnapshotCounts, SnapshotGrid, StoreSnapshotCounter};
 use crate::calendar::{AsOf, Day};
 use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch};
@@ -195,7 +195,7 @@ impl NightGroups {
         Self(nights.chunks(size).map(<[Day]>::to_vec).collect())
     }
 
-    fn first_stores(&self, grid: &SnapshotGrid<'_>) -> StoreCounter {
+    fn first_stores(&self, grid: &SnapshotGrid<'_>) -> StoreSnapshotCounter {
         grid.store_counter(self.0.first().map_or(&[], Vec::as_slice))
     }
 }
@@ -288,7 +288,7 @@ impl RowMaker<'_> {
         history: PartitionedHistory<'_>,
         snapshots: &[Snapshot],
         groups: &NightGroups,
-        stores: StoreCounter,
+        stores: StoreSnapshotCounter,
     ) -> Result<Vec<(usize, SnapshotRows)>> {
         let mut made = Vec::with_capacity(snapshots.len());
         // Where a walk costs something, the next group's stores are counted while rows are made.

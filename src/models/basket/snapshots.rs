@@ -136,8 +136,8 @@ impl<'a> SnapshotGrid<'a> {
     }
 
     /// Counts the store on some ascending nights.
-    pub(super) fn store_counter(&self, nights: &[Day]) -> StoreCounter {
-        StoreCounter {
+    pub(super) fn store_counter(&self, nights: &[Day]) -> StoreSnapshotCounter {
+        StoreSnapshotCounter {
             nights: nights.to_vec(),
             seed: self.seed,
             limits: self.parameters.limits(),
@@ -147,14 +147,14 @@ impl<'a> SnapshotGrid<'a> {
 }
 
 /// The store on some nights, counted partition by partition.
-pub(super) struct StoreCounter {
+pub(super) struct StoreSnapshotCounter {
     nights: Vec<Day>,
     seed: u64,
     limits: CandidateLimits,
     counts: Vec<PartialStoreCounts>,
 }
 
-impl StoreCounter {
+impl StoreSnapshotCounter {
     /// Adds the customers of a partition.
     pub(super) fn add(&mut self, partition: &History<'_>) {
         let more = PartialStoreCounts::of_nights(partition, &self.nights, self.seed);

@@ -100,6 +100,14 @@ impl<'a> PersonDaySample<'a> {
             self.count(partition);
             Ok(())
         })?;
+        self.drawn(history)
+    }
+
+    /// Draws in a walk of its own, after the counting.
+    ///
+    /// # Errors
+    /// If a part of the history cannot be brought back.
+    pub fn drawn(mut self, history: PartitionedHistory<'_>) -> Result<Self> {
         history.each(|partition| {
             self.draw(partition);
             Ok(())

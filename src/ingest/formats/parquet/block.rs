@@ -36,7 +36,7 @@ pub(super) struct KnownIdCodes {
 }
 
 /// Some rows of a group.
-pub(super) struct RowBlock {
+pub(super) struct DecodedBlock {
     footer: Arc<ParquetFooter>,
     /// Which rows of the group they are.
     rows: Range<usize>,
@@ -46,7 +46,7 @@ pub(super) struct RowBlock {
     quantities: Option<DecodedColumn<QuantityColumn>>,
 }
 
-impl RowBlock {
+impl DecodedBlock {
     /// Decodes some of the rows that are left; `None` if no row is left.
     pub(super) fn read(
         footer: &Arc<ParquetFooter>,
@@ -275,7 +275,7 @@ impl RowValues for PlainRows<'_> {
 }
 
 /// Rows of any types.
-struct AnyRows<'a>(&'a RowBlock);
+struct AnyRows<'a>(&'a DecodedBlock);
 
 impl RowValues for AnyRows<'_> {
     #[inline(always)]
