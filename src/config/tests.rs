@@ -1,3 +1,6 @@
+use clap::{Args, FromArgMatches};
+
+use super::flags::TicketFlags;
 use super::*;
 use crate::models::boosting::BoostingParameters;
 use crate::settings::ValueKind;
@@ -326,6 +329,26 @@ fn defaults_are_those_of_the_code() {
     assert_eq!(default("training.timing.boosting.trees").unwrap(), "150");
     assert_eq!(default("training.basket.boosting.trees").unwrap(), "100");
     assert_eq!(default("output"), None);
+}
+
+#[test]
+fn flags_are_what_the_settings_say() {
+    let command = TicketFlags::augment_args(clap::Command::new("okuo"));
+    let typed = "okuo --exclude-product 1,2 --exclude-product 3 --utc --basket-share 1 --input a b";
+    let matches = command.try_get_matches_from(typed.split(' ')).unwrap();
+    let mut given = TicketFlags::from_arg_matches(&matches).unwrap().given;
+    let config = given.clone().check().unwrap();
+    assert_eq!(config.input.exclude_products, ["1", "2", "3"]);
+    assert_eq!(config.inputs, ["a", "b"]);
+    assert!(config.input.clock.utc());
+    assert_eq!(config.rule.basket_share, 1.0);
+    assert_eq!(given.take_flag("columns.customer"), None);
+    assert_eq!(given.take_flag("rule.basket_share").unwrap(), "1.0");
+    assert_eq!(
+        given.take_flag("rule.basket_share"),
+        None,
+        "it is taken out"
+    );
 }
 
 #[test]
