@@ -311,7 +311,7 @@ impl StoreClock {
     pub fn new(zone: &str, utc: bool, day_start: u8) -> Result<Self> {
         let found: Tz = zone.parse().map_err(|_| {
             let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-            let nearest = suggest::nearest(zone, names, 0.0).unwrap_or("UTC");
+            let nearest = suggest::nearest_path(zone, names).unwrap_or("UTC");
             Error::request(format!("the time zone \"{zone}\" does not exist")).hint(format!(
                 "use a name of the IANA database, for example {nearest}"
             ))

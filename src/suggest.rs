@@ -24,6 +24,16 @@ pub fn nearest<'a>(
     best(known, least, |known| likeness(known, name))
 }
 
+/// The path, as `Europe/Rome`, that is most like `name`, as a whole or by its last part.
+#[must_use]
+pub fn nearest_path<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.replace(' ', "_");
+    best(known, 0.0, |known| {
+        let last = known.rsplit('/').next().unwrap_or(known);
+        likeness(known, &name).max(likeness(last, &name))
+    })
+}
+
 /// The file or folder (`name/`) that is most like `name`, if one is like it.
 #[must_use]
 pub fn nearest_file<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -58,6 +68,14 @@ mod tests {
         assert_eq!(nearest("Product_Id", columns, ALIKE), Some("product_id"));
         assert_eq!(nearest("qty", columns, ALIKE), None);
         assert_eq!(nearest("qty", [], 0.0), None);
+    }
+
+    #[test]
+    fn a_path_is_found_by_its_last_part() {
+        let zones = ["Africa/Abidjan", "ROC", "America/New_York", "Europe/Rome"];
+        assert_eq!(nearest_path("Rome", zones), Some("Europe/Rome"));
+        assert_eq!(nearest_path("new york", zones), Some("America/New_York"));
+        assert_eq!(nearest_path("Europe/Roma", zones), Some("Europe/Rome"));
     }
 
     #[test]

@@ -58,8 +58,8 @@ pub struct TrainSummary {
 /// configured registry. The new model is promoted as `config.promote` says.
 ///
 /// # Errors
-/// If the registry or the tickets cannot be read, the data are too few, or they end 28 days or more
-/// before `as_of`. Nothing is stored then. If others keep moving the pointer, the model is stored
+/// If the registry or the tickets cannot be read, the data are too few, or they end more than 28
+/// days before `as_of`. Nothing is stored then. If others keep moving the pointer, the model is stored
 /// and not promoted.
 pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Result<TrainSummary> {
     config.required_inputs()?;
@@ -85,10 +85,12 @@ pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Res
 }
 
 /// Trains on tickets that have been read, as [`train`] does: days after `as_of` are not learned
-/// from.
+/// from. All days before are, whatever `history_days` says, and `progress` is not told of the
+/// tickets, since the caller has them.
 ///
 /// # Errors
-/// If the data are too few, or the registry cannot be read or written.
+/// If the data are too few or end more than 28 days before `as_of`, or the registry cannot be read
+/// or written.
 pub async fn train_on(
     config: &Config,
     tickets: &Tickets,
@@ -107,6 +109,7 @@ pub(super) async fn train_into(
     progress: &dyn Progress,
 ) -> Result<TrainSummary> {
     let (population, provenance) = summarize(config, tickets, as_of)?;
+    refuse_late_night(&population)?;
     let training = Training {
         config,
         tickets,

@@ -15,7 +15,7 @@ use super::{ATTEMPTS, from_json, replacing, to_json};
 use crate::artifact::{self, Description, MAX_FILE_BYTES, ModelHeader};
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
-use crate::models::Model;
+use crate::models::{Model, Parameters};
 use crate::store::{Location, PutMode, sha256_hex};
 
 #[cfg(test)]
@@ -124,6 +124,14 @@ impl Registry {
             return saved.await.map(drop);
         };
         let differs = differences(&header.description, &other.description);
+        if differs.is_empty() && header.okuo_version == other.okuo_version {
+            // The same parameters under the names that they had in an earlier version.
+            return Ok(());
+        }
+        let differs = match differs.is_empty() {
+            true => "okuo version".to_owned(),
+            false => differs.join(", "),
+        };
         Err(Error::request(format!("this model is already stored, with different {differs}"))
             .object(object)
             .hint("use it as it is, or remove its folder and train again to store it with the present settings"))
@@ -379,25 +387,29 @@ pub fn is_model_id(text: &str) -> bool {
 }
 
 /// The parts in which two descriptions differ, by name.
-fn differences(one: &Description, other: &Description) -> String {
-    let one = serde_json::to_value(one).unwrap_or_default();
-    let other = serde_json::to_value(other).unwrap_or_default();
+fn differences(one: &Description, other: &Description) -> Vec<String> {
+    let (one, other) = (with_present_names(one), with_present_names(other));
     let names = one
         .as_object()
         .into_iter()
         .chain(other.as_object())
         .flat_map(|parts| parts.keys());
-    let mut different: Vec<&str> = names
+    let mut different: Vec<String> = names
         .filter(|name| one.get(name.as_str()) != other.get(name.as_str()))
-        .map(String::as_str)
+        .cloned()
         .collect();
     different.sort_unstable();
     different.dedup();
-    if different.is_empty() {
-        "okuo version".to_owned()
-    } else {
-        different.join(", ")
+    different
+}
+
+/// A description as JSON, its parameters under the names that they have now.
+fn with_present_names(description: &Description) -> serde_json::Value {
+    let mut description = description.clone();
+    if let Ok(parameters) = serde_json::from_value::<Parameters>(description.parameters.clone()) {
+        description.parameters = serde_json::to_value(parameters).unwrap_or_default();
     }
+    serde_json::to_value(description).unwrap_or_default()
 }
 
 /// The id, if it has the form of one. No other text is used in a key.
