@@ -222,6 +222,14 @@ struct TimingRefit {
     samples: Vec<CalibrationSample>,
 }
 
+impl TimingRefit {
+    /// The samples come in the order of partitions.
+    fn new(rows: HazardRows, mut samples: Vec<CalibrationSample>) -> Self {
+        samples.par_sort_by_key(CalibrationSample::key);
+        Self { rows, samples }
+    }
+}
+
 impl TrainingRun<'_> {
     /// First everything is looked at, partition by partition, then everything is fitted, side by
     /// side.
@@ -251,11 +259,52 @@ impl TrainingRun<'_> {
         })
     }
 
-    /// What the models are fitted to. A walk over the partitions brings each of them back from disk
-    /// where they do not fit into memory, so one walk serves all that can be known by then.
+    /// What the models are fitted to. A walk over partitions brings each of them back from disk: then
+    /// one walk serves all that can be known by then. In memory a walk costs nothing: then one thing
+    /// is made after the other, and takes its memory alone.
     fn rows(&self, with_backtest: bool, stage: &(dyn Fn(&str) + Sync)) -> Result<TrainingRows> {
         stage("timing: a first fit without the days that calibrate");
-        let mut counted = self.count()?;
+        let counted = self.count()?;
+        match self.history.partitions().count() {
+            1 => self.rows_one_by_one(counted, with_backtest, stage),
+            _ => self.rows_in_shared_walks(counted, with_backtest, stage),
+        }
+    }
+
+    fn rows_one_by_one(
+        &self,
+        counted: TrainingCounts<'_>,
+        with_backtest: bool,
+        stage: &(dyn Fn(&str) + Sync),
+    ) -> Result<TrainingRows> {
+        let (history, share) = (self.history, counted.calibration_share());
+        let first = TimingModel::fit(counted.first.drawn(history)?, history.customers())?;
+        stage("timing and basket: looking at the past nights");
+        let mut samples = vec![];
+        history.each(|partition| {
+            samples = self.calibration_samples(partition, &first, share);
+            Ok(())
+        })?;
+        let whole = TimingRefit::new(first.hazard_rows(counted.whole.drawn(history)?)?, samples);
+        let backtest = match with_backtest {
+            true => self.backtest_refit(&first, counted.backtest.drawn(history)?, &whole)?,
+            false => None,
+        };
+        Ok(TrainingRows {
+            basket: counted.basket.rows(history, &first)?,
+            first,
+            whole,
+            backtest,
+        })
+    }
+
+    fn rows_in_shared_walks(
+        &self,
+        mut counted: TrainingCounts<'_>,
+        with_backtest: bool,
+        stage: &(dyn Fn(&str) + Sync),
+    ) -> Result<TrainingRows> {
+        let share = counted.calibration_share();
         let mut pilot = counted.basket.pilot();
         self.history.each(|partition| {
             counted.first.draw(partition);
@@ -264,30 +313,20 @@ impl TrainingRun<'_> {
         })?;
         let first = TimingModel::fit(counted.first, self.history.customers())?;
         stage("timing and basket: looking at the past nights");
-        let share = MAX_CALIBRATION_SAMPLES as f64 / counted.calibration_samples.max(1) as f64;
         let mut samples = vec![];
         let mut pilot = pilot.pick();
         self.history.each(|partition| {
             samples.extend(self.calibration_samples(partition, &first, share));
-            if self.walks_are_shared() {
-                counted.whole.draw(partition);
-            }
-            if self.walks_are_shared() && with_backtest {
+            counted.whole.draw(partition);
+            if with_backtest {
                 counted.backtest.draw(partition);
             }
             pilot.look(partition, &first);
             Ok(())
         })?;
-        samples.par_sort_by_key(CalibrationSample::key);
-        let whole = TimingRefit {
-            rows: first.hazard_rows(self.drawn(counted.whole)?)?,
-            samples,
-        };
+        let whole = TimingRefit::new(first.hazard_rows(counted.whole)?, samples);
         let backtest = match with_backtest {
-            true => {
-                let person_days = self.drawn(counted.backtest)?;
-                self.backtest_refit(&first, person_days, &whole.samples)?
-            }
+            true => self.backtest_refit(&first, counted.backtest, &whole)?,
             false => None,
         };
         Ok(TrainingRows {
@@ -296,20 +335,6 @@ impl TrainingRun<'_> {
             whole,
             backtest,
         })
-    }
-
-    /// Whether several samples are drawn in one walk: in memory a walk costs nothing, and then only
-    /// one sample is held at a time.
-    fn walks_are_shared(&self) -> bool {
-        self.history.partitions().count() > 1
-    }
-
-    /// The sample, drawn if no shared walk has done so.
-    fn drawn<'s>(&self, sample: PersonDaySample<'s>) -> Result<PersonDaySample<'s>> {
-        match self.walks_are_shared() {
-            true => Ok(sample),
-            false => sample.drawn(self.history),
-        }
     }
 
     /// The first walk: how much there is of everything that is sampled.
@@ -362,18 +387,18 @@ impl TrainingRun<'_> {
         &self,
         timing: &TimingModel,
         person_days: PersonDaySample<'_>,
-        samples: &[CalibrationSample],
+        whole: &TimingRefit,
     ) -> Result<Option<TimingRefit>> {
         let end = self.splits.backtest_end;
-        let known_by_end = samples.iter().filter_map(|sample| sample.known_by(end));
+        let known_by_end = whole
+            .samples
+            .iter()
+            .filter_map(|sample| sample.known_by(end));
         timing
             .hazard_rows(person_days)
             .map(|rows| {
                 let samples = known_by_end.filter(CalibrationSample::is_followed);
-                Some(TimingRefit {
-                    rows,
-                    samples: samples.collect(),
-                })
+                Some(TimingRefit::new(rows, samples.collect()))
             })
             .or_else(none_if_insufficient_data)
     }
@@ -429,6 +454,13 @@ struct TrainingCounts<'a> {
     basket: BasketNights<'a>,
     /// About how many (customer, night) pairs could calibrate the timing model.
     calibration_samples: usize,
+}
+
+impl TrainingCounts<'_> {
+    /// The share of them that does.
+    fn calibration_share(&self) -> f64 {
+        MAX_CALIBRATION_SAMPLES as f64 / self.calibration_samples.max(1) as f64
+    }
 }
 
 /// What is too little to fit a backtest model to may be enough to train on.

@@ -78,6 +78,24 @@ impl<'a> BasketNights<'a> {
         self.counts.add_partition(&self.grid, partition, self.rule);
     }
 
+    /// The rows, when all partitions are counted, in walks that nothing shares.
+    ///
+    /// # Errors
+    /// As [`PickedBasketPilot::rows`].
+    pub fn rows(self, history: PartitionedHistory<'_>, timing: &TimingModel) -> Result<BasketRows> {
+        let mut pilot = self.pilot();
+        history.each(|partition| {
+            pilot.gather(partition);
+            Ok(())
+        })?;
+        let mut picked = pilot.pick();
+        history.each(|partition| {
+            picked.look(partition, timing);
+            Ok(())
+        })?;
+        picked.rows(history, timing)
+    }
+
     /// What comes next, when all partitions are counted.
     #[must_use]
     pub fn pilot(self) -> BasketPilot<'a> {
@@ -217,17 +235,7 @@ impl BasketRows {
             nights.count(partition);
             Ok(())
         })?;
-        let mut pilot = nights.pilot();
-        history.each(|partition| {
-            pilot.gather(partition);
-            Ok(())
-        })?;
-        let mut picked = pilot.pick();
-        history.each(|partition| {
-            picked.look(partition, timing);
-            Ok(())
-        })?;
-        picked.rows(history, timing)
+        nights.rows(history, timing)
     }
 
     fn with_capacity(bins: Bins, rows: usize) -> Self {
