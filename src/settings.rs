@@ -1,6 +1,6 @@
 //! What a setting is: a key of okuo.toml that is declared in one place.
 //!
-//! [`section!`] declares one table of the file as the struct that the code reads. Each field has
+//! `section!` declares one table of the file as the struct that the code reads. Each field has
 //! its meaning (the doc comment), its type, its default and, if it needs one, its range. From that
 //! follow the key of the file and the check of its value, and through `config` the variable, the
 //! flag with its help, the line of `okuo config` and the row of the reference.

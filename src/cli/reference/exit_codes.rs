@@ -7,8 +7,9 @@ const INTRODUCTION: &str = "\
 # Exit codes
 
 How a run of okuo ended, for the scheduler that started it. Results go to stdout. Warnings, progress
-and errors go to stderr. An error is one line that begins with `error:` and says what was wrong and
-where, and one that begins with `hint:` and says what to do.
+and errors go to stderr. An error begins with `error:` and says what was wrong and where; most have a
+line that begins with `hint:` and says what to do. Bad lines are listed by cause, a line each. A flag
+that cannot be read is refused by the argument parser, in its own words.
 
 ";
 
