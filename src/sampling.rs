@@ -1,5 +1,6 @@
-//! Deterministic sampling: whether a row is chosen depends on the seed and on the row's ids, never on
-//! its place in a loop or on a thread.
+//! Deterministic sampling: whether something is chosen depends on the seed and on its ids, never on a
+//! thread or on the order of the work. Every draw has a purpose: [`Draw`] for what has ids,
+//! [`TreeDraw`] for the rows of a training table, which are in one order whatever the threads.
 
 /// Mixes 64 bits: the finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014).
 #[must_use]
@@ -99,9 +100,55 @@ impl Draw {
     }
 }
 
+/// The draws of one boosted tree: of rows by their positions in the table, which is sorted.
+#[derive(Debug, Clone, Copy)]
+pub struct TreeDraw(u64);
+
+impl TreeDraw {
+    /// Of the tree at a position, under the seed of its model ([`Draw::TimingTrees`],
+    /// [`Draw::BasketTrees`]).
+    #[must_use]
+    pub fn new(seed: u64, tree: usize) -> Self {
+        Self(hash(seed, &[tree as u64]))
+    }
+
+    /// The seed of what else is drawn for the tree: [`Draw::TreeFeatures`].
+    #[must_use]
+    pub fn seed(self) -> u64 {
+        self.0
+    }
+
+    /// Random bits by which a row's gradient and Hessian are rounded without bias.
+    #[inline]
+    #[must_use]
+    pub fn rounding(self, row: usize) -> u64 {
+        mix(self.0 ^ row as u64)
+    }
+
+    /// Whether the tree sees a row, of which it sees the given share, 0 to 1.
+    #[inline]
+    #[must_use]
+    pub fn sees(self, row: usize, share: f64) -> bool {
+        share >= 1.0 || keep(mix(self.0 ^ 0x5eed ^ ((row as u64) << 20)), share)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tree_sees_about_its_share_of_the_rows() {
+        let seen = |tree| {
+            let draw = TreeDraw::new(1, tree);
+            (0..10_000)
+                .filter(|row| draw.sees(*row, 0.4))
+                .collect::<Vec<usize>>()
+        };
+        assert!((3_850..4_150).contains(&seen(0).len()), "{}", seen(0).len());
+        assert_ne!(seen(0), seen(1));
+        assert!((0..100).all(|row| TreeDraw::new(1, 0).sees(row, 1.0)));
+    }
 
     #[test]
     fn a_purpose_is_the_first_id() {

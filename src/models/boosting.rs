@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::sampling::hash;
+use crate::sampling::TreeDraw;
 use crate::settings::{Allowed, section};
 pub use bins::{BinnedRows, Bins};
 use block::{ROWS, RawBlock, RowBlock};
@@ -109,10 +109,10 @@ impl Boosted {
         let known = n.next_multiple_of(ROWS).min(rows.len());
         let mut grown: Vec<Vec<GrownNode>> = Vec::with_capacity(parameters.trees);
         for tree in 0..parameters.trees {
-            let tree_seed = hash(seed, &[tree as u64]);
-            let sampled = sample_rows(n, parameters.row_share, tree_seed);
-            let words = rounding.words(&sampled, &score, tree_seed);
-            let features = sample_features(bins, parameters.feature_share, tree_seed);
+            let draw = TreeDraw::new(seed, tree);
+            let sampled = sample_rows(n, parameters.row_share, draw);
+            let words = rounding.words(&sampled, &score, draw);
+            let features = sample_features(bins, parameters.feature_share, draw.seed());
             let sample = TreeSample::new(rows, &sampled, words, features, bins);
             let nodes = grow(&sample, bins, parameters, rounding.scale());
             add_grown_trees(&[&nodes], rows, 0, &mut score[..known]);

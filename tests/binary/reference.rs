@@ -58,3 +58,23 @@ fn every_setting_and_every_flag_is_in_the_reference() {
         );
     }
 }
+
+/// The example of the README is too long to be compiled there with all that it needs: it is, line by
+/// line, the one of the library's page, which is compiled and run.
+#[test]
+fn the_example_in_the_readme_is_that_of_the_library() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let (readme, library) = (read("README.md"), read("src/lib.rs"));
+    let example = readme.split("```rust\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    // Where its models and predictions go is a temporary folder in the other.
+    let lines = example.lines().filter(|line| !line.contains("\"out/"));
+    let missing: Vec<&str> = lines
+        .filter(|line| !library.contains(line.trim()))
+        .collect();
+    assert!(
+        example.lines().count() >= 8 && missing.is_empty(),
+        "{missing:#?}"
+    );
+}

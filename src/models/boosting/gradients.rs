@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::bins::BinnedRows;
 use super::block::ROWS;
 use super::sigmoid;
-use crate::sampling::{keep, mix};
+use crate::sampling::TreeDraw;
 
 /// More than any rounded gradient of a row: shifted above 0, where a cast rounds down.
 const SHIFT: f64 = 4096.0;
@@ -43,25 +43,25 @@ impl<'a> RoundedGradients<'a> {
     }
 
     /// The words of the sampled rows; `score` has the log-odds of all rows.
-    pub(super) fn words(&self, sampled: &[u32], score: &[f32], tree_seed: u64) -> Vec<u64> {
+    pub(super) fn words(&self, sampled: &[u32], score: &[f32], draw: TreeDraw) -> Vec<u64> {
         sampled
             .par_iter()
             .with_min_len(4096)
             .map(|row| {
                 let row = *row as usize;
-                self.word(row, f64::from(score[row]), tree_seed)
+                self.word(row, f64::from(score[row]), draw)
             })
             .collect()
     }
 
     #[inline]
-    fn word(&self, row: usize, score: f64, tree_seed: u64) -> u64 {
+    fn word(&self, row: usize, score: f64, draw: TreeDraw) -> u64 {
         let p = sigmoid(score);
         let weight = f64::from(self.rows.weight[row]);
         let label = f64::from(u8::from(self.rows.label[row]));
         let gradient = (label - p) * weight * self.scale;
         let hessian = p * (1.0 - p) * weight * self.scale;
-        let random = mix(tree_seed ^ (row as u64));
+        let random = draw.rounding(row);
         let (a, b) = (
             (random & 0xff_ffff) as f64 / f64::from(1 << 24),
             (random >> 40) as f64 / f64::from(1 << 24),
@@ -77,25 +77,23 @@ impl<'a> RoundedGradients<'a> {
 const ROWS_A_TASK: usize = 64 * ROWS;
 
 /// The rows that a tree sees, of `n`.
-pub(super) fn sample_rows(n: usize, share: f64, tree_seed: u64) -> Vec<u32> {
+pub(super) fn sample_rows(n: usize, share: f64, draw: TreeDraw) -> Vec<u32> {
     (0..n.div_ceil(ROWS_A_TASK))
         .into_par_iter()
         .map(|task| {
             let rows = task * ROWS_A_TASK..n.min((task + 1) * ROWS_A_TASK);
-            sample_of_task(rows, share, tree_seed)
+            sample_of_task(rows, share, draw)
         })
         .collect::<Vec<Vec<u32>>>()
         .concat()
 }
 
-fn sample_of_task(rows: std::ops::Range<usize>, share: f64, tree_seed: u64) -> Vec<u32> {
+fn sample_of_task(rows: std::ops::Range<usize>, share: f64, draw: TreeDraw) -> Vec<u32> {
     let (mut sampled, mut count) = (vec![0; rows.len()], 0);
     for row in rows {
         // Always written, sometimes kept: a branch here would be mispredicted half the time.
         sampled[count] = row as u32;
-        count += usize::from(
-            share >= 1.0 || keep(mix(tree_seed ^ 0x5eed ^ ((row as u64) << 20)), share),
-        );
+        count += usize::from(draw.sees(row, share));
     }
     sampled.truncate(count);
     sampled

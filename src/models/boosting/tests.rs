@@ -1,6 +1,6 @@
 use super::tree::Node;
 use super::*;
-use crate::sampling::unit;
+use crate::sampling::{hash, unit};
 
 #[test]
 fn a_block_of_rows_comes_to_the_leaves_of_each() {
