@@ -318,15 +318,13 @@ impl TrainingRun<'_> {
         self.history.each(|partition| {
             samples.extend(self.calibration_samples(partition, &first, share));
             counted.whole.draw(partition);
-            if with_backtest {
-                counted.backtest.draw(partition);
-            }
             pilot.look(partition, &first);
             Ok(())
         })?;
         let whole = TimingRefit::new(first.hazard_rows(counted.whole)?, samples);
         let backtest = match with_backtest {
-            true => self.backtest_refit(&first, counted.backtest, &whole)?,
+            // Two samples at a time would take twice the memory.
+            true => self.backtest_refit(&first, counted.backtest.drawn(self.history)?, &whole)?,
             false => None,
         };
         Ok(TrainingRows {

@@ -22,7 +22,7 @@ use crate::sampling::Draw;
 mod tests;
 
 /// Most groups of nights where each of them is a walk over partitions that come back from disk.
-const MAX_GROUPS: usize = 5;
+const MAX_GROUPS: usize = 6;
 /// Most nights that are counted in one pass over the customers: more of them save a little time.
 const MAX_NIGHTS_AT_A_TIME: usize = 8;
 /// Most bytes that a thread's counts of these nights take.

@@ -89,12 +89,16 @@ impl<'a> PersonDaySample<'a> {
     pub fn draw(&mut self, partition: &History<'_>) {
         let shares = self.sampler.shares(self.counts);
         let drawn = self.sampler.draw(partition, shares);
-        // A copy of them would take as much memory again.
+        // Rows are large: neither a copy of them, nor room for more than there will be.
+        let expected = self.sampler.expected(self.counts, shares);
         if self.rows.is_empty() {
-            self.rows = drawn;
-        } else {
-            self.rows.extend(drawn);
+            if 2 * drawn.len() > expected {
+                self.rows = drawn;
+                return;
+            }
+            self.rows.reserve_exact(expected);
         }
+        self.rows.extend(drawn);
     }
 
     /// Counts and draws in two walks of their own.
@@ -168,6 +172,14 @@ impl PersonDaySampler<'_> {
             self.parameters.max_training_rows as f64,
             self.parameters.background_share,
         )
+    }
+
+    /// About how many person-days are drawn, and rather more than fewer.
+    fn expected(&self, counts: Strata<usize>, shares: Strata<f64>) -> usize {
+        let counts = counts.to_f64();
+        let target = counts.target * shares.target.min(1.0);
+        let background = counts.background * shares.background.min(1.0);
+        (1.02 * (target + background)) as usize
     }
 
     fn draw(&self, partition: &History<'_>, shares: Strata<f64>) -> Vec<PersonDayRow> {
