@@ -80,14 +80,8 @@ impl<'m> NightSummaryBuilder<'m> {
             .models
             .iter()
             .map(|model| model.basket.store_counts(history));
-        self.store_counts = match std::mem::take(&mut self.store_counts) {
-            none if none.is_empty() => more.collect(),
-            counts => counts
-                .into_iter()
-                .zip(more)
-                .map(|(counts, more)| counts.merge(more))
-                .collect(),
-        };
+        let before = std::mem::take(&mut self.store_counts);
+        self.store_counts = PartialStoreCounts::merge_each(before, more);
     }
 
     /// The summary of the customers, which is the same for every model.

@@ -151,6 +151,17 @@ pub struct PartialStoreCounts {
 }
 
 impl PartialStoreCounts {
+    /// The counts of several nights, or as several models see one, with those of other customers.
+    /// Before the first customers there are none.
+    #[must_use]
+    pub fn merge_each(before: Vec<Self>, more: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        if before.is_empty() {
+            return more.into_iter().collect();
+        }
+        let both = before.into_iter().zip(more);
+        both.map(|(counts, more)| counts.merge(more)).collect()
+    }
+
     /// Of the customers of a history on its night.
     #[must_use]
     pub fn new(history: &History<'_>, seed: u64) -> Self {

@@ -159,12 +159,7 @@ impl StoreSnapshotCounter {
     pub(super) fn add(&mut self, partition: &History<'_>) {
         let more = PartialStoreCounts::of_nights(partition, &self.nights, self.seed);
         let before = std::mem::take(&mut self.counts);
-        self.counts = if before.is_empty() {
-            more
-        } else {
-            let both = before.into_iter().zip(more);
-            both.map(|(counts, more)| counts.merge(more)).collect()
-        };
+        self.counts = PartialStoreCounts::merge_each(before, more);
     }
 
     /// The store on each night.
