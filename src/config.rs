@@ -22,7 +22,9 @@ pub use values::MemorySize;
 
 use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::ingest::{ColumnAlternatives, ColumnNames, ColumnRole, InputOptions, Quotes, RowFilter, check_encoding};
+use crate::ingest::{
+    ColumnAlternatives, ColumnNames, ColumnRole, InputOptions, Quotes, RowFilter, check_encoding,
+};
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;

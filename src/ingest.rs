@@ -129,8 +129,10 @@ impl FromStr for Quotes {
         match text {
             "auto" => Ok(Quotes::Auto),
             "none" => Ok(Quotes::None),
-            _ => Err(Error::request(format!("\"{text}\" does not say what quotes are"))
-                .hint("write --quotes none where quotes are text, or leave it out")),
+            _ => Err(
+                Error::request(format!("\"{text}\" does not say what quotes are"))
+                    .hint("write --quotes none where quotes are text, or leave it out"),
+            ),
         }
     }
 }

@@ -53,7 +53,7 @@ const TRIED: [&str; 9] = [
 ];
 
 /// What a message says of a value that is not UTF-8.
-pub(super) const SAY_ENCODING: &str = "say how the text is encoded with --encoding: cp1252 (Windows, western Europe), cp1250 (central Europe), \
+pub(super) const SAY_ENCODING: &str = "say how text files are encoded with --encoding: cp1252 (Windows, western Europe), cp1250 (central Europe), \
      cp1251 (Cyrillic), shift_jis, gbk, …; or write it as UTF-8";
 
 /// The encoding of a name such as `cp1252`, `latin-1` or `utf-16le`.
@@ -88,6 +88,21 @@ pub fn check_encoding(name: &str) -> Result<()> {
 pub(super) fn candidates() -> impl Iterator<Item = (&'static str, &'static Encoding)> {
     let named = |name: &&'static str| Some((*name, Encoding::for_label(name.as_bytes())?));
     TRIED.iter().filter_map(named)
+}
+
+/// The encoding that text which is not UTF-8 most likely has: of western Europe, unless most letters
+/// in words are none of ASCII, as in Cyrillic.
+pub(super) fn likeliest(text: &[u8]) -> (&'static str, &'static Encoding) {
+    let high = text.iter().filter(|byte| !byte.is_ascii()).count();
+    let in_words = text
+        .array_windows()
+        .filter(|[a, b]| !a.is_ascii() && !b.is_ascii())
+        .count();
+    if 2 * in_words > high {
+        ("cp1251", encoding_rs::WINDOWS_1251)
+    } else {
+        ("cp1252", encoding_rs::WINDOWS_1252)
+    }
 }
 
 /// The encoding that text must be decoded from, by its first bytes and by what is set; `None` if it
@@ -180,8 +195,7 @@ fn decode_onto(decoder: &mut Decoder, mut raw: &[u8], last: bool, text: &mut Vec
         let begin = text.len();
         text.resize(begin + room, 0);
         let into = text.get_mut(begin..).unwrap_or_default();
-        let (result, read, written) =
-            decoder.decode_to_utf8_without_replacement(raw, into, last);
+        let (result, read, written) = decoder.decode_to_utf8_without_replacement(raw, into, last);
         text.truncate(begin + written);
         raw = raw.get(read..).unwrap_or_default();
         match result {
@@ -215,9 +229,15 @@ mod tests {
         assert_eq!(decoded(b"M\xfcsli", "latin-1"), "Müsli".as_bytes());
         assert_eq!(decoded(b"a\xa4", "Latin-9"), "a€".as_bytes());
         assert_eq!(decoded(b"\xff\xfea\0\xe4\0", "UTF_16LE"), "aä".as_bytes());
-        assert_eq!(decoded(&[0, b'a', 0xd8, 0x3d, 0xde, 0x00], "utf-16be"), "a😀".as_bytes());
+        assert_eq!(
+            decoded(&[0, b'a', 0xd8, 0x3d, 0xde, 0x00], "utf-16be"),
+            "a😀".as_bytes()
+        );
         // A surrogate without its other half, and half a character at the end.
-        assert_eq!(decoded(&[0x3d, 0xd8, b'a', 0, b'b'], "utf-16le"), b"\xffa\xff");
+        assert_eq!(
+            decoded(&[0x3d, 0xd8, b'a', 0, b'b'], "utf-16le"),
+            b"\xffa\xff"
+        );
         let long = "é".repeat(DECODED);
         let latin: Vec<u8> = vec![0xe9; DECODED];
         assert_eq!(decoded(&latin, "cp1252"), long.as_bytes());
@@ -226,8 +246,14 @@ mod tests {
     #[test]
     fn marks_decide_then_the_nul_bytes_then_the_setting() {
         let set = Some(encoding_named("cp1252").unwrap());
-        let utf16: Vec<u8> = "id,när\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let swapped: Vec<u8> = utf16.chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect();
+        let utf16: Vec<u8> = "id,när\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let swapped: Vec<u8> = utf16
+            .chunks(2)
+            .flat_map(|pair| [pair[1], pair[0]])
+            .collect();
         for (bytes, expected) in [
             (&b"\xff\xfei\0"[..], Some(UTF_16LE)),
             (b"\xfe\xff\0i", Some(UTF_16BE)),

@@ -68,7 +68,9 @@ impl FirstHeader {
             Some((objects, formats, runtime)) => {
                 let find = || {
                     objects.iter().find_map(|object| {
-                        let source = runtime.block_on(Source::fetch(object.clone(), formats)).ok()?;
+                        let source = runtime
+                            .block_on(Source::fetch(object.clone(), formats))
+                            .ok()?;
                         Arc::new(source).header(&self.options)
                     })
                 };

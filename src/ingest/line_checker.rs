@@ -244,7 +244,8 @@ impl LineChecker {
         self.report.lines_read += lines;
         self.report.footers += lines;
         if !texts.is_empty() {
-            self.text.add_footers(&self.object, texts.len() as u64, texts);
+            self.text
+                .add_footers(&self.object, texts.len() as u64, texts);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The input contract, by what [`Reader`] makes of files that the tests write into memory.
 
+mod csv_text;
 mod damage;
 mod formats;
 mod large;
@@ -296,7 +297,10 @@ fn bad_lines_are_counted_by_cause_with_their_places() {
     )
     .unwrap();
     let report = read.report;
-    assert_eq!((report.kept, report.anonymous, report.bad_lines()), (1, 1, 6));
+    assert_eq!(
+        (report.kept, report.anonymous, report.bad_lines()),
+        (1, 1, 6)
+    );
 }
 
 #[test]

@@ -52,7 +52,11 @@ impl Found {
 
     /// Where the example stands.
     fn place(&self) -> &'static str {
-        if self.objects > 1 { "the first in " } else { "" }
+        if self.objects > 1 {
+            "the first in "
+        } else {
+            ""
+        }
     }
 }
 
@@ -117,7 +121,13 @@ fn shown(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(SHOWN)
-        .map(|character| if character.is_control() { ' ' } else { character })
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
         .collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
@@ -143,8 +153,12 @@ mod tests {
             notes.warnings(),
             [
                 "1 line before the header skipped as titles, b.csv: \"Report\"".to_owned(),
-                format!("4 lines at the end left out as totals or footers, the first in a.csv: \"Total;;9\", \"{}…\"", "x".repeat(60)),
-                "b.csv has no header: the columns of the first object with one hold for it".to_owned(),
+                format!(
+                    "4 lines at the end left out as totals or footers, the first in a.csv: \"Total;;9\", \"{}…\"",
+                    "x".repeat(60)
+                ),
+                "b.csv has no header: the columns of the first object with one hold for it"
+                    .to_owned(),
             ]
         );
     }

@@ -10,7 +10,9 @@ mod list_field;
 mod odd_record;
 mod records;
 mod refusal;
+mod sample;
 mod shape;
+mod split_lines;
 mod swallowed;
 
 use std::borrow::Cow;
@@ -29,6 +31,7 @@ use crate::ingest::ids::RawId;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::rejects::RejectedValue;
 use crate::ingest::row_reader::{Cell, Row};
+use crate::ingest::sample::TableSample;
 use crate::ingest::source::Source;
 use crate::ingest::stream::ByteStream;
 use crate::ingest::time::ParsedTime;
@@ -76,12 +79,31 @@ impl InputFormat for Csv {
         })])
     }
 
+    fn sample(
+        &self,
+        source: &Arc<Source>,
+        options: &InputOptions,
+        rows: usize,
+    ) -> Result<TableSample> {
+        let options = CsvOptions::new(options)?;
+        let stream = source.stream().as_text(options.encoding);
+        sample::sample(stream, &options, rows).map_err(|error| error.object(&**source.name()))
+    }
+
     fn header(&self, source: &Arc<Source>, options: &InputOptions) -> Option<HeaderNames> {
         let options = CsvOptions::new(options).ok()?;
         let mut stream = source.stream().as_text(options.encoding);
         stream.fill(0).ok()?;
         let columns = options.columns(source);
-        match layout(stream.data(), stream.has_ended(), &columns, &options, &|| None).ok()? {
+        match layout(
+            stream.data(),
+            stream.has_ended(),
+            &columns,
+            &options,
+            &|| None,
+        )
+        .ok()?
+        {
             Beginning::Known(layout) => Some(HeaderNames {
                 separator: layout.header.style.separator,
                 names: layout.header.names,
@@ -103,7 +125,11 @@ impl CsvOptions {
     fn new(options: &InputOptions) -> Result<Self> {
         Ok(Self {
             input: options.clone(),
-            encoding: options.encoding.as_deref().map(encoding_named).transpose()?,
+            encoding: options
+                .encoding
+                .as_deref()
+                .map(encoding_named)
+                .transpose()?,
             has_quotes: options.quotes == Quotes::Auto,
         })
     }
@@ -302,8 +328,9 @@ impl Row for CsvRow<'_> {
             return Cell::Null;
         };
         match field.bytes(self.data) {
-            Cow::Borrowed(bytes) => std::str::from_utf8(bytes)
-                .map_or(Cell::NotText, |text| Cell::Untyped(text.into())),
+            Cow::Borrowed(bytes) => {
+                std::str::from_utf8(bytes).map_or(Cell::NotText, |text| Cell::Untyped(text.into()))
+            }
             Cow::Owned(bytes) => {
                 String::from_utf8(bytes).map_or(Cell::NotText, |text| Cell::Untyped(text.into()))
             }

@@ -8,6 +8,12 @@ use crate::ingest::text_notes::SHOWN_LINES;
 /// The longest line that is a footer, in bytes.
 const LONGEST: usize = 1_000;
 
+/// Of so many kinds are the lines that are held: memory has an end.
+const MOST_KINDS: usize = 100;
+
+/// So many of customer, product and time are empty in a total: a sale lacks one at most.
+const FEWEST_EMPTY: usize = 2;
+
 /// A record that may be a footer, and how many records like it follow each other.
 #[derive(Debug)]
 pub(super) struct HeldRecord {
@@ -23,11 +29,13 @@ pub(super) struct HeldRecord {
 #[derive(Debug, Default)]
 pub(super) struct HeldRecords {
     records: Vec<HeldRecord>,
+    /// Whether the records before these were too many.
+    has_given_up: bool,
 }
 
 impl HeldRecords {
     pub(super) fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records.is_empty() && !self.has_given_up
     }
 
     /// How many records are held.
@@ -37,7 +45,8 @@ impl HeldRecords {
 
     /// Whether there are more with a text than an object may end with.
     pub(super) fn is_too_long(&self) -> bool {
-        self.records.iter().filter(|record| !record.is_empty).count() > SHOWN_LINES
+        let with_text = self.records.iter().filter(|record| !record.is_empty);
+        self.has_given_up || self.records.len() > MOST_KINDS || with_text.count() > SHOWN_LINES
     }
 
     /// Holds a record. Lines of nothing but separators, of which a spreadsheet may write a million,
@@ -59,15 +68,23 @@ impl HeldRecords {
         });
     }
 
-    /// Gives up all records.
+    /// Holds no record for long until a line of data comes.
+    pub(super) fn give_up(&mut self) {
+        self.has_given_up = true;
+    }
+
+    /// Takes all records.
     pub(super) fn take(&mut self) -> Vec<HeldRecord> {
+        self.has_given_up = false;
         std::mem::take(&mut self.records)
     }
 
     /// The texts of the records that have some.
     pub(super) fn texts(&self) -> Vec<String> {
         let with_text = self.records.iter().filter(|record| !record.is_empty);
-        with_text.map(|record| String::from_utf8_lossy(&record.text).trim().to_owned()).collect()
+        with_text
+            .map(|record| String::from_utf8_lossy(&record.text).trim().to_owned())
+            .collect()
     }
 }
 
@@ -86,12 +103,16 @@ pub(super) fn may_be_footer(
     }
     let fields = record.fields();
     let filled = fields.iter().filter(|field| !field.is_blank(data)).count();
-    let is_whole = fields.len() == header.width;
-    let time = header.time.and_then(|at| fields.get(at));
-    if is_whole {
-        return time.is_none_or(|time| !looks_like_time(&time.bytes(data)));
+    if fields.len() == header.width {
+        let needed = [header.customer, header.product, header.time];
+        let needed = needed.iter().flatten().filter_map(|at| fields.get(*at));
+        let time = header.time.and_then(|at| fields.get(at));
+        return needed.filter(|field| field.is_blank(data)).count() >= FEWEST_EMPTY
+            && time.is_none_or(|time| !looks_like_time(&time.bytes(data)));
     }
-    let has_time = fields.iter().any(|field| looks_like_time(&field.bytes(data)));
+    let has_time = fields
+        .iter()
+        .any(|field| looks_like_time(&field.bytes(data)));
     if has_time && 2 * filled >= header.width {
         return false;
     }

@@ -82,7 +82,10 @@ impl CsvHeader {
             return true;
         }
         let customer = field(self.customer.or(self.product));
-        let name = self.customer.or(self.product).and_then(|at| self.names.get(at));
+        let name = self
+            .customer
+            .or(self.product)
+            .and_then(|at| self.names.get(at));
         match (customer, name) {
             (Some(field), Some(name)) => !name.is_empty() && field.is(data, name),
             _ => false,

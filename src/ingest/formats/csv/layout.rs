@@ -59,6 +59,13 @@ pub(super) struct BeginningLine<'a> {
     pub(super) text: &'a [u8],
 }
 
+impl BeginningLine<'_> {
+    /// Where it begins in the data.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+}
+
 /// The beginning of an object.
 pub(super) struct BeginningLines<'a> {
     pub(super) data: &'a [u8],
@@ -76,7 +83,11 @@ impl<'a> BeginningLines<'a> {
     /// The first lines of `data`.
     pub(super) fn new(data: &'a [u8], last: bool, line_end: u8, options: &CsvOptions) -> Self {
         let mut lines = vec![];
-        let mut start = if data.starts_with(UTF8_MARK) { UTF8_MARK.len() } else { 0 };
+        let mut start = if data.starts_with(UTF8_MARK) {
+            UTF8_MARK.len()
+        } else {
+            0
+        };
         while lines.len() < LINES {
             let rest = data.get(start..).unwrap_or_default();
             let length = match rest.iter().position(|byte| *byte == line_end) {
@@ -149,7 +160,9 @@ impl<'a> BeginningLines<'a> {
 
     fn titles(&self, before: usize) -> Vec<String> {
         let titles = self.lines.iter().take_while(|line| line.start < before);
-        titles.map(|line| String::from_utf8_lossy(line.text).into_owned()).collect()
+        titles
+            .map(|line| String::from_utf8_lossy(line.text).into_owned())
+            .collect()
     }
 }
 
@@ -199,7 +212,8 @@ pub(super) fn layout(
     let mut beginning = BeginningLines::new(data, last, b'\n', options);
     let mut search = Search::of(&beginning, columns)?;
     let is_suspect = search.layout.as_ref().is_none_or(|layout| {
-        data.get(..layout.len).is_some_and(|header| has_single_cr_before_end(header))
+        data.get(..layout.len)
+            .is_some_and(|header| has_single_cr_before_end(header))
     });
     if has_single_cr && is_suspect {
         let with_cr = BeginningLines::new(data, last, b'\r', options);
@@ -222,7 +236,9 @@ pub(super) fn layout(
             None => return Err(refusal::no_header(&beginning, columns, search.nearest)),
         },
     };
-    Ok(Beginning::Known(Box::new(completed(layout, &beginning, columns)?)))
+    Ok(Beginning::Known(Box::new(completed(
+        layout, &beginning, columns,
+    )?)))
 }
 
 /// The error of a line that is longer than any.
@@ -239,7 +255,10 @@ fn has_single_cr(data: &[u8], last: bool) -> bool {
         None => last,
     };
     let mut from = 0;
-    while let Some(at) = data.get(from..).and_then(|rest| rest.iter().position(|byte| *byte == b'\r')) {
+    while let Some(at) = data
+        .get(from..)
+        .and_then(|rest| rest.iter().position(|byte| *byte == b'\r'))
+    {
         if is_single(from + at) {
             return true;
         }
@@ -263,7 +282,10 @@ impl Search {
     fn of(beginning: &BeginningLines<'_>, columns: &WantedColumns) -> Result<Self> {
         if is_by_position(columns) {
             let layout = layout_by_position(beginning, columns)?;
-            return Ok(Self { layout, nearest: None });
+            return Ok(Self {
+                layout,
+                nearest: None,
+            });
         }
         Ok(search_names(beginning, columns))
     }
@@ -369,13 +391,19 @@ fn layout_by_position(
             };
             let may_be_data = match header.time.and_then(|at| fields.texts.get(at)) {
                 Some(time) => may_be_time(time.as_bytes()),
-                None => fields.texts.iter().any(|field| may_be_time(field.as_bytes())),
+                None => fields
+                    .texts
+                    .iter()
+                    .any(|field| may_be_time(field.as_bytes())),
             };
             if !may_be_data {
                 continue;
             }
             let width = fields.texts.len();
-            if best.as_ref().is_none_or(|(line, fields, _)| at < *line || (at == *line && width > *fields)) {
+            if best
+                .as_ref()
+                .is_none_or(|(line, fields, _)| at < *line || (at == *line && width > *fields))
+            {
                 let layout = positional_layout(beginning, at, header);
                 best = Some((at, width, layout));
             }
@@ -493,7 +521,10 @@ fn completed(
 
 /// A line of dashes under the header: `------;------`.
 fn is_ruler(line: &[u8], separator: u8) -> bool {
-    let dashes = line.iter().filter(|byte| matches!(byte, b'-' | b'=')).count();
+    let dashes = line
+        .iter()
+        .filter(|byte| matches!(byte, b'-' | b'='))
+        .count();
     let is_ruled = line
         .iter()
         .all(|byte| matches!(byte, b'-' | b'=' | b'+' | b' ' | b'|') || *byte == separator);

@@ -30,8 +30,13 @@ pub(super) fn refuse_lists(column: &str, values: &[String]) -> Option<Error> {
 }
 
 fn parts(value: &str) -> Vec<&str> {
-    let inner = value.trim().trim_start_matches(['[', '{', '(']).trim_end_matches([']', '}', ')']);
-    let separator = [',', ';', '|'].into_iter().find(|separator| inner.contains(*separator));
+    let inner = value
+        .trim()
+        .trim_start_matches(['[', '{', '('])
+        .trim_end_matches([']', '}', ')']);
+    let separator = [',', ';', '|']
+        .into_iter()
+        .find(|separator| inner.contains(*separator));
     let Some(separator) = separator.or_else(|| inner.contains(' ').then_some(' ')) else {
         return vec![inner];
     };
@@ -96,17 +101,31 @@ mod tests {
     fn lists_are_told_from_ids_and_names() {
         assert!(refused(&["48", "67,49", "1,2,3", "12", "7,9"]));
         assert!(refused(&["[48]", "[67, 49, 5]", "[1, 2]"]));
-        assert!(refused(&["[\"milk\"]", "[\"milk\", \"tea\", \"rusk\"]", "[\"tea\"]"]));
+        assert!(refused(&[
+            "[\"milk\"]",
+            "[\"milk\", \"tea\", \"rusk\"]",
+            "[\"tea\"]"
+        ]));
         let names = ["milk", "tea", "rusk", "figs"];
         let baskets: Vec<String> = (0..60)
-            .map(|at| (0..=at % 7).map(|more| names[(at * more + more) % 4]).collect::<Vec<_>>().join(","))
+            .map(|at| {
+                (0..=at % 7)
+                    .map(|more| names[(at * more + more) % 4])
+                    .collect::<Vec<_>>()
+                    .join(",")
+            })
             .chain((0..70).map(|at| format!("milk,tea,{}", names[at % 4].repeat(1 + at % 2))))
             .collect();
         let distinct: BTreeSet<&String> = baskets.iter().collect();
         let baskets: Vec<&str> = distinct.iter().map(|basket| basket.as_str()).collect();
         assert!(refused(&[&baskets[..], &baskets[..]].concat()));
         // Names with commas, ids of two numbers, dates, and single ids.
-        assert!(!refused(&["Milk, 1 l", "Bread, dark, 500 g", "Eggs, 10", "Milk, 1 l"]));
+        assert!(!refused(&[
+            "Milk, 1 l",
+            "Bread, dark, 500 g",
+            "Eggs, 10",
+            "Milk, 1 l"
+        ]));
         assert!(!refused(&["10,5,1", "11,5,1", "12,5,2", "13,5,1"]));
         assert!(!refused(&["1", "2", "3"]));
     }

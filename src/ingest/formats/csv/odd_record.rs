@@ -36,7 +36,7 @@ impl CsvParser {
         let swallowed = match scanned {
             ScannedRecord::Record { len } => {
                 let text = data.get(..len).unwrap_or_default();
-                if text.iter().all(|byte| byte.is_ascii_whitespace() || *byte == DOS_END) {
+                if is_nothing(&self.record, text) {
                     return Ok(len);
                 }
                 if self.record.is_plain(present.width) {
@@ -204,17 +204,17 @@ impl CsvParser {
     }
 
     /// Holds the present record until it is known whether a line of data follows.
-    fn hold(
-        &mut self,
-        header: &CsvHeader,
-        text: &[u8],
-        lines: &mut LineChecker,
-    ) -> Result<()> {
+    fn hold(&mut self, header: &CsvHeader, text: &[u8], lines: &mut LineChecker) -> Result<()> {
         self.row += 1;
-        let is_empty = self.record.fields().iter().all(|field| field.is_blank(text));
+        let is_empty = self
+            .record
+            .fields()
+            .iter()
+            .all(|field| field.is_blank(text));
         self.held.hold(self.row, text, is_empty);
         if self.held.is_too_long() {
             self.release_held(header, lines)?;
+            self.held.give_up();
         }
         Ok(())
     }
@@ -270,7 +270,17 @@ fn reject(
     } else {
         RejectReason::FieldCount
     };
-    lines.reject(row, reason, |role| header.at_fault(CsvRow { record, data }, role));
+    lines.reject(row, reason, |role| {
+        header.at_fault(CsvRow { record, data }, role)
+    });
+}
+
+/// Whether a line is of blanks only, or marks the end of a file of DOS.
+fn is_nothing(record: &RecordScanner, text: &[u8]) -> bool {
+    record.fields().len() == 1
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_whitespace() || *byte == DOS_END)
 }
 
 /// How many lines of data stand in a text whose lines may end with CR.
@@ -301,10 +311,13 @@ impl CsvHeader {
                 record.read(rest, &self.style, last)
             && len > 0
         {
-            let field = record.fields().get(product).filter(|_| self.fits(&record, rest));
-            values.extend(field.map(|field| {
-                String::from_utf8_lossy(&field.bytes(rest)).into_owned()
-            }));
+            let field = record
+                .fields()
+                .get(product)
+                .filter(|_| self.fits(&record, rest));
+            values.extend(
+                field.map(|field| String::from_utf8_lossy(&field.bytes(rest)).into_owned()),
+            );
             rest = rest.get(len..).unwrap_or_default();
         }
         values.retain(|value| !value.trim().is_empty());

@@ -403,7 +403,8 @@ mod tests {
         let read = record.read(data.as_bytes(), &style, true);
         assert!(matches!(read, ScannedRecord::Record { .. }), "{read:?}");
         let fields = record.fields().iter();
-        let texts = fields.map(|field| String::from_utf8_lossy(&field.bytes(data.as_bytes())).into_owned());
+        let texts =
+            fields.map(|field| String::from_utf8_lossy(&field.bytes(data.as_bytes())).into_owned());
         (texts.collect(), record.is_broken())
     }
 
@@ -420,9 +421,15 @@ mod tests {
             ScannedRecord::Record { len: 7 }
         );
         assert!(record.is_broken());
-        assert_eq!(fields("5\" pipe,c\n", style), (texts(&["5\" pipe", "c"]), false));
+        assert_eq!(
+            fields("5\" pipe,c\n", style),
+            (texts(&["5\" pipe", "c"]), false)
+        );
         assert_eq!(fields("\"a\" ,c\n", style), (texts(&["a", "c"]), false));
-        assert_eq!(record.read(b"a,\"b\n", &style, true), ScannedRecord::Unclosed);
+        assert_eq!(
+            record.read(b"a,\"b\n", &style, true),
+            ScannedRecord::Unclosed
+        );
         assert_eq!(
             record.read(b"\r\na,b", &style, true),
             ScannedRecord::Blank { len: 2 }
@@ -434,24 +441,54 @@ mod tests {
         let rfc = RecordStyle::new(b',');
         let line = "7, \"a, b\",\"12\\\" x\",\\N";
         assert_eq!(fields(line, rfc).0.len(), 5);
-        let blanks = RecordStyle { has_blanks: true, ..rfc };
-        assert_eq!(fields(line, blanks), (texts(&["7", "a, b", "12\\", "\\N"]), true));
-        let escapes = RecordStyle { has_escapes: true, ..blanks };
-        assert_eq!(fields(line, escapes), (texts(&["7", "a, b", "12\" x", "\\N"]), false));
-        assert_eq!(fields("a\\,b,c\\\\\n", escapes), (texts(&["a,b", "c\\"]), false));
+        let blanks = RecordStyle {
+            has_blanks: true,
+            ..rfc
+        };
+        assert_eq!(
+            fields(line, blanks),
+            (texts(&["7", "a, b", "12\\", "\\N"]), true)
+        );
+        let escapes = RecordStyle {
+            has_escapes: true,
+            ..blanks
+        };
+        assert_eq!(
+            fields(line, escapes),
+            (texts(&["7", "a, b", "12\" x", "\\N"]), false)
+        );
+        assert_eq!(
+            fields("a\\,b,c\\\\\n", escapes),
+            (texts(&["a,b", "c\\"]), false)
+        );
         let text = rfc.without_quotes();
         assert_eq!(fields("\"a,b\"\n", text), (texts(&["\"a", "b\""]), false));
     }
 
     #[test]
     fn lines_may_end_with_cr() {
-        let style = RecordStyle { line_end: b'\r', ..RecordStyle::new(b',') };
+        let style = RecordStyle {
+            line_end: b'\r',
+            ..RecordStyle::new(b',')
+        };
         let mut record = RecordScanner::default();
-        assert_eq!(record.read(b"a,b\rc,d\r", &style, true), ScannedRecord::Record { len: 4 });
-        assert_eq!(record.read(b"\na,b\r", &style, true), ScannedRecord::Record { len: 5 });
+        assert_eq!(
+            record.read(b"a,b\rc,d\r", &style, true),
+            ScannedRecord::Record { len: 4 }
+        );
+        assert_eq!(
+            record.read(b"\na,b\r", &style, true),
+            ScannedRecord::Record { len: 5 }
+        );
         assert_eq!(&*record.fields()[0].bytes(b"\na,b\r"), b"a");
-        assert_eq!(record.read(b"\n\rc", &style, true), ScannedRecord::Blank { len: 2 });
-        assert_eq!(record.read(b"\"a\rb\",c\r", &style, true), ScannedRecord::Record { len: 8 });
+        assert_eq!(
+            record.read(b"\n\rc", &style, true),
+            ScannedRecord::Blank { len: 2 }
+        );
+        assert_eq!(
+            record.read(b"\"a\rb\",c\r", &style, true),
+            ScannedRecord::Record { len: 8 }
+        );
         assert!(record.has_line_breaks());
     }
 }

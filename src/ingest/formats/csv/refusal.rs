@@ -2,8 +2,8 @@
 //! the way out.
 
 use super::layout::{BeginningLines, SEPARATORS};
-use super::records::{RecordScanner, ScannedRecord};
 use super::shape::{looks_like_time, may_be_time};
+use super::split_lines::SplitLines;
 use crate::error::Error;
 use crate::ingest::columns::{ColumnRole, WantedColumns};
 use crate::ingest::encoding::{SAY_ENCODING, candidates};
@@ -62,11 +62,17 @@ fn is_binary(data: &[u8]) -> bool {
 /// The error if text is not UTF-8 and the wanted columns are there in another encoding, or may be.
 fn other_encoding(beginning: &BeginningLines<'_>, columns: &WantedColumns) -> Option<Error> {
     let is_utf8 = |line: &[u8]| std::str::from_utf8(line).is_ok();
-    let lines: Vec<&[u8]> = beginning.lines.iter().take(super::layout::HEADER_LINES).map(|line| line.text).collect();
+    let lines: Vec<&[u8]> = beginning
+        .lines
+        .iter()
+        .take(super::layout::HEADER_LINES)
+        .map(|line| line.text)
+        .collect();
     let not_utf8 = lines.iter().copied().find(|line| !is_utf8(line))?;
     for (name, encoding) in candidates() {
         for line in &lines {
-            let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(line) else {
+            let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(line)
+            else {
                 continue;
             };
             let has_columns = SEPARATORS.into_iter().any(|separator| {
@@ -90,51 +96,13 @@ fn other_encoding(beginning: &BeginningLines<'_>, columns: &WantedColumns) -> Op
     })
 }
 
-/// The lines as one separator divides them.
-struct SplitLines {
-    lines: Vec<Vec<String>>,
-    /// The commonest number of fields.
-    width: usize,
-    /// How likely the separator is.
-    score: usize,
-}
-
 impl SplitLines {
-    fn new(beginning: &BeginningLines<'_>, separator: u8) -> Self {
-        let style = beginning.style(separator);
-        let mut record = RecordScanner::default();
-        let mut lines = vec![];
-        for line in &beginning.lines {
-            // A quote that is not closed in its line is text here.
-            for style in [style, style.without_quotes()] {
-                let read = record.read(line.text, &style, true);
-                if matches!(read, ScannedRecord::Record { .. }) && !record.is_broken() {
-                    lines.push(super::header::CsvHeader::names_of(&record, line.text));
-                    break;
-                }
-            }
-        }
-        let mut widths: Vec<usize> = lines.iter().map(Vec::len).collect();
-        widths.sort_unstable();
-        let commonest = widths.chunk_by(|a, b| a == b).max_by_key(|same| (same.len(), same[0]));
-        let (count, width) = commonest.map_or((0, 0), |same| (same.len(), same[0]));
-        Self {
-            lines,
-            width,
-            score: if width > 1 { count * width.min(9) } else { 0 },
-        }
-    }
-
-    /// The first line with the commonest number of fields.
-    fn header(&self) -> Vec<String> {
-        let mut lines = self.lines.iter();
-        lines.find(|line| line.len() == self.width).cloned().unwrap_or_default()
-    }
-
     /// The error if the first line looks like data: how to name its columns by their numbers.
     fn no_header_but_data(&self, columns: &WantedColumns) -> Option<Error> {
         let first = self.header();
-        let time = first.iter().position(|field| looks_like_time(field.as_bytes()))?;
+        let time = first
+            .iter()
+            .position(|field| looks_like_time(field.as_bytes()))?;
         let shown: Vec<String> = first
             .iter()
             .take(SHOWN_FIELDS)
@@ -165,7 +133,11 @@ impl SplitLines {
         let most = widths.iter().max().copied()?;
         widths.sort_unstable();
         widths.dedup();
-        let has_time = self.lines.iter().flatten().any(|field| may_be_time(field.as_bytes()));
+        let has_time = self
+            .lines
+            .iter()
+            .flatten()
+            .any(|field| may_be_time(field.as_bytes()));
         let are_baskets = widths.len() >= BASKET_WIDTHS && self.lines.len() > 2 * BASKET_WIDTHS;
         (are_baskets && !has_time).then(|| {
             Error::input(format!(
@@ -178,6 +150,10 @@ impl SplitLines {
 
 fn shown(field: &str) -> String {
     let short: String = field.chars().take(SHOWN).collect();
-    let more = if field.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    let more = if field.chars().nth(SHOWN).is_some() {
+        "…"
+    } else {
+        ""
+    };
     format!("\"{short}{more}\"")
 }

@@ -1,8 +1,8 @@
 //! What a field looks like, whatever it means: enough to tell a line of data from a header, a title
 //! or a total.
 
-/// Seconds since 1970 of 1990-01-01 and of 2100-01-01.
-const EPOCHS: std::ops::Range<u64> = 631_152_000..4_102_444_800;
+/// Seconds since 1970 of 1990-01-01 and of 2040-01-01. Later ones are barcodes.
+const EPOCHS: std::ops::Range<u64> = 631_152_000..2_208_988_800;
 
 /// How months begin in English.
 const MONTHS: [&str; 12] = [
@@ -75,7 +75,8 @@ fn is_compact_date(text: &str) -> bool {
         .find(|character: char| !character.is_ascii_digit())
         .unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
-    let (Some(year), Some(month), Some(day)) = (digits.get(..4), digits.get(4..6), digits.get(6..8))
+    let (Some(year), Some(month), Some(day)) =
+        (digits.get(..4), digits.get(4..6), digits.get(6..8))
     else {
         return false;
     };
@@ -126,15 +127,39 @@ mod tests {
     #[test]
     fn times_look_like_times_and_ids_and_names_do_not() {
         for time in [
-            "2024-03-01", "2024-03-01 09:34:00", "2024-03-01T09:34:00Z", "01.03.2024", "1/3/24 9:05",
-            "12/1/2010 8:26", "01-MAR-2024", "Mar 1 2024 11:14AM", "20240301", "20240301 1114",
-            "20240301091400", "1709284440", "1709284440000", "Fri, 1 March 2024",
+            "2024-03-01",
+            "2024-03-01 09:34:00",
+            "2024-03-01T09:34:00Z",
+            "01.03.2024",
+            "1/3/24 9:05",
+            "12/1/2010 8:26",
+            "01-MAR-2024",
+            "Mar 1 2024 11:14AM",
+            "20240301",
+            "20240301 1114",
+            "20240301091400",
+            "1709284440",
+            "1709284440000",
+            "Fri, 1 March 2024",
         ] {
             assert!(looks_like_time(time.as_bytes()), "{time}");
         }
         for other in [
-            "17850", "timestamp", "Summe", "1.922,69", "192.168.0.12", "1.2.3", "4006381333931",
-            "Sold in March", "20249999", "", "Müller", "00000850", "2024", "9:05", "10-20-3000-x",
+            "17850",
+            "timestamp",
+            "Summe",
+            "1.922,69",
+            "192.168.0.12",
+            "1.2.3",
+            "4006381333931",
+            "Sold in March",
+            "20249999",
+            "",
+            "Müller",
+            "00000850",
+            "2024",
+            "9:05",
+            "10-20-3000-x",
         ] {
             assert!(!looks_like_time(other.as_bytes()), "{other}");
         }

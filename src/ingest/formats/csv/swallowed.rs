@@ -106,7 +106,11 @@ impl StrayQuote<'_> {
             format!(
                 "if quotes are text in this file, read it with --quotes none: then {} from here on \
                  {} the {} fields of the header; or {close}",
-                if plain.lines == 1 { "the line".to_owned() } else { format!("all {} lines", plain.lines) },
+                if plain.lines == 1 {
+                    "the line".to_owned()
+                } else {
+                    format!("all {} lines", plain.lines)
+                },
                 if plain.lines == 1 { "has" } else { "have" },
                 self.header.width
             )
