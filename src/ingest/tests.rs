@@ -5,6 +5,7 @@ mod damage;
 mod formats;
 mod large;
 mod third_format;
+mod who;
 
 use std::io::Write;
 

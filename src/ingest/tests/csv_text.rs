@@ -173,7 +173,10 @@ fn columns_may_be_given_by_their_numbers() {
         assert_eq!(lines_of(&numbered, text.as_bytes()), lines, "{text}");
     }
     let error = error_of(&of_columns("#1", "#9", "#2"), b"7,2017-10-30,10\n");
-    assert!(error.contains("#9"), "{error}");
+    assert!(
+        error.starts_with("a.csv: there is no field #9: most lines have 3 fields\nhint: "),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::layout::{BeginningLines, SEPARATORS};
 use super::shape::{looks_like_time, may_be_time};
 use super::split_lines::SplitLines;
 use crate::error::Error;
-use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::columns::{ColumnRole, WantedColumns, numbered_position};
 use crate::ingest::encoding::{SAY_ENCODING, candidates};
 
 /// How many fields of a line a message shows, and how many characters of each.
@@ -38,6 +38,9 @@ pub(super) fn no_header(
     let Some(table) = likeliest else {
         return missing_columns(&[], columns);
     };
+    if let Some(error) = table.too_few_fields(columns) {
+        return error;
+    }
     if let Some(error) = table.no_header_but_data(columns) {
         return error;
     }
@@ -97,6 +100,27 @@ fn other_encoding(beginning: &BeginningLines<'_>, columns: &WantedColumns) -> Op
 }
 
 impl SplitLines {
+    /// The error if a column is given by a number that lines do not reach.
+    fn too_few_fields(&self, columns: &WantedColumns) -> Option<Error> {
+        let beyond = |name: &&String| numbered_position(name).is_some_and(|at| at >= self.width);
+        let mut names = ColumnRole::ALL
+            .into_iter()
+            .filter(|role| columns.names.is_required(*role))
+            .filter_map(|role| Some((role, columns.names.of(role)?.names())))
+            .filter_map(|(role, names)| Some((role, names.iter().find(beyond)?)));
+        let (role, name) = names.next()?;
+        Some(
+            Error::input(format!(
+                "there is no field {name}: most lines have {} fields",
+                self.width
+            ))
+            .hint(format!(
+                "count the fields from '#1' on, and give another number with {}",
+                role.flag()
+            )),
+        )
+    }
+
     /// The error if the first line looks like data: how to name its columns by their numbers.
     fn no_header_but_data(&self, columns: &WantedColumns) -> Option<Error> {
         let first = self.header();
