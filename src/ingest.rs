@@ -75,6 +75,7 @@ pub use filters::RowFilter;
 pub use reader::Reader;
 use report::Report;
 pub use sample::TableSample;
+pub use time::{DecidedForms, TimeFormat, TimePattern};
 
 /// How objects become purchases.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,9 +97,13 @@ pub struct InputOptions {
     /// Which rows take back what was sold: those that meet one of these.
     pub returns: Vec<RowFilter>,
     /// How times are written, where it is not certain.
-    pub time_format: Option<String>,
+    pub time_format: Option<TimeFormat>,
     /// The date that is day 0, where days are numbered.
     pub day_zero: Option<Day>,
+    /// Whether someone named the clock's zone: else it is only assumed to be UTC.
+    pub is_zone_given: bool,
+    /// What the input's own evidence has decided; nothing, before it is read.
+    pub decided: DecidedForms,
     /// How text is encoded, where it is not UTF-8.
     pub encoding: Option<String>,
 }
@@ -116,6 +121,8 @@ impl Default for InputOptions {
             returns: vec![],
             time_format: None,
             day_zero: None,
+            is_zone_given: false,
+            decided: DecidedForms::default(),
             encoding: None,
         }
     }

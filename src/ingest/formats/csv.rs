@@ -20,7 +20,6 @@ use crate::ingest::rejects::{RejectReason, RejectedValue};
 use crate::ingest::row_reader::{Cell, Row};
 use crate::ingest::source::Source;
 use crate::ingest::stream::ByteStream;
-use crate::ingest::time::ParsedTime;
 use crate::ingest::{InputOptions, NeededDays};
 use header::CsvHeader;
 use records::{RecordScanner, ScannedRecord};
@@ -164,7 +163,7 @@ impl CsvParser {
         let customer = self.field(data, positions.customer);
         let product = self.field(data, positions.product);
         let line = DecodedLine {
-            time: ParsedTime::of_bytes(&self.field(data, positions.time)),
+            time: lines.time_rules().bytes(&self.field(data, positions.time)),
             customer: raw_id(&customer),
             product: raw_id(&product),
             quantity,
