@@ -4,6 +4,7 @@ mod damage;
 mod formats;
 mod large;
 mod third_format;
+mod times;
 
 use std::io::Write;
 

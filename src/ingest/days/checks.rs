@@ -302,10 +302,10 @@ impl ClockCheck<'_> {
 
     fn quiet_hours(&self) -> Option<String> {
         let clock = self.options.clock;
-        let noon = MICROSECONDS_PER_DAY / 2;
+        let spring = quiet_hours::SPRING;
         let instants = quiet_hours::Sales {
             by_hour: self.seen.instants.hours,
-            ahead: zones::local(self.zone(), noon).unwrap_or(noon) - noon,
+            ahead: zones::local(self.zone(), spring).unwrap_or(spring) - spring,
         };
         let naive = quiet_hours::Sales {
             by_hour: self.seen.naive.hours,

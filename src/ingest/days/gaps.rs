@@ -62,20 +62,29 @@ impl<'a> UsualLines<'a> {
         self.is_open.get(day % 7).copied().unwrap_or(false)
     }
 
-    /// The median of the same weekday's lines in the weeks around a day, of those that have any; of
-    /// all weeks if those around have none.
-    fn on(&self, day: usize) -> f64 {
-        let weeks = (1..=WEEKS).flat_map(|week| [day.checked_sub(7 * week), Some(day + 7 * week)]);
-        let around = self.median(weeks.flatten());
-        around
-            .or_else(|| self.median((day % 7..self.by_day.len()).step_by(7)))
-            .unwrap_or(0.0)
+    /// The median of the same weekday's lines in all weeks that have any.
+    fn of_weekday(&self, day: usize) -> f64 {
+        let days = (day % 7..self.by_day.len()).step_by(7);
+        self.median(days, 1).unwrap_or(0.0)
     }
 
-    fn median(&self, days: impl Iterator<Item = usize>) -> Option<f64> {
+    /// The smaller of the medians of the same weekday's lines in the weeks before a day and in those
+    /// after it: a store that grows has no low days. `None` near the ends.
+    fn around(&self, day: usize) -> Option<f64> {
+        let before = (1..=WEEKS).map_while(|week| day.checked_sub(7 * week));
+        let after = (1..=WEEKS).map(|week| day + 7 * week);
+        Some(self.median(before, 2)?.min(self.median(after, 2)?))
+    }
+
+    /// The median of the lines of days that have any, if there are `least` at least.
+    fn median(&self, days: impl Iterator<Item = usize>, least: usize) -> Option<f64> {
         let lines = days.filter_map(|day| self.by_day.get(day));
         let lines = lines.filter(|lines| **lines > 0).map(|lines| *lines as f64);
-        stats::median(lines.collect())
+        let lines: Vec<f64> = lines.collect();
+        if lines.len() < least {
+            return None;
+        }
+        stats::median(lines)
     }
 }
 
@@ -136,11 +145,13 @@ fn stretches(days: &[u64]) -> Vec<Stretch> {
         if !usual_lines.is_open(day) && *lines == 0 {
             continue;
         }
-        let usual = usual_lines.on(day);
-        if *lines as f64 >= LOW * usual {
+        let around = usual_lines.around(day);
+        let is_low = *lines == 0 || around.is_some_and(|usual| (*lines as f64) < LOW * usual);
+        if !is_low {
             found.extend(present.take());
             continue;
         }
+        let usual = around.unwrap_or_else(|| usual_lines.of_weekday(day));
         let stretch = present.get_or_insert(Stretch {
             first: day,
             last: day,

@@ -19,8 +19,8 @@ const MIDDLE_OF_NIGHT: f64 = 2.5;
 /// A middle of the quiet hours that is so far off is no night.
 const FAR_HOURS: f64 = 4.0;
 
-/// Noon of a summer day and of a winter day differ by an hour in many zones: this lies between.
-const SPRING: i64 = 1_711_800_000_000_000;
+/// When the offsets of zones are looked at: noon of 2024-03-30. An hour more or less does not matter.
+pub(super) const SPRING: i64 = 1_711_800_000_000_000;
 
 /// Tickets by hour.
 #[derive(Debug, Clone, Copy)]

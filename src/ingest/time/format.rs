@@ -171,7 +171,9 @@ impl TimePattern {
             items,
             has_zone_name: without_zone.is_some(),
         };
-        if pattern.reads_its_own() {
+        // chrono skips the names of zones.
+        let skips_zone = without_zone.unwrap_or(text).contains("%Z");
+        if !skips_zone && pattern.reads_its_own() {
             return Ok(pattern);
         }
         Err(

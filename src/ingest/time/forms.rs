@@ -162,6 +162,7 @@ fn day_or_month_first(text: &mut Scanner<'_>, first: u32) -> Option<WrittenDate>
     let is_ordinal = ordinal_ending(&mut ahead);
     let separator = separator(&mut ahead);
     if let Some(month) = month(&mut ahead) {
+        ahead.eat(b',');
         self::separator(&mut ahead);
         ahead.eat(b'\'');
         let year = ahead.digits().filter(|year| matches!(year.len(), 2 | 4))?;
@@ -199,17 +200,11 @@ fn month_first(text: &mut Scanner<'_>) -> Option<WrittenDate> {
     ahead.eat(b',');
     separator(&mut ahead);
     match ahead.number_of(4..=4) {
-        // `Mar 1 1114`: a time of day, perhaps.
-        Some(year) if year >= 1_000 && ahead.peek() != Some(b':') => {
+        Some(year) => {
             *text = ahead;
             certain(year, month, day_of_month)
         }
-        Some(year) if ahead.peek() == Some(b':') && year >= 1_000 => {
-            // SAS and Apache: the time of day follows a colon.
-            *text = ahead;
-            certain(year, month, day_of_month)
-        }
-        _ => Some(WrittenDate::WithoutYear(month, day_of_month)),
+        None => Some(WrittenDate::WithoutYear(month, day_of_month)),
     }
 }
 

@@ -54,12 +54,28 @@ fn of_number(line: &RejectedLine) -> String {
              else give its pattern with --time-format"
         );
     }
+    if is_month_or_week(text) {
+        readings.push(
+            "a month or a week, which is no day: then map another column with --time".to_owned(),
+        );
+    }
     let from_1904 = if readings.iter().any(|reading| reading.ends_with("excel")) {
         " (a workbook that counts from 1904: --day-zero 1904-01-01)"
     } else {
         ""
     };
     format!("{text} would be {}{from_1904}", readings.join(", or "))
+}
+
+/// Whether digits may be a year and a month, or a year and a week.
+fn is_month_or_week(text: &str) -> bool {
+    let parts = text.split_at_checked(4).filter(|_| text.len() == 6);
+    parts.is_some_and(|(year, rest)| {
+        let is_year = year
+            .parse()
+            .is_ok_and(|year| (1990..=2099_u32).contains(&year));
+        is_year && rest.parse().is_ok_and(|rest| (1..=53_u32).contains(&rest))
+    })
 }
 
 fn number(text: &str) -> Option<TimeNumber> {
