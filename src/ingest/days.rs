@@ -100,6 +100,12 @@ impl DayResolver {
                     self.note(time, microseconds);
                 }
             }
+            ParsedTime::Offset(instant, ahead) => {
+                if self.last_noted != instant {
+                    self.note(ParsedTime::Instant(instant), instant);
+                    self.seen.note_offset(instant, ahead);
+                }
+            }
             other => return self.day_of_other(other),
         }
         self.day_of_certain(time)
@@ -114,7 +120,9 @@ impl DayResolver {
                 self.day_of_instant(microseconds)
             }
             ParsedTime::Naive(microseconds) => self.clock.day_of_naive(microseconds),
-            ParsedTime::Instant(microseconds) => self.day_of_instant(microseconds),
+            ParsedTime::Instant(microseconds) | ParsedTime::Offset(microseconds, _) => {
+                self.day_of_instant(microseconds)
+            }
             _ => return Err(RejectReason::UnreadableTime),
         };
         day.filter(|day| Day::PLAUSIBLE.contains(day))
@@ -187,6 +195,11 @@ impl DayResolver {
             ParsedTime::Instant(value) if self.last_noted != value => {
                 self.last_noted = value;
                 self.seen.instants.note(value);
+            }
+            ParsedTime::Offset(value, ahead) if self.last_noted != value => {
+                self.last_noted = value;
+                self.seen.instants.note(value);
+                self.seen.note_offset(value, ahead);
             }
             _ => {}
         }

@@ -34,6 +34,7 @@ pub(super) use rules::TimeRules;
 pub(super) use time_of_day::TimeOfDay;
 
 pub(super) const MICROSECONDS_PER_SECOND: i64 = 1_000_000;
+pub(super) const MICROSECONDS_PER_MINUTE: i64 = 60 * MICROSECONDS_PER_SECOND;
 pub(super) const MICROSECONDS_PER_HOUR: i64 = 3_600 * MICROSECONDS_PER_SECOND;
 pub(super) const MICROSECONDS_PER_DAY: i64 = 24 * MICROSECONDS_PER_HOUR;
 
@@ -48,6 +49,8 @@ pub(super) enum ParsedTime {
     Naive(i64),
     /// A time with a zone, in microseconds since 1970-01-01T00:00Z.
     Instant(i64),
+    /// The same, with how many minutes the clock that showed it was ahead of UTC; not 0.
+    Offset(i64, i16),
     /// A date whose order is not certain.
     Uncertain(UncertainDate),
     /// A date, in days since 1970-01-01, with a number that is hours, or hours and minutes.
@@ -90,13 +93,23 @@ impl ParsedTime {
         numbers::of_float(number)
     }
 
+    /// An instant at which a clock showed a time, both in microseconds since 1970-01-01.
+    fn instant_of_clock(instant: i64, shown: i64) -> Self {
+        match i16::try_from((shown - instant) / MICROSECONDS_PER_MINUTE) {
+            Ok(0) | Err(_) => ParsedTime::Instant(instant),
+            Ok(ahead) => ParsedTime::Offset(instant, ahead),
+        }
+    }
+
     /// The time as a message shows it, where it was no text.
     pub(super) fn rejected(self) -> RejectedValue {
         match self {
             ParsedTime::Date(days) | ParsedTime::NumberedTime(days, _) => {
                 RejectedValue::Literal(Day::from_epoch(days).to_string())
             }
-            ParsedTime::Naive(microseconds) | ParsedTime::Instant(microseconds) => {
+            ParsedTime::Naive(microseconds)
+            | ParsedTime::Instant(microseconds)
+            | ParsedTime::Offset(microseconds, _) => {
                 let time = DateTime::from_timestamp_micros(microseconds);
                 RejectedValue::Literal(time.map_or_else(
                     || microseconds.to_string(),

@@ -61,6 +61,13 @@ fn clock_words(time: i64) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
+/// `+01:00`.
+fn offset_words(minutes: i16) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.unsigned_abs();
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 /// The day on which a time falls as it stands.
 fn day_of(time: i64) -> Option<Day> {
     let day = i32::try_from(time.div_euclid(MICROSECONDS_PER_DAY)).ok()?;
@@ -70,6 +77,11 @@ fn day_of(time: i64) -> Option<Day> {
 impl ClockCheck<'_> {
     fn zone(&self) -> Tz {
         self.options.clock.zone().parse().unwrap_or(Tz::UTC)
+    }
+
+    /// Whether nobody has named a zone.
+    fn is_zone_assumed(&self) -> bool {
+        !self.options.is_zone_given && self.zone() == Tz::UTC
     }
 
     fn day_start(&self) -> u8 {
@@ -92,6 +104,7 @@ impl ClockCheck<'_> {
     /// If there are such.
     pub(in crate::ingest) fn refuse(&self) -> Result<()> {
         self.refuse_swapped()?;
+        self.refuse_offsets()?;
         for (readings, kind) in self.zoned() {
             if let Some(few) = FewTimes::of(readings).filter(FewTimes::are_enough) {
                 self.refuse_zoned(&few, kind)?;
@@ -103,6 +116,29 @@ impl ClockCheck<'_> {
             self.refuse_naive(&few)?;
         }
         Ok(())
+    }
+
+    /// Refuses instants whose own clocks show another day than UTC, where no zone was named.
+    fn refuse_offsets(&self) -> Result<()> {
+        if !self.is_zone_assumed() || self.seen.other_days == 0 {
+            return Ok(());
+        }
+        let offsets: Vec<String> = self
+            .seen
+            .offsets
+            .iter()
+            .map(|ahead| offset_words(*ahead))
+            .collect();
+        let proposed = zones::of_offsets(&self.seen.offsets);
+        let named = proposed.first().map_or("ZONE", |zone| zone.name());
+        Err(Error::input(format!(
+            "the times were shown by clocks {} from UTC, on other days than those of UTC, and no zone is given",
+            offsets.join(" and ")
+        ))
+        .hint(format!(
+            "give the store's zone, such as {}: --time-zone {named}; or --time-zone UTC if the days are those of UTC",
+            zones::listed(&proposed)
+        )))
     }
 
     fn refuse_zoned(&self, few: &FewTimes<'_>, kind: &str) -> Result<()> {
@@ -128,7 +164,7 @@ impl ClockCheck<'_> {
         }
         // Noon is a way of writing a date that moves nowhere.
         let is_noon = few.of_day == [MICROSECONDS_PER_DAY / 2];
-        if self.options.is_zone_given || is_noon {
+        if !self.is_zone_assumed() || is_noon {
             return Ok(());
         }
         let mut proposed = zones::of_midnights(few.times.iter());
@@ -228,10 +264,12 @@ impl ClockCheck<'_> {
     pub(in crate::ingest) fn warnings(&self) -> Vec<String> {
         let mut warnings = vec![];
         warnings.extend(self.few_moved_midnights());
+        let quiet = self.quiet_hours();
+        warnings.extend(self.assumed_zone().filter(|_| quiet.is_none()));
         warnings.extend(self.idle_zone());
         warnings.extend(self.idle_day_start());
         warnings.extend(self.midnights_elsewhere());
-        warnings.extend(self.quiet_hours());
+        warnings.extend(quiet);
         warnings
     }
 
@@ -247,10 +285,20 @@ impl ClockCheck<'_> {
         })
     }
 
+    /// Times have a zone, and the store's is only assumed.
+    fn assumed_zone(&self) -> Option<String> {
+        let is_assumed = self.is_zone_assumed() && !self.seen.instants.are_none();
+        let are_midnights =
+            FewTimes::of(&self.seen.instants).is_some_and(|few| few.are_midnights());
+        (is_assumed && !are_midnights).then(|| {
+            "the times have a zone, and the store's is not given: days are those of UTC; give the store's zone with --time-zone, or --time-zone UTC if it is that"
+                .to_owned()
+        })
+    }
+
     fn idle_zone(&self) -> Option<String> {
         let clock = self.options.clock;
-        let is_idle = self.options.is_zone_given
-            && clock.zone() != "UTC"
+        let is_idle = clock.zone() != "UTC"
             && self.seen.instants.are_none()
             && (self.seen.naive.are_none() || !clock.utc());
         if !is_idle {
@@ -281,7 +329,7 @@ impl ClockCheck<'_> {
 
     /// A zone was given, and the midnights are those of another.
     fn midnights_elsewhere(&self) -> Option<String> {
-        if !self.options.is_zone_given || self.zone() == Tz::UTC {
+        if self.zone() == Tz::UTC {
             return None;
         }
         self.zoned().into_iter().find_map(|(readings, kind)| {

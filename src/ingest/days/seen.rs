@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::ingest::time::{MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, TimeEvidence};
+use crate::ingest::time::{
+    MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, MICROSECONDS_PER_MINUTE, TimeEvidence,
+};
 
 /// As many times of day may be the midnights of one zone: in summer and in winter.
 const MIDNIGHTS: usize = 2;
+
+/// How many offsets are remembered.
+const OFFSETS: usize = 8;
 
 /// What times there were. Those of parts of an input are merged.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +21,10 @@ pub(in crate::ingest) struct TimesSeen {
     pub(in crate::ingest) naive: ClockReadings,
     /// Times with a zone, in UTC.
     pub(in crate::ingest) instants: ClockReadings,
+    /// How many minutes the clocks that showed them were ahead of UTC, where they were: some of
+    /// these, and how many days differ from those in UTC.
+    pub(super) offsets: BTreeSet<i16>,
+    pub(super) other_days: u64,
     /// Days that were certain: how often another came, and whether one was after the 12th of its
     /// month.
     pub(in crate::ingest) certain_days: u64,
@@ -29,9 +38,22 @@ impl TimesSeen {
         self.any_date |= other.any_date;
         self.naive.merge(other.naive);
         self.instants.merge(other.instants);
+        self.offsets.extend(other.offsets);
+        self.other_days += other.other_days;
         self.certain_days += other.certain_days;
         self.any_after_twelfth |= other.any_after_twelfth;
         self.evidence.merge(other.evidence);
+    }
+
+    /// Notes by how many minutes the clock that showed an instant was ahead of UTC.
+    pub(in crate::ingest) fn note_offset(&mut self, instant: i64, ahead: i16) {
+        if self.offsets.len() < OFFSETS {
+            self.offsets.insert(ahead);
+        }
+        let shown = instant.saturating_add(i64::from(ahead) * MICROSECONDS_PER_MINUTE);
+        let is_other =
+            shown.div_euclid(MICROSECONDS_PER_DAY) != instant.div_euclid(MICROSECONDS_PER_DAY);
+        self.other_days += u64::from(is_other);
     }
 
     /// Takes what was seen. Whether there were many times of day stays known.

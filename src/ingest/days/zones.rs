@@ -1,9 +1,11 @@
 //! Which zones to propose.
 
+use std::collections::BTreeSet;
+
 use chrono_tz::Tz;
 
 use super::offset_at;
-use crate::ingest::time::{MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND};
+use crate::ingest::time::{MICROSECONDS_PER_DAY, MICROSECONDS_PER_MINUTE, MICROSECONDS_PER_SECOND};
 
 /// Zones that people know, one at least for each way of keeping time that many stores live with.
 const KNOWN: [&str; 48] = [
@@ -61,6 +63,9 @@ fn known() -> impl Iterator<Item = Tz> {
     KNOWN.iter().filter_map(|name| name.parse().ok())
 }
 
+/// Noon of 2024-01-01.
+const JANUARY: i64 = 1_704_110_400_000_000;
+
 /// The time that clocks of a zone show at an instant, both in microseconds.
 pub(super) fn local(zone: Tz, instant: i64) -> Option<i64> {
     let seconds = offset_at(zone, instant.div_euclid(MICROSECONDS_PER_SECOND))?;
@@ -76,6 +81,31 @@ pub(super) fn is_midnight(zone: Tz, instant: i64) -> bool {
 pub(super) fn of_midnights<'a>(instants: impl Iterator<Item = &'a i64> + Clone) -> Vec<Tz> {
     known()
         .filter(|zone| instants.clone().all(|instant| is_midnight(*zone, *instant)))
+        .collect()
+}
+
+/// By how many minutes clocks of a zone are ahead of UTC in the course of a year.
+fn offsets_in_year(zone: Tz) -> BTreeSet<i16> {
+    (0..12)
+        .filter_map(|month| {
+            let instant = JANUARY + month * 30 * MICROSECONDS_PER_DAY;
+            let ahead = local(zone, instant)? - instant;
+            i16::try_from(ahead / MICROSECONDS_PER_MINUTE).ok()
+        })
+        .collect()
+}
+
+/// The known zones whose clocks are ahead of UTC by these minutes, and by no others, in the course of
+/// a year; by some of them, if there are none.
+pub(super) fn of_offsets(minutes: &BTreeSet<i16>) -> Vec<Tz> {
+    let same: Vec<Tz> = known()
+        .filter(|zone| offsets_in_year(*zone) == *minutes)
+        .collect();
+    if !same.is_empty() {
+        return same;
+    }
+    known()
+        .filter(|zone| minutes.is_subset(&offsets_in_year(*zone)))
         .collect()
 }
 

@@ -543,6 +543,49 @@ fn midnights_in_utc_are_refused_where_a_zone_moves_them() {
 }
 
 #[test]
+fn instants_need_the_stores_zone() {
+    // Five past midnight in Rome, in winter and in summer.
+    let text = daily(60, |date| {
+        let hours = if date.format("%m%d").to_string() > "0331".to_owned() {
+            2
+        } else {
+            1
+        };
+        format!(
+            "{}T{:02}:{:02}:00+0{hours}:00",
+            date.format("%Y-%m-%d"),
+            date.format("%d").to_string().parse::<u32>().unwrap() % 7,
+            5
+        )
+    });
+    let error = error_of(&options(), &text);
+    for part in [
+        "shown by clocks +01:00 and +02:00 from UTC, on other days than those of UTC",
+        "--time-zone Europe/Berlin; or --time-zone UTC if",
+    ] {
+        assert!(error.contains(part), "{part:?} is not in {error}");
+    }
+    let expected = spelled_out(&read_text(&dates("%Y-%m-%d", 60)).unwrap().purchases);
+    let rome = read_all(
+        &zoned("Europe/Rome", false, 0),
+        None,
+        &[("a.csv", csv(&text))],
+    )
+    .unwrap();
+    assert_eq!(spelled_out(&rome.purchases), expected);
+    assert_eq!(time_warnings(&rome), [""; 0]);
+    // In the middle of the day the zone changes nothing here, but may on another day.
+    let noon = text.replace("T0", "T1");
+    let read = read_text(&noon).unwrap();
+    assert!(
+        time_warnings(&read)[0]
+            .contains("days are those of UTC; give the store's zone with --time-zone"),
+        "{:?}",
+        read.warnings
+    );
+}
+
+#[test]
 fn settings_that_change_nothing_are_warned_of() {
     let naive = dates("%Y-%m-%d 09:52:11", 10).replacen("09:52:11", "10:15:00", 3);
     let read = read_all(

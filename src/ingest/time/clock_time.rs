@@ -33,10 +33,13 @@ impl ClockTime {
         let naive = i64::from(day) * MICROSECONDS_PER_DAY + self.microseconds;
         match self.zone {
             ClockZone::Unsaid => ParsedTime::Naive(naive),
-            ClockZone::Offset(east) => ParsedTime::Instant(naive - east * MICROSECONDS_PER_SECOND),
-            ClockZone::Named(zone) => {
-                instant_in(zone, naive).map_or(ParsedTime::Unreadable, ParsedTime::Instant)
+            ClockZone::Offset(east) => {
+                ParsedTime::instant_of_clock(naive - east * MICROSECONDS_PER_SECOND, naive)
             }
+            ClockZone::Named(zone) => instant_in(zone, naive)
+                .map_or(ParsedTime::Unreadable, |instant| {
+                    ParsedTime::instant_of_clock(instant, naive)
+                }),
         }
     }
 }

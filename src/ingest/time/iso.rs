@@ -120,9 +120,8 @@ fn time_of_day(date: Day, text: &[u8]) -> Option<ParsedTime> {
         }
         _ => return None,
     };
-    Some(ParsedTime::Instant(
-        naive - offset * MICROSECONDS_PER_SECOND,
-    ))
+    let instant = naive - offset * MICROSECONDS_PER_SECOND;
+    Some(ParsedTime::instant_of_clock(instant, naive))
 }
 
 /// Two digits below a limit, and what follows.

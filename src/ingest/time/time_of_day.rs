@@ -161,7 +161,9 @@ impl ParsedTime {
                     Self::with_time_of_day(ParsedTime::Date(day), time_of_day)
                 })
             }
-            (ParsedTime::Instant(time), time_of_day) => with_midnight(time, time_of_day),
+            (ParsedTime::Instant(time) | ParsedTime::Offset(time, _), time_of_day) => {
+                with_midnight(time, time_of_day)
+            }
             _ => ParsedTime::Unreadable,
         }
     }
