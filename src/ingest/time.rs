@@ -125,6 +125,12 @@ impl ParsedTime {
     }
 }
 
+/// Microseconds from 1970-01-01 to the beginning of a day. The ends of the calendar are far beyond all
+/// plausible days.
+fn midnight(day: i32) -> i64 {
+    i64::from(day).saturating_mul(MICROSECONDS_PER_DAY)
+}
+
 /// At most nine digits as a number.
 fn number(digits: &[u8]) -> Option<u32> {
     iso::number(digits)

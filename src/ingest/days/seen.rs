@@ -9,6 +9,9 @@ use crate::ingest::time::{
 /// As many times of day may be the midnights of one zone: in summer and in winter.
 const MIDNIGHTS: usize = 2;
 
+/// More different days are no dates of tickets.
+const PLAUSIBLE_DAYS: usize = 50_000;
+
 /// How many offsets are remembered.
 const OFFSETS: usize = 8;
 
@@ -103,7 +106,7 @@ impl ClockReadings {
     }
 
     fn forget_many(&mut self) {
-        if self.times_of_day.len() > MIDNIGHTS {
+        if self.times_of_day.len() > MIDNIGHTS || self.times.len() > PLAUSIBLE_DAYS {
             self.has_many = true;
         }
         if self.has_many {

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use super::scanner::Scanner;
 use super::zone_names::{ZoneName, zone_name};
-use super::{MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND, ParsedTime};
+use super::{MICROSECONDS_PER_SECOND, ParsedTime, midnight};
 
 const SECONDS_PER_HOUR: i64 = 3_600;
 
@@ -30,11 +30,12 @@ pub(in crate::ingest) enum ClockZone {
 impl ClockTime {
     /// The time on a day, given in days since 1970-01-01.
     pub(super) fn on(self, day: i32) -> ParsedTime {
-        let naive = i64::from(day) * MICROSECONDS_PER_DAY + self.microseconds;
+        let naive = midnight(day).saturating_add(self.microseconds);
         match self.zone {
             ClockZone::Unsaid => ParsedTime::Naive(naive),
             ClockZone::Offset(east) => {
-                ParsedTime::instant_of_clock(naive - east * MICROSECONDS_PER_SECOND, naive)
+                let instant = naive.saturating_sub(east * MICROSECONDS_PER_SECOND);
+                ParsedTime::instant_of_clock(instant, naive)
             }
             ClockZone::Named(zone) => instant_in(zone, naive)
                 .map_or(ParsedTime::Unreadable, |instant| {

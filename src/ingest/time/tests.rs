@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDateTime};
 use proptest::prelude::*;
 
+use super::time_of_day::NumberedTime;
 use super::*;
 use crate::ingest::InputOptions;
 
@@ -402,6 +403,12 @@ fn a_time_of_day_joins_its_date() {
         assert_eq!(joined(text), ParsedTime::Naive(micros(time)), "{text}");
     }
     assert_eq!(joined(""), date);
+    for end in [i32::MIN, i32::MAX] {
+        for text in ["9", "9:52", "23:59 +14:00"] {
+            ParsedTime::with_time_of_day(ParsedTime::Date(end), TimeOfDay::of(text));
+            NumberedTime::Hours.on(end, 9);
+        }
+    }
     assert_eq!(joined("25:00"), ParsedTime::Unreadable);
     assert_eq!(joined("noon"), ParsedTime::Unreadable);
     for (text, number) in [("9", 9), ("09", 9), ("952", 952), ("1524.0", 1524)] {

@@ -3,7 +3,10 @@
 use super::clock_time::{ClockTime, ClockZone, clock_time};
 use super::order::UncertainClock;
 use super::scanner::Scanner;
-use super::{MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND, ParsedTime, number};
+use super::{
+    MICROSECONDS_PER_DAY, MICROSECONDS_PER_MINUTE, MICROSECONDS_PER_SECOND, ParsedTime, midnight,
+    number,
+};
 use crate::ingest::ids::is_null;
 
 /// A time of day as a file has it.
@@ -44,9 +47,7 @@ impl NumberedTime {
             return ParsedTime::Unreadable;
         }
         let minutes = i64::from(hour) * 60 + i64::from(minute);
-        ParsedTime::Naive(
-            i64::from(day) * MICROSECONDS_PER_DAY + minutes * 60 * MICROSECONDS_PER_SECOND,
-        )
+        ParsedTime::Naive(midnight(day).saturating_add(minutes * MICROSECONDS_PER_MINUTE))
     }
 }
 
