@@ -21,22 +21,22 @@ fn object(name: &str, data: &[u8]) {
 }
 
 /// Text as CSV, with whatever layout and encoding it has.
-pub fn csv(data: &[u8]) {
+pub(crate) fn csv(data: &[u8]) {
     object("tickets.csv", data);
 }
 
 /// A Parquet file: footer, pages, values.
-pub fn parquet(data: &[u8]) {
+pub(crate) fn parquet(data: &[u8]) {
     object("tickets.parquet", data);
 }
 
 /// JSON lines, or an array of objects.
-pub fn json_lines(data: &[u8]) {
+pub(crate) fn json_lines(data: &[u8]) {
     object("tickets.jsonl", data);
 }
 
 /// Each line of the bytes as the time of a ticket line.
-pub fn times(data: &[u8]) {
+pub(crate) fn times(data: &[u8]) {
     let mut text = b"customer_id;product_id;timestamp\n".to_vec();
     for line in data.split(|byte| *byte == b'\n') {
         text.extend_from_slice(b"1;1;");
@@ -50,7 +50,7 @@ pub fn times(data: &[u8]) {
 }
 
 /// An okuo.toml.
-pub fn settings(data: &[u8]) {
+pub(crate) fn settings(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(layer) = Layer::parse("okuo.toml", text)
     {
@@ -59,7 +59,7 @@ pub fn settings(data: &[u8]) {
 }
 
 /// A model file.
-pub fn model(data: &[u8]) {
+pub(crate) fn model(data: &[u8]) {
     let _ = artifact::read_header("model.okuo", data);
     let _ = artifact::decode("model.okuo", data);
 }

@@ -23,7 +23,7 @@ pub use values::MemorySize;
 use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
 use crate::ingest::{
-    ColumnAlternatives, ColumnNames, ColumnRole, InputOptions, Quotes, RowFilter, check_encoding,
+    ColumnAlternatives, ColumnNames, ColumnRole, DecidedForms, InputOptions, Quotes, RowFilter, TimeFormat, check_encoding,
 };
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
@@ -287,7 +287,9 @@ impl Config {
                 keep_customers,
                 filters: filters(&r#where, "--where")?,
                 returns: filters(&returns, "--returns")?,
-                time_format,
+                time_format: time_format.as_deref().map(str::parse).transpose()?,
+                is_zone_given: given.has("input.time_zone"),
+                decided: DecidedForms::default(),
                 day_zero: day_zero.map(|date| day(&date)).transpose()?,
                 encoding,
                 quotes,
@@ -348,7 +350,7 @@ impl Config {
             keep_customers: &'a [String],
             r#where: Vec<String>,
             returns: Vec<String>,
-            time_format: Option<&'a str>,
+            time_format: Option<String>,
             day_zero: Option<Day>,
             encoding: Option<&'a str>,
             quotes: Quotes,
@@ -369,7 +371,7 @@ impl Config {
             keep_customers: &input.keep_customers,
             r#where: input.filters.iter().map(RowFilter::to_string).collect(),
             returns: input.returns.iter().map(RowFilter::to_string).collect(),
-            time_format: input.time_format.as_deref(),
+            time_format: input.time_format.as_ref().map(TimeFormat::to_string),
             day_zero: input.day_zero,
             encoding: input.encoding.as_deref(),
             quotes: input.quotes,

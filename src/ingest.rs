@@ -28,11 +28,22 @@
 //! (warned of), or unsigned integers beyond `i64`, make text. Empty fields and the words `NULL`,
 //! `NA`, `NaN`, `None`, `<NA>` and `\N` are nulls.
 //!
-//! **Times.** Dates and timestamps of Parquet; in text `YYYY-MM-DD` (or with `/` or `.`, or
-//! `YYYYMMDD`), alone or followed by `T` or a space, `HH:MM[:SS[.fraction]]` and, for an instant,
-//! `Z`, `UTC` or an offset. Each value is read by itself, so that a column may mix these forms;
-//! `03/04/2017` could be March or April and is a bad line, never a guess. A date without a time of
-//! day is the store's day as it stands; a time of day goes through the [`StoreClock`].
+//! **Times.** Dates and timestamps of Parquet (INT96 is an instant); in text `YYYY-MM-DD` (or with
+//! `/` or `.`, or `YYYYMMDD`), alone or with a time of day (`9:52`, `09:52:11.5`, `9:52 PM`, `0952`),
+//! names of months in English (`01-MAR-2024`, `Mar 1 2024 11:14AM`, `1 March 2024`), `yyyymmddhhmmss`,
+//! and what other programs print (`01Mar2024:09:52:11`, `Fri Mar 01 09:52:11 UTC 2024`, RFC 2822). `Z`,
+//! an offset, `Europe/Rome` or an abbreviation that means one zone makes an instant. Each value is read
+//! by itself, so that a column may mix these forms. A date without a time of day is the store's day as
+//! it stands; a time of day goes through the [`StoreClock`].
+//!
+//! `03/04/2024` could be March or April, and `45353` could be many things. A [`TimeFormat`] says what
+//! they are. Without one, numbers are bad lines, and dates are counted by the orders that can read
+//! them: if only one order can read all dates of the input, also those of days that are not needed, the
+//! input is read a second time in that order; else it is refused. A pattern is the only form that is
+//! read, where one is given.
+//!
+//! Times that are dates by their looks (all on one or two times of the day) are refused where the clock
+//! would move them to another day.
 //!
 //! **Order of the checks.** Each line counts once: bad time, after the as-of date or before the
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
@@ -85,6 +96,7 @@ pub use reader::Reader;
 use report::Report;
 pub use sample::TableSample;
 pub use suspects::Suspect;
+pub use time::{DecidedForms, TimeFormat, TimePattern};
 
 /// How objects become purchases.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,9 +118,13 @@ pub struct InputOptions {
     /// Which rows take back what was sold: those that meet one of these.
     pub returns: Vec<RowFilter>,
     /// How times are written, where it is not certain.
-    pub time_format: Option<String>,
+    pub time_format: Option<TimeFormat>,
     /// The date that is day 0, where days are numbered.
     pub day_zero: Option<Day>,
+    /// Whether someone named the clock's zone: else it is only assumed to be UTC.
+    pub is_zone_given: bool,
+    /// What the input's own evidence has decided; nothing, before it is read.
+    pub decided: DecidedForms,
     /// How text is encoded, where it is not UTF-8.
     pub encoding: Option<String>,
     /// Whether fields of CSV may be enclosed in quotes.
@@ -153,6 +169,8 @@ impl Default for InputOptions {
             returns: vec![],
             time_format: None,
             day_zero: None,
+            is_zone_given: false,
+            decided: DecidedForms::default(),
             encoding: None,
             quotes: Quotes::Auto,
         }

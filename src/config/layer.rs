@@ -114,6 +114,11 @@ impl Layer {
         }
     }
 
+    /// Whether someone gave a setting, by its place in okuo.toml.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// Checks every value.
     ///
     /// # Errors

@@ -1,15 +1,26 @@
 //! Times → days of the store.
 
-use std::ops::Range;
+mod checks;
+pub(super) mod gaps;
+mod quiet_hours;
+mod seen;
+mod zones;
 
-use chrono::{DateTime, Offset, TimeZone};
+use std::ops::Range;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, Offset, TimeZone};
 use chrono_tz::Tz;
 
-use super::rejects::RejectReason;
+use super::InputOptions;
+use super::rejects::{RejectReason, RejectedLine};
 use super::time::{
-    MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, MICROSECONDS_PER_SECOND, ParsedTime,
+    MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, MICROSECONDS_PER_SECOND, ParsedTime, TimeRules,
+    UncertainDate,
 };
 use crate::calendar::{Day, StoreClock};
+pub(super) use checks::ClockCheck;
+pub(super) use seen::TimesSeen;
 
 const SECONDS_PER_HOUR: i64 = 3_600;
 const SECONDS_PER_DAY: i64 = 24 * SECONDS_PER_HOUR;
@@ -18,6 +29,7 @@ const SECONDS_PER_DAY: i64 = 24 * SECONDS_PER_HOUR;
 #[derive(Debug, Clone)]
 pub(super) struct DayResolver {
     clock: StoreClock,
+    rules: Arc<TimeRules>,
     zone: Option<Tz>,
     shift: i64,
     /// Microseconds east of UTC by UTC day, from the eve of [`Day::PLAUSIBLE`] on.
@@ -26,14 +38,13 @@ pub(super) struct DayResolver {
     /// order of time.
     same_day: Range<i64>,
     last_day: Option<Day>,
+    /// The time or the date that was noted last: lines of a ticket have the same.
+    last_noted: i64,
+    /// The certain day that was noted last.
+    last_certain: i64,
     seen: TimesSeen,
-}
-
-/// What times there were.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct TimesSeen {
-    any_time_of_day: bool,
-    any_midnight: bool,
+    /// The last date whose order is not known, until its place is kept.
+    ambiguous: Option<UncertainDate>,
 }
 
 /// What is known of a zone on one UTC day.
@@ -53,45 +64,164 @@ const FIRST_DAY: i64 = Day::PLAUSIBLE.start().epoch() as i64 - 1;
 const DAYS: usize = (Day::PLAUSIBLE.end().epoch() - Day::PLAUSIBLE.start().epoch()) as usize + 3;
 
 impl DayResolver {
-    pub(super) fn new(clock: StoreClock) -> Self {
+    pub(super) fn new(options: &InputOptions) -> Self {
+        let clock = options.clock;
         Self {
             clock,
+            rules: Arc::new(TimeRules::new(options)),
             zone: clock.zone().parse().ok(),
             shift: i64::from(clock.day_start()) * MICROSECONDS_PER_HOUR,
             offsets: vec![Offsets::Unknown; DAYS],
             same_day: 0..0,
             last_day: None,
+            last_noted: i64::MIN,
+            last_certain: i64::MIN,
             seen: TimesSeen::default(),
+            ambiguous: None,
         }
+    }
+
+    /// How times are read.
+    pub(super) fn rules(&self) -> &Arc<TimeRules> {
+        &self.rules
     }
 
     /// The store's day, if there is one and it is plausible.
     #[inline]
     pub(super) fn day(&mut self, time: ParsedTime) -> Result<Day, RejectReason> {
+        match time {
+            ParsedTime::Date(days) => {
+                if self.last_noted != i64::from(days) {
+                    self.note(time, i64::from(days));
+                }
+            }
+            ParsedTime::Naive(microseconds) | ParsedTime::Instant(microseconds) => {
+                if self.last_noted != microseconds {
+                    self.note(time, microseconds);
+                }
+            }
+            ParsedTime::Offset(instant, ahead) => {
+                if self.last_noted != instant {
+                    self.note(ParsedTime::Instant(instant), instant);
+                    self.seen.note_offset(instant, ahead);
+                }
+            }
+            other => return self.day_of_other(other),
+        }
+        self.day_of_certain(time)
+    }
+
+    /// The day of a date, a naive time or an instant.
+    #[inline]
+    fn day_of_certain(&mut self, time: ParsedTime) -> Result<Day, RejectReason> {
         let day = match time {
             ParsedTime::Date(days) => Some(Day::from_epoch(days)),
-            ParsedTime::Naive(microseconds) => {
-                if !self.seen.any_time_of_day {
-                    let midnight = microseconds % MICROSECONDS_PER_DAY == 0;
-                    self.seen.any_time_of_day = !midnight;
-                    self.seen.any_midnight |= midnight;
-                }
-                if self.clock.utc() {
-                    self.day_of_instant(microseconds)
-                } else {
-                    self.clock.day_of_naive(microseconds)
-                }
-            }
-            ParsedTime::Instant(microseconds) => {
-                self.seen.any_time_of_day = true;
+            ParsedTime::Naive(microseconds) if self.clock.utc() => {
                 self.day_of_instant(microseconds)
             }
-            ParsedTime::Null => return Err(RejectReason::NullTime),
-            ParsedTime::Unreadable => return Err(RejectReason::UnreadableTime),
-            ParsedTime::Ambiguous => return Err(RejectReason::AmbiguousTime),
+            ParsedTime::Naive(microseconds) => self.clock.day_of_naive(microseconds),
+            ParsedTime::Instant(microseconds) | ParsedTime::Offset(microseconds, _) => {
+                self.day_of_instant(microseconds)
+            }
+            _ => return Err(RejectReason::UnreadableTime),
         };
         day.filter(|day| Day::PLAUSIBLE.contains(day))
             .ok_or(RejectReason::AbsurdDate)
+    }
+
+    /// Notes a time that differs from the last one.
+    fn note(&mut self, time: ParsedTime, value: i64) {
+        self.last_noted = value;
+        let day = match time {
+            ParsedTime::Naive(_) => {
+                self.seen.naive.note(value);
+                value.div_euclid(MICROSECONDS_PER_DAY)
+            }
+            ParsedTime::Instant(_) => {
+                self.seen.instants.note(value);
+                value.div_euclid(MICROSECONDS_PER_DAY)
+            }
+            _ => {
+                self.seen.any_date = true;
+                value
+            }
+        };
+        if !self.seen.any_after_twelfth && self.last_certain != day {
+            self.last_certain = day;
+            let date = i32::try_from(day).map(|day| Day::from_epoch(day).date());
+            self.seen.certain_days += 1;
+            self.seen.any_after_twelfth = date.is_ok_and(|date| date.day() > 12);
+        }
+    }
+
+    /// The day of a time that is none, or that is one by its rules only.
+    #[cold]
+    fn day_of_other(&mut self, time: ParsedTime) -> Result<Day, RejectReason> {
+        match time {
+            ParsedTime::Uncertain(date) => self.seen.evidence.count(date),
+            ParsedTime::NumberedTime(_, number) => {
+                self.seen.evidence.count_numbered_time(number);
+            }
+            _ => {}
+        }
+        // A date in an order may have a number as its time of day.
+        match self.rules.settle(self.rules.settle(time)) {
+            ParsedTime::Null => Err(RejectReason::NullTime),
+            ParsedTime::Integer(_) | ParsedTime::Fractional(_) => Err(RejectReason::NumberTime),
+            ParsedTime::Uncertain(date) => {
+                self.ambiguous = Some(date);
+                Err(RejectReason::AmbiguousTime)
+            }
+            // The day is certain, and the hour may not matter.
+            ParsedTime::NumberedTime(day, _) if !self.needs_hours() => {
+                self.day_of_certain(ParsedTime::Date(day))
+            }
+            ParsedTime::NumberedTime(..) => Err(RejectReason::AmbiguousTime),
+            settled => {
+                self.note_settled(settled);
+                self.day_of_certain(settled)
+            }
+        }
+    }
+
+    /// Notes the time of day of a time that was made certain by its rules.
+    fn note_settled(&mut self, time: ParsedTime) {
+        match time {
+            ParsedTime::Date(_) => self.seen.any_date = true,
+            ParsedTime::Naive(value) if self.last_noted != value => {
+                self.last_noted = value;
+                self.seen.naive.note(value);
+            }
+            ParsedTime::Instant(value) if self.last_noted != value => {
+                self.last_noted = value;
+                self.seen.instants.note(value);
+            }
+            ParsedTime::Offset(value, ahead) if self.last_noted != value => {
+                self.last_noted = value;
+                self.seen.instants.note(value);
+                self.seen.note_offset(value, ahead);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the day depends on the time of day.
+    fn needs_hours(&self) -> bool {
+        self.shift > 0 || self.clock.utc()
+    }
+
+    /// Whether the place of the last date is wanted, because its order is not known and it is the
+    /// first of its kind.
+    pub(super) fn wants_place(&self) -> bool {
+        self.ambiguous
+            .is_some_and(|date| self.seen.evidence.wants_example(date))
+    }
+
+    /// Keeps the place of the last date.
+    pub(super) fn keep_place(&mut self, line: RejectedLine) {
+        if let Some(date) = self.ambiguous.take() {
+            self.seen.evidence.keep_example(date, line);
+        }
     }
 
     /// As [`StoreClock::day_of_instant`].
@@ -147,25 +277,9 @@ impl DayResolver {
         }
     }
 
-    /// What times there were so far.
-    pub(super) fn seen(&self) -> TimesSeen {
-        self.seen
-    }
-
-    /// Takes what another resolver has seen.
-    pub(super) fn merge(&mut self, seen: TimesSeen) {
-        self.seen.any_time_of_day |= seen.any_time_of_day;
-        self.seen.any_midnight |= seen.any_midnight;
-    }
-
-    /// A warning if all times are midnights that the clock moves to the day before or after: they
-    /// look like dates.
-    pub(super) fn warning(&self) -> Option<String> {
-        let moved = self.clock.day_start() > 0 || (self.clock.utc() && self.clock.zone() != "UTC");
-        (moved && self.seen.any_midnight && !self.seen.any_time_of_day).then(|| {
-            "every time is a midnight, which --utc or --day-start moves to another day: if they are dates, leave these settings out"
-                .to_owned()
-        })
+    /// What times there were since this was last asked.
+    pub(super) fn take_seen(&mut self) -> TimesSeen {
+        self.seen.take()
     }
 }
 
@@ -181,6 +295,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn resolver(clock: StoreClock) -> DayResolver {
+        DayResolver::new(&InputOptions {
+            clock,
+            ..InputOptions::default()
+        })
+    }
 
     /// Every hour and both sides of it, over three years in zones with odd rules.
     #[test]
@@ -199,7 +320,7 @@ mod tests {
         let start = i64::from(first.epoch()) * MICROSECONDS_PER_DAY;
         for (zone, day_start) in zones.into_iter().zip([0, 4, 0, 23, 5, 0, 3, 0]) {
             let clock = StoreClock::new(zone, true, day_start).unwrap();
-            let mut resolver = DayResolver::new(clock);
+            let mut resolver = resolver(clock);
             for minute in (0..3 * 366 * 24 * 60).step_by(15) {
                 for delta in [-1, 0, 1, 59_999_999, 60_000_000] {
                     let instant = start + minute * 60 * MICROSECONDS_PER_SECOND + delta;
@@ -223,7 +344,7 @@ mod tests {
                 prop_oneof![-315_619_200_000_000_i64..4_417_977_600_000_000, any::<i64>()], 1..40),
         ) {
             let clock = StoreClock::new(zone.name(), true, day_start).unwrap();
-            let mut resolver = DayResolver::new(clock);
+            let mut resolver = resolver(clock);
             for instant in instants {
                 prop_assert_eq!(resolver.day_of_instant(instant), clock.day_of_instant(instant));
             }
@@ -231,17 +352,8 @@ mod tests {
     }
 
     #[test]
-    fn midnights_that_are_moved_are_warned_of() {
-        let mut resolver = DayResolver::new(StoreClock::new("America/New_York", true, 0).unwrap());
-        resolver.day(ParsedTime::of("2017-10-31 00:00:00")).unwrap();
-        assert!(resolver.warning().is_some());
-        resolver.day(ParsedTime::of("2017-10-31 00:00:01")).unwrap();
-        assert!(resolver.warning().is_none());
-    }
-
-    #[test]
     fn a_date_is_the_day_as_it_stands() {
-        let mut resolver = DayResolver::new(StoreClock::new("America/New_York", true, 4).unwrap());
+        let mut resolver = resolver(StoreClock::new("America/New_York", true, 4).unwrap());
         assert_eq!(
             resolver
                 .day(ParsedTime::of("2017-10-31"))

@@ -3,13 +3,15 @@
 use super::Ingested;
 use super::InputOptions;
 use super::columns::ColumnRole;
-use super::days::DayResolver;
+use super::days::{ClockCheck, TimesSeen, gaps};
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::line_checker::LineBatch;
 use super::report::Report;
+
 use super::suspects::{self, Suspect};
 use super::text_notes::TextNotes;
+use super::time::{DateDecision, DecidedForms, TimeRules};
 use crate::calendar::Day;
 use crate::error::Result;
 use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
@@ -35,7 +37,7 @@ pub(super) struct HistoryAssembler {
     builder: PurchasesBuilder,
     report: Report,
     text: TextNotes,
-    days: DayResolver,
+    times: TimesSeen,
     excluded: ExcludedProducts,
     /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
     /// all ids are.
@@ -61,9 +63,12 @@ impl HistoryAssembler {
             customer_codes: vec![],
             product_codes: vec![],
             builder: PurchasesBuilder::new(limit),
-            report: Report::default(),
             text: TextNotes::default(),
-            days: DayResolver::new(options.clock),
+            report: Report {
+                dates: options.decided.dates.clone(),
+                ..Report::default()
+            },
+            times: TimesSeen::default(),
             excluded: ExcludedProducts::new(&options.exclude_products),
             undecided: vec![],
             by_day: vec![0; (*Day::PLAUSIBLE.end() - *Day::PLAUSIBLE.start()) as usize + 1],
@@ -91,8 +96,8 @@ impl HistoryAssembler {
             count(&mut self.by_day, day, lines);
         }
         self.report.merge(batch.report);
-        self.days.merge(batch.times);
         self.text.merge(batch.text);
+        self.times.merge(batch.times);
         self.excluded.merge(&batch.excluded);
         self.customers
             .merge(batch.customers, &mut self.customer_codes)?;
@@ -147,8 +152,9 @@ impl HistoryAssembler {
     ) -> Result<Ingested<PartitionedPurchases>> {
         self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
+        self.clock_check(options).refuse()?;
         self.find_suspects(&options.keep_customers)?;
-        let warnings = self.warnings(options.columns.name(ColumnRole::Quantity));
+        let warnings = self.warnings(options);
         let (customers, products) = (self.customers.settle(), self.products.settle());
         let mut builder = self.builder;
         if customers.merges() || products.merges() {
@@ -206,8 +212,42 @@ impl HistoryAssembler {
         Ok(())
     }
 
-    /// What a user should know; `quantity` is the name of the column of quantities.
-    fn warnings(&self, quantity: &str) -> Vec<String> {
+    /// The times that there were, beside the store's clock.
+    fn clock_check<'a>(&'a self, options: &'a InputOptions) -> ClockCheck<'a> {
+        ClockCheck {
+            seen: &self.times,
+            options,
+        }
+    }
+
+    /// What the whole input's times tell of their form, if that decides something: then the input is
+    /// read again. Dates whose order stays unknown are bad lines, if there are no more of them than
+    /// may be.
+    ///
+    /// # Errors
+    /// If more dates can be read in no order, or in several; or if a spreadsheet has swapped days
+    /// and months.
+    pub(super) fn decide_times(&self, options: &InputOptions) -> Result<Option<DecidedForms>> {
+        let evidence = &self.times.evidence;
+        if TimeRules::new(options).order().is_none() && evidence.uncertain_dates() > 0 {
+            self.clock_check(options).refuse_swapped()?;
+        }
+        let decided = evidence.decide(options);
+        match decided {
+            Err(_)
+                if self
+                    .report
+                    .may_be_bad(evidence.uncertain_dates(), options.max_bad_share) =>
+            {
+                Ok(None)
+            }
+            decided => decided,
+        }
+    }
+
+    /// What a user should know.
+    fn warnings(&self, options: &InputOptions) -> Vec<String> {
+        let quantity = options.columns.name(ColumnRole::Quantity);
         let mut warnings = vec![];
         if let Some(first) = self.empty.first() {
             let count = self.empty.len();
@@ -217,11 +257,13 @@ impl HistoryAssembler {
             });
         }
         warnings.extend(self.text.warnings());
+        warnings.extend(self.report.dates.as_ref().map(DateDecision::to_string));
+        warnings.extend(self.clock_check(options).warnings());
         warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
-        warnings.extend(self.days.warning());
         warnings.extend(self.customers.warnings());
         warnings.extend(self.products.warnings());
         warnings.extend(self.excluded.warning());
+        warnings.extend(gaps::warning(&self.by_day, *Day::PLAUSIBLE.start()));
         warnings.extend(self.warning_of_partial_last_day());
         warnings.extend(self.warning_of_missing_quantities(quantity));
         warnings

@@ -13,7 +13,7 @@ use super::ids::{IdFault, RawId};
 use super::rejects::{RejectReason, RejectedLine, RejectedValue};
 use super::report::Report;
 use super::text_notes::TextNotes;
-use super::time::ParsedTime;
+use super::time::{ParsedTime, TimeRules};
 use super::{InputOptions, NeededDays};
 use crate::calendar::Day;
 use crate::error::Result;
@@ -95,7 +95,7 @@ impl LineChecker {
             lines: vec![],
             report: Report::default(),
             text: TextNotes::default(),
-            days: DayResolver::new(options.clock),
+            days: DayResolver::new(options),
             needed,
             excluded: ExcludedProducts::new(&options.exclude_products),
             anonymous: AnonymousCustomers::new(&options.anonymous),
@@ -105,6 +105,11 @@ impl LineChecker {
             today: None,
             has_given_batch: false,
         }
+    }
+
+    /// How times are read.
+    pub(super) fn time_rules(&self) -> &Arc<TimeRules> {
+        self.days.rules()
     }
 
     /// Counts lines without reading them, if all of them are after the as-of date or before the needed
@@ -323,7 +328,7 @@ impl LineChecker {
         at_fault: impl FnOnce(Option<ColumnRole>) -> (Option<&'a str>, RejectedValue),
     ) {
         let object = &self.object;
-        self.report.reject(reason, || {
+        let line = || {
             let (column, value) = at_fault(reason.column());
             RejectedLine {
                 object: object.to_string(),
@@ -331,7 +336,14 @@ impl LineChecker {
                 column: column.map(str::to_owned),
                 value,
             }
-        });
+        };
+        if reason == RejectReason::AmbiguousTime && self.days.wants_place() {
+            let line = line();
+            self.days.keep_place(line.clone());
+            self.report.reject(reason, || line);
+        } else {
+            self.report.reject(reason, line);
+        }
     }
 
     /// Whether there are enough lines for a batch.
@@ -354,8 +366,8 @@ impl LineChecker {
             products: self.products.take_new(),
             lines: std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH)),
             report: std::mem::take(&mut self.report),
-            times: self.days.seen(),
             text: std::mem::take(&mut self.text),
+            times: self.days.take_seen(),
             excluded: self.excluded.met().to_vec(),
             undecided: std::mem::take(&mut self.undecided),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),

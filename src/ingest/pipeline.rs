@@ -33,10 +33,33 @@ async fn find(uris: &[String], endings: &[String]) -> Result<Vec<InputObject>> {
 /// Reads all objects that the URIs name; see [`super::read`].
 pub(super) async fn read(
     uris: &[String],
-    mut reader: Reader,
+    reader: Reader,
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
     let found = find(uris, &formats::endings(reader.formats())).await?;
+    let (mut reader, mut read_objects) = read_objects(found.clone(), reader, each).await?;
+    let (back, again) = spawn_blocking(move || {
+        let again = reader.again();
+        (reader, again)
+    })
+    .await
+    .map_err(interrupted)?;
+    reader = back;
+    if let Some(again) = again? {
+        (reader, read_objects) = self::read_objects(found, again, each).await?;
+    }
+    let ingested = spawn_blocking(move || reader.finish_partitioned())
+        .await
+        .map_err(interrupted)??;
+    Ok((ingested, read_objects))
+}
+
+/// Reads objects in their order. Returns the reader, and the objects as they were read.
+async fn read_objects(
+    found: Vec<InputObject>,
+    mut reader: Reader,
+    each: &(dyn Fn(usize, &InputObject) + Sync),
+) -> Result<(Reader, Vec<InputObject>)> {
     let (objects, threads) = (found.len(), rayon::current_num_threads());
     let mut read_objects = Vec::with_capacity(objects);
     let mut chunks = Box::pin(fetched_chunks(found, &reader, 2 * threads));
@@ -62,10 +85,7 @@ pub(super) async fn read(
         reader = back;
         next = following;
     }
-    let ingested = spawn_blocking(move || reader.finish_partitioned())
-        .await
-        .map_err(interrupted)??;
-    Ok((ingested, read_objects))
+    Ok((reader, read_objects))
 }
 
 /// The chunks of all objects in their order: of the next objects the beginnings are fetched, and of

@@ -17,6 +17,7 @@ use super::source::Source;
 use super::{Ingested, InputOptions, NeededDays};
 use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, PartitionedPurchases};
+use crate::store::SpillFile;
 
 /// Reads one object after another, whatever fetches them.
 pub struct Reader {
@@ -27,6 +28,9 @@ pub struct Reader {
     /// Chunks that are not all assembled yet, in their order.
     chunks: VecDeque<ChunkReader>,
     assembler: HistoryAssembler,
+    limit: Option<MemoryLimit>,
+    /// Objects in memory, which are read again if their times tell only together what they are.
+    in_memory: Vec<(String, Bytes)>,
     /// Whether an object could not be read: what follows must not hide it.
     has_failed: bool,
 }
@@ -51,7 +55,9 @@ impl Reader {
             formats,
             first_header: Arc::new(FirstHeader::of_memory(options)),
             chunks: VecDeque::new(),
-            assembler: HistoryAssembler::new(options, limit),
+            assembler: HistoryAssembler::new(options, limit.clone()),
+            limit,
+            in_memory: vec![],
             has_failed: false,
         }
     }
@@ -75,6 +81,11 @@ impl Reader {
     /// of a type that cannot be read. Single bad lines are counted, and judged in
     /// [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
+        self.in_memory.push((name.to_owned(), bytes.clone()));
+        self.read_object(name, bytes)
+    }
+
+    fn read_object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
         let source = Source::in_memory(name, bytes, self.formats)?;
         let source = Arc::new(source.with_first_header(&self.first_header));
         self.first_header.look_into(&source);
@@ -151,8 +162,37 @@ impl Reader {
 
     /// As [`Reader::finish`], of a history that may not fit into memory.
     pub(super) fn finish_partitioned(mut self) -> Result<Ingested<PartitionedPurchases>> {
-        self.assemble_ready()?;
+        if let Some(mut again) = self.again()? {
+            for (name, bytes) in std::mem::take(&mut self.in_memory) {
+                again.read_object(&name, bytes)?;
+            }
+            self = again;
+            self.assemble_ready()?;
+        }
         self.assembler.finish(&self.options)
+    }
+
+    /// A reader that has read nothing, if all must be read again: now that it has been read, it is
+    /// known how its times are written.
+    ///
+    /// # Errors
+    /// If that cannot be known.
+    pub(super) fn again(&mut self) -> Result<Option<Self>> {
+        self.assemble_ready()?;
+        let Some(decided) = self.assembler.decide_times(&self.options)? else {
+            return Ok(None);
+        };
+        let options = InputOptions {
+            decided,
+            ..self.options.clone()
+        };
+        // What was set aside is let go with the assembler.
+        self.assembler = HistoryAssembler::new(&options, None);
+        let limit = self.limit.take().map(|limit| MemoryLimit {
+            spill: Arc::new(SpillFile::new()),
+            ..limit
+        });
+        Ok(Some(Self::with(&options, self.days, limit, self.formats)))
     }
 }
 

@@ -76,10 +76,13 @@ reject_reasons! {
     NullTime, Some(ColumnRole::Time), "no time", NO_VALUE;
     /// A time in no known form, or a day that the calendar does not have.
     UnreadableTime, Some(ColumnRole::Time), "unreadable time",
-        "write times as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS; convert seconds since 1970 first";
+        "write times as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, or give their pattern, such as --time-format '%d.%m.%Y %H:%M'";
+    /// A number of which only a setting makes a time.
+    NumberTime, Some(ColumnRole::Time), "time that is a number",
+        "say what the number counts with --time-format or --day-zero";
     /// A time that could be day/month or month/day.
     AmbiguousTime, Some(ColumnRole::Time), "ambiguous time (day or month first?)",
-        "okuo does not guess between day/month and month/day: write dates as YYYY-MM-DD";
+        "say the order with --time-format day-first or --time-format month-first";
     /// A day before 1990 or after 2099.
     AbsurdDate, Some(ColumnRole::Time), "date before 1990 or after 2099",
         "correct the dates or map another column with --time; 1990 to 2099 is taken for real";

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::Suspect;
 pub use super::rejects::{RejectReason, RejectedLine, RejectedValue, Rejects};
+use super::time::hints;
+pub use super::time::{DateDecision, DateOrder, OrderRuledOut};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
@@ -45,6 +47,9 @@ pub struct Report {
     /// Bad lines by reason, in a fixed order.
     #[serde(rename = "bad")]
     pub rejects: Vec<Rejects>,
+    /// In which order dates were read that could be in several, by the evidence of all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dates: Option<DateDecision>,
     /// The first day after the as-of date: only for a message, since it must change no byte of a
     /// result.
     #[serde(skip)]
@@ -136,20 +141,30 @@ impl Report {
         Err(Error::input(what).hint(self.advice().join("\n      ")))
     }
 
+    /// Whether so many of the lines may be bad.
+    pub(super) fn may_be_bad(&self, lines: u64, max_bad_share: f64) -> bool {
+        let not_looked_at = self.after_as_of + self.before_history + self.filtered;
+        let looked_at = self.lines_read.saturating_sub(not_looked_at);
+        lines as f64 <= max_bad_share * looked_at as f64
+    }
+
     /// What to do about the bad lines, each advice once.
-    fn advice(&self) -> Vec<&'static str> {
+    fn advice(&self) -> Vec<String> {
         let mut advice = vec![];
         for rejects in &self.rejects {
             let hint = if has_quantities_with_decimal_comma(rejects) {
-                "write quantities with a decimal point: 1.5, not 1,5"
+                "write quantities with a decimal point: 1.5, not 1,5".to_owned()
             } else {
-                rejects.reason.hint()
+                hints::of_time(rejects).unwrap_or_else(|| rejects.reason.hint().to_owned())
             };
             if !advice.contains(&hint) {
                 advice.push(hint);
             }
         }
-        advice.push("or accept more bad lines with --max-bad-share: they are left out and counted");
+        advice.push(
+            "or accept more bad lines with --max-bad-share: they are left out and counted"
+                .to_owned(),
+        );
         advice
     }
 
@@ -259,7 +274,7 @@ fn is_digits(text: &str) -> bool {
 }
 
 /// `1234567` as `1,234,567`.
-fn thousands(number: u64) -> String {
+pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

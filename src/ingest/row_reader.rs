@@ -10,7 +10,7 @@ use super::decoded_line::{DecodedLine, LineFacts, Quantity};
 use super::ids::{RawId, is_null};
 use super::line_checker::LineChecker;
 use super::rejects::RejectedValue;
-use super::time::ParsedTime;
+use super::time::{ParsedTime, TimeOfDay, TimeRules};
 use crate::error::Result;
 
 /// A value as a file has it, whatever its format.
@@ -45,13 +45,26 @@ impl Cell<'_> {
     }
 
     /// The cell as a time.
-    pub(super) fn time(&self) -> ParsedTime {
+    pub(super) fn time(&self, rules: &TimeRules) -> ParsedTime {
         match self {
             Cell::Null => ParsedTime::Null,
             Cell::Time(time) => *time,
-            Cell::Untyped(text) | Cell::Text(text) => ParsedTime::of(text),
-            Cell::Integer(number) => ParsedTime::of(&number.to_string()),
-            Cell::Float(_) | Cell::Boolean(_) | Cell::NotText => ParsedTime::Unreadable,
+            Cell::Untyped(text) | Cell::Text(text) => rules.text(text),
+            Cell::Integer(number) => rules.integer(*number),
+            Cell::Float(number) => rules.float(*number),
+            Cell::Boolean(_) | Cell::NotText => ParsedTime::Unreadable,
+        }
+    }
+
+    /// The cell as a time of day beside a date.
+    pub(super) fn time_of_day(&self) -> TimeOfDay {
+        match self {
+            Cell::Null => TimeOfDay::Null,
+            Cell::Time(time) => TimeOfDay::of_time(*time),
+            Cell::Untyped(text) | Cell::Text(text) => TimeOfDay::of(text),
+            Cell::Integer(number) => TimeOfDay::of_integer(*number),
+            Cell::Float(number) => TimeOfDay::of_float(*number),
+            Cell::Boolean(_) | Cell::NotText => TimeOfDay::Unreadable,
         }
     }
 
@@ -142,7 +155,7 @@ impl RowReader {
         ]
         .map(|role| self.cell(role, row));
         let line = DecodedLine {
-            time: self.time(row),
+            time: self.time(row, lines.time_rules()),
             customer: customer.id(),
             product: product.id(),
             quantity: self.quantity(ColumnRole::Quantity, row),
@@ -163,16 +176,11 @@ impl RowReader {
         column.map_or(Cell::Null, |column| cell_of(column, row))
     }
 
-    fn time(&self, row: &impl Row) -> ParsedTime {
-        let date = self.cell(ColumnRole::Time, row);
+    fn time(&self, row: &impl Row, rules: &TimeRules) -> ParsedTime {
+        let date = self.cell(ColumnRole::Time, row).time(rules);
         match self.columns.of(ColumnRole::TimeOfDay) {
-            None => date.time(),
-            Some(column) => match (date.text(), cell_of(column, row).text()) {
-                (Some(date), Some(time_of_day)) => {
-                    ParsedTime::of(&format!("{} {}", date.trim(), time_of_day.trim()))
-                }
-                _ => ParsedTime::Null,
-            },
+            None => date,
+            Some(column) => ParsedTime::with_time_of_day(date, cell_of(column, row).time_of_day()),
         }
     }
 

@@ -34,7 +34,6 @@ use crate::ingest::row_reader::{Cell, Row};
 use crate::ingest::sample::TableSample;
 use crate::ingest::source::Source;
 use crate::ingest::stream::ByteStream;
-use crate::ingest::time::ParsedTime;
 use crate::ingest::{InputOptions, NeededDays, Quotes};
 use footer::HeldRecords;
 use header::CsvHeader;
@@ -282,7 +281,7 @@ impl CsvHeader {
         let customer = record.field(positions.customer);
         let product = record.field(positions.product);
         let line = DecodedLine {
-            time: ParsedTime::of_bytes(&record.field(positions.time)),
+            time: lines.time_rules().bytes(&record.field(positions.time)),
             customer: raw_id(&customer),
             product: raw_id(&product),
             quantity,

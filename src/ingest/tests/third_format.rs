@@ -9,7 +9,6 @@ use super::super::pipeline;
 use super::super::rejects::RejectedValue;
 use super::super::source::Source;
 use super::super::stream::ByteStream;
-use super::super::time::ParsedTime;
 use super::*;
 use crate::store::PutMode;
 
@@ -19,7 +18,7 @@ static TABLE: Formats = &[FORMATS[0], &TicketLog, &FixedWidth, FORMATS[1]];
 fn take(lines: &mut LineChecker, row: u64, words: [&str; 3]) -> Result<()> {
     let [customer, product, time] = words;
     let line = DecodedLine {
-        time: ParsedTime::of(time),
+        time: lines.time_rules().text(time),
         customer: RawId::Untyped(customer),
         product: RawId::Untyped(product),
         quantity: Quantity::Absent,

@@ -22,7 +22,7 @@ use crate::ingest::excluded::{ExcludedProducts, Exclusion};
 use crate::ingest::ids::{IdFault, RawId};
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::rejects::RejectedValue;
-use crate::ingest::time::ParsedTime;
+use crate::ingest::time::{ParsedTime, TimeRules};
 
 /// How many rows of a group are decoded at a time.
 const DECODED_ROWS: usize = 1 << 16;
@@ -160,6 +160,7 @@ impl PlainBlock {
         known: &mut KnownIdCodes,
     ) -> Result<()> {
         let rows_before = rows_before + self.rows.start as u64;
+        let rules = Arc::clone(lines.time_rules());
         let mut at_rows = Vec::with_capacity(CHECKED_ROWS);
         let mut sales = Vec::with_capacity(CHECKED_ROWS);
         for start in (0..self.rows.len()).step_by(CHECKED_ROWS) {
@@ -167,7 +168,7 @@ impl PlainBlock {
             sales.clear();
             for at in start..self.rows.len().min(start + CHECKED_ROWS) {
                 match lines.check(
-                    values.time(at),
+                    values.time(at, &rules),
                     |anonymous| values.buyer(at, anonymous, known),
                     |excluded| values.exclusion(at, excluded, known),
                     values.quantity(at),
@@ -242,7 +243,7 @@ fn take_column(
 
 /// The values of rows, by the position of a row among them.
 trait RowValues {
-    fn time(&self, at: usize) -> ParsedTime;
+    fn time(&self, at: usize, rules: &TimeRules) -> ParsedTime;
 
     fn customer(&self, at: usize) -> RawId<'_>;
 
@@ -279,7 +280,7 @@ struct PlainRows<'a> {
 
 impl RowValues for PlainRows<'_> {
     #[inline(always)]
-    fn time(&self, at: usize) -> ParsedTime {
+    fn time(&self, at: usize, _rules: &TimeRules) -> ParsedTime {
         let time = microseconds(self.times.get(at), self.unit);
         if self.are_instants {
             ParsedTime::Instant(time)
@@ -339,8 +340,8 @@ struct AnyRows<'a>(&'a PlainBlock);
 
 impl RowValues for AnyRows<'_> {
     #[inline(always)]
-    fn time(&self, at: usize) -> ParsedTime {
-        self.0.times.get(at)
+    fn time(&self, at: usize, rules: &TimeRules) -> ParsedTime {
+        self.0.times.get(at, rules)
     }
 
     #[inline(always)]

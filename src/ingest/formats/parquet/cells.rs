@@ -86,7 +86,7 @@ impl CellColumn {
     pub(super) fn cell(&self, at: usize) -> Cell<'_> {
         match self {
             Self::Booleans(values) => values.get(at).map_or(Cell::Null, Cell::Boolean),
-            Self::Times(times) => match times.get(at) {
+            Self::Times(times) => match times.typed(at) {
                 ParsedTime::Null => Cell::Null,
                 time => Cell::Time(time),
             },

@@ -13,7 +13,7 @@ use crate::ingest::decoded_line::Quantity;
 use crate::ingest::ids::RawId;
 use crate::ingest::rejects::RejectedValue;
 use crate::ingest::row_reader::Cell;
-use crate::ingest::time::ParsedTime;
+use crate::ingest::time::{ParsedTime, TimeRules};
 
 /// Values of rows, or of a dictionary in which the rows have positions.
 pub(super) struct DecodedColumn<T> {
@@ -102,9 +102,9 @@ impl DecodedColumn<TimeColumn> {
     }
 
     #[inline]
-    pub(super) fn get(&self, at: usize) -> ParsedTime {
+    pub(super) fn get(&self, at: usize, rules: &TimeRules) -> ParsedTime {
         self.place(at)
-            .map_or(ParsedTime::Null, |at| self.values.get(at))
+            .map_or(ParsedTime::Null, |at| self.values.get(at, rules))
     }
 
     /// The value of a row as a message shows it.
@@ -215,6 +215,8 @@ pub(super) enum TimeColumn {
     Date(ChunkedArray<Int32Type>),
     Naive(ChunkedArray<Int64Type>, TimeUnit),
     Instant(ChunkedArray<Int64Type>, TimeUnit),
+    Integer(ChunkedArray<Int64Type>),
+    Float(ChunkedArray<Float64Type>),
     Text(StringChunked),
     Binary(BinaryChunked),
 }
@@ -229,6 +231,12 @@ impl TimeColumn {
             DataType::Datetime(unit, Some(_)) => {
                 TimeColumn::Instant(series.to_physical_repr().i64()?.clone(), *unit)
             }
+            DataType::Int32 | DataType::Int64 | DataType::UInt32 => {
+                TimeColumn::Integer(series.cast(&DataType::Int64)?.i64()?.clone())
+            }
+            DataType::UInt64 | DataType::Float32 | DataType::Float64 => {
+                TimeColumn::Float(series.cast(&DataType::Float64)?.f64()?.clone())
+            }
             DataType::Binary => TimeColumn::Binary(series.binary()?.clone()),
             _ => TimeColumn::Text(series.str()?.clone()),
         })
@@ -239,13 +247,28 @@ impl TimeColumn {
         match self {
             TimeColumn::Naive(times, unit) => Some((times.cont_slice().ok()?, *unit, false)),
             TimeColumn::Instant(times, unit) => Some((times.cont_slice().ok()?, *unit, true)),
-            TimeColumn::Date(_) | TimeColumn::Text(_) | TimeColumn::Binary(_) => None,
+            _ => None,
         }
     }
 
     #[inline]
-    pub(super) fn get(&self, at: usize) -> ParsedTime {
-        let moment = match self {
+    pub(super) fn get(&self, at: usize, rules: &TimeRules) -> ParsedTime {
+        let time = match self {
+            TimeColumn::Date(_) | TimeColumn::Naive(..) | TimeColumn::Instant(..) => {
+                return self.typed(at);
+            }
+            TimeColumn::Integer(numbers) => numbers.get(at).map(|number| rules.integer(number)),
+            TimeColumn::Float(numbers) => numbers.get(at).map(|number| rules.float(number)),
+            TimeColumn::Text(texts) => texts.get(at).map(|text| rules.text(text)),
+            TimeColumn::Binary(texts) => texts.get(at).map(|text| rules.bytes(text)),
+        };
+        time.unwrap_or(ParsedTime::Null)
+    }
+
+    /// A value of a column of dates or timestamps.
+    #[inline]
+    pub(super) fn typed(&self, at: usize) -> ParsedTime {
+        let time = match self {
             TimeColumn::Date(days) => days.get(at).map(ParsedTime::Date),
             // What overflows lies far outside of the plausible days.
             TimeColumn::Naive(times, unit) => times
@@ -254,18 +277,23 @@ impl TimeColumn {
             TimeColumn::Instant(times, unit) => times
                 .get(at)
                 .map(|time| ParsedTime::Instant(microseconds(time, *unit))),
-            TimeColumn::Text(texts) => texts.get(at).map(ParsedTime::of),
-            TimeColumn::Binary(texts) => texts.get(at).map(ParsedTime::of_bytes),
+            _ => None,
         };
-        moment.unwrap_or(ParsedTime::Null)
+        time.unwrap_or(ParsedTime::Null)
     }
 
     fn rejected(&self, at: usize) -> Option<RejectedValue> {
         match self {
             TimeColumn::Text(texts) => texts.get(at).map(RejectedValue::text),
             TimeColumn::Binary(texts) => texts.get(at).map(RejectedValue::bytes),
+            TimeColumn::Integer(numbers) => numbers
+                .get(at)
+                .map(|number| RejectedValue::Literal(number.to_string())),
+            TimeColumn::Float(numbers) => numbers
+                .get(at)
+                .map(|number| RejectedValue::Literal(number.to_string())),
             TimeColumn::Date(_) | TimeColumn::Naive(..) | TimeColumn::Instant(..) => {
-                Some(self.get(at).rejected())
+                Some(self.typed(at).rejected())
             }
         }
     }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{
-    ArrowDataType, ArrowField, CompatLevel, ParquetReader, PlSmallStr, SerReader, TimeUnit,
+    ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, SerReader,
+    TimeUnit, TimeZone,
 };
+use polars_parquet::parquet::schema::types::PhysicalType;
 use polars_parquet::read::ColumnChunkMetadata;
 
 use super::columns::microseconds;
@@ -99,9 +101,16 @@ impl ParquetFooter {
             let Some((name, field)) = schema.get_at_index(column) else {
                 return Err(damaged());
             };
-            let read_as = readable_type(role, &field.dtype)
-                .map_err(|error| error.column(name.as_str()))?
-                .to_arrow(CompatLevel::newest());
+            let read_as =
+                readable_type(role, &field.dtype).map_err(|error| error.column(name.as_str()))?;
+            let read_as = match read_as {
+                // The former type has no zone, and Spark, which writes it, means instants.
+                DataType::Datetime(unit, None) if is_int96(&metadata, name) => {
+                    DataType::Datetime(unit, Some(TimeZone::UTC))
+                }
+                other => other,
+            };
+            let read_as = read_as.to_arrow(CompatLevel::newest());
             named.push(NamedColumn {
                 role,
                 field: ArrowField::new(name.clone(), read_as, field.is_nullable),
@@ -223,6 +232,17 @@ impl ParquetFooter {
             _ => None,
         }
     }
+}
+
+/// Whether a column has the former type of timestamps.
+fn is_int96(metadata: &FileMetadata, name: &str) -> bool {
+    metadata.schema_descr.columns().iter().any(|column| {
+        column
+            .path_in_schema
+            .first()
+            .is_some_and(|first| first == name)
+            && column.descriptor.primitive_type.physical_type == PhysicalType::Int96
+    })
 }
 
 /// How many bytes at the end of a file, which `tail` is, are its footer and what follows it.

@@ -15,19 +15,24 @@ pub(super) fn readable_type(role: Option<ColumnRole>, found: &ArrowDataType) -> 
         return readable_by_filters(found);
     };
     let is_time = role == ColumnRole::Time;
+    let may_be_time = is_time || role == ColumnRole::TimeOfDay;
     let read_as = match found {
         A::Utf8 | A::LargeUtf8 | A::Utf8View => DataType::String,
         A::Binary | A::LargeBinary | A::BinaryView => DataType::Binary,
-        A::Int8 | A::Int16 | A::Int32 | A::UInt8 | A::UInt16 if !is_time => DataType::Int32,
-        A::Int64 if !is_time => DataType::Int64,
-        A::UInt32 if !is_time => DataType::UInt32,
-        A::UInt64 if !is_time => DataType::UInt64,
-        A::Float32 if !is_time => DataType::Float32,
-        A::Float64 if !is_time => DataType::Float64,
+        A::Int8 | A::Int16 | A::Int32 | A::UInt8 | A::UInt16 => DataType::Int32,
+        A::Int64 => DataType::Int64,
+        A::UInt32 => DataType::UInt32,
+        A::UInt64 => DataType::UInt64,
+        A::Float32 => DataType::Float32,
+        A::Float64 => DataType::Float64,
         A::Date32 if is_time => DataType::Date,
-        A::Timestamp(unit, zone) if is_time => {
+        A::Timestamp(unit, zone) if may_be_time => {
             let zone = zone.is_some().then_some(TimeZone::UTC);
             DataType::Datetime(TimeUnit::from(unit), zone)
+        }
+        // A time of day counts from midnight as a timestamp does from 1970-01-01.
+        A::Time64(unit) if role == ColumnRole::TimeOfDay => {
+            DataType::Datetime(TimeUnit::from(unit), None)
         }
         other => return Err(wrong_type(role, other)),
     };
@@ -47,8 +52,8 @@ fn readable_by_filters(found: &ArrowDataType) -> Result<DataType> {
 fn wrong_type(role: ColumnRole, found: &ArrowDataType) -> Error {
     use ArrowDataType as A;
     let needed = match role {
-        ColumnRole::Time => "a date, a timestamp or text",
-        ColumnRole::TimeOfDay => "text or an integer",
+        ColumnRole::Time => "a date, a timestamp, text or a number",
+        ColumnRole::TimeOfDay => "a time, text or a number",
         ColumnRole::Quantity | ColumnRole::Price => "a number",
         ColumnRole::Customer
         | ColumnRole::Product
@@ -58,9 +63,11 @@ fn wrong_type(role: ColumnRole, found: &ArrowDataType) -> Error {
     };
     let flag = role.flag();
     let hint = match (role, found) {
-        (ColumnRole::Time, A::Int64 | A::Int32 | A::UInt32 | A::UInt64 | A::Float64) => format!(
-            "if these are seconds since 1970, write the column as a timestamp (pandas: pd.to_datetime(column, unit=\"s\"); SQL: to_timestamp(column)); \
-             or map another column with {flag}"
+        (ColumnRole::Time | ColumnRole::TimeOfDay, A::Decimal(..)) => format!(
+            "write the column as an integer (SQL: cast(column as bigint)), or map another one with {flag}"
+        ),
+        (ColumnRole::TimeOfDay, A::Time32(_)) => format!(
+            "write the column as text (SQL: cast(column as varchar)), or map another one with {flag}"
         ),
         (ColumnRole::Quantity, A::Decimal(..)) => format!(
             "write the column as a float (SQL: cast(column as double)), or map another one with {flag}"
