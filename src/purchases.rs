@@ -20,6 +20,7 @@
 //! each time. Codes of customers and products are the same in all partitions.
 
 mod builder;
+mod facts;
 mod fingerprint;
 mod partitioned;
 mod partitions;
@@ -34,6 +35,7 @@ use crate::domain::Ids;
 use crate::error::Result;
 
 pub use builder::PurchasesBuilder;
+pub use facts::{DatedFacts, Facts, compact_ids, compact_prices};
 pub use fingerprint::Fingerprint;
 pub use partitioned::PartitionedPurchases;
 pub use partitions::{PartitionedHistory, Partitions, RecentPartitions};
