@@ -10,6 +10,7 @@
 mod declared;
 pub mod flags;
 mod layer;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -18,11 +19,14 @@ use serde::Serialize;
 
 pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
 pub use layer::{Layer, SettingInForce, SettingSource};
+pub use tables::{CustomerTableSettings, ProductTableSettings, TicketTableSettings};
 pub use values::MemorySize;
 
 use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::ingest::{ColumnAlternatives, ColumnNames, ColumnRole, InputOptions, RowFilter};
+use crate::ingest::{
+    ColumnAlternatives, ColumnNames, ColumnRole, InputOptions, LoadedTables, RowFilter,
+};
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;
@@ -201,6 +205,27 @@ section! {
         /// How text is encoded where it is not UTF-8, such as cp1252
         #[setting(default = None, default_note("UTF-8, or what the byte-order mark says"), value("NAME"))]
         pub encoding: Option<String>,
+        /// Headers of tickets, where who bought and when stand apart from the lines
+        #[setting(
+            default = TicketTableSettings::default(),
+            flag(Scope::Tickets),
+            heading("More tables")
+        )]
+        pub tickets: TicketTableSettings,
+        /// Which person each customer's id belongs to, where tickets name another id
+        #[setting(
+            default = CustomerTableSettings::default(),
+            flag(Scope::Tickets),
+            heading("More tables")
+        )]
+        pub customers: CustomerTableSettings,
+        /// What products are called
+        #[setting(
+            default = ProductTableSettings::default(),
+            flag(Scope::Tickets),
+            heading("More tables")
+        )]
+        pub products: ProductTableSettings,
     }
 }
 
@@ -266,11 +291,16 @@ impl Config {
             time_format,
             day_zero,
             encoding,
+            tickets,
+            customers,
+            products,
         } = input;
+        let mut columns = checked_columns(columns)?;
+        let tables = tables::checked(tickets, customers, products, &mut columns)?;
         Ok(Self {
             inputs: paths,
             input: InputOptions {
-                columns: checked_columns(columns)?,
+                columns,
                 clock: StoreClock::new(&time_zone, utc, day_start)?,
                 exclude_products,
                 max_bad_share,
@@ -281,6 +311,8 @@ impl Config {
                 time_format,
                 day_zero: day_zero.map(|date| day(&date)).transpose()?,
                 encoding,
+                tables,
+                loaded: LoadedTables::default(),
             },
             history_days,
             rule: rule.check()?,
@@ -408,11 +440,12 @@ fn checked_columns(columns: ColumnSettings) -> Result<ColumnNames> {
         time: columns.time,
         time_of_day: columns.time_of_day,
         quantity_required: columns.quantity.is_some(),
-        quantity: columns.quantity.or(default.quantity),
+        quantity: columns.quantity.or_else(|| default.quantity.clone()),
         basket: columns.basket,
         price: columns.price,
         category: columns.category,
         store: columns.store,
+        ..default
     };
     let mut taken: Vec<(&str, ColumnRole)> = vec![];
     for role in ColumnRole::ALL {

@@ -250,7 +250,9 @@ fn details(product: &Product) -> String {
     let known: Vec<String> = [
         product.product_name.as_deref().map(on_screen),
         product.category.as_deref().map(on_screen),
-        product.last_price.map(|price| format!("last price {price}")),
+        product
+            .last_price
+            .map(|price| format!("last price {price}")),
     ]
     .into_iter()
     .flatten()

@@ -59,7 +59,11 @@ mod tests {
     #[test]
     fn a_store_is_found_by_the_customers_id() {
         let of = |ids: [OwnedId; 2]| Details {
-            stores: Some(ids.into_iter().zip(["north".into(), "south".into()]).collect()),
+            stores: Some(
+                ids.into_iter()
+                    .zip(["north".into(), "south".into()])
+                    .collect(),
+            ),
             ..Details::default()
         };
         let integers = of([OwnedId::Integer(-3), OwnedId::Integer(12)]);
@@ -86,7 +90,10 @@ mod tests {
         assert_eq!(details.product_name(0), None);
         assert_eq!(details.product_name(1).map(|name| &**name), Some("oats"));
         assert_eq!(details.product_name(2), None);
-        assert_eq!((details.last_price(0), details.last_price(1)), (Some(1.25), None));
+        assert_eq!(
+            (details.last_price(0), details.last_price(1)),
+            (Some(1.25), None)
+        );
         assert_eq!(details.category(1), None);
     }
 }

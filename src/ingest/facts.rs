@@ -1,12 +1,13 @@
 //! Categories, prices and stores on the lines, on their way to [`Facts`].
 
 use super::InputOptions;
+use super::columns::{ColumnRole, TicketTable};
 use super::decoded_line::{LineFacts, Quantity};
-use super::dictionary::{FinalIds, IdDictionary, NewIds};
+use super::dictionary::{IdDictionary, NewIds, SameCodes};
 use crate::calendar::Day;
 use crate::domain::Ids;
 use crate::error::Result;
-use crate::purchases::{Facts, PartitionedPurchases, compact_ids, compact_prices};
+use crate::purchases::{Facts, PartitionedPurchases, Partitions, compact_ids, compact_prices};
 
 /// How many facts of a kind are gathered at least before repeated ones are dropped.
 const COMPACTED: usize = 1 << 20;
@@ -46,13 +47,23 @@ pub(super) struct BatchFacts {
 impl FactCollector {
     /// A collector of what is mapped; `None` if nothing is.
     pub(super) fn new(options: &InputOptions) -> Option<Self> {
-        let columns = &options.columns;
-        let (categories, prices, stores) = (&columns.category, &columns.price, &columns.store);
-        let is_any = categories.is_some() || prices.is_some() || stores.is_some();
-        is_any.then(|| Self {
-            categories: categories.as_ref().map(|_| IdFacts::new("category")),
-            prices: prices.as_ref().map(|_| vec![]),
-            stores: stores.as_ref().map(|_| IdFacts::new("store")),
+        let is_mapped = |role| options.columns.of(role).is_some();
+        let headers = options.loaded.headers.as_ref();
+        let [categories, prices, stores] = match options.columns.table {
+            // The store of a ticket is taken like the category of a product.
+            TicketTable::Headers => [is_mapped(ColumnRole::Store), false, false],
+            TicketTable::Whole | TicketTable::Lines => [
+                is_mapped(ColumnRole::Category),
+                is_mapped(ColumnRole::Price),
+                is_mapped(ColumnRole::Store)
+                    || headers.is_some_and(|headers| headers.have_stores()),
+            ],
+            TicketTable::Products | TicketTable::Customers => [false; 3],
+        };
+        (categories || prices || stores).then(|| Self {
+            categories: categories.then(|| IdFacts::new("category")),
+            prices: prices.then(Vec::new),
+            stores: stores.then(|| IdFacts::new("store")),
         })
     }
 
@@ -163,9 +174,8 @@ impl AllIdFacts {
     fn finish(mut self, code: impl Fn(u32) -> Option<u32>) -> (Ids, Vec<(u32, Day, u32)>) {
         let values = self.values.settle();
         let facts = self.facts.drain(..);
-        let facts = facts.filter_map(|(subject, day, value)| {
-            Some((code(subject)?, day, values.one(value)))
-        });
+        let facts = facts
+            .filter_map(|(subject, day, value)| Some((code(subject)?, day, values.one(value))));
         let facts = facts.collect();
         (values.ids, facts)
     }
@@ -224,15 +234,20 @@ impl FactsAssembler {
     /// those that `products` had.
     pub(super) fn finish(
         self,
-        customers: &FinalIds,
-        products: &FinalIds,
+        customers: &SameCodes,
+        products: &SameCodes,
         product_ids: &Ids,
         purchases: &PartitionedPurchases,
     ) -> Facts {
-        let product = |code: u32| {
-            let id = product_ids.get(products.one(code))?.to_string();
-            crate::purchases::Partitions::products(purchases).code(&id)
-        };
+        let codes = 0..u32::try_from(product_ids.len()).unwrap_or(u32::MAX);
+        let product_codes: Vec<Option<u32>> = codes
+            .map(|code| {
+                purchases
+                    .products()
+                    .code(&product_ids.text(products.one(code)))
+            })
+            .collect();
+        let product = |code: u32| *product_codes.get(code as usize)?;
         let customer_codes = purchases.customers_by_provisional_code();
         let customer = |code: u32| *customer_codes.get(customers.one(code) as usize)?;
         Facts::new(

@@ -2,15 +2,16 @@
 
 use super::Ingested;
 use super::InputOptions;
-use super::columns::ColumnRole;
+use super::columns::{ColumnNames, ColumnRole, TicketTable};
 use super::days::DayResolver;
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
+use super::facts::FactsAssembler;
 use super::line_checker::LineBatch;
 use super::report::Report;
 use crate::calendar::Day;
 use crate::error::Result;
-use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
+use crate::purchases::{Facts, Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
 use crate::stats;
 
 /// How many weeks before the last day are compared with it.
@@ -47,6 +48,7 @@ pub(super) struct HistoryAssembler {
     with_quantity: u64,
     without_quantity: u64,
     first_without_quantity: Option<String>,
+    facts: Option<FactsAssembler>,
 }
 
 impl HistoryAssembler {
@@ -54,7 +56,7 @@ impl HistoryAssembler {
     pub(super) fn new(options: &InputOptions, limit: Option<MemoryLimit>) -> Self {
         Self {
             customers: IdDictionary::new("customer"),
-            products: IdDictionary::new("product"),
+            products: IdDictionary::new(options.columns.table.products()),
             customer_codes: vec![],
             product_codes: vec![],
             builder: PurchasesBuilder::new(limit),
@@ -68,6 +70,7 @@ impl HistoryAssembler {
             with_quantity: 0,
             without_quantity: 0,
             first_without_quantity: None,
+            facts: None,
         }
     }
 
@@ -94,6 +97,14 @@ impl HistoryAssembler {
         self.products
             .merge(batch.products, &mut self.product_codes)?;
         let (customers, products) = (&self.customer_codes, &self.product_codes);
+        if let Some(facts) = batch.facts {
+            self.facts.get_or_insert_default().add(
+                facts,
+                batch.begins_chunk,
+                customers,
+                products,
+            )?;
+        }
         for ((day, product), lines) in batch.anonymous_sales {
             self.builder
                 .add_anonymous(day, products[product as usize], lines);
@@ -142,7 +153,7 @@ impl HistoryAssembler {
     ) -> Result<Ingested<PartitionedPurchases>> {
         self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
-        let warnings = self.warnings(options.columns.name(ColumnRole::Quantity));
+        let warnings = self.warnings(&options.columns);
         let (customers, products) = (self.customers.settle(), self.products.settle());
         let mut builder = self.builder;
         if customers.merges() || products.merges() {
@@ -152,8 +163,17 @@ impl HistoryAssembler {
                 ..line
             })?;
         }
+        let product_ids = self.facts.as_ref().map(|_| products.ids.clone());
+        let purchases = builder.finish(customers.ids, products.ids)?;
+        let facts = match (self.facts, product_ids) {
+            (Some(facts), Some(ids)) => {
+                facts.finish(&customers.same, &products.same, &ids, &purchases)
+            }
+            _ => Facts::default(),
+        };
         Ok(Ingested {
-            purchases: builder.finish(customers.ids, products.ids)?,
+            purchases,
+            facts,
             report: self.report,
             warnings,
         })
@@ -175,8 +195,13 @@ impl HistoryAssembler {
         Ok(())
     }
 
-    /// What a user should know; `quantity` is the name of the column of quantities.
-    fn warnings(&self, quantity: &str) -> Vec<String> {
+    /// What a user should know. What was told of the headers of tickets is not told of their lines
+    /// again.
+    fn warnings(&self, columns: &ColumnNames) -> Vec<String> {
+        let (is_headers, is_lines) = (
+            columns.table == TicketTable::Headers,
+            columns.table == TicketTable::Lines,
+        );
         let mut warnings = vec![];
         if let Some(first) = self.empty.first() {
             let count = self.empty.len();
@@ -185,12 +210,17 @@ impl HistoryAssembler {
                 _ => format!("{count} objects have no lines, for example {first}"),
             });
         }
-        warnings.extend(self.days.warning());
-        warnings.extend(self.customers.warnings());
+        if !is_lines {
+            warnings.extend(self.days.warning());
+            warnings.extend(self.customers.warnings());
+        }
         warnings.extend(self.products.warnings());
-        warnings.extend(self.excluded.warning());
-        warnings.extend(self.warning_of_partial_last_day());
-        warnings.extend(self.warning_of_missing_quantities(quantity));
+        if !is_headers {
+            warnings.extend(self.excluded.warning());
+            warnings.extend(self.warning_of_partial_last_day());
+            let quantity = columns.name(ColumnRole::Quantity);
+            warnings.extend(self.warning_of_missing_quantities(quantity));
+        }
         warnings
     }
 

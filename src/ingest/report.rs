@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::rejects::PLACES;
 pub use super::rejects::{RejectReason, RejectedLine, RejectedValue, Rejects};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub struct Report {
     pub anonymous: u64,
     /// Dropped: rows that `--where` leaves out.
     pub filtered: u64,
+    /// Dropped: lines whose ticket has no header in the table of tickets.
+    pub without_header: u64,
     /// Dropped: returns and voids, with a quantity of 0 or less.
     pub returned: u64,
     /// Dropped: products on the exclusion list.
@@ -35,13 +38,30 @@ pub struct Report {
     pub after_as_of: u64,
     /// Dropped: longer ago than `history_days`.
     pub before_history: u64,
+    /// What became of the headers, where tickets have them in a table of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<HeaderCounts>,
     /// Bad lines by reason, in a fixed order.
     #[serde(rename = "bad")]
     pub rejects: Vec<Rejects>,
+    /// The first lines whose ticket has no header.
+    #[serde(skip)]
+    pub(super) first_without_header: Vec<RejectedLine>,
     /// The first day after the as-of date: only for a message, since it must change no byte of a
     /// result.
     #[serde(skip)]
     pub(super) first_after: Option<Day>,
+}
+
+/// What became of the headers of tickets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct HeaderCounts {
+    /// Tickets that have a header.
+    pub tickets: u64,
+    /// Of those, tickets without a line.
+    pub unused: u64,
+    /// Tickets with headers that contradict each other: their lines are left out.
+    pub contradicting: u64,
 }
 
 impl Report {
@@ -54,8 +74,12 @@ impl Report {
     /// Whether read = kept + dropped + bad.
     #[must_use]
     pub fn balanced(&self) -> bool {
-        let dropped =
-            self.filtered + self.returned + self.excluded + self.after_as_of + self.before_history;
+        let dropped = self.filtered
+            + self.without_header
+            + self.returned
+            + self.excluded
+            + self.after_as_of
+            + self.before_history;
         self.lines_read == self.kept + self.anonymous + dropped + self.bad_lines()
     }
 
@@ -74,6 +98,9 @@ impl Report {
         self.repeated += other.repeated;
         self.anonymous += other.anonymous;
         self.filtered += other.filtered;
+        self.without_header += other.without_header;
+        self.first_without_header.extend(other.first_without_header);
+        self.first_without_header.truncate(PLACES);
         self.returned += other.returned;
         self.excluded += other.excluded;
         self.after_as_of += other.after_as_of;
@@ -103,7 +130,9 @@ impl Report {
             );
         }
         // Lines of other days are not looked at, and would hide bad ones.
-        let looked_at = self.lines_read - self.after_as_of - self.before_history - self.filtered;
+        let not_looked_at =
+            self.after_as_of + self.before_history + self.filtered + self.without_header;
+        let looked_at = self.lines_read - not_looked_at;
         let bad = self.bad_lines();
         if bad as f64 <= max_bad_share * looked_at as f64 {
             return Ok(());
@@ -192,6 +221,7 @@ impl fmt::Display for Report {
         for (lines, what) in [
             (self.anonymous, "without a customer"),
             (self.filtered, "left out by --where"),
+            (self.without_header, "without a header of their ticket"),
             (self.returned, "returned"),
             (self.excluded, "excluded"),
             (self.after_as_of, "after the as-of date"),

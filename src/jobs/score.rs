@@ -9,9 +9,7 @@ use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::{AsOf, Day};
 use crate::config::Config;
-use crate::domain::{
-    CustomerPrediction, Details, Funnel, OwnedId, Predictions, ProductPrediction,
-};
+use crate::domain::{CustomerPrediction, Details, Funnel, OwnedId, Predictions, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
 use crate::models::{self, NightSummary};
@@ -276,7 +274,8 @@ impl NightCollector {
         }
         for (at, customer) in (self.customers..).zip(&predictions.customers) {
             if at % self.example_step == 0 && self.examples.len() < self.most_examples {
-                self.examples.extend(example(predictions, customer, &self.details));
+                self.examples
+                    .extend(example(predictions, customer, &self.details));
             }
         }
         self.customers += predictions.customers.len();

@@ -40,15 +40,17 @@ impl<T: Copy + PartialEq> DatedFacts<T> {
     /// Keeps one value of each day, the first, and only where it differs from the day before's.
     #[must_use]
     fn changes(mut self) -> Self {
-        self.0.dedup_by(|next, kept| next.0 == kept.0 && next.1 == kept.1);
-        self.0.dedup_by(|next, kept| next.0 == kept.0 && next.2 == kept.2);
+        self.0
+            .dedup_by(|next, kept| next.0 == kept.0 && next.1 == kept.1);
+        self.0
+            .dedup_by(|next, kept| next.0 == kept.0 && next.2 == kept.2);
         self
     }
 }
 
 /// Facts whose values are ids, as codes of these ids.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DatedIds {
+struct DatedIds {
     ids: Ids,
     facts: DatedFacts<u32>,
 }
@@ -108,6 +110,18 @@ impl Facts {
     pub fn category(&self, product: u32, as_of: AsOf) -> Option<Id<'_>> {
         let DatedIds { ids, facts } = self.categories.as_ref()?;
         ids.get(facts.latest(product, as_of)?)
+    }
+
+    /// The code of [`Facts::category`] in [`Facts::category_ids`].
+    #[must_use]
+    pub fn category_code(&self, product: u32, as_of: AsOf) -> Option<u32> {
+        self.categories.as_ref()?.facts.latest(product, as_of)
+    }
+
+    /// All categories.
+    #[must_use]
+    pub fn category_ids(&self) -> Option<&Ids> {
+        self.categories.as_ref().map(|categories| &categories.ids)
     }
 
     /// The unit price of a product on the latest day up to a night on which it had one; of several
@@ -179,8 +193,18 @@ mod tests {
 
     #[test]
     fn a_category_is_the_latest_days_and_never_a_later_one() {
-        let facts = vec![(7, day(5), 0), (7, day(1), 1), (7, day(9), 2), (7, day(9), 1), (8, day(2), 2)];
-        let facts = Facts::new(Some((texts(&["dairy", "fresh", "bakery"]), facts)), None, None);
+        let facts = vec![
+            (7, day(5), 0),
+            (7, day(1), 1),
+            (7, day(9), 2),
+            (7, day(9), 1),
+            (8, day(2), 2),
+        ];
+        let facts = Facts::new(
+            Some((texts(&["dairy", "fresh", "bakery"]), facts)),
+            None,
+            None,
+        );
         let category = |product, night| facts.category(product, on(night)).map(|id| id.to_string());
         assert_eq!(category(7, 0), None);
         assert_eq!(category(7, 1).unwrap(), "fresh");
@@ -194,14 +218,23 @@ mod tests {
 
     #[test]
     fn a_price_is_the_highest_of_the_latest_day() {
-        let prices = vec![(1, day(3), 2.5), (1, day(3), 1.99), (1, day(4), 2.5), (1, day(6), 2.75)];
+        let prices = vec![
+            (1, day(3), 2.5),
+            (1, day(3), 1.99),
+            (1, day(4), 2.5),
+            (1, day(6), 2.75),
+        ];
         let facts = Facts::new(None, Some(prices), None);
         let price = |night| facts.last_price(1, on(night));
         assert_eq!(
             [2, 3, 5, 6].map(price),
             [None, Some(2.5), Some(2.5), Some(2.75)]
         );
-        assert_eq!(facts.prices.as_ref().unwrap().0.len(), 2, "only changes are kept");
+        assert_eq!(
+            facts.prices.as_ref().unwrap().0.len(),
+            2,
+            "only changes are kept"
+        );
     }
 
     #[test]
@@ -221,7 +254,11 @@ mod tests {
         assert_eq!(store(0), None);
         assert_eq!(store(1).unwrap(), "20", "both on one day: the smaller");
         assert_eq!(store(2).unwrap(), "30");
-        assert_eq!(store(3).unwrap(), "20", "two days each: the one visited last");
+        assert_eq!(
+            store(3).unwrap(),
+            "20",
+            "two days each: the one visited last"
+        );
         assert_eq!(store(6).unwrap(), "10");
         assert_eq!(store(7).unwrap(), "10");
         assert_eq!(facts.usual_store(5, on(7)), None);

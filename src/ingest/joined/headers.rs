@@ -4,12 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::index::IdIndex;
 use crate::calendar::{AsOf, Day};
-use crate::domain::Ids;
+use crate::domain::{Id, Ids};
 use crate::ingest::ids::{IdFault, RawId};
-use crate::purchases::{AnonymousSale, Purchases};
+use crate::purchases::{Facts, Purchases};
 
 /// The code of no customer: the ticket is anonymous.
 const NOBODY: u32 = u32::MAX;
+
+/// The code of no store.
+const NO_STORE: u32 = u32::MAX;
+
+/// A night after all days.
+const EVER: AsOf = AsOf(Day::from_epoch(i32::MAX));
 
 /// How many conflicting tickets a message shows.
 const SHOWN: usize = 2;
@@ -20,6 +26,8 @@ pub(in crate::ingest) struct TicketHeader {
     /// The store's day.
     pub(in crate::ingest) day: Day,
     customer: u32,
+    /// The store's code, or that of none.
+    store: u32,
 }
 
 /// The headers of all tickets, to be looked up while lines are read.
@@ -29,6 +37,8 @@ pub(in crate::ingest) struct TicketHeaders {
     /// By the position of the ticket; `None` where headers contradict each other.
     headers: Vec<Option<TicketHeader>>,
     customers: Ids,
+    /// Those of the tickets, where stores are mapped and the table has them.
+    stores: Option<Ids>,
     /// One bit for each ticket: whether a line has asked for it. Lines are read by several threads.
     used: Vec<AtomicU64>,
     conflicts: Conflicts,
@@ -44,25 +54,32 @@ pub(in crate::ingest) struct Conflicts {
 }
 
 impl TicketHeaders {
-    /// The headers of a table that was read like tickets whose products are the tickets' ids:
-    /// `purchases` are those of customers, `anonymous` those of nobody.
-    pub(in crate::ingest) fn new(purchases: &Purchases, anonymous: &[AnonymousSale]) -> Self {
-        let history = purchases.until(AsOf(Day::from_epoch(i32::MAX)));
+    /// The headers of a table that was read like tickets whose products are the tickets' ids, and
+    /// whose categories are the tickets' stores.
+    pub(in crate::ingest) fn new(purchases: &Purchases, facts: &Facts) -> Self {
+        let history = purchases.until(EVER);
         let mut found = FoundHeaders {
             headers: vec![None; history.product_count()],
             contradicted: vec![],
         };
+        let store = |ticket| facts.category_code(ticket, EVER).unwrap_or(NO_STORE);
         for customer in 0..history.customer_count() {
             for (day, tickets) in history.purchases_of(customer).iter() {
                 for ticket in tickets {
-                    found.add(*ticket, TicketHeader { day, customer });
+                    let header = TicketHeader {
+                        day,
+                        customer,
+                        store: store(*ticket),
+                    };
+                    found.add(*ticket, header);
                 }
             }
         }
-        for sale in anonymous {
+        for sale in history.anonymous_sales() {
             let header = TicketHeader {
                 day: sale.day,
                 customer: NOBODY,
+                store: store(sale.product),
             };
             found.add(sale.product, header);
         }
@@ -77,6 +94,7 @@ impl TicketHeaders {
             tickets: IdIndex::new(purchases.products().clone()),
             headers: found.headers,
             customers: purchases.customers().clone(),
+            stores: facts.category_ids().filter(|ids| !ids.is_empty()).cloned(),
             used: (0..words).map(|_| AtomicU64::new(0)).collect(),
             conflicts,
         }
@@ -108,14 +126,18 @@ impl TicketHeaders {
     /// The customer of a header.
     #[inline]
     pub(in crate::ingest) fn customer(&self, header: TicketHeader) -> RawId<'_> {
-        match &self.customers {
-            Ids::Integer(ids) => ids
-                .get(header.customer as usize)
-                .map_or(RawId::Null, |id| RawId::Integer(*id)),
-            Ids::Text(ids) => ids
-                .get(header.customer as usize)
-                .map_or(RawId::Null, |id| RawId::Text(id)),
-        }
+        raw(&self.customers, header.customer)
+    }
+
+    /// The store of a header; `None` if the headers have no stores.
+    #[inline]
+    pub(in crate::ingest) fn store(&self, header: TicketHeader) -> Option<RawId<'_>> {
+        self.stores.as_ref().map(|stores| raw(stores, header.store))
+    }
+
+    /// Whether headers have stores.
+    pub(in crate::ingest) fn have_stores(&self) -> bool {
+        self.stores.is_some()
     }
 
     /// How many tickets there are.
@@ -143,6 +165,16 @@ impl TicketHeaders {
     }
 }
 
+/// The id of a code, as a line would have it.
+#[inline]
+fn raw(ids: &Ids, code: u32) -> RawId<'_> {
+    match ids.get(code) {
+        Some(Id::Integer(id)) => RawId::Integer(id),
+        Some(Id::Text(id)) => RawId::Text(id),
+        None => RawId::Null,
+    }
+}
+
 /// Headers that were found so far.
 struct FoundHeaders {
     headers: Vec<Option<TicketHeader>>,
@@ -160,7 +192,11 @@ impl FoundHeaders {
     }
 
     fn conflicts(&self, purchases: &Purchases) -> Conflicts {
-        let mut tickets: Vec<u32> = self.contradicted.iter().map(|(ticket, _)| *ticket).collect();
+        let mut tickets: Vec<u32> = self
+            .contradicted
+            .iter()
+            .map(|(ticket, _)| *ticket)
+            .collect();
         tickets.sort_unstable();
         tickets.dedup();
         let in_words = |header: TicketHeader| {
@@ -172,7 +208,10 @@ impl FoundHeaders {
         };
         let examples = tickets.iter().take(SHOWN).filter_map(|ticket| {
             let first = self.headers.get(*ticket as usize).copied().flatten()?;
-            let (_, second) = self.contradicted.iter().find(|(other, _)| other == ticket)?;
+            let (_, second) = self
+                .contradicted
+                .iter()
+                .find(|(other, _)| other == ticket)?;
             Some(format!(
                 "ticket {} is {} and {}",
                 purchases.products().text(*ticket),
@@ -190,34 +229,37 @@ impl FoundHeaders {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::purchases::Line;
+    use crate::purchases::{Line, PurchasesBuilder};
 
     fn day(number: i32) -> Day {
         Day::from_epoch(19_800 + number)
     }
 
-    /// Headers of (customer, day, ticket); customers are 100, 101, …
-    fn headers(lines: &[(u32, i32, u32)], tickets: &[&str], anonymous: &[(i32, u32)]) -> TicketHeaders {
+    /// Headers of (customer, day, ticket), and of (day, ticket) without a customer. Customers are
+    /// 100, 101, …
+    fn headers(
+        lines: &[(u32, i32, u32)],
+        tickets: &[&str],
+        anonymous: &[(i32, u32)],
+    ) -> TicketHeaders {
+        let mut builder = PurchasesBuilder::new(None);
         let lines = lines.iter().map(|(customer, number, ticket)| Line {
             customer: *customer,
             day: day(*number),
             product: *ticket,
         });
-        let purchases = Purchases::from_lines(
-            Ids::Integer((100..110).collect()),
-            Ids::Text(tickets.iter().map(|ticket| (*ticket).to_owned()).collect()),
-            lines.collect(),
-        )
-        .unwrap();
-        let anonymous: Vec<AnonymousSale> = anonymous
-            .iter()
-            .map(|(number, ticket)| AnonymousSale {
-                day: day(*number),
-                product: *ticket,
-                lines: 1,
-            })
-            .collect();
-        TicketHeaders::new(&purchases, &anonymous)
+        builder.add(lines).unwrap();
+        for (number, ticket) in anonymous {
+            builder.add_anonymous(day(*number), *ticket, 1);
+        }
+        let tickets = tickets.iter().map(|ticket| (*ticket).to_owned());
+        let purchases = builder
+            .finish(
+                Ids::Integer((100..110).collect()),
+                Ids::Text(tickets.collect()),
+            )
+            .unwrap();
+        TicketHeaders::new(&purchases.purchases().unwrap(), &Facts::default())
     }
 
     #[test]
@@ -239,14 +281,29 @@ mod tests {
 
     #[test]
     fn headers_that_contradict_each_other_are_none() {
-        let lines = [(0, 3, 0), (1, 3, 0), (1, 4, 0), (2, 5, 1), (2, 6, 1), (3, 6, 2)];
+        let lines = [
+            (0, 3, 0),
+            (1, 3, 0),
+            (1, 4, 0),
+            (2, 5, 1),
+            (2, 6, 1),
+            (3, 6, 2),
+        ];
         let headers = headers(&lines, &["A1", "B2", "C3"], &[(6, 2)]);
         assert_eq!(headers.conflicts().tickets, 3);
         assert_eq!(
             headers.conflicts().examples,
             [
-                format!("ticket A1 is of customer 100 on {} and of customer 101 on {}", day(3), day(3)),
-                format!("ticket B2 is of customer 102 on {} and of customer 102 on {}", day(5), day(6)),
+                format!(
+                    "ticket A1 is of customer 100 on {} and of customer 101 on {}",
+                    day(3),
+                    day(3)
+                ),
+                format!(
+                    "ticket B2 is of customer 102 on {} and of customer 102 on {}",
+                    day(5),
+                    day(6)
+                ),
             ]
         );
         for ticket in ["A1", "B2", "C3"] {
@@ -256,12 +313,12 @@ mod tests {
 
     #[test]
     fn a_ticket_of_nobody_has_a_day() {
-        let headers = headers(&[(0, 3, 0), (0, 4, 1)], &["A1", "B2"], &[]);
-        let header = headers.find(RawId::Text("A1")).unwrap().unwrap();
-        let nobody = TicketHeader {
-            customer: NOBODY,
-            ..header
-        };
-        assert_eq!(headers.customer(nobody), RawId::Null);
+        let headers = headers(&[(0, 3, 0)], &["A1", "B2"], &[(4, 1)]);
+        let header = headers.find(RawId::Text("B2")).unwrap().unwrap();
+        assert_eq!(
+            (headers.customer(header), header.day),
+            (RawId::Null, day(4))
+        );
+        assert_eq!(headers.store(header), None);
     }
 }

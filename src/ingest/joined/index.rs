@@ -82,7 +82,11 @@ mod tests {
         ] {
             assert_eq!(index.find(seven), Ok(Some(1)), "{seven:?}");
         }
-        for other in [RawId::Untyped("007"), RawId::Integer(8), RawId::Text("seven")] {
+        for other in [
+            RawId::Untyped("007"),
+            RawId::Integer(8),
+            RawId::Text("seven"),
+        ] {
             assert_eq!(index.find(other), Ok(None), "{other:?}");
         }
         assert_eq!(index.find(RawId::Null), Err(IdFault::Null));

@@ -342,7 +342,10 @@ fn details_stand_beside_their_products_and_customers() {
     let column = |file: usize, name: &str| -> Vec<Option<String>> {
         let frame = read(&files[file]);
         let column = frame.column(name).unwrap().str().unwrap().clone();
-        column.into_iter().map(|text| text.map(String::from)).collect()
+        column
+            .into_iter()
+            .map(|text| text.map(String::from))
+            .collect()
     };
     let [rye, cereals, halle] = ["Rye \"bread\",\n500 g", "cereals", "Halle"];
     // Products 2, 0 and 1 of two customers.
@@ -351,14 +354,28 @@ fn details_stand_beside_their_products_and_customers() {
         both.map(|text| text.map(String::from)).collect()
     };
     for table in [1, 2] {
-        assert_eq!(column(table, "product_name"), twice([None, Some(rye), None]));
-        assert_eq!(column(table, "category"), twice([Some(cereals), None, None]));
+        assert_eq!(
+            column(table, "product_name"),
+            twice([None, Some(rye), None])
+        );
+        assert_eq!(
+            column(table, "category"),
+            twice([Some(cereals), None, None])
+        );
     }
-    let prices = read(&files[2]).column("last_price").unwrap().f64().unwrap().clone();
+    let prices = read(&files[2])
+        .column("last_price")
+        .unwrap()
+        .f64()
+        .unwrap()
+        .clone();
     let prices: Vec<Option<f64>> = prices.into_iter().take(3).collect();
     assert_eq!(prices, [None, Some(2.5), None]);
     assert_eq!(column(0, "store"), [None, None, Some(halle.to_owned())]);
-    let json = files.iter().find(|file| file.file == "offers.jsonl").unwrap();
+    let json = files
+        .iter()
+        .find(|file| file.file == "offers.jsonl")
+        .unwrap();
     let lines: Vec<serde_json::Value> = json
         .content
         .split(|byte| *byte == b'\n')
@@ -369,7 +386,10 @@ fn details_stand_beside_their_products_and_customers() {
     assert_eq!(lines[0]["product_name"], serde_json::Value::Null);
     let csv = files.iter().find(|file| file.file == "offers.csv").unwrap();
     let text = std::str::from_utf8(&csv.content).unwrap();
-    assert!(text.contains(",\"Rye \"\"bread\"\",\n500 g\",,2.5\n"), "{text}");
+    assert!(
+        text.contains(",\"Rye \"\"bread\"\",\n500 g\",,2.5\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -48,9 +48,7 @@ impl ColumnValues {
         match self {
             ColumnValues::Integer(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Text(values) => serde_json::to_writer(content, &values.get(row)),
-            ColumnValues::NullableText(values) => {
-                serde_json::to_writer(content, &values.get(row))
-            }
+            ColumnValues::NullableText(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Count(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Double(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Date(values) => serde_json::to_writer(content, &values.get(row)),
