@@ -133,6 +133,13 @@ impl Report {
         let not_looked_at =
             self.after_as_of + self.before_history + self.filtered + self.without_header;
         let looked_at = self.lines_read - not_looked_at;
+        if self.kept == 0 && self.anonymous > 0 && self.anonymous == looked_at {
+            return Err(Error::input(format!(
+                "none of the {} lines has a customer",
+                thousands(self.anonymous)
+            ))
+            .hint("map another column with --customer, and check the ids given with --anonymous"));
+        }
         let bad = self.bad_lines();
         if bad as f64 <= max_bad_share * looked_at as f64 {
             return Ok(());
@@ -172,7 +179,10 @@ impl Report {
             "no line is a purchase{until}: {self}{}",
             self.causes()
         ))
-        .hint("check the column mapped with --quantity, and the excluded products")
+        .hint(match self.anonymous {
+            0 => "check the column mapped with --quantity, and the excluded products",
+            _ => "check the columns mapped with --customer and --quantity, and the excluded products",
+        })
     }
 
     /// The error of an input that has lines, but none of the days that are needed for a night;
