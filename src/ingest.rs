@@ -218,9 +218,13 @@ pub async fn read(
     each: EachObject<'_>,
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
     let (options, tables) = joined::load(options, each).await?;
-    let (mut ingested, objects) =
-        read_lines(uris, &options, days.into(), memory_limit, each).await?;
+    let lines = read_lines(uris, &options, days.into(), memory_limit, each).await;
     let mut warnings = tables.warnings;
+    if let Some(persons) = &options.loaded.persons {
+        // That no customer is known explains whatever else is wrong.
+        warnings.extend(persons.judge()?);
+    }
+    let (mut ingested, objects) = lines?;
     warnings.extend(joined::judge(&options, &mut ingested.report)?);
     warnings.extend(ingested.warnings);
     ingested.warnings = warnings;

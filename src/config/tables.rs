@@ -48,6 +48,14 @@ section! {
             undivided()
         )]
         pub time_of_day: Option<ColumnAlternatives>,
+        /// Headers to read, as --where: lines of other tickets are left out
+        #[setting(
+            default = vec![],
+            long("tickets-where"),
+            value("COLUMN=VALUE"),
+            undivided()
+        )]
+        pub r#where: Vec<String>,
     }
 }
 
@@ -133,10 +141,12 @@ fn ticket_table(
         customer,
         time,
         time_of_day,
+        r#where,
     } = settings;
     if paths.is_empty() {
         let named = [&ticket, &customer, &time, &time_of_day];
-        return refuse_without_paths(named.iter().any(|name| name.is_some()), "tickets");
+        let is_named = !r#where.is_empty() || named.iter().any(|name| name.is_some());
+        return refuse_without_paths(is_named, "tickets");
     }
     let basket = ticket.clone().or_else(|| columns.basket.clone());
     let basket = basket.ok_or_else(|| {
@@ -154,6 +164,7 @@ fn ticket_table(
             time_of_day: time_of_day.or_else(|| columns.time_of_day.clone()),
             ..columns.clone()
         },
+        filters: super::filters(&r#where, "--tickets-where")?,
     }))
 }
 
@@ -177,6 +188,7 @@ fn customer_table(
             name: Some(person),
             ..ColumnNames::default()
         },
+        filters: vec![],
     }))
 }
 
@@ -209,6 +221,7 @@ fn product_table(
             price,
             ..ColumnNames::default()
         },
+        filters: vec![],
     }))
 }
 

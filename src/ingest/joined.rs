@@ -12,6 +12,7 @@ mod lookup;
 use std::sync::Arc;
 
 use super::columns::{ColumnNames, TicketTable};
+use super::filters::RowFilter;
 use super::formats::FORMATS;
 use super::line_checker::LineChecker;
 use super::pipeline;
@@ -30,6 +31,8 @@ pub struct TableSource {
     pub paths: Vec<String>,
     /// The columns.
     pub columns: ColumnNames,
+    /// Which rows are read: those that meet all of these.
+    pub filters: Vec<RowFilter>,
 }
 
 /// The tables beside the tickets' lines.
@@ -101,7 +104,11 @@ pub(super) async fn load(
         if headers.have_stores() {
             options.columns.store = None;
         }
-        options.loaded.headers = Some(Arc::new(headers));
+        // The headers have persons instead of customers already.
+        options.loaded = LoadedTables {
+            headers: Some(Arc::new(headers)),
+            persons: None,
+        };
         options.columns.table = TicketTable::Lines;
     }
     Ok((options, read))
@@ -116,18 +123,24 @@ async fn load_headers(
     let as_headers = InputOptions {
         columns: tickets.columns.clone(),
         exclude_products: vec![],
-        filters: vec![],
+        filters: tickets.filters.clone(),
         returns: vec![],
         ..options.clone()
     };
     let all = NeededDays::default();
-    let (ingested, objects) = read_lines(&tickets.paths, &as_headers, all, None, each).await?;
-    let ingested = tokio::task::spawn_blocking(move || ingested.whole())
-        .await
-        .map_err(pipeline::interrupted)??;
+    let lines = read_lines(&tickets.paths, &as_headers, all, None, each).await;
+    if let Some(persons) = &options.loaded.persons {
+        // That no customer is known explains whatever else is wrong.
+        read.warnings.extend(persons.judge()?);
+    }
+    let (ingested, objects) = lines?;
     read.objects.extend(objects);
-    read.warnings.extend(ingested.warnings);
-    let headers = TicketHeaders::new(&ingested.purchases, &ingested.facts);
+    read.warnings.extend(ingested.warnings.iter().cloned());
+    let indexing = tokio::task::spawn_blocking(move || {
+        let ingested = ingested.whole()?;
+        Ok(TicketHeaders::new(&ingested.purchases, &ingested.facts))
+    });
+    let headers = indexing.await.map_err(pipeline::interrupted)??;
     judge_conflicts(&headers, options.max_bad_share)?;
     Ok(headers)
 }
@@ -153,12 +166,9 @@ fn judge_conflicts(headers: &TicketHeaders, max_bad_share: f64) -> Result<()> {
 /// Says what became of the tickets' headers, and judges how many lines found theirs.
 ///
 /// # Errors
-/// If most lines have no header, or most customers are not in their table.
+/// If most lines have no header.
 pub(super) fn judge(options: &InputOptions, report: &mut Report) -> Result<Vec<String>> {
     let mut warnings = vec![];
-    if let Some(persons) = &options.loaded.persons {
-        warnings.extend(persons.judge()?);
-    }
     if let Some(headers) = &options.loaded.headers {
         let unused = headers.unused();
         report.headers = Some(HeaderCounts {
@@ -166,12 +176,21 @@ pub(super) fn judge(options: &InputOptions, report: &mut Report) -> Result<Vec<S
             unused,
             contradicting: headers.conflicts().tickets,
         });
-        warnings.extend(judge_headers(headers, report)?);
+        let is_filtered = options
+            .tables
+            .tickets
+            .as_ref()
+            .is_some_and(|tickets| !tickets.filters.is_empty());
+        warnings.extend(judge_headers(headers, report, is_filtered)?);
     }
     Ok(warnings)
 }
 
-fn judge_headers(headers: &TicketHeaders, report: &Report) -> Result<Vec<String>> {
+fn judge_headers(
+    headers: &TicketHeaders,
+    report: &Report,
+    is_filtered: bool,
+) -> Result<Vec<String>> {
     let mut warnings = vec![];
     let conflicts = headers.conflicts();
     if conflicts.tickets > 0 {
@@ -193,7 +212,8 @@ fn judge_headers(headers: &TicketHeaders, report: &Report) -> Result<Vec<String>
             "{without} of {lines} lines have a ticket that has no header, first {}",
             places.join("; ")
         );
-        if 2 * without > lines {
+        // A filter may leave out most tickets, but not all.
+        if without == lines || (2 * without > lines && !is_filtered) {
             return Err(Error::input(format!("{what}; the ids of the headers' tickets are {}", headers.kind_of_ids()))
                 .hint("name the columns that have the same ticket with --basket (in the lines) and --tickets-ticket (in the headers); ids are compared as they are written, so 007 is not 7"));
         }

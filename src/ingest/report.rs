@@ -181,7 +181,9 @@ impl Report {
         ))
         .hint(match self.anonymous {
             0 => "check the column mapped with --quantity, and the excluded products",
-            _ => "check the columns mapped with --customer and --quantity, and the excluded products",
+            _ => {
+                "check the columns mapped with --customer and --quantity, and the excluded products"
+            }
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod damage;
 mod formats;
+mod joined;
 mod large;
 mod third_format;
 
@@ -296,7 +297,10 @@ fn bad_lines_are_counted_by_cause_with_their_places() {
     )
     .unwrap();
     let report = read.report;
-    assert_eq!((report.kept, report.anonymous, report.bad_lines()), (1, 1, 6));
+    assert_eq!(
+        (report.kept, report.anonymous, report.bad_lines()),
+        (1, 1, 6)
+    );
 }
 
 #[test]

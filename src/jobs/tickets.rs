@@ -35,9 +35,9 @@ pub struct Tickets {
     /// The objects that were read.
     pub objects: Vec<ManifestInput>,
     /// What lines tell beside purchases, where it is mapped.
-    facts: Facts,
+    pub facts: Facts,
     /// What products are called, if there is a table of it.
-    products: Option<ProductTable>,
+    pub products: Option<ProductTable>,
 }
 
 impl Tickets {

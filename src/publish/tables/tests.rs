@@ -342,10 +342,7 @@ fn details_stand_beside_their_products_and_customers() {
     let column = |file: usize, name: &str| -> Vec<Option<String>> {
         let frame = read(&files[file]);
         let column = frame.column(name).unwrap().str().unwrap().clone();
-        column
-            .into_iter()
-            .map(|text| text.map(String::from))
-            .collect()
+        column.iter().map(|text| text.map(String::from)).collect()
     };
     let [rye, cereals, halle] = ["Rye \"bread\",\n500 g", "cereals", "Halle"];
     // Products 2, 0 and 1 of two customers.
@@ -369,9 +366,9 @@ fn details_stand_beside_their_products_and_customers() {
         .f64()
         .unwrap()
         .clone();
-    let prices: Vec<Option<f64>> = prices.into_iter().take(3).collect();
+    let prices: Vec<Option<f64>> = prices.iter().take(3).collect();
     assert_eq!(prices, [None, Some(2.5), None]);
-    assert_eq!(column(0, "store"), [None, None, Some(halle.to_owned())]);
+    assert_eq!(column(0, "store"), [None, Some(halle.to_owned()), None]);
     let json = files
         .iter()
         .find(|file| file.file == "offers.jsonl")
