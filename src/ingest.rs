@@ -38,6 +38,7 @@
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
 
+mod alike;
 mod anonymous;
 mod chunk;
 mod columns;
@@ -62,6 +63,7 @@ mod row_reader;
 mod sample;
 mod source;
 mod stream;
+mod suspects;
 mod time;
 #[cfg(test)]
 mod tests;
@@ -79,6 +81,7 @@ pub use joined::{InputTables, LoadedTables, ProductTable, TableSource, read_prod
 pub use reader::Reader;
 use report::Report;
 pub use sample::TableSample;
+pub use suspects::Suspect;
 
 /// How objects become purchases.
 #[derive(Debug, Clone, PartialEq)]

@@ -36,7 +36,7 @@ use crate::domain::Ids;
 use crate::error::Result;
 
 pub use anonymous::AnonymousSale;
-pub use builder::PurchasesBuilder;
+pub use builder::{CustomerTotals, PurchasesBuilder};
 pub use facts::{DatedFacts, Facts, compact_ids, compact_prices};
 pub use fingerprint::Fingerprint;
 pub use partitioned::PartitionedPurchases;

@@ -4,13 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Suspect;
 use super::rejects::PLACES;
 pub use super::rejects::{RejectReason, RejectedLine, RejectedValue, Rejects};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
 /// What became of each line.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// Objects read.
     pub objects: u64,
@@ -41,6 +42,8 @@ pub struct Report {
     /// What became of the headers, where tickets have them in a table of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<HeaderCounts>,
+    /// Customers who look like no person and are left out. Their lines are among those kept.
+    pub suspects: Vec<Suspect>,
     /// Bad lines by reason, in a fixed order.
     #[serde(rename = "bad")]
     pub rejects: Vec<Rejects>,
@@ -111,7 +114,8 @@ impl Report {
 
     /// Counts repeated lines, when it is known how many of the kept lines are distinct.
     pub(crate) fn count_repeated(&mut self, distinct: u64) {
-        self.repeated = self.kept.saturating_sub(distinct);
+        let left_out: usize = self.suspects.iter().map(|suspect| suspect.lines).sum();
+        self.repeated = self.kept.saturating_sub(distinct + left_out as u64);
     }
 
     /// Whether the lines may be used.

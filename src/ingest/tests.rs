@@ -5,6 +5,7 @@ mod formats;
 mod joined;
 mod large;
 mod third_format;
+mod who;
 
 use std::io::Write;
 
