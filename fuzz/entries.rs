@@ -40,7 +40,10 @@ pub fn times(data: &[u8]) {
     let mut text = b"customer_id;product_id;timestamp\n".to_vec();
     for line in data.split(|byte| *byte == b'\n') {
         text.extend_from_slice(b"1;1;");
-        text.extend(line.iter().filter(|byte| !matches!(byte, b';' | b'"' | b'\r')));
+        text.extend(
+            line.iter()
+                .filter(|byte| !matches!(byte, b';' | b'"' | b'\r')),
+        );
         text.push(b'\n');
     }
     object("tickets.csv", &text);

@@ -37,10 +37,14 @@
 //! **Order of the checks.** Each line counts once: bad time, after the as-of date or before the
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
+//!
+//! **More tables.** Where who bought and when stand in headers of tickets, `joined` reads these
+//! first, and `LineChecker` looks each line's ticket up in them.
 
 mod alike;
 mod anonymous;
 mod chunk;
+mod column_words;
 mod columns;
 mod compression;
 mod days;

@@ -7,7 +7,9 @@ mod entries;
 
 /// Gives each file of a target's corpus to the target; how many there were.
 fn replay(target: &str, entry: fn(&[u8])) -> usize {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
     let files = std::fs::read_dir(&folder).expect("there is a corpus");
     let mut count = 0;
     for file in files {

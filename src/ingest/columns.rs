@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::InputOptions;
+use super::column_words::{may_mean, table_to_join};
 use super::filters::RowFilter;
 use super::path_columns::PathColumns;
 use crate::error::{Error, Result};
@@ -579,6 +580,7 @@ fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]
         let flags: Vec<&str> = missing.iter().map(|role| names.table.flag(*role)).collect();
         hints.push(format!("name the columns with {}", flags.join(", ")));
     }
+    hints.extend(table_to_join(names.table, missing).map(str::to_owned));
     let wanted: Vec<String> = missing
         .iter()
         .filter_map(|role| names.of(*role))
@@ -622,7 +624,8 @@ fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> V
     free.retain(|column| !column.is_empty() && !names.have(column));
     let mut possible: Vec<Proposal<'_>> = vec![];
     for role in missing {
-        possible.extend(free.iter().map(|column| Proposal {
+        let meant = free.iter().filter(|column| may_mean(*role, column));
+        possible.extend(meant.map(|column| Proposal {
             likeness: suggest::likeness(names.name(*role), column),
             role: *role,
             column,

@@ -462,7 +462,11 @@ fn integers_in_one_object_and_text_in_another_are_warned_of() {
     )
     .unwrap();
     assert_eq!(read.warnings.len(), 1, "{:?}", read.warnings);
-    assert!(read.warnings[0].contains("\"7\" and \"007\""), "{:?}", read.warnings);
+    assert!(
+        read.warnings[0].contains("\"7\" and \"007\""),
+        "{:?}",
+        read.warnings
+    );
 }
 
 #[test]
