@@ -19,6 +19,7 @@ use serde::Serialize;
 
 pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
 pub use layer::{Layer, SettingInForce, SettingSource};
+use tables::TableUris;
 pub use tables::{CustomerTableSettings, ProductTableSettings, TicketTableSettings};
 pub use values::MemorySize;
 
@@ -373,6 +374,8 @@ impl Config {
             time_format: Option<&'a str>,
             day_zero: Option<Day>,
             encoding: Option<&'a str>,
+            #[serde(flatten)]
+            tables: TableUris<'a>,
             rule: Rule,
             offers: &'a OfferParameters,
         }
@@ -393,6 +396,7 @@ impl Config {
             time_format: input.time_format.as_deref(),
             day_zero: input.day_zero,
             encoding: input.encoding.as_deref(),
+            tables: TableUris::of(&input.tables),
             rule: self.rule,
             offers: &self.offers,
         })

@@ -1,6 +1,8 @@
 //! The tables beside the tickets' lines: `[input.tickets]`, `[input.customers]`,
 //! `[input.products]`.
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
 use crate::ingest::{ColumnAlternatives, ColumnNames, InputTables, TableSource, TicketTable};
 use crate::settings::section;
@@ -110,6 +112,28 @@ section! {
         /// Column of the product's unit price
         #[setting(default = None, long("products-price"), value("COLUMN"), undivided())]
         pub price: Option<ColumnAlternatives>,
+    }
+}
+
+/// Where the tables are, as a manifest keeps it.
+#[derive(Debug, Serialize)]
+pub(super) struct TableUris<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tickets: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customers: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    products: Option<&'a [String]>,
+}
+
+impl<'a> TableUris<'a> {
+    pub(super) fn of(tables: &'a InputTables) -> Self {
+        let paths = |table: &'a Option<TableSource>| table.as_ref().map(|table| &*table.paths);
+        Self {
+            tickets: paths(&tables.tickets),
+            customers: paths(&tables.customers),
+            products: paths(&tables.products),
+        }
     }
 }
 

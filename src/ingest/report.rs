@@ -48,8 +48,8 @@ pub struct Report {
     #[serde(rename = "bad")]
     pub rejects: Vec<Rejects>,
     /// The first lines whose ticket has no header.
-    #[serde(skip)]
-    pub(super) first_without_header: Vec<RejectedLine>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first_without_header: Vec<RejectedLine>,
     /// The first day after the as-of date: only for a message, since it must change no byte of a
     /// result.
     #[serde(skip)]
