@@ -9,6 +9,7 @@ mod evaluation;
 mod explain;
 mod funnel;
 mod models;
+mod names;
 pub mod output;
 pub mod reference;
 mod score;

@@ -10,6 +10,7 @@
 mod declared;
 pub mod flags;
 mod layer;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -18,12 +19,15 @@ use serde::Serialize;
 
 pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
 pub use layer::{Layer, SettingInForce, SettingSource};
+use tables::TableUris;
+pub use tables::{CustomerTableSettings, ProductTableSettings, TicketTableSettings};
 pub use values::MemorySize;
 
 use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
 use crate::ingest::{
-    ColumnAlternatives, ColumnNames, ColumnRole, DecidedForms, InputOptions, Quotes, RowFilter, TimeFormat, check_encoding,
+    ColumnAlternatives, ColumnNames, ColumnRole, DecidedForms, InputOptions, LoadedTables, Quotes,
+    RowFilter, TimeFormat, check_encoding,
 };
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
@@ -206,6 +210,27 @@ section! {
         /// What quotes in CSV are: auto, they may enclose a field, or none, they are text
         #[setting(default = Quotes::Auto, value("auto|none"))]
         pub quotes: Quotes,
+        /// Headers of tickets, where who bought and when stand apart from the lines
+        #[setting(
+            default = TicketTableSettings::default(),
+            flag(Scope::Tickets),
+            heading("More tables")
+        )]
+        pub tickets: TicketTableSettings,
+        /// Which person each customer's id belongs to, where tickets name another id
+        #[setting(
+            default = CustomerTableSettings::default(),
+            flag(Scope::Tickets),
+            heading("More tables")
+        )]
+        pub customers: CustomerTableSettings,
+        /// What products are called
+        #[setting(
+            default = ProductTableSettings::default(),
+            flag(Scope::Tickets),
+            heading("More tables")
+        )]
+        pub products: ProductTableSettings,
     }
 }
 
@@ -272,14 +297,19 @@ impl Config {
             day_zero,
             encoding,
             quotes,
+            tickets,
+            customers,
+            products,
         } = input;
         if let Some(name) = &encoding {
             check_encoding(name)?;
         }
+        let mut columns = checked_columns(columns)?;
+        let tables = tables::checked(tickets, customers, products, &mut columns)?;
         Ok(Self {
             inputs: paths,
             input: InputOptions {
-                columns: checked_columns(columns)?,
+                columns,
                 clock: StoreClock::new(&time_zone, utc, day_start)?,
                 exclude_products,
                 max_bad_share,
@@ -293,6 +323,8 @@ impl Config {
                 day_zero: day_zero.map(|date| day(&date)).transpose()?,
                 encoding,
                 quotes,
+                tables,
+                loaded: LoadedTables::default(),
             },
             history_days,
             rule: rule.check()?,
@@ -354,6 +386,8 @@ impl Config {
             day_zero: Option<Day>,
             encoding: Option<&'a str>,
             quotes: Quotes,
+            #[serde(flatten)]
+            tables: TableUris<'a>,
             rule: Rule,
             offers: &'a OfferParameters,
         }
@@ -375,6 +409,7 @@ impl Config {
             day_zero: input.day_zero,
             encoding: input.encoding.as_deref(),
             quotes: input.quotes,
+            tables: TableUris::of(&input.tables),
             rule: self.rule,
             offers: &self.offers,
         })
@@ -422,11 +457,12 @@ fn checked_columns(columns: ColumnSettings) -> Result<ColumnNames> {
         time: columns.time,
         time_of_day: columns.time_of_day,
         quantity_required: columns.quantity.is_some(),
-        quantity: columns.quantity.or(default.quantity),
+        quantity: columns.quantity.or_else(|| default.quantity.clone()),
         basket: columns.basket,
         price: columns.price,
         category: columns.category,
         store: columns.store,
+        ..default
     };
     let mut taken: Vec<(&str, ColumnRole)> = vec![];
     for role in ColumnRole::ALL {

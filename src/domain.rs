@@ -4,11 +4,13 @@
 //! decides by them, `publish`, which writes them, and `eval`, which measures them, know these types
 //! and not each other.
 
+mod details;
 mod funnel;
 mod ids;
 mod predictions;
 pub(crate) mod words;
 
+pub use details::Details;
 pub use funnel::Funnel;
 pub use ids::{Id, Ids, OwnedId};
 pub use predictions::*;

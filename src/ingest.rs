@@ -48,10 +48,14 @@
 //! **Order of the checks.** Each line counts once: bad time, after the as-of date or before the
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
+//!
+//! **More tables.** Where who bought and when stand in headers of tickets, `joined` reads these
+//! first, and `LineChecker` looks each line's ticket up in them.
 
 mod alike;
 mod anonymous;
 mod chunk;
+mod column_words;
 mod columns;
 mod compression;
 mod days;
@@ -59,11 +63,13 @@ mod decoded_line;
 mod dictionary;
 mod encoding;
 mod excluded;
+mod facts;
 mod filters;
 mod first_header;
 mod formats;
 mod history;
 mod ids;
+mod joined;
 mod line_checker;
 mod path_columns;
 mod pipeline;
@@ -87,11 +93,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::{AsOf, DateRange, Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::purchases::{MemoryLimit, PartitionedPurchases, Purchases, SpillStorage};
+use crate::purchases::{Facts, MemoryLimit, PartitionedPurchases, Purchases, SpillStorage};
 use crate::store::{InputObject, SpillFile};
-pub use columns::{ColumnAlternatives, ColumnNames, ColumnRole};
+pub use columns::{ColumnAlternatives, ColumnNames, ColumnRole, TicketTable};
 pub use encoding::check_encoding;
 pub use filters::RowFilter;
+use joined::EachObject;
+pub use joined::{InputTables, LoadedTables, ProductTable, TableSource, read_products};
 pub use reader::Reader;
 use report::Report;
 pub use sample::TableSample;
@@ -129,6 +137,10 @@ pub struct InputOptions {
     pub encoding: Option<String>,
     /// Whether fields of CSV may be enclosed in quotes.
     pub quotes: Quotes,
+    /// The tables beside the tickets' lines.
+    pub tables: InputTables,
+    /// Those of them that have been read: [`read`] fills it in.
+    pub loaded: LoadedTables,
 }
 
 /// What quotes in CSV are.
@@ -173,6 +185,8 @@ impl Default for InputOptions {
             decided: DecidedForms::default(),
             encoding: None,
             quotes: Quotes::Auto,
+            tables: InputTables::default(),
+            loaded: LoadedTables::default(),
         }
     }
 }
@@ -209,6 +223,8 @@ impl From<Option<AsOf>> for NeededDays {
 pub struct Ingested<P = Purchases> {
     /// The history.
     pub purchases: P,
+    /// What lines tell beside purchases, where it is mapped.
+    pub facts: Facts,
     /// What became of each line.
     pub report: Report,
     /// What a user should know: empty objects, a last day that looks partial, ids that look like
@@ -227,6 +243,7 @@ impl Ingested<PartitionedPurchases> {
         report.count_repeated(purchases.distinct_lines() as u64);
         Ok(Ingested {
             purchases,
+            facts: self.facts,
             report,
             warnings: self.warnings,
         })
@@ -248,20 +265,48 @@ impl SpillStorage for SpillFile {
 /// objects' number and the object that comes next. What is read is set aside on disk where it would
 /// take more than a part of `memory_limit` bytes.
 ///
+/// Where tickets have headers in a table of their own, these are read first, and held in memory.
+///
 /// # Errors
-/// If nothing matches, an object cannot be fetched, or [`Reader`] refuses what is in it.
+/// If nothing matches, an object cannot be fetched, [`Reader`] refuses what is in it, or most lines
+/// have a ticket without a header.
 pub async fn read(
     uris: &[String],
     options: &InputOptions,
     days: impl Into<NeededDays>,
     memory_limit: Option<u64>,
-    each: &(dyn Fn(usize, &InputObject) + Sync),
+    each: EachObject<'_>,
+) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
+    let (options, tables) = joined::load(options, each).await?;
+    let lines = read_lines(uris, &options, days.into(), memory_limit, each).await;
+    let mut warnings = tables.warnings;
+    if let Some(persons) = &options.loaded.persons {
+        // That no customer is known explains whatever else is wrong.
+        warnings.extend(persons.judge()?);
+    }
+    let (mut ingested, objects) = lines?;
+    warnings.extend(joined::judge(&options, &mut ingested.report)?);
+    warnings.extend(ingested.warnings);
+    ingested.warnings = warnings;
+    Ok((
+        ingested,
+        tables.objects.into_iter().chain(objects).collect(),
+    ))
+}
+
+/// Reads everything that the URIs name as lines of one table.
+async fn read_lines(
+    uris: &[String],
+    options: &InputOptions,
+    days: NeededDays,
+    memory_limit: Option<u64>,
+    each: EachObject<'_>,
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
     let limit = memory_limit.map(|bytes| MemoryLimit {
         bytes,
         spill: Arc::new(SpillFile::new()),
     });
-    let reader = Reader::with(options, days.into(), limit, formats::FORMATS);
+    let reader = Reader::with(options, days, limit, formats::FORMATS);
     pipeline::read(uris, reader, each).await
 }
 

@@ -21,6 +21,7 @@
 
 mod anonymous;
 mod builder;
+mod facts;
 mod fingerprint;
 mod partitioned;
 mod partitions;
@@ -36,6 +37,7 @@ use crate::error::Result;
 
 pub use anonymous::AnonymousSale;
 pub use builder::{CustomerTotals, PurchasesBuilder};
+pub use facts::{DatedFacts, Facts, compact_ids, compact_prices};
 pub use fingerprint::Fingerprint;
 pub use partitioned::PartitionedPurchases;
 pub use partitions::{PartitionedHistory, Partitions, RecentPartitions};

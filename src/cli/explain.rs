@@ -2,6 +2,7 @@
 
 use super::ExplainArguments;
 use super::funnel::rule_text;
+use super::names::on_screen;
 use super::output::Output;
 use super::table::{Align, Column, Table, figure};
 use crate::domain::ProductModel;
@@ -55,6 +56,7 @@ pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Res
 fn in_words(explanation: &Explanation) -> String {
     let Explanation {
         customer_id,
+        store,
         as_of,
         model_id,
         recurrent,
@@ -68,6 +70,9 @@ fn in_words(explanation: &Explanation) -> String {
         "customer {customer_id} on {as_of}, with model {model_id}\n\n{}\n",
         past(history)
     );
+    if let Some(store) = store {
+        text.push_str(&format!("mostly in store {}\n\n", on_screen(store)));
+    }
     text.push_str(&format!(
         "recurrent: {}\n{}",
         if *recurrent {
@@ -229,13 +234,33 @@ fn likely(product: &Product) -> String {
         .map(|(name, value)| format!("{name} {}", number(*value)))
         .collect();
     format!(
-        "  {:>2}.  {:>3.0} %  product {:<8}  {model:<8}  {}\n        {}\n",
+        "  {:>2}.  {:>3.0} %  product {:<8}  {model:<8}  {}\n{}        {}\n",
         product.rank,
         100.0 * product.probability,
         product.product_id,
         product.reason,
+        details(product),
         main.join(", ")
     )
+}
+
+/// What a product is called, its category and its price, in a line of its own; nothing if none of
+/// them is known.
+fn details(product: &Product) -> String {
+    let known: Vec<String> = [
+        product.product_name.as_deref().map(on_screen),
+        product.category.as_deref().map(on_screen),
+        product
+            .last_price
+            .map(|price| format!("last price {price}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    match known.as_slice() {
+        [] => String::new(),
+        known => format!("        {}\n", known.join("; ")),
+    }
 }
 
 /// A feature's value, or a dash where it is not known.

@@ -1,6 +1,7 @@
 //! `okuo score`.
 
 use super::ScoreArguments;
+use super::names::on_screen;
 use super::output::Output;
 use crate::error::Result;
 use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
@@ -66,10 +67,12 @@ fn example_text(example: &ExampleCustomer) -> String {
         prediction.last_purchase
     );
     for product in example.products.iter().take(PRODUCTS) {
+        let name = product.name.as_ref().map(|name| on_screen(name) + ": ");
         text.push_str(&format!(
-            "  {:>3.0} %  product {:<8} {}\n",
+            "  {:>3.0} %  product {:<8} {}{}\n",
             100.0 * product.prediction.probability,
             product.product_id,
+            name.unwrap_or_default(),
             product.prediction.reason()
         ));
     }

@@ -170,11 +170,19 @@ pub enum OwnedId {
     Text(String),
 }
 
+impl OwnedId {
+    /// The same id, borrowed.
+    #[must_use]
+    pub fn as_id(&self) -> Id<'_> {
+        match self {
+            OwnedId::Integer(id) => Id::Integer(*id),
+            OwnedId::Text(id) => Id::Text(id),
+        }
+    }
+}
+
 impl fmt::Display for OwnedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OwnedId::Integer(id) => Id::Integer(*id).fmt(f),
-            OwnedId::Text(id) => Id::Text(id).fmt(f),
-        }
+        self.as_id().fmt(f)
     }
 }

@@ -93,6 +93,22 @@ impl Chunk {
         self.source.object().filter(|_| self.is_first)
     }
 
+    /// Gives all lines to `lines`, which keeps them itself.
+    ///
+    /// # Errors
+    /// If the object is truncated or damaged, or rows cannot be told apart.
+    pub(super) fn read_all(mut self, lines: &mut LineChecker) -> Result<()> {
+        let name = Arc::clone(self.source.name());
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = self
+                .decoder
+                .decode(lines)
+                .map_err(|error| error.object(&*name))?;
+        }
+        Ok(())
+    }
+
     /// The lines that follow, as many as make a batch.
     fn next_batch(&mut self, lines: &mut LineChecker) -> Result<LineBatch> {
         let mut goes_on = true;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::InputOptions;
+use super::column_words::{may_mean, table_to_join};
 use super::filters::RowFilter;
 use super::path_columns::PathColumns;
 use crate::error::{Error, Result};
@@ -95,9 +96,27 @@ impl SettingValue for ColumnAlternatives {
     }
 }
 
+/// Which of the tables that may make up tickets the columns are of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TicketTable {
+    /// Lines that say everything.
+    #[default]
+    Whole,
+    /// Lines whose customer and time stand in the header of their ticket.
+    Lines,
+    /// Headers of tickets.
+    Headers,
+    /// What products are called.
+    Products,
+    /// Which person a customer's id belongs to.
+    Customers,
+}
+
 /// The names of the columns that are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnNames {
+    /// Which table they are of. A role that the table does not have is not looked for.
+    pub table: TicketTable,
     /// Who bought; integer or text.
     pub customer: ColumnAlternatives,
     /// What was bought; integer or text.
@@ -116,6 +135,8 @@ pub struct ColumnNames {
     pub category: Option<ColumnAlternatives>,
     /// Where it was bought; integer or text.
     pub store: Option<ColumnAlternatives>,
+    /// What the product is called, in a table of products; or the person, in one of customers.
+    pub name: Option<ColumnAlternatives>,
     /// Whether the quantity's column was asked for by name: then it must be there. Otherwise all
     /// lines of an object without it are sales.
     pub quantity_required: bool,
@@ -124,6 +145,7 @@ pub struct ColumnNames {
 impl Default for ColumnNames {
     fn default() -> Self {
         Self {
+            table: TicketTable::Whole,
             customer: "customer_id".into(),
             product: "product_id".into(),
             time: "timestamp".into(),
@@ -133,14 +155,18 @@ impl Default for ColumnNames {
             price: None,
             category: None,
             store: None,
+            name: None,
             quantity_required: false,
         }
     }
 }
 
 impl ColumnNames {
-    /// The names that the column of a role may have, if the role is mapped.
+    /// The names that the column of a role may have, if the role is mapped and the table has it.
     pub fn of(&self, role: ColumnRole) -> Option<&ColumnAlternatives> {
+        if !self.table.has(role) {
+            return None;
+        }
         match role {
             ColumnRole::Customer => Some(&self.customer),
             ColumnRole::Product => Some(&self.product),
@@ -151,6 +177,7 @@ impl ColumnNames {
             ColumnRole::Price => self.price.as_ref(),
             ColumnRole::Category => self.category.as_ref(),
             ColumnRole::Store => self.store.as_ref(),
+            ColumnRole::Name => self.name.as_ref(),
         }
     }
 
@@ -163,6 +190,8 @@ impl ColumnNames {
     pub(super) fn is_required(&self, role: ColumnRole) -> bool {
         match role {
             ColumnRole::Quantity => self.quantity_required,
+            // It may stand in either table.
+            ColumnRole::Store if self.table == TicketTable::Headers => false,
             _ => self.of(role).is_some(),
         }
     }
@@ -197,11 +226,13 @@ pub enum ColumnRole {
     Category,
     /// Where.
     Store,
+    /// What a product is called, or which person a customer is: never on a ticket's line.
+    Name,
 }
 
 impl ColumnRole {
     /// All roles, in the order in which columns are looked for.
-    pub const ALL: [ColumnRole; 9] = [
+    pub const ALL: [ColumnRole; 10] = [
         ColumnRole::Customer,
         ColumnRole::Product,
         ColumnRole::Time,
@@ -211,6 +242,7 @@ impl ColumnRole {
         ColumnRole::Price,
         ColumnRole::Category,
         ColumnRole::Store,
+        ColumnRole::Name,
     ];
 
     /// The flag that names the column.
@@ -226,6 +258,51 @@ impl ColumnRole {
             ColumnRole::Price => "--price",
             ColumnRole::Category => "--category",
             ColumnRole::Store => "--store",
+            ColumnRole::Name => "--products-name",
+        }
+    }
+}
+
+impl TicketTable {
+    /// Whether a table has the column of a role at all.
+    fn has(self, role: ColumnRole) -> bool {
+        let who_and_when = matches!(
+            role,
+            ColumnRole::Customer | ColumnRole::Time | ColumnRole::TimeOfDay
+        );
+        match self {
+            Self::Whole => role != ColumnRole::Name,
+            Self::Lines => !who_and_when && role != ColumnRole::Name,
+            Self::Headers => who_and_when || matches!(role, ColumnRole::Basket | ColumnRole::Store),
+            Self::Products => matches!(
+                role,
+                ColumnRole::Product | ColumnRole::Name | ColumnRole::Category | ColumnRole::Price
+            ),
+            Self::Customers => matches!(role, ColumnRole::Customer | ColumnRole::Name),
+        }
+    }
+
+    /// What is read like products of a line: the tickets themselves, of headers.
+    pub(super) fn products(self) -> &'static str {
+        match self {
+            Self::Headers => "ticket",
+            _ => "product",
+        }
+    }
+
+    /// The flag that names the column of a role in this table.
+    pub(super) fn flag(self, role: ColumnRole) -> &'static str {
+        match (self, role) {
+            (Self::Headers, ColumnRole::Basket) => "--tickets-ticket",
+            (Self::Headers, ColumnRole::Customer) => "--tickets-customer",
+            (Self::Headers, ColumnRole::Time) => "--tickets-time",
+            (Self::Headers, ColumnRole::TimeOfDay) => "--tickets-time-of-day",
+            (Self::Products, ColumnRole::Product) => "--products-id",
+            (Self::Products, ColumnRole::Category) => "--products-category",
+            (Self::Products, ColumnRole::Price) => "--products-price",
+            (Self::Customers, ColumnRole::Customer) => "--customers-id",
+            (Self::Customers, ColumnRole::Name) => "--customers-person",
+            _ => role.flag(),
         }
     }
 }
@@ -240,6 +317,8 @@ pub(super) struct WantedColumns {
     returns: Vec<RowFilter>,
     /// The columns that stand in the object's path.
     path: PathColumns,
+    /// Whether each line is looked up in another table.
+    is_looked_up: bool,
 }
 
 impl WantedColumns {
@@ -250,6 +329,7 @@ impl WantedColumns {
             filters: options.filters.clone(),
             returns: options.returns.clone(),
             path: PathColumns::of(object),
+            is_looked_up: options.loaded.are_used(),
         }
     }
 
@@ -288,6 +368,7 @@ impl WantedColumns {
         }
         Ok(FoundColumns {
             roles,
+            is_looked_up: self.is_looked_up,
             filters: self.find_filters(&self.filters, "--where", present)?,
             returns: self.find_filters(&self.returns, "--returns", present)?,
         })
@@ -350,6 +431,7 @@ impl WantedColumns {
 pub(super) struct FoundColumns {
     /// In the order of [`ColumnRole::ALL`].
     roles: Vec<(ColumnRole, FoundColumn)>,
+    is_looked_up: bool,
     pub(super) filters: Vec<FoundFilter>,
     pub(super) returns: Vec<FoundFilter>,
 }
@@ -426,7 +508,7 @@ impl FoundColumns {
 
     /// The positions, if no more is wanted than the four columns that nearly all files have.
     pub(super) fn plain(&self) -> Option<PlainPositions> {
-        if !self.filters.is_empty() || !self.returns.is_empty() {
+        if self.is_looked_up || !self.filters.is_empty() || !self.returns.is_empty() {
             return None;
         }
         let mut positions = [None; 4];
@@ -495,9 +577,10 @@ pub(super) fn numbered_position(name: &str) -> Option<usize> {
 fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> Error {
     let mut hints = proposals(names, missing, present);
     if hints.is_empty() {
-        let flags: Vec<&str> = missing.iter().map(|role| role.flag()).collect();
+        let flags: Vec<&str> = missing.iter().map(|role| names.table.flag(*role)).collect();
         hints.push(format!("name the columns with {}", flags.join(", ")));
     }
+    hints.extend(table_to_join(names.table, missing).map(str::to_owned));
     let wanted: Vec<String> = missing
         .iter()
         .filter_map(|role| names.of(*role))
@@ -541,7 +624,8 @@ fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> V
     free.retain(|column| !column.is_empty() && !names.have(column));
     let mut possible: Vec<Proposal<'_>> = vec![];
     for role in missing {
-        possible.extend(free.iter().map(|column| Proposal {
+        let meant = free.iter().filter(|column| may_mean(*role, column));
+        possible.extend(meant.map(|column| Proposal {
             likeness: suggest::likeness(names.name(*role), column),
             role: *role,
             column,
@@ -565,7 +649,7 @@ fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> V
             format!(
                 "for \"{}\" the nearest is \"{column}\": {} {}",
                 names.name(*role),
-                role.flag(),
+                names.table.flag(*role),
                 in_shell(column)
             )
         })

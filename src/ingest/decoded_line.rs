@@ -24,6 +24,8 @@ pub(super) struct LineFacts<'a> {
     pub(super) price: Quantity,
     pub(super) category: RawId<'a>,
     pub(super) store: RawId<'a>,
+    /// What the product is called, or which person the customer is.
+    pub(super) name: RawId<'a>,
 }
 
 impl LineFacts<'_> {
@@ -33,6 +35,7 @@ impl LineFacts<'_> {
         price: Quantity::Absent,
         category: RawId::Null,
         store: RawId::Null,
+        name: RawId::Null,
     };
 }
 

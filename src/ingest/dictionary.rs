@@ -97,18 +97,29 @@ enum StoredId {
 #[derive(Debug, PartialEq)]
 pub(super) struct FinalIds {
     pub(super) ids: Ids,
-    same: PlHashMap<u32, u32>,
+    pub(super) same: SameCodes,
 }
+
+/// Codes that mean the same id as another code.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct SameCodes(PlHashMap<u32, u32>);
 
 impl FinalIds {
     /// Whether some codes mean the same id.
     pub(super) fn merges(&self) -> bool {
-        !self.same.is_empty()
+        !self.same.0.is_empty()
     }
 
     /// The one code of an id.
     pub(super) fn one(&self, code: u32) -> u32 {
-        self.same.get(&code).copied().unwrap_or(code)
+        self.same.one(code)
+    }
+}
+
+impl SameCodes {
+    /// The one code of an id.
+    pub(super) fn one(&self, code: u32) -> u32 {
+        self.0.get(&code).copied().unwrap_or(code)
     }
 }
 
@@ -396,7 +407,7 @@ impl IdDictionary {
             drop(integers);
             FinalIds {
                 ids: Ids::Text(ids.into_iter().map(StoredId::into_text).collect()),
-                same: PlHashMap::new(),
+                same: SameCodes::default(),
             }
         } else {
             settle_integers(ids, &integers)
@@ -443,7 +454,7 @@ fn settle_integers(ids: Vec<StoredId>, integers: &PlHashMap<i64, u32>) -> FinalI
     }
     FinalIds {
         ids: Ids::Integer(settled),
-        same,
+        same: SameCodes(same),
     }
 }
 
@@ -508,7 +519,7 @@ mod tests {
             ids.settle(),
             FinalIds {
                 ids: Ids::Text(text),
-                same: PlHashMap::new()
+                same: SameCodes::default()
             }
         );
     }

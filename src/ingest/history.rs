@@ -2,10 +2,11 @@
 
 use super::Ingested;
 use super::InputOptions;
-use super::columns::ColumnRole;
+use super::columns::{ColumnRole, TicketTable};
 use super::days::{ClockCheck, TimesSeen, gaps};
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
+use super::facts::FactsAssembler;
 use super::line_checker::LineBatch;
 use super::report::Report;
 
@@ -14,7 +15,7 @@ use super::text_notes::TextNotes;
 use super::time::{DateDecision, DecidedForms, TimeRules};
 use crate::calendar::Day;
 use crate::error::Result;
-use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
+use crate::purchases::{Facts, Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
 use crate::stats;
 
 /// How many weeks before the last day are compared with it.
@@ -52,6 +53,7 @@ pub(super) struct HistoryAssembler {
     with_quantity: u64,
     without_quantity: u64,
     first_without_quantity: Option<String>,
+    facts: Option<FactsAssembler>,
 }
 
 impl HistoryAssembler {
@@ -59,7 +61,7 @@ impl HistoryAssembler {
     pub(super) fn new(options: &InputOptions, limit: Option<MemoryLimit>) -> Self {
         Self {
             customers: IdDictionary::new("customer"),
-            products: IdDictionary::new("product"),
+            products: IdDictionary::new(options.columns.table.products()),
             customer_codes: vec![],
             product_codes: vec![],
             builder: PurchasesBuilder::new(limit),
@@ -77,6 +79,7 @@ impl HistoryAssembler {
             with_quantity: 0,
             without_quantity: 0,
             first_without_quantity: None,
+            facts: None,
         }
     }
 
@@ -104,6 +107,14 @@ impl HistoryAssembler {
         self.products
             .merge(batch.products, &mut self.product_codes)?;
         let (customers, products) = (&self.customer_codes, &self.product_codes);
+        if let Some(facts) = batch.facts {
+            self.facts.get_or_insert_default().add(
+                facts,
+                batch.begins_chunk,
+                customers,
+                products,
+            )?;
+        }
         for ((day, product), lines) in batch.anonymous_sales {
             self.builder
                 .add_anonymous(day, products[product as usize], lines);
@@ -153,7 +164,10 @@ impl HistoryAssembler {
         self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
         self.clock_check(options).refuse()?;
-        self.find_suspects(&options.keep_customers)?;
+        // Headers are not sales: their lines are judged.
+        if options.columns.table != TicketTable::Headers {
+            self.find_suspects(&options.keep_customers)?;
+        }
         let warnings = self.warnings(options);
         let (customers, products) = (self.customers.settle(), self.products.settle());
         let mut builder = self.builder;
@@ -164,8 +178,17 @@ impl HistoryAssembler {
                 ..line
             })?;
         }
+        let product_ids = self.facts.as_ref().map(|_| products.ids.clone());
+        let purchases = builder.finish(customers.ids, products.ids)?;
+        let facts = match (self.facts, product_ids) {
+            (Some(facts), Some(ids)) => {
+                facts.finish(&customers.same, &products.same, &ids, &purchases)
+            }
+            _ => Facts::default(),
+        };
         Ok(Ingested {
-            purchases: builder.finish(customers.ids, products.ids)?,
+            purchases,
+            facts,
             report: self.report,
             warnings,
         })
@@ -245,9 +268,13 @@ impl HistoryAssembler {
         }
     }
 
-    /// What a user should know.
+    /// What a user should know. What was told of the headers of tickets is not told of their lines
+    /// again.
     fn warnings(&self, options: &InputOptions) -> Vec<String> {
-        let quantity = options.columns.name(ColumnRole::Quantity);
+        let (is_headers, is_lines) = (
+            options.columns.table == TicketTable::Headers,
+            options.columns.table == TicketTable::Lines,
+        );
         let mut warnings = vec![];
         if let Some(first) = self.empty.first() {
             let count = self.empty.len();
@@ -257,15 +284,22 @@ impl HistoryAssembler {
             });
         }
         warnings.extend(self.text.warnings());
-        warnings.extend(self.report.dates.as_ref().map(DateDecision::to_string));
-        warnings.extend(self.clock_check(options).warnings());
+        if !is_lines {
+            warnings.extend(self.report.dates.as_ref().map(DateDecision::to_string));
+            warnings.extend(self.clock_check(options).warnings());
+        }
         warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
-        warnings.extend(self.customers.warnings());
+        if !is_lines {
+            warnings.extend(self.customers.warnings());
+        }
         warnings.extend(self.products.warnings());
-        warnings.extend(self.excluded.warning());
-        warnings.extend(gaps::warning(&self.by_day, *Day::PLAUSIBLE.start()));
-        warnings.extend(self.warning_of_partial_last_day());
-        warnings.extend(self.warning_of_missing_quantities(quantity));
+        if !is_headers {
+            warnings.extend(self.excluded.warning());
+            warnings.extend(gaps::warning(&self.by_day, *Day::PLAUSIBLE.start()));
+            warnings.extend(self.warning_of_partial_last_day());
+            let quantity = options.columns.name(ColumnRole::Quantity);
+            warnings.extend(self.warning_of_missing_quantities(quantity));
+        }
         warnings
     }
 

@@ -1,5 +1,7 @@
 //! Every line, whatever its format, is checked and counted here, and kept or not.
 
+mod tables;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use super::days::{DayResolver, TimesSeen};
 use super::decoded_line::{DecodedLine, Quantity};
 use super::dictionary::{IdDictionary, NewIds};
 use super::excluded::{ExcludedProducts, Exclusion};
+use super::facts::{BatchFacts, FactCollector};
 use super::ids::{IdFault, RawId};
 use super::rejects::{RejectReason, RejectedLine, RejectedValue};
 use super::report::Report;
@@ -18,6 +21,7 @@ use super::{InputOptions, NeededDays};
 use crate::calendar::Day;
 use crate::error::Result;
 use crate::purchases::Line;
+use tables::TableReading;
 
 /// How many lines make a batch.
 const BATCH: usize = 1 << 16;
@@ -61,6 +65,8 @@ pub(super) struct LineBatch {
     pub(super) kept_by_day: Vec<(Day, u64)>,
     /// Lines without a customer by day and product.
     pub(super) anonymous_sales: BTreeMap<(Day, u32), u32>,
+    /// What else the lines tell, where something is mapped.
+    pub(super) facts: Option<BatchFacts>,
 }
 
 /// Checks and keeps lines of one chunk, which follow each other.
@@ -83,6 +89,9 @@ pub(super) struct LineChecker {
     by_day: BTreeMap<Day, u64>,
     today: Option<(Day, u64)>,
     has_given_batch: bool,
+    facts: Option<Box<FactCollector>>,
+    /// How lines are taken where tickets stand in more than one table.
+    tables: Option<Box<TableReading>>,
 }
 
 impl LineChecker {
@@ -91,7 +100,7 @@ impl LineChecker {
         Self {
             object: Arc::clone(object),
             customers: IdDictionary::new("customer"),
-            products: IdDictionary::new("product"),
+            products: IdDictionary::new(options.columns.table.products()),
             lines: vec![],
             report: Report::default(),
             text: TextNotes::default(),
@@ -104,6 +113,8 @@ impl LineChecker {
             by_day: BTreeMap::new(),
             today: None,
             has_given_batch: false,
+            facts: FactCollector::new(options).map(Box::new),
+            tables: TableReading::new(options).map(Box::new),
         }
     }
 
@@ -161,30 +172,54 @@ impl LineChecker {
         line: DecodedLine<'_>,
         at_fault: impl FnOnce(Option<ColumnRole>) -> (Option<&'a str>, RejectedValue),
     ) -> Result<()> {
-        let DecodedLine {
-            time,
-            customer,
-            product,
-            quantity,
-            takes_back,
-            facts: _,
-        } = line;
-        match self.check(
-            time,
-            |anonymous| anonymous.buyer(customer),
-            |excluded| excluded.judge(product),
-            quantity.taken_back_if(takes_back),
-        ) {
-            Ok(Some(sale)) if sale.is_anonymous => self.keep_anonymous(sale, product)?,
-            Ok(Some(sale)) => {
-                let customer = self.customers.code_of(customer)?;
-                let product = self.products.code_of(product)?;
-                self.keep(sale, customer, product);
+        if self.tables.is_some() {
+            return self.add_of_table(row, line, at_fault);
+        }
+        match self.check_line(&line) {
+            Ok(Some(sale)) => self.keep_line(sale, &line),
+            Ok(None) => Ok(()),
+            Err(reason) => {
+                self.reject(row, reason, at_fault);
+                Ok(())
             }
-            Ok(None) => {}
-            Err(reason) => self.reject(row, reason, at_fault),
+        }
+    }
+
+    #[inline]
+    fn check_line(&mut self, line: &DecodedLine<'_>) -> Result<Option<CheckedSale>, RejectReason> {
+        self.check(
+            line.time,
+            |anonymous| anonymous.buyer(line.customer),
+            |excluded| excluded.judge(line.product),
+            line.quantity.taken_back_if(line.takes_back),
+        )
+    }
+
+    #[inline]
+    fn keep_line(&mut self, sale: CheckedSale, line: &DecodedLine<'_>) -> Result<()> {
+        if sale.is_anonymous {
+            self.keep_anonymous(sale, line.product)?;
+        } else {
+            let customer = self.customers.code_of(line.customer)?;
+            let product = self.products.code_of(line.product)?;
+            self.keep(sale, customer, product);
+        }
+        if self.facts.is_some() {
+            self.keep_facts(sale, line)?;
         }
         Ok(())
+    }
+
+    fn keep_facts(&mut self, sale: CheckedSale, line: &DecodedLine<'_>) -> Result<()> {
+        let Some(facts) = &mut self.facts else {
+            return Ok(());
+        };
+        let customer = match sale.is_anonymous {
+            true => None,
+            false => Some(self.customers.code_of(line.customer)?),
+        };
+        let product = self.products.code_of(line.product)?;
+        facts.add(sale.day, customer, product, line.facts)
     }
 
     /// Checks one line. A sale is returned, for [`LineChecker::keep_all`]; a line that is dropped is
@@ -200,6 +235,18 @@ impl LineChecker {
         quantity: Quantity,
     ) -> Result<Option<CheckedSale>, RejectReason> {
         let day = self.days.day(time)?;
+        self.check_on(day, customer, product, quantity)
+    }
+
+    /// As [`LineChecker::check`], of a line whose day is known.
+    #[inline(always)]
+    fn check_on(
+        &mut self,
+        day: Day,
+        customer: impl FnOnce(&AnonymousCustomers) -> Result<Buyer, IdFault>,
+        product: impl FnOnce(&ExcludedProducts) -> Result<Exclusion, IdFault>,
+        quantity: Quantity,
+    ) -> Result<Option<CheckedSale>, RejectReason> {
         if self.needed.until.is_some_and(|until| day > until.day()) {
             self.count_after(day, 1);
             return Ok(None);
@@ -372,6 +419,7 @@ impl LineChecker {
             undecided: std::mem::take(&mut self.undecided),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
             anonymous_sales: std::mem::take(&mut self.anonymous_sales),
+            facts: self.facts.as_mut().map(|facts| facts.take_batch()),
         }
     }
 }

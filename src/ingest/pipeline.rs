@@ -19,7 +19,7 @@ use crate::store::{self, InputObject};
 const FETCHED_AHEAD: usize = 3;
 
 /// All objects that the URIs name, each once, in the order of their URIs.
-async fn find(uris: &[String], endings: &[String]) -> Result<Vec<InputObject>> {
+pub(super) async fn find(uris: &[String], endings: &[String]) -> Result<Vec<InputObject>> {
     let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
     let mut found: Vec<InputObject> = vec![];
     for uri in uris {
@@ -113,7 +113,7 @@ fn fetched_chunks(
 }
 
 /// Opens an object, in a task of its own, so that nothing waits while a batch is read.
-async fn open(
+pub(super) async fn open(
     object: InputObject,
     options: Arc<InputOptions>,
     days: NeededDays,
@@ -135,7 +135,7 @@ async fn open(
 }
 
 /// Fetches a chunk, in a task of its own.
-async fn fetch(request: Result<ChunkRequest>) -> Result<Chunk> {
+pub(super) async fn fetch(request: Result<ChunkRequest>) -> Result<Chunk> {
     spawn(request?.fetch()).await.map_err(interrupted)?
 }
 
@@ -162,6 +162,6 @@ async fn some_chunks(
     (some, None)
 }
 
-fn interrupted(error: tokio::task::JoinError) -> Error {
+pub(super) fn interrupted(error: tokio::task::JoinError) -> Error {
     Error::system("reading the input was interrupted").source(error)
 }

@@ -10,7 +10,7 @@ use super::columns::ColumnRole;
 use super::encoding::SAY_ENCODING;
 
 /// How many places of a reason are kept.
-const PLACES: usize = 3;
+pub(super) const PLACES: usize = 3;
 
 /// How many characters of a value are shown.
 const SHOWN: usize = 60;
@@ -104,6 +104,11 @@ reject_reasons! {
         ROUNDED;
     /// A product that is not UTF-8.
     ProductNotText, Some(ColumnRole::Product), "product that is not UTF-8", SAY_ENCODING;
+    /// No ticket, where the ticket says who bought.
+    NullTicket, Some(ColumnRole::Basket), "no ticket", NO_VALUE;
+    /// A ticket that is no id: a number with a fraction, or no UTF-8.
+    TicketNotAnId, Some(ColumnRole::Basket), "ticket that is not an id",
+        "map another column with --basket or --tickets-ticket, or write ids as integers or UTF-8 text";
     /// No quantity.
     NullQuantity, Some(ColumnRole::Quantity), "no quantity", OTHER_QUANTITY;
     /// A quantity that is no number.

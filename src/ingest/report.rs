@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Suspect;
+use super::rejects::PLACES;
 pub use super::rejects::{RejectReason, RejectedLine, RejectedValue, Rejects};
 use super::time::hints;
 pub use super::time::{DateDecision, DateOrder, OrderRuledOut};
@@ -34,6 +35,8 @@ pub struct Report {
     pub repeated_headers: u64,
     /// Dropped: totals, footers and empty rows at the end of objects.
     pub footers: u64,
+    /// Dropped: lines whose ticket has no header in the table of tickets.
+    pub without_header: u64,
     /// Dropped: returns and voids, with a quantity of 0 or less.
     pub returned: u64,
     /// Dropped: products on the exclusion list.
@@ -42,6 +45,9 @@ pub struct Report {
     pub after_as_of: u64,
     /// Dropped: longer ago than `history_days`.
     pub before_history: u64,
+    /// What became of the headers, where tickets have them in a table of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<HeaderCounts>,
     /// Customers who look like no person and are left out. Their lines are among those kept.
     pub suspects: Vec<Suspect>,
     /// Bad lines by reason, in a fixed order.
@@ -50,10 +56,24 @@ pub struct Report {
     /// In which order dates were read that could be in several, by the evidence of all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dates: Option<DateDecision>,
+    /// The first lines whose ticket has no header.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first_without_header: Vec<RejectedLine>,
     /// The first day after the as-of date: only for a message, since it must change no byte of a
     /// result.
     #[serde(skip)]
     pub(super) first_after: Option<Day>,
+}
+
+/// What became of the headers of tickets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct HeaderCounts {
+    /// Tickets that have a header.
+    pub tickets: u64,
+    /// Of those, tickets without a line.
+    pub unused: u64,
+    /// Tickets with headers that contradict each other: their lines are left out.
+    pub contradicting: u64,
 }
 
 impl Report {
@@ -66,8 +86,12 @@ impl Report {
     /// Whether read = kept + dropped + bad.
     #[must_use]
     pub fn balanced(&self) -> bool {
-        let dropped =
-            self.filtered + self.returned + self.excluded + self.after_as_of + self.before_history;
+        let dropped = self.filtered
+            + self.without_header
+            + self.returned
+            + self.excluded
+            + self.after_as_of
+            + self.before_history;
         self.lines_read == self.kept + self.anonymous + dropped + self.bad_lines()
     }
 
@@ -88,6 +112,9 @@ impl Report {
         self.filtered += other.filtered;
         self.repeated_headers += other.repeated_headers;
         self.footers += other.footers;
+        self.without_header += other.without_header;
+        self.first_without_header.extend(other.first_without_header);
+        self.first_without_header.truncate(PLACES);
         self.returned += other.returned;
         self.excluded += other.excluded;
         self.after_as_of += other.after_as_of;
@@ -118,7 +145,9 @@ impl Report {
             );
         }
         // Lines of other days are not looked at, and would hide bad ones.
-        let looked_at = self.lines_read - self.after_as_of - self.before_history - self.filtered;
+        let not_looked_at =
+            self.after_as_of + self.before_history + self.filtered + self.without_header;
+        let looked_at = self.lines_read - not_looked_at;
         if self.kept == 0 && self.anonymous > 0 && self.anonymous == looked_at {
             return Err(Error::input(format!(
                 "none of the {} lines has a customer",
@@ -231,6 +260,7 @@ impl fmt::Display for Report {
             (self.filtered, "left out by --where"),
             (self.repeated_headers, "repeated headers"),
             (self.footers, "totals or footers"),
+            (self.without_header, "without a header of their ticket"),
             (self.returned, "returned"),
             (self.excluded, "excluded"),
             (self.after_as_of, "after the as-of date"),

@@ -146,12 +146,13 @@ impl RowReader {
             lines.filter_out();
             return Ok(());
         }
-        let [customer, product, basket, category, store] = [
+        let [customer, product, basket, category, store, name] = [
             ColumnRole::Customer,
             ColumnRole::Product,
             ColumnRole::Basket,
             ColumnRole::Category,
             ColumnRole::Store,
+            ColumnRole::Name,
         ]
         .map(|role| self.cell(role, row));
         let line = DecodedLine {
@@ -165,6 +166,7 @@ impl RowReader {
                 price: self.quantity(ColumnRole::Price, row),
                 category: category.id(),
                 store: store.id(),
+                name: name.id(),
             },
         };
         lines.add(number, line, |role| self.at_fault(role, row))

@@ -3,6 +3,7 @@
 mod csv_text;
 mod damage;
 mod formats;
+mod joined;
 mod large;
 mod third_format;
 mod times;

@@ -44,14 +44,18 @@ pub async fn explain(
     progress.stage("looking at the store and the customer");
     compute(|| {
         let purchases = partition_of(&*tickets.partitions, &request.customer)?;
-        explain::explain(
+        let mut explanation = explain::explain(
             &model.model,
             &model.id(),
             &purchases,
             night,
             &request.customer,
             request.products,
-        )
+        )?;
+        let customer = tickets.partitions.customers().code(&request.customer);
+        let details = tickets.details(request.as_of, customer.as_slice());
+        explanation.add_details(&details, tickets.partitions.products());
+        Ok(explanation)
     })
 }
 

@@ -1,5 +1,7 @@
 //! Score a night: predict for the recurrent customers, make offers, and publish the tables.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::registry::load_for_night;
@@ -7,7 +9,7 @@ use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::{AsOf, Day};
 use crate::config::Config;
-use crate::domain::{CustomerPrediction, Funnel, OwnedId, Predictions, ProductPrediction};
+use crate::domain::{CustomerPrediction, Details, Funnel, OwnedId, Predictions, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
 use crate::models::{self, NightSummary};
@@ -94,6 +96,8 @@ pub struct ExampleCustomer {
 pub struct ExampleProduct {
     /// The product.
     pub product_id: OwnedId,
+    /// What it is called, if that is known.
+    pub name: Option<Arc<str>>,
     /// What is predicted.
     pub prediction: ProductPrediction,
 }
@@ -211,7 +215,8 @@ fn predict(
     request: &ScoreRequest,
 ) -> Result<ScoredNight> {
     let recurrent = night.population.recurrent.len();
-    let mut collector = NightCollector::new(recurrent, request);
+    let details = tickets.details(night.population.as_of, &night.population.recurrent);
+    let mut collector = NightCollector::new(recurrent, request, details);
     models::score_in_slices(
         &model.model,
         &model.id(),
@@ -237,6 +242,7 @@ fn customers_at_a_time(partitions: usize, memory_limit: Option<u64>) -> usize {
 /// Takes a night's predictions slice by slice.
 struct NightCollector {
     tables: Tables,
+    details: Details,
     customers: usize,
     offers: usize,
     offers_to_send: usize,
@@ -247,9 +253,10 @@ struct NightCollector {
 }
 
 impl NightCollector {
-    fn new(recurrent: usize, request: &ScoreRequest) -> Self {
+    fn new(recurrent: usize, request: &ScoreRequest, details: Details) -> Self {
         Self {
-            tables: Tables::new(&request.formats),
+            tables: Tables::new(&request.formats, details.clone()),
+            details,
             customers: 0,
             offers: 0,
             offers_to_send: 0,
@@ -267,7 +274,8 @@ impl NightCollector {
         }
         for (at, customer) in (self.customers..).zip(&predictions.customers) {
             if at % self.example_step == 0 && self.examples.len() < self.most_examples {
-                self.examples.extend(example(predictions, customer));
+                self.examples
+                    .extend(example(predictions, customer, &self.details));
             }
         }
         self.customers += predictions.customers.len();
@@ -285,7 +293,11 @@ impl NightCollector {
     }
 }
 
-fn example(predictions: &Predictions, customer: &CustomerPrediction) -> Option<ExampleCustomer> {
+fn example(
+    predictions: &Predictions,
+    customer: &CustomerPrediction,
+    details: &Details,
+) -> Option<ExampleCustomer> {
     Some(ExampleCustomer {
         customer_id: predictions.customer_ids.get(customer.customer)?.owned(),
         expected_date: predictions.expected(customer),
@@ -296,7 +308,7 @@ fn example(predictions: &Predictions, customer: &CustomerPrediction) -> Option<E
         products: customer
             .products
             .iter()
-            .filter_map(|product| example_product(predictions, product))
+            .filter_map(|product| example_product(predictions, product, details))
             .collect(),
     })
 }
@@ -304,9 +316,11 @@ fn example(predictions: &Predictions, customer: &CustomerPrediction) -> Option<E
 fn example_product(
     predictions: &Predictions,
     product: &ProductPrediction,
+    details: &Details,
 ) -> Option<ExampleProduct> {
     Some(ExampleProduct {
         product_id: predictions.product_ids.get(product.product)?.owned(),
+        name: details.product_name(product.product).cloned(),
         prediction: product.clone(),
     })
 }

@@ -1,16 +1,19 @@
 //! Tickets that have been read, and their summary for a night.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{Progress, StoredModel, compute};
 use crate::calendar::AsOf;
 use crate::config::Config;
+use crate::domain::{Details, OwnedId};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
-use crate::ingest::{self, NeededDays, Reader};
+use crate::ingest::{self, NeededDays, ProductTable, Reader};
 use crate::models::{self, NightSummary};
 use crate::publish::manifest::ManifestInput;
-use crate::purchases::Partitions;
+use crate::purchases::{Facts, Partitions};
 use crate::recurrence::PopulationSummary;
 use crate::store::{InputObject, sha256_hex};
 
@@ -31,6 +34,10 @@ pub struct Tickets {
     pub lines: Report,
     /// The objects that were read.
     pub objects: Vec<ManifestInput>,
+    /// What lines tell beside purchases, where it is mapped.
+    pub facts: Facts,
+    /// What products are called, if there is a table of it.
+    pub products: Option<ProductTable>,
 }
 
 impl Tickets {
@@ -47,21 +54,31 @@ impl Tickets {
     ) -> Result<Self> {
         let uris = config.required_inputs()?;
         check_history_days(config, purpose)?;
-        let (ingested, found) = ingest::read(
-            uris,
-            &config.input,
-            days,
-            config.memory_limit,
-            &|count: usize, object: &InputObject| progress.object(object, count),
-        )
-        .await?;
+        let each = |count: usize, object: &InputObject| progress.object(object, count);
+        let (ingested, mut found) =
+            ingest::read(uris, &config.input, days, config.memory_limit, &each).await?;
         for warning in &ingested.warnings {
             progress.warning(warning);
         }
+        let partitions = compute(|| ingested.purchases.partitions())?;
+        let products = match purpose {
+            // A model knows products by their ids.
+            Purpose::Training => None,
+            Purpose::Scoring => ingest::read_products(&config.input, &each).await?,
+        };
+        let products = products.map(|(products, objects)| {
+            found.extend(objects);
+            for warning in products.warnings(partitions.products()) {
+                progress.warning(&warning);
+            }
+            products
+        });
         Ok(Self {
-            partitions: compute(|| ingested.purchases.partitions())?,
+            partitions,
             lines: ingested.report,
             objects: found.into_iter().map(manifest_input).collect(),
+            facts: ingested.facts,
+            products,
         })
     }
 
@@ -85,7 +102,48 @@ impl Tickets {
             partitions: Box::new(ingested.purchases),
             lines: ingested.report,
             objects: vec![object],
+            facts: ingested.facts,
+            products: None,
         })
+    }
+
+    /// What is known beside the purchases on a night: of all products, and of these customers, whose
+    /// codes are ascending. What the table of products says goes before what lines say.
+    #[must_use]
+    pub fn details(&self, as_of: AsOf, customers: &[u32]) -> Details {
+        let (facts, products) = (&self.facts, self.partitions.products());
+        let codes = 0..u32::try_from(products.len()).unwrap_or(u32::MAX);
+        let table = self.products.as_ref();
+        let categories = table.and_then(|table| table.categories_of(products));
+        let prices = table.and_then(|table| table.prices_of(products));
+        Details {
+            product_names: table.map(|table| table.names_of(products)),
+            categories: categories.or_else(|| {
+                facts.have_categories().then(|| {
+                    let categories = codes.clone().map(|code| facts.category(code, as_of));
+                    categories
+                        .map(|category| Some(category?.to_string().into()))
+                        .collect()
+                })
+            }),
+            last_prices: prices.or_else(|| {
+                facts
+                    .have_prices()
+                    .then(|| codes.map(|code| facts.last_price(code, as_of)).collect())
+            }),
+            stores: facts
+                .have_stores()
+                .then(|| self.stores_of(as_of, customers)),
+        }
+    }
+
+    fn stores_of(&self, as_of: AsOf, customers: &[u32]) -> Vec<(OwnedId, Arc<str>)> {
+        let stores = customers.iter().filter_map(|customer| {
+            let store = self.facts.usual_store(*customer, as_of)?;
+            let customer = self.partitions.customers().get(*customer)?;
+            Some((customer.owned(), store.to_string().into()))
+        });
+        stores.collect()
     }
 
     /// Summarizes the tickets on a night for a model. Warns of stale data, and if the tickets do

@@ -8,8 +8,7 @@ use serde::{Serialize, Serializer};
 use super::night::{NightScorer, NightSummary, refuse_future};
 use crate::calendar::{AsOf, Day};
 use crate::domain::words::counted;
-use crate::domain::{CustomerPrediction, ProductModel, ProductPrediction};
-use crate::domain::{Ids, OwnedId};
+use crate::domain::{CustomerPrediction, Details, Ids, OwnedId, ProductModel, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch};
 use crate::features::timing::{TIMING_FEATURES, TimingFeatures, timing_features};
@@ -54,6 +53,9 @@ impl Serialize for Features {
 pub struct Explanation {
     /// The customer.
     pub customer_id: OwnedId,
+    /// The store in which the customer mostly buys, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
     /// The night.
     pub as_of: AsOf,
     /// The model that speaks.
@@ -159,11 +161,37 @@ pub struct DayProbability {
     pub probability: f64,
 }
 
+impl Explanation {
+    /// Adds what is known beside the purchases. `products` are the ids of the products' codes.
+    pub fn add_details(&mut self, details: &Details, products: &Ids) {
+        let store = details.store(self.customer_id.as_id());
+        self.store = store.map(|store| store.to_string());
+        let likely = self.prediction.iter_mut();
+        for product in likely.flat_map(|prediction| &mut prediction.products) {
+            let Some(code) = products.code(&product.product_id.to_string()) else {
+                continue;
+            };
+            product.product_name = details.product_name(code).map(|name| name.to_string());
+            product.category = details.category(code).map(|category| category.to_string());
+            product.last_price = details.last_price(code);
+        }
+    }
+}
+
 /// One likely product.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Product {
     /// The product.
     pub product_id: OwnedId,
+    /// What it is called, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_name: Option<String>,
+    /// Its category, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Its latest unit price, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_price: Option<f64>,
     /// Its place, from 1.
     pub rank: usize,
     /// Probability that it is in the next basket, given that the customer comes.
@@ -235,6 +263,7 @@ fn explained(
     let likely = likely(&prediction, history.products(), &scratch, products);
     Some(Explanation {
         customer_id: history.customers().get(code)?.owned(),
+        store: None,
         as_of,
         model_id: model_id.to_owned(),
         recurrent,
@@ -378,6 +407,9 @@ fn likely_product(
     let (_, row) = rows.find(|(candidate, _)| candidate.product == product.product)?;
     Some(Product {
         product_id: ids.get(product.product)?.owned(),
+        product_name: None,
+        category: None,
+        last_price: None,
         rank,
         probability: product.probability,
         times_bought: product.times_bought,

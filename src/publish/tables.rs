@@ -15,12 +15,12 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 
-use crate::domain::{CustomerPrediction, Predictions};
+use crate::domain::{CustomerPrediction, Details, Predictions};
 use crate::error::{Error, Result};
 use crate::offers::Offer;
 use check::check;
 pub use columns::{ColumnSchema, ColumnType};
-use columns::{CustomerRecord, OFFER_COLUMNS, ProductRecord, fill, schema_of};
+use columns::{CustomerRecord, FillContext, OFFER_COLUMNS, ProductRecord, fill, schema_of};
 use writer::TableWriter;
 
 /// Customers of one row group. With [`MAX_RANK`](crate::domain::MAX_RANK) products each, a row
@@ -126,7 +126,7 @@ pub fn files(
     offers: &[Offer],
     also: &[Format],
 ) -> Result<Vec<TableFile>> {
-    let mut tables = Tables::new(also);
+    let mut tables = Tables::new(also, Details::default());
     tables.push(predictions, offers)?;
     tables.finish()
 }
@@ -138,12 +138,14 @@ pub struct Tables {
     products: TableWriter,
     /// One for each format.
     offers: Vec<TableWriter>,
+    details: Details,
 }
 
 impl Tables {
-    /// Tables without a row; offers are written in the formats `also` besides Parquet.
+    /// Tables without a row; offers are written in the formats `also` besides Parquet. The columns
+    /// of `details` are those that have something in it.
     #[must_use]
-    pub fn new(also: &[Format]) -> Self {
+    pub fn new(also: &[Format], details: Details) -> Self {
         let mut formats = vec![Format::Parquet];
         formats.extend(also);
         formats.sort_unstable();
@@ -155,6 +157,7 @@ impl Tables {
                 .into_iter()
                 .map(|format| TableWriter::new(OFFERS, format))
                 .collect(),
+            details,
         }
     }
 
@@ -167,14 +170,21 @@ impl Tables {
     /// before it begins, a customer twice), or if a code has no id.
     pub fn push(&mut self, predictions: &Predictions, offers: &[Offer]) -> Result<()> {
         check(predictions)?;
+        let Self {
+            customers,
+            products,
+            offers: offer_tables,
+            details,
+        } = self;
+        let context = FillContext {
+            predictions,
+            details,
+        };
         let (products, others) = rayon::join(
-            || write_products(&mut self.products, predictions),
+            || write_products(products, context),
             || {
-                let customers = write_customers(&mut self.customers, predictions);
-                (
-                    customers,
-                    write_offers(&mut self.offers, predictions, offers),
-                )
+                let customers = write_customers(customers, context);
+                (customers, write_offers(offer_tables, context, offers))
             },
         );
         let (customers, offers) = others;
@@ -204,22 +214,24 @@ fn chunks(customers: &[CustomerPrediction]) -> impl Iterator<Item = &[CustomerPr
         .chain(customers.chunks(CUSTOMERS_AT_A_TIME))
 }
 
-fn write_customers(table: &mut TableWriter, predictions: &Predictions) -> Result<()> {
+fn write_customers(table: &mut TableWriter, context: FillContext<'_>) -> Result<()> {
+    let predictions = context.predictions;
     for customers in chunks(&predictions.customers) {
         let rows = customers.iter().map(|customer| CustomerRecord {
             predictions,
             customer,
         });
         let rows: Vec<CustomerRecord<'_>> = rows.collect();
-        table.write(fill(&CustomerRecord::COLUMNS, &rows, predictions)?)?;
+        table.write(fill(&CustomerRecord::COLUMNS, &rows, context)?)?;
     }
     Ok(())
 }
 
-fn write_products(table: &mut TableWriter, predictions: &Predictions) -> Result<()> {
+fn write_products(table: &mut TableWriter, context: FillContext<'_>) -> Result<()> {
+    let predictions = context.predictions;
     for customers in chunks(&predictions.customers) {
         let rows: Vec<ProductRecord<'_>> = product_rows(predictions, customers).collect();
-        table.write(fill(&ProductRecord::COLUMNS, &rows, predictions)?)?;
+        table.write(fill(&ProductRecord::COLUMNS, &rows, context)?)?;
     }
     Ok(())
 }
@@ -242,15 +254,15 @@ fn product_rows<'a>(
 /// Writes the offers, which are by customer, in the same row groups as the customers.
 fn write_offers(
     tables: &mut [TableWriter],
-    predictions: &Predictions,
+    context: FillContext<'_>,
     mut offers: &[Offer],
 ) -> Result<()> {
-    for customers in chunks(&predictions.customers) {
+    for customers in chunks(&context.predictions.customers) {
         let last = customers.last().map_or(0, |customer| customer.customer);
         let (rows, rest) = offers.split_at(offers.partition_point(|offer| offer.customer <= last));
         offers = rest;
         for table in &mut *tables {
-            table.write(fill(&OFFER_COLUMNS, rows, predictions)?)?;
+            table.write(fill(&OFFER_COLUMNS, rows, context)?)?;
         }
     }
     Ok(())

@@ -79,6 +79,20 @@ impl PartitionedPurchases {
         })
     }
 
+    /// The code of each customer by the one that it had while the lines were read; `None` for one
+    /// that no line names in the end.
+    #[must_use]
+    pub fn customers_by_provisional_code(&self) -> Vec<Option<u32>> {
+        let len = self.provisional_codes.iter().max();
+        let mut codes = vec![None; len.map_or(0, |most| *most as usize + 1)];
+        for (code, provisional) in (0..).zip(&*self.provisional_codes) {
+            if let Some(place) = codes.get_mut(*provisional as usize) {
+                *place = Some(code);
+            }
+        }
+        codes
+    }
+
     /// How many consecutive shards make a partition: as many as take a quarter of the memory limit.
     fn shards_per_partition(&self) -> usize {
         let partitions = self.limit.as_ref().map_or(1, |limit| {

@@ -7,6 +7,7 @@ use crate::models::Parameters;
 use crate::models::examples::{NIGHT, read, rule, small, store};
 use crate::publish::faulty_store::FaultyStore;
 use crate::publish::promotion::PromotionPolicy;
+use crate::purchases::Facts;
 use crate::store::{Location, Store};
 
 /// A night whose model has not seen the 28 days that are held out on [`NIGHT`].
@@ -37,6 +38,8 @@ impl Trainer {
                 partitions: Box::new(read(store(60, 200, 3)).known(NIGHT).unwrap()),
                 lines: Report::default(),
                 objects: vec![],
+                facts: Facts::default(),
+                products: None,
             },
             warnings: Warnings::default(),
         }

@@ -3,7 +3,7 @@ use crate::artifact::Origin;
 use crate::calendar::StoreClock;
 use crate::config::HISTORY_DAYS;
 use crate::domain::Ids;
-use crate::domain::{CustomerPrediction, MAX_RANK, Predictions, ProductPrediction};
+use crate::domain::{CustomerPrediction, Details, MAX_RANK, Predictions, ProductPrediction};
 use crate::eval::{Contender, Evaluation};
 use crate::models::examples::{NIGHT, read, rule, small, store};
 use crate::models::{NightSummary, score, score_in_slices, score_some};
@@ -74,7 +74,7 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
     let formats = [Format::Csv, Format::Jsonl];
     let made =
         |predictions: &Predictions| offers(predictions, &OfferParameters::default()).unwrap();
-    let mut tables = Tables::new(&formats);
+    let mut tables = Tables::new(&formats, Details::default());
     slices
         .iter()
         .for_each(|slice| tables.push(slice, &made(slice)).unwrap());

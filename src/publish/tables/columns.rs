@@ -5,12 +5,15 @@
 //! remove one.
 
 use std::fmt;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::writer::{ColumnValues, FilledColumn};
 use crate::calendar::{AsOf, Day};
-use crate::domain::{CustomerPrediction, Ids, Predictions, ProductModel, ProductPrediction};
+use crate::domain::{
+    CustomerPrediction, Details, Ids, Predictions, ProductModel, ProductPrediction,
+};
 use crate::error::{Error, Result};
 use crate::offers::Offer;
 
@@ -37,6 +40,20 @@ enum Fill<Row> {
     Double(fn(&Row) -> f64),
     NullableDouble(fn(&Row) -> Option<f64>),
     Text(fn(&Row) -> String),
+    /// What is known of a product code or a customer code, where it is mapped: without that, the
+    /// table has no such column.
+    ProductName(fn(&Row) -> u32),
+    Category(fn(&Row) -> u32),
+    LastPrice(fn(&Row) -> u32),
+    UsualStore(fn(&Row) -> u32),
+}
+
+/// What the columns are filled from, beside the rows.
+#[derive(Clone, Copy)]
+pub(super) struct FillContext<'a> {
+    /// The ids of the rows' codes.
+    pub(super) predictions: &'a Predictions,
+    pub(super) details: &'a Details,
 }
 
 /// A row of `customers`.
@@ -46,7 +63,7 @@ pub(super) struct CustomerRecord<'a> {
 }
 
 impl CustomerRecord<'_> {
-    pub(super) const COLUMNS: [TableColumn<Self>; 14] = [
+    pub(super) const COLUMNS: [TableColumn<Self>; 15] = [
         TableColumn {
             name: "customer_id",
             meaning: "the customer, as in the tickets",
@@ -117,6 +134,11 @@ impl CustomerRecord<'_> {
             meaning: "the model that predicted",
             fill: Fill::Text(|row| row.predictions.model_id.clone()),
         },
+        TableColumn {
+            name: "store",
+            meaning: "the store in which the customer mostly buys; only where stores are mapped",
+            fill: Fill::UsualStore(|row| row.customer.customer),
+        },
     ];
 }
 
@@ -130,7 +152,7 @@ pub(super) struct ProductRecord<'a> {
 }
 
 impl ProductRecord<'_> {
-    pub(super) const COLUMNS: [TableColumn<Self>; 10] = [
+    pub(super) const COLUMNS: [TableColumn<Self>; 13] = [
         TableColumn {
             name: "customer_id",
             meaning: "the customer, as in the tickets",
@@ -181,11 +203,26 @@ impl ProductRecord<'_> {
             meaning: "why the product is likely, in a few words that can be checked in the tickets",
             fill: Fill::Text(|row| row.product.reason()),
         },
+        TableColumn {
+            name: "product_name",
+            meaning: "what the product is called; only where a product table is given",
+            fill: Fill::ProductName(|row| row.product.product),
+        },
+        TableColumn {
+            name: "category",
+            meaning: "the product's category; only where categories are mapped",
+            fill: Fill::Category(|row| row.product.product),
+        },
+        TableColumn {
+            name: "last_price",
+            meaning: "the product's latest unit price; only where prices are mapped",
+            fill: Fill::LastPrice(|row| row.product.product),
+        },
     ];
 }
 
 /// The columns of `offers`.
-pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 10] = [
+pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 13] = [
     TableColumn {
         name: "customer_id",
         meaning: "the customer, as in the tickets",
@@ -235,6 +272,21 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 10] = [
         name: "reason",
         meaning: "why it is offered or not, in a few words",
         fill: Fill::Text(|offer| offer.reason.clone()),
+    },
+    TableColumn {
+        name: "product_name",
+        meaning: "what the product is called; only where a product table is given",
+        fill: Fill::ProductName(|offer| offer.product),
+    },
+    TableColumn {
+        name: "category",
+        meaning: "the product's category; only where categories are mapped",
+        fill: Fill::Category(|offer| offer.product),
+    },
+    TableColumn {
+        name: "last_price",
+        meaning: "the product's latest unit price; only where prices are mapped",
+        fill: Fill::LastPrice(|offer| offer.product),
     },
 ];
 
@@ -301,26 +353,34 @@ pub(super) fn schema_of<Row>(columns: &[TableColumn<Row>]) -> Vec<ColumnSchema> 
         .collect()
 }
 
-/// Fills the columns with the values of some rows. The ids of the codes are those of `predictions`.
+/// Fills the columns with the values of some rows. Columns of details that are not mapped are left
+/// out.
 ///
 /// # Errors
 /// If a code has no id, or a count does not fit.
 pub(super) fn fill<Row: Sync>(
     columns: &[TableColumn<Row>],
     rows: &[Row],
-    predictions: &Predictions,
+    context: FillContext<'_>,
 ) -> Result<Vec<FilledColumn>> {
-    let filled = columns.iter().map(|column| {
+    let columns = columns
+        .iter()
+        .filter(|column| column.fill.is_mapped(context.details));
+    let filled = columns.map(|column| {
         Ok(FilledColumn {
             name: column.name,
-            values: column.fill.values(rows, predictions)?,
+            values: column.fill.values(rows, context)?,
         })
     });
     filled.collect()
 }
 
 impl<Row: Sync> Fill<Row> {
-    fn values(&self, rows: &[Row], predictions: &Predictions) -> Result<ColumnValues> {
+    fn values(&self, rows: &[Row], context: FillContext<'_>) -> Result<ColumnValues> {
+        let FillContext {
+            predictions,
+            details,
+        } = context;
         let each = rows.iter();
         Ok(match self {
             Fill::CustomerId(code) => ids(&predictions.customer_ids, each.map(code))?,
@@ -336,6 +396,15 @@ impl<Row: Sync> Fill<Row> {
             Fill::NullableDouble(value) => ColumnValues::Double(each.map(value).collect()),
             // Reasons are millions of sentences.
             Fill::Text(text) => ColumnValues::Text(rows.par_iter().map(text).collect()),
+            Fill::ProductName(code) => texts(each.map(|row| details.product_name(code(row)))),
+            Fill::Category(code) => texts(each.map(|row| details.category(code(row)))),
+            Fill::LastPrice(code) => {
+                ColumnValues::Double(each.map(|row| details.last_price(code(row))).collect())
+            }
+            Fill::UsualStore(code) => texts(each.map(|row| {
+                let customer = predictions.customer_ids.get(code(row))?;
+                details.store(customer)
+            })),
         })
     }
 }
@@ -352,8 +421,28 @@ impl<Row> Fill<Row> {
             Fill::Double(_) => (ColumnType::Double, false),
             Fill::NullableDouble(_) => (ColumnType::Double, true),
             Fill::Text(_) => (ColumnType::Text, false),
+            Fill::ProductName(_) | Fill::Category(_) | Fill::UsualStore(_) => {
+                (ColumnType::Text, true)
+            }
+            Fill::LastPrice(_) => (ColumnType::Double, true),
         }
     }
+
+    /// Whether there is such a column, by what is known beside the predictions.
+    fn is_mapped(&self, details: &Details) -> bool {
+        match self {
+            Fill::ProductName(_) => details.product_names.is_some(),
+            Fill::Category(_) => details.categories.is_some(),
+            Fill::LastPrice(_) => details.last_prices.is_some(),
+            Fill::UsualStore(_) => details.stores.is_some(),
+            _ => true,
+        }
+    }
+}
+
+fn texts<'a>(values: impl Iterator<Item = Option<&'a Arc<str>>>) -> ColumnValues {
+    let texts = values.map(|value| value.map(|text| text.to_string()));
+    ColumnValues::NullableText(texts.collect())
 }
 
 fn signed(count: u32) -> Result<Option<i32>> {

@@ -2,7 +2,7 @@ use polars::prelude::{AnyValue, DataFrame, ParquetReader, SerReader};
 
 use super::writer::FilledColumn;
 use super::*;
-use crate::domain::{Ids, examples};
+use crate::domain::{Ids, OwnedId, examples};
 use crate::offers::{OfferParameters, offers};
 use crate::publish::parquet::row_count;
 
@@ -20,6 +20,30 @@ fn written(name: &'static str, format: Format, columns: Result<Vec<FilledColumn>
     let mut table = TableWriter::new(name, format);
     table.write(columns.unwrap()).unwrap();
     table.finish().unwrap()
+}
+
+fn context<'a>(predictions: &'a Predictions, details: &'a Details) -> FillContext<'a> {
+    FillContext {
+        predictions,
+        details,
+    }
+}
+
+/// Something of each kind for some of the products and customers of `examples::text`.
+fn details() -> Details {
+    Details {
+        product_names: Some(vec![Some("Rye \"bread\",\n500 g".into()), None]),
+        categories: Some(vec![None, None, Some("cereals".into())]),
+        last_prices: Some(vec![Some(2.5), None, None]),
+        stores: Some(vec![(OwnedId::Text("søren".into()), "Halle".into())]),
+    }
+}
+
+fn all_with(predictions: &Predictions, details: Details) -> Vec<TableFile> {
+    let offers = offers(predictions, &OfferParameters::default()).unwrap();
+    let mut tables = Tables::new(&[Format::Jsonl, Format::Csv], details);
+    tables.push(predictions, &offers).unwrap();
+    tables.finish().unwrap()
 }
 
 fn read(file: &TableFile) -> DataFrame {
@@ -114,7 +138,7 @@ fn the_columns_and_types_are_those_of_the_contract() {
 
 #[test]
 fn the_declared_columns_are_those_of_the_files() {
-    let files = all(&examples::text());
+    let files = all_with(&examples::text(), details());
     let mut names = vec![];
     for (table, file) in schema().iter().zip(&files) {
         assert_eq!(table.name, file.name);
@@ -144,11 +168,18 @@ fn the_declared_columns_are_those_of_the_files() {
     assert_eq!(
         names,
         [
+            "store",
             "days_since_bought",
             "typical_gap_days",
+            "product_name",
+            "category",
+            "last_price",
             "send_on",
             "valid_from",
-            "valid_until"
+            "valid_until",
+            "product_name",
+            "category",
+            "last_price"
         ]
     );
 }
@@ -242,7 +273,11 @@ fn csv_and_json_lines_say_the_same() {
             written(
                 "offers",
                 format,
-                fill(&OFFER_COLUMNS, &offers, &predictions),
+                fill(
+                    &OFFER_COLUMNS,
+                    &offers,
+                    context(&predictions, &Details::default()),
+                ),
             )
             .content
             .to_vec(),
@@ -270,7 +305,11 @@ fn csv_and_json_lines_say_the_same() {
     let products = written(
         "products",
         Format::Jsonl,
-        fill(&ProductRecord::COLUMNS, &rows, &predictions),
+        fill(
+            &ProductRecord::COLUMNS,
+            &rows,
+            context(&predictions, &Details::default()),
+        ),
     );
     let second: serde_json::Value = serde_json::from_slice(
         products
@@ -282,6 +321,72 @@ fn csv_and_json_lines_say_the_same() {
     .unwrap();
     assert_eq!(second["typical_gap_days"], serde_json::Value::Null);
     assert_eq!(second["model"], "product");
+}
+
+#[test]
+fn details_are_columns_only_where_they_are_mapped() {
+    let predictions = examples::text();
+    let names = Details {
+        product_names: details().product_names,
+        ..Details::default()
+    };
+    let width = |files: &[TableFile]| [0, 1, 2].map(|at| read(&files[at]).width());
+    assert_eq!(width(&all(&predictions)), [14, 10, 10]);
+    assert_eq!(width(&all_with(&predictions, names)), [14, 11, 11]);
+    assert_eq!(width(&all_with(&predictions, details())), [15, 13, 13]);
+}
+
+#[test]
+fn details_stand_beside_their_products_and_customers() {
+    let files = all_with(&examples::text(), details());
+    let column = |file: usize, name: &str| -> Vec<Option<String>> {
+        let frame = read(&files[file]);
+        let column = frame.column(name).unwrap().str().unwrap().clone();
+        column.iter().map(|text| text.map(String::from)).collect()
+    };
+    let [rye, cereals, halle] = ["Rye \"bread\",\n500 g", "cereals", "Halle"];
+    // Products 2, 0 and 1 of two customers.
+    let twice = |three: [Option<&str>; 3]| -> Vec<Option<String>> {
+        let both = three.into_iter().chain(three);
+        both.map(|text| text.map(String::from)).collect()
+    };
+    for table in [1, 2] {
+        assert_eq!(
+            column(table, "product_name"),
+            twice([None, Some(rye), None])
+        );
+        assert_eq!(
+            column(table, "category"),
+            twice([Some(cereals), None, None])
+        );
+    }
+    let prices = read(&files[2])
+        .column("last_price")
+        .unwrap()
+        .f64()
+        .unwrap()
+        .clone();
+    let prices: Vec<Option<f64>> = prices.iter().take(3).collect();
+    assert_eq!(prices, [None, Some(2.5), None]);
+    assert_eq!(column(0, "store"), [None, Some(halle.to_owned()), None]);
+    let json = files
+        .iter()
+        .find(|file| file.file == "offers.jsonl")
+        .unwrap();
+    let lines: Vec<serde_json::Value> = json
+        .content
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    assert_eq!(lines[1]["product_name"], rye);
+    assert_eq!(lines[0]["product_name"], serde_json::Value::Null);
+    let csv = files.iter().find(|file| file.file == "offers.csv").unwrap();
+    let text = std::str::from_utf8(&csv.content).unwrap();
+    assert!(
+        text.contains(",\"Rye \"\"bread\"\",\n500 g\",,2.5\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -358,7 +463,7 @@ fn slice_after_slice_of_the_customers_gives_the_same_files() {
             .collect();
         predictions
     };
-    let mut tables = Tables::new(&[Format::Jsonl, Format::Csv]);
+    let mut tables = Tables::new(&[Format::Jsonl, Format::Csv], Details::default());
     for ids in [0..20_000, 20_000..21_500] {
         let predictions = slice(ids);
         tables

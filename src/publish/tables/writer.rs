@@ -24,6 +24,7 @@ pub(super) enum ColumnValues {
     /// 64-bit integers.
     Integer(Vec<i64>),
     Text(Vec<String>),
+    NullableText(Vec<Option<String>>),
     /// 32-bit integers.
     Count(Vec<Option<i32>>),
     Double(Vec<Option<f64>>),
@@ -35,6 +36,7 @@ impl ColumnValues {
         match self {
             ColumnValues::Integer(values) => values.len(),
             ColumnValues::Text(values) => values.len(),
+            ColumnValues::NullableText(values) => values.len(),
             ColumnValues::Count(values) => values.len(),
             ColumnValues::Double(values) => values.len(),
             ColumnValues::Date(values) => values.len(),
@@ -46,6 +48,7 @@ impl ColumnValues {
         match self {
             ColumnValues::Integer(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Text(values) => serde_json::to_writer(content, &values.get(row)),
+            ColumnValues::NullableText(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Count(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Double(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Date(values) => serde_json::to_writer(content, &values.get(row)),
@@ -170,6 +173,7 @@ fn data_frame(columns: Vec<FilledColumn>) -> Result<DataFrame, PolarsError> {
         let series = match column.values {
             ColumnValues::Integer(values) => Series::new(name, values),
             ColumnValues::Text(values) => Series::new(name, values),
+            ColumnValues::NullableText(values) => Series::new(name, values),
             ColumnValues::Count(values) => Series::new(name, values),
             ColumnValues::Double(values) => Series::new(name, values),
             ColumnValues::Date(values) => {

@@ -59,7 +59,8 @@ fn wrong_type(role: ColumnRole, found: &ArrowDataType) -> Error {
         | ColumnRole::Product
         | ColumnRole::Basket
         | ColumnRole::Category
-        | ColumnRole::Store => "integers or text",
+        | ColumnRole::Store
+        | ColumnRole::Name => "integers or text",
     };
     let flag = role.flag();
     let hint = match (role, found) {
