@@ -38,9 +38,11 @@
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
 
+mod archive;
 mod chunk;
 mod columns;
 mod compression;
+mod content;
 mod days;
 mod decoded_line;
 mod dictionary;
@@ -48,13 +50,17 @@ mod excluded;
 mod formats;
 mod history;
 mod ids;
+mod kind;
+mod lake;
 mod line_checker;
+mod other_table;
 mod pipeline;
 mod reader;
 mod rejects;
 pub mod report;
 mod source;
 mod stream;
+mod tables;
 mod time;
 #[cfg(test)]
 mod tests;

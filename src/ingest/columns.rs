@@ -170,6 +170,7 @@ fn missing_columns(names: &ColumnNames, present: &[&str]) -> Error {
         listed(present)
     ))
     .hint(hints.join("; "))
+    .for_lack_of_columns()
 }
 
 /// The columns of an object as a message lists them.

@@ -34,8 +34,8 @@ pub(super) trait InputFormat: fmt::Debug + Send + Sync {
     fn access(&self) -> Access;
 
     /// Whether an object is in this format, by its first bytes, and by its name where they could be
-    /// of any format. The name is in lower case. For a format that is read as a stream the bytes are
-    /// unpacked, and the name has lost the ending of a compression.
+    /// of any format. The name is in lower case and has lost the ending of a compression; the bytes
+    /// are unpacked.
     fn sniff(&self, name: &str, first_bytes: &[u8]) -> bool;
 
     /// What to fetch of an object: one chunk at least, even if there are no rows, in the order of the
@@ -92,6 +92,8 @@ pub(super) fn endings(formats: Formats) -> Vec<String> {
             }
         }
     }
+    // An archive is looked into.
+    endings.push(".zip".to_owned());
     endings.sort_unstable();
     endings
 }
@@ -104,7 +106,9 @@ mod tests {
     fn endings_are_those_of_the_formats_and_of_their_compressed_forms() {
         assert_eq!(
             endings(FORMATS),
-            [".csv", ".csv.gz", ".csv.zst", ".parquet"]
+            [
+                ".csv", ".csv.bz2", ".csv.gz", ".csv.xz", ".csv.zst", ".parquet", ".zip"
+            ]
         );
     }
 }

@@ -70,6 +70,11 @@ impl HistoryAssembler {
         }
     }
 
+    /// How many objects have been read to their end.
+    pub(super) fn objects(&self) -> u64 {
+        self.report.objects
+    }
+
     /// Takes the lines that follow.
     ///
     /// # Errors

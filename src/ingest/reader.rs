@@ -12,7 +12,8 @@ use super::formats::{FORMATS, Formats};
 use super::history::HistoryAssembler;
 use super::line_checker::LineBatch;
 use super::source::Source;
-use super::{Ingested, InputOptions, NeededDays};
+use super::tables::{self, NoTable};
+use super::{Ingested, InputOptions, NeededDays, pipeline};
 use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, PartitionedPurchases};
 
@@ -24,6 +25,8 @@ pub struct Reader {
     /// Chunks that are not all assembled yet, in their order.
     chunks: VecDeque<ChunkReader>,
     assembler: HistoryAssembler,
+    /// What is no table.
+    left_out: Vec<NoTable>,
     /// Whether an object could not be read: what follows must not hide it.
     has_failed: bool,
 }
@@ -48,6 +51,7 @@ impl Reader {
             formats,
             chunks: VecDeque::new(),
             assembler: HistoryAssembler::new(options, limit),
+            left_out: vec![],
             has_failed: false,
         }
     }
@@ -72,8 +76,11 @@ impl Reader {
     /// [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
         let source = Source::in_memory(name, bytes, self.formats)?;
+        let (requests, left_out) =
+            pipeline::open_tables(source, false, &self.options, self.days, self.formats)?;
+        self.leave_out(left_out);
         let mut chunks = vec![];
-        for request in source.open(&self.options, self.days)? {
+        for request in requests {
             // The bytes are in memory, so this never waits.
             let fetched = request.fetch().now_or_never();
             chunks.push(fetched.unwrap_or_else(|| {
@@ -82,6 +89,11 @@ impl Reader {
         }
         self.take(chunks)?;
         self.assemble_ready()
+    }
+
+    /// Notes what is not read beside what is.
+    pub(super) fn leave_out(&mut self, no_tables: Vec<NoTable>) {
+        self.left_out.extend(no_tables);
     }
 
     /// Reads the chunks that follow. Their last batches are assembled later, while the next chunks are
@@ -146,7 +158,21 @@ impl Reader {
     /// As [`Reader::finish`], of a history that may not fit into memory.
     pub(super) fn finish_partitioned(mut self) -> Result<Ingested<PartitionedPurchases>> {
         self.assemble_ready()?;
-        self.assembler.finish(&self.options)
+        let Self {
+            options,
+            assembler,
+            left_out,
+            ..
+        } = self;
+        let objects = assembler.objects();
+        if objects == 0 && !left_out.is_empty() {
+            return Err(tables::nothing_read(left_out));
+        }
+        let notice = tables::notice_of_left_out(objects, &left_out);
+        let mut ingested = assembler.finish(&options)?;
+        ingested.warnings.splice(0..0, notice);
+        ingested.report.left_out = left_out.into_iter().map(|left| left.left_out).collect();
+        Ok(ingested)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use super::compression::{BoxedRead, Compression};
-use crate::error::{Error, Result};
+use super::content::okuo_error;
+use crate::error::{Error, Kind, Result};
 
 /// How much is unpacked at a time, in bytes.
 const BUFFER: usize = 1 << 20;
@@ -93,19 +94,30 @@ impl ByteStream {
     }
 
     fn unreadable(&self, error: std::io::Error, lines: u64) -> Error {
-        // What the store said, and not the decoder.
-        let is_from_store = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+        // What the store or the archive said, and not the decoder.
+        let error = match okuo_error(error) {
+            Ok(own) if own.kind() == Kind::Input => return own,
+            Ok(own) => return self.unreadable_here(own),
+            Err(error) => error,
+        };
         match self.compression {
-            Some(Compression { name, .. }) if !is_from_store => Error::input(format!(
+            Some(compression) if compression.needs_memory(&error) => too_large(compression),
+            Some(Compression { name, .. }) => Error::input(format!(
                 "the {name} data are truncated or damaged after {lines} good lines"
             ))
             .source(error)
             .hint("write or transfer the object again"),
-            _ if self.has_begun => {
-                Error::system("the object cannot be read to its end").source(error)
-            }
-            _ => Error::system("the object cannot be read").source(error),
+            None => self.unreadable_here(error),
         }
+    }
+
+    fn unreadable_here(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        let what = if self.has_begun {
+            "the object cannot be read to its end"
+        } else {
+            "the object cannot be read"
+        };
+        Error::system(what).source(error)
     }
 
     /// The error if the compressed data are damaged. Damaged data may unpack to anything, which looks
@@ -120,4 +132,15 @@ impl ByteStream {
             .hint("write or transfer the object again")
         })
     }
+}
+
+/// The error of data that only a decoder with much memory unpacks.
+pub(super) fn too_large(compression: &Compression) -> Error {
+    let Compression { name, command, .. } = compression;
+    Error::input(format!(
+        "to unpack the {name} data, more than 128 MiB of memory are needed: they were packed with a long window"
+    ))
+    .hint(format!(
+        "unpack them into okuo: {command} FILE | okuo … --input -; or pack them without --long or --ultra"
+    ))
 }

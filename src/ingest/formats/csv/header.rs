@@ -113,6 +113,7 @@ impl SplitHeader {
             if is_unreadable {
                 Error::input("the header line is not UTF-8, and lacks a column")
                     .hint("write the file as UTF-8, or convert it with iconv")
+                    .for_lack_of_columns()
             } else {
                 error
             }
