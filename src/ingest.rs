@@ -56,6 +56,7 @@ mod kind;
 mod lake;
 mod line_checker;
 mod other_table;
+mod overlap;
 mod path_columns;
 mod pipeline;
 mod reader;

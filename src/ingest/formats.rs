@@ -4,8 +4,11 @@
 //! and an entry of [`FORMATS`]. What it gets is fetched and unpacked by others, and what it gives, row
 //! by row, is checked and counted by others: it only knows how rows are written.
 
+mod arrow;
 mod csv;
+mod json_lines;
 mod parquet;
+mod xlsx;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +25,13 @@ pub(super) type Formats = &'static [&'static dyn InputFormat];
 
 /// The formats that are read. The first that takes an object reads it, and the last what no other
 /// takes.
-pub(super) static FORMATS: Formats = &[&parquet::Parquet, &csv::Csv];
+pub(super) static FORMATS: Formats = &[
+    &parquet::Parquet,
+    &xlsx::Xlsx,
+    &arrow::Arrow,
+    &json_lines::JsonLines,
+    &csv::Csv,
+];
 
 /// A file format.
 pub(super) trait InputFormat: fmt::Debug + Send + Sync {
@@ -123,7 +132,40 @@ mod tests {
         assert_eq!(
             endings(FORMATS),
             [
-                ".csv", ".csv.bz2", ".csv.gz", ".csv.xz", ".csv.zst", ".parquet", ".zip"
+                ".arrow",
+                ".arrow.bz2",
+                ".arrow.gz",
+                ".arrow.xz",
+                ".arrow.zst",
+                ".arrows",
+                ".arrows.bz2",
+                ".arrows.gz",
+                ".arrows.xz",
+                ".arrows.zst",
+                ".csv",
+                ".csv.bz2",
+                ".csv.gz",
+                ".csv.xz",
+                ".csv.zst",
+                ".feather",
+                ".feather.bz2",
+                ".feather.gz",
+                ".feather.xz",
+                ".feather.zst",
+                ".jsonl",
+                ".jsonl.bz2",
+                ".jsonl.gz",
+                ".jsonl.xz",
+                ".jsonl.zst",
+                ".ndjson",
+                ".ndjson.bz2",
+                ".ndjson.gz",
+                ".ndjson.xz",
+                ".ndjson.zst",
+                ".parquet",
+                ".xlsm",
+                ".xlsx",
+                ".zip",
             ]
         );
     }

@@ -58,6 +58,9 @@ async fn read_objects(
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
     let (objects, threads) = (found.len(), rayon::current_num_threads());
+    if objects > 1 {
+        reader.compare_objects();
+    }
     let mut read_objects = Vec::with_capacity(objects);
     let left_out = Arc::new(Mutex::new(vec![]));
     let chunks = fetched_chunks(found, &reader, 2 * threads, Arc::clone(&left_out));

@@ -91,6 +91,11 @@ impl Reader {
         self.assemble_ready()
     }
 
+    /// Compares the days of the objects that follow, since there are several.
+    pub(super) fn compare_objects(&mut self) {
+        self.assembler.compare_objects();
+    }
+
     /// Notes what is not read beside what is.
     pub(super) fn leave_out(&mut self, no_tables: Vec<NoTable>) {
         self.left_out.extend(no_tables);
@@ -168,10 +173,16 @@ impl Reader {
         if objects == 0 && !left_out.is_empty() {
             return Err(tables::nothing_read(left_out));
         }
-        let notice = tables::notice_of_left_out(objects, &left_out);
         let mut ingested = assembler.finish(&options)?;
-        ingested.warnings.splice(0..0, notice);
-        ingested.report.left_out = left_out.into_iter().map(|left| left.left_out).collect();
+        let report = &mut ingested.report;
+        report
+            .left_out
+            .extend(left_out.into_iter().map(|left| left.left_out));
+        report.left_out.sort_by(|a, b| a.object.cmp(&b.object));
+        let notices = tables::notice_of_left_out(objects, &report.left_out)
+            .into_iter()
+            .chain(std::mem::take(&mut report.notes));
+        ingested.warnings.splice(0..0, notices);
         Ok(ingested)
     }
 }

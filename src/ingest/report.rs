@@ -27,6 +27,9 @@ pub struct Report {
     /// Objects in the named folders that were not read, in the order of their names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// What a user should know of single objects: only for messages.
+    #[serde(skip)]
+    pub(super) notes: Vec<String>,
     /// Lines read: kept, without a customer, left out by a filter, returned, excluded, after the
     /// as-of date, before the needed history, or bad.
     pub lines_read: u64,
@@ -82,6 +85,7 @@ impl Report {
         self.objects += other.objects;
         self.empty_objects += other.empty_objects;
         self.left_out.extend(other.left_out);
+        self.notes.extend(other.notes);
         self.lines_read += other.lines_read;
         self.kept += other.kept;
         self.repeated += other.repeated;
@@ -165,7 +169,9 @@ impl Report {
         ))
         .hint(match self.anonymous {
             0 => "check the column mapped with --quantity, and the excluded products",
-            _ => "check the columns mapped with --customer and --quantity, and the excluded products",
+            _ => {
+                "check the columns mapped with --customer and --quantity, and the excluded products"
+            }
         })
     }
 

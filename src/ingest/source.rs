@@ -286,7 +286,11 @@ impl Source {
 
     /// All bytes, unpacked. Reading them waits for the store.
     pub(super) fn stream(&self) -> ByteStream {
-        ByteStream::new(self.content.stream(), self.compression)
+        let stream = ByteStream::new(self.content.stream(), self.compression);
+        match self.content {
+            SourceContent::Member(_) => stream.of_archive(),
+            _ => stream,
+        }
     }
 }
 

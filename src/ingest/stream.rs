@@ -14,6 +14,8 @@ pub(super) struct ByteStream {
     /// The bytes as they are stored; from the first reading on unpacked.
     bytes: BoxedRead,
     compression: Option<&'static Compression>,
+    /// Whether the bytes are those of a member of an archive, which have a checksum.
+    is_of_archive: bool,
     has_begun: bool,
     has_ended: bool,
     buffer: Vec<u8>,
@@ -29,10 +31,19 @@ impl ByteStream {
         Self {
             bytes: Box::new(packed),
             compression,
+            is_of_archive: false,
             has_begun: false,
             has_ended: false,
             buffer: vec![],
             filled: 0,
+        }
+    }
+
+    /// The same for a member of an archive.
+    pub(super) fn of_archive(self) -> Self {
+        Self {
+            is_of_archive: true,
+            ..self
         }
     }
 
@@ -74,6 +85,15 @@ impl ByteStream {
             Error::system(format!("{} could not start", compression.name)).source(error)
         })?;
         Ok(())
+    }
+
+    /// The unpacked bytes from the first on, for who needs no buffer.
+    ///
+    /// # Errors
+    /// If unpacking cannot be started.
+    pub(super) fn into_read(mut self) -> Result<BoxedRead> {
+        self.begin_unpacking()?;
+        Ok(self.bytes)
     }
 
     /// The bytes in the buffer.
@@ -120,17 +140,23 @@ impl ByteStream {
         Error::system(what).source(error)
     }
 
-    /// The error if the compressed data are damaged. Damaged data may unpack to anything, which looks
+    /// The error if the packed data are damaged. Damaged data may unpack to anything, which looks
     /// like a bad line, until the checksum at their end: this reads on to there.
     pub(super) fn damage(&mut self, lines: u64) -> Option<Error> {
-        let Compression { name, .. } = self.compression?;
-        let end = std::io::copy(&mut self.bytes, &mut std::io::sink());
-        end.is_err().then(|| {
-            Error::input(format!(
-                "the {name} data are damaged after {lines} lines or before"
-            ))
-            .hint("write or transfer the object again")
-        })
+        if self.compression.is_none() && !self.is_of_archive {
+            return None;
+        }
+        let error = std::io::copy(&mut self.bytes, &mut std::io::sink()).err()?;
+        match (okuo_error(error), self.compression) {
+            (Err(_), Some(Compression { name, .. })) => Some(
+                Error::input(format!(
+                    "the {name} data are damaged after {lines} lines or before"
+                ))
+                .hint("write or transfer the object again"),
+            ),
+            (Ok(error), _) => Some(error),
+            (Err(_), None) => None,
+        }
     }
 }
 

@@ -126,7 +126,9 @@ impl Tables {
 
 /// The error of an archive without a table: that of its only member, or what its members are.
 fn no_table_in(archive: &Source, mut left_out: Vec<NoTable>) -> Error {
-    if let (1, Some(only)) = (left_out.len(), left_out.pop()) {
+    if left_out.len() == 1
+        && let Some(only) = left_out.pop()
+    {
         return only.error;
     }
     Error::input("the zip archive has no table with the columns")
@@ -205,7 +207,7 @@ fn read_beginning(beginning: Source, options: &InputOptions) -> Result<()> {
 const LISTED: usize = 8;
 
 /// What to say of objects that were not read beside `read` others; nothing if all were.
-pub(super) fn notice_of_left_out(read: u64, left_out: &[NoTable]) -> Option<String> {
+pub(super) fn notice_of_left_out(read: u64, left_out: &[LeftOut]) -> Option<String> {
     if left_out.is_empty() {
         return None;
     }
@@ -216,14 +218,13 @@ pub(super) fn notice_of_left_out(read: u64, left_out: &[NoTable]) -> Option<Stri
     ))
 }
 
-fn listed(left_out: &[NoTable]) -> String {
+fn listed(left_out: &[LeftOut]) -> String {
     let mut listed: Vec<String> = left_out
         .iter()
         .take(LISTED)
-        .map(|NoTable { left_out, .. }| {
-            let object = &left_out.object;
+        .map(|LeftOut { object, why }| {
             let name = object.rsplit_once('/').map_or(&**object, |(_, name)| name);
-            format!("{name} ({})", left_out.why)
+            format!("{name} ({why})")
         })
         .collect();
     if left_out.len() > LISTED {
@@ -233,17 +234,24 @@ fn listed(left_out: &[NoTable]) -> String {
 }
 
 /// The error of an input in which no object is a table: what is wrong with the likeliest of them.
-pub(super) fn nothing_read(left_out: Vec<NoTable>) -> Error {
-    let list = listed(&left_out);
-    let mut errors = left_out.into_iter().map(|left| left.error);
+pub(super) fn nothing_read(no_tables: Vec<NoTable>) -> Error {
+    let mut left_out = vec![];
+    let mut errors = vec![];
+    for no_table in no_tables {
+        left_out.push(no_table.left_out);
+        errors.push(no_table.error);
+    }
     if errors.len() == 1
-        && let Some(only) = errors.next()
+        && let Some(only) = errors.pop()
     {
         return only;
     }
-    let likeliest = errors.find(Error::lacks_columns);
+    let likeliest = errors.into_iter().find(Error::lacks_columns);
     likeliest.unwrap_or_else(|| {
-        Error::input(format!("no object is a table that is read: {list}"))
-            .hint("name files in CSV, Parquet, JSON lines, Arrow or xlsx with --input")
+        Error::input(format!(
+            "no object is a table that is read: {}",
+            listed(&left_out)
+        ))
+        .hint("name files in CSV, Parquet, JSON lines, Arrow or xlsx with --input")
     })
 }

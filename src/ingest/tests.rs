@@ -1,7 +1,9 @@
 //! The input contract, by what [`Reader`] makes of files that the tests write into memory.
 
 mod containers;
+mod json_arrow_xlsx;
 mod damage;
+mod decimals;
 mod formats;
 mod large;
 mod third_format;
@@ -297,7 +299,10 @@ fn bad_lines_are_counted_by_cause_with_their_places() {
     )
     .unwrap();
     let report = read.report;
-    assert_eq!((report.kept, report.anonymous, report.bad_lines()), (1, 1, 6));
+    assert_eq!(
+        (report.kept, report.anonymous, report.bad_lines()),
+        (1, 1, 6)
+    );
 }
 
 #[test]

@@ -23,12 +23,12 @@ const XZ_LONG: &str = "fd377a585a0000016922de3602002101200000000988a576e0007d005
     6314ce47dad94556c8373abfe4e6a15161e74ce372b5f2bdd6df67107734ec8000000000df5fb1630001717e\
     a7a11fa19042990d010000000001595a";
 
-fn bytes(digits: &str) -> Vec<u8> {
+pub(super) fn bytes(digits: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
     (0..digits.len()).step_by(2).map(byte).collect()
 }
 
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ::zip::ZipWriter::new(std::io::Cursor::new(vec![]));
     for (name, content) in members {
         let options = ::zip::write::SimpleFileOptions::default();
@@ -216,8 +216,12 @@ fn a_bomb_ends_early_and_small() {
     std::io::Read::read_to_end(&mut packed, &mut gz).unwrap();
     for bomb in [gz.clone(), zip(&[("a.csv", &gz)])] {
         let message = message(read_all(&options(), None, &[("a.csv", bomb)]));
-        let lacking = "there is no column \"customer_id\"";
-        assert!(message.contains(lacking), "{:.200}", message);
+        assert!(
+            message.contains("the header line does not end")
+                || message.contains("there is no column \"customer_id\""),
+            "{message:.200}"
+        );
+        assert!(message.len() < 1_000);
     }
 }
 

@@ -78,8 +78,18 @@ fn categories_zones_and_float_quantities_of_pandas_are_read() {
 #[test]
 fn bytes_are_text_if_they_are_utf8() {
     let read = read_all(&lenient(), None, &[("a.parquet", BINARY.to_vec())]).unwrap();
-    assert_eq!((read.report.kept, read.report.anonymous, read.report.rejects.len()), (1, 1, 1));
-    assert_eq!(read.purchases.products(), &Ids::Text(vec!["7".into(), "9".into()]));
+    assert_eq!(
+        (
+            read.report.kept,
+            read.report.anonymous,
+            read.report.rejects.len()
+        ),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        read.purchases.products(),
+        &Ids::Text(vec!["7".into(), "9".into()])
+    );
 }
 
 #[test]
@@ -174,7 +184,11 @@ fn types_that_are_no_id_are_named_with_a_way_out() {
         "{}",
         error(NESTED)
     );
-    assert!(error(NULLS).contains("none of the 2 lines has a customer"), "{}", error(NULLS));
+    assert!(
+        error(NULLS).contains("none of the 2 lines has a customer"),
+        "{}",
+        error(NULLS)
+    );
 }
 
 #[test]

@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use polars::io::parquet::metadata::FileMetadata;
-use polars::prelude::{
-    ArrowDataType, ArrowField, CompatLevel, ParquetReader, PlSmallStr, SerReader, TimeUnit,
-};
+use polars::prelude::{ArrowDataType, ArrowField, ParquetReader, PlSmallStr, SerReader, TimeUnit};
 use polars_parquet::read::ColumnChunkMetadata;
 
 use super::columns::microseconds;
-use super::types::readable_type;
+use super::types::read_as;
 use super::{MAGIC, damaged, guarded};
 use crate::error::{Error, Result};
 use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::kind::FileKind;
 use crate::ingest::row_reader::RowReader;
 use crate::ingest::source::{self, Source};
 use crate::ingest::time::ParsedTime;
@@ -49,6 +48,15 @@ pub(super) struct NamedColumn {
     pub(super) field: ArrowField,
 }
 
+/// The error of an object that is named as Parquet and begins otherwise.
+fn no_parquet(first_bytes: &[u8]) -> Error {
+    let what = match FileKind::of(first_bytes) {
+        Some(kind) => format!("this is no Parquet file, but {}", kind.name),
+        None => "this is no Parquet file".to_owned(),
+    };
+    Error::input(what).hint("its name ends in .parquet; rename it, or write it again")
+}
+
 impl ParquetFooter {
     /// Reads the footer of a file, and finds the columns.
     ///
@@ -60,8 +68,7 @@ impl ParquetFooter {
             return Err(source::no_bytes());
         }
         if !source.first_bytes().starts_with(MAGIC) {
-            return Err(Error::input("this is no Parquet file")
-                .hint("its name ends in .parquet; rename it, or write it again"));
+            return Err(no_parquet(source.first_bytes()));
         }
         let size = source.size();
         let mut length = LIKELY_LENGTH.min(size);
@@ -99,9 +106,8 @@ impl ParquetFooter {
             let Some((name, field)) = schema.get_at_index(column) else {
                 return Err(damaged());
             };
-            let read_as = readable_type(role, &field.dtype)
-                .map_err(|error| error.column(name.as_str()))?
-                .to_arrow(CompatLevel::newest());
+            let read_as =
+                read_as(role, &field.dtype).map_err(|error| error.column(name.as_str()))?;
             named.push(NamedColumn {
                 role,
                 field: ArrowField::new(name.clone(), read_as, field.is_nullable),
