@@ -38,6 +38,7 @@
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
 
+mod alike;
 mod anonymous;
 mod archive;
 mod chunk;
@@ -66,6 +67,7 @@ mod row_reader;
 mod sample;
 mod source;
 mod stream;
+mod suspects;
 mod tables;
 mod time;
 #[cfg(test)]
@@ -82,6 +84,7 @@ pub use filters::RowFilter;
 pub use reader::Reader;
 use report::Report;
 pub use sample::TableSample;
+pub use suspects::Suspect;
 
 /// How objects become purchases.
 #[derive(Debug, Clone, PartialEq)]

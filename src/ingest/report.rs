@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Suspect;
 pub use super::rejects::{RejectReason, RejectedLine, RejectedValue, Rejects};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
@@ -18,7 +19,7 @@ pub struct LeftOut {
 }
 
 /// What became of each line.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// Objects read.
     pub objects: u64,
@@ -50,6 +51,8 @@ pub struct Report {
     pub after_as_of: u64,
     /// Dropped: longer ago than `history_days`.
     pub before_history: u64,
+    /// Customers who look like no person and are left out. Their lines are among those kept.
+    pub suspects: Vec<Suspect>,
     /// Bad lines by reason, in a fixed order.
     #[serde(rename = "bad")]
     pub rejects: Vec<Rejects>,
@@ -101,7 +104,8 @@ impl Report {
 
     /// Counts repeated lines, when it is known how many of the kept lines are distinct.
     pub(crate) fn count_repeated(&mut self, distinct: u64) {
-        self.repeated = self.kept.saturating_sub(distinct);
+        let left_out: usize = self.suspects.iter().map(|suspect| suspect.lines).sum();
+        self.repeated = self.kept.saturating_sub(distinct + left_out as u64);
     }
 
     /// Whether the lines may be used.

@@ -7,6 +7,7 @@ mod decimals;
 mod formats;
 mod large;
 mod third_format;
+mod who;
 
 use std::io::Write;
 

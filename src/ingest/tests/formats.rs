@@ -461,7 +461,12 @@ fn integers_in_one_object_and_text_in_another_are_warned_of() {
         &[("a.csv", csv(&format!("{TEXT}007,10,2017-10-31,1,b\n")))],
     )
     .unwrap();
-    assert_eq!(read.warnings, Vec::<String>::new());
+    assert_eq!(read.warnings.len(), 1, "{:?}", read.warnings);
+    assert!(
+        read.warnings[0].contains("\"7\" and \"007\""),
+        "{:?}",
+        read.warnings
+    );
 }
 
 #[test]

@@ -14,7 +14,10 @@ fn a_sale_without_a_customer_is_no_bad_line_and_counts_for_the_store() {
     let text = "customer_id,product_id,timestamp,quantity\n1,10,2024-03-01,1\n,11,2024-03-01,1\n#N/A,11,2024-03-01,2\n0,11,2024-03-02,1\n";
     let read = read_all(&anonymous(&["0"]), None, &[("a.csv", csv(text))]).unwrap();
     let report = &read.report;
-    assert_eq!((report.kept, report.anonymous, report.bad_lines()), (1, 3, 0));
+    assert_eq!(
+        (report.kept, report.anonymous, report.bad_lines()),
+        (1, 3, 0)
+    );
     assert!(report.balanced());
     assert_eq!(read.purchases.customers(), &Ids::Integer(vec![1]));
     assert_eq!(read.purchases.products(), &Ids::Integer(vec![10, 11]));
@@ -53,7 +56,10 @@ fn ids_that_a_spreadsheet_has_rounded_are_named() {
         let error = read_all(&options(), None, &[("a.csv", csv(&text))])
             .unwrap_err()
             .to_string();
-        assert!(error.contains(id) && error.contains("digits are lost"), "{error}");
+        assert!(
+            error.contains(id) && error.contains("digits are lost"),
+            "{error}"
+        );
     }
     // An article may be called so.
     let text = "customer_id,product_id,timestamp\n1,12E4,2024-03-01\n";
@@ -71,15 +77,28 @@ fn rows_are_chosen_and_columns_have_several_names() {
         },
         ..options()
     };
-    let one = "CustomerID,product_id,timestamp,status\n1,10,2024-03-01,paid\n2,10,2024-03-01,open\n";
+    let one =
+        "CustomerID,product_id,timestamp,status\n1,10,2024-03-01,paid\n2,10,2024-03-01,open\n";
     let other = "status,Customer ID,product_id,timestamp\nsent,3,10,2024-03-01\n,4,10,2024-03-01\n";
-    let read = read_all(&options, None, &[("a.csv", csv(one)), ("b.csv", csv(other))]).unwrap();
+    let read = read_all(
+        &options,
+        None,
+        &[("a.csv", csv(one)), ("b.csv", csv(other))],
+    )
+    .unwrap();
     assert_eq!(read.purchases.customers(), &Ids::Integer(vec![1, 3]));
     assert_eq!((read.report.filtered, read.report.lines_read), (2, 4));
     assert!(read.report.balanced());
-    let missing = read_all(&options, None, &[("a.csv", csv("CustomerID,product_id,timestamp\n"))]);
+    let missing = read_all(
+        &options,
+        None,
+        &[("a.csv", csv("CustomerID,product_id,timestamp\n"))],
+    );
     let error = missing.unwrap_err().to_string();
-    assert!(error.contains("\"status\"") && error.contains("--where"), "{error}");
+    assert!(
+        error.contains("\"status\"") && error.contains("--where"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -121,4 +140,84 @@ fn folders_give_columns() {
     );
     let error = read_all(&options, None, &[("a.csv", csv(text))]).unwrap_err();
     assert!(error.to_string().contains("\"date\""), "{error}");
+}
+
+/// 30 customers who come every fifth day, and one card that buys ten products every day.
+fn tickets_with_a_shared_card(card: &str) -> String {
+    let mut text = String::from("customer_id,product_id,timestamp\n");
+    for day in 0..60_i32 {
+        let date = Day::from_epoch(19_800 + day);
+        for customer in (0..30).filter(|customer| (day + customer) % 5 == 0) {
+            text.push_str(&format!("{},{},{date}\n", 100 + customer, customer));
+        }
+        for product in 0..10 {
+            text.push_str(&format!("{card},{product},{date}\n"));
+        }
+    }
+    text
+}
+
+#[test]
+fn a_shared_card_is_left_out_unless_someone_keeps_it() {
+    let text = tickets_with_a_shared_card("9");
+    let read = read_all(&options(), None, &[("a.csv", csv(&text))]).unwrap();
+    assert_eq!(read.purchases.customers().len(), 30);
+    assert_eq!(read.purchases.customers().code("9"), None);
+    let suspects = &read.report.suspects;
+    assert_eq!(suspects.len(), 1);
+    assert_eq!((&*suspects[0].customer, suspects[0].lines), ("9", 600));
+    assert!(read.report.balanced() && read.report.repeated == 0);
+    assert!(
+        read.warnings
+            .iter()
+            .any(|warning| warning.contains("--keep-customer 9")),
+        "{:?}",
+        read.warnings
+    );
+    let kept = InputOptions {
+        keep_customers: vec!["9".into()],
+        ..options()
+    };
+    let read = read_all(&kept, None, &[("a.csv", csv(&text))]).unwrap();
+    assert_eq!(read.purchases.customers().len(), 31);
+    assert!(read.report.suspects.is_empty());
+}
+
+#[test]
+fn a_card_that_is_written_in_two_ways_is_left_out_too() {
+    let text = tickets_with_a_shared_card("9").replace("\n100,", "\n100.0,");
+    let read = read_all(
+        &options(),
+        None,
+        &[
+            ("a.csv", csv(&text)),
+            (
+                "b.csv",
+                csv("customer_id,product_id,timestamp\n100,1,2024-04-01\n"),
+            ),
+        ],
+    )
+    .unwrap();
+    assert_eq!(read.purchases.customers().len(), 30);
+    assert_eq!(read.report.suspects.len(), 1);
+}
+
+#[test]
+fn ids_that_are_alike_are_warned_of() {
+    let text = "customer_id,product_id,timestamp\nab1,10,2024-03-01\nAB1,010,2024-03-01\n";
+    let read = read_all(
+        &options(),
+        None,
+        &[
+            ("a.csv", csv(text)),
+            (
+                "b.csv",
+                csv("customer_id,product_id,timestamp\nx,10,2024-03-01\n"),
+            ),
+        ],
+    )
+    .unwrap();
+    let warned = |what: &str| read.warnings.iter().any(|warning| warning.contains(what));
+    assert!(warned("\"ab1\" and \"AB1\""), "{:?}", read.warnings);
+    assert!(warned("\"10\" and \"010\""), "{:?}", read.warnings);
 }
