@@ -105,6 +105,7 @@ struct Details {
     row: Option<u64>,
     column: Option<String>,
     hint: Option<String>,
+    lacks_columns: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -117,6 +118,7 @@ impl Error {
             row: None,
             column: None,
             hint: None,
+            lacks_columns: false,
             source: None,
         }))
     }
@@ -180,6 +182,19 @@ impl Error {
         self
     }
 
+    /// Says that an object lacks a column: it may be another table than the one that is meant.
+    #[must_use]
+    pub fn for_lack_of_columns(mut self) -> Self {
+        self.0.lacks_columns = true;
+        self
+    }
+
+    /// Whether an object lacks a column.
+    #[must_use]
+    pub fn lacks_columns(&self) -> bool {
+        self.0.lacks_columns
+    }
+
     /// Keeps the error below; its text stands in the message once.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -191,6 +206,18 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// What was wrong, without place and hint.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.0.what
+    }
+
+    /// What the reader can do, if that is known.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.0.hint.as_deref()
     }
 
     /// The process's exit code: see [`ExitCode`].

@@ -54,10 +54,12 @@
 
 mod alike;
 mod anonymous;
+mod archive;
 mod chunk;
 mod column_words;
 mod columns;
 mod compression;
+mod content;
 mod days;
 mod decoded_line;
 mod dictionary;
@@ -70,7 +72,11 @@ mod formats;
 mod history;
 mod ids;
 mod joined;
+mod kind;
+mod lake;
 mod line_checker;
+mod other_table;
+mod overlap;
 mod path_columns;
 mod pipeline;
 mod reader;
@@ -82,6 +88,7 @@ mod source;
 mod stream;
 mod suspects;
 mod text_notes;
+mod tables;
 mod time;
 #[cfg(test)]
 mod tests;

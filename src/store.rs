@@ -13,6 +13,7 @@ mod location;
 mod memory;
 mod s3;
 mod spill_file;
+mod spooled;
 mod writer;
 
 use std::fmt;
@@ -22,7 +23,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-pub use find::{InputObject, find};
+pub use find::{Found, InputObject, find, find_tables};
 pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
 pub use memory::InMemory;

@@ -109,6 +109,14 @@ impl Chunk {
         Ok(())
     }
 
+    /// Decodes some rows; see [`ChunkDecoder::decode`].
+    ///
+    /// # Errors
+    /// As [`ChunkDecoder::decode`].
+    pub(super) fn decode_some(&mut self, lines: &mut LineChecker) -> Result<bool> {
+        self.decoder.decode(lines)
+    }
+
     /// The lines that follow, as many as make a batch.
     fn next_batch(&mut self, lines: &mut LineChecker) -> Result<LineBatch> {
         let mut goes_on = true;

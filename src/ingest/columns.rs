@@ -16,6 +16,9 @@ use crate::suggest;
 /// How many of an object's columns a message lists.
 const LISTED: usize = 40;
 
+/// How many characters of a column's name a message shows.
+const SHOWN: usize = 60;
+
 /// How alike a name must be to be proposed (Jaro–Winkler, 0 to 1).
 const NEAR: f64 = 0.65;
 
@@ -506,6 +509,28 @@ impl FoundColumns {
         self.of(role).map(|column| &*column.name)
     }
 
+    /// Whether a column that is looked at has this name.
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        let roles = self.roles.iter().map(|(_, column)| column);
+        let filters = self.filters.iter().chain(&self.returns);
+        roles
+            .chain(filters.map(|filter| &filter.column))
+            .any(|column| &*column.name == name)
+    }
+
+    /// The positions in the rows that are looked at, in no order.
+    pub(super) fn fields(&self) -> Vec<usize> {
+        let roles = self.roles.iter().map(|(_, column)| column);
+        let filters = self.filters.iter().chain(&self.returns);
+        roles
+            .chain(filters.map(|filter| &filter.column))
+            .filter_map(|column| match column.place {
+                ColumnPlace::Field(at) => Some(at),
+                ColumnPlace::Path(_) => None,
+            })
+            .collect()
+    }
+
     /// The positions, if no more is wanted than the four columns that nearly all files have.
     pub(super) fn plain(&self) -> Option<PlainPositions> {
         if self.is_looked_up || !self.filters.is_empty() || !self.returns.is_empty() {
@@ -592,6 +617,7 @@ fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]
         listed(present)
     ))
     .hint(hints.join("; "))
+    .for_lack_of_columns()
 }
 
 /// The columns of an object as a message lists them.
@@ -602,12 +628,20 @@ fn listed(present: &[&str]) -> String {
     let mut listed: Vec<String> = present
         .iter()
         .take(LISTED)
-        .map(|name| format!("\"{name}\""))
+        .map(|name| format!("\"{}\"", shortened(name)))
         .collect();
     if present.len() > LISTED {
         listed.push(format!("and {} more", present.len() - LISTED));
     }
     listed.join(", ")
+}
+
+/// A name as a message shows it: what is no header may have very long ones.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.to_owned(),
+    }
 }
 
 /// A column that may be the one of a role.

@@ -53,9 +53,10 @@ impl FirstHeader {
         }
     }
 
-    /// Takes the header of an object in memory, unless one before it has one.
+    /// Takes the header of an object in memory, unless one before it has one, or objects are stored.
     pub(super) fn look_into(&self, source: &Arc<Source>) {
-        if self.found.get().is_none()
+        if self.stored.is_none()
+            && self.found.get().is_none()
             && let Some(header) = source.header(&self.options)
         {
             _ = self.found.set(Some(header));

@@ -4,8 +4,11 @@
 //! and an entry of [`FORMATS`]. What it gets is fetched and unpacked by others, and what it gives, row
 //! by row, is checked and counted by others: it only knows how rows are written.
 
+mod arrow;
 mod csv;
+mod json_lines;
 mod parquet;
+mod xlsx;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +26,13 @@ pub(super) type Formats = &'static [&'static dyn InputFormat];
 
 /// The formats that are read. The first that takes an object reads it, and the last what no other
 /// takes.
-pub(super) static FORMATS: Formats = &[&parquet::Parquet, &csv::Csv];
+pub(super) static FORMATS: Formats = &[
+    &parquet::Parquet,
+    &xlsx::Xlsx,
+    &arrow::Arrow,
+    &json_lines::JsonLines,
+    &csv::Csv,
+];
 
 /// A file format.
 pub(super) trait InputFormat: fmt::Debug + Send + Sync {
@@ -35,8 +44,8 @@ pub(super) trait InputFormat: fmt::Debug + Send + Sync {
     fn access(&self) -> Access;
 
     /// Whether an object is in this format, by its first bytes, and by its name where they could be
-    /// of any format. The name is in lower case. For a format that is read as a stream the bytes are
-    /// unpacked, and the name has lost the ending of a compression.
+    /// of any format. The name is in lower case and has lost the ending of a compression; the bytes
+    /// are unpacked.
     fn sniff(&self, name: &str, first_bytes: &[u8]) -> bool;
 
     /// What to fetch of an object: one chunk at least, even if there are no rows, in the order of the
@@ -115,6 +124,8 @@ pub(super) fn endings(formats: Formats) -> Vec<String> {
             }
         }
     }
+    // An archive is looked into.
+    endings.push(".zip".to_owned());
     endings.sort_unstable();
     endings
 }
@@ -127,7 +138,42 @@ mod tests {
     fn endings_are_those_of_the_formats_and_of_their_compressed_forms() {
         assert_eq!(
             endings(FORMATS),
-            [".csv", ".csv.gz", ".csv.zst", ".parquet"]
+            [
+                ".arrow",
+                ".arrow.bz2",
+                ".arrow.gz",
+                ".arrow.xz",
+                ".arrow.zst",
+                ".arrows",
+                ".arrows.bz2",
+                ".arrows.gz",
+                ".arrows.xz",
+                ".arrows.zst",
+                ".csv",
+                ".csv.bz2",
+                ".csv.gz",
+                ".csv.xz",
+                ".csv.zst",
+                ".feather",
+                ".feather.bz2",
+                ".feather.gz",
+                ".feather.xz",
+                ".feather.zst",
+                ".jsonl",
+                ".jsonl.bz2",
+                ".jsonl.gz",
+                ".jsonl.xz",
+                ".jsonl.zst",
+                ".ndjson",
+                ".ndjson.bz2",
+                ".ndjson.gz",
+                ".ndjson.xz",
+                ".ndjson.zst",
+                ".parquet",
+                ".xlsm",
+                ".xlsx",
+                ".zip",
+            ]
         );
     }
 }

@@ -8,6 +8,7 @@ use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::facts::FactsAssembler;
 use super::line_checker::LineBatch;
+use super::overlap::OverlappingObjects;
 use super::report::Report;
 
 use super::suspects::{self, Suspect};
@@ -45,6 +46,8 @@ pub(super) struct HistoryAssembler {
     undecided: Vec<(Line, usize)>,
     /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
     by_day: Vec<u64>,
+    /// Days of several objects, where there are several.
+    overlapping: Option<OverlappingObjects>,
     /// Lines before the present object.
     lines_before: u64,
     /// Objects without a line.
@@ -74,6 +77,7 @@ impl HistoryAssembler {
             excluded: ExcludedProducts::new(&options.exclude_products),
             undecided: vec![],
             by_day: vec![0; (*Day::PLAUSIBLE.end() - *Day::PLAUSIBLE.start()) as usize + 1],
+            overlapping: None,
             lines_before: 0,
             empty: vec![],
             with_quantity: 0,
@@ -81,6 +85,16 @@ impl HistoryAssembler {
             first_without_quantity: None,
             facts: None,
         }
+    }
+
+    /// Compares the days of the objects that follow, since there are several.
+    pub(super) fn compare_objects(&mut self) {
+        self.overlapping.get_or_insert_default();
+    }
+
+    /// How many objects have been read to their end.
+    pub(super) fn objects(&self) -> u64 {
+        self.report.objects
     }
 
     /// Takes the lines that follow.
@@ -125,6 +139,10 @@ impl HistoryAssembler {
                 .into_iter()
                 .map(|(line, at)| (with_codes(line, customers, products), at)),
         );
+        if let Some(overlapping) = &mut self.overlapping {
+            let lines = batch.lines.iter();
+            overlapping.add(lines.map(|line| with_codes(*line, customers, products)));
+        }
         self.builder.add(
             batch
                 .lines
@@ -139,6 +157,9 @@ impl HistoryAssembler {
 
     fn end_object(&mut self, object: &str, has_quantity: bool) {
         self.report.objects += 1;
+        if let Some(overlapping) = &mut self.overlapping {
+            overlapping.end(object);
+        }
         self.customers.end(object);
         self.products.end(object);
         if self.report.lines_read == self.lines_before {
@@ -288,6 +309,8 @@ impl HistoryAssembler {
             warnings.extend(self.report.dates.as_ref().map(DateDecision::to_string));
             warnings.extend(self.clock_check(options).warnings());
         }
+        let overlapping = self.overlapping.as_ref();
+        warnings.extend(overlapping.and_then(OverlappingObjects::warning));
         warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
         if !is_lines {
             warnings.extend(self.customers.warnings());

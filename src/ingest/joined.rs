@@ -282,7 +282,7 @@ async fn read_lookup(
             FORMATS,
             first_header,
         );
-        let requests = opening.await?;
+        let (requests, _) = opening.await?;
         for request in requests {
             let chunk = pipeline::fetch(Ok(request)).await?;
             let (name, options) = (object.uri.as_str().into(), Arc::clone(&options));

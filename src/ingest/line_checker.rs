@@ -14,7 +14,7 @@ use super::excluded::{ExcludedProducts, Exclusion};
 use super::facts::{BatchFacts, FactCollector};
 use super::ids::{IdFault, RawId};
 use super::rejects::{RejectReason, RejectedLine, RejectedValue};
-use super::report::Report;
+use super::report::{LeftOut, Report};
 use super::text_notes::TextNotes;
 use super::time::{ParsedTime, TimeRules};
 use super::{InputOptions, NeededDays};
@@ -391,6 +391,19 @@ impl LineChecker {
         } else {
             self.report.reject(reason, line);
         }
+    }
+
+    /// Says that a part of the object was not read, and why.
+    pub(super) fn leave_out(&mut self, part: &str, why: &str) {
+        self.report.left_out.push(LeftOut {
+            object: format!("{}/{part}", self.object),
+            why: why.to_owned(),
+        });
+    }
+
+    /// Warns of something in the object.
+    pub(super) fn warn(&mut self, what: &str) {
+        self.report.notes.push(format!("{}: {what}", self.object));
     }
 
     /// Whether there are enough lines for a batch.

@@ -1,16 +1,17 @@
 //! Stored objects → chunks → history: the next chunks are fetched while some are read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{Stream, StreamExt, stream};
 use tokio::task::{spawn, spawn_blocking};
 
 use super::chunk::{Chunk, ChunkRequest};
 use super::first_header::FirstHeader;
-use super::formats;
 use super::reader::Reader;
 use super::source::Source;
+use super::tables::{NoTable, Tables};
 use super::{Ingested, InputOptions, NeededDays};
+use super::{formats, lake, other_table};
 use crate::error::{Error, Result};
 use crate::purchases::PartitionedPurchases;
 use crate::store::{self, InputObject};
@@ -19,13 +20,19 @@ use crate::store::{self, InputObject};
 const FETCHED_AHEAD: usize = 3;
 
 /// All objects that the URIs name, each once, in the order of their URIs.
+///
+/// # Errors
+/// If a URI names nothing, or a table of a data lake.
 pub(super) async fn find(uris: &[String], endings: &[String]) -> Result<Vec<InputObject>> {
     let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
     let mut found: Vec<InputObject> = vec![];
     for uri in uris {
-        found.extend(store::find(uri, &endings).await?);
+        let named = store::find_tables(uri, &endings).await?;
+        lake::refuse(&named).await?;
+        found.extend(named.objects);
     }
-    found.sort_by(|a, b| a.uri.cmp(&b.uri));
+    // What was named by another URI is no candidate.
+    found.sort_by(|a, b| (&a.uri, a.is_candidate).cmp(&(&b.uri, b.is_candidate)));
     found.dedup_by(|a, b| a.uri == b.uri);
     Ok(found)
 }
@@ -37,6 +44,21 @@ pub(super) async fn read(
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
     let found = find(uris, &formats::endings(reader.formats())).await?;
+    let (options, formats) = (reader.options().clone(), reader.formats());
+    match read_found(found.clone(), reader, each).await {
+        Err(error) if error.lacks_columns() => {
+            Err(other_table::explain(error, &found, &options, formats).await)
+        }
+        read => read,
+    }
+}
+
+/// Reads what was found, twice if only the whole of it tells how times are written.
+async fn read_found(
+    found: Vec<InputObject>,
+    reader: Reader,
+    each: &(dyn Fn(usize, &InputObject) + Sync),
+) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
     let (mut reader, mut read_objects) = read_objects(found.clone(), reader, each).await?;
     let (back, again) = spawn_blocking(move || {
         let again = reader.again();
@@ -61,8 +83,13 @@ async fn read_objects(
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Reader, Vec<InputObject>)> {
     let (objects, threads) = (found.len(), rayon::current_num_threads());
+    if objects > 1 {
+        reader.compare_objects();
+    }
     let mut read_objects = Vec::with_capacity(objects);
-    let mut chunks = Box::pin(fetched_chunks(found, &reader, 2 * threads));
+    let left_out = Arc::new(Mutex::new(vec![]));
+    let chunks = fetched_chunks(found, &reader, 2 * threads, Arc::clone(&left_out));
+    let mut chunks = Box::pin(chunks);
     let mut next = chunks.next().await;
     while let Some(first) = next {
         let (some, error) = some_chunks(first, &mut chunks, threads).await;
@@ -85,15 +112,23 @@ async fn read_objects(
         reader = back;
         next = following;
     }
+    reader.leave_out(std::mem::take(&mut *lock(&left_out)));
     Ok((reader, read_objects))
 }
 
+/// What was left out so far. No operation leaves the list half changed, so a poisoned lock is as
+/// good as any.
+fn lock(left_out: &Mutex<Vec<NoTable>>) -> MutexGuard<'_, Vec<NoTable>> {
+    left_out.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The chunks of all objects in their order: of the next objects the beginnings are fetched, and of
-/// the next chunks, at most `ahead`, the bytes.
+/// the next chunks, at most `ahead`, the bytes. What is no table goes to `left_out`.
 fn fetched_chunks(
     objects: Vec<InputObject>,
     reader: &Reader,
     ahead: usize,
+    left_out: Arc<Mutex<Vec<NoTable>>>,
 ) -> impl Stream<Item = Result<Chunk>> + Send + use<> {
     let options = Arc::new(reader.options().clone());
     let (days, formats) = (reader.days(), reader.formats());
@@ -104,8 +139,11 @@ fn fetched_chunks(
             open(object, Arc::clone(&options), days, formats, first_header)
         })
         .buffered(FETCHED_AHEAD)
-        .flat_map(|opened| match opened {
-            Ok(requests) => stream::iter(requests.into_iter().map(Ok).collect::<Vec<_>>()),
+        .flat_map(move |opened| match opened {
+            Ok((requests, no_tables)) => {
+                lock(&left_out).extend(no_tables);
+                stream::iter(requests.into_iter().map(Ok).collect::<Vec<_>>())
+            }
             Err(error) => stream::iter(vec![Err(error)]),
         })
         .map(fetch)
@@ -119,19 +157,47 @@ pub(super) async fn open(
     days: NeededDays,
     formats: formats::Formats,
     first_header: Arc<FirstHeader>,
-) -> Result<Vec<ChunkRequest>> {
+) -> Result<(Vec<ChunkRequest>, Vec<NoTable>)> {
+    let is_candidate = object.is_candidate;
+    if let Some(no_table) = is_candidate
+        .then(|| NoTable::by_name(&object.uri))
+        .flatten()
+    {
+        return Ok((vec![], vec![no_table]));
+    }
     let opening = spawn(async move {
         let source = Source::fetch(object, formats).await?;
-        let source = Arc::new(source.with_first_header(&first_header));
-        if source.is_in_memory() {
-            return source.open(&options, days);
+        if source.is_opened_at_once() && !is_candidate {
+            return open_tables(source, is_candidate, &options, days, formats, &first_header);
         }
         // Opening waits for the store.
-        spawn_blocking(move || source.open(&options, days))
-            .await
-            .map_err(interrupted)?
+        spawn_blocking(move || {
+            open_tables(source, is_candidate, &options, days, formats, &first_header)
+        })
+        .await
+        .map_err(interrupted)?
     });
     opening.await.map_err(interrupted)?
+}
+
+/// Opens all tables of an object: what to fetch, and what is left out.
+pub(super) fn open_tables(
+    source: Source,
+    is_candidate: bool,
+    options: &InputOptions,
+    days: NeededDays,
+    formats: formats::Formats,
+    first_header: &Arc<FirstHeader>,
+) -> Result<(Vec<ChunkRequest>, Vec<NoTable>)> {
+    let source = source.with_first_header(first_header);
+    let tables = Tables::of(source, is_candidate, options, formats)?;
+    let mut requests = vec![];
+    for source in tables.sources {
+        let source = Arc::new(source.with_first_header(first_header));
+        first_header.look_into(&source);
+        requests.extend(source.open(options, days)?);
+    }
+    Ok((requests, tables.left_out))
 }
 
 /// Fetches a chunk, in a task of its own.

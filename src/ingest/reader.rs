@@ -14,7 +14,8 @@ use super::formats::{FORMATS, Formats};
 use super::history::HistoryAssembler;
 use super::line_checker::LineBatch;
 use super::source::Source;
-use super::{Ingested, InputOptions, NeededDays};
+use super::tables::{self, NoTable};
+use super::{Ingested, InputOptions, NeededDays, pipeline};
 use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, PartitionedPurchases};
 use crate::store::SpillFile;
@@ -31,6 +32,8 @@ pub struct Reader {
     limit: Option<MemoryLimit>,
     /// Objects in memory, which are read again if their times tell only together what they are.
     in_memory: Vec<(String, Bytes)>,
+    /// What is no table.
+    left_out: Vec<NoTable>,
     /// Whether an object could not be read: what follows must not hide it.
     has_failed: bool,
 }
@@ -58,6 +61,7 @@ impl Reader {
             assembler: HistoryAssembler::new(options, limit.clone()),
             limit,
             in_memory: vec![],
+            left_out: vec![],
             has_failed: false,
         }
     }
@@ -87,10 +91,17 @@ impl Reader {
 
     fn read_object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
         let source = Source::in_memory(name, bytes, self.formats)?;
-        let source = Arc::new(source.with_first_header(&self.first_header));
-        self.first_header.look_into(&source);
+        let (requests, left_out) = pipeline::open_tables(
+            source,
+            false,
+            &self.options,
+            self.days,
+            self.formats,
+            &self.first_header,
+        )?;
+        self.leave_out(left_out);
         let mut chunks = vec![];
-        for request in source.open(&self.options, self.days)? {
+        for request in requests {
             // The bytes are in memory, so this never waits.
             let fetched = request.fetch().now_or_never();
             chunks.push(fetched.unwrap_or_else(|| {
@@ -99,6 +110,16 @@ impl Reader {
         }
         self.take(chunks)?;
         self.assemble_ready()
+    }
+
+    /// Compares the days of the objects that follow, since there are several.
+    pub(super) fn compare_objects(&mut self) {
+        self.assembler.compare_objects();
+    }
+
+    /// Notes what is not read beside what is.
+    pub(super) fn leave_out(&mut self, no_tables: Vec<NoTable>) {
+        self.left_out.extend(no_tables);
     }
 
     /// Reads the chunks that follow. Their last batches are assembled later, while the next chunks are
@@ -169,7 +190,27 @@ impl Reader {
             self = again;
             self.assemble_ready()?;
         }
-        self.assembler.finish(&self.options)
+        let Self {
+            options,
+            assembler,
+            left_out,
+            ..
+        } = self;
+        let objects = assembler.objects();
+        if objects == 0 && !left_out.is_empty() {
+            return Err(tables::nothing_read(left_out));
+        }
+        let mut ingested = assembler.finish(&options)?;
+        let report = &mut ingested.report;
+        report
+            .left_out
+            .extend(left_out.into_iter().map(|left| left.left_out));
+        report.left_out.sort_by(|a, b| a.object.cmp(&b.object));
+        let notices = tables::notice_of_left_out(objects, &report.left_out)
+            .into_iter()
+            .chain(std::mem::take(&mut report.notes));
+        ingested.warnings.splice(0..0, notices);
+        Ok(ingested)
     }
 
     /// A reader that has read nothing, if all must be read again: now that it has been read, it is

@@ -72,6 +72,9 @@ reject_reasons! {
     FieldCount, None, "a wrong number of fields", QUOTING;
     /// Text follows the closing quote of a field.
     BrokenQuotes, None, "text after a closing quote", QUOTING;
+    /// The line is no JSON object.
+    NotJson, None, "no JSON object",
+        "write one whole JSON object a line, as jq -c does";
     /// No time.
     NullTime, Some(ColumnRole::Time), "no time", NO_VALUE;
     /// A time in no known form, or a day that the calendar does not have.

@@ -12,6 +12,15 @@ pub use super::time::{DateDecision, DateOrder, OrderRuledOut};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
+/// An object in a folder that was not read, because it is no table with the columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The object as a person would name it.
+    pub object: String,
+    /// Why, in a few words: `a PDF document`.
+    pub why: String,
+}
+
 /// What became of each line.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
@@ -19,6 +28,12 @@ pub struct Report {
     pub objects: u64,
     /// Of those, without a line.
     pub empty_objects: u64,
+    /// Objects in the named folders that were not read, in the order of their names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// What a user should know of single objects: only for messages.
+    #[serde(skip)]
+    pub(super) notes: Vec<String>,
     /// Lines read: kept, without a customer, left out by a filter, returned, excluded, after the
     /// as-of date, before the needed history, or bad.
     pub lines_read: u64,
@@ -105,6 +120,8 @@ impl Report {
     pub(super) fn merge(&mut self, other: Report) {
         self.objects += other.objects;
         self.empty_objects += other.empty_objects;
+        self.left_out.extend(other.left_out);
+        self.notes.extend(other.notes);
         self.lines_read += other.lines_read;
         self.kept += other.kept;
         self.repeated += other.repeated;

@@ -32,6 +32,20 @@ pub(super) enum Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// The same cell, without a copy of its text.
+    pub(super) fn reborrow(&self) -> Cell<'_> {
+        match self {
+            Cell::Untyped(text) => Cell::Untyped(Cow::Borrowed(text)),
+            Cell::Text(text) => Cell::Text(Cow::Borrowed(text)),
+            Cell::Null => Cell::Null,
+            Cell::Integer(number) => Cell::Integer(*number),
+            Cell::Float(number) => Cell::Float(*number),
+            Cell::Boolean(value) => Cell::Boolean(*value),
+            Cell::Time(time) => Cell::Time(*time),
+            Cell::NotText => Cell::NotText,
+        }
+    }
+
     /// The cell as an id.
     pub(super) fn id(&self) -> RawId<'_> {
         match self {
@@ -112,6 +126,13 @@ impl Cell<'_> {
 pub(super) trait Row {
     /// The cell at a position; [`Cell::Null`] if the row has none there.
     fn cell(&self, at: usize) -> Cell<'_>;
+}
+
+/// The cells of a row, by their positions.
+impl Row for Vec<Cell<'_>> {
+    fn cell(&self, at: usize) -> Cell<'_> {
+        self.get(at).map_or(Cell::Null, Cell::reborrow)
+    }
 }
 
 /// Makes lines of the rows of an object.

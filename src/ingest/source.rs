@@ -1,18 +1,19 @@
 //! An object to read: what its format is, how it is compressed, and where its bytes are.
 
-use std::cell::LazyCell;
 use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
 
+use super::archive::{self, ZipMember};
 use super::chunk::ChunkRequest;
 use super::compression::{self, COMPRESSIONS, Compression};
+use super::content::{self, ContentReader, SourceContent};
 use super::first_header::{FirstHeader, HeaderNames};
 use super::formats::{Access, Formats, InputFormat};
+use super::kind::FileKind;
 use super::stream::ByteStream;
 use super::{InputOptions, NeededDays};
 use crate::error::{Error, Result};
@@ -24,12 +25,8 @@ const FIRST_BYTES: usize = 1 << 16;
 /// How many unpacked bytes are looked at to tell the format.
 const UNPACKED_BYTES: u64 = 1 << 12;
 
-/// How many bytes of a large object are fetched at a time where it is read as a stream.
-const STREAM_PART: u64 = 1 << 23;
-
-/// How many ranges of a chunk are fetched side by side: a group of rows has as many columns that are
-/// read.
-const RANGES_AT_A_TIME: usize = 4;
+/// How many unpacked bytes are looked at to tell whether an object is a table.
+const BEGINNING_BYTES: u64 = 1 << 16;
 
 /// An object that was sniffed.
 #[derive(Debug)]
@@ -41,16 +38,11 @@ pub(super) struct Source {
     first_bytes: Bytes,
     format: &'static dyn InputFormat,
     compression: Option<&'static Compression>,
+    is_last_resort: bool,
+    /// What the object is, if that is no table.
+    kind: Option<&'static FileKind>,
     /// The header that holds for objects without one.
     first_header: Option<Arc<FirstHeader>>,
-}
-
-/// Where the bytes are.
-#[derive(Debug, Clone)]
-enum SourceContent {
-    InMemory(Bytes),
-    /// In a store, from which tasks of this runtime fetch them.
-    Stored(InputObject, Handle),
 }
 
 impl Source {
@@ -68,7 +60,9 @@ impl Source {
     /// # Errors
     /// If it cannot be fetched, or as [`Source::in_memory`].
     pub(super) async fn fetch(object: InputObject, formats: Formats) -> Result<Self> {
-        if object.is_fetched_whole() {
+        // Of what may be no table, no more is fetched than tells.
+        let is_small = !object.is_candidate || object.size <= FIRST_BYTES as u64;
+        if object.is_fetched_whole() && is_small {
             let (bytes, etag) = object.get().await?;
             let size = bytes.len() as u64;
             let source = Self::in_memory(&object.uri, bytes, formats)?;
@@ -94,6 +88,24 @@ impl Source {
         })
     }
 
+    /// A member of the archive that this object is. The first of them stands for the archive, where
+    /// objects are counted. Waits for the store.
+    ///
+    /// # Errors
+    /// If the member is damaged, or as [`Source::in_memory`].
+    pub(super) fn member(&self, member: ZipMember, formats: Formats) -> Result<Self> {
+        let name = format!("{}/{}", self.name, member.name);
+        let mut first_bytes = vec![];
+        let beginning = member
+            .stream()
+            .take(BEGINNING_BYTES)
+            .read_to_end(&mut first_bytes);
+        // Damage is told where the member is read.
+        _ = beginning;
+        let content = SourceContent::Member(Arc::new(member));
+        Self::sniff(&name, first_bytes.into(), content, formats)
+    }
+
     fn sniff(
         name: &str,
         first_bytes: Bytes,
@@ -108,8 +120,9 @@ impl Source {
             return Err(no_bytes().object(name));
         }
         let compression = Compression::sniff(&lower, &first_bytes);
-        let format = format_of(formats, &lower, &first_bytes, compression)
-            .map_err(|error| error.object(name))?;
+        let unpacked = unpacked_beginning(&first_bytes, compression, UNPACKED_BYTES);
+        let (format, is_last_resort) =
+            format_of(formats, &lower, &unpacked).map_err(|error| error.object(name))?;
         Ok(Self {
             name: name.into(),
             object: None,
@@ -117,6 +130,8 @@ impl Source {
             first_bytes,
             format,
             compression,
+            is_last_resort,
+            kind: FileKind::of(&unpacked).filter(|_| is_last_resort),
             first_header: None,
         })
     }
@@ -140,6 +155,11 @@ impl Source {
         self.format.header(self, options)
     }
 
+    /// Lets a member stand for its archive, where objects are counted.
+    pub(super) fn stand_for(&mut self, archive: Option<InputObject>) {
+        self.object = archive;
+    }
+
     /// The object's name, for messages.
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
@@ -155,17 +175,92 @@ impl Source {
         &self.first_bytes
     }
 
+    /// The format in which it is read.
+    pub(super) fn format(&self) -> &'static dyn InputFormat {
+        self.format
+    }
+
+    /// What the object is, if that is no table.
+    pub(super) fn kind(&self) -> Option<&'static FileKind> {
+        self.kind
+    }
+
+    /// Whether no format but the last takes the object, which takes anything.
+    pub(super) fn is_last_resort(&self) -> bool {
+        self.is_last_resort
+    }
+
+    /// Whether the object may be looked at as a zip archive, and not as a table.
+    pub(super) fn is_archive(&self) -> bool {
+        self.kind.is_some_and(|kind| kind.is_zip()) && self.compression.is_none()
+    }
+
+    /// The object's bytes as they are stored, to be read here and there.
+    pub(super) fn seekable(&self) -> ContentReader {
+        self.content.seekable()
+    }
+
     /// How many bytes are stored.
     pub(super) fn size(&self) -> u64 {
-        match &self.content {
-            SourceContent::InMemory(bytes) => bytes.len() as u64,
-            SourceContent::Stored(object, _) => object.size,
-        }
+        self.content.size()
     }
 
     /// Whether opening the object waits for nothing.
-    pub(super) fn is_in_memory(&self) -> bool {
-        matches!(self.content, SourceContent::InMemory(_))
+    pub(super) fn is_opened_at_once(&self) -> bool {
+        self.content.is_here() && !self.is_archive() && !self.must_be_unpacked()
+    }
+
+    /// Whether the format looks for parts of the object, and the bytes only come one after the
+    /// other.
+    fn must_be_unpacked(&self) -> bool {
+        let is_packed =
+            self.compression.is_some() || matches!(self.content, SourceContent::Member(_));
+        is_packed && self.format.access() == Access::Ranges
+    }
+
+    /// The object with its bytes unpacked where its format looks for parts of it. Waits for the
+    /// store.
+    ///
+    /// # Errors
+    /// If the object cannot be unpacked, or not onto the local disk.
+    pub(super) fn unpacked_for_its_format(self) -> Result<Self> {
+        if !self.must_be_unpacked() {
+            return Ok(self);
+        }
+        let named = |error: Error| error.object(&*self.name);
+        let packed = self.content.stream();
+        let unpacked = match self.compression {
+            Some(compression) => compression
+                .unpack(packed)
+                .map_err(|error| named(Error::system("unpacking could not start").source(error)))?,
+            None => packed,
+        };
+        let content = content::spill(unpacked).map_err(named)?;
+        let first_bytes = content
+            .range(0..content.size().min(FIRST_BYTES as u64))
+            .map_err(named)?;
+        Ok(Self {
+            content,
+            first_bytes,
+            compression: None,
+            ..self
+        })
+    }
+
+    /// The beginning of the object, unpacked, as an object of its own.
+    pub(super) fn beginning(&self) -> Self {
+        let unpacked = unpacked_beginning(&self.first_bytes, self.compression, BEGINNING_BYTES);
+        Self {
+            name: Arc::clone(&self.name),
+            object: None,
+            content: SourceContent::InMemory(unpacked.clone()),
+            first_bytes: unpacked,
+            format: self.format,
+            compression: None,
+            is_last_resort: self.is_last_resort,
+            kind: self.kind,
+            first_header: self.first_header.clone(),
+        }
     }
 
     /// Opens the object in its format: what to fetch of it, in the order of its rows. Waits for the
@@ -199,12 +294,9 @@ impl Source {
     /// # Errors
     /// If they cannot be fetched, or the object has changed.
     pub(super) fn range(&self, range: Range<u64>) -> Result<Bytes> {
-        match &self.content {
-            SourceContent::InMemory(bytes) => slice(bytes, &range).ok_or_else(|| {
-                Error::system("it ends before the part that is asked for").object(&*self.name)
-            }),
-            SourceContent::Stored(object, runtime) => runtime.block_on(object.get_range(range)),
-        }
+        self.content
+            .range(range)
+            .map_err(|error| error.object(&*self.name))
     }
 
     /// Fetches some of the stored bytes, several parts at a time. Parts of an object in memory are
@@ -213,67 +305,47 @@ impl Source {
     /// # Errors
     /// As [`Source::range`].
     pub(super) async fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
-        match &self.content {
-            SourceContent::InMemory(bytes) => {
-                let parts = ranges.iter().map(|range| slice(bytes, range));
-                Ok(parts.map(Option::unwrap_or_default).collect())
-            }
-            SourceContent::Stored(object, _) => {
-                stream::iter(ranges)
-                    .map(|range| object.get_range(range))
-                    .buffered(RANGES_AT_A_TIME)
-                    .try_collect()
-                    .await
-            }
-        }
+        self.content.fetch_ranges(ranges).await
     }
 
     /// All bytes, unpacked. Reading them waits for the store.
     pub(super) fn stream(&self) -> ByteStream {
-        match &self.content {
-            SourceContent::InMemory(bytes) => {
-                ByteStream::new(std::io::Cursor::new(bytes.clone()), self.compression)
-            }
-            SourceContent::Stored(object, runtime) => {
-                let stored = StoredStream {
-                    object: object.clone(),
-                    runtime: runtime.clone(),
-                    at: 0,
-                    here: Bytes::new(),
-                };
-                ByteStream::new(stored, self.compression)
-            }
+        let stream = ByteStream::new(self.content.stream(), self.compression);
+        match self.content {
+            SourceContent::Member(_) => stream.of_archive(),
+            _ => stream,
         }
     }
 }
 
-/// The first format of a table that takes an object, or its last. The object's name is in lower case.
+/// The first format of a table that takes an object, or its last, and whether it is the last. The
+/// object's name is in lower case, and its first bytes are unpacked.
 fn format_of(
     formats: Formats,
     name: &str,
-    first_bytes: &Bytes,
-    compression: Option<&'static Compression>,
-) -> Result<&'static dyn InputFormat> {
+    unpacked: &[u8],
+) -> Result<(&'static dyn InputFormat, bool)> {
     let (last, others) = formats
         .split_last()
         .ok_or_else(|| Error::system("no format is known"))?;
-    let unpacked = LazyCell::new(|| unpacked_beginning(first_bytes, compression));
-    let found = others.iter().find(|format| match format.access() {
-        Access::Ranges => format.sniff(name, first_bytes),
-        Access::Stream => format.sniff(compression::without_ending(name), &unpacked),
-    });
-    Ok(*found.unwrap_or(last))
+    let name = compression::without_ending(name);
+    let found = others.iter().find(|format| format.sniff(name, unpacked));
+    Ok(found.map_or((*last, true), |format| (*format, false)))
 }
 
 /// The first bytes of an object, unpacked; none if they are damaged.
-fn unpacked_beginning(first_bytes: &Bytes, compression: Option<&'static Compression>) -> Bytes {
+fn unpacked_beginning(
+    first_bytes: &Bytes,
+    compression: Option<&'static Compression>,
+    most: u64,
+) -> Bytes {
     let Some(compression) = compression else {
         return first_bytes.clone();
     };
     let mut beginning = vec![];
     if let Ok(unpacked) = compression.unpack(Box::new(std::io::Cursor::new(first_bytes.clone()))) {
         // An error here means that they are cut off or damaged: reading the object tells which.
-        _ = unpacked.take(UNPACKED_BYTES).read_to_end(&mut beginning);
+        _ = unpacked.take(most).read_to_end(&mut beginning);
     }
     beginning.into()
 }
@@ -284,33 +356,10 @@ pub(super) fn no_bytes() -> Error {
         .hint("write or transfer the object again, or remove it")
 }
 
-fn slice(bytes: &Bytes, range: &Range<u64>) -> Option<Bytes> {
-    let start = usize::try_from(range.start).ok()?;
-    let end = usize::try_from(range.end).ok()?;
-    (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
-}
-
-/// A stored object that is fetched while it is read. Reading blocks its thread.
-struct StoredStream {
-    object: InputObject,
-    runtime: Handle,
-    at: u64,
-    here: Bytes,
-}
-
-impl Read for StoredStream {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        if self.here.is_empty() && self.at < self.object.size {
-            let end = self.object.size.min(self.at + STREAM_PART);
-            self.here = self
-                .runtime
-                .block_on(self.object.get_range(self.at..end))
-                .map_err(std::io::Error::other)?;
-            self.at = end;
-        }
-        let len = out.len().min(self.here.len());
-        let part = self.here.split_to(len);
-        out[..len].copy_from_slice(&part);
-        Ok(len)
-    }
+/// The members of the archive that an object is. Waits for the store.
+///
+/// # Errors
+/// As [`archive::members`].
+pub(super) fn members_of(source: &Source) -> Result<Vec<ZipMember>> {
+    archive::members(&source.content).map_err(|error| error.object(&*source.name))
 }

@@ -5,8 +5,9 @@ use std::io::Read;
 use encoding_rs::Encoding;
 
 use super::compression::{BoxedRead, Compression};
+use super::content::okuo_error;
 use super::encoding::{Utf8Reader, encoding_of};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// How much is unpacked at a time, in bytes.
 const BUFFER: usize = 1 << 20;
@@ -18,6 +19,8 @@ pub(super) struct ByteStream {
     compression: Option<&'static Compression>,
     /// How text is decoded, until that is settled.
     text: Option<TextEncoding>,
+    /// Whether the bytes are those of a member of an archive, which have a checksum.
+    is_of_archive: bool,
     has_begun: bool,
     has_ended: bool,
     buffer: Vec<u8>,
@@ -41,6 +44,7 @@ impl ByteStream {
             bytes: Box::new(packed),
             compression,
             text: None,
+            is_of_archive: false,
             has_begun: false,
             has_ended: false,
             buffer: vec![],
@@ -54,6 +58,14 @@ impl ByteStream {
     pub(super) fn as_text(self, set: Option<&'static Encoding>) -> Self {
         Self {
             text: Some(TextEncoding { set }),
+            ..self
+        }
+    }
+
+    /// The same for a member of an archive.
+    pub(super) fn of_archive(self) -> Self {
+        Self {
+            is_of_archive: true,
             ..self
         }
     }
@@ -119,6 +131,15 @@ impl ByteStream {
         self.has_ended = false;
     }
 
+    /// The unpacked bytes from the first on, for who needs no buffer.
+    ///
+    /// # Errors
+    /// If unpacking cannot be started.
+    pub(super) fn into_read(mut self) -> Result<BoxedRead> {
+        self.begin_unpacking()?;
+        Ok(self.bytes)
+    }
+
     /// The bytes in the buffer.
     pub(super) fn data(&self) -> &[u8] {
         self.buffer.get(..self.filled).unwrap_or_default()
@@ -137,31 +158,59 @@ impl ByteStream {
     }
 
     fn unreadable(&self, error: std::io::Error, lines: u64) -> Error {
-        // What the store said, and not the decoder.
-        let is_from_store = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+        // What the store or the archive said, and not the decoder.
+        let error = match okuo_error(error) {
+            Ok(own) if own.kind() == Kind::Input => return own,
+            Ok(own) => return self.unreadable_here(own),
+            Err(error) => error,
+        };
         match self.compression {
-            Some(Compression { name, .. }) if !is_from_store => Error::input(format!(
+            Some(compression) if compression.needs_memory(&error) => too_large(compression),
+            Some(Compression { name, .. }) => Error::input(format!(
                 "the {name} data are truncated or damaged after {lines} good lines"
             ))
             .source(error)
             .hint("write or transfer the object again"),
-            _ if self.has_begun => {
-                Error::system("the object cannot be read to its end").source(error)
-            }
-            _ => Error::system("the object cannot be read").source(error),
+            None => self.unreadable_here(error),
         }
     }
 
-    /// The error if the compressed data are damaged. Damaged data may unpack to anything, which looks
+    fn unreadable_here(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        let what = if self.has_begun {
+            "the object cannot be read to its end"
+        } else {
+            "the object cannot be read"
+        };
+        Error::system(what).source(error)
+    }
+
+    /// The error if the packed data are damaged. Damaged data may unpack to anything, which looks
     /// like a bad line, until the checksum at their end: this reads on to there.
     pub(super) fn damage(&mut self, lines: u64) -> Option<Error> {
-        let Compression { name, .. } = self.compression?;
-        let end = std::io::copy(&mut self.bytes, &mut std::io::sink());
-        end.is_err().then(|| {
-            Error::input(format!(
-                "the {name} data are damaged after {lines} lines or before"
-            ))
-            .hint("write or transfer the object again")
-        })
+        if self.compression.is_none() && !self.is_of_archive {
+            return None;
+        }
+        let error = std::io::copy(&mut self.bytes, &mut std::io::sink()).err()?;
+        match (okuo_error(error), self.compression) {
+            (Err(_), Some(Compression { name, .. })) => Some(
+                Error::input(format!(
+                    "the {name} data are damaged after {lines} lines or before"
+                ))
+                .hint("write or transfer the object again"),
+            ),
+            (Ok(error), _) => Some(error),
+            (Err(_), None) => None,
+        }
     }
+}
+
+/// The error of data that only a decoder with much memory unpacks.
+pub(super) fn too_large(compression: &Compression) -> Error {
+    let Compression { name, command, .. } = compression;
+    Error::input(format!(
+        "to unpack the {name} data, more than 128 MiB of memory are needed: they were packed with a long window"
+    ))
+    .hint(format!(
+        "unpack them into okuo: {command} FILE | okuo … --input -; or pack them without --long or --ultra"
+    ))
 }

@@ -1,7 +1,10 @@
 //! The input contract, by what [`Reader`] makes of files that the tests write into memory.
 
 mod csv_text;
+mod containers;
+mod json_arrow_xlsx;
 mod damage;
+mod decimals;
 mod formats;
 mod joined;
 mod large;

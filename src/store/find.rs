@@ -6,7 +6,7 @@ use bytes::Bytes;
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::location::{Address, Location, without_file_scheme};
-use super::{Local, ObjectMeta, Store};
+use super::{Local, ObjectMeta, Store, spooled};
 use crate::error::{Error, Result};
 use crate::suggest;
 
@@ -21,6 +21,9 @@ pub struct InputObject {
     pub size: u64,
     /// Its tag when it was found; [`InputObject::get`] gives the tag of what it read.
     pub etag: String,
+    /// Whether nothing says that it is a table: it lies in a folder that was named, and its ending is
+    /// of no known kind.
+    pub is_candidate: bool,
     /// Where it lies.
     pub store: Arc<dyn Store>,
 }
@@ -64,6 +67,17 @@ impl InputObject {
     }
 }
 
+/// What a URI names.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The objects, in the byte order of their URIs.
+    pub objects: Vec<InputObject>,
+    /// Hidden objects that were met beside them, as a person would name them.
+    pub hidden: Vec<String>,
+    /// The folder that was looked through; `None` where the URI names an object.
+    pub folder: Option<Location>,
+}
+
 /// The objects that a URI names, in the byte order of their URIs:
 /// - a file or an object: that one, whatever its ending;
 /// - a folder or prefix: all objects below it that have one of the `endings` (in small or capital
@@ -79,6 +93,22 @@ impl InputObject {
 /// [`crate::error::Kind::Request`] if the URI or glob cannot be read;
 /// [`crate::error::Kind::System`] if the place cannot be read.
 pub async fn find(uri: &str, endings: &[&str]) -> Result<Vec<InputObject>> {
+    let found = find_tables(uri, endings).await?;
+    without_candidates(uri, found, endings)
+}
+
+/// As [`find`], with the objects of other endings that are not hidden, as candidates. `-` is the
+/// standard input, which is read to its end.
+///
+/// # Errors
+/// As [`find`]; if the standard input is a terminal, or cannot be read.
+pub async fn find_tables(uri: &str, endings: &[&str]) -> Result<Found> {
+    if uri == STANDARD_INPUT {
+        return Ok(Found {
+            objects: vec![spooled::standard_input().await?],
+            ..Found::default()
+        });
+    }
     let uri = without_file_scheme(uri)?;
     let address = Address::parse(&uri)?;
     if uri.contains(GLOB_CHARACTERS) {
@@ -93,9 +123,27 @@ pub async fn find(uri: &str, endings: &[&str]) -> Result<Vec<InputObject>> {
     }
 }
 
+/// The name of the standard input among inputs.
+const STANDARD_INPUT: &str = "-";
+
+fn without_candidates(uri: &str, found: Found, endings: &[&str]) -> Result<Vec<InputObject>> {
+    let all = found.objects.len() + found.hidden.len();
+    let (candidates, objects): (Vec<InputObject>, Vec<InputObject>) = found
+        .objects
+        .into_iter()
+        .partition(|object| object.is_candidate);
+    if objects.is_empty() {
+        let example = candidates
+            .last()
+            .and_then(|object| object.key.rsplit('/').next());
+        return Err(none_of_a_known_kind(uri, all, endings, example));
+    }
+    Ok(objects)
+}
+
 /// As [`find`], in a store that is already open: `path` is a key, a folder or a glob in it.
 #[cfg(test)]
-async fn find_in(store: Arc<dyn Store>, path: &str, endings: &[&str]) -> Result<Vec<InputObject>> {
+async fn find_in(store: Arc<dyn Store>, path: &str, endings: &[&str]) -> Result<Found> {
     let key = path.trim_end_matches('/');
     match key.find(GLOB_CHARACTERS) {
         Some(first) => {
@@ -158,24 +206,30 @@ async fn find_glob(
     location: &Location,
     pattern: &str,
     endings: &[&str],
-) -> Result<Vec<InputObject>> {
+) -> Result<Found> {
     let glob = Glob::new(pattern).map_err(|error| error.object(uri))?;
     let objects = location.list(glob.literal_start()).await?;
     let all = objects.len();
     let mut example = None;
+    let mut hidden = vec![];
     let mut chosen = Vec::new();
     for object in objects {
-        if glob.matches(&object.key, endings) {
-            chosen.push(ObjectMeta {
-                key: location.child(&object.key).path,
-                ..object
-            });
-        } else {
-            example.get_or_insert(object.key);
+        match glob.match_of(&object.key, endings) {
+            Some(is_candidate) => chosen.push((is_candidate, below(location, object))),
+            None => {
+                if is_hidden(&object.key) {
+                    hidden.push(location.name_of(&object.key));
+                }
+                example.get_or_insert(object.key);
+            }
         }
     }
     if !chosen.is_empty() {
-        return Ok(input_objects(&location.store, chosen));
+        return Ok(Found {
+            objects: input_objects(&location.store, chosen),
+            hidden,
+            folder: Some(location.clone()),
+        });
     }
     // As a shell does: a glob without a match is a plain name.
     if let Ok(named) = find_plain(uri, &location.child(pattern), endings).await {
@@ -206,57 +260,78 @@ async fn find_glob(
     })
 }
 
-async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<Vec<InputObject>> {
+async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<Found> {
     if !location.path.is_empty()
         && !uri.ends_with('/')
         && let Some(object) = location.store.head(&location.path).await?
     {
-        return Ok(input_objects(&location.store, vec![object]));
+        return Ok(Found {
+            objects: input_objects(&location.store, vec![(false, object)]),
+            ..Found::default()
+        });
     }
     let objects = location.list("").await?;
     if objects.is_empty() {
         return Err(nothing_found(uri, location).await);
     }
     let all = objects.len();
-    let mut example = None;
-    let mut chosen = Vec::new();
-    for object in objects {
-        if !is_hidden(&object.key) && has_ending(&object.key, endings) {
-            chosen.push(ObjectMeta {
-                key: location.child(&object.key).path,
-                ..object
-            });
-        } else if example.is_none() || !is_hidden(&object.key) {
-            example = Some(object.key);
-        }
-    }
+    let example = objects.first().map(|object| object.key.clone());
+    let (hidden, chosen): (Vec<ObjectMeta>, Vec<ObjectMeta>) = objects
+        .into_iter()
+        .partition(|object| is_hidden(&object.key));
     if chosen.is_empty() {
-        let example = example
-            .map(|key| format!(", for instance {key}"))
-            .unwrap_or_default();
-        let hint = format!(
+        return Err(none_of_a_known_kind(uri, all, endings, example.as_deref()));
+    }
+    let chosen = chosen
+        .into_iter()
+        .map(|object| (!has_ending(&object.key, endings), below(location, object)))
+        .collect();
+    Ok(Found {
+        objects: input_objects(&location.store, chosen),
+        hidden: hidden
+            .iter()
+            .map(|object| location.name_of(&object.key))
+            .collect(),
+        folder: Some(location.clone()),
+    })
+}
+
+/// The error of a folder without an object that is read; `example` is one that is there.
+fn none_of_a_known_kind(uri: &str, all: usize, endings: &[&str], example: Option<&str>) -> Error {
+    let example = example
+        .map(|key| format!(", for instance {key}"))
+        .unwrap_or_default();
+    Error::not_found("no file in the folder is of a known kind")
+        .object(uri)
+        .hint(format!(
             "the folder has {}, none ends with {}{example}",
             count(all),
             endings.join(", ")
-        );
-        return Err(Error::not_found("no file in the folder is of a known kind")
-            .object(uri)
-            .hint(hint));
+        ))
+}
+
+/// An object below a folder, with its key in the store.
+fn below(location: &Location, object: ObjectMeta) -> ObjectMeta {
+    ObjectMeta {
+        key: location.child(&object.key).path,
+        ..object
     }
-    Ok(input_objects(&location.store, chosen))
 }
 
 /// The objects with their store, in the byte order of their URIs.
-fn input_objects(store: &Arc<dyn Store>, objects: Vec<ObjectMeta>) -> Vec<InputObject> {
+fn input_objects(store: &Arc<dyn Store>, objects: Vec<(bool, ObjectMeta)>) -> Vec<InputObject> {
     let mut found: Vec<InputObject> = objects
         .into_iter()
-        .map(|ObjectMeta { key, size, etag }| InputObject {
-            uri: store.uri(&key),
-            key,
-            size,
-            etag,
-            store: Arc::clone(store),
-        })
+        .map(
+            |(is_candidate, ObjectMeta { key, size, etag })| InputObject {
+                uri: store.uri(&key),
+                key,
+                size,
+                etag,
+                is_candidate,
+                store: Arc::clone(store),
+            },
+        )
         .collect();
     found.sort_unstable_by(|a, b| a.uri.cmp(&b.uri));
     found
@@ -354,19 +429,20 @@ impl Glob {
             .unwrap_or_default()
     }
 
-    /// Whether the object is matched, or lies in a folder that is matched.
-    fn matches(&self, key: &str, endings: &[&str]) -> bool {
+    /// Whether the object is matched, or lies in a folder that is matched; if it is, whether it is a
+    /// candidate only.
+    fn match_of(&self, key: &str, endings: &[&str]) -> Option<bool> {
         if is_hidden(key) && !self.names_hidden {
-            return false;
+            return None;
         }
         if self.matcher.is_match(key) {
-            return !self.pattern.ends_with('*') || has_ending(key, endings);
+            return Some(self.pattern.ends_with('*') && !has_ending(key, endings));
         }
-        has_ending(key, endings)
-            && key.match_indices('/').any(|(at, _)| {
-                let (folder, below) = key.split_at(at);
-                self.matcher.is_match(folder) && !is_hidden(below.trim_start_matches('/'))
-            })
+        let lies_below = key.match_indices('/').any(|(at, _)| {
+            let (folder, below) = key.split_at(at);
+            self.matcher.is_match(folder) && !is_hidden(below.trim_start_matches('/'))
+        });
+        lies_below.then(|| !has_ending(key, endings))
     }
 }
 

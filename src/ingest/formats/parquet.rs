@@ -5,6 +5,7 @@ mod block;
 mod cells;
 mod column_chunk;
 mod columns;
+mod decimals;
 mod footer;
 mod pages;
 mod row_groups;

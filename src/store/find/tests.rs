@@ -30,8 +30,14 @@ const KEYS: [&str; 12] = [
     "odd/a[1].csv",
 ];
 
+/// As [`find`], in a store that is already open.
+async fn find_named(store: Arc<dyn Store>, path: &str) -> Result<Vec<InputObject>> {
+    let found = find_in(store, path, &ENDINGS).await?;
+    without_candidates(&format!("memory:/{path}"), found, &ENDINGS)
+}
+
 async fn names(path: &str) -> Vec<String> {
-    find_in(store(&KEYS).await, path, &ENDINGS)
+    find_named(store(&KEYS).await, path)
         .await
         .unwrap()
         .into_iter()
@@ -54,6 +60,31 @@ async fn a_file_is_itself_and_a_folder_what_is_readable_in_it() {
     assert_eq!(names("t/month=02").await, ["t/month=02/a.parquet"]);
     assert_eq!(names("t/_old").await, ["t/_old/2016.csv"]);
     assert_eq!(names("").await.len(), 7);
+}
+
+#[tokio::test]
+async fn what_has_no_known_ending_is_a_candidate() {
+    let found = |path| async move {
+        let found = find_in(store(&KEYS).await, path, &ENDINGS).await.unwrap();
+        let candidates: Vec<String> = found
+            .objects
+            .iter()
+            .filter(|object| object.is_candidate)
+            .map(|object| object.key.clone())
+            .collect();
+        (found.objects.len(), candidates, found.hidden)
+    };
+    let candidates = vec!["t/README.md".to_owned(), "t/month=01/notes.txt".to_owned()];
+    let hidden = ["_SUCCESS", "_old/2016.csv", "month=01/.a.parquet.crc"];
+    let hidden: Vec<String> = hidden
+        .iter()
+        .map(|key| format!("memory:/t/{key}"))
+        .collect();
+    assert_eq!(found("t").await, (7, candidates, hidden));
+    assert_eq!(found("t/README*").await.1, ["t/README.md"]);
+    // What is named, or matched by a glob with an ending, is what it is named for.
+    assert!(found("t/README.md").await.1.is_empty());
+    assert!(found("t/*.md").await.1.is_empty());
 }
 
 #[tokio::test]
@@ -141,13 +172,11 @@ async fn nothing_found_says_what_is_there() {
             "no file matches\nhint: nothing lies in memory:/x",
         ),
     ] {
-        let error = find_in(store(&keys).await, path, &ENDINGS)
-            .await
-            .unwrap_err();
+        let error = find_named(store(&keys).await, path).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound, "{path}");
         assert!(error.to_string().contains(text), "{path}: {error}");
     }
-    let error = find_in(store(&keys).await, "t/[a.csv", &ENDINGS)
+    let error = find_named(store(&keys).await, "t/[a.csv")
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Request);

@@ -22,6 +22,14 @@ pub(super) fn no_header(
     columns: &WantedColumns,
     nearest: Option<Vec<String>>,
 ) -> Error {
+    refusal(beginning, columns, nearest).for_lack_of_columns()
+}
+
+fn refusal(
+    beginning: &BeginningLines<'_>,
+    columns: &WantedColumns,
+    nearest: Option<Vec<String>>,
+) -> Error {
     if is_binary(beginning.data) {
         return Error::input("this is no text: there are NUL bytes in it").hint(
             "okuo reads CSV, Parquet, JSON lines, Arrow and xlsx, each also compressed: export the table as one of these",

@@ -21,7 +21,7 @@ use polars_parquet::read::{
 };
 
 use super::footer::{NamedColumn, ParquetFooter};
-use super::{damaged, guarded, pages};
+use super::{damaged, decimals, guarded, pages};
 use crate::error::Result;
 
 /// How many rows polars decodes at a time: each time it reads the dictionary and the pages at both
@@ -179,6 +179,9 @@ fn decode(
             field.clone(),
             Some(filter),
         )?;
+        if let ArrowDataType::Decimal(_, places) = field.dtype() {
+            return decimals::series_of(field, &arrays, *places);
+        }
         Ok(Series::try_from((field.name.clone(), arrays))?.rechunk())
     })
 }

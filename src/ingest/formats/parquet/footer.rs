@@ -6,18 +6,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use polars::io::parquet::metadata::FileMetadata;
-use polars::prelude::{
-    ArrowDataType, ArrowField, CompatLevel, DataType, ParquetReader, PlSmallStr, SerReader,
-    TimeUnit, TimeZone,
-};
+use polars::prelude::{ArrowDataType, ArrowField, ParquetReader, PlSmallStr, SerReader, TimeUnit};
 use polars_parquet::parquet::schema::types::PhysicalType;
 use polars_parquet::read::ColumnChunkMetadata;
 
 use super::columns::microseconds;
-use super::types::readable_type;
+use super::types::read_as;
 use super::{MAGIC, damaged, guarded};
 use crate::error::{Error, Result};
 use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::kind::FileKind;
 use crate::ingest::row_reader::RowReader;
 use crate::ingest::source::{self, Source};
 use crate::ingest::time::ParsedTime;
@@ -51,6 +49,15 @@ pub(super) struct NamedColumn {
     pub(super) field: ArrowField,
 }
 
+/// The error of an object that is named as Parquet and begins otherwise.
+fn no_parquet(first_bytes: &[u8]) -> Error {
+    let what = match FileKind::of(first_bytes) {
+        Some(kind) => format!("this is no Parquet file, but {}", kind.name),
+        None => "this is no Parquet file".to_owned(),
+    };
+    Error::input(what).hint("its name ends in .parquet; rename it, or write it again")
+}
+
 impl ParquetFooter {
     /// Reads the footer of a file, and finds the columns.
     ///
@@ -62,8 +69,7 @@ impl ParquetFooter {
             return Err(source::no_bytes());
         }
         if !source.first_bytes().starts_with(MAGIC) {
-            return Err(Error::input("this is no Parquet file")
-                .hint("its name ends in .parquet; rename it, or write it again"));
+            return Err(no_parquet(source.first_bytes()));
         }
         let size = source.size();
         let mut length = LIKELY_LENGTH.min(size);
@@ -102,15 +108,14 @@ impl ParquetFooter {
                 return Err(damaged());
             };
             let read_as =
-                readable_type(role, &field.dtype).map_err(|error| error.column(name.as_str()))?;
+                read_as(role, &field.dtype).map_err(|error| error.column(name.as_str()))?;
             let read_as = match read_as {
                 // The former type has no zone, and Spark, which writes it, means instants.
-                DataType::Datetime(unit, None) if is_int96(&metadata, name) => {
-                    DataType::Datetime(unit, Some(TimeZone::UTC))
+                ArrowDataType::Timestamp(unit, None) if is_int96(&metadata, name) => {
+                    ArrowDataType::Timestamp(unit, Some("UTC".into()))
                 }
                 other => other,
             };
-            let read_as = read_as.to_arrow(CompatLevel::newest());
             named.push(NamedColumn {
                 role,
                 field: ArrowField::new(name.clone(), read_as, field.is_nullable),

@@ -1,6 +1,6 @@
 //! With which types the columns are read.
 
-use polars::prelude::{ArrowDataType, DataType, TimeUnit, TimeZone};
+use polars::prelude::{ArrowDataType, CompatLevel, DataType, TimeUnit, TimeZone};
 
 use crate::error::{Error, Result};
 use crate::ingest::columns::ColumnRole;
@@ -9,7 +9,22 @@ use crate::ingest::columns::ColumnRole;
 ///
 /// # Errors
 /// If the column's type is none that its role can have.
-pub(super) fn readable_type(role: Option<ColumnRole>, found: &ArrowDataType) -> Result<DataType> {
+pub(super) fn read_as(role: Option<ColumnRole>, found: &ArrowDataType) -> Result<ArrowDataType> {
+    use ArrowDataType as A;
+    match found {
+        // polars has no decimals here: `decimals` makes numbers of them.
+        A::Decimal(digits, places)
+        | A::Decimal32(digits, places)
+        | A::Decimal64(digits, places)
+            if role != Some(ColumnRole::Time) =>
+        {
+            Ok(A::Decimal(*digits, *places))
+        }
+        _ => readable_type(role, found).map(|read_as| read_as.to_arrow(CompatLevel::newest())),
+    }
+}
+
+fn readable_type(role: Option<ColumnRole>, found: &ArrowDataType) -> Result<DataType> {
     use ArrowDataType as A;
     let Some(role) = role else {
         return readable_by_filters(found);
@@ -69,12 +84,6 @@ fn wrong_type(role: ColumnRole, found: &ArrowDataType) -> Error {
         ),
         (ColumnRole::TimeOfDay, A::Time32(_)) => format!(
             "write the column as text (SQL: cast(column as varchar)), or map another one with {flag}"
-        ),
-        (ColumnRole::Quantity, A::Decimal(..)) => format!(
-            "write the column as a float (SQL: cast(column as double)), or map another one with {flag}"
-        ),
-        (ColumnRole::Customer | ColumnRole::Product, A::Decimal(..)) => format!(
-            "write the column as an integer (SQL: cast(column as bigint)), or map another one with {flag}"
         ),
         _ => format!("map another column with {flag}"),
     };

@@ -1,0 +1,313 @@
+//! JSON: an object a line, objects one after the other, or one array of objects.
+
+mod record;
+mod split;
+
+use std::sync::Arc;
+
+use super::{Access, ChunkDecoder, InputFormat};
+use crate::error::{Error, Result};
+use crate::ingest::chunk::ChunkRequest;
+use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::line_checker::LineChecker;
+use crate::ingest::rejects::{RejectReason, RejectedValue};
+use crate::ingest::row_reader::RowReader;
+use crate::ingest::sample::TableSample;
+use crate::ingest::source::Source;
+use crate::ingest::stream::ByteStream;
+use crate::ingest::{InputOptions, NeededDays};
+use record::{JsonColumns, keys_of};
+use split::{JsonLayout, JsonRecord};
+
+/// The longest object, in bytes.
+const MAX_RECORD: usize = 1 << 24;
+
+/// How many objects are looked at for their keys before the first is read.
+const LOOKED_AT: usize = 10_000;
+
+/// The most keys that the objects of a table may have.
+const MAX_KEYS: usize = 10_000;
+
+/// JSON lines and JSON.
+#[derive(Debug)]
+pub(super) struct JsonLines;
+
+impl InputFormat for JsonLines {
+    fn endings(&self) -> &'static [&'static str] {
+        &[".jsonl", ".ndjson"]
+    }
+
+    fn access(&self) -> Access {
+        Access::Stream
+    }
+
+    /// What is named so is read so: another content is an error, and not text.
+    fn sniff(&self, name: &str, first_bytes: &[u8]) -> bool {
+        split::is_json(first_bytes)
+            || ((name.ends_with(".jsonl") || name.ends_with(".ndjson"))
+                && !crate::ingest::archive::is_zip(first_bytes))
+    }
+
+    fn open(
+        &self,
+        source: &Arc<Source>,
+        options: &InputOptions,
+        _days: NeededDays,
+    ) -> Result<Vec<ChunkRequest>> {
+        let wanted = WantedColumns::new(options, source.name());
+        Ok(vec![ChunkRequest::stream(source, |stream| {
+            Box::new(JsonDecoder {
+                stream,
+                wanted,
+                layout: None,
+                table: None,
+                is_closed: false,
+                row: 0,
+            })
+        })])
+    }
+
+    fn sample(
+        &self,
+        source: &Arc<Source>,
+        _options: &InputOptions,
+        rows: usize,
+    ) -> Result<TableSample> {
+        let mut stream = source.stream();
+        let (layout, mut columns, _) = begin(&mut stream)?;
+        let mut sample = TableSample {
+            columns: columns.names().to_vec(),
+            types: vec![String::new(); columns.names().len()],
+            notes: vec![layout.describe().to_owned()],
+            rows: vec![],
+        };
+        let everything: Vec<usize> = (0..columns.names().len()).collect();
+        columns.want(&everything);
+        let mut at = 0;
+        let data = stream.data();
+        while sample.rows.len() < rows {
+            match layout.next(data.get(at..).unwrap_or_default(), stream.has_ended()) {
+                JsonRecord::Object { start, len, end } => {
+                    let object = data.get(at + start..at + start + len).unwrap_or_default();
+                    at += end;
+                    if let Ok(row) = columns.row(object) {
+                        let texts = row
+                            .iter()
+                            .map(|cell| cell.text().map(|text| text.into_owned()));
+                        sample.rows.push(texts.collect());
+                    }
+                }
+                JsonRecord::Other => return Err(no_objects(1)),
+                JsonRecord::Incomplete { .. } => break,
+            }
+        }
+        Ok(sample)
+    }
+}
+
+/// Decodes an object, one buffer of whole records after the other.
+struct JsonDecoder {
+    stream: ByteStream,
+    wanted: WantedColumns,
+    /// How the records follow each other; known from the first bytes on.
+    layout: Option<JsonLayout>,
+    /// Where the wanted columns are.
+    table: Option<(JsonColumns, RowReader)>,
+    /// Whether what was read so far ends with the bracket of an array.
+    is_closed: bool,
+    /// Records that were read.
+    row: u64,
+}
+
+impl ChunkDecoder for JsonDecoder {
+    fn decode(&mut self, lines: &mut LineChecker) -> Result<bool> {
+        match self.decode_buffer(lines) {
+            Err(error) => Err(self.stream.damage(self.row).unwrap_or(error)),
+            goes_on => goes_on,
+        }
+    }
+
+    fn has_quantity(&self) -> bool {
+        let rows = self.table.as_ref().map(|(_, rows)| rows);
+        rows.is_some_and(|rows| rows.columns().of(ColumnRole::Quantity).is_some())
+    }
+}
+
+impl JsonDecoder {
+    fn decode_buffer(&mut self, lines: &mut LineChecker) -> Result<bool> {
+        let Some(layout) = self.layout else {
+            return self.begin();
+        };
+        self.stream.fill(self.row)?;
+        let data = self.stream.data();
+        let is_last = self.stream.has_ended();
+        let mut at = 0;
+        loop {
+            let rest = data.get(at..).unwrap_or_default();
+            match layout.next(rest, is_last) {
+                JsonRecord::Object { start, len, end } => {
+                    let object = rest.get(start..start + len).unwrap_or_default();
+                    self.row += 1;
+                    add(
+                        &mut self.table,
+                        &self.wanted,
+                        layout,
+                        (self.row, object),
+                        lines,
+                    )?;
+                    at += end;
+                }
+                JsonRecord::Incomplete { skipped } => {
+                    at += skipped;
+                    break;
+                }
+                JsonRecord::Other => return Err(no_objects(self.row + 1)),
+            }
+        }
+        let rest = data.len() - at;
+        if is_last && rest > 0 {
+            return Err(cut_off(self.row));
+        }
+        if rest >= MAX_RECORD {
+            return Err(too_long(self.row + 1));
+        }
+        if let Some(last) = data.get(..at).unwrap_or_default().trim_ascii_end().last() {
+            self.is_closed = *last == b']';
+        }
+        if is_last && layout == JsonLayout::Array && !self.is_closed {
+            return Err(cut_off(self.row));
+        }
+        self.stream.consume(at);
+        Ok(!is_last)
+    }
+
+    /// Finds the wanted columns by the keys of the first objects.
+    fn begin(&mut self) -> Result<bool> {
+        let (layout, mut columns, nested) = begin(&mut self.stream)?;
+        self.layout = Some(layout);
+        if columns.names().is_empty() {
+            return Ok(true);
+        }
+        let names: Vec<&str> = columns.names().iter().map(String::as_str).collect();
+        let found = self.wanted.find(&names).map_err(|error| match nested {
+            Some(key) => Error::input(error.what()).for_lack_of_columns().hint(format!(
+                "the rows seem to lie below \"{key}\": pipe them with jq -c '.{key}[]' FILE | okuo … --input -"
+            )),
+            None => error,
+        })?;
+        columns.want(&found.fields());
+        self.table = Some((columns, RowReader::new(found, false)));
+        Ok(true)
+    }
+}
+
+/// The layout of the records and the keys of the first of them, in the order in which they come; the
+/// first key whose value is an array of objects, too. Leaves the records in the buffer.
+fn begin(stream: &mut ByteStream) -> Result<(JsonLayout, JsonColumns, Option<String>)> {
+    stream.fill(0)?;
+    let mark = stream.data().starts_with(b"\xef\xbb\xbf");
+    if mark {
+        stream.consume(3);
+    }
+    loop {
+        let is_last = stream.has_ended();
+        let layout = JsonLayout::of(stream.data());
+        let mut columns = JsonColumns::default();
+        let mut nested = None;
+        let mut at = 0;
+        let mut objects = 0;
+        let data = stream.data();
+        while objects < LOOKED_AT {
+            match layout.next(data.get(at..).unwrap_or_default(), is_last) {
+                JsonRecord::Object { start, len, end } => {
+                    let object = data.get(at + start..at + start + len).unwrap_or_default();
+                    if let Ok(keys) = keys_of(object) {
+                        nested = nested.or(keys.nested);
+                        columns.add(keys.names);
+                    }
+                    objects += 1;
+                    at += end;
+                }
+                JsonRecord::Incomplete { .. } => break,
+                // Told when it is read, if the columns are there at all.
+                JsonRecord::Other if objects > 0 => break,
+                JsonRecord::Other => return Err(no_objects(1)),
+            }
+        }
+        if columns.names().len() > MAX_KEYS {
+            return Err(
+                Error::input("the JSON objects have more than 10,000 different keys")
+                    .hint("write one object for each line of a ticket, each with the same keys"),
+            );
+        }
+        if objects > 0 || is_last {
+            return Ok((layout, columns, nested));
+        }
+        if data.len() >= MAX_RECORD {
+            return Err(too_long(1));
+        }
+        stream.fill(0)?;
+    }
+}
+
+/// Adds one object to the lines.
+fn add(
+    table: &mut Option<(JsonColumns, RowReader)>,
+    wanted: &WantedColumns,
+    layout: JsonLayout,
+    (row, object): (u64, &[u8]),
+    lines: &mut LineChecker,
+) -> Result<()> {
+    let Some((columns, rows)) = table else {
+        return bad_record(layout, row, object, lines);
+    };
+    let Ok(cells) = columns.row(object) else {
+        return bad_record(layout, row, object, lines);
+    };
+    rows.add(row, &cells, lines)?;
+    let late = columns.take_new_keys().into_iter().find(|key| {
+        wanted.count_present(std::slice::from_ref(key)) > 0 && !rows.columns().has_name(key)
+    });
+    match late {
+        Some(key) => Err(Error::input(
+            "the column is missing in the first objects, and begins here",
+        )
+        .row(row)
+        .column(key)
+        .hint("write the key in every object, with null where there is no value")),
+        None => Ok(()),
+    }
+}
+
+/// What cannot be read is a bad line, or the end where records have no ends of their own.
+fn bad_record(layout: JsonLayout, row: u64, object: &[u8], lines: &mut LineChecker) -> Result<()> {
+    if layout != JsonLayout::Lines {
+        return Err(Error::input("this is no JSON object")
+            .row(row)
+            .hint("check the file with jq, or write one object a line"));
+    }
+    lines.reject(row, RejectReason::NotJson, |_| {
+        (None, RejectedValue::bytes(object))
+    });
+    Ok(())
+}
+
+fn no_objects(row: u64) -> Error {
+    Error::input("the JSON is no table: its rows should be objects, {\"customer_id\": …}")
+        .row(row)
+        .hint("write an object for each line of a ticket, for example with jq -c")
+        .for_lack_of_columns()
+}
+
+fn cut_off(rows: u64) -> Error {
+    Error::input(format!(
+        "the JSON ends in the middle, after {rows} whole objects"
+    ))
+    .hint("it is truncated: write or transfer it again")
+}
+
+fn too_long(row: u64) -> Error {
+    Error::input("an object of the JSON has more than 16 MiB")
+        .row(row)
+        .hint("write an object for each line of a ticket; rows below a key are piped with jq -c '.KEY[]' FILE | okuo … --input -")
+}
