@@ -19,6 +19,7 @@
 //! **partition**. [`Partitions`] gives one partition after the other and builds its tables anew
 //! each time. Codes of customers and products are the same in all partitions.
 
+mod anonymous;
 mod builder;
 mod fingerprint;
 mod partitioned;
@@ -33,12 +34,14 @@ use crate::calendar::{AsOf, DateRange, Day};
 use crate::domain::Ids;
 use crate::error::Result;
 
+pub use anonymous::AnonymousSale;
 pub use builder::PurchasesBuilder;
 pub use fingerprint::Fingerprint;
 pub use partitioned::PartitionedPurchases;
 pub use partitions::{PartitionedHistory, Partitions, RecentPartitions};
 pub use spill::{MemoryLimit, SpillStorage};
 
+use anonymous::AnonymousSales;
 use shard::{Shard, ShardRow};
 
 /// One kept line of the input. Its codes are provisional: positions in the unsorted ids that come
@@ -68,6 +71,8 @@ pub struct Purchases {
     shards: Vec<Arc<Shard>>,
     /// The first day that counts.
     first: Day,
+    /// What nobody in particular bought: of all partitions the first has it.
+    anonymous: Arc<AnonymousSales>,
 }
 
 /// Equal if the same customers have the same purchases, in whatever shards and rows.
@@ -197,6 +202,16 @@ impl<'a> History<'a> {
             purchases: self.purchases,
             as_of: self.as_of.min(as_of),
         }
+    }
+
+    /// What nobody in particular bought up to the night, ascending by day and product. Of several
+    /// partitions the first has all of it.
+    #[must_use]
+    pub fn anonymous_sales(&self) -> &'a [AnonymousSale] {
+        let purchases = self.purchases;
+        purchases
+            .anonymous
+            .within(purchases.first, self.as_of.day())
     }
 
     /// How many customers the dictionary has; some may have no purchase yet.
