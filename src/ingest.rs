@@ -60,6 +60,7 @@ mod row_reader;
 mod sample;
 mod source;
 mod stream;
+pub mod survey;
 mod time;
 #[cfg(test)]
 mod tests;

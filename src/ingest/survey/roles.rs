@@ -33,6 +33,8 @@ pub struct RoleChoice {
     pub certainty: Certainty,
     /// Why it was chosen.
     pub reason: String,
+    /// What the column is called in other objects.
+    pub alternatives: Vec<String>,
     #[serde(skip)]
     pub(super) position: Option<usize>,
 }
@@ -117,6 +119,7 @@ impl<'a> RoleFinder<'a> {
             column: name.clone(),
             certainty: Certainty::Given,
             reason: "you said so".to_owned(),
+            alternatives: vec![],
             position: present.map(|profile| profile.position),
         });
     }
@@ -128,6 +131,7 @@ impl<'a> RoleFinder<'a> {
             column: profile.name.clone(),
             certainty,
             reason: reason.to_owned(),
+            alternatives: vec![],
             position: Some(profile.position),
         });
     }

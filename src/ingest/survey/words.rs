@@ -106,7 +106,7 @@ const WORDS: [(WordSense, &str); 15] = [
     ),
     (
         WordSense::Identifier,
-        "id ids no nr num number nummer nro n code codes key uid uuid guid numero codice codigo cod ref pk sk fk \
+        "id ids 号 no nr num number nummer nro n code codes key uid uuid guid numero codice codigo cod ref pk sk fk \
          identifier identificativo unique hash kennung kod koodi kodu tunnus numer cislo identifiant \
          номер код ид 番号 编号 代码 コード 번호 코드",
     ),
