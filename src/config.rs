@@ -8,6 +8,7 @@
 //! its source. Layers are put over each other and then checked, once.
 
 mod declared;
+mod document;
 pub mod flags;
 mod layer;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod values;
 use serde::Serialize;
 
 pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
+pub use document::{WrittenSetting, document};
 pub use layer::{Layer, SettingInForce, SettingSource};
 pub use values::MemorySize;
 

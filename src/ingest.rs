@@ -75,7 +75,7 @@ pub use columns::{ColumnAlternatives, ColumnNames, ColumnRole};
 pub use filters::RowFilter;
 pub use reader::Reader;
 use report::Report;
-pub use sample::TableSample;
+pub use sample::{ObjectSample, TableSample, sample};
 
 /// How objects become purchases.
 #[derive(Debug, Clone, PartialEq)]

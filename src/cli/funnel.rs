@@ -49,7 +49,7 @@ pub(super) fn rule_text(rule: &Rule) -> String {
 }
 
 /// The funnel as text, with other basket shares where few pass.
-fn funnel_text(funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
+pub(super) fn funnel_text(funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
     let mut text = format!(
         "customers on {night}: {} seen → {} active → {} frequent → {} large baskets → {} recurrent",
         funnel.seen, funnel.active, funnel.frequent, funnel.large_baskets, funnel.recurrent

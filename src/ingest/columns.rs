@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::InputOptions;
 use super::filters::RowFilter;
 use super::path_columns::PathColumns;
+use super::survey::{CLEAR, meaning_of};
 use crate::error::{Error, Result};
 use crate::settings::{Setting, SettingValue, ValueKind};
 use crate::suggest;
@@ -15,8 +16,8 @@ use crate::suggest;
 /// How many of an object's columns a message lists.
 const LISTED: usize = 40;
 
-/// How alike a name must be to be proposed (Jaro–Winkler, 0 to 1).
-const NEAR: f64 = 0.65;
+/// How alike a name that means nothing must be to be taken for a slip (Jaro–Winkler, 0 to 1).
+const SLIP: f64 = 0.85;
 
 /// The names that a column may have, tried in order in each object: one, or several where objects
 /// name it differently.
@@ -498,6 +499,7 @@ fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]
         let flags: Vec<&str> = missing.iter().map(|role| role.flag()).collect();
         hints.push(format!("name the columns with {}", flags.join(", ")));
     }
+    hints.push("`okuo init --input …` looks at the tickets and proposes all settings".to_owned());
     let wanted: Vec<String> = missing
         .iter()
         .filter_map(|role| names.of(*role))
@@ -529,27 +531,28 @@ fn listed(present: &[&str]) -> String {
 
 /// A column that may be the one of a role.
 struct Proposal<'a> {
-    likeness: f64,
+    rank: i32,
     role: ColumnRole,
     column: &'a str,
 }
 
-/// For each missing column the nearest one that is there, with the flag that names it.
+/// For each missing column the one that most probably means it, with the flag that names it.
 fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> Vec<String> {
     // A column that has a role is proposed for no other.
     let mut free: Vec<&str> = present.to_vec();
     free.retain(|column| !column.is_empty() && !names.have(column));
     let mut possible: Vec<Proposal<'_>> = vec![];
     for role in missing {
-        possible.extend(free.iter().map(|column| Proposal {
-            likeness: suggest::likeness(names.name(*role), column),
-            role: *role,
-            column,
+        possible.extend(free.iter().filter_map(|column| {
+            Some(Proposal {
+                rank: rank_of(*role, names.name(*role), column)?,
+                role: *role,
+                column,
+            })
         }));
     }
-    possible.retain(|proposal| proposal.likeness >= NEAR);
     // The likeliest pair first, so that no role takes a column that means another.
-    possible.sort_by(|a, b| b.likeness.total_cmp(&a.likeness));
+    possible.sort_by_key(|proposal| std::cmp::Reverse(proposal.rank));
     let mut chosen: Vec<Proposal<'_>> = vec![];
     for proposal in possible {
         let is_taken = chosen
@@ -570,6 +573,18 @@ fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> V
             )
         })
         .collect()
+}
+
+/// How probably a column is that of a role: it means the role by its name, or it is the wanted name
+/// with a slip. `None` if it means something else, however alike its letters are.
+fn rank_of(role: ColumnRole, wanted: &str, column: &str) -> Option<i32> {
+    let meaning = meaning_of(column).filter(|name| name.clearness >= CLEAR);
+    let likeness = suggest::likeness(wanted, column);
+    match meaning {
+        Some(name) if name.meaning.is_of(role) => Some(name.clearness + (10.0 * likeness) as i32),
+        Some(_) => None,
+        None => (likeness >= SLIP).then_some((100.0 * likeness) as i32),
+    }
 }
 
 /// A name as it is typed in a shell.

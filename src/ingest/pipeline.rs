@@ -18,7 +18,7 @@ use crate::store::{self, InputObject};
 const FETCHED_AHEAD: usize = 3;
 
 /// All objects that the URIs name, each once, in the order of their URIs.
-async fn find(uris: &[String], endings: &[String]) -> Result<Vec<InputObject>> {
+pub(super) async fn find(uris: &[String], endings: &[String]) -> Result<Vec<InputObject>> {
     let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
     let mut found: Vec<InputObject> = vec![];
     for uri in uris {
@@ -135,6 +135,6 @@ async fn some_chunks(
     (some, None)
 }
 
-fn interrupted(error: tokio::task::JoinError) -> Error {
+pub(super) fn interrupted(error: tokio::task::JoinError) -> Error {
     Error::system("reading the input was interrupted").source(error)
 }

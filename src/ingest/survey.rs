@@ -25,10 +25,10 @@ use super::sample::TableSample;
 pub use meaning::ColumnMeaning;
 pub(super) use meaning::{CLEAR, meaning_of};
 pub use profile::ColumnProfile;
-pub use proposals::ProposedSetting;
 use proposals::Proposals;
-use roles::{Roles, find_roles, quoted};
+pub use proposals::ProposedSetting;
 pub use roles::{Certainty, GivenColumns, RoleChoice};
+use roles::{Roles, find_roles, quoted};
 use tables::{TableColumns, TablesToJoin, product_table, tables_to_join};
 
 /// Objects with the same columns, and rows of some of them.
@@ -38,6 +38,54 @@ pub struct SampledTable {
     pub objects: Vec<String>,
     /// Rows of all of them.
     pub sample: TableSample,
+}
+
+impl SampledTable {
+    /// Samples of objects by their columns, whose order may differ: the most frequent first.
+    #[must_use]
+    pub fn group(samples: Vec<(String, TableSample)>) -> Vec<Self> {
+        let mut tables: Vec<Self> = vec![];
+        for (object, sample) in samples {
+            let same = tables
+                .iter_mut()
+                .find(|table| table.has_columns(&sample.columns));
+            match same {
+                Some(table) => table.add(object, sample),
+                None => tables.push(Self {
+                    objects: vec![object],
+                    sample,
+                }),
+            }
+        }
+        tables.sort_by_key(|table| std::cmp::Reverse(table.objects.len()));
+        tables
+    }
+
+    fn has_columns(&self, columns: &[String]) -> bool {
+        let known: BTreeSet<&String> = self.sample.columns.iter().collect();
+        known == columns.iter().collect()
+    }
+
+    /// Adds an object with the same columns in whatever order.
+    fn add(&mut self, object: String, sample: TableSample) {
+        let places: Vec<Option<usize>> = self
+            .sample
+            .columns
+            .iter()
+            .map(|name| sample.columns.iter().position(|other| other == name))
+            .collect();
+        let rows = sample.rows.iter().map(|row| {
+            let cells = places.iter();
+            cells.map(|place| row.get((*place)?)?.clone()).collect()
+        });
+        self.sample.rows.extend(rows);
+        for note in sample.notes {
+            if !self.sample.notes.contains(&note) {
+                self.sample.notes.push(note);
+            }
+        }
+        self.objects.push(object);
+    }
 }
 
 /// What the owner has settled.
@@ -106,7 +154,10 @@ impl ProfiledTable {
                     .choice(*role)
                     .is_none_or(|choice| choice.position.is_none())
         };
-        ColumnMeaning::ROLES.into_iter().filter(is_missing).collect()
+        ColumnMeaning::ROLES
+            .into_iter()
+            .filter(is_missing)
+            .collect()
     }
 }
 
@@ -117,8 +168,14 @@ pub fn survey(tables: Vec<SampledTable>, given: &GivenSettings) -> Survey {
         .into_iter()
         .map(|table| ProfiledTable::new(table, &given.columns))
         .collect();
-    let whole: Vec<&ProfiledTable> = tables.iter().filter(|table| table.missing().is_empty()).collect();
-    let main = whole.iter().copied().max_by_key(|table| table.table.sample.rows.len());
+    let whole: Vec<&ProfiledTable> = tables
+        .iter()
+        .filter(|table| table.missing().is_empty())
+        .collect();
+    let main = whole
+        .iter()
+        .copied()
+        .max_by_key(|table| table.table.sample.rows.len());
     let Some(main) = main else {
         return survey_of_parts(&tables, given);
     };
@@ -131,7 +188,9 @@ pub fn survey(tables: Vec<SampledTable>, given: &GivenSettings) -> Survey {
             survey.objects.extend(other.table.objects.iter().cloned());
             add_alternatives(&mut survey.roles, &other.roles);
         } else {
-            survey.other_objects.extend(other.table.objects.iter().cloned());
+            survey
+                .other_objects
+                .extend(other.table.objects.iter().cloned());
             survey.check.push(other_table(other));
         }
     }
@@ -181,7 +240,11 @@ fn add_alternatives(choices: &mut [RoleChoice], others: &Roles) {
 
 fn other_table(other: &ProfiledTable) -> String {
     let objects = &other.table.objects;
-    let columns: Vec<String> = other.profiles.iter().map(|profile| quoted(&profile.name)).collect();
+    let columns: Vec<String> = other
+        .profiles
+        .iter()
+        .map(|profile| quoted(&profile.name))
+        .collect();
     let first = objects.first().map(String::as_str).unwrap_or_default();
     let more = match objects.len() {
         0 | 1 => String::new(),
@@ -232,8 +295,18 @@ fn survey_of_join(
         notes: lines.table.sample.notes.clone(),
         ..Survey::default()
     };
-    let of_headers = headers.table.objects.first().map(String::as_str).unwrap_or_default();
-    let of_lines = lines.table.objects.first().map(String::as_str).unwrap_or_default();
+    let of_headers = headers
+        .table
+        .objects
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default();
+    let of_lines = lines
+        .table
+        .objects
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default();
     survey.sure.push(format!(
         "the tickets are two tables: {of_headers} has a line for each ticket (customer {}), {of_lines} the products of each (product {}); \
          both have the ticket's id in {}",
@@ -251,7 +324,9 @@ fn survey_of_join(
         set("input.tickets.customer", join.customer.clone().into()),
     ];
     match &join.time {
-        Some(time) => survey.settings.push(set("input.tickets.time", time.clone().into())),
+        Some(time) => survey
+            .settings
+            .push(set("input.tickets.time", time.clone().into())),
         None => {
             survey.missing.push(ColumnMeaning::Time);
             survey.problems.push(format!(
@@ -263,23 +338,39 @@ fn survey_of_join(
     if let Some(products) = product_table(columns, join.lines, &join.product)
         && let Some(table) = tables.get(products.table)
     {
-        survey.settings.push(set("input.products.paths", table.table.objects.clone().into()));
-        survey.settings.push(set("input.products.id", products.id.into()));
+        survey.settings.push(set(
+            "input.products.paths",
+            table.table.objects.clone().into(),
+        ));
+        survey
+            .settings
+            .push(set("input.products.id", products.id.into()));
         for (key, column) in [("name", products.name), ("category", products.category)] {
             if let Some(column) = column {
-                survey.settings.push(set(&format!("input.products.{key}"), column.into()));
+                survey
+                    .settings
+                    .push(set(&format!("input.products.{key}"), column.into()));
             }
         }
     }
-    let customers = headers.profiles.iter().find(|profile| profile.name == join.customer);
+    let customers = headers
+        .profiles
+        .iter()
+        .find(|profile| profile.name == join.customer);
     if customers.is_some_and(|customers| customers.is_unique() && customers.values() > 1) {
-        survey.problems.push(single_ticket_customers(tables, headers, &join.customer));
+        survey
+            .problems
+            .push(single_ticket_customers(tables, headers, &join.customer));
     }
     survey
 }
 
 /// What to say where each customer of the headers has one ticket: it is one for each order.
-fn single_ticket_customers(tables: &[ProfiledTable], headers: &ProfiledTable, customer: &str) -> String {
+fn single_ticket_customers(
+    tables: &[ProfiledTable],
+    headers: &ProfiledTable,
+    customer: &str,
+) -> String {
     let mut text = format!(
         "each {} has exactly one ticket: it is the number of an order's customer record, not of a person, and nobody comes back by it",
         quoted(customer)
@@ -287,12 +378,19 @@ fn single_ticket_customers(tables: &[ProfiledTable], headers: &ProfiledTable, cu
     let person = tables
         .iter()
         .filter(|table| !std::ptr::eq(*table, headers))
-        .filter(|table| table.profiles.iter().any(|profile| profile.name == customer))
+        .filter(|table| {
+            table
+                .profiles
+                .iter()
+                .any(|profile| profile.name == customer)
+        })
         .find_map(|table| {
             let other = table.profiles.iter().find(|profile| {
                 profile.name != customer
                     && !profile.is_unique()
-                    && profile.meaning.is_some_and(|name| name.meaning == ColumnMeaning::Customer)
+                    && profile
+                        .meaning
+                        .is_some_and(|name| name.meaning == ColumnMeaning::Customer)
             })?;
             Some((table.table.objects.first()?, other))
         });

@@ -8,6 +8,7 @@ mod columns;
 mod footer;
 mod pages;
 mod row_groups;
+mod sample;
 mod types;
 
 use std::ops::Range;
@@ -23,7 +24,7 @@ use crate::ingest::chunk::ChunkRequest;
 use crate::ingest::columns::WantedColumns;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::source::Source;
-use crate::ingest::{InputOptions, NeededDays};
+use crate::ingest::{InputOptions, NeededDays, TableSample};
 use block::{KnownIdCodes, RowBlock};
 use column_chunk::ColumnChunkReader;
 use footer::ParquetFooter;
@@ -71,6 +72,15 @@ impl InputFormat for Parquet {
             })
             .collect();
         Ok(chunks)
+    }
+
+    fn sample(
+        &self,
+        source: &Arc<Source>,
+        _options: &InputOptions,
+        rows: usize,
+    ) -> Result<TableSample> {
+        sample::sample(source, rows)
     }
 }
 

@@ -14,21 +14,84 @@ const PLACEHOLDERS: &str = "0|-1|00000000|99999999|999999|9999999|999999999|9999
 
 /// Words of lines that take back what was sold, folded; a word counts if it begins so.
 const TAKEN_BACK: [&str; 32] = [
-    "void", "return", "refund", "cancel", "reversal", "reverse", "storno", "stornier", "retour", "ruckgabe",
-    "gutschrift", "credit", "annul", "avoir", "rembours", "reso", "rimbors", "devol", "anulad", "abono", "estorno",
-    "cancelad", "retur", "palaut", "zwrot", "iade", "iptal", "vratka", "возврат", "отмена", "退", "返品",
+    "void",
+    "return",
+    "refund",
+    "cancel",
+    "reversal",
+    "reverse",
+    "storno",
+    "stornier",
+    "retour",
+    "ruckgabe",
+    "gutschrift",
+    "credit",
+    "annul",
+    "avoir",
+    "rembours",
+    "reso",
+    "rimbors",
+    "devol",
+    "anulad",
+    "abono",
+    "estorno",
+    "cancelad",
+    "retur",
+    "palaut",
+    "zwrot",
+    "iade",
+    "iptal",
+    "vratka",
+    "возврат",
+    "отмена",
+    "退",
+    "返品",
 ];
 
 /// Words of lines that sell, folded.
 const SOLD: [&str; 18] = [
-    "sale", "sold", "sell", "purchase", "buy", "verkauf", "vente", "venta", "vendita", "venda", "verkoop", "salg",
-    "salj", "myynti", "sprzed", "satis", "продаж", "item",
+    "sale",
+    "sold",
+    "sell",
+    "purchase",
+    "buy",
+    "verkauf",
+    "vente",
+    "venta",
+    "vendita",
+    "venda",
+    "verkoop",
+    "salg",
+    "salj",
+    "myynti",
+    "sprzed",
+    "satis",
+    "продаж",
+    "item",
 ];
 
 /// Words of orders that went through, folded.
 const COMPLETED: [&str; 20] = [
-    "deliver", "complet", "paid", "ship", "close", "ok", "approv", "fulfil", "process", "invoic", "active", "success",
-    "bezahlt", "geliefert", "abgeschlossen", "livr", "entreg", "consegn", "normal", "finish",
+    "deliver",
+    "complet",
+    "paid",
+    "ship",
+    "close",
+    "ok",
+    "approv",
+    "fulfil",
+    "process",
+    "invoic",
+    "active",
+    "success",
+    "bezahlt",
+    "geliefert",
+    "abgeschlossen",
+    "livr",
+    "entreg",
+    "consegn",
+    "normal",
+    "finish",
 ];
 
 /// A customer that is none.
@@ -47,7 +110,10 @@ pub(super) struct PlaceholderCustomer {
 /// value far more frequent than all others.
 pub(super) fn placeholders(customer: &ColumnProfile) -> Vec<PlaceholderCustomer> {
     let values = customer.by_count();
-    let known: Vec<bool> = values.iter().map(|(value, _)| is_placeholder_word(value)).collect();
+    let known: Vec<bool> = values
+        .iter()
+        .map(|(value, _)| is_placeholder_word(value))
+        .collect();
     // How many lines the most frequent real customer has.
     let most = values
         .iter()
@@ -148,20 +214,40 @@ mod tests {
 
     #[test]
     fn words_for_nobody_are_found_and_frequent_numbers() {
-        for word in ["0", "Walk-in Customer", "99999999", "0.0", "Consumidor Final"] {
+        for word in [
+            "0",
+            "Walk-in Customer",
+            "99999999",
+            "0.0",
+            "Consumidor Final",
+        ] {
             let found = placeholders(&customers(vec![(word, 40)]));
             assert_eq!(found.len(), 1, "{word}");
-            assert!(found[0].is_known_word && found[0].value == word, "{found:?}");
+            assert!(
+                found[0].is_known_word && found[0].value == word,
+                "{found:?}"
+            );
         }
         let found = placeholders(&customers(vec![("200000000022", 200)]));
-        assert!(!found[0].is_known_word && found[0].times == 20.0, "{found:?}");
+        assert!(
+            !found[0].is_known_word && found[0].times == 20.0,
+            "{found:?}"
+        );
     }
 
     #[test]
     fn real_customers_are_no_placeholders() {
         assert_eq!(placeholders(&customers(vec![])), []);
-        assert_eq!(placeholders(&customers(vec![("0", 10)])), [], "a customer as any other");
-        assert_eq!(placeholders(&customers(vec![("23", 60)])), [], "a good customer");
+        assert_eq!(
+            placeholders(&customers(vec![("0", 10)])),
+            [],
+            "a customer as any other"
+        );
+        assert_eq!(
+            placeholders(&customers(vec![("23", 60)])),
+            [],
+            "a good customer"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::words::{WordSense, senses};
+use crate::ingest::columns::ColumnRole;
 
 /// What a column of tickets may mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -76,6 +77,28 @@ impl ColumnMeaning {
             Self::Store => "the store",
             Self::ProductName => "the product's name",
         }
+    }
+
+    /// The role of a ticket line that it is; a product's name is none.
+    #[must_use]
+    pub fn role(self) -> Option<ColumnRole> {
+        match self {
+            Self::Customer => Some(ColumnRole::Customer),
+            Self::Product => Some(ColumnRole::Product),
+            Self::Time => Some(ColumnRole::Time),
+            Self::TimeOfDay => Some(ColumnRole::TimeOfDay),
+            Self::Quantity => Some(ColumnRole::Quantity),
+            Self::Basket => Some(ColumnRole::Basket),
+            Self::Price => Some(ColumnRole::Price),
+            Self::Category => Some(ColumnRole::Category),
+            Self::Store => Some(ColumnRole::Store),
+            Self::ProductName => None,
+        }
+    }
+
+    /// Whether it is what a role asks for.
+    pub(in crate::ingest) fn is_of(self, role: ColumnRole) -> bool {
+        self.role() == Some(role)
     }
 
     /// Whether tickets cannot be read without it.

@@ -61,12 +61,16 @@ pub(super) struct Proposals<'a> {
 
 /// Words of a name that say that a price is that of the whole line, folded.
 const LINE_TOTALS: [&str; 16] = [
-    "spend", "spent", "amount", "amt", "total", "umsatz", "betrag", "montant", "importe", "importo", "value",
-    "revenue", "bedrag", "turnover", "omzet", "sales",
+    "spend", "spent", "amount", "amt", "total", "umsatz", "betrag", "montant", "importe",
+    "importo", "value", "revenue", "bedrag", "turnover", "omzet", "sales",
 ];
 
 impl<'a> Proposals<'a> {
-    pub(super) fn new(profiles: &'a [ColumnProfile], sample: &'a TableSample, roles: &'a Roles) -> Self {
+    pub(super) fn new(
+        profiles: &'a [ColumnProfile],
+        sample: &'a TableSample,
+        roles: &'a Roles,
+    ) -> Self {
         Self {
             profiles,
             sample,
@@ -97,8 +101,12 @@ impl<'a> Proposals<'a> {
             return;
         };
         let column = quoted(&time.name);
-        let [day, month, either] = [DateForm::DayFirst, DateForm::MonthFirst, DateForm::DayOrMonthFirst]
-            .map(|form| time.dates_in(form));
+        let [day, month, either] = [
+            DateForm::DayFirst,
+            DateForm::MonthFirst,
+            DateForm::DayOrMonthFirst,
+        ]
+        .map(|form| time.dates_in(form));
         match (day, month, either) {
             (0, 0, 0) => self.propose_numeric_time(time),
             (0, 0, _) => self.check.push(format!(
@@ -120,8 +128,15 @@ impl<'a> Proposals<'a> {
             "{evidence} of {} values can be read in no other way, and none contradicts",
             time.values()
         );
-        self.sure.push(format!("the dates in {} are {form}: {reason}", quoted(&time.name)));
-        self.settings.push(ProposedSetting::set("input.time_format", json!(form), &reason));
+        self.sure.push(format!(
+            "the dates in {} are {form}: {reason}",
+            quoted(&time.name)
+        ));
+        self.settings.push(ProposedSetting::set(
+            "input.time_format",
+            json!(form),
+            &reason,
+        ));
     }
 
     fn propose_numeric_time(&mut self, time: &ColumnProfile) {
@@ -138,8 +153,15 @@ impl<'a> Proposals<'a> {
             }
             Some(NumericTime::Compact) | None => return,
         };
-        let reason = format!("the numbers are {what}, such as {}", time.examples.join(", "));
-        self.settings.push(ProposedSetting::set("input.time_format", json!(form), &reason));
+        let reason = format!(
+            "the numbers are {what}, such as {}",
+            time.examples.join(", ")
+        );
+        self.settings.push(ProposedSetting::set(
+            "input.time_format",
+            json!(form),
+            &reason,
+        ));
         self.check.push(format!("{}: {reason}", quoted(&time.name)));
     }
 
@@ -165,13 +187,24 @@ impl<'a> Proposals<'a> {
             ZoneEvidence::Offsets(candidate) => (candidate, "has the offset"),
         };
         let ZoneCandidate { zone, is_certain } = candidate;
-        let reason = format!("every time in {column} {what} in {zone} or a zone with the same hours");
+        let reason =
+            format!("every time in {column} {what} in {zone} or a zone with the same hours");
         if is_certain {
             self.sure.push(reason.clone());
-            self.settings.push(ProposedSetting::set("input.time_zone", json!(zone), &reason));
+            self.settings.push(ProposedSetting::set(
+                "input.time_zone",
+                json!(zone),
+                &reason,
+            ));
         } else {
-            self.check.push(format!("{reason}, but also in others: name the store's zone with --time-zone"));
-            self.settings.push(ProposedSetting::shown("input.time_zone", json!(zone), &reason));
+            self.check.push(format!(
+                "{reason}, but also in others: name the store's zone with --time-zone"
+            ));
+            self.settings.push(ProposedSetting::shown(
+                "input.time_zone",
+                json!(zone),
+                &reason,
+            ));
         }
     }
 
@@ -180,7 +213,9 @@ impl<'a> Proposals<'a> {
         let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         let quantity = self.profile(ColumnMeaning::Quantity);
         for row in &self.sample.rows {
-            let Some(value) = cell(row, position) else { continue };
+            let Some(value) = cell(row, position) else {
+                continue;
+            };
             let is_negative = quantity
                 .and_then(|quantity| cell(row, quantity.position))
                 .and_then(number_of)
@@ -194,7 +229,12 @@ impl<'a> Proposals<'a> {
 
     fn propose_returns(&mut self) {
         for profile in self.profiles {
-            if self.roles.choices.iter().any(|choice| choice.position == Some(profile.position)) {
+            if self
+                .roles
+                .choices
+                .iter()
+                .any(|choice| choice.position == Some(profile.position))
+            {
                 continue;
             }
             let negative = self.negative_rows(profile.position);
@@ -207,17 +247,31 @@ impl<'a> Proposals<'a> {
                 None => {}
                 Some(TakenBackLines::Returns { column, words }) => {
                     let lines = format!("{column}={}", words.join(","));
-                    let reason = format!("{} of lines with these words take back what was sold", quoted(&column));
+                    let reason = format!(
+                        "{} of lines with these words take back what was sold",
+                        quoted(&column)
+                    );
                     self.check.push(format!(
                         "lines with {lines} take back what was sold: okuo subtracts them from the customer's day"
                     ));
-                    self.settings.push(ProposedSetting::set("input.returns", json!([lines]), &reason));
+                    self.settings.push(ProposedSetting::set(
+                        "input.returns",
+                        json!([lines]),
+                        &reason,
+                    ));
                 }
                 Some(TakenBackLines::NoSales { column, words }) => {
                     let lines = format!("{column}!={}", words.join(","));
-                    let reason = format!("{} says that these were no sales in the end", quoted(&column));
+                    let reason = format!(
+                        "{} says that these were no sales in the end",
+                        quoted(&column)
+                    );
                     self.check.push(format!("only lines with {lines} are read"));
-                    self.settings.push(ProposedSetting::set("input.where", json!([lines]), &reason));
+                    self.settings.push(ProposedSetting::set(
+                        "input.where",
+                        json!([lines]),
+                        &reason,
+                    ));
                 }
             }
         }
@@ -246,7 +300,13 @@ impl<'a> Proposals<'a> {
             ));
         }
         let mut names = vec![];
-        for PlaceholderCustomer { value, share, times, is_known_word } in placeholders(customer) {
+        for PlaceholderCustomer {
+            value,
+            share,
+            times,
+            is_known_word,
+        } in placeholders(customer)
+        {
             let percent = 100.0 * share;
             if is_known_word {
                 self.check.push(format!(
@@ -262,7 +322,11 @@ impl<'a> Proposals<'a> {
         }
         if !names.is_empty() {
             let reason = "these stand for customers without a card";
-            self.settings.push(ProposedSetting::set("input.anonymous", json!(names), reason));
+            self.settings.push(ProposedSetting::set(
+                "input.anonymous",
+                json!(names),
+                reason,
+            ));
         }
     }
 
@@ -280,7 +344,11 @@ impl<'a> Proposals<'a> {
         if all > 0 && apart * 2 > all {
             self.left_out.push(ColumnMeaning::Basket);
             let reason = "not set: returns have tickets of their own, and would not be seen to take back what was sold";
-            self.settings.push(ProposedSetting::shown("columns.basket", json!(basket.name), reason));
+            self.settings.push(ProposedSetting::shown(
+                "columns.basket",
+                json!(basket.name),
+                reason,
+            ));
         }
     }
 
@@ -292,8 +360,13 @@ impl<'a> Proposals<'a> {
         let name = fold(&price.name);
         if !name.contains("unit") && LINE_TOTALS.iter().any(|word| name.contains(word)) {
             self.left_out.push(ColumnMeaning::Price);
-            let reason = "not set: it looks like the total of a line, and okuo wants the price of one piece";
-            self.settings.push(ProposedSetting::shown("columns.price", json!(price.name), reason));
+            let reason =
+                "not set: it looks like the total of a line, and okuo wants the price of one piece";
+            self.settings.push(ProposedSetting::shown(
+                "columns.price",
+                json!(price.name),
+                reason,
+            ));
         }
     }
 }

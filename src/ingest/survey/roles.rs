@@ -92,7 +92,11 @@ pub(super) fn find_roles(
     ] {
         finder.find_optional(role);
     }
-    let order = |choice: &RoleChoice| ColumnMeaning::ROLES.iter().position(|role| *role == choice.role);
+    let order = |choice: &RoleChoice| {
+        ColumnMeaning::ROLES
+            .iter()
+            .position(|role| *role == choice.role)
+    };
     finder.roles.choices.sort_by_key(order);
     finder.roles
 }
@@ -110,7 +114,10 @@ impl<'a> RoleFinder<'a> {
         let present = names
             .iter()
             .find_map(|name| self.profiles.iter().find(|profile| profile.name == *name));
-        let Some(name) = present.map(|profile| &profile.name).or_else(|| names.first()) else {
+        let Some(name) = present
+            .map(|profile| &profile.name)
+            .or_else(|| names.first())
+        else {
             return;
         };
         self.taken.extend(present.map(|profile| profile.position));
@@ -124,7 +131,13 @@ impl<'a> RoleFinder<'a> {
         });
     }
 
-    fn take(&mut self, role: ColumnMeaning, profile: &ColumnProfile, certainty: Certainty, reason: &str) {
+    fn take(
+        &mut self,
+        role: ColumnMeaning,
+        profile: &ColumnProfile,
+        certainty: Certainty,
+        reason: &str,
+    ) {
         self.taken.insert(profile.position);
         self.roles.choices.push(RoleChoice {
             role,
@@ -162,12 +175,18 @@ impl<'a> RoleFinder<'a> {
         let mut named = self.named(&[ColumnMeaning::Time, ColumnMeaning::TimeOfDay]);
         // Where there is a time with its date, the date beside it is not needed.
         named.sort_by_key(|profile| {
-            let has_time_of_day = profile.share_of_dates() >= 0.5 && profile.share_of_bare_dates() < 0.5;
+            let has_time_of_day =
+                profile.share_of_dates() >= 0.5 && profile.share_of_bare_dates() < 0.5;
             let clearness = profile.meaning.map_or(0, |name| name.clearness);
             std::cmp::Reverse(clearness + if has_time_of_day { 8 } else { 0 })
         });
         if let Some(profile) = named.iter().find(|profile| is_time(profile)) {
-            return self.take(ColumnMeaning::Time, profile, Certainty::Sure, "its name and its values");
+            return self.take(
+                ColumnMeaning::Time,
+                profile,
+                Certainty::Sure,
+                "its name and its values",
+            );
         }
         let dates: Vec<&ColumnProfile> = self
             .profiles
@@ -191,7 +210,10 @@ impl<'a> RoleFinder<'a> {
                 }
             }
             several => {
-                let names: Vec<String> = several.iter().map(|profile| quoted(&profile.name)).collect();
+                let names: Vec<String> = several
+                    .iter()
+                    .map(|profile| quoted(&profile.name))
+                    .collect();
                 self.roles.problems.push(format!(
                     "several columns have dates: {}; name that of the sale with --time",
                     names.join(", ")
@@ -235,7 +257,12 @@ impl<'a> RoleFinder<'a> {
                 Certainty::Check,
                 "its name; but it differs on every line",
             ),
-            _ => self.take(ColumnMeaning::Customer, first, Certainty::Sure, "its name and its values"),
+            _ => self.take(
+                ColumnMeaning::Customer,
+                first,
+                Certainty::Sure,
+                "its name and its values",
+            ),
         }
     }
 
@@ -246,7 +273,9 @@ impl<'a> RoleFinder<'a> {
         let mut days: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let mut all_days = BTreeSet::new();
         for row in self.rows {
-            let (Some(value), Some(day)) = (cell(row, profile.position), cell(row, time).map(day_of)) else {
+            let (Some(value), Some(day)) =
+                (cell(row, profile.position), cell(row, time).map(day_of))
+            else {
                 continue;
             };
             days.entry(value).or_default().insert(day);
@@ -265,7 +294,9 @@ impl<'a> RoleFinder<'a> {
         let Some(time) = self.roles.position(ColumnMeaning::Time) else {
             return;
         };
-        if self.is_found(ColumnMeaning::Product) || !self.named(&[ColumnMeaning::Product]).is_empty() {
+        if self.is_found(ColumnMeaning::Product)
+            || !self.named(&[ColumnMeaning::Product]).is_empty()
+        {
             return;
         }
         let free: Vec<&ColumnProfile> = self
@@ -279,8 +310,12 @@ impl<'a> RoleFinder<'a> {
         };
         let same = |profile: &ColumnProfile| same_within_moments(self.rows, time, profile.position);
         let (customer, product) = match (same(one), same(other)) {
-            (Some(one_same), Some(other_same)) if one_same > 0.98 && other_same < 0.5 => (*one, *other),
-            (Some(one_same), Some(other_same)) if other_same > 0.98 && one_same < 0.5 => (*other, *one),
+            (Some(one_same), Some(other_same)) if one_same > 0.98 && other_same < 0.5 => {
+                (*one, *other)
+            }
+            (Some(one_same), Some(other_same)) if other_same > 0.98 && one_same < 0.5 => {
+                (*other, *one)
+            }
             _ => return,
         };
         self.take(
@@ -302,7 +337,12 @@ impl<'a> RoleFinder<'a> {
             .filter(|profile| is_count(profile))
             .collect();
         if let [quantity] = counts.as_slice() {
-            self.take(ColumnMeaning::Quantity, quantity, Certainty::Check, "it has small whole numbers");
+            self.take(
+                ColumnMeaning::Quantity,
+                quantity,
+                Certainty::Check,
+                "it has small whole numbers",
+            );
         }
     }
 
@@ -316,7 +356,12 @@ impl<'a> RoleFinder<'a> {
             return;
         }
         if let Some(profile) = named.iter().find(|profile| is_id(profile)) {
-            return self.take(ColumnMeaning::Product, profile, Certainty::Sure, "its name and its values");
+            return self.take(
+                ColumnMeaning::Product,
+                profile,
+                Certainty::Sure,
+                "its name and its values",
+            );
         }
         let names = self.named(&[ColumnMeaning::ProductName]);
         if let Some(profile) = names.first() {
@@ -337,7 +382,10 @@ impl<'a> RoleFinder<'a> {
             .roles
             .position(ColumnMeaning::Time)
             .and_then(|time| self.profiles.get(time))
-            .is_some_and(|time| time.share_of_bare_dates() > 0.5 || NumericTime::of(time) == Some(NumericTime::Compact));
+            .is_some_and(|time| {
+                time.share_of_bare_dates() > 0.5
+                    || NumericTime::of(time) == Some(NumericTime::Compact)
+            });
         let found = self.named(&[role]).into_iter().find(|profile| match role {
             ColumnMeaning::Quantity => profile.share_of_numbers() >= NEARLY_ALL,
             ColumnMeaning::Price => profile.share_of_numbers() >= NEARLY_ALL,
@@ -397,7 +445,10 @@ fn same_within_moments(rows: &[Vec<Option<String>>], time: usize, column: usize)
 
 /// A value of a row.
 pub(super) fn cell(row: &[Option<String>], position: usize) -> Option<&str> {
-    row.get(position)?.as_deref().map(str::trim).filter(|value| !value.is_empty())
+    row.get(position)?
+        .as_deref()
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
 }
 
 /// The part of a time that says the day.
@@ -423,7 +474,11 @@ fn list_of_products(profile: &ColumnProfile) -> String {
         "each value of {} is a list of products, such as {}: okuo needs one line for each product of a ticket. DuckDB makes them: \
          SELECT * EXCLUDE (\"{name}\"), unnest(string_split(\"{name}\", ',')) AS product_id FROM 'FILE'",
         quoted(name),
-        profile.examples.first().map(String::as_str).unwrap_or_default()
+        profile
+            .examples
+            .first()
+            .map(String::as_str)
+            .unwrap_or_default()
     )
 }
 

@@ -105,9 +105,16 @@ fn shared_ticket(headers: &TableColumns<'_>, lines: &TableColumns<'_>) -> Option
         })
         .filter(|profile| profile.distinct * 10 >= profile.values() * 9)
         .filter_map(|profile| {
-            let of_lines = lines.profiles.iter().find(|other| other.name == profile.name)?;
+            let of_lines = lines
+                .profiles
+                .iter()
+                .find(|other| other.name == profile.name)?;
             let known: BTreeSet<&String> = profile.counts.keys().collect();
-            let shared = of_lines.counts.keys().filter(|value| known.contains(value)).count();
+            let shared = of_lines
+                .counts
+                .keys()
+                .filter(|value| known.contains(value))
+                .count();
             Some((profile.name.clone(), shared))
         })
         .max_by_key(|(_, shared)| *shared)
@@ -120,7 +127,10 @@ pub(super) fn product_table(
     product: &str,
 ) -> Option<ProductTable> {
     let of_lines = tables.get(lines)?;
-    let ids = of_lines.profiles.iter().find(|profile| profile.name == product)?;
+    let ids = of_lines
+        .profiles
+        .iter()
+        .find(|profile| profile.name == product)?;
     tables
         .iter()
         .enumerate()
@@ -132,7 +142,10 @@ pub(super) fn product_table(
                         .meaning
                         .is_some_and(|name| name.meaning == ColumnMeaning::Product))
                     && profile.is_unique()
-                    && profile.counts.keys().any(|value| ids.counts.contains_key(value))
+                    && profile
+                        .counts
+                        .keys()
+                        .any(|value| ids.counts.contains_key(value))
             })?;
             let name = columns.column(ColumnMeaning::ProductName);
             let category = columns.column(ColumnMeaning::Category);
@@ -171,10 +184,16 @@ mod tests {
         assert!(tables.iter().all(|table| !table.is_whole()));
         let found = tables_to_join(&tables).unwrap();
         assert_eq!((found.lines, found.headers), (1, 2));
-        assert_eq!((found.ticket.as_str(), found.customer.as_str()), ("order_id", "user_id"));
+        assert_eq!(
+            (found.ticket.as_str(), found.customer.as_str()),
+            ("order_id", "user_id")
+        );
         assert_eq!(found.time, None, "a weekday is no date");
         let known = product_table(&tables, 1, "product_id").unwrap();
-        assert_eq!((known.table, known.name.as_deref()), (0, Some("product_name")));
+        assert_eq!(
+            (known.table, known.name.as_deref()),
+            (0, Some("product_name"))
+        );
     }
 
     #[test]

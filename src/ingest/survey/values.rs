@@ -177,8 +177,18 @@ fn word(text: &str) -> Option<(&str, &str)> {
 
 fn is_month_name(name: &str) -> bool {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september",
-        "october", "november", "december",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     ];
     let name = name.to_ascii_lowercase();
     name.len() >= 3 && MONTHS.iter().any(|month| month.starts_with(&name))
@@ -188,7 +198,11 @@ fn digits(text: &str) -> Option<(&str, &str)> {
     let end = text
         .find(|character: char| !character.is_ascii_digit())
         .unwrap_or(text.len());
-    if end == 0 { None } else { text.split_at_checked(end) }
+    if end == 0 {
+        None
+    } else {
+        text.split_at_checked(end)
+    }
 }
 
 fn is_day(year: u32, month: u32, day: u32) -> bool {
@@ -236,7 +250,8 @@ fn is_time_of_day(text: &str) -> bool {
 /// Whether a text has three or more parts with the same separator, none of them with a blank in its
 /// middle, or stands in brackets.
 fn is_list(text: &str) -> bool {
-    if text.starts_with('[') && text.ends_with(']') || text.starts_with('{') && text.ends_with('}') {
+    if text.starts_with('[') && text.ends_with(']') || text.starts_with('{') && text.ends_with('}')
+    {
         return true;
     }
     [',', ';', '|'].iter().any(|separator| {
@@ -268,7 +283,16 @@ mod tests {
         ] {
             assert_eq!(date_of(text), Some((form, part)), "{text}");
         }
-        for text in ["20240301", "2024-13-01", "31/31/2024", "1.5", "7-2", "Maria 1 2024", "12:30", "17850"] {
+        for text in [
+            "20240301",
+            "2024-13-01",
+            "31/31/2024",
+            "1.5",
+            "7-2",
+            "Maria 1 2024",
+            "12:30",
+            "17850",
+        ] {
             assert_eq!(date_of(text), None, "{text}");
         }
     }

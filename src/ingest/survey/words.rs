@@ -210,7 +210,10 @@ fn compound(token: &str) -> Option<Vec<WordSense>> {
             let Some(sense) = sense_of_part(part, before.is_empty()) else {
                 continue;
             };
-            if best.as_ref().is_none_or(|best| before.len() + 1 < best.len()) {
+            if best
+                .as_ref()
+                .is_none_or(|best| before.len() + 1 < best.len())
+            {
                 best = Some([before.as_slice(), &[sense]].concat());
             }
         }

@@ -39,11 +39,33 @@ pub(super) struct ZoneCandidate {
 
 /// Zones that are named first where several fit.
 const WELL_KNOWN: [&str; 28] = [
-    "Europe/Berlin", "Europe/Paris", "Europe/Rome", "Europe/Madrid", "Europe/London", "Europe/Athens",
-    "Europe/Lisbon", "Europe/Warsaw", "Europe/Istanbul", "Europe/Moscow", "America/New_York",
-    "America/Chicago", "America/Denver", "America/Phoenix", "America/Los_Angeles", "America/Mexico_City",
-    "America/Bogota", "America/Santiago", "America/Sao_Paulo", "America/Buenos_Aires", "Asia/Tokyo",
-    "Asia/Shanghai", "Asia/Kolkata", "Asia/Jakarta", "Asia/Dubai", "Australia/Sydney", "Africa/Johannesburg",
+    "Europe/Berlin",
+    "Europe/Paris",
+    "Europe/Rome",
+    "Europe/Madrid",
+    "Europe/London",
+    "Europe/Athens",
+    "Europe/Lisbon",
+    "Europe/Warsaw",
+    "Europe/Istanbul",
+    "Europe/Moscow",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Phoenix",
+    "America/Los_Angeles",
+    "America/Mexico_City",
+    "America/Bogota",
+    "America/Santiago",
+    "America/Sao_Paulo",
+    "America/Buenos_Aires",
+    "Asia/Tokyo",
+    "Asia/Shanghai",
+    "Asia/Kolkata",
+    "Asia/Jakarta",
+    "Asia/Dubai",
+    "Australia/Sydney",
+    "Africa/Johannesburg",
     "Pacific/Auckland",
 ];
 
@@ -106,7 +128,11 @@ fn first_zone(instants: &[WrittenInstant], fits: impl Fn(Tz) -> bool) -> Option<
 
 fn offset_at(zone: Tz, instant: i64) -> Option<i32> {
     let naive = DateTime::from_timestamp(instant, 0)?.naive_utc();
-    Some(zone.offset_from_utc_datetime(&naive).fix().local_minus_utc())
+    Some(
+        zone.offset_from_utc_datetime(&naive)
+            .fix()
+            .local_minus_utc(),
+    )
 }
 
 /// An instant as files write it: a date, a time of day, and `Z`, `UTC` or an offset.
@@ -114,7 +140,10 @@ pub(super) fn written_instant(text: &str) -> Option<WrittenInstant> {
     let text = text.trim();
     let (naive, offset) = match text.strip_suffix(['Z', 'z']) {
         Some(naive) => (naive, 0),
-        None => match text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")) {
+        None => match text
+            .strip_suffix("UTC")
+            .or_else(|| text.strip_suffix("GMT"))
+        {
             Some(naive) => (naive, 0),
             None => split_offset(text)?,
         },
@@ -139,9 +168,19 @@ fn split_offset(text: &str) -> Option<(&str, i32)> {
         return None;
     }
     let hours: i32 = digits.get(..2)?.parse().ok()?;
-    let minutes: i32 = digits.get(2..).filter(|rest| !rest.is_empty()).map_or(Some(0), |rest| rest.parse().ok())?;
+    let minutes: i32 = digits
+        .get(2..)
+        .filter(|rest| !rest.is_empty())
+        .map_or(Some(0), |rest| rest.parse().ok())?;
     let seconds = hours * 3_600 + minutes * 60;
-    Some((naive, if offset.starts_with('-') { -seconds } else { seconds }))
+    Some((
+        naive,
+        if offset.starts_with('-') {
+            -seconds
+        } else {
+            seconds
+        },
+    ))
 }
 
 #[cfg(test)]
@@ -155,7 +194,11 @@ mod tests {
     #[test]
     fn midnights_of_a_zone_are_dates_there() {
         // Midnights of March and of July: an hour apart in UTC.
-        let midnights = ["2024-03-01T23:00:00Z", "2024-07-01T22:00:00Z", "2024-12-24 23:00:00+00:00"];
+        let midnights = [
+            "2024-03-01T23:00:00Z",
+            "2024-07-01T22:00:00Z",
+            "2024-12-24 23:00:00+00:00",
+        ];
         assert_eq!(
             evidence(&midnights),
             ZoneEvidence::Midnights(ZoneCandidate {
@@ -163,9 +206,21 @@ mod tests {
                 is_certain: true
             })
         );
-        let winter = evidence(&midnights[..1].repeat(1).into_iter().chain(["2024-02-01T23:00:00Z"]).collect::<Vec<_>>());
+        let winter = evidence(
+            &midnights[..1]
+                .repeat(1)
+                .into_iter()
+                .chain(["2024-02-01T23:00:00Z"])
+                .collect::<Vec<_>>(),
+        );
         assert!(
-            matches!(winter, ZoneEvidence::Midnights(ZoneCandidate { is_certain: false, .. })),
+            matches!(
+                winter,
+                ZoneEvidence::Midnights(ZoneCandidate {
+                    is_certain: false,
+                    ..
+                })
+            ),
             "one season tells no zone: {winter:?}"
         );
         let dates = ["2024-03-01T00:00:00.000Z", "2024-07-01T00:00:00.000Z"];
@@ -186,7 +241,10 @@ mod tests {
 
     #[test]
     fn what_tells_nothing_tells_nothing() {
-        assert_eq!(evidence(&["2024-10-20 23:55:00", "2024-10-21"]), ZoneEvidence::NoInstants);
+        assert_eq!(
+            evidence(&["2024-10-20 23:55:00", "2024-10-21"]),
+            ZoneEvidence::NoInstants
+        );
         assert_eq!(evidence(&[]), ZoneEvidence::NoInstants);
         assert_eq!(
             evidence(&["2024-10-20T23:55:01Z", "2024-10-21T10:11:12Z"]),
