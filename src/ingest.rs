@@ -51,6 +51,7 @@ mod formats;
 mod history;
 mod ids;
 mod line_checker;
+mod lists;
 mod path_columns;
 mod pipeline;
 mod reader;

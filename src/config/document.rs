@@ -62,9 +62,16 @@ fn find(path: &str) -> Option<&'static DeclaredSetting> {
 #[must_use]
 pub fn document(head: &[String], settings: &[WrittenSetting]) -> String {
     let mut text = String::new();
-    for paragraph in head {
-        add_comment(&mut text, "", paragraph);
-        text.push_str("#\n");
+    for (at, paragraph) in head.iter().enumerate() {
+        if at > 0 {
+            text.push_str("#\n");
+        }
+        for line in paragraph.lines() {
+            match line.strip_prefix("- ") {
+                Some(item) => add_comment(&mut text, "- ", item),
+                None => add_comment(&mut text, "", line),
+            }
+        }
     }
     let mut section = "";
     for declared in declared() {

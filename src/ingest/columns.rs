@@ -499,7 +499,6 @@ fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]
         let flags: Vec<&str> = missing.iter().map(|role| role.flag()).collect();
         hints.push(format!("name the columns with {}", flags.join(", ")));
     }
-    hints.push("`okuo init --input …` looks at the tickets and proposes all settings".to_owned());
     let wanted: Vec<String> = missing
         .iter()
         .filter_map(|role| names.of(*role))
@@ -510,7 +509,16 @@ fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]
         wanted.join(", "),
         listed(present)
     ))
-    .hint(hints.join("; "))
+    .hint(format!("{}{}", hints.join("; "), proposal_of_init(missing)))
+}
+
+/// A line that proposes `okuo init`, if a column is missing that all tickets have.
+fn proposal_of_init(missing: &[ColumnRole]) -> &'static str {
+    let needed = [ColumnRole::Customer, ColumnRole::Product, ColumnRole::Time];
+    match missing.iter().any(|role| needed.contains(role)) {
+        true => "\n      or let `okuo init --input …` look at the tickets and write an okuo.toml",
+        false => "",
+    }
 }
 
 /// The columns of an object as a message lists them.

@@ -7,6 +7,7 @@ use super::days::DayResolver;
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::line_checker::LineBatch;
+use super::lists::refuse_lists;
 use super::report::Report;
 use crate::calendar::Day;
 use crate::error::Result;
@@ -144,6 +145,7 @@ impl HistoryAssembler {
         self.report.judge(options.max_bad_share)?;
         let warnings = self.warnings(options.columns.name(ColumnRole::Quantity));
         let (customers, products) = (self.customers.settle(), self.products.settle());
+        refuse_lists(&products.ids, options.columns.name(ColumnRole::Product))?;
         let mut builder = self.builder;
         if customers.merges() || products.merges() {
             builder = builder.recoded(|line| Line {

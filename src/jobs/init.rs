@@ -272,6 +272,17 @@ fn written_column(choice: &RoleChoice) -> Option<WrittenSetting> {
     WrittenSetting::new(&path, &value, true, &reason)
 }
 
+/// A name as it is typed in a shell.
+fn in_shell(name: &str) -> String {
+    let is_plain = name
+        .chars()
+        .all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/' | ':'));
+    match is_plain {
+        true => name.to_owned(),
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
 /// The comments at the beginning of the file.
 fn head(summary: &InitSummary) -> Vec<String> {
     let mut head = vec![
@@ -284,7 +295,10 @@ fn head(summary: &InitSummary) -> Vec<String> {
     ];
     for (title, items) in lists {
         if !items.is_empty() {
-            let items: Vec<String> = items.iter().map(|item| format!("- {item}")).collect();
+            let items: Vec<String> = items
+                .iter()
+                .map(|item| format!("- {}", item.replace('\n', "\n- ")))
+                .collect();
             head.push(format!("{title}\n{}", items.join("\n")));
         }
     }
@@ -297,7 +311,7 @@ fn commands(summary: &InitSummary, request: &InitRequest) -> Vec<String> {
         return vec![];
     };
     let config = match &request.file {
-        Some(file) if file != FILE_NAME => format!(" --config {file}"),
+        Some(file) if file != FILE_NAME => format!(" --config {}", in_shell(file)),
         _ => String::new(),
     };
     let night = facts.last_full_day;

@@ -183,6 +183,7 @@ impl<'a> Proposals<'a> {
                      or sales near midnight fall on the wrong day"
                 ));
             }
+            ZoneEvidence::NaiveMidnights(zone) => return self.propose_utc_midnights(&column, zone),
             ZoneEvidence::Midnights(candidate) => (candidate, "is a midnight"),
             ZoneEvidence::Offsets(candidate) => (candidate, "has the offset"),
         };
@@ -205,6 +206,17 @@ impl<'a> Proposals<'a> {
                 json!(zone),
                 &reason,
             ));
+        }
+    }
+
+    fn propose_utc_midnights(&mut self, column: &str, zone: &str) {
+        let reason = format!(
+            "taken as UTC, every time in {column} is a midnight in {zone} or a zone with the same hours, in summer and in winter"
+        );
+        self.sure.push(reason.clone());
+        for (path, value) in [("input.time_zone", json!(zone)), ("input.utc", json!(true))] {
+            self.settings
+                .push(ProposedSetting::set(path, value, &reason));
         }
     }
 

@@ -51,13 +51,6 @@ impl TableColumns<'_> {
         self.column(ColumnMeaning::Time)
             .filter(|profile| profile.share_of_dates() >= 0.9 || profile.values() == 0)
     }
-
-    /// Whether a line of it says who bought what.
-    pub(super) fn is_whole(&self) -> bool {
-        self.column(ColumnMeaning::Customer).is_some()
-            && self.column(ColumnMeaning::Product).is_some()
-            && self.time().is_some()
-    }
 }
 
 /// The ticket headers and the ticket lines among tables of which none is whole.
@@ -181,7 +174,6 @@ mod tests {
         let lines = table("order_id,product_id,add_to_cart_order\n1,7,1\n1,8,2\n2,7,1");
         let headers = table("order_id,user_id,order_dow\n1,55,3\n2,56,4");
         let tables = [&products, &lines, &headers].map(|profiles| TableColumns { profiles });
-        assert!(tables.iter().all(|table| !table.is_whole()));
         let found = tables_to_join(&tables).unwrap();
         assert_eq!((found.lines, found.headers), (1, 2));
         assert_eq!(
@@ -203,11 +195,5 @@ mod tests {
         let tables = [&lines, &others].map(|profiles| TableColumns { profiles });
         assert_eq!(tables_to_join(&tables), None);
         assert_eq!(product_table(&tables, 0, "product_id"), None);
-    }
-
-    #[test]
-    fn a_table_with_all_columns_needs_no_other() {
-        let whole = table("date,customer_id,product_id\n2024-03-01,5,7");
-        assert!(TableColumns { profiles: &whole }.is_whole());
     }
 }

@@ -22,6 +22,9 @@ pub(super) enum ZoneEvidence {
     UtcMidnights,
     /// All instants are midnights in this zone and those that agree with it: they are dates there.
     Midnights(ZoneCandidate),
+    /// No time carries a zone, but taken as UTC, all are midnights in this zone on both sides of a
+    /// change of its clocks.
+    NaiveMidnights(&'static str),
     /// The offsets that are written are those of this zone.
     Offsets(ZoneCandidate),
     /// Instants that tell no zone.
@@ -71,12 +74,21 @@ const WELL_KNOWN: [&str; 28] = [
 
 /// What the values of a column of times tell.
 pub(super) fn zone_evidence<'a>(values: impl Iterator<Item = &'a str>) -> ZoneEvidence {
-    let mut instants: Vec<WrittenInstant> = vec![];
+    let (mut instants, mut naive): (Vec<WrittenInstant>, Vec<WrittenInstant>) = (vec![], vec![]);
     for value in values {
-        match written_instant(value) {
-            Some(instant) => instants.push(instant),
-            None => return ZoneEvidence::NoInstants,
+        match (
+            written_instant(value),
+            written_instant(&format!("{value}Z")),
+        ) {
+            (Some(instant), _) => instants.push(instant),
+            (None, Some(time)) => naive.push(time),
+            (None, None) => return ZoneEvidence::NoInstants,
         }
+    }
+    match (instants.is_empty(), naive.is_empty()) {
+        (true, false) => return naive_evidence(naive),
+        (_, true) => {}
+        (false, false) => return ZoneEvidence::NoInstants,
     }
     instants.sort_unstable();
     instants.dedup();
@@ -91,12 +103,7 @@ pub(super) fn zone_evidence<'a>(values: impl Iterator<Item = &'a str>) -> ZoneEv
     if instants.iter().all(|written| written.instant % 86_400 == 0) {
         return ZoneEvidence::UtcMidnights;
     }
-    let midnights = |zone: Tz| {
-        instants.iter().all(|written| {
-            offset_at(zone, written.instant)
-                .is_some_and(|offset| (written.instant + i64::from(offset)) % 86_400 == 0)
-        })
-    };
+    let midnights = |zone: Tz| are_midnights(&instants, zone);
     if let Some(candidate) = first_zone(&instants, midnights) {
         return ZoneEvidence::Midnights(candidate);
     }
@@ -109,6 +116,32 @@ pub(super) fn zone_evidence<'a>(values: impl Iterator<Item = &'a str>) -> ZoneEv
             .all(|written| offset_at(zone, written.instant) == Some(written.offset))
     };
     first_zone(&instants, offsets).map_or(ZoneEvidence::Instants, ZoneEvidence::Offsets)
+}
+
+/// What times without a zone tell.
+fn naive_evidence(mut times: Vec<WrittenInstant>) -> ZoneEvidence {
+    times.sort_unstable();
+    times.dedup();
+    let step = times.len().div_ceil(INSTANTS).max(1);
+    let times: Vec<WrittenInstant> = times.into_iter().step_by(step).collect();
+    let are_dates = times.iter().all(|written| written.instant % 86_400 == 0);
+    let candidate = (!are_dates)
+        .then(|| first_zone(&times, |zone| are_midnights(&times, zone)))
+        .flatten();
+    match candidate {
+        Some(ZoneCandidate {
+            zone,
+            is_certain: true,
+        }) => ZoneEvidence::NaiveMidnights(zone),
+        _ => ZoneEvidence::NoInstants,
+    }
+}
+
+fn are_midnights(instants: &[WrittenInstant], zone: Tz) -> bool {
+    instants.iter().all(|written| {
+        offset_at(zone, written.instant)
+            .is_some_and(|offset| (written.instant + i64::from(offset)) % 86_400 == 0)
+    })
 }
 
 /// The first zone that fits, well-known ones before others.
@@ -225,6 +258,26 @@ mod tests {
         );
         let dates = ["2024-03-01T00:00:00.000Z", "2024-07-01T00:00:00.000Z"];
         assert_eq!(evidence(&dates), ZoneEvidence::UtcMidnights);
+    }
+
+    #[test]
+    fn midnights_that_lost_their_zone_are_found_where_clocks_change() {
+        let times = [
+            "2024-03-01 23:00:00",
+            "2024-07-01 22:00:00",
+            "2024-12-24 23:00:00",
+        ];
+        assert_eq!(
+            evidence(&times),
+            ZoneEvidence::NaiveMidnights("Europe/Berlin")
+        );
+        assert_eq!(
+            evidence(&times[..1]),
+            ZoneEvidence::NoInstants,
+            "closing time"
+        );
+        let dates = ["2024-03-01 00:00:00", "2024-07-01 00:00:00"];
+        assert_eq!(evidence(&dates), ZoneEvidence::NoInstants);
     }
 
     #[test]

@@ -204,12 +204,6 @@ fn advice(facts: &TicketFacts, config: &Config) -> Advice {
             span.first, span.last, facts.days_needed
         ));
     }
-    if facts.last_full_day < span.last {
-        advice.check.push(format!(
-            "{} has far fewer lines than its weekday usually has, and looks partial: begin with the day before",
-            span.last
-        ));
-    }
     let once = facts.customers_with_one_purchase as f64 / facts.customers.max(1) as f64;
     if facts.customers >= 50 && once >= ONCE {
         advice.check.push(format!(
