@@ -5,11 +5,14 @@
 //! and values are held against them (`values`, `profile`): a column is taken where both agree.
 //! Whatever may be otherwise is said.
 
+mod fits;
 mod habits;
 mod meaning;
+mod parts;
 mod profile;
 mod proposals;
 mod roles;
+mod sampled;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -22,71 +25,17 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::sample::TableSample;
+use fits::quoted;
 pub use meaning::ColumnMeaning;
 pub(super) use meaning::{CLEAR, meaning_of};
+use parts::{product_settings, survey_of_parts};
 pub use profile::ColumnProfile;
 use proposals::Proposals;
 pub use proposals::ProposedSetting;
 pub use roles::{Certainty, GivenColumns, RoleChoice};
-use roles::{Roles, find_roles, quoted};
-use tables::{TableColumns, TablesToJoin, product_table, tables_to_join};
-
-/// Objects with the same columns, and rows of some of them.
-#[derive(Debug, Clone, Default)]
-pub struct SampledTable {
-    /// The objects' names.
-    pub objects: Vec<String>,
-    /// Rows of all of them.
-    pub sample: TableSample,
-}
-
-impl SampledTable {
-    /// Samples of objects by their columns, whose order may differ: the most frequent first.
-    #[must_use]
-    pub fn group(samples: Vec<(String, TableSample)>) -> Vec<Self> {
-        let mut tables: Vec<Self> = vec![];
-        for (object, sample) in samples {
-            let same = tables
-                .iter_mut()
-                .find(|table| table.has_columns(&sample.columns));
-            match same {
-                Some(table) => table.add(object, sample),
-                None => tables.push(Self {
-                    objects: vec![object],
-                    sample,
-                }),
-            }
-        }
-        tables.sort_by_key(|table| std::cmp::Reverse(table.objects.len()));
-        tables
-    }
-
-    fn has_columns(&self, columns: &[String]) -> bool {
-        let known: BTreeSet<&String> = self.sample.columns.iter().collect();
-        known == columns.iter().collect()
-    }
-
-    /// Adds an object with the same columns in whatever order.
-    fn add(&mut self, object: String, sample: TableSample) {
-        let places: Vec<Option<usize>> = self
-            .sample
-            .columns
-            .iter()
-            .map(|name| sample.columns.iter().position(|other| other == name))
-            .collect();
-        let rows = sample.rows.iter().map(|row| {
-            let cells = places.iter();
-            cells.map(|place| row.get((*place)?)?.clone()).collect()
-        });
-        self.sample.rows.extend(rows);
-        for note in sample.notes {
-            if !self.sample.notes.contains(&note) {
-                self.sample.notes.push(note);
-            }
-        }
-        self.objects.push(object);
-    }
-}
+use roles::{Roles, find_roles};
+pub use sampled::SampledTable;
+use tables::TableColumns;
 
 /// What the owner has settled.
 #[derive(Debug, Clone, Default)]
@@ -180,13 +129,33 @@ pub fn survey(tables: Vec<SampledTable>, given: &GivenSettings) -> Survey {
         return survey_of_parts(&tables, given);
     };
     let mut survey = survey_of_table(main, given);
+    let columns: Vec<TableColumns<'_>> = tables
+        .iter()
+        .map(|table| TableColumns {
+            profiles: &table.profiles,
+        })
+        .collect();
+    let lines = tables.iter().position(|table| std::ptr::eq(table, main));
+    if let Some(product) = survey
+        .roles
+        .iter()
+        .find(|choice| choice.role == ColumnMeaning::Product)
+    {
+        let product = product.column.clone();
+        survey.settings.extend(product_settings(
+            &tables,
+            &columns,
+            lines.unwrap_or_default(),
+            &product,
+        ));
+    }
     for other in &tables {
         if std::ptr::eq(other, main) {
             continue;
         }
         if other.missing().is_empty() {
             survey.objects.extend(other.table.objects.iter().cloned());
-            add_alternatives(&mut survey.roles, &other.roles);
+            add_alternatives(&mut survey, other);
         } else {
             survey
                 .other_objects
@@ -225,16 +194,38 @@ fn survey_of_table(main: &ProfiledTable, given: &GivenSettings) -> Survey {
     }
 }
 
-/// Columns of other names in other objects are tried after those of the main table.
-fn add_alternatives(choices: &mut [RoleChoice], others: &Roles) {
-    for choice in choices {
-        if let Some(other) = others.choice(choice.role)
-            && choice.certainty != Certainty::Given
-            && other.column != choice.column
-            && !choice.alternatives.contains(&other.column)
-        {
-            choice.alternatives.push(other.column.clone());
+/// Columns of other names in other objects are tried after those of the main table. A column that
+/// others have not, and that is not needed, is left out: they would be refused.
+fn add_alternatives(survey: &mut Survey, other: &ProfiledTable) {
+    let mut left_out = vec![];
+    for choice in &mut survey.roles {
+        let has_column = other
+            .profiles
+            .iter()
+            .any(|profile| profile.name == choice.column);
+        if choice.certainty == Certainty::Given || has_column {
+            continue;
         }
+        match other.roles.choice(choice.role) {
+            Some(other) if !choice.alternatives.contains(&other.column) => {
+                choice.alternatives.push(other.column.clone());
+            }
+            Some(_) => {}
+            None => left_out.push(choice.role),
+        }
+    }
+    for role in left_out {
+        survey.roles.retain(|choice| choice.role != role);
+        survey.check.push(format!(
+            "some objects, such as {}, have no column of {}: it is not read",
+            other
+                .table
+                .objects
+                .first()
+                .map(String::as_str)
+                .unwrap_or_default(),
+            role.words()
+        ));
     }
 }
 
@@ -254,154 +245,4 @@ fn other_table(other: &ProfiledTable) -> String {
         "{first}{more} has another table, with the columns {}: it is no part of the tickets",
         columns.join(", ")
     )
-}
-
-/// What tables tell of which none has all that is needed.
-fn survey_of_parts(tables: &[ProfiledTable], given: &GivenSettings) -> Survey {
-    let columns: Vec<TableColumns<'_>> = tables
-        .iter()
-        .map(|table| TableColumns {
-            profiles: &table.profiles,
-        })
-        .collect();
-    if let Some(join) = tables_to_join(&columns)
-        && let (Some(lines), Some(headers)) = (tables.get(join.lines), tables.get(join.headers))
-    {
-        return survey_of_join(tables, &columns, &join, lines, headers);
-    }
-    let most = tables.iter().max_by_key(|table| {
-        let found = ColumnMeaning::ROLES.len() - table.missing().len();
-        (found, table.table.sample.rows.len())
-    });
-    let Some(main) = most else {
-        return Survey::default();
-    };
-    let mut survey = survey_of_table(main, given);
-    let others = tables.iter().filter(|other| !std::ptr::eq(*other, main));
-    survey.check.extend(others.map(other_table));
-    survey
-}
-
-fn survey_of_join(
-    tables: &[ProfiledTable],
-    columns: &[TableColumns<'_>],
-    join: &TablesToJoin,
-    lines: &ProfiledTable,
-    headers: &ProfiledTable,
-) -> Survey {
-    let mut survey = Survey {
-        columns: lines.profiles.clone(),
-        objects: lines.table.objects.clone(),
-        notes: lines.table.sample.notes.clone(),
-        ..Survey::default()
-    };
-    let of_headers = headers
-        .table
-        .objects
-        .first()
-        .map(String::as_str)
-        .unwrap_or_default();
-    let of_lines = lines
-        .table
-        .objects
-        .first()
-        .map(String::as_str)
-        .unwrap_or_default();
-    survey.sure.push(format!(
-        "the tickets are two tables: {of_headers} has a line for each ticket (customer {}), {of_lines} the products of each (product {}); \
-         both have the ticket's id in {}",
-        quoted(&join.customer),
-        quoted(&join.product),
-        quoted(&join.ticket)
-    ));
-    let set = |path: &str, value: serde_json::Value| ProposedSetting::set(path, value, "");
-    survey.settings = vec![
-        set("input.paths", lines.table.objects.clone().into()),
-        set("columns.product", join.product.clone().into()),
-        set("columns.basket", join.ticket.clone().into()),
-        set("input.tickets.paths", headers.table.objects.clone().into()),
-        set("input.tickets.ticket", join.ticket.clone().into()),
-        set("input.tickets.customer", join.customer.clone().into()),
-    ];
-    match &join.time {
-        Some(time) => survey
-            .settings
-            .push(set("input.tickets.time", time.clone().into())),
-        None => {
-            survey.missing.push(ColumnMeaning::Time);
-            survey.problems.push(format!(
-                "{of_headers} says nothing of the day of a ticket: a weekday, an hour or the days since the last order are no date, \
-                 and without dates nothing can be forecast. Ask for an export with the date of each ticket"
-            ));
-        }
-    }
-    if let Some(products) = product_table(columns, join.lines, &join.product)
-        && let Some(table) = tables.get(products.table)
-    {
-        survey.settings.push(set(
-            "input.products.paths",
-            table.table.objects.clone().into(),
-        ));
-        survey
-            .settings
-            .push(set("input.products.id", products.id.into()));
-        for (key, column) in [("name", products.name), ("category", products.category)] {
-            if let Some(column) = column {
-                survey
-                    .settings
-                    .push(set(&format!("input.products.{key}"), column.into()));
-            }
-        }
-    }
-    let customers = headers
-        .profiles
-        .iter()
-        .find(|profile| profile.name == join.customer);
-    if customers.is_some_and(|customers| customers.is_unique() && customers.values() > 1) {
-        survey
-            .problems
-            .push(single_ticket_customers(tables, headers, &join.customer));
-    }
-    survey
-}
-
-/// What to say where each customer of the headers has one ticket: it is one for each order.
-fn single_ticket_customers(
-    tables: &[ProfiledTable],
-    headers: &ProfiledTable,
-    customer: &str,
-) -> String {
-    let mut text = format!(
-        "each {} has exactly one ticket: it is the number of an order's customer record, not of a person, and nobody comes back by it",
-        quoted(customer)
-    );
-    let person = tables
-        .iter()
-        .filter(|table| !std::ptr::eq(*table, headers))
-        .filter(|table| {
-            table
-                .profiles
-                .iter()
-                .any(|profile| profile.name == customer)
-        })
-        .find_map(|table| {
-            let other = table.profiles.iter().find(|profile| {
-                profile.name != customer
-                    && !profile.is_unique()
-                    && profile
-                        .meaning
-                        .is_some_and(|name| name.meaning == ColumnMeaning::Customer)
-            })?;
-            Some((table.table.objects.first()?, other))
-        });
-    if let Some((object, person)) = person {
-        text.push_str(&format!(
-            ". {object} has {}, which comes again: join it to the tickets first. DuckDB does it: \
-             COPY (SELECT t.*, c.\"{}\" FROM '{}' t JOIN '{object}' c USING (\"{customer}\")) TO 'tickets.parquet'",
-            quoted(&person.name),
-            person.name,
-            headers.table.objects.first().map(String::as_str).unwrap_or_default()
-        ));
-    }
-    text
 }

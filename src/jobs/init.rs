@@ -195,13 +195,28 @@ fn refusal(survey: &Survey) -> Option<Error> {
             Error::input("there is no table in the input").hint("check the --input location"),
         );
     }
-    let missing: Vec<&str> = survey.missing.iter().map(|role| role.words()).collect();
+    let named = |role: &ColumnMeaning| survey.roles.iter().find(|choice| choice.role == *role);
+    let missing: Vec<&str> = survey
+        .missing
+        .iter()
+        .filter(|role| named(role).is_none())
+        .map(|role| role.words())
+        .collect();
+    let not_there = survey.missing.iter().filter_map(named);
+    let mut parts: Vec<String> = not_there
+        .map(|choice| {
+            format!(
+                "there is no column \"{}\", which was named for {}",
+                choice.column,
+                choice.role.words()
+            )
+        })
+        .collect();
     let flags: Vec<&str> = survey
         .missing
         .iter()
         .filter_map(|role| Some(role.role()?.flag()))
         .collect();
-    let mut parts = vec![];
     if !missing.is_empty() {
         parts.push(format!(
             "no column is known to have {}",

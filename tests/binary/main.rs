@@ -19,6 +19,7 @@ mod bad_places;
 mod commands;
 mod decisions;
 mod demo;
+mod init;
 mod reference;
 mod sandbox;
 mod words;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::fits::{cell, quoted};
 use super::habits::{PlaceholderCustomer, TakenBackLines, placeholders, taken_back};
 use super::meaning::ColumnMeaning;
 use super::profile::{ColumnProfile, NumericTime};
-use super::roles::{Roles, cell, quoted};
+use super::roles::Roles;
 use super::values::{DateForm, number_of};
 use super::words::fold;
 use super::zones::{ZoneCandidate, ZoneEvidence, zone_evidence};

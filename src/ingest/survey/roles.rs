@@ -4,8 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::fits::{
+    NEARLY_ALL, cell, day_numbers, day_of, is_clock, is_count, is_id, is_time, list_of_products,
+    quoted, same_within_moments,
+};
 use super::meaning::{CLEAR, ColumnMeaning};
 use super::profile::{ColumnProfile, NumericTime};
+use crate::ingest::columns::numbered_position;
 
 /// The columns that the owner named, by their roles.
 pub type GivenColumns = BTreeMap<ColumnMeaning, Vec<String>>;
@@ -39,6 +44,14 @@ pub struct RoleChoice {
     pub(super) position: Option<usize>,
 }
 
+impl RoleChoice {
+    /// Whether the table has the column.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.position.is_some()
+    }
+}
+
 /// The roles of a table.
 #[derive(Debug, Default)]
 pub(super) struct Roles {
@@ -57,9 +70,6 @@ impl Roles {
         self.choice(role)?.position
     }
 }
-
-/// Nearly all.
-const NEARLY_ALL: f64 = 0.95;
 
 /// So many different customers are needed to judge whether they come back.
 const CUSTOMERS: usize = 30;
@@ -111,13 +121,12 @@ struct RoleFinder<'a> {
 
 impl<'a> RoleFinder<'a> {
     fn take_given(&mut self, role: ColumnMeaning, names: &[String]) {
-        let present = names
-            .iter()
-            .find_map(|name| self.profiles.iter().find(|profile| profile.name == *name));
-        let Some(name) = present
-            .map(|profile| &profile.name)
-            .or_else(|| names.first())
-        else {
+        let present = names.iter().find_map(|name| {
+            let numbered = numbered_position(name).and_then(|at| self.profiles.get(at));
+            let named = self.profiles.iter().find(|profile| profile.name == *name);
+            named.or(numbered)
+        });
+        let Some(name) = names.first() else {
             return;
         };
         self.taken.extend(present.map(|profile| profile.position));
@@ -396,93 +405,4 @@ impl<'a> RoleFinder<'a> {
             self.take(role, profile, Certainty::Sure, "its name and its values");
         }
     }
-}
-
-/// Whether a column that should be the time has times.
-fn is_time(profile: &ColumnProfile) -> bool {
-    let is_numeric = NumericTime::of(profile).is_some_and(|form| form != NumericTime::DayNumber);
-    profile.share_of_dates() >= 0.9 || is_numeric
-}
-
-/// Whether a column can have ids: no dates, no times, no lists.
-fn is_id(profile: &ColumnProfile) -> bool {
-    profile.values() > 0
-        && profile.share_of_dates() < 0.5
-        && profile.share_of_clock_times() < 0.5
-        && profile.share_of_lists() < 0.3
-}
-
-/// Whether a column has small numbers, as quantities are.
-fn is_count(profile: &ColumnProfile) -> bool {
-    profile.share_of_numbers() >= NEARLY_ALL
-        && profile.median().is_some_and(|median| median < 20.0)
-        && profile.distinct * 10 <= profile.values()
-}
-
-/// Whether a column has times of day: `8:26`, `1430`, `9`.
-fn is_clock(profile: &ColumnProfile) -> bool {
-    let largest = profile
-        .counts
-        .keys()
-        .map(|value| value.parse::<u32>().unwrap_or(u32::MAX))
-        .max();
-    profile.share_of_clock_times() >= NEARLY_ALL || largest.is_some_and(|largest| largest < 240_000)
-}
-
-/// The share of rows that have the same value as the row before, of those that have the same time;
-/// `None` if there are few.
-fn same_within_moments(rows: &[Vec<Option<String>>], time: usize, column: usize) -> Option<f64> {
-    let (mut same, mut all) = (0_usize, 0_usize);
-    for pair in rows.windows(2) {
-        let [before, row] = pair else { continue };
-        if cell(before, time).is_some() && cell(before, time) == cell(row, time) {
-            all += 1;
-            same += usize::from(cell(before, column) == cell(row, column));
-        }
-    }
-    (all >= 20).then(|| same as f64 / all as f64)
-}
-
-/// A value of a row.
-pub(super) fn cell(row: &[Option<String>], position: usize) -> Option<&str> {
-    row.get(position)?
-        .as_deref()
-        .map(str::trim)
-        .filter(|value| !value.is_empty())
-}
-
-/// The part of a time that says the day.
-pub(super) fn day_of(time: &str) -> &str {
-    let end = match time.bytes().take(8).all(|byte| byte.is_ascii_digit()) {
-        true => 8,
-        false => time.find([' ', 'T']).unwrap_or(time.len()),
-    };
-    time.get(..end).unwrap_or(time)
-}
-
-fn day_numbers(profile: &ColumnProfile) -> String {
-    format!(
-        "the column {} has numbers such as {}: if they count days, say which date day 0 is with --day-zero DATE",
-        quoted(&profile.name),
-        profile.examples.join(", ")
-    )
-}
-
-fn list_of_products(profile: &ColumnProfile) -> String {
-    let name = &profile.name;
-    format!(
-        "each value of {} is a list of products, such as {}: okuo needs one line for each product of a ticket. DuckDB makes them: \
-         SELECT * EXCLUDE (\"{name}\"), unnest(string_split(\"{name}\", ',')) AS product_id FROM 'FILE'",
-        quoted(name),
-        profile
-            .examples
-            .first()
-            .map(String::as_str)
-            .unwrap_or_default()
-    )
-}
-
-/// A name in quotation marks.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{name}\"")
 }

@@ -288,7 +288,7 @@ fn orders_without_a_date_are_no_tickets() {
 }
 
 #[test]
-fn orders_with_a_customer_each_are_refused_with_the_join() {
+fn the_person_behind_orders_stands_in_another_table_or_nowhere() {
     let mut headers = table(
         "order_id;customer_id;order_purchase_timestamp\n1;a;2024-03-01 10:00:00\n2;b;2024-03-09 10:00:00",
     );
@@ -296,12 +296,35 @@ fn orders_with_a_customer_each_are_refused_with_the_join() {
     let items = table("order_id;product_id\n1;7\n1;8\n2;7");
     let mut customers = table("customer_id;customer_unique_id\na;x\nb;x");
     customers.objects = vec!["customers.csv".into()];
-    let found = survey(vec![headers, items, customers], &GivenSettings::default());
-    let problem = &found.problems[0];
+    let both = vec![headers.clone(), items.clone(), customers];
+    let found = survey(both, &GivenSettings::default());
+    assert_eq!(found.problems, [""; 0]);
+    let value = |path| setting(&found, path).unwrap();
+    assert_eq!(value("input.tickets.customer"), "customer_id");
+    assert_eq!(value("input.customers.person"), "customer_unique_id");
+    assert_eq!(value("input.customers.paths")[0], "customers.csv");
+    let found = survey(vec![headers, items], &GivenSettings::default());
     assert!(
-        problem.contains("exactly one ticket")
-            && problem.contains("customer_unique_id")
-            && problem.contains("JOIN 'customers.csv'"),
-        "{problem}"
+        found.problems[0].contains("exactly one ticket"),
+        "{found:?}"
     );
+}
+
+#[test]
+fn names_of_products_stand_in_a_table_of_their_own() {
+    let tickets = table(&lines("date;customer;sku", |customer, day| {
+        format!("2024-03-{day:02};{customer};{}", 100 + day)
+    }));
+    let mut products = table("sku;product_name;department\n101;milk;dairy\n102;bread;bakery");
+    products.objects = vec!["products.csv".into()];
+    let found = survey(vec![tickets, products], &GivenSettings::default());
+    assert_eq!(
+        setting(&found, "input.products.name").unwrap(),
+        "product_name"
+    );
+    assert_eq!(
+        setting(&found, "input.products.category").unwrap(),
+        "department"
+    );
+    assert_eq!(found.other_objects, ["products.csv"]);
 }
