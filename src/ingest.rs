@@ -38,6 +38,7 @@
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
 
+mod alike;
 mod anonymous;
 mod chunk;
 mod columns;
@@ -62,6 +63,7 @@ mod sample;
 mod source;
 mod stream;
 pub mod survey;
+mod suspects;
 mod time;
 #[cfg(test)]
 mod tests;
@@ -77,6 +79,7 @@ pub use filters::RowFilter;
 pub use reader::Reader;
 use report::Report;
 pub use sample::{ObjectSample, TableSample, sample};
+pub use suspects::Suspect;
 
 /// How objects become purchases.
 #[derive(Debug, Clone, PartialEq)]
@@ -218,7 +221,7 @@ pub async fn read(
 /// If no purchase is known on the as-of date.
 pub fn staleness(span: Option<DateRange>, report: &Report, as_of: AsOf) -> Result<Option<String>> {
     let Some(DateRange { first, last }) = span else {
-        let others = report.returned + report.excluded + report.bad_lines();
+        let others = report.anonymous + report.returned + report.excluded + report.bad_lines();
         return Err(match report.first_after {
             Some(first) if others + report.before_history == 0 => {
                 Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))

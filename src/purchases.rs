@@ -35,7 +35,7 @@ use crate::domain::Ids;
 use crate::error::Result;
 
 pub use anonymous::AnonymousSale;
-pub use builder::PurchasesBuilder;
+pub use builder::{CustomerTotals, PurchasesBuilder};
 pub use fingerprint::Fingerprint;
 pub use partitioned::PartitionedPurchases;
 pub use partitions::{PartitionedHistory, Partitions, RecentPartitions};

@@ -17,7 +17,17 @@ pub(super) fn lines_and_funnel(lines: &Report, population: &PopulationSummary) -
         funnel,
         ..
     } = population;
-    format!("{lines}\n{}", funnel_text(funnel, rule, *as_of))
+    text_of(lines, funnel, rule, *as_of)
+}
+
+/// The same of their parts.
+pub(super) fn text_of(lines: &Report, funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
+    let left_out = match lines.suspects.len() {
+        0 => String::new(),
+        1 => " (and 1 left out that looks like no person)".to_owned(),
+        count => format!(" (and {count} left out that look like no person)"),
+    };
+    format!("{lines}\n{}", funnel_text(funnel, &left_out, rule, night))
 }
 
 /// The rule in words.
@@ -49,9 +59,9 @@ pub(super) fn rule_text(rule: &Rule) -> String {
 }
 
 /// The funnel as text, with other basket shares where few pass.
-pub(super) fn funnel_text(funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
+fn funnel_text(funnel: &Funnel, left_out: &str, rule: &Rule, night: AsOf) -> String {
     let mut text = format!(
-        "customers on {night}: {} seen → {} active → {} frequent → {} large baskets → {} recurrent",
+        "customers on {night}: {} seen{left_out} → {} active → {} frequent → {} large baskets → {} recurrent",
         funnel.seen, funnel.active, funnel.frequent, funnel.large_baskets, funnel.recurrent
     );
     text.push_str(&format!("\n  ({})", rule_text(rule)));

@@ -1,7 +1,7 @@
 //! `okuo init`.
 
 use super::InitArguments;
-use super::funnel::funnel_text;
+use super::funnel::text_of;
 use super::output::Output;
 use super::set_threads;
 use super::table::{Align, Column, Table};
@@ -129,15 +129,14 @@ fn shortened(text: &str) -> String {
 
 /// What all lines tell.
 fn tickets(facts: &TicketFacts) -> String {
+    let night = facts.last_full_day;
     format!(
-        "\n{}\n{} customers and {} products from {} to {}\n{}\n\ncustomers that other values of the rule would keep on {}:\n{}",
-        facts.lines,
+        "\n{}\n{} customers and {} products from {} to {}\n\ncustomers that other values of the rule would keep on {night}:\n{}",
+        text_of(&facts.lines, &facts.funnel, &facts.rule, AsOf(night)),
         facts.customers,
         facts.products,
         facts.span.first,
         facts.span.last,
-        funnel_text(&facts.funnel, &facts.rule, AsOf(facts.last_full_day)),
-        facts.last_full_day,
         grid(&facts.grid)
     )
 }

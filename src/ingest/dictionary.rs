@@ -1,9 +1,11 @@
 //! Ids of customers or products → provisional codes, each id once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use polars::prelude::{InitHashMaps, PlHashMap};
 
+use super::alike::{AlikeIds, alike};
 use super::ids::{IdKey, RawId};
 use super::report::has_decimal_comma;
 use crate::domain::Ids;
@@ -285,6 +287,12 @@ impl IdDictionary {
         }
     }
 
+    /// The id of a code, as it was written. Only while [`IdDictionary::take_new`] has taken none.
+    pub(super) fn id(&self, code: u32) -> String {
+        let id = self.ids.get(code as usize);
+        id.map(|id| id.written().into_owned()).unwrap_or_default()
+    }
+
     /// Whether at least one id is text, which makes all of them text.
     pub(super) fn is_text(&self) -> bool {
         self.from_text_column || !self.texts.is_empty()
@@ -301,6 +309,7 @@ impl IdDictionary {
             self.warning_of_decimal_commas(),
             self.warning_of_few_texts(),
             self.warning_of_two_ways(),
+            self.warning_of_alike_ids(),
         ]
         .into_iter()
         .flatten()
@@ -352,6 +361,19 @@ impl IdDictionary {
         ))
     }
 
+    fn warning_of_alike_ids(&self) -> Option<String> {
+        let written: Vec<Cow<'_, str>> = self.ids.iter().map(StoredId::written).collect();
+        let AlikeIds {
+            count,
+            example: [one, other],
+        } = alike(written.iter().map(|id| &**id))?;
+        Some(format!(
+            "{count} {} ids differ from another one by case or leading zeros alone, for example \"{one}\" and \"{other}\": they count as different; \
+             write them in one way if they are the same",
+            self.what
+        ))
+    }
+
     fn text_ids(&self) -> impl Iterator<Item = &str> {
         self.ids.iter().filter_map(|id| match id {
             StoredId::Text(id) => Some(&**id),
@@ -384,6 +406,15 @@ impl IdDictionary {
 
 impl StoredId {
     /// The id as it was written.
+    fn written(&self) -> Cow<'_, str> {
+        match self {
+            StoredId::Integer(id) => id.to_string().into(),
+            StoredId::WholeFloat(id) => format!("{id}.0").into(),
+            StoredId::Text(id) => Cow::Borrowed(id),
+        }
+    }
+
+    /// The same, of an id that is needed no more.
     fn into_text(self) -> String {
         match self {
             StoredId::Integer(id) => id.to_string(),

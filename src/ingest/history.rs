@@ -9,6 +9,7 @@ use super::excluded::ExcludedProducts;
 use super::line_checker::LineBatch;
 use super::lists::refuse_lists;
 use super::report::Report;
+use super::suspects::{self, Suspect};
 use crate::calendar::Day;
 use crate::error::Result;
 use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
@@ -143,6 +144,7 @@ impl HistoryAssembler {
     ) -> Result<Ingested<PartitionedPurchases>> {
         self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
+        self.find_suspects(&options.keep_customers)?;
         let warnings = self.warnings(options.columns.name(ColumnRole::Quantity));
         let (customers, products) = (self.customers.settle(), self.products.settle());
         refuse_lists(&products.ids, options.columns.name(ColumnRole::Product))?;
@@ -159,6 +161,31 @@ impl HistoryAssembler {
             report: self.report,
             warnings,
         })
+    }
+
+    /// Leaves customers out who look like no person, unless someone asked to keep them.
+    fn find_suspects(&mut self, keep: &[String]) -> Result<()> {
+        let totals = self.builder.customer_totals()?.to_vec();
+        let candidates = suspects::candidates(&totals);
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        let basket = suspects::mean_basket(&totals, &candidates);
+        let all_lines = totals.iter().map(|totals| u64::from(totals.lines)).sum();
+        for code in candidates {
+            let customer = self.customers.id(code);
+            if keep.contains(&customer) {
+                continue;
+            }
+            let lines = self.builder.lines_of(code)?;
+            let is_open = |day: Day| is_day_with_lines(&self.by_day, day);
+            let suspect = suspects::judge(customer, &lines, is_open, all_lines, basket);
+            if let Some(suspect) = suspect {
+                self.builder.leave_out(code);
+                self.report.suspects.push(suspect);
+            }
+        }
+        Ok(())
     }
 
     /// Keeps or drops the lines that waited until all ids were known.
@@ -187,6 +214,7 @@ impl HistoryAssembler {
                 _ => format!("{count} objects have no lines, for example {first}"),
             });
         }
+        warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
         warnings.extend(self.days.warning());
         warnings.extend(self.customers.warnings());
         warnings.extend(self.products.warnings());
@@ -245,6 +273,12 @@ fn with_codes(line: Line, customers: &[u32], products: &[u32]) -> Line {
         product: products[line.product as usize],
         ..line
     }
+}
+
+fn is_day_with_lines(by_day: &[u64], day: Day) -> bool {
+    let at = usize::try_from(day - *Day::PLAUSIBLE.start()).ok();
+    at.and_then(|at| by_day.get(at))
+        .is_some_and(|lines| *lines > 0)
 }
 
 fn count(by_day: &mut [u64], day: Day, lines: u64) {

@@ -4,12 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Suspect;
 pub use super::rejects::{RejectReason, RejectedLine, RejectedValue, Rejects};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
 /// What became of each line.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// Objects read.
     pub objects: u64,
@@ -35,6 +36,8 @@ pub struct Report {
     pub after_as_of: u64,
     /// Dropped: longer ago than `history_days`.
     pub before_history: u64,
+    /// Customers who look like no person and are left out. Their lines are among those kept.
+    pub suspects: Vec<Suspect>,
     /// Bad lines by reason, in a fixed order.
     #[serde(rename = "bad")]
     pub rejects: Vec<Rejects>,
@@ -84,7 +87,8 @@ impl Report {
 
     /// Counts repeated lines, when it is known how many of the kept lines are distinct.
     pub(crate) fn count_repeated(&mut self, distinct: u64) {
-        self.repeated = self.kept.saturating_sub(distinct);
+        let left_out: usize = self.suspects.iter().map(|suspect| suspect.lines).sum();
+        self.repeated = self.kept.saturating_sub(distinct + left_out as u64);
     }
 
     /// Whether the lines may be used.
@@ -104,6 +108,13 @@ impl Report {
         }
         // Lines of other days are not looked at, and would hide bad ones.
         let looked_at = self.lines_read - self.after_as_of - self.before_history - self.filtered;
+        if self.kept == 0 && self.anonymous > 0 && self.anonymous == looked_at {
+            return Err(Error::input(format!(
+                "none of the {} lines has a customer",
+                thousands(self.anonymous)
+            ))
+            .hint("map another column with --customer, and check the ids given with --anonymous"));
+        }
         let bad = self.bad_lines();
         if bad as f64 <= max_bad_share * looked_at as f64 {
             return Ok(());
@@ -143,7 +154,12 @@ impl Report {
             "no line is a purchase{until}: {self}{}",
             self.causes()
         ))
-        .hint("check the column mapped with --quantity, and the excluded products")
+        .hint(match self.anonymous {
+            0 => "check the column mapped with --quantity, and the excluded products",
+            _ => {
+                "check the columns mapped with --customer and --quantity, and the excluded products"
+            }
+        })
     }
 
     /// The error of an input that has lines, but none of the days that are needed for a night;

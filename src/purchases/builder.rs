@@ -41,8 +41,8 @@ pub struct PurchasesBuilder {
     customer_codes: usize,
     /// One more than the largest code of a product.
     product_codes: usize,
-    /// Which customers have a line in a run, by code.
-    customer_seen: Vec<bool>,
+    /// What the runs have of each customer, by code.
+    customers: Vec<CustomerTotals>,
     /// Which products have a line in a run, by code.
     product_seen: Vec<bool>,
     /// What nobody in particular bought.
@@ -61,7 +61,7 @@ impl PurchasesBuilder {
             bytes_in_memory: 0,
             customer_codes: 0,
             product_codes: 0,
-            customer_seen: vec![],
+            customers: vec![],
             product_seen: vec![],
             anonymous: BTreeMap::new(),
         }
@@ -109,6 +109,8 @@ impl PurchasesBuilder {
     /// each customer's pairs are sorted by comparison, the shards side by side.
     pub(super) fn sort_buffer(&mut self) -> Result<()> {
         let mut ends = self.count_lines();
+        self.customers
+            .resize(self.customer_codes, CustomerTotals::default());
         let bounds = counts_to_ends(&mut ends);
         let starts = self.group_by_customer(ends);
         let runs: Vec<NewRun> = split_at_bounds(&mut self.pairs, &bounds)
@@ -116,7 +118,13 @@ impl PurchasesBuilder {
             .enumerate()
             .map(|(shard, pairs)| sort_shard(shard, bounds[shard], pairs, &starts))
             .collect();
-        for (shard, run) in self.shards.iter_mut().zip(runs) {
+        for (shard, run) in runs.into_iter().enumerate() {
+            for (row, totals) in run.customers {
+                let row = row as usize;
+                let code = ShardRow { shard, row }.provisional_code();
+                self.customers[code as usize].add(totals);
+            }
+            let shard = &mut self.shards[shard];
             if run.lines > 0 {
                 self.bytes_in_memory += run.bytes.len();
                 shard.runs.push(SortedRun::InMemory(run.bytes));
@@ -127,17 +135,13 @@ impl PurchasesBuilder {
         self.spill_runs()
     }
 
-    /// Counts the buffered lines of each customer, and marks whom and what they name as seen.
+    /// Counts the buffered lines of each customer, and marks the products that they name as seen.
     fn count_lines(&mut self) -> Vec<u32> {
         let mut counts = vec![0_u32; self.customer_codes];
         self.product_seen.resize(self.product_codes, false);
         for line in &self.buffer {
             counts[line.customer as usize] += 1;
             self.product_seen[line.product as usize] = true;
-        }
-        self.customer_seen.resize(self.customer_codes, false);
-        for (seen, count) in self.customer_seen.iter_mut().zip(&counts) {
-            *seen |= *count > 0;
         }
         counts
     }
@@ -191,6 +195,10 @@ impl PurchasesBuilder {
                     reader.take(row, &mut pairs)?;
                     let row = row as usize;
                     let customer = ShardRow { shard, row }.provisional_code();
+                    let totals = self.customers.get(customer as usize);
+                    if totals.is_none_or(|totals| totals.lines == 0) {
+                        continue; // left out
+                    }
                     recoded.add(pairs.iter().map(|pair| recode(pair.line(customer))))?;
                 }
             }
@@ -206,6 +214,48 @@ impl PurchasesBuilder {
         Ok(recoded)
     }
 
+    /// How much each customer bought, by code; at least that, where lines are repeated.
+    ///
+    /// # Errors
+    /// If nothing can be spilled.
+    pub fn customer_totals(&mut self) -> Result<&[CustomerTotals]> {
+        if !self.buffer.is_empty() {
+            self.sort_buffer()?;
+        }
+        Ok(&self.customers)
+    }
+
+    /// The distinct (day, product) of a customer, ascending.
+    ///
+    /// # Errors
+    /// If a spilled run cannot be read.
+    pub fn lines_of(&self, customer: u32) -> Result<Vec<(Day, u32)>> {
+        let ShardRow { shard, row } = ShardRow::of(customer);
+        let mut pairs = vec![];
+        let mut others = vec![];
+        for run in &self.shards[shard].runs {
+            let mut reader = SortedRunReader::new(run.bytes(self.limit.as_ref())?)?;
+            while let Some(next) = reader.next_row().filter(|next| *next as usize <= row) {
+                let is_wanted = next as usize == row;
+                reader.take(next, if is_wanted { &mut pairs } else { &mut others })?;
+                others.clear();
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        Ok(pairs
+            .iter()
+            .map(|pair| (pair.day(), pair.product()))
+            .collect())
+    }
+
+    /// Leaves a customer out of the history, with all lines.
+    pub fn leave_out(&mut self, customer: u32) {
+        if let Some(totals) = self.customers.get_mut(customer as usize) {
+            *totals = CustomerTotals::default();
+        }
+    }
+
     /// The history. Its customers and products are those that a line names, by ascending id.
     ///
     /// # Errors
@@ -215,7 +265,7 @@ impl PurchasesBuilder {
             self.sort_buffer()?;
         }
         (self.buffer, self.pairs) = (vec![], vec![]);
-        if self.customer_seen.len() > customers.len() || self.product_codes > products.len() {
+        if self.customer_codes > customers.len() || self.product_codes > products.len() {
             return Err(Error::system(
                 "a line names a customer or product that is not in the dictionary",
             ));
@@ -224,7 +274,12 @@ impl PurchasesBuilder {
         for (_, product) in self.anonymous.keys() {
             self.product_seen[*product as usize] = true;
         }
-        let (customers, customer_codes) = retain_seen(customers, self.customer_seen);
+        let customer_seen = self
+            .customers
+            .iter()
+            .map(|totals| totals.lines > 0)
+            .collect();
+        let (customers, customer_codes) = retain_seen(customers, customer_seen);
         let (products, product_codes) = retain_seen(products, self.product_seen);
         let product_codes = inverse(&product_codes);
         let anonymous = self.anonymous.into_iter().map(|((day, product), lines)| {
@@ -280,6 +335,24 @@ struct NewRun {
     /// Distinct (customer, day, product).
     lines: u64,
     purchases: u64,
+    /// What it has of each customer, by the customer's row.
+    customers: Vec<(u32, CustomerTotals)>,
+}
+
+/// How much a customer bought, as a sum over runs: what is in several runs counts several times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CustomerTotals {
+    /// Purchases.
+    pub purchases: u32,
+    /// Distinct (day, product).
+    pub lines: u32,
+}
+
+impl CustomerTotals {
+    fn add(&mut self, more: Self) {
+        self.purchases = self.purchases.saturating_add(more.purchases);
+        self.lines = self.lines.saturating_add(more.lines);
+    }
 }
 
 /// Sorts the pairs of a shard and writes them as a run. Those of the customer with code `c` begin
@@ -287,6 +360,7 @@ struct NewRun {
 fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32]) -> NewRun {
     let mut writer = SortedRunWriter::default();
     let (mut lines, mut purchases, mut distinct) = (0, 0, vec![]);
+    let mut customers = vec![];
     let mut starts = starts
         .iter()
         .skip(shard)
@@ -304,14 +378,20 @@ fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32
         distinct.clear();
         distinct.extend(of_customer.iter().copied());
         distinct.dedup();
-        lines += distinct.len() as u64;
-        purchases += distinct.chunk_by(DayProduct::is_same_day).count() as u64;
+        let totals = CustomerTotals {
+            purchases: distinct.chunk_by(DayProduct::is_same_day).count() as u32,
+            lines: distinct.len() as u32,
+        };
+        lines += u64::from(totals.lines);
+        purchases += u64::from(totals.purchases);
+        customers.push((row, totals));
         writer.push(row, &distinct);
     }
     NewRun {
         bytes: writer.finish(),
         lines,
         purchases,
+        customers,
     }
 }
 

@@ -211,6 +211,27 @@ fn advice(facts: &TicketFacts, config: &Config) -> Advice {
             facts.customers_with_one_purchase, facts.customers, config.input.columns.customer
         ));
     }
+    let suspects: Vec<&str> = facts
+        .lines
+        .suspects
+        .iter()
+        .map(|suspect| suspect.customer.as_str())
+        .collect();
+    if !suspects.is_empty() {
+        let all = [
+            config.input.anonymous.iter().map(String::as_str).collect(),
+            suspects,
+        ]
+        .concat();
+        let reason =
+            "with those that look like no person: then their sales count for what the store sells";
+        advice.settings.extend(WrittenSetting::new(
+            "input.anonymous",
+            &json!(all),
+            false,
+            reason,
+        ));
+    }
     advise_on_bad_lines(facts, config, &mut advice);
     advise_on_rule(facts, config, &mut advice);
     advice.check.extend(facts.warnings.iter().cloned());
