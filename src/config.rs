@@ -24,7 +24,9 @@ pub use values::MemorySize;
 
 use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::ingest::{ColumnAlternatives, ColumnNames, ColumnRole, InputOptions, RowFilter};
+use crate::ingest::{
+    ColumnAlternatives, ColumnNames, ColumnRole, InputOptions, Quotes, RowFilter, check_encoding,
+};
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;
@@ -203,6 +205,9 @@ section! {
         /// How text is encoded where it is not UTF-8, such as cp1252
         #[setting(default = None, default_note("UTF-8, or what the byte-order mark says"), value("NAME"))]
         pub encoding: Option<String>,
+        /// What quotes in CSV are: auto, they may enclose a field, or none, they are text
+        #[setting(default = Quotes::Auto, value("auto|none"))]
+        pub quotes: Quotes,
     }
 }
 
@@ -268,7 +273,11 @@ impl Config {
             time_format,
             day_zero,
             encoding,
+            quotes,
         } = input;
+        if let Some(name) = &encoding {
+            check_encoding(name)?;
+        }
         Ok(Self {
             inputs: paths,
             input: InputOptions {
@@ -283,6 +292,7 @@ impl Config {
                 time_format,
                 day_zero: day_zero.map(|date| day(&date)).transpose()?,
                 encoding,
+                quotes,
             },
             history_days,
             rule: rule.check()?,
@@ -343,6 +353,7 @@ impl Config {
             time_format: Option<&'a str>,
             day_zero: Option<Day>,
             encoding: Option<&'a str>,
+            quotes: Quotes,
             rule: Rule,
             offers: &'a OfferParameters,
         }
@@ -363,6 +374,7 @@ impl Config {
             time_format: input.time_format.as_deref(),
             day_zero: input.day_zero,
             encoding: input.encoding.as_deref(),
+            quotes: input.quotes,
             rule: self.rule,
             offers: &self.offers,
         })

@@ -46,8 +46,10 @@ mod compression;
 mod days;
 mod decoded_line;
 mod dictionary;
+mod encoding;
 mod excluded;
 mod filters;
+mod first_header;
 mod formats;
 mod history;
 mod ids;
@@ -64,17 +66,22 @@ mod source;
 mod stream;
 pub mod survey;
 mod suspects;
+mod text_notes;
 mod time;
 #[cfg(test)]
 mod tests;
 
+use std::str::FromStr;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::calendar::{AsOf, DateRange, Day, StoreClock};
 use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, PartitionedPurchases, Purchases, SpillStorage};
 use crate::store::{InputObject, SpillFile};
 pub use columns::{ColumnAlternatives, ColumnNames, ColumnRole};
+pub use encoding::check_encoding;
 pub use filters::RowFilter;
 pub use reader::Reader;
 use report::Report;
@@ -106,6 +113,33 @@ pub struct InputOptions {
     pub day_zero: Option<Day>,
     /// How text is encoded, where it is not UTF-8.
     pub encoding: Option<String>,
+    /// Whether fields of CSV may be enclosed in quotes.
+    pub quotes: Quotes,
+}
+
+/// What quotes in CSV are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quotes {
+    /// They may enclose a field.
+    #[default]
+    Auto,
+    /// They are text, wherever they stand.
+    None,
+}
+
+impl FromStr for Quotes {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" => Ok(Quotes::Auto),
+            "none" => Ok(Quotes::None),
+            _ => Err(
+                Error::request(format!("\"{text}\" does not say what quotes are"))
+                    .hint("write --quotes none where quotes are text, or leave it out"),
+            ),
+        }
+    }
 }
 
 impl Default for InputOptions {
@@ -122,6 +156,7 @@ impl Default for InputOptions {
             time_format: None,
             day_zero: None,
             encoding: None,
+            quotes: Quotes::Auto,
         }
     }
 }

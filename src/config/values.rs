@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::ingest::Quotes;
 use crate::publish::promotion::PromotionPolicy;
 use crate::settings::{Setting, SettingValue, ValueKind};
 
@@ -57,6 +58,17 @@ impl SettingValue for PromotionPolicy {
     const KIND: ValueKind = ValueKind::Choice {
         words: &["if-better", "always", "never"],
         check: |word| PromotionPolicy::from_str(word).map(|_| ()),
+    };
+
+    fn check(&self, _: &Setting, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl SettingValue for Quotes {
+    const KIND: ValueKind = ValueKind::Choice {
+        words: &["auto", "none"],
+        check: |word| Quotes::from_str(word).map(|_| ()),
     };
 
     fn check(&self, _: &Setting, _: &str) -> Result<()> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::chunk::ChunkRequest;
 use super::compression::COMPRESSIONS;
+use super::first_header::HeaderNames;
 use super::line_checker::LineChecker;
 use super::source::Source;
 use super::{InputOptions, NeededDays, TableSample};
@@ -51,6 +52,12 @@ pub(super) trait InputFormat: fmt::Debug + Send + Sync {
         options: &InputOptions,
         days: NeededDays,
     ) -> Result<Vec<ChunkRequest>>;
+
+    /// The header of an object, which holds for those that have none; `None` if it has none itself,
+    /// or objects of the format always have one. May wait for the store.
+    fn header(&self, _source: &Arc<Source>, _options: &InputOptions) -> Option<HeaderNames> {
+        None
+    }
 
     /// The columns' names and the first rows, at most so many, as a person would see them in a
     /// viewer, whatever columns are wanted. May wait for the store.

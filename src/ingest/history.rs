@@ -10,6 +10,7 @@ use super::line_checker::LineBatch;
 use super::lists::refuse_lists;
 use super::report::Report;
 use super::suspects::{self, Suspect};
+use super::text_notes::TextNotes;
 use crate::calendar::Day;
 use crate::error::Result;
 use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
@@ -34,6 +35,7 @@ pub(super) struct HistoryAssembler {
     product_codes: Vec<u32>,
     builder: PurchasesBuilder,
     report: Report,
+    text: TextNotes,
     days: DayResolver,
     excluded: ExcludedProducts,
     /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
@@ -61,6 +63,7 @@ impl HistoryAssembler {
             product_codes: vec![],
             builder: PurchasesBuilder::new(limit),
             report: Report::default(),
+            text: TextNotes::default(),
             days: DayResolver::new(options.clock),
             excluded: ExcludedProducts::new(&options.exclude_products),
             undecided: vec![],
@@ -90,6 +93,7 @@ impl HistoryAssembler {
         }
         self.report.merge(batch.report);
         self.days.merge(batch.times);
+        self.text.merge(batch.text);
         self.excluded.merge(&batch.excluded);
         self.customers
             .merge(batch.customers, &mut self.customer_codes)?;
@@ -214,6 +218,7 @@ impl HistoryAssembler {
                 _ => format!("{count} objects have no lines, for example {first}"),
             });
         }
+        warnings.extend(self.text.warnings());
         warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
         warnings.extend(self.days.warning());
         warnings.extend(self.customers.warnings());

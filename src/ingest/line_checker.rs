@@ -12,6 +12,7 @@ use super::excluded::{ExcludedProducts, Exclusion};
 use super::ids::{IdFault, RawId};
 use super::rejects::{RejectReason, RejectedLine, RejectedValue};
 use super::report::Report;
+use super::text_notes::TextNotes;
 use super::time::ParsedTime;
 use super::{InputOptions, NeededDays};
 use crate::calendar::Day;
@@ -50,6 +51,7 @@ pub(super) struct LineBatch {
     pub(super) lines: Vec<Line>,
     pub(super) report: Report,
     pub(super) times: TimesSeen,
+    pub(super) text: TextNotes,
     /// Which of the excluded products were met.
     pub(super) excluded: Vec<bool>,
     /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
@@ -69,6 +71,7 @@ pub(super) struct LineChecker {
     products: IdDictionary,
     lines: Vec<Line>,
     report: Report,
+    text: TextNotes,
     days: DayResolver,
     needed: NeededDays,
     excluded: ExcludedProducts,
@@ -91,6 +94,7 @@ impl LineChecker {
             products: IdDictionary::new("product"),
             lines: vec![],
             report: Report::default(),
+            text: TextNotes::default(),
             days: DayResolver::new(options.clock),
             needed,
             excluded: ExcludedProducts::new(&options.exclude_products),
@@ -229,6 +233,32 @@ impl LineChecker {
         self.report.filtered += 1;
     }
 
+    /// Counts a header that comes again amid the lines.
+    pub(super) fn count_repeated_header(&mut self) {
+        self.report.lines_read += 1;
+        self.report.repeated_headers += 1;
+    }
+
+    /// Counts lines at the end of an object that are no sales; `texts` are those with a text.
+    pub(super) fn count_footers(&mut self, lines: u64, texts: Vec<String>) {
+        self.report.lines_read += lines;
+        self.report.footers += lines;
+        if !texts.is_empty() {
+            self.text
+                .add_footers(&self.object, texts.len() as u64, texts);
+        }
+    }
+
+    /// Notes the titles before the header, and whether the header is that of another object.
+    pub(super) fn note_layout(&mut self, titles: Vec<String>, has_lent_header: bool) {
+        if !titles.is_empty() {
+            self.text.add_titles(&self.object, titles);
+        }
+        if has_lent_header {
+            self.text.add_lent_header(&self.object);
+        }
+    }
+
     /// Keeps a sale of nobody's: it counts for what the store sells.
     ///
     /// # Errors
@@ -325,6 +355,7 @@ impl LineChecker {
             lines: std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH)),
             report: std::mem::take(&mut self.report),
             times: self.days.seen(),
+            text: std::mem::take(&mut self.text),
             excluded: self.excluded.met().to_vec(),
             undecided: std::mem::take(&mut self.undecided),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),

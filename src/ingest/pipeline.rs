@@ -6,6 +6,7 @@ use futures::{Stream, StreamExt, stream};
 use tokio::task::{spawn, spawn_blocking};
 
 use super::chunk::{Chunk, ChunkRequest};
+use super::first_header::FirstHeader;
 use super::formats;
 use super::reader::Reader;
 use super::source::Source;
@@ -76,8 +77,12 @@ fn fetched_chunks(
 ) -> impl Stream<Item = Result<Chunk>> + Send + use<> {
     let options = Arc::new(reader.options().clone());
     let (days, formats) = (reader.days(), reader.formats());
+    let first_header = Arc::new(FirstHeader::of_stored(&options, &objects, formats));
     stream::iter(objects)
-        .map(move |object| open(object, Arc::clone(&options), days, formats))
+        .map(move |object| {
+            let first_header = Arc::clone(&first_header);
+            open(object, Arc::clone(&options), days, formats, first_header)
+        })
         .buffered(FETCHED_AHEAD)
         .flat_map(|opened| match opened {
             Ok(requests) => stream::iter(requests.into_iter().map(Ok).collect::<Vec<_>>()),
@@ -93,9 +98,11 @@ async fn open(
     options: Arc<InputOptions>,
     days: NeededDays,
     formats: formats::Formats,
+    first_header: Arc<FirstHeader>,
 ) -> Result<Vec<ChunkRequest>> {
     let opening = spawn(async move {
         let source = Source::fetch(object, formats).await?;
+        let source = Arc::new(source.with_first_header(&first_header));
         if source.is_in_memory() {
             return source.open(&options, days);
         }

@@ -2,12 +2,14 @@
 //! are assembled in order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use rayon::prelude::*;
 
 use super::chunk::{Chunk, ChunkReader};
+use super::first_header::FirstHeader;
 use super::formats::{FORMATS, Formats};
 use super::history::HistoryAssembler;
 use super::line_checker::LineBatch;
@@ -21,6 +23,7 @@ pub struct Reader {
     options: InputOptions,
     days: NeededDays,
     formats: Formats,
+    first_header: Arc<FirstHeader>,
     /// Chunks that are not all assembled yet, in their order.
     chunks: VecDeque<ChunkReader>,
     assembler: HistoryAssembler,
@@ -46,6 +49,7 @@ impl Reader {
             options: options.clone(),
             days,
             formats,
+            first_header: Arc::new(FirstHeader::of_memory(options)),
             chunks: VecDeque::new(),
             assembler: HistoryAssembler::new(options, limit),
             has_failed: false,
@@ -72,6 +76,8 @@ impl Reader {
     /// [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
         let source = Source::in_memory(name, bytes, self.formats)?;
+        let source = Arc::new(source.with_first_header(&self.first_header));
+        self.first_header.look_into(&source);
         let mut chunks = vec![];
         for request in source.open(&self.options, self.days)? {
             // The bytes are in memory, so this never waits.

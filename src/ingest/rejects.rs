@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::columns::ColumnRole;
+use super::encoding::SAY_ENCODING;
 
 /// How many places of a reason are kept.
 const PLACES: usize = 3;
@@ -89,7 +90,7 @@ reject_reasons! {
     ScientificCustomer, Some(ColumnRole::Customer), "customer that a spreadsheet has rounded",
         ROUNDED;
     /// A customer that is not UTF-8.
-    CustomerNotText, Some(ColumnRole::Customer), "customer that is not UTF-8", OTHER_CUSTOMER;
+    CustomerNotText, Some(ColumnRole::Customer), "customer that is not UTF-8", SAY_ENCODING;
     /// No product.
     NullProduct, Some(ColumnRole::Product), "no product", NO_VALUE;
     /// A product that is a number with a fraction, infinite, or too large to be exact.
@@ -99,7 +100,7 @@ reject_reasons! {
     ScientificProduct, Some(ColumnRole::Product), "product that a spreadsheet has rounded",
         ROUNDED;
     /// A product that is not UTF-8.
-    ProductNotText, Some(ColumnRole::Product), "product that is not UTF-8", OTHER_PRODUCT;
+    ProductNotText, Some(ColumnRole::Product), "product that is not UTF-8", SAY_ENCODING;
     /// No quantity.
     NullQuantity, Some(ColumnRole::Quantity), "no quantity", OTHER_QUANTITY;
     /// A quantity that is no number.

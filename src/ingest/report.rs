@@ -28,6 +28,10 @@ pub struct Report {
     pub anonymous: u64,
     /// Dropped: rows that `--where` leaves out.
     pub filtered: u64,
+    /// Dropped: headers that come again amid the lines, where files were put behind each other.
+    pub repeated_headers: u64,
+    /// Dropped: totals, footers and empty rows at the end of objects.
+    pub footers: u64,
     /// Dropped: returns and voids, with a quantity of 0 or less.
     pub returned: u64,
     /// Dropped: products on the exclusion list.
@@ -77,6 +81,8 @@ impl Report {
         self.repeated += other.repeated;
         self.anonymous += other.anonymous;
         self.filtered += other.filtered;
+        self.repeated_headers += other.repeated_headers;
+        self.footers += other.footers;
         self.returned += other.returned;
         self.excluded += other.excluded;
         self.after_as_of += other.after_as_of;
@@ -208,6 +214,8 @@ impl fmt::Display for Report {
         for (lines, what) in [
             (self.anonymous, "without a customer"),
             (self.filtered, "left out by --where"),
+            (self.repeated_headers, "repeated headers"),
+            (self.footers, "totals or footers"),
             (self.returned, "returned"),
             (self.excluded, "excluded"),
             (self.after_as_of, "after the as-of date"),

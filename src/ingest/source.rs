@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use super::chunk::ChunkRequest;
 use super::compression::{self, COMPRESSIONS, Compression};
+use super::first_header::{FirstHeader, HeaderNames};
 use super::formats::{Access, Formats, InputFormat};
 use super::stream::ByteStream;
 use super::{InputOptions, NeededDays, TableSample};
@@ -40,6 +41,8 @@ pub(super) struct Source {
     first_bytes: Bytes,
     format: &'static dyn InputFormat,
     compression: Option<&'static Compression>,
+    /// The header that holds for objects without one.
+    first_header: Option<Arc<FirstHeader>>,
 }
 
 /// Where the bytes are.
@@ -114,7 +117,27 @@ impl Source {
             first_bytes,
             format,
             compression,
+            first_header: None,
         })
+    }
+
+    /// The same among objects of which the first with a header lends it to those without.
+    #[must_use]
+    pub(super) fn with_first_header(self, first_header: &Arc<FirstHeader>) -> Self {
+        Self {
+            first_header: Some(Arc::clone(first_header)),
+            ..self
+        }
+    }
+
+    /// The header that holds if the object has none.
+    pub(super) fn first_header(&self) -> Option<&Arc<FirstHeader>> {
+        self.first_header.as_ref()
+    }
+
+    /// The object's own header. Waits for the store.
+    pub(super) fn header(self: &Arc<Self>, options: &InputOptions) -> Option<HeaderNames> {
+        self.format.header(self, options)
     }
 
     /// The object's name, for messages.
@@ -152,11 +175,11 @@ impl Source {
     /// If the object is not what its name says, is truncated or damaged, lacks a column, or has one
     /// of a type that cannot be read.
     pub(super) fn open(
-        self,
+        self: Arc<Self>,
         options: &InputOptions,
         days: NeededDays,
     ) -> Result<Vec<ChunkRequest>> {
-        let source = Arc::new(self);
+        let source = self;
         let mut requests = source
             .format
             .open(&source, options, days)

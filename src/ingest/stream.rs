@@ -2,7 +2,10 @@
 
 use std::io::Read;
 
+use encoding_rs::Encoding;
+
 use super::compression::{BoxedRead, Compression};
+use super::encoding::{Utf8Reader, encoding_of};
 use crate::error::{Error, Result};
 
 /// How much is unpacked at a time, in bytes.
@@ -13,10 +16,19 @@ pub(super) struct ByteStream {
     /// The bytes as they are stored; from the first reading on unpacked.
     bytes: BoxedRead,
     compression: Option<&'static Compression>,
+    /// How text is decoded, until that is settled.
+    text: Option<TextEncoding>,
     has_begun: bool,
     has_ended: bool,
     buffer: Vec<u8>,
     filled: usize,
+}
+
+/// How bytes that are text are decoded where no byte-order mark tells: as what is set, or else as
+/// UTF-8.
+#[derive(Debug, Clone, Copy)]
+struct TextEncoding {
+    set: Option<&'static Encoding>,
 }
 
 impl ByteStream {
@@ -28,10 +40,21 @@ impl ByteStream {
         Self {
             bytes: Box::new(packed),
             compression,
+            text: None,
             has_begun: false,
             has_ended: false,
             buffer: vec![],
             filled: 0,
+        }
+    }
+
+    /// The same as text, decoded to UTF-8 if a byte-order mark, the bytes of UTF-16 or else `set` say
+    /// that it is written in another encoding.
+    #[must_use]
+    pub(super) fn as_text(self, set: Option<&'static Encoding>) -> Self {
+        Self {
+            text: Some(TextEncoding { set }),
+            ..self
         }
     }
 
@@ -48,7 +71,19 @@ impl ByteStream {
         } else if self.filled == self.buffer.len() {
             self.buffer.resize(2 * self.buffer.len(), 0);
         }
-        // A decoder may give a few bytes at a time; lines are looked for in a full buffer only.
+        self.fill_buffer(lines)?;
+        if let Some(text) = self.text.take()
+            && let Some(encoding) = encoding_of(self.data(), text.set)?
+        {
+            self.begin_decoding(encoding);
+            self.fill_buffer(lines)?;
+        }
+        Ok(())
+    }
+
+    /// Reads until the buffer is full: a decoder may give a few bytes at a time, and lines are looked
+    /// for in a full buffer only.
+    fn fill_buffer(&mut self, lines: u64) -> Result<()> {
         while self.filled < self.buffer.len() && !self.has_ended {
             let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
             match self.bytes.read(room) {
@@ -73,6 +108,15 @@ impl ByteStream {
             Error::system(format!("{} could not start", compression.name)).source(error)
         })?;
         Ok(())
+    }
+
+    /// Decodes all bytes, those in the buffer first.
+    fn begin_decoding(&mut self, encoding: &'static Encoding) {
+        let begun = std::io::Cursor::new(self.data().to_vec());
+        let rest = std::mem::replace(&mut self.bytes, Box::new(std::io::empty()));
+        self.bytes = Box::new(Utf8Reader::new(Box::new(begun.chain(rest)), encoding));
+        self.filled = 0;
+        self.has_ended = false;
     }
 
     /// The bytes in the buffer.

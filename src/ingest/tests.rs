@@ -1,5 +1,6 @@
 //! The input contract, by what [`Reader`] makes of files that the tests write into memory.
 
+mod csv_text;
 mod damage;
 mod formats;
 mod large;

@@ -1,131 +1,105 @@
-//! The header line of a CSV object.
+//! The columns of a CSV object, and how its lines are written.
 
-use super::MAX_RECORD;
-use super::records::{RecordScanner, ScannedRecord};
-use crate::error::{Error, Result};
-use crate::ingest::columns::{PlainPositions, WantedColumns};
+use std::borrow::Cow;
+
+use super::records::{RecordScanner, RecordStyle};
+use crate::error::Result;
+use crate::ingest::columns::{ColumnPlace, ColumnRole, PlainPositions, WantedColumns};
 use crate::ingest::row_reader::RowReader;
 
-/// The byte-order mark of UTF-8.
-const UTF8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
-
-/// The separators that are looked for, the likeliest first.
-const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
-
-/// More fields than these make a separator no more likely.
-const MOST_FIELDS: usize = 9_999;
-
-/// What the first line says.
+/// What the lines of an object are read by.
+#[derive(Debug, Clone)]
 pub(super) struct CsvHeader {
-    pub(super) separator: u8,
+    pub(super) style: RecordStyle,
+    /// The columns' names; those of columns that have none are empty.
+    pub(super) names: Vec<String>,
     /// How many fields a line has.
     pub(super) width: usize,
+    /// Whether lines may end with a separator that the header does not have.
+    pub(super) has_trailing_separators: bool,
     /// The positions of the columns, if no more are wanted than nearly all files have.
     pub(super) plain: Option<PlainPositions>,
     /// What makes lines of the rows, whatever is wanted.
     pub(super) rows: RowReader,
+    pub(super) customer: Option<usize>,
+    pub(super) product: Option<usize>,
+    pub(super) time: Option<usize>,
 }
 
 impl CsvHeader {
-    /// Reads the header at the start of `data`; no data follow if they are the `last`. Returns the
-    /// line's length in bytes, and no header if the line is empty. `None` if the line is not
-    /// complete.
+    /// The header of these names.
     ///
     /// # Errors
-    /// If the line does not end, is not UTF-8, or lacks a column.
-    pub(super) fn read(
-        data: &[u8],
-        last: bool,
+    /// If a wanted column is not among them, or stands there twice.
+    pub(super) fn new(
+        style: RecordStyle,
+        names: Vec<String>,
         columns: &WantedColumns,
-        record: &mut RecordScanner,
-    ) -> Result<Option<(usize, Option<Self>)>> {
-        if matches!(data, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-            return Err(Error::input("the file is UTF-16").hint("write it as UTF-8"));
-        }
-        let text = data.strip_prefix(UTF8_MARK).unwrap_or(data);
-        let mark = data.len() - text.len();
-        let mut best: Option<SplitHeader> = None;
-        for separator in SEPARATORS {
-            match record.read(text, separator, last) {
-                ScannedRecord::Blank { len } => return Ok(Some((mark + len, None))),
-                ScannedRecord::Incomplete if text.len() < MAX_RECORD => return Ok(None),
-                ScannedRecord::Incomplete | ScannedRecord::Unclosed => {
-                    return Err(Error::input("the header line does not end")
-                        .hint("is this a CSV file, and are its quotes closed?"));
-                }
-                ScannedRecord::Record { len } => {
-                    let candidate = SplitHeader::new(separator, mark + len, text, record, columns);
-                    if best
-                        .as_ref()
-                        .is_none_or(|best| candidate.score > best.score)
-                    {
-                        best = Some(candidate);
-                    }
-                }
-            }
-        }
-        match best {
-            Some(best) => Ok(Some((best.len, Some(best.header(columns)?)))),
-            None => Ok(None),
-        }
-    }
-}
-
-/// The header line as one separator divides it.
-struct SplitHeader {
-    score: usize,
-    separator: u8,
-    /// Bytes of the line.
-    len: usize,
-    names: Vec<String>,
-}
-
-impl SplitHeader {
-    fn new(
-        separator: u8,
-        len: usize,
-        text: &[u8],
-        record: &RecordScanner,
-        columns: &WantedColumns,
-    ) -> Self {
-        let names: Vec<String> = record
-            .fields()
-            .iter()
-            .map(|field| {
-                let name = field.bytes(text);
-                String::from_utf8_lossy(&name).trim_ascii().to_owned()
-            })
-            .collect();
-        // The separator that finds the most of the named columns, then the one that makes the most
-        // fields.
-        let found = columns.count_present(&names);
-        Self {
-            score: found * (MOST_FIELDS + 1) + names.len().min(MOST_FIELDS),
-            separator,
-            len,
-            names,
-        }
-    }
-
-    fn header(&self, columns: &WantedColumns) -> Result<CsvHeader> {
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let found = columns.find(&names).map_err(|error| {
-            // Columns that nobody asks for may be named in any way.
-            let is_unreadable = names
-                .iter()
-                .any(|name| name.contains(char::REPLACEMENT_CHARACTER));
-            if is_unreadable {
-                Error::input("the header line is not UTF-8, and lacks a column")
-                    .hint("write the file as UTF-8, or convert it with iconv")
-            } else {
-                error
-            }
-        })?;
-        Ok(CsvHeader {
-            separator: self.separator,
+    ) -> Result<Self> {
+        let present: Vec<&str> = names.iter().map(String::as_str).collect();
+        let found = columns.find(&present)?;
+        let position = |role| match found.of(role)?.place {
+            ColumnPlace::Field(at) => Some(at),
+            ColumnPlace::Path(_) => None,
+        };
+        let [customer, product, time] =
+            [ColumnRole::Customer, ColumnRole::Product, ColumnRole::Time].map(position);
+        Ok(Self {
+            style,
             width: names.len(),
+            has_trailing_separators: false,
             plain: found.plain(),
-            rows: RowReader::new(found, self.separator != b','),
+            rows: RowReader::new(found, style.separator != b','),
+            names,
+            customer,
+            product,
+            time,
         })
     }
+
+    /// Whether a record of another number of fields than the header's is whole: an empty field more
+    /// at the end, or one less if the header's last has no name.
+    pub(super) fn fits(&self, record: &RecordScanner, data: &[u8]) -> bool {
+        let fields = record.fields();
+        if fields.len() == self.width {
+            return true;
+        }
+        if fields.len() + 1 == self.width {
+            return self.names.last().is_some_and(String::is_empty);
+        }
+        self.has_trailing_separators
+            && fields.len() == self.width + 1
+            && fields.last().is_some_and(|field| field.is_blank(data))
+    }
+
+    /// Whether a record may be no line: it has no time or neither customer nor product, or it is the
+    /// header again.
+    #[inline]
+    pub(super) fn is_odd(&self, record: &RecordScanner, data: &[u8]) -> bool {
+        let field = |at: Option<usize>| at.and_then(|at| record.fields().get(at));
+        let is_without = |at| field(at).is_some_and(|field| field.is_blank(data));
+        if is_without(self.time) || (is_without(self.customer) && is_without(self.product)) {
+            return true;
+        }
+        let customer = field(self.customer.or(self.product));
+        let name = self
+            .customer
+            .or(self.product)
+            .and_then(|at| self.names.get(at));
+        match (customer, name) {
+            (Some(field), Some(name)) => !name.is_empty() && field.is(data, name),
+            _ => false,
+        }
+    }
+
+    /// The texts of a record, without blanks around them, as names of columns.
+    pub(super) fn names_of(record: &RecordScanner, data: &[u8]) -> Vec<String> {
+        let fields = record.fields().iter();
+        fields.map(|field| name_of(&field.bytes(data))).collect()
+    }
+}
+
+fn name_of(field: &[u8]) -> String {
+    let text: Cow<'_, str> = String::from_utf8_lossy(field);
+    text.trim_start_matches('\u{feff}').trim().to_owned()
 }

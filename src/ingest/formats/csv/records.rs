@@ -1,6 +1,43 @@
-//! Where the fields of a CSV record lie (RFC 4180, with any separator and with LF or CRLF).
+//! Where the fields of a CSV record lie: RFC 4180, and what is found beside it.
 
 use std::borrow::Cow;
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RecordStyle {
+    pub(super) separator: u8,
+    /// The last byte of a line: LF, which may follow a CR, or a CR alone.
+    pub(super) line_end: u8,
+    /// Whether a field may be enclosed in quotes. Otherwise they are text.
+    pub(super) has_quotes: bool,
+    /// Whether a backslash takes its meaning from the byte that follows, as Spark and MySQL write.
+    pub(super) has_escapes: bool,
+    /// Whether blanks may stand before a field.
+    pub(super) has_blanks: bool,
+}
+
+impl RecordStyle {
+    /// RFC 4180 with a separator.
+    pub(super) fn new(separator: u8) -> Self {
+        Self {
+            separator,
+            line_end: b'\n',
+            has_quotes: true,
+            has_escapes: false,
+            has_blanks: false,
+        }
+    }
+
+    /// The same, with quotes as text.
+    #[must_use]
+    pub(super) fn without_quotes(self) -> Self {
+        Self {
+            has_quotes: false,
+            has_escapes: false,
+            ..self
+        }
+    }
+}
 
 /// What stands at the start of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +52,20 @@ pub(super) enum ScannedRecord {
     Unclosed,
 }
 
+/// How a field's content is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoded {
+    AsIs,
+    DoubledQuotes,
+    Escapes,
+}
+
 /// Where a field lies, without its quotes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FieldSpan {
     start: usize,
     end: usize,
-    doubled_quotes: bool,
+    encoded: Encoded,
 }
 
 impl FieldSpan {
@@ -28,70 +73,157 @@ impl FieldSpan {
     #[inline]
     pub(super) fn bytes<'a>(&self, data: &'a [u8]) -> Cow<'a, [u8]> {
         let raw = data.get(self.start..self.end).unwrap_or_default();
-        if !self.doubled_quotes {
-            return Cow::Borrowed(raw);
+        match self.encoded {
+            Encoded::AsIs => Cow::Borrowed(raw),
+            Encoded::DoubledQuotes => Cow::Owned(without_doubled_quotes(raw)),
+            Encoded::Escapes => Cow::Owned(without_escapes(raw)),
         }
-        let mut content = Vec::with_capacity(raw.len());
-        let mut rest = raw;
-        while let Some(quote) = position(rest, |byte| byte == b'"') {
-            let (before, after) = rest.split_at(quote + 1);
-            content.extend_from_slice(before);
-            rest = after.strip_prefix(b"\"").unwrap_or(after);
-        }
-        content.extend_from_slice(rest);
-        Cow::Owned(content)
     }
+
+    /// Whether it is a text, which may have blanks around it.
+    #[inline]
+    pub(super) fn is(&self, data: &[u8], text: &str) -> bool {
+        let raw = data.get(self.start..self.end).unwrap_or_default();
+        raw.first() == text.as_bytes().first() && raw.trim_ascii_end() == text.as_bytes()
+            || raw.first() == Some(&b' ') && raw.trim_ascii() == text.as_bytes()
+    }
+
+    /// Whether there is nothing in it, or blanks only.
+    #[inline]
+    pub(super) fn is_blank(&self, data: &[u8]) -> bool {
+        let raw = data.get(self.start..self.end).unwrap_or_default();
+        raw.first().is_none_or(u8::is_ascii_whitespace) && raw.trim_ascii().is_empty()
+    }
+}
+
+fn without_doubled_quotes(raw: &[u8]) -> Vec<u8> {
+    let mut content = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(quote) = position(rest, |byte| byte == b'"') {
+        let (before, after) = rest.split_at(quote + 1);
+        content.extend_from_slice(before);
+        rest = after.strip_prefix(b"\"").unwrap_or(after);
+    }
+    content.extend_from_slice(rest);
+    content
+}
+
+/// A backslash goes where it protects a byte that has a meaning, and stays elsewhere (`\N`).
+fn without_escapes(raw: &[u8]) -> Vec<u8> {
+    let mut content = Vec::with_capacity(raw.len());
+    let mut bytes = raw.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        let is_escape = byte == b'\\'
+            && bytes
+                .peek()
+                .is_some_and(|next| !next.is_ascii_alphanumeric());
+        content.push(if is_escape {
+            bytes.next().unwrap_or(byte)
+        } else {
+            byte
+        });
+    }
+    content
 }
 
 /// Finds the fields of one record after another; its memory is reused.
 #[derive(Debug, Default)]
 pub(super) struct RecordScanner {
     fields: Vec<FieldSpan>,
-    broken: bool,
+    is_broken: bool,
+    has_line_breaks: bool,
+    is_open: bool,
+    has_quotes: bool,
+    had_quotes: bool,
     len: usize,
 }
 
 impl RecordScanner {
+    /// The fields of the record. Where the data end within quotes, those before the open one.
     pub(super) fn fields(&self) -> &[FieldSpan] {
         &self.fields
     }
 
     /// Whether text follows a closing quote.
-    pub(super) fn broken(&self) -> bool {
-        self.broken
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Whether a line ends within the quotes of a field.
+    pub(super) fn has_line_breaks(&self) -> bool {
+        self.has_line_breaks
+    }
+
+    /// Whether the data end within quotes.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether the record is one line of so many fields.
+    #[inline]
+    pub(super) fn is_plain(&self, width: usize) -> bool {
+        self.fields.len() == width && !self.is_broken && !self.has_line_breaks
+    }
+
+    /// Whether a field of an earlier record was enclosed in quotes.
+    pub(super) fn had_quotes(&self) -> bool {
+        self.had_quotes
     }
 
     /// The record as it stands in `data`, without its line end.
     pub(super) fn text<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        data.get(..self.len).unwrap_or_default().trim_ascii_end()
+        data.get(..self.len).unwrap_or_default().trim_ascii()
     }
 
     /// Reads the record at the start of `data`. No data follow if it is the `last` part.
-    pub(super) fn read(&mut self, data: &[u8], separator: u8, last: bool) -> ScannedRecord {
+    pub(super) fn read(&mut self, data: &[u8], style: &RecordStyle, last: bool) -> ScannedRecord {
         self.fields.clear();
-        self.broken = false;
-        let mut at = 0;
+        self.had_quotes |= std::mem::take(&mut self.has_quotes);
+        self.is_broken = false;
+        self.has_line_breaks = false;
+        self.is_open = false;
+        self.len = 0;
+        let RecordStyle {
+            separator,
+            line_end,
+            ..
+        } = *style;
+        // The rest of a CR LF, where lines end with CR.
+        let begin = usize::from(line_end == b'\r' && data.first() == Some(&b'\n'));
+        let mut at = begin;
         loop {
-            let quoted = data.get(at) == Some(&b'"');
+            if style.has_blanks {
+                at += leading_blanks(data.get(at..).unwrap_or_default());
+            }
+            let is_quoted = style.has_quotes && data.get(at) == Some(&b'"');
             let mut field = FieldSpan {
                 start: at,
                 end: at,
-                doubled_quotes: false,
+                encoded: Encoded::AsIs,
             };
-            if quoted {
+            if is_quoted {
                 field.start = at + 1;
-                match closing_quote(data, at + 1, last) {
-                    Ok((quote, doubled_quotes)) => {
+                match closing_quote(data, at + 1, style.has_escapes, last) {
+                    Ok((quote, encoded)) => {
                         field.end = quote;
-                        field.doubled_quotes = doubled_quotes;
+                        field.encoded = encoded;
                         at = quote + 1;
                     }
-                    Err(step) => return step,
+                    Err(step) => {
+                        self.is_open = true;
+                        return step;
+                    }
                 }
+                let content = data.get(field.start..field.end).unwrap_or_default();
+                self.has_line_breaks |= content.contains(&line_end);
             }
             let after = at;
             let rest = data.get(at..).unwrap_or_default();
-            let stop = position(rest, |byte| byte == separator || byte == b'\n');
+            let stop = if style.has_escapes {
+                unescaped_position(rest, |byte| byte == separator || byte == line_end)
+            } else {
+                position(rest, |byte| byte == separator || byte == line_end)
+            };
             if stop.is_none() && !last {
                 return ScannedRecord::Incomplete;
             }
@@ -101,16 +233,21 @@ impl RecordScanner {
             if ends && end > after && data.get(end - 1) == Some(&b'\r') {
                 end -= 1;
             }
-            if quoted {
-                self.broken |= end > after;
+            if is_quoted {
+                self.has_quotes = true;
+                let between = data.get(after..end).unwrap_or_default();
+                self.is_broken |= leading_blanks(between) < between.len();
             } else {
                 field.end = end;
+                if style.has_escapes {
+                    field.encoded = Encoded::Escapes;
+                }
             }
             self.fields.push(field);
             if ends {
                 self.len = (at + 1).min(data.len());
-                let blank = !quoted && self.fields.len() == 1 && end == 0;
-                return if blank {
+                let is_blank = !is_quoted && self.fields.len() == 1 && end == begin;
+                return if is_blank {
                     ScannedRecord::Blank { len: self.len }
                 } else {
                     ScannedRecord::Record { len: self.len }
@@ -121,12 +258,26 @@ impl RecordScanner {
     }
 }
 
-/// The quote that ends a field whose content begins at `at`, and whether there are doubled ones
-/// before it.
-fn closing_quote(data: &[u8], mut at: usize, last: bool) -> Result<(usize, bool), ScannedRecord> {
-    let mut doubled = false;
+/// The quote that ends a field whose content begins at `at`, and how the content is written.
+fn closing_quote(
+    data: &[u8],
+    mut at: usize,
+    has_escapes: bool,
+    last: bool,
+) -> Result<(usize, Encoded), ScannedRecord> {
+    let mut encoded = if has_escapes {
+        Encoded::Escapes
+    } else {
+        Encoded::AsIs
+    };
     loop {
-        let Some(found) = position(data.get(at..).unwrap_or_default(), |byte| byte == b'"') else {
+        let rest = data.get(at..).unwrap_or_default();
+        let found = if has_escapes {
+            unescaped_position(rest, |byte| byte == b'"')
+        } else {
+            position(rest, |byte| byte == b'"')
+        };
+        let Some(found) = found else {
             return Err(if last {
                 ScannedRecord::Unclosed
             } else {
@@ -135,12 +286,12 @@ fn closing_quote(data: &[u8], mut at: usize, last: bool) -> Result<(usize, bool)
         };
         let quote = at + found;
         match data.get(quote + 1) {
-            Some(b'"') => {
-                doubled = true;
+            Some(b'"') if !has_escapes => {
+                encoded = Encoded::DoubledQuotes;
                 at = quote + 2;
             }
             None if !last => return Err(ScannedRecord::Incomplete),
-            _ => return Ok((quote, doubled)),
+            _ => return Ok((quote, encoded)),
         }
     }
 }
@@ -148,6 +299,23 @@ fn closing_quote(data: &[u8], mut at: usize, last: bool) -> Result<(usize, bool)
 #[inline]
 fn position(data: &[u8], is_it: impl Fn(u8) -> bool) -> Option<usize> {
     data.iter().position(|byte| is_it(*byte))
+}
+
+/// As [`position`], of a byte that does not follow a backslash.
+fn unescaped_position(data: &[u8], is_it: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut at = 0;
+    while let Some(byte) = data.get(at) {
+        match *byte {
+            b'\\' => at += 2,
+            byte if is_it(byte) => return Some(at),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+fn leading_blanks(data: &[u8]) -> usize {
+    data.iter().take_while(|byte| **byte == b' ').count()
 }
 
 #[cfg(test)]
@@ -161,9 +329,9 @@ mod tests {
         let (mut record, mut out, mut at) = (RecordScanner::default(), vec![], 0);
         for (end, last) in [(cut.min(data.len()), false), (data.len(), true)] {
             while at < end {
-                match record.read(&data[at..end], b',', last) {
+                match record.read(&data[at..end], &RecordStyle::new(b','), last) {
                     ScannedRecord::Record { len } => {
-                        assert!(!record.broken());
+                        assert!(!record.is_broken());
                         out.push(
                             record
                                 .fields()
@@ -210,10 +378,14 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_end(data in prop::collection::vec(prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), any::<u8>()], 0..60)) {
+        fn any_bytes_end(
+            data in prop::collection::vec(prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), Just(b'\\'), Just(b' '), any::<u8>()], 0..60),
+            has_quotes in any::<bool>(), has_escapes in any::<bool>(), has_blanks in any::<bool>(), is_mac in any::<bool>(),
+        ) {
+            let style = RecordStyle { separator: b',', line_end: if is_mac { b'\r' } else { b'\n' }, has_quotes, has_escapes, has_blanks };
             let (mut record, mut at) = (RecordScanner::default(), 0);
             while at < data.len() {
-                match record.read(&data[at..], b',', true) {
+                match record.read(&data[at..], &style, true) {
                     ScannedRecord::Record { len } | ScannedRecord::Blank { len } => {
                         prop_assert!(len > 0);
                         at += len;
@@ -225,26 +397,98 @@ mod tests {
         }
     }
 
+    /// The fields of the one record of `data`, and whether it is broken.
+    fn fields(data: &str, style: RecordStyle) -> (Vec<String>, bool) {
+        let mut record = RecordScanner::default();
+        let read = record.read(data.as_bytes(), &style, true);
+        assert!(matches!(read, ScannedRecord::Record { .. }), "{read:?}");
+        let fields = record.fields().iter();
+        let texts =
+            fields.map(|field| String::from_utf8_lossy(&field.bytes(data.as_bytes())).into_owned());
+        (texts.collect(), record.is_broken())
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
     #[test]
     fn text_after_a_quote_and_quotes_inside_a_field() {
+        let style = RecordStyle::new(b',');
         let mut record = RecordScanner::default();
         assert_eq!(
-            record.read(b"\"a\"b,c\n", b',', true),
+            record.read(b"\"a\"b,c\n", &style, true),
             ScannedRecord::Record { len: 7 }
         );
-        assert!(record.broken());
+        assert!(record.is_broken());
         assert_eq!(
-            record.read(b"5\" pipe,c\n", b',', true),
-            ScannedRecord::Record { len: 10 }
+            fields("5\" pipe,c\n", style),
+            (texts(&["5\" pipe", "c"]), false)
+        );
+        assert_eq!(fields("\"a\" ,c\n", style), (texts(&["a", "c"]), false));
+        assert_eq!(
+            record.read(b"a,\"b\n", &style, true),
+            ScannedRecord::Unclosed
         );
         assert_eq!(
-            (record.broken(), &*record.fields()[0].bytes(b"5\" pipe,c\n")),
-            (false, &b"5\" pipe"[..])
-        );
-        assert_eq!(record.read(b"a,\"b\n", b',', true), ScannedRecord::Unclosed);
-        assert_eq!(
-            record.read(b"\r\na,b", b',', true),
+            record.read(b"\r\na,b", &style, true),
             ScannedRecord::Blank { len: 2 }
         );
+    }
+
+    #[test]
+    fn each_style_has_its_fields() {
+        let rfc = RecordStyle::new(b',');
+        let line = "7, \"a, b\",\"12\\\" x\",\\N";
+        assert_eq!(fields(line, rfc).0.len(), 5);
+        let blanks = RecordStyle {
+            has_blanks: true,
+            ..rfc
+        };
+        assert_eq!(
+            fields(line, blanks),
+            (texts(&["7", "a, b", "12\\", "\\N"]), true)
+        );
+        let escapes = RecordStyle {
+            has_escapes: true,
+            ..blanks
+        };
+        assert_eq!(
+            fields(line, escapes),
+            (texts(&["7", "a, b", "12\" x", "\\N"]), false)
+        );
+        assert_eq!(
+            fields("a\\,b,c\\\\\n", escapes),
+            (texts(&["a,b", "c\\"]), false)
+        );
+        let text = rfc.without_quotes();
+        assert_eq!(fields("\"a,b\"\n", text), (texts(&["\"a", "b\""]), false));
+    }
+
+    #[test]
+    fn lines_may_end_with_cr() {
+        let style = RecordStyle {
+            line_end: b'\r',
+            ..RecordStyle::new(b',')
+        };
+        let mut record = RecordScanner::default();
+        assert_eq!(
+            record.read(b"a,b\rc,d\r", &style, true),
+            ScannedRecord::Record { len: 4 }
+        );
+        assert_eq!(
+            record.read(b"\na,b\r", &style, true),
+            ScannedRecord::Record { len: 5 }
+        );
+        assert_eq!(&*record.fields()[0].bytes(b"\na,b\r"), b"a");
+        assert_eq!(
+            record.read(b"\n\rc", &style, true),
+            ScannedRecord::Blank { len: 2 }
+        );
+        assert_eq!(
+            record.read(b"\"a\rb\",c\r", &style, true),
+            ScannedRecord::Record { len: 8 }
+        );
+        assert!(record.has_line_breaks());
     }
 }
