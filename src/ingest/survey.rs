@@ -32,7 +32,7 @@ use parts::{product_settings, survey_of_parts};
 pub use profile::ColumnProfile;
 use proposals::Proposals;
 pub use proposals::ProposedSetting;
-pub use roles::{Certainty, GivenColumns, RoleChoice};
+pub use roles::{BY_NAME_AND_VALUES, Certainty, GivenColumns, RoleChoice};
 use roles::{Roles, find_roles};
 pub use sampled::SampledTable;
 use tables::TableColumns;
@@ -79,7 +79,7 @@ struct ProfiledTable {
 }
 
 impl ProfiledTable {
-    fn new(table: SampledTable, given: &GivenColumns) -> Self {
+    fn new(table: SampledTable, given: &GivenSettings) -> Self {
         let TableSample { columns, rows, .. } = &table.sample;
         let profiles: Vec<ColumnProfile> = columns
             .iter()
@@ -115,7 +115,7 @@ impl ProfiledTable {
 pub fn survey(tables: Vec<SampledTable>, given: &GivenSettings) -> Survey {
     let tables: Vec<ProfiledTable> = tables
         .into_iter()
-        .map(|table| ProfiledTable::new(table, &given.columns))
+        .map(|table| ProfiledTable::new(table, given))
         .collect();
     let whole: Vec<&ProfiledTable> = tables
         .iter()
@@ -169,7 +169,7 @@ pub fn survey(tables: Vec<SampledTable>, given: &GivenSettings) -> Survey {
 /// What one table of ticket lines tells.
 fn survey_of_table(main: &ProfiledTable, given: &GivenSettings) -> Survey {
     let mut proposals = Proposals::new(&main.profiles, &main.table.sample, &main.roles);
-    proposals.propose();
+    proposals.propose(given);
     let Proposals {
         mut settings,
         sure,

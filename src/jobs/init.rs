@@ -11,7 +11,8 @@ use super::Progress;
 use crate::config::{Config, FILE_NAME, Layer, WrittenSetting, document};
 use crate::error::{Error, Kind, Result};
 use crate::ingest::survey::{
-    Certainty, ColumnMeaning, GivenColumns, GivenSettings, RoleChoice, SampledTable, Survey, survey,
+    BY_NAME_AND_VALUES, Certainty, ColumnMeaning, GivenColumns, GivenSettings, RoleChoice,
+    SampledTable, Survey, survey,
 };
 use crate::ingest::{self, ColumnRole, ObjectSample, TableSample};
 use crate::store::{self, PutMode};
@@ -225,7 +226,7 @@ fn refusal(survey: &Survey) -> Option<Error> {
     }
     parts.extend(survey.problems.iter().cloned());
     let error = Error::input(parts.join("\n  "));
-    Some(match flags.is_empty() {
+    Some(match flags.is_empty() || !survey.problems.is_empty() {
         true => error.hint("mend the tickets as said above, and run `okuo init` again"),
         false => error.hint(format!(
             "if one of the columns above has it, name it: okuo init {} …",
@@ -282,6 +283,8 @@ fn written_column(choice: &RoleChoice) -> Option<WrittenSetting> {
     };
     let reason = match choice.certainty {
         Certainty::Check => format!("CHECK: {}", choice.reason),
+        // What holds for most columns need not be said of each.
+        _ if choice.reason == BY_NAME_AND_VALUES => String::new(),
         Certainty::Given | Certainty::Sure => choice.reason.clone(),
     };
     WrittenSetting::new(&path, &value, true, &reason)

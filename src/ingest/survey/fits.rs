@@ -5,9 +5,11 @@ use super::profile::{ColumnProfile, NumericTime};
 /// Nearly all.
 pub(super) const NEARLY_ALL: f64 = 0.95;
 
-/// Whether a column that should be the time has times.
-pub(super) fn is_time(profile: &ColumnProfile) -> bool {
-    let is_numeric = NumericTime::of(profile).is_some_and(|form| form != NumericTime::DayNumber);
+/// Whether a column that should be the time has times. Numbers of days count where it is known
+/// which date day 0 is.
+pub(super) fn is_time(profile: &ColumnProfile, has_day_zero: bool) -> bool {
+    let is_numeric =
+        NumericTime::of(profile).is_some_and(|form| form != NumericTime::DayNumber || has_day_zero);
     profile.share_of_dates() >= 0.9 || is_numeric
 }
 

@@ -131,6 +131,25 @@ impl ColumnProfile {
         bare as f64 / self.values().max(1) as f64
     }
 
+    /// The last hour after midnight with sales, if the store closes then: there are some late in the
+    /// evening, some after midnight, and none in the hours before the morning.
+    pub(super) fn closing_hour(&self) -> Option<u8> {
+        let mut hours = [0_usize; 24];
+        for (value, count) in &self.counts {
+            let hour = match hour_of(value) {
+                Some(hour) => hour,
+                None => continue,
+            };
+            *hours.get_mut(usize::from(hour))? += count;
+        }
+        let has = |hour: usize| hours.get(hour).is_some_and(|count| *count > 0);
+        let last = (0..4).rev().find(|hour| has(*hour))?;
+        let is_night = (last + 1..last + 3).all(|hour| !has(hour));
+        (is_night && (has(22) || has(23)))
+            .then(|| u8::try_from(last).ok())
+            .flatten()
+    }
+
     /// How many values are below 0.
     pub(super) fn negative(&self) -> usize {
         self.counts
@@ -169,6 +188,19 @@ impl ColumnProfile {
         // Stable: equals stay in the order of their texts.
         values.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         values
+    }
+}
+
+/// The hour of a time, with or without a date.
+fn hour_of(value: &str) -> Option<u8> {
+    let part = match date_of(value) {
+        Some((_, part)) => part,
+        // As if it stood behind a date.
+        None => date_of(&format!("2000-01-01 {value}"))?.1,
+    };
+    match part {
+        TimePart::Hour(hour) => Some(hour),
+        TimePart::Midnight | TimePart::Missing => None,
     }
 }
 
@@ -265,6 +297,24 @@ mod tests {
         assert_eq!((profile.negative(), profile.median()), (1, Some(3.0)));
         assert_eq!(profile.by_count()[0], ("3", 2));
         assert!((profile.share_of_numbers() - 0.75).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_store_that_closes_after_midnight_is_known() {
+        let late = ["20:00:00", "22:30:00", "00:30:00", "01:15", "9:00"];
+        assert_eq!(profile(&late).closing_hour(), Some(1));
+        let with_dates = [
+            "2024-03-01 23:10:00",
+            "2024-03-02 00:40:00",
+            "2024-03-02 08:00:00",
+        ];
+        assert_eq!(profile(&with_dates).closing_hour(), Some(0));
+        assert_eq!(profile(&["08:00", "21:10"]).closing_hour(), None);
+        assert_eq!(
+            profile(&["23:00", "01:00", "02:00", "03:00", "04:00", "05:00"]).closing_hour(),
+            None
+        );
+        assert_eq!(profile(&["2024-03-01"]).closing_hour(), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::GivenSettings;
 use super::fits::{cell, quoted};
 use super::habits::{PlaceholderCustomer, TakenBackLines, placeholders, taken_back};
 use super::meaning::ColumnMeaning;
@@ -84,9 +85,13 @@ impl<'a> Proposals<'a> {
     }
 
     /// Everything.
-    pub(super) fn propose(&mut self) {
-        self.propose_time_format();
+    pub(super) fn propose(&mut self, given: &GivenSettings) {
+        if !given.paths.contains("input.time_format") && !given.paths.contains("input.day_zero") {
+            self.propose_time_format();
+        }
         self.propose_zone();
+        self.propose_day_start(given);
+        self.propose_encoding();
         self.propose_returns();
         self.propose_anonymous();
         self.judge_basket();
@@ -218,6 +223,56 @@ impl<'a> Proposals<'a> {
         for (path, value) in [("input.time_zone", json!(zone)), ("input.utc", json!(true))] {
             self.settings
                 .push(ProposedSetting::set(path, value, &reason));
+        }
+    }
+
+    /// A time of day is read only where it matters: with a `day_start`, or a zone.
+    fn propose_day_start(&mut self, given: &GivenSettings) {
+        let apart = self.profile(ColumnMeaning::TimeOfDay);
+        let matters = ["input.day_start", "input.utc", "input.time_zone"];
+        if let Some(apart) = apart
+            && !matters.iter().any(|path| given.paths.contains(*path))
+        {
+            self.left_out.push(ColumnMeaning::TimeOfDay);
+            let reason =
+                "not set: the time of day matters only with day_start, or where times are UTC";
+            self.settings.push(ProposedSetting::shown(
+                "columns.time_of_day",
+                json!(apart.name),
+                reason,
+            ));
+        }
+        let times = apart.or_else(|| self.profile(ColumnMeaning::Time));
+        let Some(until) = times.and_then(ColumnProfile::closing_hour) else {
+            return;
+        };
+        if given.paths.contains("input.day_start") {
+            return;
+        }
+        let reason = format!(
+            "sales go on after midnight, until {until} o'clock: day_start counts them to the evening before"
+        );
+        self.check.push(reason.clone());
+        self.settings.push(ProposedSetting::shown(
+            "input.day_start",
+            json!(until + 1),
+            &reason,
+        ));
+    }
+
+    /// The encoding that a format found, by its note.
+    fn propose_encoding(&mut self) {
+        let found = self.sample.notes.iter().find_map(|note| {
+            let (_, name) = note.split_once("set encoding = \"")?;
+            Some(name.split_once('"')?.0)
+        });
+        if let Some(name) = found {
+            let reason = "the text is not UTF-8, and this fits best: check that letters with accents are right";
+            self.check.push(format!(
+                "the encoding is probably {name}: check that letters with accents are right"
+            ));
+            self.settings
+                .push(ProposedSetting::set("input.encoding", json!(name), reason));
         }
     }
 

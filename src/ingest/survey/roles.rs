@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::GivenSettings;
 use super::fits::{
     NEARLY_ALL, cell, day_numbers, day_of, is_clock, is_count, is_id, is_time, list_of_products,
     quoted, same_within_moments,
@@ -11,6 +12,9 @@ use super::fits::{
 use super::meaning::{CLEAR, ColumnMeaning};
 use super::profile::{ColumnProfile, NumericTime};
 use crate::ingest::columns::numbered_position;
+
+/// The reason for most choices.
+pub const BY_NAME_AND_VALUES: &str = "its name and its values";
 
 /// The columns that the owner named, by their roles.
 pub type GivenColumns = BTreeMap<ColumnMeaning, Vec<String>>;
@@ -78,15 +82,16 @@ const CUSTOMERS: usize = 30;
 pub(super) fn find_roles(
     profiles: &[ColumnProfile],
     rows: &[Vec<Option<String>>],
-    given: &GivenColumns,
+    given: &GivenSettings,
 ) -> Roles {
     let mut finder = RoleFinder {
         profiles,
         rows,
+        has_day_zero: given.paths.contains("input.day_zero"),
         taken: BTreeSet::new(),
         roles: Roles::default(),
     };
-    for (role, names) in given {
+    for (role, names) in &given.columns {
         finder.take_given(*role, names);
     }
     finder.find_time();
@@ -114,6 +119,8 @@ pub(super) fn find_roles(
 struct RoleFinder<'a> {
     profiles: &'a [ColumnProfile],
     rows: &'a [Vec<Option<String>>],
+    /// Whether it is known which date day 0 is.
+    has_day_zero: bool,
     /// Columns that have a role.
     taken: BTreeSet<usize>,
     roles: Roles,
@@ -189,12 +196,15 @@ impl<'a> RoleFinder<'a> {
             let clearness = profile.meaning.map_or(0, |name| name.clearness);
             std::cmp::Reverse(clearness + if has_time_of_day { 8 } else { 0 })
         });
-        if let Some(profile) = named.iter().find(|profile| is_time(profile)) {
+        if let Some(profile) = named
+            .iter()
+            .find(|profile| is_time(profile, self.has_day_zero))
+        {
             return self.take(
                 ColumnMeaning::Time,
                 profile,
                 Certainty::Sure,
-                "its name and its values",
+                BY_NAME_AND_VALUES,
             );
         }
         let dates: Vec<&ColumnProfile> = self
@@ -270,7 +280,7 @@ impl<'a> RoleFinder<'a> {
                 ColumnMeaning::Customer,
                 first,
                 Certainty::Sure,
-                "its name and its values",
+                BY_NAME_AND_VALUES,
             ),
         }
     }
@@ -369,7 +379,7 @@ impl<'a> RoleFinder<'a> {
                 ColumnMeaning::Product,
                 profile,
                 Certainty::Sure,
-                "its name and its values",
+                BY_NAME_AND_VALUES,
             );
         }
         let names = self.named(&[ColumnMeaning::ProductName]);
@@ -402,7 +412,7 @@ impl<'a> RoleFinder<'a> {
             _ => true,
         });
         if let Some(profile) = found {
-            self.take(role, profile, Certainty::Sure, "its name and its values");
+            self.take(role, profile, Certainty::Sure, BY_NAME_AND_VALUES);
         }
     }
 }

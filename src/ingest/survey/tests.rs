@@ -74,7 +74,6 @@ fn a_german_till_is_understood() {
         (M::Customer, "Kunden-Nr."),
         (M::Product, "Artikel-Nr."),
         (M::Time, "Datum"),
-        (M::TimeOfDay, "Uhrzeit"),
         (M::Quantity, "Menge"),
         (M::Basket, "Bon"),
     ] {
@@ -245,6 +244,12 @@ fn lists_and_missing_columns_are_problems() {
     ));
     assert_eq!(numbers.missing, [ColumnMeaning::Time]);
     assert!(numbers.problems[0].contains("--day-zero"), "{numbers:?}");
+    let with_day_zero = GivenSettings {
+        paths: BTreeSet::from(["input.day_zero".to_owned()]),
+        ..GivenSettings::default()
+    };
+    let found = survey(vec![table("client;DAY;sku\n1;5;7\n2;6;8")], &with_day_zero);
+    assert_eq!(column(&found, ColumnMeaning::Time), Some("DAY"));
 }
 
 #[test]
