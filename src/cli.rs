@@ -8,6 +8,7 @@ mod eval;
 mod evaluation;
 mod explain;
 mod funnel;
+mod init;
 mod models;
 mod names;
 pub mod output;
@@ -29,8 +30,8 @@ use crate::store;
 use crate::suggest;
 use arguments::{
     Arguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments, ExplainArguments,
-    ModelsArguments, ModelsCommand, RegistryArguments, ScoreArguments, Screen, SimulateArguments,
-    TrainArguments,
+    InitArguments, ModelsArguments, ModelsCommand, RegistryArguments, ScoreArguments, Screen,
+    SimulateArguments, TrainArguments,
 };
 use output::Output;
 
@@ -164,6 +165,7 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
 
 async fn dispatch(command: Command) -> Result<()> {
     let screen = match &command {
+        Command::Init(arguments) => Output::new(&arguments.screen),
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
         Command::Explain(arguments) => Output::new(&arguments.common.screen),
@@ -175,6 +177,7 @@ async fn dispatch(command: Command) -> Result<()> {
     };
     warn_of_unknown_variables(&screen);
     match command {
+        Command::Init(arguments) => init::run(arguments, &screen).await,
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
         Command::Explain(arguments) => explain::run(arguments, &screen).await,

@@ -8,6 +8,7 @@
 //! its source. Layers are put over each other and then checked, once.
 
 mod declared;
+mod document;
 pub mod flags;
 mod layer;
 mod tables;
@@ -18,6 +19,7 @@ mod values;
 use serde::Serialize;
 
 pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
+pub use document::{WrittenSetting, document};
 pub use layer::{Layer, SettingInForce, SettingSource};
 use tables::TableUris;
 pub use tables::{CustomerTableSettings, ProductTableSettings, TicketTableSettings};

@@ -14,6 +14,7 @@
 pub mod blocking;
 mod evaluate;
 mod explain;
+mod init;
 mod progress;
 mod registry;
 mod score;
@@ -24,6 +25,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use evaluate::{EvaluateRequest, EvaluateSummary, evaluate, evaluate_on};
 pub use explain::{ExplainRequest, explain};
+pub use init::{InitRequest, InitSummary, TicketFacts, init};
 pub use progress::{Progress, Silent};
 pub use registry::{
     ListedModel, ModelList, ShownModel, StoredModel, list_models, load_model, promote_model,

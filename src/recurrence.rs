@@ -1,5 +1,6 @@
 //! The recurrence rule and its funnel: which customers come back regularly.
 
+mod grid;
 mod population;
 
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::purchases::{CustomerPurchases, History};
 use crate::settings::{Allowed, section};
+pub use grid::{GridRow, RuleGrid};
 pub use population::{PopulationSummary, Provenance};
 
 section! {

@@ -3,6 +3,7 @@
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use crate::calendar::{AsOf, Day, Month};
+use crate::config::FILE_NAME;
 use crate::config::flags::{
     ComputingFlags, PublishingFlags, RegistryFlags, TicketFlags, TrainingFlags,
 };
@@ -14,6 +15,7 @@ use crate::publish::tables::Format;
 const FIRST_STEPS: &str = "\
 First steps:
   okuo demo                                                  all of it, on a built-in sample
+  okuo init  -i tickets/                                     looks at them, writes okuo.toml
   okuo train -i tickets/ --as-of 2017-10-31                  monthly: a model into models/
   okuo score -i tickets/ --as-of 2017-11-07 -o nightly/      nightly: predictions and offers
   okuo eval  -i tickets/ --holdout 2017-10                   how well it goes on your data
@@ -58,6 +60,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Look at the tickets and write an okuo.toml that reads them
+    Init(InitArguments),
     /// Train on everything up to a day and store the model in the registry
     Train(TrainArguments),
     /// Score one night: who is recurrent, when each comes back, with what, and what to offer
@@ -118,6 +122,27 @@ pub(super) struct ConfigArguments {
     _publishing: PublishingFlags,
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  okuo init --input tickets/                              look at a folder, write okuo.toml
+  okuo init --input sales.csv --time Datum --config -     one column is known; only show the file
+
+What a flag says is written as it is. All else is found by names, in several languages, and by
+values. The file says what is certain and what someone who knows the tickets should check. If the
+columns cannot be found, nothing is written, and okuo shows what it saw.")]
+pub(super) struct InitArguments {
+    /// File to write; - shows it on stdout instead
+    #[arg(long, default_value = FILE_NAME, value_name = "FILE")]
+    pub(super) config: String,
+    /// Replace the file if it is there already
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) flags: TicketFlags,
+    #[command(flatten)]
+    pub(super) screen: Screen,
 }
 
 #[derive(Debug, Args)]

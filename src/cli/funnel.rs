@@ -17,12 +17,17 @@ pub(super) fn lines_and_funnel(lines: &Report, population: &PopulationSummary) -
         funnel,
         ..
     } = population;
+    text_of(lines, funnel, rule, *as_of)
+}
+
+/// The same of their parts.
+pub(super) fn text_of(lines: &Report, funnel: &Funnel, rule: &Rule, night: AsOf) -> String {
     let left_out = match lines.suspects.len() {
         0 => String::new(),
         1 => " (and 1 left out that looks like no person)".to_owned(),
         count => format!(" (and {count} left out that look like no person)"),
     };
-    format!("{lines}\n{}", funnel_text(funnel, &left_out, rule, *as_of))
+    format!("{lines}\n{}", funnel_text(funnel, &left_out, rule, night))
 }
 
 /// The rule in words.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::InputOptions;
-use super::column_words::{may_mean, table_to_join};
 use super::filters::RowFilter;
+use super::missing_tables::table_to_join;
 use super::path_columns::PathColumns;
+use super::survey::{CLEAR, meaning_of};
 use crate::error::{Error, Result};
 use crate::settings::{Setting, SettingValue, ValueKind};
 use crate::suggest;
@@ -19,8 +20,8 @@ const LISTED: usize = 40;
 /// How many characters of a column's name a message shows.
 const SHOWN: usize = 60;
 
-/// How alike a name must be to be proposed (Jaro–Winkler, 0 to 1).
-const NEAR: f64 = 0.65;
+/// How alike a name that means nothing must be to be taken for a slip (Jaro–Winkler, 0 to 1).
+const SLIP: f64 = 0.85;
 
 /// The names that a column may have, tried in order in each object: one, or several where objects
 /// name it differently.
@@ -616,8 +617,17 @@ fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]
         wanted.join(", "),
         listed(present)
     ))
-    .hint(hints.join("; "))
+    .hint(format!("{}{}", hints.join("; "), proposal_of_init(missing)))
     .for_lack_of_columns()
+}
+
+/// A line that proposes `okuo init`, if a column is missing that all tickets have.
+fn proposal_of_init(missing: &[ColumnRole]) -> &'static str {
+    let needed = [ColumnRole::Customer, ColumnRole::Product, ColumnRole::Time];
+    match missing.iter().any(|role| needed.contains(role)) {
+        true => "\n      or let `okuo init --input …` look at the tickets and write an okuo.toml",
+        false => "",
+    }
 }
 
 /// The columns of an object as a message lists them.
@@ -646,28 +656,28 @@ fn shortened(name: &str) -> String {
 
 /// A column that may be the one of a role.
 struct Proposal<'a> {
-    likeness: f64,
+    rank: i32,
     role: ColumnRole,
     column: &'a str,
 }
 
-/// For each missing column the nearest one that is there, with the flag that names it.
+/// For each missing column the one that most probably means it, with the flag that names it.
 fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> Vec<String> {
     // A column that has a role is proposed for no other.
     let mut free: Vec<&str> = present.to_vec();
     free.retain(|column| !column.is_empty() && !names.have(column));
     let mut possible: Vec<Proposal<'_>> = vec![];
     for role in missing {
-        let meant = free.iter().filter(|column| may_mean(*role, column));
-        possible.extend(meant.map(|column| Proposal {
-            likeness: suggest::likeness(names.name(*role), column),
-            role: *role,
-            column,
+        possible.extend(free.iter().filter_map(|column| {
+            Some(Proposal {
+                rank: rank_of(*role, names.name(*role), column)?,
+                role: *role,
+                column,
+            })
         }));
     }
-    possible.retain(|proposal| proposal.likeness >= NEAR);
     // The likeliest pair first, so that no role takes a column that means another.
-    possible.sort_by(|a, b| b.likeness.total_cmp(&a.likeness));
+    possible.sort_by_key(|proposal| std::cmp::Reverse(proposal.rank));
     let mut chosen: Vec<Proposal<'_>> = vec![];
     for proposal in possible {
         let is_taken = chosen
@@ -688,6 +698,18 @@ fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> V
             )
         })
         .collect()
+}
+
+/// How probably a column is that of a role: it means the role by its name, or it is the wanted name
+/// with a slip. `None` if it means something else, however alike its letters are.
+fn rank_of(role: ColumnRole, wanted: &str, column: &str) -> Option<i32> {
+    let meaning = meaning_of(column).filter(|name| name.clearness >= CLEAR);
+    let likeness = suggest::likeness(wanted, column);
+    match meaning {
+        Some(name) if name.meaning.is_of(role) => Some(name.clearness + (10.0 * likeness) as i32),
+        Some(_) => None,
+        None => (likeness >= SLIP).then_some((100.0 * likeness) as i32),
+    }
 }
 
 /// A name as it is typed in a shell.

@@ -73,7 +73,6 @@ pub(super) trait InputFormat: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If the object is not what its name says, is truncated or damaged.
-    #[expect(dead_code, reason = "`okuo init` comes")]
     fn sample(
         &self,
         source: &Arc<Source>,

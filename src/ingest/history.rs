@@ -8,6 +8,7 @@ use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::facts::FactsAssembler;
 use super::line_checker::LineBatch;
+use super::lists::refuse_lists;
 use super::overlap::OverlappingObjects;
 use super::report::Report;
 
@@ -191,6 +192,7 @@ impl HistoryAssembler {
         }
         let warnings = self.warnings(options);
         let (customers, products) = (self.customers.settle(), self.products.settle());
+        refuse_lists(&products.ids, options.columns.name(ColumnRole::Product))?;
         let mut builder = self.builder;
         if customers.merges() || products.merges() {
             builder = builder.recoded(|line| Line {

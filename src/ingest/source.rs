@@ -15,7 +15,7 @@ use super::first_header::{FirstHeader, HeaderNames};
 use super::formats::{Access, Formats, InputFormat};
 use super::kind::FileKind;
 use super::stream::ByteStream;
-use super::{InputOptions, NeededDays};
+use super::{InputOptions, NeededDays, TableSample};
 use crate::error::{Error, Result};
 use crate::store::InputObject;
 
@@ -286,6 +286,18 @@ impl Source {
             last.is_last = true;
         }
         Ok(requests)
+    }
+
+    /// The first rows, at most so many, as a person would see them in a viewer. Waits for the store.
+    ///
+    /// # Errors
+    /// As [`InputFormat::sample`].
+    pub(super) fn sample(self, options: &InputOptions, rows: usize) -> Result<TableSample> {
+        let source = Arc::new(self);
+        source
+            .format
+            .sample(&source, options, rows)
+            .map_err(|error| error.object(&*source.name))
     }
 
     /// Some of the stored bytes. Waits for the store, and so may only be called by

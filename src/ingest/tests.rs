@@ -323,7 +323,7 @@ fn a_missing_column_names_those_present_and_the_nearest() {
     .to_string();
     assert_eq!(
         error,
-        "a.csv: there is no column \"customer_id\"; the columns are \"customer\", \"product_id\", \"timestamp\"\nhint: for \"customer_id\" the nearest is \"customer\": --customer customer"
+        "a.csv: there is no column \"customer_id\"; the columns are \"customer\", \"product_id\", \"timestamp\"\nhint: for \"customer_id\" the nearest is \"customer\": --customer customer\n      or let `okuo init --input …` look at the tickets and write an okuo.toml"
     );
     let wanted = InputOptions {
         columns: ColumnNames {

@@ -20,6 +20,7 @@ mod commands;
 mod decisions;
 mod demo;
 mod joined;
+mod init;
 mod reference;
 mod sandbox;
 mod words;

@@ -9,6 +9,7 @@ mod decimals;
 mod footer;
 mod pages;
 mod row_groups;
+mod sample;
 mod types;
 
 use std::ops::Range;
@@ -24,7 +25,7 @@ use crate::ingest::chunk::ChunkRequest;
 use crate::ingest::columns::WantedColumns;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::source::Source;
-use crate::ingest::{InputOptions, NeededDays};
+use crate::ingest::{InputOptions, NeededDays, TableSample};
 use block::{KnownIdCodes, RowBlock};
 use column_chunk::ColumnChunkReader;
 use footer::ParquetFooter;
@@ -72,6 +73,15 @@ impl InputFormat for Parquet {
             })
             .collect();
         Ok(chunks)
+    }
+
+    fn sample(
+        &self,
+        source: &Arc<Source>,
+        _options: &InputOptions,
+        rows: usize,
+    ) -> Result<TableSample> {
+        sample::sample(source, rows)
     }
 }
 

@@ -626,12 +626,12 @@ fn a_column_that_has_a_role_or_is_too_unlike_is_not_proposed() {
         },
     );
     assert!(
-        error.ends_with("hint: name the columns with --product, --time"),
+        error.contains("hint: name the columns with --product, --time\n"),
         "{error}"
     );
     let error = message("customer id,product_id,timestamp", ColumnNames::default());
     assert!(
-        error.ends_with("the nearest is \"customer id\": --customer 'customer id'"),
+        error.contains("the nearest is \"customer id\": --customer 'customer id'\n"),
         "{error}"
     );
 }

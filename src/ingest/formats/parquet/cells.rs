@@ -74,7 +74,7 @@ pub(super) enum CellColumn {
 }
 
 impl CellColumn {
-    fn of(series: Series) -> PolarsResult<Self> {
+    pub(super) fn of(series: Series) -> PolarsResult<Self> {
         Ok(match series.dtype() {
             DataType::Date | DataType::Datetime(..) => Self::Times(TimeColumn::of(series)?),
             DataType::Boolean => Self::Booleans(series.bool()?.clone()),

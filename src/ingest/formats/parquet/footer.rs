@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use polars::io::parquet::metadata::FileMetadata;
-use polars::prelude::{ArrowDataType, ArrowField, ParquetReader, PlSmallStr, SerReader, TimeUnit};
+use polars::prelude::{
+    ArrowDataType, ArrowField, ArrowSchema, ParquetReader, PlSmallStr, SerReader, TimeUnit,
+};
 use polars_parquet::parquet::schema::types::PhysicalType;
 use polars_parquet::read::ColumnChunkMetadata;
 
@@ -58,6 +60,15 @@ fn no_parquet(first_bytes: &[u8]) -> Error {
     Error::input(what).hint("its name ends in .parquet; rename it, or write it again")
 }
 
+/// A column that a file has.
+#[derive(Debug)]
+pub(super) struct PresentColumn {
+    pub(super) name: String,
+    pub(super) dtype: ArrowDataType,
+    /// Where it is among the columns that are read, if its type can be read.
+    pub(super) position: Option<usize>,
+}
+
 impl ParquetFooter {
     /// Reads the footer of a file, and finds the columns.
     ///
@@ -65,41 +76,7 @@ impl ParquetFooter {
     /// If the object is no Parquet file, is truncated or damaged, lacks a column, or has one of a
     /// type that cannot be read.
     pub(super) fn read(source: &Source, columns: &WantedColumns) -> Result<Self> {
-        if source.size() == 0 {
-            return Err(source::no_bytes());
-        }
-        if !source.first_bytes().starts_with(MAGIC) {
-            return Err(no_parquet(source.first_bytes()));
-        }
-        let size = source.size();
-        let mut length = LIKELY_LENGTH.min(size);
-        loop {
-            let tail = source.range(size - length..size)?;
-            match length_of(&tail)? {
-                longer if longer > size => return Err(damaged()),
-                longer if longer > length => length = longer,
-                shorter => {
-                    let start = tail.len() - usize::try_from(shorter).unwrap_or(tail.len());
-                    return Self::decode(&tail.slice(start..), size, columns);
-                }
-            }
-        }
-    }
-
-    /// Decodes the footer of a file of `size` bytes.
-    fn decode(footer: &[u8], size: u64, columns: &WantedColumns) -> Result<Self> {
-        let (metadata, schema) = guarded(|| {
-            // The decoder wants to see the magic at the beginning too.
-            let mut file = MAGIC.to_vec();
-            file.extend_from_slice(footer);
-            let mut reader = ParquetReader::new(Cursor::new(file));
-            // Without the writer's own notes, which would bring types (dictionaries, say) that the
-            // data do not need.
-            let mut metadata = (**reader.get_metadata()?).clone();
-            metadata.key_value_metadata = None;
-            reader.set_metadata(Arc::new(metadata.clone()));
-            Ok((metadata, reader.schema()?))
-        })?;
+        let (metadata, schema) = metadata_of(source)?;
         let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
         let mut found = columns.find(&present)?;
         let mut named = vec![];
@@ -128,8 +105,39 @@ impl ParquetFooter {
             columns: named,
             rows: (!is_plain).then(|| RowReader::new(found, false)),
         };
-        footer.check(size)?;
+        footer.check(source.size())?;
         Ok(footer)
+    }
+
+    /// Reads the footer of a file, with all columns whose types can be read. The columns' names and
+    /// types come with it, and for each its position among those that can be read.
+    ///
+    /// # Errors
+    /// If the object is no Parquet file, or is truncated or damaged.
+    pub(super) fn read_all(source: &Source) -> Result<(Self, Vec<PresentColumn>)> {
+        let (metadata, schema) = metadata_of(source)?;
+        let (mut named, mut present) = (vec![], vec![]);
+        for (name, field) in schema.iter() {
+            let read_as = read_as(None, &field.dtype).ok();
+            present.push(PresentColumn {
+                name: name.to_string(),
+                dtype: field.dtype.clone(),
+                position: read_as.is_some().then_some(named.len()),
+            });
+            if let Some(read_as) = read_as {
+                named.push(NamedColumn {
+                    role: None,
+                    field: ArrowField::new(name.clone(), read_as, field.is_nullable),
+                });
+            }
+        }
+        let footer = Self {
+            metadata,
+            columns: named,
+            rows: None,
+        };
+        footer.check(source.size())?;
+        Ok((footer, present))
     }
 
     /// Damaged counts and places must not become a request for gigabytes, or a wrong report.
@@ -247,6 +255,45 @@ fn is_int96(metadata: &FileMetadata, name: &str) -> bool {
             .first()
             .is_some_and(|first| first == name)
             && column.descriptor.primitive_type.physical_type == PhysicalType::Int96
+    })
+}
+
+/// What the footer of an object says of its groups and columns.
+fn metadata_of(source: &Source) -> Result<(FileMetadata, ArrowSchema)> {
+    if source.size() == 0 {
+        return Err(source::no_bytes());
+    }
+    if !source.first_bytes().starts_with(MAGIC) {
+        return Err(no_parquet(source.first_bytes()));
+    }
+    let size = source.size();
+    let mut length = LIKELY_LENGTH.min(size);
+    loop {
+        let tail = source.range(size - length..size)?;
+        match length_of(&tail)? {
+            longer if longer > size => return Err(damaged()),
+            longer if longer > length => length = longer,
+            shorter => {
+                let start = tail.len() - usize::try_from(shorter).unwrap_or(tail.len());
+                return decode(&tail.slice(start..));
+            }
+        }
+    }
+}
+
+/// Decodes a footer.
+fn decode(footer: &[u8]) -> Result<(FileMetadata, ArrowSchema)> {
+    guarded(|| {
+        // The decoder wants to see the magic at the beginning too.
+        let mut file = MAGIC.to_vec();
+        file.extend_from_slice(footer);
+        let mut reader = ParquetReader::new(Cursor::new(file));
+        // Without the writer's own notes, which would bring types (dictionaries, say) that the
+        // data do not need.
+        let mut metadata = (**reader.get_metadata()?).clone();
+        metadata.key_value_metadata = None;
+        reader.set_metadata(Arc::new(metadata.clone()));
+        Ok((metadata, (*reader.schema()?).clone()))
     })
 }
 

@@ -1,0 +1,365 @@
+//! What all lines of the tickets tell, read with the proposed settings.
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::calendar::{AsOf, DateRange, Day};
+use crate::config::{Config, WrittenSetting};
+use crate::domain::Funnel;
+use crate::error::Result;
+use crate::ingest::report::Report;
+use crate::ingest::{self, InputOptions};
+use crate::jobs::{Progress, compute};
+use crate::models;
+use crate::purchases::{History, PartitionedHistory, Partitions};
+use crate::recurrence::{Rule, RuleGrid, recurrent};
+use crate::stats;
+use crate::store::InputObject;
+
+/// The periods of the grid.
+const PERIODS: [u32; 5] = [1, 2, 3, 4, 6];
+
+/// Below this share of the same weekday's median the last day is not whole.
+const PARTIAL: f64 = 0.5;
+
+/// How many weeks the last day is compared with, and how many must be there.
+const WEEKS: usize = 8;
+const FEWEST_WEEKS: usize = 3;
+
+/// Where fewer customers are recurrent, another `basket_share` is shown.
+const FEW: usize = 30;
+
+/// Where so many customers bought once, the column may not name people.
+const ONCE: f64 = 0.9;
+
+/// What all lines tell.
+#[derive(Debug, Clone, Serialize)]
+pub struct TicketFacts {
+    /// What became of each line.
+    pub lines: Report,
+    /// The first and the last day with a purchase.
+    pub span: DateRange,
+    /// The last day that looks whole.
+    pub last_full_day: Day,
+    /// Customers with a purchase.
+    pub customers: usize,
+    /// Of these, with a single one.
+    pub customers_with_one_purchase: usize,
+    /// Products that were bought.
+    pub products: usize,
+    /// How many days of history training needs.
+    pub days_needed: i32,
+    /// The rule.
+    pub rule: Rule,
+    /// Who passes each part of the rule on the last whole day.
+    pub funnel: Funnel,
+    /// How many customers other values of the rule would keep.
+    pub grid: RuleGrid,
+    /// What was noticed while the lines were read.
+    pub warnings: Vec<String>,
+}
+
+/// What to say of the facts, and what to write.
+#[derive(Debug, Default)]
+pub(super) struct Advice {
+    pub(super) sure: Vec<String>,
+    pub(super) check: Vec<String>,
+    pub(super) settings: Vec<WrittenSetting>,
+}
+
+/// Reads all lines. Bad lines are counted, and stop nothing.
+///
+/// # Errors
+/// As [`ingest::read`]; if no line is a purchase.
+pub(super) async fn read(
+    config: &Config,
+    progress: &dyn Progress,
+) -> Result<(TicketFacts, Advice)> {
+    let options = InputOptions {
+        max_bad_share: 1.0,
+        ..config.input.clone()
+    };
+    let (ingested, _) = ingest::read(
+        config.required_inputs()?,
+        &options,
+        None,
+        config.memory_limit,
+        &|count: usize, object: &InputObject| progress.object(object, count),
+    )
+    .await?;
+    progress.stage("counting customers");
+    let (report, warnings) = (ingested.report, ingested.warnings);
+    let facts = compute(|| {
+        let partitions = ingested.purchases.partitions()?;
+        facts_of(&*partitions, report, warnings, config)
+    })?;
+    let advice = advice(&facts, config);
+    Ok((facts, advice))
+}
+
+fn facts_of(
+    partitions: &dyn Partitions,
+    lines: Report,
+    warnings: Vec<String>,
+    config: &Config,
+) -> Result<TicketFacts> {
+    let all = PartitionedHistory::all(partitions);
+    let Some(span) = all.span()? else {
+        return Err(lines.no_purchase(""));
+    };
+    let mut counts = PurchaseCounts::new(span.last);
+    all.each(|history| {
+        counts.add(history);
+        Ok(())
+    })?;
+    let last_full_day = counts.last_full_day();
+    let night = AsOf(last_full_day);
+    let mut funnel = Funnel::default();
+    PartitionedHistory::new(partitions, night).each(|history| {
+        let (_, more) = recurrent(history, &config.rule);
+        funnel = std::mem::take(&mut funnel).merge(&more);
+        Ok(())
+    })?;
+    let mut periods = PERIODS.to_vec();
+    periods.push(config.rule.periods);
+    periods.sort_unstable();
+    periods.dedup();
+    Ok(TicketFacts {
+        lines,
+        span,
+        last_full_day,
+        customers: counts.customers,
+        customers_with_one_purchase: counts.with_one,
+        products: partitions.products().len(),
+        days_needed: models::needed_days(&config.rule),
+        rule: config.rule,
+        funnel,
+        grid: RuleGrid::new(partitions, night, &config.rule, &periods)?,
+        warnings,
+    })
+}
+
+/// Counts of the purchases of all customers.
+struct PurchaseCounts {
+    customers: usize,
+    with_one: usize,
+    last: Day,
+    /// Distinct lines of the last day, the day before, and so on.
+    lines: Vec<u64>,
+}
+
+impl PurchaseCounts {
+    fn new(last: Day) -> Self {
+        Self {
+            customers: 0,
+            with_one: 0,
+            last,
+            lines: vec![0; 7 * WEEKS + 1],
+        }
+    }
+
+    fn add(&mut self, history: &History<'_>) {
+        for customer in 0..history.customer_count() {
+            let purchases = history.purchases_of(customer);
+            self.customers += usize::from(!purchases.is_empty());
+            self.with_one += usize::from(purchases.len() == 1);
+            for (day, basket) in purchases.iter().rev() {
+                let age = usize::try_from(self.last - day).unwrap_or(usize::MAX);
+                let Some(lines) = self.lines.get_mut(age) else {
+                    break;
+                };
+                *lines += basket.len() as u64;
+            }
+        }
+    }
+
+    /// The last day, or the day before if far fewer lines are of it than of its weekday in the weeks
+    /// before.
+    fn last_full_day(&self) -> Day {
+        let before: Vec<f64> = (1..=WEEKS)
+            .filter_map(|week| self.lines.get(7 * week))
+            .filter(|lines| **lines > 0)
+            .map(|lines| *lines as f64)
+            .collect();
+        let of_last = self.lines.first().copied().unwrap_or_default() as f64;
+        let is_partial = before.len() >= FEWEST_WEEKS
+            && stats::median(before).is_some_and(|median| of_last < PARTIAL * median);
+        if is_partial { self.last - 1 } else { self.last }
+    }
+}
+
+/// What to say of the facts.
+fn advice(facts: &TicketFacts, config: &Config) -> Advice {
+    let mut advice = Advice::default();
+    let span = facts.span;
+    let days = span.days();
+    if days < facts.days_needed {
+        advice.check.push(format!(
+            "the history has {days} days, from {} to {}, and a model that can be measured needs {}: give older tickets too, or lower --periods",
+            span.first, span.last, facts.days_needed
+        ));
+    } else {
+        advice.sure.push(format!(
+            "the history is long enough: {days} days, from {} to {}; training needs {}",
+            span.first, span.last, facts.days_needed
+        ));
+    }
+    let once = facts.customers_with_one_purchase as f64 / facts.customers.max(1) as f64;
+    if facts.customers >= 50 && once >= ONCE {
+        advice.check.push(format!(
+            "{} of {} customers have a single purchase: does {} name people, or orders?",
+            facts.customers_with_one_purchase, facts.customers, config.input.columns.customer
+        ));
+    }
+    let suspects: Vec<&str> = facts
+        .lines
+        .suspects
+        .iter()
+        .map(|suspect| suspect.customer.as_str())
+        .collect();
+    if !suspects.is_empty() {
+        let all = [
+            config.input.anonymous.iter().map(String::as_str).collect(),
+            suspects,
+        ]
+        .concat();
+        let reason =
+            "with those that look like no person: then their sales count for what the store sells";
+        advice.settings.extend(WrittenSetting::new(
+            "input.anonymous",
+            &json!(all),
+            false,
+            reason,
+        ));
+    }
+    advise_on_bad_lines(facts, config, &mut advice);
+    advise_on_rule(facts, config, &mut advice);
+    advice.check.extend(facts.warnings.iter().cloned());
+    advice
+}
+
+fn advise_on_bad_lines(facts: &TicketFacts, config: &Config, advice: &mut Advice) {
+    let bad = facts.lines.bad_lines();
+    if bad == 0 {
+        return;
+    }
+    let share = bad as f64 / facts.lines.lines_read.max(1) as f64;
+    advice.check.push(format!(
+        "{bad} of {} lines are bad:{}",
+        facts.lines.lines_read,
+        facts.lines.causes()
+    ));
+    if share > config.input.max_bad_share {
+        // Rounded up, so that it is enough.
+        let enough = (share * 1_000.0).ceil() / 1_000.0;
+        let reason = format!("would accept the {bad} bad lines: they are left out and counted");
+        advice.settings.extend(WrittenSetting::new(
+            "input.max_bad_share",
+            &json!(enough),
+            false,
+            &reason,
+        ));
+    }
+}
+
+/// Shows another `basket_share` where the rule keeps few.
+fn advise_on_rule(facts: &TicketFacts, config: &Config, advice: &mut Advice) {
+    let rule = config.rule;
+    let kept = facts.funnel.recurrent;
+    let wanted = FEW.min(facts.funnel.frequent);
+    if kept >= wanted {
+        return;
+    }
+    let other = facts
+        .funnel
+        .by_basket_share
+        .iter()
+        .find(|(_, customers)| *customers >= wanted.max(1));
+    let Some((share, customers)) = other else {
+        return;
+    };
+    let reason = format!(
+        "the rule as it stands keeps {kept} of {} customers; this share of large baskets would keep {customers}",
+        facts.funnel.seen
+    );
+    advice.check.push(format!(
+        "{reason}: basket_share = {share} instead of {}",
+        rule.basket_share
+    ));
+    advice.settings.extend(WrittenSetting::new(
+        "rule.basket_share",
+        &json!(share),
+        false,
+        &reason,
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layer;
+    use crate::models::examples::{read, store};
+
+    fn facts(config: &Config) -> TicketFacts {
+        let purchases = read(store(80, 250, 1));
+        facts_of(&purchases, Report::default(), vec![], config).unwrap()
+    }
+
+    fn config(text: &str) -> Config {
+        Layer::parse("okuo.toml", text).unwrap().check().unwrap()
+    }
+
+    #[test]
+    fn a_rule_that_keeps_few_is_shown_with_another_share() {
+        let config = config("[rule]\nmin_products = 5");
+        let facts = facts(&config);
+        assert!(facts.funnel.recurrent < FEW, "{facts:?}");
+        let advice = advice(&facts, &config);
+        let shown = &advice.settings[0];
+        assert_eq!(
+            (shown.path.as_str(), shown.is_set),
+            ("rule.basket_share", false)
+        );
+        assert!(
+            advice
+                .check
+                .iter()
+                .any(|check| check.contains("basket_share = ")),
+            "{advice:?}"
+        );
+        assert_eq!(
+            facts.grid.customers(3, 1.0),
+            Some(facts.funnel.recurrent),
+            "the grid has the rule"
+        );
+    }
+
+    #[test]
+    fn a_short_history_and_single_purchases_are_said() {
+        let config = config("");
+        let mut facts = facts(&config);
+        facts.days_needed = facts.span.days() + 1;
+        facts.customers_with_one_purchase = facts.customers;
+        let advice = advice(&facts, &config);
+        for part in [
+            "a model that can be measured needs",
+            "have a single purchase",
+        ] {
+            assert!(
+                advice.check.iter().any(|check| check.contains(part)),
+                "{part}: {advice:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_last_day_with_few_lines_is_not_whole() {
+        let mut counts = PurchaseCounts::new(Day::from_epoch(20_000));
+        for lines in counts.lines.iter_mut().step_by(7) {
+            *lines = 100;
+        }
+        assert_eq!(counts.last_full_day(), Day::from_epoch(20_000));
+        counts.lines[0] = 20;
+        assert_eq!(counts.last_full_day(), Day::from_epoch(19_999));
+    }
+}
