@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::netting::{NettedLines, net_shard};
 use super::partitioned::PartitionedPurchases;
+use super::quantity_log::{Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind};
 use super::shard::{SHARD_COUNT, ShardRow, ShardRuns};
-use super::sorted_run::{DayProduct, SortedRun, SortedRunReader, SortedRunWriter};
-use super::spill::MemoryLimit;
+use super::sorted_run::{DayProduct, SortedRunReader, SortedRunWriter};
+use super::spill::{MemoryLimit, SpillableBytes};
 use super::{Ids, Line};
 use crate::error::{Error, Result};
 
@@ -23,6 +25,18 @@ const BUFFERED_LINES: RangeInclusive<usize> = 1 << 18..=1 << 22;
 /// customers, so more customers need a larger buffer.
 const BUFFERED_LINES_PER_CUSTOMER: usize = 4;
 
+/// How many bytes of quantities are gathered before they may be spilled.
+const OPEN_QUANTITY_BYTES: usize = 1 << 24;
+
+/// What a line in a run tells of quantities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunQuantities {
+    /// It is a sale of one piece; what differs is recorded.
+    OnePiece,
+    /// Nothing: every sale is recorded, with its ticket.
+    Recorded,
+}
+
 /// Builds a history from lines in any order. The lines' codes are positions in ids that are known
 /// at the end.
 #[derive(Debug)]
@@ -32,7 +46,12 @@ pub struct PurchasesBuilder {
     /// Room for sorting the buffer.
     pairs: Vec<DayProduct>,
     shards: Vec<ShardRuns>,
-    /// Bytes of the runs that are in memory.
+    quantities: RunQuantities,
+    /// The quantities of each shard.
+    logs: Vec<QuantityLog>,
+    /// Bytes of the logs that are not sealed.
+    open_log_bytes: usize,
+    /// Bytes of the runs and of sealed quantities that are in memory.
     bytes_in_memory: usize,
     /// One more than the largest code of a customer.
     customer_codes: usize,
@@ -45,14 +64,23 @@ pub struct PurchasesBuilder {
 }
 
 impl PurchasesBuilder {
-    /// An empty history.
+    /// An empty history, of lines that are sales of one piece where nothing else is recorded.
     #[must_use]
     pub fn new(limit: Option<MemoryLimit>) -> Self {
+        Self::with_quantities(limit, RunQuantities::OnePiece)
+    }
+
+    /// An empty history.
+    #[must_use]
+    pub fn with_quantities(limit: Option<MemoryLimit>, quantities: RunQuantities) -> Self {
         Self {
             limit,
             buffer: vec![],
             pairs: vec![],
             shards: (0..SHARD_COUNT).map(|_| ShardRuns::default()).collect(),
+            quantities,
+            logs: empty_logs(),
+            open_log_bytes: 0,
             bytes_in_memory: 0,
             customer_codes: 0,
             product_codes: 0,
@@ -79,6 +107,30 @@ impl PurchasesBuilder {
         Ok(())
     }
 
+    /// Records quantities, for [`PurchasesBuilder::net`]. What is recorded of a sale comes in addition
+    /// to its line.
+    ///
+    /// # Errors
+    /// If there is no room in memory and nothing can be spilled.
+    pub fn record(&mut self, records: impl IntoIterator<Item = QuantityRecord>) -> Result<()> {
+        for record in records {
+            let log = &mut self.logs[ShardRow::of(record.line.customer).shard];
+            let len = log.open_bytes();
+            log.push(&record);
+            self.open_log_bytes += log.open_bytes() - len;
+        }
+        if self.open_log_bytes > OPEN_QUANTITY_BYTES {
+            self.seal_logs();
+            self.spill_runs()?;
+        }
+        Ok(())
+    }
+
+    fn seal_logs(&mut self) {
+        self.bytes_in_memory += self.logs.iter_mut().map(QuantityLog::seal).sum::<usize>();
+        self.open_log_bytes = 0;
+    }
+
     /// How many lines may be buffered, apart from the least number.
     fn buffer_capacity(&self) -> usize {
         let limit = self
@@ -98,19 +150,24 @@ impl PurchasesBuilder {
         let mut ends = self.count_lines();
         let bounds = counts_to_ends(&mut ends);
         let starts = self.group_by_customer(ends);
+        let records = self.quantities == RunQuantities::OnePiece;
         let runs: Vec<NewRun> = split_at_bounds(&mut self.pairs, &bounds)
             .into_par_iter()
+            .zip(&mut self.logs)
             .enumerate()
-            .map(|(shard, pairs)| sort_shard(shard, bounds[shard], pairs, &starts))
+            .map(|(shard, (pairs, log))| {
+                sort_shard(shard, bounds[shard], pairs, &starts, records.then_some(log))
+            })
             .collect();
         for (shard, run) in self.shards.iter_mut().zip(runs) {
             if run.lines > 0 {
                 self.bytes_in_memory += run.bytes.len();
-                shard.runs.push(SortedRun::InMemory(run.bytes));
+                shard.runs.push(SpillableBytes::InMemory(run.bytes));
                 shard.lines += run.lines;
                 shard.purchases += run.purchases;
             }
         }
+        self.seal_logs();
         self.spill_runs()
     }
 
@@ -151,12 +208,10 @@ impl PurchasesBuilder {
         if self.bytes_in_memory as u64 > limit.bytes / 4 {
             self.bytes_in_memory = 0;
             for run in self.shards.iter_mut().flat_map(|shard| &mut shard.runs) {
-                if let SortedRun::InMemory(bytes) = run {
-                    *run = SortedRun::Spilled {
-                        start: limit.spill.append(bytes)?,
-                        len: bytes.len(),
-                    };
-                }
+                run.spill(limit)?;
+            }
+            for log in &mut self.logs {
+                log.spill(limit)?;
             }
         }
         Ok(())
@@ -167,8 +222,14 @@ impl PurchasesBuilder {
     /// # Errors
     /// If nothing can be spilled, or a spilled run cannot be read.
     pub fn recoded(mut self, recode: impl Fn(Line) -> Line) -> Result<Self> {
-        let mut recoded = Self::new(self.limit.clone());
+        let mut recoded = Self::with_quantities(self.limit.clone(), self.quantities);
         recoded.add(std::mem::take(&mut self.buffer).into_iter().map(&recode))?;
+        for log in std::mem::take(&mut self.logs) {
+            log.each(self.limit.as_ref(), |record| {
+                let line = recode(record.line);
+                recoded.record([QuantityRecord { line, ..record }])
+            })?;
+        }
         for (shard, runs) in self.shards.iter().enumerate() {
             for run in &runs.runs {
                 let mut reader = SortedRunReader::new(run.bytes(self.limit.as_ref())?)?;
@@ -183,6 +244,69 @@ impl PurchasesBuilder {
             }
         }
         Ok(recoded)
+    }
+
+    /// Leaves out what was sold and taken back on the same day. Costs nothing if no line takes
+    /// anything back.
+    ///
+    /// # Errors
+    /// If nothing can be spilled, or what was spilled cannot be read.
+    pub fn net(&mut self) -> Result<NettedLines> {
+        let mut netted = NettedLines::default();
+        if self.logs.iter().all(|log| log.take_backs() == 0) {
+            self.logs = empty_logs();
+            return Ok(netted);
+        }
+        if !self.buffer.is_empty() {
+            self.sort_buffer()?;
+        }
+        let (quantities, limit) = (self.quantities, self.limit.clone());
+        let mut logs = std::mem::replace(&mut self.logs, empty_logs());
+        // Some shards at a time, so that not all of them have to be in memory.
+        let at_a_time = rayon::current_num_threads().clamp(1, SHARD_COUNT);
+        for (shards, logs) in self
+            .shards
+            .chunks_mut(at_a_time)
+            .zip(logs.chunks_mut(at_a_time))
+        {
+            let of_shards = shards
+                .par_iter_mut()
+                .zip(logs)
+                .map(|(shard, log)| {
+                    net_shard(shard, &std::mem::take(log), quantities, limit.as_ref())
+                })
+                .collect::<Result<Vec<_>>>()?;
+            of_shards.into_iter().for_each(|lines| netted.merge(lines));
+            if let Some(limit) = &limit {
+                for run in shards.iter_mut().flat_map(|shard| &mut shard.runs) {
+                    run.spill(limit)?;
+                }
+            }
+        }
+        if netted.voided_sales() > 0 {
+            self.look_who_is_left()?;
+        }
+        Ok(netted)
+    }
+
+    /// Sees anew which customers and products have lines in runs.
+    fn look_who_is_left(&mut self) -> Result<()> {
+        let (customers, products) = (self.customer_seen.len(), self.product_seen.len());
+        let none = || (vec![false; customers], vec![false; products]);
+        let limit = self.limit.as_ref();
+        (self.customer_seen, self.product_seen) = self
+            .shards
+            .par_iter()
+            .enumerate()
+            .try_fold(none, |seen, (shard, runs)| {
+                look_at_shard(seen, shard, runs, limit)
+            })
+            .try_reduce(none, |(mut customers, mut products), (more, others)| {
+                mark(&mut customers, &more);
+                mark(&mut products, &others);
+                Ok((customers, products))
+            })?;
+        Ok(())
     }
 
     /// The history. Its customers and products are those that a line names, by ascending id.
@@ -211,6 +335,10 @@ impl PurchasesBuilder {
             limit: self.limit,
         })
     }
+}
+
+fn empty_logs() -> Vec<QuantityLog> {
+    (0..SHARD_COUNT).map(|_| QuantityLog::default()).collect()
 }
 
 /// Turns the number of lines of each customer into the position at which they end, customers in the
@@ -248,8 +376,14 @@ struct NewRun {
 }
 
 /// Sorts the pairs of a shard and writes them as a run. Those of the customer with code `c` begin
-/// at `starts[c] - base`.
-fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32]) -> NewRun {
+/// at `starts[c] - base`. What repeats another is recorded in `log`.
+fn sort_shard(
+    shard: usize,
+    base: usize,
+    pairs: &mut [DayProduct],
+    starts: &[u32],
+    mut log: Option<&mut QuantityLog>,
+) -> NewRun {
     let mut writer = SortedRunWriter::default();
     let (mut lines, mut purchases, mut distinct) = (0, 0, vec![]);
     let mut starts = starts
@@ -269,6 +403,13 @@ fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32
         distinct.clear();
         distinct.extend(of_customer.iter().copied());
         distinct.dedup();
+        if let Some(log) = &mut log
+            && distinct.len() < of_customer.len()
+        {
+            let row = row as usize;
+            let customer = ShardRow { shard, row }.provisional_code();
+            repeats(customer, of_customer).for_each(|repeat| log.push(&repeat));
+        }
         lines += distinct.len() as u64;
         purchases += distinct.chunk_by(DayProduct::is_same_day).count() as u64;
         writer.push(row, &distinct);
@@ -277,6 +418,49 @@ fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32
         bytes: writer.finish(),
         lines,
         purchases,
+    }
+}
+
+/// The lines that repeat another among the sorted pairs of a customer.
+fn repeats(customer: u32, pairs: &[DayProduct]) -> impl Iterator<Item = QuantityRecord> {
+    let repeated = pairs.chunk_by(PartialEq::eq).filter(|same| same.len() > 1);
+    repeated.map(move |same| {
+        let more = same.len() - 1;
+        QuantityRecord {
+            line: same[0].line(customer),
+            ticket: 0,
+            quantity: more as Millionths * PIECE,
+            kind: RecordKind::Sales(more as u32),
+        }
+    })
+}
+
+/// Marks the customers and products that a shard's runs have, by code.
+fn look_at_shard(
+    (mut customers, mut products): (Vec<bool>, Vec<bool>),
+    shard: usize,
+    runs: &ShardRuns,
+    limit: Option<&MemoryLimit>,
+) -> Result<(Vec<bool>, Vec<bool>)> {
+    let mut pairs = vec![];
+    for mut reader in runs.readers(limit)? {
+        while let Some(row) = reader.next_row() {
+            pairs.clear();
+            reader.take(row, &mut pairs)?;
+            let row = row as usize;
+            customers[ShardRow { shard, row }.provisional_code() as usize] = true;
+            for pair in &pairs {
+                products[pair.product() as usize] = true;
+            }
+        }
+    }
+    Ok((customers, products))
+}
+
+/// Marks what others have marked, too.
+fn mark(marks: &mut [bool], others: &[bool]) {
+    for (mark, other) in marks.iter_mut().zip(others) {
+        *mark |= other;
     }
 }
 
