@@ -303,6 +303,17 @@ pub struct StoreClock {
     day_start: u8,
 }
 
+/// UTC, with days that begin at midnight.
+impl Default for StoreClock {
+    fn default() -> Self {
+        Self {
+            zone: Tz::UTC,
+            utc: false,
+            day_start: 0,
+        }
+    }
+}
+
 impl StoreClock {
     /// A checked clock.
     ///

@@ -20,9 +20,9 @@ pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
 pub use layer::{Layer, SettingInForce, SettingSource};
 pub use values::MemorySize;
 
-use crate::calendar::StoreClock;
+use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
-use crate::ingest::{ColumnNames, InputOptions};
+use crate::ingest::{ColumnAlternatives, ColumnNames, ColumnRole, InputOptions, RowFilter};
 use crate::models::Parameters;
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;
@@ -95,20 +95,41 @@ section! {
 }
 
 section! {
-    /// `[columns]`.
+    /// `[columns]`. Each may have several names, which are tried in order in each object.
     pub struct ColumnSettings {
-        /// Column of the customer's id
-        #[setting(default = ColumnNames::default().customer, value("COLUMN"))]
-        pub customer: String,
+        /// Column of the customer's id; as all columns, by name or by number, such as '#1'. May be
+        /// given several times: the names are tried in order in each object
+        #[setting(default = ColumnNames::default().customer, value("COLUMN"), undivided())]
+        pub customer: ColumnAlternatives,
         /// Column of the product's id
-        #[setting(default = ColumnNames::default().product, value("COLUMN"))]
-        pub product: String,
+        #[setting(default = ColumnNames::default().product, value("COLUMN"), undivided())]
+        pub product: ColumnAlternatives,
         /// Column of the time
-        #[setting(default = ColumnNames::default().time, value("COLUMN"))]
-        pub time: String,
-        /// Column of the quantity; lines of 0 or less are returns
-        #[setting(default = None, default_note("quantity, if it exists"), value("COLUMN"))]
-        pub quantity: Option<String>,
+        #[setting(default = ColumnNames::default().time, value("COLUMN"), undivided())]
+        pub time: ColumnAlternatives,
+        /// Column of the time of day, where it stands apart from the date
+        #[setting(default = None, value("COLUMN"), undivided())]
+        pub time_of_day: Option<ColumnAlternatives>,
+        /// Column of the quantity; what is less than 0 takes back what was sold
+        #[setting(
+            default = None,
+            default_note("quantity, if it exists"),
+            value("COLUMN"),
+            undivided()
+        )]
+        pub quantity: Option<ColumnAlternatives>,
+        /// Column of the ticket: quantities are netted within it
+        #[setting(default = None, value("COLUMN"), undivided())]
+        pub basket: Option<ColumnAlternatives>,
+        /// Column of the price of one piece
+        #[setting(default = None, value("COLUMN"), undivided())]
+        pub price: Option<ColumnAlternatives>,
+        /// Column of the product's category
+        #[setting(default = None, value("COLUMN"), undivided())]
+        pub category: Option<ColumnAlternatives>,
+        /// Column of the store
+        #[setting(default = None, value("COLUMN"), undivided())]
+        pub store: Option<ColumnAlternatives>,
     }
 }
 
@@ -154,6 +175,32 @@ section! {
         /// times
         #[setting(default = vec![], long("exclude-product"), value("ID"))]
         pub exclude_products: Vec<String>,
+        /// Id that stands for customers without a card, such as 0: its sales count for what the store
+        /// sells, and for no customer; may be given several times
+        #[setting(default = vec![], value("ID"))]
+        pub anonymous: Vec<String>,
+        /// Id of a customer who stays, although it looks like a placeholder or a shared card; may be
+        /// given several times
+        #[setting(default = vec![], long("keep-customer"), value("ID"))]
+        pub keep_customers: Vec<String>,
+        /// Rows to read: COLUMN=VALUE,… or COLUMN!=VALUE,…; may be given several times, and rows must
+        /// meet all
+        #[setting(default = vec![], value("COLUMN=VALUE"), undivided())]
+        pub r#where: Vec<String>,
+        /// Rows that take back what was sold, where the quantity's sign does not tell:
+        /// COLUMN=VALUE,… such as type=VOID,RETURN
+        #[setting(default = vec![], value("COLUMN=VALUE"), undivided())]
+        pub returns: Vec<String>,
+        /// How times are written where it is not certain: day-first, month-first, epoch-s, epoch-ms,
+        /// excel, or a pattern such as %d.%m.%Y
+        #[setting(default = None, default_note("what all values together tell"), value("FORM"))]
+        pub time_format: Option<String>,
+        /// Date of day 0, where days are numbered
+        #[setting(default = None, value("DATE"))]
+        pub day_zero: Option<String>,
+        /// How text is encoded where it is not UTF-8, such as cp1252
+        #[setting(default = None, default_note("UTF-8, or what the byte-order mark says"), value("NAME"))]
+        pub encoding: Option<String>,
     }
 }
 
@@ -212,6 +259,13 @@ impl Config {
             max_bad_share,
             history_days,
             exclude_products,
+            anonymous,
+            keep_customers,
+            r#where,
+            returns,
+            time_format,
+            day_zero,
+            encoding,
         } = input;
         Ok(Self {
             inputs: paths,
@@ -220,6 +274,13 @@ impl Config {
                 clock: StoreClock::new(&time_zone, utc, day_start)?,
                 exclude_products,
                 max_bad_share,
+                anonymous,
+                keep_customers,
+                filters: filters(&r#where, "--where")?,
+                returns: filters(&returns, "--returns")?,
+                time_format,
+                day_zero: day_zero.map(|date| day(&date)).transpose()?,
+                encoding,
             },
             history_days,
             rule: rule.check()?,
@@ -265,37 +326,77 @@ impl Config {
         #[derive(Serialize)]
         struct Summary<'a> {
             inputs: &'a [String],
-            customer: &'a str,
-            product: &'a str,
-            time: &'a str,
-            quantity: &'a str,
+            #[serde(flatten)]
+            columns: ColumnSettings,
             time_zone: &'a str,
             utc: bool,
             day_start: u8,
             history_days: u32,
             max_bad_share: f64,
             exclude_products: &'a [String],
+            anonymous: &'a [String],
+            keep_customers: &'a [String],
+            r#where: Vec<String>,
+            returns: Vec<String>,
+            time_format: Option<&'a str>,
+            day_zero: Option<Day>,
+            encoding: Option<&'a str>,
             rule: Rule,
             offers: &'a OfferParameters,
         }
-        let columns = &self.input.columns;
+        let input = &self.input;
         serde_json::to_value(Summary {
             inputs: &self.inputs,
-            customer: &columns.customer,
-            product: &columns.product,
-            time: &columns.time,
-            quantity: &columns.quantity,
-            time_zone: self.input.clock.zone(),
-            utc: self.input.clock.utc(),
-            day_start: self.input.clock.day_start(),
+            columns: ColumnSettings::of(&input.columns),
+            time_zone: input.clock.zone(),
+            utc: input.clock.utc(),
+            day_start: input.clock.day_start(),
             history_days: self.history_days,
-            max_bad_share: self.input.max_bad_share,
-            exclude_products: &self.input.exclude_products,
+            max_bad_share: input.max_bad_share,
+            exclude_products: &input.exclude_products,
+            anonymous: &input.anonymous,
+            keep_customers: &input.keep_customers,
+            r#where: input.filters.iter().map(RowFilter::to_string).collect(),
+            returns: input.returns.iter().map(RowFilter::to_string).collect(),
+            time_format: input.time_format.as_deref(),
+            day_zero: input.day_zero,
+            encoding: input.encoding.as_deref(),
             rule: self.rule,
             offers: &self.offers,
         })
         .unwrap_or_default()
     }
+}
+
+impl ColumnSettings {
+    /// The settings that give these columns.
+    fn of(columns: &ColumnNames) -> Self {
+        Self {
+            customer: columns.customer.clone(),
+            product: columns.product.clone(),
+            time: columns.time.clone(),
+            time_of_day: columns.time_of_day.clone(),
+            quantity: columns.quantity.clone(),
+            basket: columns.basket.clone(),
+            price: columns.price.clone(),
+            category: columns.category.clone(),
+            store: columns.store.clone(),
+        }
+    }
+}
+
+fn filters(texts: &[String], flag: &str) -> Result<Vec<RowFilter>> {
+    texts
+        .iter()
+        .map(|text| RowFilter::parse(text, flag))
+        .collect()
+}
+
+fn day(date: &str) -> Result<Day> {
+    date.parse().map_err(|_| {
+        Error::request(format!("--day-zero should be a date, but is \"{date}\""))
+            .hint("write it as YYYY-MM-DD: the date of day 0")
+    })
 }
 
 /// Refuses one column for two things.
@@ -305,23 +406,37 @@ fn checked_columns(columns: ColumnSettings) -> Result<ColumnNames> {
         customer: columns.customer,
         product: columns.product,
         time: columns.time,
+        time_of_day: columns.time_of_day,
         quantity_required: columns.quantity.is_some(),
-        quantity: columns.quantity.unwrap_or(default.quantity),
+        quantity: columns.quantity.or(default.quantity),
+        basket: columns.basket,
+        price: columns.price,
+        category: columns.category,
+        store: columns.store,
     };
-    let mut roles = vec![
-        ("customer", &columns.customer),
-        ("product", &columns.product),
-        ("time", &columns.time),
-        ("quantity", &columns.quantity),
-    ];
-    while let Some((role, name)) = roles.pop() {
-        if let Some((other, _)) = roles.iter().find(|(_, other)| *other == name) {
-            return Err(Error::request(format!(
-                "the column \"{name}\" cannot be both the {other} and the {role}"
-            ))
-            .hint(format!(
-                "give each a column of its own with --{other} and --{role}, or under [columns]"
-            )));
+    let mut taken: Vec<(&str, ColumnRole)> = vec![];
+    for role in ColumnRole::ALL {
+        for name in columns
+            .of(role)
+            .into_iter()
+            .flat_map(ColumnAlternatives::names)
+        {
+            let other = taken
+                .iter()
+                .find(|(known, other)| known == name && *other != role);
+            if let Some((_, other)) = other {
+                return Err(Error::request(format!(
+                    "the column \"{name}\" cannot be both for {} and for {}",
+                    other.flag(),
+                    role.flag()
+                ))
+                .hint(format!(
+                    "give each a column of its own with {} and {}, or under [columns]",
+                    other.flag(),
+                    role.flag()
+                )));
+            }
+            taken.push((name, role));
         }
     }
     Ok(columns)

@@ -38,6 +38,7 @@
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
 
+mod anonymous;
 mod chunk;
 mod columns;
 mod compression;
@@ -45,14 +46,18 @@ mod days;
 mod decoded_line;
 mod dictionary;
 mod excluded;
+mod filters;
 mod formats;
 mod history;
 mod ids;
 mod line_checker;
+mod path_columns;
 mod pipeline;
 mod reader;
 mod rejects;
 pub mod report;
+mod row_reader;
+mod sample;
 mod source;
 mod stream;
 mod time;
@@ -65,9 +70,11 @@ use crate::calendar::{AsOf, DateRange, Day, StoreClock};
 use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, PartitionedPurchases, Purchases, SpillStorage};
 use crate::store::{InputObject, SpillFile};
-pub use columns::ColumnNames;
+pub use columns::{ColumnAlternatives, ColumnNames, ColumnRole};
+pub use filters::RowFilter;
 pub use reader::Reader;
 use report::Report;
+pub use sample::TableSample;
 
 /// How objects become purchases.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +87,38 @@ pub struct InputOptions {
     pub exclude_products: Vec<String>,
     /// The largest share of bad lines that is let through, 0 to 1.
     pub max_bad_share: f64,
+    /// Customers' ids that stand for nobody, written as in the input.
+    pub anonymous: Vec<String>,
+    /// Customers who stay, whatever they look like, written as in the input.
+    pub keep_customers: Vec<String>,
+    /// Which rows are read: those that meet all of these.
+    pub filters: Vec<RowFilter>,
+    /// Which rows take back what was sold: those that meet one of these.
+    pub returns: Vec<RowFilter>,
+    /// How times are written, where it is not certain.
+    pub time_format: Option<String>,
+    /// The date that is day 0, where days are numbered.
+    pub day_zero: Option<Day>,
+    /// How text is encoded, where it is not UTF-8.
+    pub encoding: Option<String>,
+}
+
+impl Default for InputOptions {
+    fn default() -> Self {
+        Self {
+            columns: ColumnNames::default(),
+            clock: StoreClock::default(),
+            exclude_products: vec![],
+            max_bad_share: 0.001,
+            anonymous: vec![],
+            keep_customers: vec![],
+            filters: vec![],
+            returns: vec![],
+            time_format: None,
+            day_zero: None,
+            encoding: None,
+        }
+    }
 }
 
 /// The days whose lines are needed: those of other days are counted, and looked at no further.

@@ -24,6 +24,7 @@
 //! **partition**. [`Partitions`] gives one partition after the other and builds its tables anew
 //! each time. Codes of customers and products are the same in all partitions.
 
+mod anonymous;
 mod builder;
 mod fingerprint;
 mod netting;
@@ -41,6 +42,7 @@ use crate::calendar::{AsOf, DateRange, Day};
 use crate::domain::Ids;
 use crate::error::Result;
 
+pub use anonymous::AnonymousSale;
 pub use builder::{PurchasesBuilder, RunQuantities};
 pub use fingerprint::Fingerprint;
 pub use netting::NettedLines;
@@ -49,6 +51,7 @@ pub use partitions::{PartitionedHistory, Partitions, RecentPartitions};
 pub use quantity_log::{Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind};
 pub use spill::{MemoryLimit, SpillStorage};
 
+use anonymous::AnonymousSales;
 use shard::{Shard, ShardRow};
 
 /// One kept line of the input. Its codes are provisional: positions in the unsorted ids that come
@@ -78,6 +81,8 @@ pub struct Purchases {
     shards: Vec<Arc<Shard>>,
     /// The first day that counts.
     first: Day,
+    /// What nobody in particular bought: of all partitions the first has it.
+    anonymous: Arc<AnonymousSales>,
 }
 
 /// Equal if the same customers have the same purchases, in whatever shards and rows.
@@ -207,6 +212,16 @@ impl<'a> History<'a> {
             purchases: self.purchases,
             as_of: self.as_of.min(as_of),
         }
+    }
+
+    /// What nobody in particular bought up to the night, ascending by day and product. Of several
+    /// partitions the first has all of it.
+    #[must_use]
+    pub fn anonymous_sales(&self) -> &'a [AnonymousSale] {
+        let purchases = self.purchases;
+        purchases
+            .anonymous
+            .within(purchases.first, self.as_of.day())
     }
 
     /// How many customers the dictionary has; some may have no purchase yet.

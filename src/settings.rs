@@ -43,6 +43,8 @@ pub struct Setting {
     /// Whether the values of a list are separated by spaces, in the variable and after the flag.
     /// If not, they are separated by commas.
     pub spaces: bool,
+    /// Whether a text of a list may have commas in it: then each use of the flag gives one text.
+    pub undivided: bool,
     /// Whether the flag stands first under its heading.
     pub first: bool,
 }
@@ -72,7 +74,7 @@ impl Setting {
         former_keys: &'static [&'static str],
     ) -> Self {
         Self {
-            key,
+            key: without_raw_mark(key),
             doc,
             kind,
             former_keys,
@@ -85,6 +87,7 @@ impl Setting {
             short: None,
             value_name: "VALUE",
             spaces: false,
+            undivided: false,
             first: false,
         }
     }
@@ -149,6 +152,13 @@ impl Setting {
     #[must_use]
     pub const fn spaces(mut self) -> Self {
         self.spaces = true;
+        self
+    }
+
+    /// Takes each text of a list as it stands, with its commas.
+    #[must_use]
+    pub const fn undivided(mut self) -> Self {
+        self.undivided = true;
         self
     }
 
@@ -219,6 +229,17 @@ impl Setting {
             Some(_) => place.to_owned(),
             None => format!("{place}{}.", self.key),
         }
+    }
+}
+
+/// A field's name as a key: a field that is named like a word of Rust has `r#` before it.
+const fn without_raw_mark(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', rest @ ..] => match std::str::from_utf8(rest) {
+            Ok(key) => key,
+            Err(_) => field,
+        },
+        _ => field,
     }
 }
 

@@ -49,6 +49,7 @@ pub fn read(parquet: &[u8]) -> (Purchases, Report) {
         clock,
         exclude_products: vec![],
         max_bad_share: 0.0,
+        ..InputOptions::default()
     };
     let mut reader = Reader::new(&options, None);
     reader

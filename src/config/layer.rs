@@ -103,6 +103,11 @@ impl Layer {
         match self.0.get(path)?.source {
             SettingSource::Flag(_) => match self.0.remove(path)?.value {
                 toml::Value::String(text) => Some(text),
+                // The last one, as of any flag that is given twice.
+                toml::Value::Array(texts) => match texts.last()? {
+                    toml::Value::String(text) => Some(text.clone()),
+                    other => Some(other.to_string()),
+                },
                 other => Some(other.to_string()),
             },
             _ => None,

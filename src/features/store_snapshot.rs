@@ -50,10 +50,12 @@ impl StoreSnapshot {
     /// The store of which all customers were counted.
     #[must_use]
     pub fn of(store_counts: PartialStoreCounts, limits: CandidateLimits) -> Self {
+        let purchases = store_counts.purchases();
         let PartialStoreCounts {
             night,
             counts,
             totals,
+            anonymous_lines: _,
             references,
         } = store_counts;
         let (references, (means, popular)) = rayon::join(
@@ -66,7 +68,7 @@ impl StoreSnapshot {
             night,
             limits,
             counts,
-            purchases: totals.purchases,
+            purchases,
             means,
             popular,
             popular_by_code,

@@ -1,6 +1,15 @@
 //! Which columns of the input mean what, and where they are in an object.
 
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::InputOptions;
+use super::filters::RowFilter;
+use super::path_columns::PathColumns;
 use crate::error::{Error, Result};
+use crate::settings::{Setting, SettingValue, ValueKind};
 use crate::suggest;
 
 /// How many of an object's columns a message lists.
@@ -9,17 +18,104 @@ const LISTED: usize = 40;
 /// How alike a name must be to be proposed (Jaro–Winkler, 0 to 1).
 const NEAR: f64 = 0.65;
 
+/// The names that a column may have, tried in order in each object: one, or several where objects
+/// name it differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnAlternatives(Vec<String>);
+
+impl ColumnAlternatives {
+    /// The names, in the order in which they are tried.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The first name.
+    #[must_use]
+    pub fn first(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+
+    /// Whether it is one of the names.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|known| known == name)
+    }
+}
+
+impl<T: Into<String>> From<T> for ColumnAlternatives {
+    fn from(name: T) -> Self {
+        Self(vec![name.into()])
+    }
+}
+
+impl fmt::Display for ColumnAlternatives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted: Vec<String> = self.0.iter().map(|name| format!("\"{name}\"")).collect();
+        f.write_str(&quoted.join(" or "))
+    }
+}
+
+/// One name is written as text, several as a list.
+impl Serialize for ColumnAlternatives {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [name] => serializer.serialize_str(name),
+            names => names.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ColumnAlternatives {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(
+            untagged,
+            expecting = "a column should be a name, or a list of names that are tried in order"
+        )]
+        enum Written {
+            One(String),
+            Several(Vec<String>),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::One(name) => Ok(Self(vec![name])),
+            Written::Several(names) if names.is_empty() => {
+                Err(serde::de::Error::custom("a column needs a name"))
+            }
+            Written::Several(names) => Ok(Self(names)),
+        }
+    }
+}
+
+impl SettingValue for ColumnAlternatives {
+    const KIND: ValueKind = ValueKind::Texts;
+
+    fn check(&self, _: &Setting, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// The names of the columns that are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnNames {
     /// Who bought; integer or text.
-    pub customer: String,
+    pub customer: ColumnAlternatives,
     /// What was bought; integer or text.
-    pub product: String,
-    /// When it was bought; date, timestamp or text.
-    pub time: String,
-    /// How many; a line with 0 or less is a return.
-    pub quantity: String,
+    pub product: ColumnAlternatives,
+    /// When it was bought; date, timestamp, text or number.
+    pub time: ColumnAlternatives,
+    /// The time of day, where it stands apart from the date.
+    pub time_of_day: Option<ColumnAlternatives>,
+    /// How many; less than 0 takes back what was sold.
+    pub quantity: Option<ColumnAlternatives>,
+    /// The ticket; integer or text.
+    pub basket: Option<ColumnAlternatives>,
+    /// The price of one piece; a number.
+    pub price: Option<ColumnAlternatives>,
+    /// What kind of product it is; integer or text.
+    pub category: Option<ColumnAlternatives>,
+    /// Where it was bought; integer or text.
+    pub store: Option<ColumnAlternatives>,
     /// Whether the quantity's column was asked for by name: then it must be there. Otherwise all
     /// lines of an object without it are sales.
     pub quantity_required: bool,
@@ -31,101 +127,335 @@ impl Default for ColumnNames {
             customer: "customer_id".into(),
             product: "product_id".into(),
             time: "timestamp".into(),
-            quantity: "quantity".into(),
+            time_of_day: None,
+            quantity: Some("quantity".into()),
+            basket: None,
+            price: None,
+            category: None,
+            store: None,
             quantity_required: false,
         }
     }
 }
 
 impl ColumnNames {
-    /// The name of the column of a role.
-    pub(super) fn name(&self, role: ColumnRole) -> &str {
+    /// The names that the column of a role may have, if the role is mapped.
+    pub fn of(&self, role: ColumnRole) -> Option<&ColumnAlternatives> {
         match role {
-            ColumnRole::Customer => &self.customer,
-            ColumnRole::Product => &self.product,
-            ColumnRole::Time => &self.time,
-            ColumnRole::Quantity => &self.quantity,
+            ColumnRole::Customer => Some(&self.customer),
+            ColumnRole::Product => Some(&self.product),
+            ColumnRole::Time => Some(&self.time),
+            ColumnRole::TimeOfDay => self.time_of_day.as_ref(),
+            ColumnRole::Quantity => self.quantity.as_ref(),
+            ColumnRole::Basket => self.basket.as_ref(),
+            ColumnRole::Price => self.price.as_ref(),
+            ColumnRole::Category => self.category.as_ref(),
+            ColumnRole::Store => self.store.as_ref(),
         }
     }
 
-    /// How many of the columns are among those of an object.
-    pub(super) fn count_present(&self, present: &[String]) -> usize {
-        ColumnRole::ALL
-            .into_iter()
-            .filter(|role| present.iter().any(|column| column == self.name(*role)))
-            .count()
+    /// The first name of the column of a role; empty if the role is not mapped.
+    pub(super) fn name(&self, role: ColumnRole) -> &str {
+        self.of(role).map_or("", ColumnAlternatives::first)
     }
 
     /// Whether an object without the column of a role is refused.
-    fn is_required(&self, role: ColumnRole) -> bool {
-        role != ColumnRole::Quantity || self.quantity_required
+    pub(super) fn is_required(&self, role: ColumnRole) -> bool {
+        match role {
+            ColumnRole::Quantity => self.quantity_required,
+            _ => self.of(role).is_some(),
+        }
+    }
+
+    /// Whether a column has a role by its name.
+    fn have(&self, column: &str) -> bool {
+        ColumnRole::ALL
+            .into_iter()
+            .filter_map(|role| self.of(role))
+            .any(|names| names.has(column))
     }
 }
 
 /// What a column is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ColumnRole {
+pub enum ColumnRole {
+    /// Who bought.
     Customer,
+    /// What was bought.
     Product,
+    /// When: the day, and where it stands with it, the time of day.
     Time,
+    /// How many.
     Quantity,
+    /// The time of day, where it stands apart.
+    TimeOfDay,
+    /// The ticket.
+    Basket,
+    /// The price of one piece.
+    Price,
+    /// What kind of product.
+    Category,
+    /// Where.
+    Store,
 }
 
 impl ColumnRole {
     /// All roles, in the order in which columns are looked for.
-    pub(super) const ALL: [ColumnRole; 4] = [
+    pub const ALL: [ColumnRole; 9] = [
         ColumnRole::Customer,
         ColumnRole::Product,
         ColumnRole::Time,
         ColumnRole::Quantity,
+        ColumnRole::TimeOfDay,
+        ColumnRole::Basket,
+        ColumnRole::Price,
+        ColumnRole::Category,
+        ColumnRole::Store,
     ];
 
     /// The flag that names the column.
-    pub(super) fn flag(self) -> &'static str {
+    #[must_use]
+    pub fn flag(self) -> &'static str {
         match self {
             ColumnRole::Customer => "--customer",
             ColumnRole::Product => "--product",
             ColumnRole::Time => "--time",
+            ColumnRole::TimeOfDay => "--time-of-day",
             ColumnRole::Quantity => "--quantity",
+            ColumnRole::Basket => "--basket",
+            ColumnRole::Price => "--price",
+            ColumnRole::Category => "--category",
+            ColumnRole::Store => "--store",
         }
     }
 }
 
-/// Positions of the named columns in an object.
+/// What an object's columns are looked through for.
+#[derive(Debug, Clone)]
+pub(super) struct WantedColumns {
+    pub(super) names: ColumnNames,
+    /// Which rows are read.
+    filters: Vec<RowFilter>,
+    /// Which rows take back what was sold.
+    returns: Vec<RowFilter>,
+    /// The columns that stand in the object's path.
+    path: PathColumns,
+}
+
+impl WantedColumns {
+    /// Those of an object of this name.
+    pub(super) fn new(options: &InputOptions, object: &str) -> Self {
+        Self {
+            names: options.columns.clone(),
+            filters: options.filters.clone(),
+            returns: options.returns.clone(),
+            path: PathColumns::of(object),
+        }
+    }
+
+    /// How many of the wanted columns are among those of an object.
+    pub(super) fn count_present(&self, present: &[String]) -> usize {
+        let roles = ColumnRole::ALL
+            .into_iter()
+            .filter_map(|role| self.names.of(role));
+        let of_roles =
+            roles.filter(|names| names.names().iter().any(|name| present.contains(name)));
+        let filters = self.filters.iter().chain(&self.returns);
+        of_roles.count()
+            + filters
+                .filter(|filter| present.contains(&filter.column))
+                .count()
+    }
+
+    /// Finds the wanted columns among those of an object.
+    ///
+    /// # Errors
+    /// If one is missing (all missing ones are named, each with the nearest name) or stands there
+    /// twice.
+    pub(super) fn find(&self, present: &[&str]) -> Result<FoundColumns> {
+        let mut roles = vec![];
+        let mut missing = vec![];
+        for role in ColumnRole::ALL {
+            match self.find_role(role, present)? {
+                Some(column) => roles.push((role, column)),
+                None if self.names.is_required(role) => missing.push(role),
+                None => {}
+            }
+        }
+        if !missing.is_empty() {
+            let present: Vec<&str> = present.iter().copied().chain(self.path.names()).collect();
+            return Err(missing_columns(&self.names, &missing, &present));
+        }
+        Ok(FoundColumns {
+            roles,
+            filters: self.find_filters(&self.filters, "--where", present)?,
+            returns: self.find_filters(&self.returns, "--returns", present)?,
+        })
+    }
+
+    fn find_role(&self, role: ColumnRole, present: &[&str]) -> Result<Option<FoundColumn>> {
+        let Some(names) = self.names.of(role) else {
+            return Ok(None);
+        };
+        for name in names.names() {
+            if let Some(column) = self.find_named(name, present)? {
+                return Ok(Some(column));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The column of a name: in the object, or else in its path.
+    fn find_named(&self, name: &str, present: &[&str]) -> Result<Option<FoundColumn>> {
+        let place = match position_of(name, present)? {
+            Some(at) => ColumnPlace::Field(at),
+            None => match self.path.value(name) {
+                Some(value) => ColumnPlace::Path(value),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(FoundColumn {
+            name: name.into(),
+            place,
+        }))
+    }
+
+    fn find_filters(
+        &self,
+        filters: &[RowFilter],
+        flag: &str,
+        present: &[&str],
+    ) -> Result<Vec<FoundFilter>> {
+        let mut found = vec![];
+        for filter in filters {
+            let Some(column) = self.find_named(&filter.column, present)? else {
+                return Err(Error::input(format!(
+                    "there is no column \"{}\", which {flag} names; the columns are {}",
+                    filter.column,
+                    listed(present)
+                ))
+                .hint(format!("name one of these columns with {flag}")));
+            };
+            found.push(FoundFilter {
+                column,
+                filter: filter.clone(),
+            });
+        }
+        Ok(found)
+    }
+}
+
+/// Where the wanted columns of an object are.
+#[derive(Debug, Clone)]
+pub(super) struct FoundColumns {
+    /// In the order of [`ColumnRole::ALL`].
+    roles: Vec<(ColumnRole, FoundColumn)>,
+    pub(super) filters: Vec<FoundFilter>,
+    pub(super) returns: Vec<FoundFilter>,
+}
+
+/// A column with the name that it has in an object.
+#[derive(Debug, Clone)]
+pub(super) struct FoundColumn {
+    pub(super) name: Arc<str>,
+    pub(super) place: ColumnPlace,
+}
+
+/// Where the values of a column are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ColumnPlace {
+    /// In the rows, at this position.
+    Field(usize),
+    /// In the object's path: this is the value of all rows.
+    Path(Arc<str>),
+}
+
+/// A filter with the column that it looks at.
+#[derive(Debug, Clone)]
+pub(super) struct FoundFilter {
+    pub(super) column: FoundColumn,
+    pub(super) filter: RowFilter,
+}
+
+impl FoundColumns {
+    /// The column of a role, if there is one.
+    pub(super) fn of(&self, role: ColumnRole) -> Option<&FoundColumn> {
+        let mut roles = self.roles.iter();
+        roles
+            .find(|(known, _)| *known == role)
+            .map(|(_, column)| column)
+    }
+
+    /// The positions of all columns that rows are read for, each once, with the first role that
+    /// each has; a column that only filters look at has none.
+    pub(super) fn read_columns(&self) -> Vec<(Option<ColumnRole>, usize)> {
+        let roles = self
+            .roles
+            .iter()
+            .map(|(role, column)| (Some(*role), column));
+        let filters = self.filters.iter().chain(&self.returns);
+        let filters = filters.map(|filter| (None, &filter.column));
+        let mut read: Vec<(Option<ColumnRole>, usize)> = vec![];
+        for (role, column) in roles.chain(filters) {
+            if let ColumnPlace::Field(at) = column.place
+                && read.iter().all(|(_, known)| *known != at)
+            {
+                read.push((role, at));
+            }
+        }
+        read
+    }
+
+    /// Gives the columns the positions that they have among [`FoundColumns::read_columns`].
+    pub(super) fn renumber(&mut self) {
+        let read = self.read_columns();
+        let roles = self.roles.iter_mut().map(|(_, column)| column);
+        let filters = self.filters.iter_mut().chain(&mut self.returns);
+        for column in roles.chain(filters.map(|filter| &mut filter.column)) {
+            if let ColumnPlace::Field(at) = &mut column.place {
+                let position = read.iter().position(|(_, known)| known == at);
+                *at = position.unwrap_or_default();
+            }
+        }
+    }
+
+    /// The name of the column of a role, as the object has it.
+    pub(super) fn name(&self, role: ColumnRole) -> Option<&str> {
+        self.of(role).map(|column| &*column.name)
+    }
+
+    /// The positions, if no more is wanted than the four columns that nearly all files have.
+    pub(super) fn plain(&self) -> Option<PlainPositions> {
+        if !self.filters.is_empty() || !self.returns.is_empty() {
+            return None;
+        }
+        let mut positions = [None; 4];
+        for (role, column) in &self.roles {
+            let ColumnPlace::Field(at) = column.place else {
+                return None;
+            };
+            *positions.get_mut(*role as usize)? = Some(at);
+        }
+        let [customer, product, time, quantity] = positions;
+        Some(PlainPositions {
+            customer: customer?,
+            product: product?,
+            time: time?,
+            quantity,
+        })
+    }
+}
+
+/// Positions of the columns that nearly all files have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ColumnPositions {
+pub(super) struct PlainPositions {
     pub(super) customer: usize,
     pub(super) product: usize,
     pub(super) time: usize,
     pub(super) quantity: Option<usize>,
 }
 
-impl ColumnPositions {
-    /// Finds the named columns.
-    ///
-    /// # Errors
-    /// If one is missing (all missing ones are named, each with the nearest name) or stands there
-    /// twice.
-    pub(super) fn find(names: &ColumnNames, present: &[&str]) -> Result<Self> {
-        let customer = position_of(&names.customer, present)?;
-        let product = position_of(&names.product, present)?;
-        let time = position_of(&names.time, present)?;
-        let quantity = position_of(&names.quantity, present)?;
-        match (customer, product, time) {
-            (Some(customer), Some(product), Some(time))
-                if quantity.is_some() || !names.quantity_required =>
-            {
-                Ok(Self {
-                    customer,
-                    product,
-                    time,
-                    quantity,
-                })
-            }
-            _ => Err(missing_columns(names, present)),
-        }
-    }
-
+impl PlainPositions {
     /// The position of the column of a role, if there is one.
     pub(super) fn of(&self, role: ColumnRole) -> Option<usize> {
         match role {
@@ -133,10 +463,12 @@ impl ColumnPositions {
             ColumnRole::Product => Some(self.product),
             ColumnRole::Time => Some(self.time),
             ColumnRole::Quantity => self.quantity,
+            _ => None,
         }
     }
 }
 
+/// The position of a column by its name, or by its number: `#1` is the first.
 fn position_of(name: &str, present: &[&str]) -> Result<Option<usize>> {
     let mut found = present
         .iter()
@@ -145,24 +477,31 @@ fn position_of(name: &str, present: &[&str]) -> Result<Option<usize>> {
         .map(|(at, _)| at);
     let first = found.next();
     match found.next() {
-        None => Ok(first),
+        None => Ok(first.or_else(|| numbered_position(name).filter(|at| *at < present.len()))),
         Some(_) => Err(Error::input("the column stands there twice")
             .column(name)
             .hint("name the columns of the export apart")),
     }
 }
 
-fn missing_columns(names: &ColumnNames, present: &[&str]) -> Error {
-    let mut missing: Vec<ColumnRole> = ColumnRole::ALL.to_vec();
-    missing.retain(|role| names.is_required(*role) && !present.contains(&names.name(*role)));
-    let mut hints = proposals(names, &missing, present);
+/// The position that a name like `#1` stands for.
+pub(super) fn numbered_position(name: &str) -> Option<usize> {
+    name.strip_prefix('#')?
+        .parse::<usize>()
+        .ok()?
+        .checked_sub(1)
+}
+
+fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> Error {
+    let mut hints = proposals(names, missing, present);
     if hints.is_empty() {
         let flags: Vec<&str> = missing.iter().map(|role| role.flag()).collect();
         hints.push(format!("name the columns with {}", flags.join(", ")));
     }
     let wanted: Vec<String> = missing
         .iter()
-        .map(|role| format!("\"{}\"", names.name(*role)))
+        .filter_map(|role| names.of(*role))
+        .map(ColumnAlternatives::to_string)
         .collect();
     Error::input(format!(
         "there is no column {}; the columns are {}",
@@ -199,12 +538,7 @@ struct Proposal<'a> {
 fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> Vec<String> {
     // A column that has a role is proposed for no other.
     let mut free: Vec<&str> = present.to_vec();
-    free.retain(|column| {
-        let has_role = ColumnRole::ALL
-            .iter()
-            .any(|role| names.name(*role) == *column);
-        !column.is_empty() && !has_role
-    });
+    free.retain(|column| !column.is_empty() && !names.have(column));
     let mut possible: Vec<Proposal<'_>> = vec![];
     for role in missing {
         possible.extend(free.iter().map(|column| Proposal {

@@ -10,6 +10,30 @@ pub(super) struct DecodedLine<'a> {
     pub(super) customer: RawId<'a>,
     pub(super) product: RawId<'a>,
     pub(super) quantity: Quantity,
+    /// Whether the line takes back what was sold, whatever the quantity's sign.
+    pub(super) takes_back: bool,
+    pub(super) facts: LineFacts<'a>,
+}
+
+/// What else a line says, where its columns are mapped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct LineFacts<'a> {
+    /// The ticket.
+    pub(super) basket: RawId<'a>,
+    /// The price of one piece.
+    pub(super) price: Quantity,
+    pub(super) category: RawId<'a>,
+    pub(super) store: RawId<'a>,
+}
+
+impl LineFacts<'_> {
+    /// Nothing else.
+    pub(super) const NONE: Self = Self {
+        basket: RawId::Null,
+        price: Quantity::Absent,
+        category: RawId::Null,
+        store: RawId::Null,
+    };
 }
 
 /// A quantity as a file has it.
@@ -26,6 +50,16 @@ pub(super) enum Quantity {
 }
 
 impl Quantity {
+    /// The same as taken back: where the sign does not tell, another column does.
+    #[must_use]
+    pub(super) fn taken_back_if(self, takes_back: bool) -> Self {
+        match self {
+            Quantity::Number(number) if takes_back => Quantity::Number(-number.abs()),
+            Quantity::Absent if takes_back => Quantity::Number(-1.0),
+            other => other,
+        }
+    }
+
     /// Reads text; where fields are not separated by commas, there may be a decimal comma.
     #[inline]
     pub(super) fn of(text: &[u8], decimal_comma: bool) -> Self {

@@ -14,8 +14,8 @@ use super::chunk::ChunkRequest;
 use super::compression::COMPRESSIONS;
 use super::line_checker::LineChecker;
 use super::source::Source;
-use super::{InputOptions, NeededDays};
-use crate::error::Result;
+use super::{InputOptions, NeededDays, TableSample};
+use crate::error::{Error, Result};
 
 /// A table of formats.
 pub(super) type Formats = &'static [&'static dyn InputFormat];
@@ -51,6 +51,22 @@ pub(super) trait InputFormat: fmt::Debug + Send + Sync {
         options: &InputOptions,
         days: NeededDays,
     ) -> Result<Vec<ChunkRequest>>;
+
+    /// The columns' names and the first rows, at most so many, as a person would see them in a
+    /// viewer, whatever columns are wanted. May wait for the store.
+    ///
+    /// # Errors
+    /// If the object is not what its name says, is truncated or damaged.
+    #[expect(dead_code, reason = "`okuo init` comes")]
+    fn sample(
+        &self,
+        source: &Arc<Source>,
+        options: &InputOptions,
+        rows: usize,
+    ) -> Result<TableSample> {
+        let _ = (options, rows);
+        Err(Error::input("the first rows of this format cannot be shown").object(&**source.name()))
+    }
 }
 
 /// How a format is read.

@@ -2,6 +2,7 @@
 
 use super::Ingested;
 use super::InputOptions;
+use super::columns::ColumnRole;
 use super::days::DayResolver;
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
@@ -93,6 +94,10 @@ impl HistoryAssembler {
         self.products
             .merge(batch.products, &mut self.product_codes)?;
         let (customers, products) = (&self.customer_codes, &self.product_codes);
+        for ((day, product), lines) in batch.anonymous_sales {
+            self.builder
+                .add_anonymous(day, products[product as usize], lines);
+        }
         self.undecided.extend(
             batch
                 .undecided
@@ -137,7 +142,7 @@ impl HistoryAssembler {
     ) -> Result<Ingested<PartitionedPurchases>> {
         self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
-        let warnings = self.warnings(&options.columns.quantity);
+        let warnings = self.warnings(options.columns.name(ColumnRole::Quantity));
         let (customers, products) = (self.customers.settle(), self.products.settle());
         let mut builder = self.builder;
         if customers.merges() || products.merges() {

@@ -36,6 +36,8 @@ pub(super) enum IdKey<'a> {
 pub(super) enum IdFault {
     Null,
     Fractional,
+    /// A number in scientific notation, as a spreadsheet writes long ids: digits are lost.
+    Scientific,
     NotText,
 }
 
@@ -45,8 +47,9 @@ impl<'a> RawId<'a> {
     pub(super) fn key(self) -> Result<IdKey<'a>, IdFault> {
         match self {
             RawId::Integer(id) => Ok(IdKey::Integer(id)),
-            RawId::Untyped(text) | RawId::Text(text) => match IdKey::of(text) {
+            RawId::Untyped(text) | RawId::Text(text) => match IdKey::of(text.trim()) {
                 IdKey::Text(text) if is_null(text) => Err(IdFault::Null),
+                IdKey::Text(text) if is_scientific(text) => Err(IdFault::Scientific),
                 key => Ok(key),
             },
             // Beyond 2⁵³ a float no longer tells neighbouring integers apart.
@@ -91,6 +94,24 @@ impl<'a> IdKey<'a> {
     }
 }
 
+/// Whether text is a number like `8.41003E+12`.
+fn is_scientific(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+        return false;
+    };
+    let is_signed = exponent.starts_with(['+', '-']);
+    let exponent = exponent.trim_start_matches(['+', '-']);
+    // `12E4` may be an article's number: a spreadsheet writes a fraction or a sign.
+    (is_signed || mantissa.contains(['.', ',']))
+        && !exponent.is_empty()
+        && exponent.len() <= 3
+        && exponent.bytes().all(|byte| byte.is_ascii_digit())
+        && mantissa
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'-'))
+        && mantissa.bytes().any(|byte| byte.is_ascii_digit())
+}
+
 /// The integer, if it is written as `i64` prints it: no plus sign, no leading zero, no `-0`.
 #[inline]
 fn canonical_integer(text: &[u8]) -> Option<i64> {
@@ -120,16 +141,31 @@ fn canonical_integer(text: &[u8]) -> Option<i64> {
     Some(value)
 }
 
-/// Whether a field is the way a program writes "nothing".
+/// Whether a field is the way a program writes "nothing": the words that pandas takes for it, and
+/// those of databases and tills.
 #[inline]
 pub(super) fn is_null(text: &str) -> bool {
     // No word is longer; most fields are.
     let trimmed = text.trim_ascii();
-    trimmed.len() <= 4
-        && matches!(
-            trimmed,
-            "" | "NULL" | "Null" | "null" | "NA" | "NaN" | "nan" | "None" | "<NA>" | "\\N"
-        )
+    let may_be = match trimmed.as_bytes() {
+        [] => return true,
+        [first, ..] => matches!(
+            first,
+            b'-' | b'\\' | b'<' | b'#' | b'(' | b'n' | b'N' | b'1'
+        ),
+    };
+    may_be && trimmed.len() <= 8 && is_null_word(trimmed)
+}
+
+fn is_null_word(word: &str) -> bool {
+    matches!(
+        word,
+        "" | "-" | "--" | "\\N" | "<NA>" | "#N/A" | "#NA" | "(null)" | "(NULL)"
+    ) || [
+        "null", "na", "n/a", "nan", "-nan", "none", "nil", "<null>", "1.#IND", "1.#QNAN", "-1.#IND",
+    ]
+    .iter()
+    .any(|null| null.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::anonymous::{AnonymousCustomers, Buyer};
 use super::columns::ColumnRole;
 use super::days::{DayResolver, TimesSeen};
 use super::decoded_line::{DecodedLine, Quantity};
 use super::dictionary::{IdDictionary, NewIds};
 use super::excluded::{ExcludedProducts, Exclusion};
-use super::ids::IdFault;
+use super::ids::{IdFault, RawId};
 use super::rejects::{RejectReason, RejectedLine, RejectedValue};
 use super::report::Report;
 use super::time::ParsedTime;
@@ -26,6 +27,8 @@ pub(super) struct CheckedSale {
     day: Day,
     /// The position in the exclusion list of a product that this one may be.
     excluded: Option<usize>,
+    /// Whether nobody is known to have bought it.
+    pub(super) is_anonymous: bool,
 }
 
 /// Some of the lines of a chunk. Their codes are positions in the ids of this batch and those of
@@ -54,6 +57,8 @@ pub(super) struct LineBatch {
     pub(super) undecided: Vec<(Line, usize)>,
     /// Kept lines by day; a day may come twice.
     pub(super) kept_by_day: Vec<(Day, u64)>,
+    /// Lines without a customer by day and product.
+    pub(super) anonymous_sales: BTreeMap<(Day, u32), u32>,
 }
 
 /// Checks and keeps lines of one chunk, which follow each other.
@@ -67,6 +72,8 @@ pub(super) struct LineChecker {
     days: DayResolver,
     needed: NeededDays,
     excluded: ExcludedProducts,
+    anonymous: AnonymousCustomers,
+    anonymous_sales: BTreeMap<(Day, u32), u32>,
     undecided: Vec<(Line, usize)>,
     /// Kept lines by day. Those of the present day are counted apart, because lines mostly come day by
     /// day.
@@ -87,6 +94,8 @@ impl LineChecker {
             days: DayResolver::new(options.clock),
             needed,
             excluded: ExcludedProducts::new(&options.exclude_products),
+            anonymous: AnonymousCustomers::new(&options.anonymous),
+            anonymous_sales: BTreeMap::new(),
             undecided: vec![],
             by_day: BTreeMap::new(),
             today: None,
@@ -148,13 +157,16 @@ impl LineChecker {
             customer,
             product,
             quantity,
+            takes_back,
+            facts: _,
         } = line;
         match self.check(
             time,
-            || customer.key().map(drop),
+            |anonymous| anonymous.buyer(customer),
             |excluded| excluded.judge(product),
-            quantity,
+            quantity.taken_back_if(takes_back),
         ) {
+            Ok(Some(sale)) if sale.is_anonymous => self.keep_anonymous(sale, product)?,
             Ok(Some(sale)) => {
                 let customer = self.customers.code_of(customer)?;
                 let product = self.products.code_of(product)?;
@@ -174,7 +186,7 @@ impl LineChecker {
     pub(super) fn check(
         &mut self,
         time: ParsedTime,
-        customer: impl FnOnce() -> Result<(), IdFault>,
+        customer: impl FnOnce(&AnonymousCustomers) -> Result<Buyer, IdFault>,
         product: impl FnOnce(&ExcludedProducts) -> Result<Exclusion, IdFault>,
         quantity: Quantity,
     ) -> Result<Option<CheckedSale>, RejectReason> {
@@ -187,7 +199,7 @@ impl LineChecker {
             self.count_before(1);
             return Ok(None);
         }
-        customer().map_err(reason_of_customer)?;
+        let buyer = customer(&self.anonymous).map_err(reason_of_customer)?;
         let exclusion = product(&self.excluded).map_err(reason_of_product)?;
         let is_return = is_return(quantity)?;
         self.report.lines_read += 1;
@@ -204,7 +216,28 @@ impl LineChecker {
                 return Ok(None);
             }
         };
-        Ok(Some(CheckedSale { day, excluded }))
+        Ok(Some(CheckedSale {
+            day,
+            excluded,
+            is_anonymous: buyer == Buyer::Anonymous,
+        }))
+    }
+
+    /// Counts a row that the filters leave out, and looks at it no further.
+    pub(super) fn filter_out(&mut self) {
+        self.report.lines_read += 1;
+        self.report.filtered += 1;
+    }
+
+    /// Keeps a sale of nobody's: it counts for what the store sells.
+    ///
+    /// # Errors
+    /// If there are more ids than codes.
+    pub(super) fn keep_anonymous(&mut self, sale: CheckedSale, product: RawId<'_>) -> Result<()> {
+        self.report.anonymous += 1;
+        let product = self.products.code_of(product)?;
+        *self.anonymous_sales.entry((sale.day, product)).or_default() += 1;
+        Ok(())
     }
 
     /// Keeps lines that [`LineChecker::check`] returned as sales. `customers` and `products` look up
@@ -295,6 +328,7 @@ impl LineChecker {
             excluded: self.excluded.met().to_vec(),
             undecided: std::mem::take(&mut self.undecided),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
+            anonymous_sales: std::mem::take(&mut self.anonymous_sales),
         }
     }
 }
@@ -312,8 +346,10 @@ fn is_return(quantity: Quantity) -> Result<bool, RejectReason> {
 
 fn reason_of_customer(fault: IdFault) -> RejectReason {
     match fault {
-        IdFault::Null => RejectReason::NullCustomer,
+        // A line without a customer is a sale of nobody's, and no bad line.
+        IdFault::Null => RejectReason::FractionalCustomer,
         IdFault::Fractional => RejectReason::FractionalCustomer,
+        IdFault::Scientific => RejectReason::ScientificCustomer,
         IdFault::NotText => RejectReason::CustomerNotText,
     }
 }
@@ -322,6 +358,7 @@ fn reason_of_product(fault: IdFault) -> RejectReason {
     match fault {
         IdFault::Null => RejectReason::NullProduct,
         IdFault::Fractional => RejectReason::FractionalProduct,
+        IdFault::Scientific => RejectReason::ScientificProduct,
         IdFault::NotText => RejectReason::ProductNotText,
     }
 }

@@ -19,8 +19,9 @@ const KEPT: usize = SHOWN + 1;
 
 const QUOTING: &str =
     "quote fields that contain the separator or a quote, and double the quotes in them";
-const NO_VALUE: &str =
-    "leave lines without an id or time (sales without a loyalty card, say) out of the export";
+const NO_VALUE: &str = "leave lines without a product or time (totals, say) out of the export, or out of what is read with --where";
+const ROUNDED: &str = "digits are lost: export the ids anew from where they come from, and keep a spreadsheet from \
+     turning them into numbers";
 const OTHER_CUSTOMER: &str =
     "map another column with --customer, or write ids as integers or UTF-8 text";
 const OTHER_PRODUCT: &str =
@@ -81,11 +82,12 @@ reject_reasons! {
     /// A day before 1990 or after 2099.
     AbsurdDate, Some(ColumnRole::Time), "date before 1990 or after 2099",
         "correct the dates or map another column with --time; 1990 to 2099 is taken for real";
-    /// No customer.
-    NullCustomer, Some(ColumnRole::Customer), "no customer", NO_VALUE;
     /// A customer that is a number with a fraction, infinite, or too large to be exact.
     FractionalCustomer, Some(ColumnRole::Customer), "customer that is not a whole number",
         OTHER_CUSTOMER;
+    /// A customer in scientific notation: a spreadsheet has dropped digits.
+    ScientificCustomer, Some(ColumnRole::Customer), "customer that a spreadsheet has rounded",
+        ROUNDED;
     /// A customer that is not UTF-8.
     CustomerNotText, Some(ColumnRole::Customer), "customer that is not UTF-8", OTHER_CUSTOMER;
     /// No product.
@@ -93,6 +95,9 @@ reject_reasons! {
     /// A product that is a number with a fraction, infinite, or too large to be exact.
     FractionalProduct, Some(ColumnRole::Product), "product that is not a whole number",
         OTHER_PRODUCT;
+    /// A product in scientific notation: a spreadsheet has dropped digits.
+    ScientificProduct, Some(ColumnRole::Product), "product that a spreadsheet has rounded",
+        ROUNDED;
     /// A product that is not UTF-8.
     ProductNotText, Some(ColumnRole::Product), "product that is not UTF-8", OTHER_PRODUCT;
     /// No quantity.

@@ -15,13 +15,18 @@ pub struct Report {
     pub objects: u64,
     /// Of those, without a line.
     pub empty_objects: u64,
-    /// Lines read: kept, returned, excluded, after the as-of date, before the needed history, or
-    /// bad.
+    /// Lines read: kept, without a customer, left out by a filter, returned, excluded, after the
+    /// as-of date, before the needed history, or bad.
     pub lines_read: u64,
     /// Lines that went into purchases.
     pub kept: u64,
     /// Of those, repeats of a customer, day and product, which change nothing.
     pub repeated: u64,
+    /// Sales without a customer, or of an id that stands for nobody. They count for what the store
+    /// sells, and for no customer.
+    pub anonymous: u64,
+    /// Dropped: rows that `--where` leaves out.
+    pub filtered: u64,
     /// Dropped: returns and voids, with a quantity of 0 or less.
     pub returned: u64,
     /// Dropped: products on the exclusion list.
@@ -49,8 +54,9 @@ impl Report {
     /// Whether read = kept + dropped + bad.
     #[must_use]
     pub fn balanced(&self) -> bool {
-        let dropped = self.returned + self.excluded + self.after_as_of + self.before_history;
-        self.lines_read == self.kept + dropped + self.bad_lines()
+        let dropped =
+            self.filtered + self.returned + self.excluded + self.after_as_of + self.before_history;
+        self.lines_read == self.kept + self.anonymous + dropped + self.bad_lines()
     }
 
     /// Counts a bad line; `line` is asked for only while places of the reason are wanted.
@@ -66,6 +72,8 @@ impl Report {
         self.lines_read += other.lines_read;
         self.kept += other.kept;
         self.repeated += other.repeated;
+        self.anonymous += other.anonymous;
+        self.filtered += other.filtered;
         self.returned += other.returned;
         self.excluded += other.excluded;
         self.after_as_of += other.after_as_of;
@@ -95,7 +103,7 @@ impl Report {
             );
         }
         // Lines of other days are not looked at, and would hide bad ones.
-        let looked_at = self.lines_read - self.after_as_of - self.before_history;
+        let looked_at = self.lines_read - self.after_as_of - self.before_history - self.filtered;
         let bad = self.bad_lines();
         if bad as f64 <= max_bad_share * looked_at as f64 {
             return Ok(());
@@ -182,6 +190,8 @@ impl fmt::Display for Report {
             thousands(self.kept)
         )?;
         for (lines, what) in [
+            (self.anonymous, "without a customer"),
+            (self.filtered, "left out by --where"),
             (self.returned, "returned"),
             (self.excluded, "excluded"),
             (self.after_as_of, "after the as-of date"),

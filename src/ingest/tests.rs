@@ -20,10 +20,8 @@ use crate::purchases::Partitions;
 
 fn options() -> InputOptions {
     InputOptions {
-        columns: ColumnNames::default(),
-        clock: StoreClock::new("UTC", false, 0).unwrap(),
-        exclude_products: vec![],
         max_bad_share: 0.0,
+        ..InputOptions::default()
     }
 }
 
@@ -319,7 +317,7 @@ fn a_missing_column_names_those_present_and_the_nearest() {
     );
     let wanted = InputOptions {
         columns: ColumnNames {
-            quantity: "units".into(),
+            quantity: Some("units".into()),
             quantity_required: true,
             ..ColumnNames::default()
         },

@@ -1,10 +1,12 @@
 //! From lines in any order to purchases, without ever holding all lines.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::anonymous::{AnonymousSale, AnonymousSales};
 use super::netting::{NettedLines, net_shard};
 use super::partitioned::PartitionedPurchases;
 use super::quantity_log::{Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind};
@@ -12,6 +14,7 @@ use super::shard::{SHARD_COUNT, ShardRow, ShardRuns};
 use super::sorted_run::{DayProduct, SortedRunReader, SortedRunWriter};
 use super::spill::{MemoryLimit, SpillableBytes};
 use super::{Ids, Line};
+use crate::calendar::Day;
 use crate::error::{Error, Result};
 
 /// Bytes that a buffered line takes: 12 as a line, and 8 as a pair while it is sorted.
@@ -61,6 +64,8 @@ pub struct PurchasesBuilder {
     customer_seen: Vec<bool>,
     /// Which products have a line in a run, by code.
     product_seen: Vec<bool>,
+    /// What nobody in particular bought.
+    anonymous: BTreeMap<(Day, u32), u32>,
 }
 
 impl PurchasesBuilder {
@@ -86,7 +91,15 @@ impl PurchasesBuilder {
             product_codes: 0,
             customer_seen: vec![],
             product_seen: vec![],
+            anonymous: BTreeMap::new(),
         }
+    }
+
+    /// Adds lines of a product on a day that have no customer.
+    pub fn add_anonymous(&mut self, day: Day, product: u32, lines: u32) {
+        self.product_codes = self.product_codes.max(product as usize + 1);
+        let sold = self.anonymous.entry((day, product)).or_default();
+        *sold = sold.saturating_add(lines);
     }
 
     /// Adds lines.
@@ -243,6 +256,14 @@ impl PurchasesBuilder {
                 }
             }
         }
+        for ((day, product), lines) in self.anonymous {
+            let line = recode(Line {
+                customer: 0,
+                day,
+                product,
+            });
+            recoded.add_anonymous(day, line.product, lines);
+        }
         Ok(recoded)
     }
 
@@ -318,19 +339,33 @@ impl PurchasesBuilder {
             self.sort_buffer()?;
         }
         (self.buffer, self.pairs) = (vec![], vec![]);
-        if self.customer_seen.len() > customers.len() || self.product_seen.len() > products.len() {
+        if self.customer_seen.len() > customers.len() || self.product_codes > products.len() {
             return Err(Error::system(
                 "a line names a customer or product that is not in the dictionary",
             ));
         }
+        self.product_seen.resize(self.product_codes, false);
+        for (_, product) in self.anonymous.keys() {
+            self.product_seen[*product as usize] = true;
+        }
         let (customers, customer_codes) = retain_seen(customers, self.customer_seen);
         let (products, product_codes) = retain_seen(products, self.product_seen);
+        let product_codes = inverse(&product_codes);
+        let anonymous = self.anonymous.into_iter().map(|((day, product), lines)| {
+            let product = product_codes[product as usize];
+            AnonymousSale {
+                day,
+                product,
+                lines,
+            }
+        });
         Ok(PartitionedPurchases {
+            anonymous: Arc::new(AnonymousSales::new(anonymous.collect())),
             rows: rows_by_shard(&customer_codes),
             customers: Arc::new(customers),
             provisional_codes: Arc::new(customer_codes),
             products: Arc::new(products),
-            product_codes: inverse(&product_codes),
+            product_codes,
             shards: self.shards,
             limit: self.limit,
         })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::anonymous::AnonymousSales;
 use super::shard::{SHARD_COUNT, Shard, ShardRuns};
 use super::spill::MemoryLimit;
 use super::{Ids, Partitions, Purchases};
@@ -25,6 +26,8 @@ pub struct PartitionedPurchases {
     /// How many rows each shard's table has.
     pub(super) rows: [usize; SHARD_COUNT],
     pub(super) limit: Option<MemoryLimit>,
+    /// What nobody in particular bought.
+    pub(super) anonymous: Arc<AnonymousSales>,
 }
 
 impl PartitionedPurchases {
@@ -41,6 +44,7 @@ impl PartitionedPurchases {
             shards,
             rows,
             limit,
+            anonymous,
         } = self;
         let shards = shards
             .into_par_iter()
@@ -59,6 +63,7 @@ impl PartitionedPurchases {
             provisional_codes,
             shards,
             first: Day::from_epoch(i32::MIN),
+            anonymous,
         })
     }
 
@@ -116,6 +121,10 @@ impl Partitions for PartitionedPurchases {
             provisional_codes: Arc::clone(&self.provisional_codes),
             shards,
             first: Day::from_epoch(i32::MIN),
+            anonymous: match at {
+                0 => Arc::clone(&self.anonymous),
+                _ => Arc::default(),
+            },
         }))
     }
 

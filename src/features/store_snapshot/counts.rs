@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::references::{ReferenceCustomer, first_drawn, references};
 use crate::calendar::{AsOf, Day};
-use crate::purchases::{CustomerPurchases, History};
+use crate::purchases::{AnonymousSale, CustomerPurchases, History};
 
 /// How far back product statistics look, in days.
 const STATISTICS_DAYS: i32 = 365;
@@ -147,6 +147,9 @@ pub struct PartialStoreCounts {
     /// By product code.
     pub(super) counts: Vec<ProductCounts>,
     pub(super) totals: NightCounts,
+    /// Lines without a customer in each window. They are among the products' counts already, but
+    /// how many purchases they were is not known.
+    pub(super) anonymous_lines: WindowCounts,
     pub(super) references: Vec<ReferenceCustomer>,
 }
 
@@ -174,6 +177,7 @@ impl PartialStoreCounts {
             night: history.as_of().day(),
             counts: vec![ProductCounts::NONE; history.product_count()],
             totals: NightCounts::default(),
+            anonymous_lines: WindowCounts::default(),
             references: vec![],
         }
     }
@@ -200,13 +204,56 @@ impl PartialStoreCounts {
             .unwrap_or_else(empty);
         (0..)
             .zip(nights)
-            .map(|(at, night)| Self {
-                night: *night,
-                counts: counter.counts_on(at),
-                totals: counter.totals[at],
-                references: references(&history.until(AsOf(*night)), seed),
+            .map(|(at, night)| {
+                let history = history.until(AsOf(*night));
+                let mut store_counts = Self {
+                    night: *night,
+                    counts: counter.counts_on(at),
+                    totals: counter.totals[at],
+                    anonymous_lines: WindowCounts::default(),
+                    references: references(&history, seed),
+                };
+                store_counts.add_anonymous(history.anonymous_sales());
+                store_counts
             })
             .collect()
+    }
+
+    /// Adds what nobody in particular bought up to the night, ascending by day.
+    fn add_anonymous(&mut self, sales: &[AnonymousSale]) {
+        for (at, window) in SalesWindow::ALL.into_iter().enumerate() {
+            let first = sales.partition_point(|sale| self.night - sale.day >= window.days());
+            for sale in sales.get(first..).unwrap_or_default() {
+                if let Some(counts) = self.counts.get_mut(sale.product as usize) {
+                    counts.bought[at] += sale.lines;
+                }
+                self.anonymous_lines[at] += sale.lines;
+            }
+        }
+    }
+
+    /// How many purchases there were in each window, with an estimate for those without a customer:
+    /// their baskets are as large as the others'.
+    pub(super) fn purchases(&self) -> WindowCounts {
+        let mut purchases = self.totals.purchases;
+        for (at, anonymous) in self.anonymous_lines.iter().enumerate() {
+            if *anonymous == 0 {
+                continue;
+            }
+            let lines: u64 = self
+                .counts
+                .iter()
+                .map(|counts| u64::from(counts.bought[at]))
+                .sum();
+            let known = lines.saturating_sub(u64::from(*anonymous));
+            let estimate = match known {
+                0 => u64::from(*anonymous),
+                _ => u64::from(*anonymous) * u64::from(purchases[at]) / known,
+            };
+            purchases[at] =
+                purchases[at].saturating_add(u32::try_from(estimate).unwrap_or(u32::MAX));
+        }
+        purchases
     }
 
     /// With that of other customers, whose products have the same codes, on the same night.
@@ -214,6 +261,7 @@ impl PartialStoreCounts {
     pub fn merge(mut self, other: Self) -> Self {
         add_all(&mut self.counts, &other.counts);
         self.totals.add(&other.totals);
+        add_windows(&mut self.anonymous_lines, &other.anonymous_lines);
         let references = self.references.into_iter().chain(other.references);
         self.references = first_drawn(references.collect());
         self

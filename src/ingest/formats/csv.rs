@@ -12,11 +12,12 @@ use std::sync::Arc;
 use super::{Access, ChunkDecoder, InputFormat};
 use crate::error::{Error, Result};
 use crate::ingest::chunk::ChunkRequest;
-use crate::ingest::columns::{ColumnNames, ColumnRole};
-use crate::ingest::decoded_line::{DecodedLine, Quantity};
+use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::decoded_line::{DecodedLine, LineFacts, Quantity};
 use crate::ingest::ids::RawId;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::rejects::{RejectReason, RejectedValue};
+use crate::ingest::row_reader::{Cell, Row};
 use crate::ingest::source::Source;
 use crate::ingest::stream::ByteStream;
 use crate::ingest::time::ParsedTime;
@@ -51,7 +52,7 @@ impl InputFormat for Csv {
         options: &InputOptions,
         _days: NeededDays,
     ) -> Result<Vec<ChunkRequest>> {
-        let columns = options.columns.clone();
+        let columns = WantedColumns::new(options, source.name());
         Ok(vec![ChunkRequest::stream(source, |stream| {
             Box::new(CsvDecoder {
                 stream,
@@ -80,13 +81,13 @@ impl ChunkDecoder for CsvDecoder {
 
     fn has_quantity(&self) -> bool {
         let header = self.parser.header.as_ref();
-        header.is_some_and(|header| header.positions.quantity.is_some())
+        header.is_some_and(|header| header.rows.columns().of(ColumnRole::Quantity).is_some())
     }
 }
 
 /// Text becomes lines.
 struct CsvParser {
-    columns: ColumnNames,
+    columns: WantedColumns,
     header: Option<CsvHeader>,
     /// Rows that were read.
     row: u64,
@@ -94,7 +95,7 @@ struct CsvParser {
 }
 
 impl CsvParser {
-    fn new(columns: ColumnNames) -> Self {
+    fn new(columns: WantedColumns) -> Self {
         Self {
             columns,
             header: None,
@@ -149,7 +150,13 @@ impl CsvParser {
             lines.reject(self.row, reason, |role| self.at_fault(header, data, role));
             return Ok(());
         }
-        let positions = header.positions;
+        let Some(positions) = header.plain else {
+            let row = CsvRow {
+                record: &self.record,
+                data,
+            };
+            return header.rows.add(self.row, &row, lines);
+        };
         let quantity = match positions.quantity {
             Some(at) => Quantity::of(&self.field(data, at), header.separator != b','),
             None => Quantity::Absent,
@@ -161,6 +168,8 @@ impl CsvParser {
             customer: raw_id(&customer),
             product: raw_id(&product),
             quantity,
+            takes_back: false,
+            facts: LineFacts::NONE,
         };
         lines.add(self.row, line, |role| self.at_fault(header, data, role))
     }
@@ -173,20 +182,45 @@ impl CsvParser {
     }
 
     /// The name and the value of a column of the present record, or all of the record.
-    fn at_fault(
+    fn at_fault<'h>(
         &self,
-        header: &CsvHeader,
+        header: &'h CsvHeader,
         data: &[u8],
         role: Option<ColumnRole>,
-    ) -> (Option<&str>, RejectedValue) {
+    ) -> (Option<&'h str>, RejectedValue) {
         let field = role
-            .and_then(|role| header.positions.of(role))
+            .and_then(|role| header.plain?.of(role))
             .and_then(|at| self.record.fields().get(at));
         let value = match field {
             Some(field) => RejectedValue::bytes(&field.bytes(data)),
             None => RejectedValue::bytes(self.record.text(data)),
         };
-        (role.map(|role| self.columns.name(role)), value)
+        (
+            role.and_then(|role| header.rows.columns().name(role)),
+            value,
+        )
+    }
+}
+
+/// A record as a row of any format.
+struct CsvRow<'a> {
+    record: &'a RecordScanner,
+    data: &'a [u8],
+}
+
+impl Row for CsvRow<'_> {
+    fn cell(&self, at: usize) -> Cell<'_> {
+        let Some(field) = self.record.fields().get(at) else {
+            return Cell::Null;
+        };
+        match field.bytes(self.data) {
+            Cow::Borrowed(bytes) => {
+                std::str::from_utf8(bytes).map_or(Cell::NotText, |text| Cell::Untyped(text.into()))
+            }
+            Cow::Owned(bytes) => {
+                String::from_utf8(bytes).map_or(Cell::NotText, |text| Cell::Untyped(text.into()))
+            }
+        }
     }
 }
 

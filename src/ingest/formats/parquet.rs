@@ -2,6 +2,7 @@
 //! the as-of date or before the needed history.
 
 mod block;
+mod cells;
 mod column_chunk;
 mod columns;
 mod footer;
@@ -19,10 +20,11 @@ use polars::prelude::PolarsResult;
 use super::{Access, ChunkDecoder, InputFormat};
 use crate::error::{Error, Result};
 use crate::ingest::chunk::ChunkRequest;
+use crate::ingest::columns::WantedColumns;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::source::Source;
 use crate::ingest::{InputOptions, NeededDays};
-use block::{DecodedBlock, KnownIdCodes};
+use block::{KnownIdCodes, RowBlock};
 use column_chunk::ColumnChunkReader;
 use footer::ParquetFooter;
 use row_groups::RowGroups;
@@ -54,7 +56,10 @@ impl InputFormat for Parquet {
         options: &InputOptions,
         days: NeededDays,
     ) -> Result<Vec<ChunkRequest>> {
-        let footer = Arc::new(ParquetFooter::read(source, &options.columns)?);
+        let footer = Arc::new(ParquetFooter::read(
+            source,
+            &WantedColumns::new(options, source.name()),
+        )?);
         let lines = LineChecker::new(source.name(), options, days);
         let chunks = RowGroups::of(&footer, lines)
             .into_iter()
@@ -85,7 +90,7 @@ struct ParquetDecoder {
     rows_before: u64,
     known: KnownIdCodes,
     /// The rows that come next.
-    block: Option<DecodedBlock>,
+    block: Option<RowBlock>,
 }
 
 impl ParquetDecoder {
@@ -120,7 +125,7 @@ impl ParquetDecoder {
         self.rows = 0..footer.rows_in(group);
         (self.rows_before, self.known) = (rows_before, KnownIdCodes::default());
         self.next_group += 1;
-        self.block = DecodedBlock::read(footer, &mut self.columns, &mut self.rows)?;
+        self.block = RowBlock::read(footer, &mut self.columns, &mut self.rows)?;
         Ok(true)
     }
 }
@@ -143,7 +148,7 @@ impl ChunkDecoder for ParquetDecoder {
         } = self;
         let (taken, next) = rayon::join(
             || block.add_to(lines, *rows_before, known),
-            || DecodedBlock::read(&groups.footer, columns, rows),
+            || RowBlock::read(&groups.footer, columns, rows),
         );
         taken?;
         self.block = next?;

@@ -1,7 +1,7 @@
 //! Formats that are a file and an entry of the table: no other code knows of them.
 
 use super::super::chunk::ChunkRequest;
-use super::super::decoded_line::{DecodedLine, Quantity};
+use super::super::decoded_line::{DecodedLine, LineFacts, Quantity};
 use super::super::formats::{Access, ChunkDecoder, FORMATS, Formats, InputFormat};
 use super::super::ids::RawId;
 use super::super::line_checker::LineChecker;
@@ -23,6 +23,8 @@ fn take(lines: &mut LineChecker, row: u64, words: [&str; 3]) -> Result<()> {
         customer: RawId::Untyped(customer),
         product: RawId::Untyped(product),
         quantity: Quantity::Absent,
+        takes_back: false,
+        facts: LineFacts::NONE,
     };
     lines.add(row, line, |_| (Some("word"), RejectedValue::text(time)))
 }

@@ -3,7 +3,8 @@
 use super::MAX_RECORD;
 use super::records::{RecordScanner, ScannedRecord};
 use crate::error::{Error, Result};
-use crate::ingest::columns::{ColumnNames, ColumnPositions};
+use crate::ingest::columns::{PlainPositions, WantedColumns};
+use crate::ingest::row_reader::RowReader;
 
 /// The byte-order mark of UTF-8.
 const UTF8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
@@ -19,7 +20,10 @@ pub(super) struct CsvHeader {
     pub(super) separator: u8,
     /// How many fields a line has.
     pub(super) width: usize,
-    pub(super) positions: ColumnPositions,
+    /// The positions of the columns, if no more are wanted than nearly all files have.
+    pub(super) plain: Option<PlainPositions>,
+    /// What makes lines of the rows, whatever is wanted.
+    pub(super) rows: RowReader,
 }
 
 impl CsvHeader {
@@ -32,7 +36,7 @@ impl CsvHeader {
     pub(super) fn read(
         data: &[u8],
         last: bool,
-        columns: &ColumnNames,
+        columns: &WantedColumns,
         record: &mut RecordScanner,
     ) -> Result<Option<(usize, Option<Self>)>> {
         if matches!(data, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
@@ -82,7 +86,7 @@ impl SplitHeader {
         len: usize,
         text: &[u8],
         record: &RecordScanner,
-        columns: &ColumnNames,
+        columns: &WantedColumns,
     ) -> Self {
         let names: Vec<String> = record
             .fields()
@@ -103,9 +107,9 @@ impl SplitHeader {
         }
     }
 
-    fn header(&self, columns: &ColumnNames) -> Result<CsvHeader> {
+    fn header(&self, columns: &WantedColumns) -> Result<CsvHeader> {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let positions = ColumnPositions::find(columns, &names).map_err(|error| {
+        let found = columns.find(&names).map_err(|error| {
             // Columns that nobody asks for may be named in any way.
             let is_unreadable = names
                 .iter()
@@ -120,7 +124,8 @@ impl SplitHeader {
         Ok(CsvHeader {
             separator: self.separator,
             width: names.len(),
-            positions,
+            plain: found.plain(),
+            rows: RowReader::new(found, self.separator != b','),
         })
     }
 }

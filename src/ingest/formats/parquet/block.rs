@@ -6,6 +6,7 @@ use std::sync::Arc;
 use polars::prelude::TimeUnit;
 use rayon::prelude::*;
 
+use super::cells::CellBlock;
 use super::column_chunk::{ColumnChunkReader, ColumnSlice};
 use super::columns::{
     DecodedColumn, IdColumn, PlainValues, QuantityColumn, TimeColumn, microseconds,
@@ -13,6 +14,7 @@ use super::columns::{
 use super::footer::ParquetFooter;
 use super::{damaged, unreadable};
 use crate::error::Result;
+use crate::ingest::anonymous::{AnonymousCustomers, Buyer};
 use crate::ingest::columns::ColumnRole;
 use crate::ingest::decoded_line::Quantity;
 use crate::ingest::dictionary::KnownCodes;
@@ -36,17 +38,14 @@ pub(super) struct KnownIdCodes {
 }
 
 /// Some rows of a group.
-pub(super) struct DecodedBlock {
-    footer: Arc<ParquetFooter>,
-    /// Which rows of the group they are.
-    rows: Range<usize>,
-    customers: DecodedColumn<IdColumn>,
-    products: DecodedColumn<IdColumn>,
-    times: DecodedColumn<TimeColumn>,
-    quantities: Option<DecodedColumn<QuantityColumn>>,
+pub(super) enum RowBlock {
+    /// With the columns that nearly all files have, and no others.
+    Plain(PlainBlock),
+    /// With any columns.
+    Cells(CellBlock),
 }
 
-impl DecodedBlock {
+impl RowBlock {
     /// Decodes some of the rows that are left; `None` if no row is left.
     pub(super) fn read(
         footer: &Arc<ParquetFooter>,
@@ -60,16 +59,57 @@ impl DecodedBlock {
         }
         left.start = rows.end;
         // Side by side; of several errors the first column's is told.
-        let read: Vec<Result<(ColumnRole, ColumnSlice)>> = columns
+        let slices: Vec<Result<ColumnSlice>> = columns
             .par_iter_mut()
             .map(|column| column.read(&rows))
             .collect();
-        let mut read = read.into_iter().collect::<Result<Vec<_>>>()?;
+        let slices = slices.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(Some(match &footer.rows {
+            None => Self::Plain(PlainBlock::new(footer, rows, slices)?),
+            Some(_) => Self::Cells(CellBlock::new(footer, rows, slices)?),
+        }))
+    }
+
+    /// Adds the rows to `lines`. `rows_before` is how many rows the file has before this group, and
+    /// `known` are the codes of ids in the group's dictionaries.
+    pub(super) fn add_to(
+        &self,
+        lines: &mut LineChecker,
+        rows_before: u64,
+        known: &mut KnownIdCodes,
+    ) -> Result<()> {
+        match self {
+            Self::Plain(block) => block.add_to(lines, rows_before, known),
+            Self::Cells(block) => block.add_to(lines, rows_before),
+        }
+    }
+}
+
+/// Some rows of a group with the columns that nearly all files have.
+pub(super) struct PlainBlock {
+    footer: Arc<ParquetFooter>,
+    /// Which rows of the group they are.
+    rows: Range<usize>,
+    customers: DecodedColumn<IdColumn>,
+    products: DecodedColumn<IdColumn>,
+    times: DecodedColumn<TimeColumn>,
+    quantities: Option<DecodedColumn<QuantityColumn>>,
+}
+
+impl PlainBlock {
+    /// Makes a block of the values of some rows, which are in the order of the footer's columns.
+    fn new(
+        footer: &Arc<ParquetFooter>,
+        rows: Range<usize>,
+        slices: Vec<ColumnSlice>,
+    ) -> Result<Self> {
+        let roles = footer.columns.iter().map(|column| column.role);
+        let mut read: Vec<(Option<ColumnRole>, ColumnSlice)> = roles.zip(slices).collect();
         let customers = take_column(&mut read, ColumnRole::Customer).ok_or_else(damaged)?;
         let products = take_column(&mut read, ColumnRole::Product).ok_or_else(damaged)?;
         let times = take_column(&mut read, ColumnRole::Time).ok_or_else(damaged)?;
         let quantities = take_column(&mut read, ColumnRole::Quantity);
-        Ok(Some(Self {
+        Ok(Self {
             footer: Arc::clone(footer),
             rows,
             customers: DecodedColumn::new(customers, IdColumn::of).map_err(unreadable)?,
@@ -79,7 +119,7 @@ impl DecodedBlock {
                 .map(|quantities| DecodedColumn::new(quantities, QuantityColumn::of))
                 .transpose()
                 .map_err(unreadable)?,
-        }))
+        })
     }
 
     /// Adds the rows to `lines`. `rows_before` is how many rows the file has before this group, and
@@ -128,10 +168,13 @@ impl DecodedBlock {
             for at in start..self.rows.len().min(start + CHECKED_ROWS) {
                 match lines.check(
                     values.time(at),
-                    || values.check_customer(at, known),
+                    |anonymous| values.buyer(at, anonymous, known),
                     |excluded| values.exclusion(at, excluded, known),
                     values.quantity(at),
                 ) {
+                    Ok(Some(sale)) if sale.is_anonymous => {
+                        lines.keep_anonymous(sale, values.product(at))?;
+                    }
                     Ok(Some(sale)) => {
                         at_rows.push(at);
                         sales.push(sale);
@@ -182,15 +225,18 @@ impl DecodedBlock {
                 let quantities = self.quantities.as_ref();
                 quantities.map_or_else(RejectedValue::null, |quantities| quantities.rejected(at))
             }
-            None => RejectedValue::null(),
+            _ => RejectedValue::null(),
         };
         (role.and_then(|role| self.footer.name_of(role)), value)
     }
 }
 
 /// Takes the column of a role out of those that were read.
-fn take_column(read: &mut Vec<(ColumnRole, ColumnSlice)>, role: ColumnRole) -> Option<ColumnSlice> {
-    let at = read.iter().position(|(other, _)| *other == role)?;
+fn take_column(
+    read: &mut Vec<(Option<ColumnRole>, ColumnSlice)>,
+    role: ColumnRole,
+) -> Option<ColumnSlice> {
+    let at = read.iter().position(|(other, _)| *other == Some(role))?;
     Some(read.swap_remove(at).1)
 }
 
@@ -204,8 +250,13 @@ trait RowValues {
 
     fn quantity(&self, at: usize) -> Quantity;
 
-    /// Whether the row has a customer.
-    fn check_customer(&self, at: usize, known: &KnownIdCodes) -> Result<(), IdFault>;
+    /// Who bought the row.
+    fn buyer(
+        &self,
+        at: usize,
+        anonymous: &AnonymousCustomers,
+        known: &KnownIdCodes,
+    ) -> Result<Buyer, IdFault>;
 
     /// Whether the row's product is an excluded one, if the row has one.
     fn exclusion(
@@ -252,10 +303,19 @@ impl RowValues for PlainRows<'_> {
         Quantity::Number(self.quantities.get(at))
     }
 
-    /// Every row has an integer.
+    /// Every row has an integer: it is fetched only where it must be looked up.
     #[inline(always)]
-    fn check_customer(&self, _at: usize, _known: &KnownIdCodes) -> Result<(), IdFault> {
-        Ok(())
+    fn buyer(
+        &self,
+        at: usize,
+        anonymous: &AnonymousCustomers,
+        _known: &KnownIdCodes,
+    ) -> Result<Buyer, IdFault> {
+        if anonymous.are_none() {
+            Ok(Buyer::Known)
+        } else {
+            anonymous.buyer(self.customer(at))
+        }
     }
 
     /// Every row has an integer: it is fetched only where it must be looked up.
@@ -275,7 +335,7 @@ impl RowValues for PlainRows<'_> {
 }
 
 /// Rows of any types.
-struct AnyRows<'a>(&'a DecodedBlock);
+struct AnyRows<'a>(&'a PlainBlock);
 
 impl RowValues for AnyRows<'_> {
     #[inline(always)]
@@ -299,13 +359,18 @@ impl RowValues for AnyRows<'_> {
         quantities.map_or(Quantity::Absent, |quantities| quantities.get(at))
     }
 
-    /// What has a code is an id.
+    /// What has a code is an id of a customer.
     #[inline(always)]
-    fn check_customer(&self, at: usize, known: &KnownIdCodes) -> Result<(), IdFault> {
+    fn buyer(
+        &self,
+        at: usize,
+        anonymous: &AnonymousCustomers,
+        known: &KnownIdCodes,
+    ) -> Result<Buyer, IdFault> {
         if known.customers.has(self.0.customers.positions(), at) {
-            Ok(())
+            Ok(Buyer::Known)
         } else {
-            self.customer(at).key().map(drop)
+            anonymous.buyer(self.customer(at))
         }
     }
 

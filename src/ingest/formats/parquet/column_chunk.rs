@@ -23,7 +23,6 @@ use polars_parquet::read::{
 use super::footer::{NamedColumn, ParquetFooter};
 use super::{damaged, guarded, pages};
 use crate::error::Result;
-use crate::ingest::columns::ColumnRole;
 
 /// How many rows polars decodes at a time: each time it reads the dictionary and the pages at both
 /// ends again.
@@ -87,15 +86,14 @@ impl ColumnChunkReader {
         })
     }
 
-    /// The column's role, and the values of the rows that follow those that were read before.
+    /// The values of the rows that follow those that were read before.
     ///
     /// # Errors
     /// If the column's pages are damaged.
-    pub(super) fn read(&mut self, rows: &Range<usize>) -> Result<(ColumnRole, ColumnSlice)> {
+    pub(super) fn read(&mut self, rows: &Range<usize>) -> Result<ColumnSlice> {
         let read = self.read_values(rows);
-        let (_, NamedColumn { role, field }) = self.footer.chunk_at(self.group, self.column)?;
-        let read = read.map_err(|error| error.column(field.name.as_str()))?;
-        Ok((*role, read))
+        let (_, NamedColumn { field, .. }) = self.footer.chunk_at(self.group, self.column)?;
+        read.map_err(|error| error.column(field.name.as_str()))
     }
 
     fn read_values(&mut self, rows: &Range<usize>) -> Result<ColumnSlice> {

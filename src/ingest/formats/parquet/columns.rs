@@ -7,10 +7,12 @@ use polars::prelude::{
     StringChunked, TimeUnit, UInt32Type,
 };
 
+use super::cells::CellColumn;
 use super::column_chunk::{ColumnSlice, NULL};
 use crate::ingest::decoded_line::Quantity;
 use crate::ingest::ids::RawId;
 use crate::ingest::rejects::RejectedValue;
+use crate::ingest::row_reader::Cell;
 use crate::ingest::time::ParsedTime;
 
 /// Values of rows, or of a dictionary in which the rows have positions.
@@ -130,6 +132,12 @@ impl DecodedColumn<QuantityColumn> {
         self.place(at)
             .and_then(|at| self.values.rejected(at))
             .unwrap_or_else(RejectedValue::null)
+    }
+}
+
+impl DecodedColumn<CellColumn> {
+    pub(super) fn cell(&self, at: usize) -> Cell<'_> {
+        self.place(at).map_or(Cell::Null, |at| self.values.cell(at))
     }
 }
 

@@ -15,7 +15,8 @@ use super::columns::microseconds;
 use super::types::readable_type;
 use super::{MAGIC, damaged, guarded};
 use crate::error::{Error, Result};
-use crate::ingest::columns::{ColumnNames, ColumnPositions, ColumnRole};
+use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::row_reader::RowReader;
 use crate::ingest::source::{self, Source};
 use crate::ingest::time::ParsedTime;
 
@@ -34,12 +35,16 @@ pub(super) struct ParquetFooter {
     metadata: FileMetadata,
     /// The columns that are read.
     pub(super) columns: Vec<NamedColumn>,
+    /// What makes lines of the rows, if more is wanted than nearly all files have. The positions in
+    /// it are those of the columns that are read.
+    pub(super) rows: Option<RowReader>,
 }
 
 /// A column that is read.
 #[derive(Debug)]
 pub(super) struct NamedColumn {
-    pub(super) role: ColumnRole,
+    /// What for; `None` if only filters look at it.
+    pub(super) role: Option<ColumnRole>,
     /// Its name, and the type with which it is read.
     pub(super) field: ArrowField,
 }
@@ -50,7 +55,7 @@ impl ParquetFooter {
     /// # Errors
     /// If the object is no Parquet file, is truncated or damaged, lacks a column, or has one of a
     /// type that cannot be read.
-    pub(super) fn read(source: &Source, columns: &ColumnNames) -> Result<Self> {
+    pub(super) fn read(source: &Source, columns: &WantedColumns) -> Result<Self> {
         if source.size() == 0 {
             return Err(source::no_bytes());
         }
@@ -74,7 +79,7 @@ impl ParquetFooter {
     }
 
     /// Decodes the footer of a file of `size` bytes.
-    fn decode(footer: &[u8], size: u64, columns: &ColumnNames) -> Result<Self> {
+    fn decode(footer: &[u8], size: u64, columns: &WantedColumns) -> Result<Self> {
         let (metadata, schema) = guarded(|| {
             // The decoder wants to see the magic at the beginning too.
             let mut file = MAGIC.to_vec();
@@ -88,25 +93,26 @@ impl ParquetFooter {
             Ok((metadata, reader.schema()?))
         })?;
         let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
-        let positions = ColumnPositions::find(columns, &present)?;
+        let mut found = columns.find(&present)?;
         let mut named = vec![];
-        for role in ColumnRole::ALL {
-            let name = columns.name(role);
-            if positions.of(role).is_some()
-                && let Some(field) = schema.get(name)
-            {
-                let read_as =
-                    readable_type(role, &field.dtype).map_err(|error| error.column(name))?;
-                let read_as = read_as.to_arrow(CompatLevel::newest());
-                named.push(NamedColumn {
-                    role,
-                    field: ArrowField::new(name.into(), read_as, field.is_nullable),
-                });
-            }
+        for (role, column) in found.read_columns() {
+            let Some((name, field)) = schema.get_at_index(column) else {
+                return Err(damaged());
+            };
+            let read_as = readable_type(role, &field.dtype)
+                .map_err(|error| error.column(name.as_str()))?
+                .to_arrow(CompatLevel::newest());
+            named.push(NamedColumn {
+                role,
+                field: ArrowField::new(name.clone(), read_as, field.is_nullable),
+            });
         }
+        let is_plain = found.plain().is_some();
+        found.renumber();
         let footer = Self {
             metadata,
             columns: named,
+            rows: (!is_plain).then(|| RowReader::new(found, false)),
         };
         footer.check(size)?;
         Ok(footer)
@@ -150,13 +156,13 @@ impl ParquetFooter {
     pub(super) fn has_quantity(&self) -> bool {
         self.columns
             .iter()
-            .any(|column| column.role == ColumnRole::Quantity)
+            .any(|column| column.role == Some(ColumnRole::Quantity))
     }
 
     /// The name of the column of a role, if there is one.
     pub(super) fn name_of(&self, role: ColumnRole) -> Option<&str> {
         let mut columns = self.columns.iter();
-        let column = columns.find(|column| column.role == role)?;
+        let column = columns.find(|column| column.role == Some(role))?;
         Some(column.field.name.as_str())
     }
 
@@ -196,7 +202,8 @@ impl ParquetFooter {
     /// The earliest and the latest time in a group, where its statistics tell them of all rows.
     pub(super) fn times_in(&self, group: usize) -> Option<(ParsedTime, ParsedTime)> {
         let mut columns = self.columns.iter();
-        let NamedColumn { field, .. } = columns.find(|column| column.role == ColumnRole::Time)?;
+        let NamedColumn { field, .. } =
+            columns.find(|column| column.role == Some(ColumnRole::Time))?;
         let chunk = self.chunk(group, field).ok()?;
         let statistics = chunk.statistics(&self.metadata.footer_buf)?.ok()?;
         let (nulls, earliest, latest) = match (statistics.as_int32(), statistics.as_int64()) {

@@ -9,8 +9,11 @@ use crate::ingest::columns::ColumnRole;
 ///
 /// # Errors
 /// If the column's type is none that its role can have.
-pub(super) fn readable_type(role: ColumnRole, found: &ArrowDataType) -> Result<DataType> {
+pub(super) fn readable_type(role: Option<ColumnRole>, found: &ArrowDataType) -> Result<DataType> {
     use ArrowDataType as A;
+    let Some(role) = role else {
+        return readable_by_filters(found);
+    };
     let is_time = role == ColumnRole::Time;
     let read_as = match found {
         A::Utf8 | A::LargeUtf8 | A::Utf8View => DataType::String,
@@ -31,12 +34,27 @@ pub(super) fn readable_type(role: ColumnRole, found: &ArrowDataType) -> Result<D
     Ok(read_as)
 }
 
+/// The type with which a column is read that only filters look at.
+fn readable_by_filters(found: &ArrowDataType) -> Result<DataType> {
+    use ArrowDataType as A;
+    match found {
+        A::Boolean => Ok(DataType::Boolean),
+        A::Date32 | A::Timestamp(..) => readable_type(Some(ColumnRole::Time), found),
+        _ => readable_type(Some(ColumnRole::Customer), found),
+    }
+}
+
 fn wrong_type(role: ColumnRole, found: &ArrowDataType) -> Error {
     use ArrowDataType as A;
     let needed = match role {
         ColumnRole::Time => "a date, a timestamp or text",
-        ColumnRole::Quantity => "a number",
-        ColumnRole::Customer | ColumnRole::Product => "integers or text",
+        ColumnRole::TimeOfDay => "text or an integer",
+        ColumnRole::Quantity | ColumnRole::Price => "a number",
+        ColumnRole::Customer
+        | ColumnRole::Product
+        | ColumnRole::Basket
+        | ColumnRole::Category
+        | ColumnRole::Store => "integers or text",
     };
     let flag = role.flag();
     let hint = match (role, found) {

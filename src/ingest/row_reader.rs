@@ -1,0 +1,211 @@
+//! Rows of any format become lines: which cell means what, and which rows are read.
+//!
+//! A format gives the cells of a row by their positions, as it has them. Parquet and CSV have
+//! shorter ways of their own for the columns that nearly all files have.
+
+use std::borrow::Cow;
+
+use super::columns::{ColumnPlace, ColumnRole, FoundColumn, FoundColumns, FoundFilter};
+use super::decoded_line::{DecodedLine, LineFacts, Quantity};
+use super::ids::{RawId, is_null};
+use super::line_checker::LineChecker;
+use super::rejects::RejectedValue;
+use super::time::ParsedTime;
+use crate::error::Result;
+
+/// A value as a file has it, whatever its format.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cell<'a> {
+    /// None.
+    Null,
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+    /// From a column of dates or timestamps.
+    Time(ParsedTime),
+    /// From a file without types: a number if it is written as one.
+    Untyped(Cow<'a, str>),
+    /// From a text column.
+    Text(Cow<'a, str>),
+    /// Bytes that are no UTF-8.
+    NotText,
+}
+
+impl Cell<'_> {
+    /// The cell as an id.
+    pub(super) fn id(&self) -> RawId<'_> {
+        match self {
+            Cell::Null => RawId::Null,
+            Cell::Integer(id) => RawId::Integer(*id),
+            Cell::Float(id) => RawId::Float(*id),
+            Cell::Untyped(id) => RawId::Untyped(id),
+            Cell::Text(id) => RawId::Text(id),
+            Cell::Boolean(_) | Cell::Time(_) | Cell::NotText => RawId::NotText,
+        }
+    }
+
+    /// The cell as a time.
+    pub(super) fn time(&self) -> ParsedTime {
+        match self {
+            Cell::Null => ParsedTime::Null,
+            Cell::Time(time) => *time,
+            Cell::Untyped(text) | Cell::Text(text) => ParsedTime::of(text),
+            Cell::Integer(number) => ParsedTime::of(&number.to_string()),
+            Cell::Float(_) | Cell::Boolean(_) | Cell::NotText => ParsedTime::Unreadable,
+        }
+    }
+
+    /// The cell as a quantity; where fields are not separated by commas, there may be a decimal
+    /// comma.
+    pub(super) fn quantity(&self, decimal_comma: bool) -> Quantity {
+        match self {
+            Cell::Null => Quantity::Null,
+            // Exact up to 2⁵³.
+            Cell::Integer(number) => Quantity::Number(*number as f64),
+            Cell::Float(number) => Quantity::Number(*number),
+            Cell::Untyped(text) | Cell::Text(text) => Quantity::of(text.as_bytes(), decimal_comma),
+            Cell::Boolean(_) | Cell::Time(_) | Cell::NotText => Quantity::NotANumber,
+        }
+    }
+
+    /// The cell as text, as a filter compares it; `None` if there is none.
+    pub(super) fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Cell::Null | Cell::NotText => None,
+            Cell::Integer(number) => Some(number.to_string().into()),
+            Cell::Float(number) => Some(number.to_string().into()),
+            Cell::Boolean(value) => Some(value.to_string().into()),
+            Cell::Time(time) => match time.rejected() {
+                RejectedValue::Literal(text) | RejectedValue::Text(text) => Some(text.into()),
+            },
+            Cell::Untyped(text) | Cell::Text(text) => {
+                (!is_null(text)).then(|| Cow::Borrowed(text.as_ref()))
+            }
+        }
+    }
+
+    /// The cell as a message shows it.
+    pub(super) fn rejected(&self) -> RejectedValue {
+        match self {
+            Cell::Null => RejectedValue::null(),
+            Cell::Untyped(text) | Cell::Text(text) => RejectedValue::text(text),
+            Cell::NotText => RejectedValue::Literal("bytes".to_owned()),
+            other => RejectedValue::Literal(other.text().unwrap_or_default().into_owned()),
+        }
+    }
+}
+
+/// One row.
+pub(super) trait Row {
+    /// The cell at a position; [`Cell::Null`] if the row has none there.
+    fn cell(&self, at: usize) -> Cell<'_>;
+}
+
+/// Makes lines of the rows of an object.
+#[derive(Debug, Clone)]
+pub(super) struct RowReader {
+    columns: FoundColumns,
+    /// Whether numbers may have a decimal comma.
+    decimal_comma: bool,
+}
+
+impl RowReader {
+    /// A reader of rows with these columns.
+    pub(super) fn new(columns: FoundColumns, decimal_comma: bool) -> Self {
+        Self {
+            columns,
+            decimal_comma,
+        }
+    }
+
+    /// The columns.
+    pub(super) fn columns(&self) -> &FoundColumns {
+        &self.columns
+    }
+
+    /// Adds a row to `lines`, or leaves it out. `number` counts the object's rows from 1.
+    ///
+    /// # Errors
+    /// If there are more ids than codes.
+    pub(super) fn add(&self, number: u64, row: &impl Row, lines: &mut LineChecker) -> Result<()> {
+        let filters = &self.columns.filters;
+        if !filters.iter().all(|filter| meets(filter, row)) {
+            lines.filter_out();
+            return Ok(());
+        }
+        let [customer, product, basket, category, store] = [
+            ColumnRole::Customer,
+            ColumnRole::Product,
+            ColumnRole::Basket,
+            ColumnRole::Category,
+            ColumnRole::Store,
+        ]
+        .map(|role| self.cell(role, row));
+        let line = DecodedLine {
+            time: self.time(row),
+            customer: customer.id(),
+            product: product.id(),
+            quantity: self.quantity(ColumnRole::Quantity, row),
+            takes_back: self.columns.returns.iter().any(|filter| meets(filter, row)),
+            facts: LineFacts {
+                basket: basket.id(),
+                price: self.quantity(ColumnRole::Price, row),
+                category: category.id(),
+                store: store.id(),
+            },
+        };
+        lines.add(number, line, |role| self.at_fault(role, row))
+    }
+
+    /// The cell of a role; null if no column has it.
+    fn cell<'r>(&'r self, role: ColumnRole, row: &'r impl Row) -> Cell<'r> {
+        let column = self.columns.of(role);
+        column.map_or(Cell::Null, |column| cell_of(column, row))
+    }
+
+    fn time(&self, row: &impl Row) -> ParsedTime {
+        let date = self.cell(ColumnRole::Time, row);
+        match self.columns.of(ColumnRole::TimeOfDay) {
+            None => date.time(),
+            Some(column) => match (date.text(), cell_of(column, row).text()) {
+                (Some(date), Some(time_of_day)) => {
+                    ParsedTime::of(&format!("{} {}", date.trim(), time_of_day.trim()))
+                }
+                _ => ParsedTime::Null,
+            },
+        }
+    }
+
+    fn quantity(&self, role: ColumnRole, row: &impl Row) -> Quantity {
+        match self.columns.of(role) {
+            Some(column) => cell_of(column, row).quantity(self.decimal_comma),
+            None => Quantity::Absent,
+        }
+    }
+
+    /// The name and the value of the column at fault.
+    fn at_fault<'r>(
+        &'r self,
+        role: Option<ColumnRole>,
+        row: &'r impl Row,
+    ) -> (Option<&'r str>, RejectedValue) {
+        let column = role.and_then(|role| self.columns.of(role));
+        match column {
+            Some(column) => (Some(&*column.name), cell_of(column, row).rejected()),
+            None => (None, RejectedValue::null()),
+        }
+    }
+}
+
+fn meets(filter: &FoundFilter, row: &impl Row) -> bool {
+    filter
+        .filter
+        .meets_cell(cell_of(&filter.column, row).text())
+}
+
+fn cell_of<'r>(column: &'r FoundColumn, row: &'r impl Row) -> Cell<'r> {
+    match &column.place {
+        ColumnPlace::Field(at) => row.cell(*at),
+        ColumnPlace::Path(value) => Cell::Untyped(Cow::Borrowed(value)),
+    }
+}
