@@ -43,12 +43,12 @@ use crate::domain::Ids;
 use crate::error::Result;
 
 pub use anonymous::AnonymousSale;
-pub use builder::{PurchasesBuilder, RunQuantities};
+pub use builder::PurchasesBuilder;
 pub use fingerprint::Fingerprint;
 pub use netting::NettedLines;
 pub use partitioned::PartitionedPurchases;
 pub use partitions::{PartitionedHistory, Partitions, RecentPartitions};
-pub use quantity_log::{Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind};
+pub use quantity_log::{Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind, RunQuantities};
 pub use spill::{MemoryLimit, SpillStorage};
 
 use anonymous::AnonymousSales;

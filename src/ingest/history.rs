@@ -6,11 +6,14 @@ use super::columns::ColumnRole;
 use super::days::DayResolver;
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
-use super::line_checker::LineBatch;
+use super::line_checker::{LineBatch, UndecidedSale};
+use super::netting::{self, AllTakeBacks, with_codes};
 use super::report::Report;
 use crate::calendar::Day;
 use crate::error::Result;
-use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
+use crate::purchases::{
+    Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder, QuantityRecord, RunQuantities,
+};
 use crate::stats;
 
 /// How many weeks before the last day are compared with it.
@@ -31,12 +34,12 @@ pub(super) struct HistoryAssembler {
     customer_codes: Vec<u32>,
     product_codes: Vec<u32>,
     builder: PurchasesBuilder,
+    quantities: RunQuantities,
+    take_backs: AllTakeBacks,
     report: Report,
     days: DayResolver,
     excluded: ExcludedProducts,
-    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
-    /// all ids are.
-    undecided: Vec<(Line, usize)>,
+    undecided: Vec<UndecidedSale>,
     /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
     by_day: Vec<u64>,
     /// Lines before the present object.
@@ -52,12 +55,15 @@ pub(super) struct HistoryAssembler {
 impl HistoryAssembler {
     /// Nothing yet.
     pub(super) fn new(options: &InputOptions, limit: Option<MemoryLimit>) -> Self {
+        let quantities = netting::run_quantities(options);
         Self {
             customers: IdDictionary::new("customer"),
             products: IdDictionary::new("product"),
             customer_codes: vec![],
             product_codes: vec![],
-            builder: PurchasesBuilder::new(limit),
+            builder: PurchasesBuilder::with_quantities(limit, quantities),
+            quantities,
+            take_backs: AllTakeBacks::default(),
             report: Report::default(),
             days: DayResolver::new(options.clock),
             excluded: ExcludedProducts::new(&options.exclude_products),
@@ -82,6 +88,7 @@ impl HistoryAssembler {
         if batch.begins_chunk {
             self.customer_codes.clear();
             self.product_codes.clear();
+            self.take_backs.begin_chunk();
         }
         for (day, lines) in batch.kept_by_day {
             count(&mut self.by_day, day, lines);
@@ -102,7 +109,7 @@ impl HistoryAssembler {
             batch
                 .undecided
                 .into_iter()
-                .map(|(line, at)| (with_codes(line, customers, products), at)),
+                .map(|sale| sale.with_line(with_codes(sale.line, customers, products))),
         );
         self.builder.add(
             batch
@@ -110,6 +117,14 @@ impl HistoryAssembler {
                 .into_iter()
                 .map(|line| with_codes(line, customers, products)),
         )?;
+        self.builder
+            .record(batch.records.into_iter().map(|record| {
+                let line = with_codes(record.line, customers, products);
+                QuantityRecord { line, ..record }
+            }))?;
+        if let Some(take_backs) = batch.take_backs {
+            self.take_backs.merge(take_backs)?;
+        }
         if batch.ends_object {
             self.end_object(&batch.object, batch.has_quantity);
         }
@@ -142,41 +157,68 @@ impl HistoryAssembler {
     ) -> Result<Ingested<PartitionedPurchases>> {
         self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
-        let warnings = self.warnings(options.columns.name(ColumnRole::Quantity));
-        let (customers, products) = (self.customers.settle(), self.products.settle());
-        let mut builder = self.builder;
+        std::mem::take(&mut self.take_backs).record(
+            &self.customers,
+            &self.products,
+            &mut self.builder,
+        )?;
+        let mut warnings = self.warnings();
+        let customers = take_dictionary(&mut self.customers).settle();
+        let products = take_dictionary(&mut self.products).settle();
         if customers.merges() || products.merges() {
-            builder = builder.recoded(|line| Line {
+            self.builder = self.builder.recoded(|line| Line {
                 customer: customers.one(line.customer),
                 product: products.one(line.product),
                 ..line
             })?;
         }
+        self.net()?;
+        warnings.extend(self.warning_of_partial_last_day());
+        let quantity = options.columns.name(ColumnRole::Quantity);
+        warnings.extend(self.warning_of_missing_quantities(quantity));
         Ok(Ingested {
-            purchases: builder.finish(customers.ids, products.ids)?,
+            purchases: self.builder.finish(customers.ids, products.ids)?,
             report: self.report,
             warnings,
         })
     }
 
+    /// Leaves out what was sold and taken back on the same day.
+    fn net(&mut self) -> Result<()> {
+        let netted = self.builder.net()?;
+        for (day, lines) in &netted.voided_sales {
+            discount(&mut self.by_day, *day, *lines);
+        }
+        netting::count_netted(&mut self.report, &netted);
+        Ok(())
+    }
+
     /// Keeps or drops the lines that waited until all ids were known.
     fn settle_undecided(&mut self) -> Result<()> {
         let is_text = self.products.is_text();
-        for (line, at) in std::mem::take(&mut self.undecided) {
+        for sale in std::mem::take(&mut self.undecided) {
+            let UndecidedSale {
+                line,
+                excluded,
+                quantity,
+                ticket,
+            } = sale;
             if is_text {
                 self.report.kept += 1;
                 count(&mut self.by_day, line.day, 1);
                 self.builder.add([line])?;
+                let record = self.quantities.record_of_sale(line, quantity, ticket, true);
+                self.builder.record(record)?;
             } else {
                 self.report.excluded += 1;
-                self.excluded.mark(at);
+                self.excluded.mark(excluded);
             }
         }
         Ok(())
     }
 
-    /// What a user should know; `quantity` is the name of the column of quantities.
-    fn warnings(&self, quantity: &str) -> Vec<String> {
+    /// What a user should know of objects, days and ids.
+    fn warnings(&self) -> Vec<String> {
         let mut warnings = vec![];
         if let Some(first) = self.empty.first() {
             let count = self.empty.len();
@@ -189,8 +231,6 @@ impl HistoryAssembler {
         warnings.extend(self.customers.warnings());
         warnings.extend(self.products.warnings());
         warnings.extend(self.excluded.warning());
-        warnings.extend(self.warning_of_partial_last_day());
-        warnings.extend(self.warning_of_missing_quantities(quantity));
         warnings
     }
 
@@ -234,19 +274,19 @@ impl HistoryAssembler {
     }
 }
 
-/// A line of a chunk under the codes of the history; every code of a chunk is that of one of its
-/// ids.
-#[inline(always)]
-fn with_codes(line: Line, customers: &[u32], products: &[u32]) -> Line {
-    Line {
-        customer: customers[line.customer as usize],
-        product: products[line.product as usize],
-        ..line
-    }
+/// Takes a dictionary out of its place.
+fn take_dictionary(dictionary: &mut IdDictionary) -> IdDictionary {
+    std::mem::replace(dictionary, IdDictionary::new(""))
 }
 
 fn count(by_day: &mut [u64], day: Day, lines: u64) {
     if let Some(count) = by_day.get_mut((day - *Day::PLAUSIBLE.start()) as usize) {
         *count += lines;
+    }
+}
+
+fn discount(by_day: &mut [u64], day: Day, lines: u64) {
+    if let Some(count) = by_day.get_mut((day - *Day::PLAUSIBLE.start()) as usize) {
+        *count = count.saturating_sub(lines);
     }
 }

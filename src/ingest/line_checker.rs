@@ -10,25 +10,54 @@ use super::decoded_line::{DecodedLine, Quantity};
 use super::dictionary::{IdDictionary, NewIds};
 use super::excluded::{ExcludedProducts, Exclusion};
 use super::ids::{IdFault, RawId};
+use super::netting::{self, NO_TICKET, NewTakeBacks, TakeBacks};
 use super::rejects::{RejectReason, RejectedLine, RejectedValue};
 use super::report::Report;
 use super::time::ParsedTime;
 use super::{InputOptions, NeededDays};
 use crate::calendar::Day;
 use crate::error::Result;
-use crate::purchases::Line;
+use crate::purchases::{Line, Millionths, PIECE, QuantityRecord, RecordKind, RunQuantities};
 
 /// How many lines make a batch.
 const BATCH: usize = 1 << 16;
 
-/// A line that is kept, unless its product turns out to be an excluded one.
+/// A sale that is kept, unless its product turns out to be an excluded one, or a line that takes back
+/// what was sold.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CheckedSale {
+pub(super) struct CheckedLine {
     day: Day,
+    quantity: Millionths,
     /// The position in the exclusion list of a product that this one may be.
     excluded: Option<usize>,
     /// Whether nobody is known to have bought it.
     pub(super) is_anonymous: bool,
+}
+
+impl CheckedLine {
+    /// Whether it takes back what was sold.
+    #[inline(always)]
+    pub(super) fn takes_back(&self) -> bool {
+        self.quantity < 0
+    }
+}
+
+/// A sale of a product like `211.0` where 211 is excluded: whether that is meant is known when all
+/// ids are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UndecidedSale {
+    pub(super) line: Line,
+    /// The product's position in the exclusion list.
+    pub(super) excluded: usize,
+    pub(super) quantity: Millionths,
+    pub(super) ticket: u64,
+}
+
+impl UndecidedSale {
+    /// The same sale under other codes.
+    pub(super) fn with_line(self, line: Line) -> Self {
+        Self { line, ..self }
+    }
 }
 
 /// Some of the lines of a chunk. Their codes are positions in the ids of this batch and those of
@@ -52,9 +81,11 @@ pub(super) struct LineBatch {
     pub(super) times: TimesSeen,
     /// Which of the excluded products were met.
     pub(super) excluded: Vec<bool>,
-    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
-    /// all ids are.
-    pub(super) undecided: Vec<(Line, usize)>,
+    pub(super) undecided: Vec<UndecidedSale>,
+    /// What is known of quantities beside the lines.
+    pub(super) records: Vec<QuantityRecord>,
+    /// Lines that take something back, if there are any.
+    pub(super) take_backs: Option<NewTakeBacks>,
     /// Kept lines by day; a day may come twice.
     pub(super) kept_by_day: Vec<(Day, u64)>,
     /// Lines without a customer by day and product.
@@ -74,7 +105,10 @@ pub(super) struct LineChecker {
     excluded: ExcludedProducts,
     anonymous: AnonymousCustomers,
     anonymous_sales: BTreeMap<(Day, u32), u32>,
-    undecided: Vec<(Line, usize)>,
+    undecided: Vec<UndecidedSale>,
+    quantities: RunQuantities,
+    records: Vec<QuantityRecord>,
+    take_backs: Option<Box<TakeBacks>>,
     /// Kept lines by day. Those of the present day are counted apart, because lines mostly come day by
     /// day.
     by_day: BTreeMap<Day, u64>,
@@ -97,6 +131,9 @@ impl LineChecker {
             anonymous: AnonymousCustomers::new(&options.anonymous),
             anonymous_sales: BTreeMap::new(),
             undecided: vec![],
+            quantities: netting::run_quantities(options),
+            records: vec![],
+            take_backs: None,
             by_day: BTreeMap::new(),
             today: None,
             has_given_batch: false,
@@ -158,7 +195,7 @@ impl LineChecker {
             product,
             quantity,
             takes_back,
-            facts: _,
+            facts,
         } = line;
         match self.check(
             time,
@@ -167,10 +204,17 @@ impl LineChecker {
             quantity.taken_back_if(takes_back),
         ) {
             Ok(Some(sale)) if sale.is_anonymous => self.keep_anonymous(sale, product)?,
-            Ok(Some(sale)) => {
+            Ok(Some(line)) => {
+                let ticket = match self.quantities {
+                    RunQuantities::OnePiece => NO_TICKET,
+                    RunQuantities::Recorded => netting::ticket_of(facts.basket),
+                };
+                if line.takes_back() {
+                    return self.take_back(line, customer, product, ticket);
+                }
                 let customer = self.customers.code_of(customer)?;
                 let product = self.products.code_of(product)?;
-                self.keep(sale, customer, product);
+                self.keep(line, customer, product, ticket);
             }
             Ok(None) => {}
             Err(reason) => self.reject(row, reason, at_fault),
@@ -178,8 +222,8 @@ impl LineChecker {
         Ok(())
     }
 
-    /// Checks one line. A sale is returned, for [`LineChecker::keep_all`]; a line that is dropped is
-    /// counted; the reason why a line is bad is returned, for [`LineChecker::reject`]. `customer` and
+    /// Checks one line. A sale is returned, for [`LineChecker::keep_all`], and so is a line that takes
+    /// something back, for [`LineChecker::take_back`]; a line that is dropped is counted; the reason why a line is bad is returned, for [`LineChecker::reject`]. `customer` and
     /// `product` say whether the line has these, and whether the product is excluded. They are called
     /// only if the checks before have passed.
     #[inline(always)]
@@ -189,7 +233,7 @@ impl LineChecker {
         customer: impl FnOnce(&AnonymousCustomers) -> Result<Buyer, IdFault>,
         product: impl FnOnce(&ExcludedProducts) -> Result<Exclusion, IdFault>,
         quantity: Quantity,
-    ) -> Result<Option<CheckedSale>, RejectReason> {
+    ) -> Result<Option<CheckedLine>, RejectReason> {
         let day = self.days.day(time)?;
         if self.needed.until.is_some_and(|until| day > until.day()) {
             self.count_after(day, 1);
@@ -201,11 +245,20 @@ impl LineChecker {
         }
         let buyer = customer(&self.anonymous).map_err(reason_of_customer)?;
         let exclusion = product(&self.excluded).map_err(reason_of_product)?;
-        let is_return = is_return(quantity)?;
+        let quantity = quantity.millionths()?;
+        let is_anonymous = buyer == Buyer::Anonymous;
         self.report.lines_read += 1;
-        if is_return {
+        if quantity <= 0 {
             self.report.returned += 1;
-            return Ok(None);
+            // Nothing is taken back from who is not known, or from what is excluded.
+            let may_void =
+                quantity < 0 && !is_anonymous && !matches!(exclusion, Exclusion::Listed(_));
+            return Ok(may_void.then_some(CheckedLine {
+                day,
+                quantity,
+                excluded: None,
+                is_anonymous,
+            }));
         }
         let excluded = match exclusion {
             Exclusion::None => None,
@@ -216,10 +269,11 @@ impl LineChecker {
                 return Ok(None);
             }
         };
-        Ok(Some(CheckedSale {
+        Ok(Some(CheckedLine {
             day,
+            quantity,
             excluded,
-            is_anonymous: buyer == Buyer::Anonymous,
+            is_anonymous,
         }))
     }
 
@@ -233,7 +287,7 @@ impl LineChecker {
     ///
     /// # Errors
     /// If there are more ids than codes.
-    pub(super) fn keep_anonymous(&mut self, sale: CheckedSale, product: RawId<'_>) -> Result<()> {
+    pub(super) fn keep_anonymous(&mut self, sale: CheckedLine, product: RawId<'_>) -> Result<()> {
         self.report.anonymous += 1;
         let product = self.products.code_of(product)?;
         *self.anonymous_sales.entry((sale.day, product)).or_default() += 1;
@@ -247,27 +301,58 @@ impl LineChecker {
     /// If there are more ids than codes.
     pub(super) fn keep_all(
         &mut self,
-        sales: &[CheckedSale],
+        sales: &[CheckedLine],
         customers: impl FnOnce(&mut IdDictionary) -> Result<Vec<u32>>,
         products: impl FnOnce(&mut IdDictionary) -> Result<Vec<u32>>,
     ) -> Result<()> {
         let customers = customers(&mut self.customers)?;
         let products = products(&mut self.products)?;
         for ((sale, customer), product) in sales.iter().zip(customers).zip(products) {
-            self.keep(*sale, customer, product);
+            self.keep(*sale, customer, product, NO_TICKET);
         }
         Ok(())
     }
 
+    /// Sets a line aside that takes back what was sold: whether it meets a sale of its day is known
+    /// at the end. Until then it counts as returned.
+    ///
+    /// # Errors
+    /// If there are more ids than codes.
+    pub(super) fn take_back(
+        &mut self,
+        line: CheckedLine,
+        customer: RawId<'_>,
+        product: RawId<'_>,
+        ticket: u64,
+    ) -> Result<()> {
+        let CheckedLine { day, quantity, .. } = line;
+        let take_backs = self.take_backs.get_or_insert_default();
+        take_backs.add(customer, product, |customer, product| QuantityRecord {
+            line: Line {
+                customer,
+                day,
+                product,
+            },
+            ticket,
+            quantity,
+            kind: RecordKind::TakeBack,
+        })
+    }
+
     #[inline]
-    fn keep(&mut self, sale: CheckedSale, customer: u32, product: u32) {
+    fn keep(&mut self, sale: CheckedLine, customer: u32, product: u32, ticket: u64) {
         let line = Line {
             customer,
             day: sale.day,
             product,
         };
-        if let Some(at) = sale.excluded {
-            self.undecided.push((line, at));
+        if let Some(excluded) = sale.excluded {
+            self.undecided.push(UndecidedSale {
+                line,
+                excluded,
+                quantity: sale.quantity,
+                ticket,
+            });
             return;
         }
         self.report.kept += 1;
@@ -280,8 +365,15 @@ impl LineChecker {
             }
         }
         // The same product scanned twice in a row is the commonest repeat.
-        if self.lines.last() != Some(&line) {
+        let in_run = self.lines.last() != Some(&line);
+        if in_run {
             self.lines.push(line);
+        }
+        if !in_run || sale.quantity != PIECE || self.quantities == RunQuantities::Recorded {
+            let record = self
+                .quantities
+                .record_of_sale(line, sale.quantity, ticket, in_run);
+            self.records.extend(record);
         }
     }
 
@@ -306,7 +398,8 @@ impl LineChecker {
 
     /// Whether there are enough lines for a batch.
     pub(super) fn has_full_batch(&self) -> bool {
-        self.lines.len() >= BATCH
+        let take_backs = self.take_backs.as_ref().map_or(0, |lines| lines.len());
+        self.lines.len().max(self.records.len() / 2).max(take_backs) >= BATCH
     }
 
     /// The lines since the last batch. The caller says whether they begin or end an object, or end a
@@ -327,20 +420,11 @@ impl LineChecker {
             times: self.days.seen(),
             excluded: self.excluded.met().to_vec(),
             undecided: std::mem::take(&mut self.undecided),
+            records: std::mem::take(&mut self.records),
+            take_backs: self.take_backs.as_mut().map(|lines| lines.take_new()),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
             anonymous_sales: std::mem::take(&mut self.anonymous_sales),
         }
-    }
-}
-
-/// Whether a quantity tells of a return; why the line is bad if it tells nothing.
-#[inline(always)]
-fn is_return(quantity: Quantity) -> Result<bool, RejectReason> {
-    match quantity {
-        Quantity::Absent => Ok(false),
-        Quantity::Number(number) if number.is_finite() => Ok(number <= 0.0),
-        Quantity::Number(_) | Quantity::NotANumber => Err(RejectReason::QuantityNotANumber),
-        Quantity::Null => Err(RejectReason::NullQuantity),
     }
 }
 

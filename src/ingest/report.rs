@@ -15,8 +15,8 @@ pub struct Report {
     pub objects: u64,
     /// Of those, without a line.
     pub empty_objects: u64,
-    /// Lines read: kept, without a customer, left out by a filter, returned, excluded, after the
-    /// as-of date, before the needed history, or bad.
+    /// Lines read: kept, without a customer, left out by a filter, voided, returned, excluded, after
+    /// the as-of date, before the needed history, or bad.
     pub lines_read: u64,
     /// Lines that went into purchases.
     pub kept: u64,
@@ -27,7 +27,10 @@ pub struct Report {
     pub anonymous: u64,
     /// Dropped: rows that `--where` leaves out.
     pub filtered: u64,
-    /// Dropped: returns and voids, with a quantity of 0 or less.
+    /// Dropped: sales that were taken back on their day, and the lines that took back from a sale of
+    /// their day.
+    pub voided: u64,
+    /// Dropped: lines with a quantity of 0, and those that take back what was not sold on their day.
     pub returned: u64,
     /// Dropped: products on the exclusion list.
     pub excluded: u64,
@@ -54,8 +57,12 @@ impl Report {
     /// Whether read = kept + dropped + bad.
     #[must_use]
     pub fn balanced(&self) -> bool {
-        let dropped =
-            self.filtered + self.returned + self.excluded + self.after_as_of + self.before_history;
+        let dropped = self.filtered
+            + self.voided
+            + self.returned
+            + self.excluded
+            + self.after_as_of
+            + self.before_history;
         self.lines_read == self.kept + self.anonymous + dropped + self.bad_lines()
     }
 
@@ -74,6 +81,7 @@ impl Report {
         self.repeated += other.repeated;
         self.anonymous += other.anonymous;
         self.filtered += other.filtered;
+        self.voided += other.voided;
         self.returned += other.returned;
         self.excluded += other.excluded;
         self.after_as_of += other.after_as_of;
@@ -123,11 +131,7 @@ impl Report {
     fn advice(&self) -> Vec<&'static str> {
         let mut advice = vec![];
         for rejects in &self.rejects {
-            let hint = if has_quantities_with_decimal_comma(rejects) {
-                "write quantities with a decimal point: 1.5, not 1,5"
-            } else {
-                rejects.reason.hint()
-            };
+            let hint = rejects.reason.hint();
             if !advice.contains(&hint) {
                 advice.push(hint);
             }
@@ -192,6 +196,7 @@ impl fmt::Display for Report {
         for (lines, what) in [
             (self.anonymous, "without a customer"),
             (self.filtered, "left out by --where"),
+            (self.voided, "voided"),
             (self.returned, "returned"),
             (self.excluded, "excluded"),
             (self.after_as_of, "after the as-of date"),
@@ -213,15 +218,6 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-/// Whether quantities are no numbers because of their decimal comma, by the first of them.
-fn has_quantities_with_decimal_comma(rejects: &Rejects) -> bool {
-    rejects.reason == RejectReason::QuantityNotANumber
-        && rejects.first.iter().any(|line| match &line.value {
-            RejectedValue::Text(text) => has_decimal_comma(text.trim().trim_start_matches('-')),
-            RejectedValue::Literal(_) => false,
-        })
 }
 
 /// Whether a text is digits, a comma and digits.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::anonymous::{AnonymousSale, AnonymousSales};
-use super::netting::{NettedLines, net_shard};
 use super::partitioned::PartitionedPurchases;
-use super::quantity_log::{Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind};
+use super::quantity_log::{
+    Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind, RunQuantities,
+};
 use super::shard::{SHARD_COUNT, ShardRow, ShardRuns};
 use super::sorted_run::{DayProduct, SortedRunReader, SortedRunWriter};
 use super::spill::{MemoryLimit, SpillableBytes};
@@ -31,27 +32,18 @@ const BUFFERED_LINES_PER_CUSTOMER: usize = 4;
 /// How many bytes of quantities are gathered before they may be spilled.
 const OPEN_QUANTITY_BYTES: usize = 1 << 24;
 
-/// What a line in a run tells of quantities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunQuantities {
-    /// It is a sale of one piece; what differs is recorded.
-    OnePiece,
-    /// Nothing: every sale is recorded, with its ticket.
-    Recorded,
-}
-
 /// Builds a history from lines in any order. The lines' codes are positions in ids that are known
 /// at the end.
 #[derive(Debug)]
 pub struct PurchasesBuilder {
-    limit: Option<MemoryLimit>,
-    buffer: Vec<Line>,
+    pub(super) limit: Option<MemoryLimit>,
+    pub(super) buffer: Vec<Line>,
     /// Room for sorting the buffer.
     pairs: Vec<DayProduct>,
-    shards: Vec<ShardRuns>,
-    quantities: RunQuantities,
+    pub(super) shards: Vec<ShardRuns>,
+    pub(super) quantities: RunQuantities,
     /// The quantities of each shard.
-    logs: Vec<QuantityLog>,
+    pub(super) logs: Vec<QuantityLog>,
     /// Bytes of the logs that are not sealed.
     open_log_bytes: usize,
     /// Bytes of the runs and of sealed quantities that are in memory.
@@ -61,9 +53,9 @@ pub struct PurchasesBuilder {
     /// One more than the largest code of a product.
     product_codes: usize,
     /// Which customers have a line in a run, by code.
-    customer_seen: Vec<bool>,
+    pub(super) customer_seen: Vec<bool>,
     /// Which products have a line in a run, by code.
-    product_seen: Vec<bool>,
+    pub(super) product_seen: Vec<bool>,
     /// What nobody in particular bought.
     anonymous: BTreeMap<(Day, u32), u32>,
 }
@@ -267,69 +259,6 @@ impl PurchasesBuilder {
         Ok(recoded)
     }
 
-    /// Leaves out what was sold and taken back on the same day. Costs nothing if no line takes
-    /// anything back.
-    ///
-    /// # Errors
-    /// If nothing can be spilled, or what was spilled cannot be read.
-    pub fn net(&mut self) -> Result<NettedLines> {
-        let mut netted = NettedLines::default();
-        if self.logs.iter().all(|log| log.take_backs() == 0) {
-            self.logs = empty_logs();
-            return Ok(netted);
-        }
-        if !self.buffer.is_empty() {
-            self.sort_buffer()?;
-        }
-        let (quantities, limit) = (self.quantities, self.limit.clone());
-        let mut logs = std::mem::replace(&mut self.logs, empty_logs());
-        // Some shards at a time, so that not all of them have to be in memory.
-        let at_a_time = rayon::current_num_threads().clamp(1, SHARD_COUNT);
-        for (shards, logs) in self
-            .shards
-            .chunks_mut(at_a_time)
-            .zip(logs.chunks_mut(at_a_time))
-        {
-            let of_shards = shards
-                .par_iter_mut()
-                .zip(logs)
-                .map(|(shard, log)| {
-                    net_shard(shard, &std::mem::take(log), quantities, limit.as_ref())
-                })
-                .collect::<Result<Vec<_>>>()?;
-            of_shards.into_iter().for_each(|lines| netted.merge(lines));
-            if let Some(limit) = &limit {
-                for run in shards.iter_mut().flat_map(|shard| &mut shard.runs) {
-                    run.spill(limit)?;
-                }
-            }
-        }
-        if netted.voided_sales() > 0 {
-            self.look_who_is_left()?;
-        }
-        Ok(netted)
-    }
-
-    /// Sees anew which customers and products have lines in runs.
-    fn look_who_is_left(&mut self) -> Result<()> {
-        let (customers, products) = (self.customer_seen.len(), self.product_seen.len());
-        let none = || (vec![false; customers], vec![false; products]);
-        let limit = self.limit.as_ref();
-        (self.customer_seen, self.product_seen) = self
-            .shards
-            .par_iter()
-            .enumerate()
-            .try_fold(none, |seen, (shard, runs)| {
-                look_at_shard(seen, shard, runs, limit)
-            })
-            .try_reduce(none, |(mut customers, mut products), (more, others)| {
-                mark(&mut customers, &more);
-                mark(&mut products, &others);
-                Ok((customers, products))
-            })?;
-        Ok(())
-    }
-
     /// The history. Its customers and products are those that a line names, by ascending id.
     ///
     /// # Errors
@@ -372,7 +301,7 @@ impl PurchasesBuilder {
     }
 }
 
-fn empty_logs() -> Vec<QuantityLog> {
+pub(super) fn empty_logs() -> Vec<QuantityLog> {
     (0..SHARD_COUNT).map(|_| QuantityLog::default()).collect()
 }
 
@@ -468,35 +397,6 @@ fn repeats(customer: u32, pairs: &[DayProduct]) -> impl Iterator<Item = Quantity
             kind: RecordKind::Sales(more as u32),
         }
     })
-}
-
-/// Marks the customers and products that a shard's runs have, by code.
-fn look_at_shard(
-    (mut customers, mut products): (Vec<bool>, Vec<bool>),
-    shard: usize,
-    runs: &ShardRuns,
-    limit: Option<&MemoryLimit>,
-) -> Result<(Vec<bool>, Vec<bool>)> {
-    let mut pairs = vec![];
-    for mut reader in runs.readers(limit)? {
-        while let Some(row) = reader.next_row() {
-            pairs.clear();
-            reader.take(row, &mut pairs)?;
-            let row = row as usize;
-            customers[ShardRow { shard, row }.provisional_code() as usize] = true;
-            for pair in &pairs {
-                products[pair.product() as usize] = true;
-            }
-        }
-    }
-    Ok((customers, products))
-}
-
-/// Marks what others have marked, too.
-fn mark(marks: &mut [bool], others: &[bool]) {
-    for (mark, other) in marks.iter_mut().zip(others) {
-        *mark |= other;
-    }
 }
 
 /// The ids that were seen, ascending, and the position of each in `ids`.

@@ -10,9 +10,11 @@
 
 use std::collections::BTreeMap;
 
-use super::builder::RunQuantities;
-use super::quantity_log::{PIECE, QuantityLog, RecordKind};
-use super::shard::{ShardRow, ShardRuns};
+use rayon::prelude::*;
+
+use super::builder::{PurchasesBuilder, empty_logs};
+use super::quantity_log::{PIECE, QuantityLog, RecordKind, RunQuantities};
+use super::shard::{SHARD_COUNT, ShardRow, ShardRuns};
 use super::sorted_run::{DayProduct, SortedRunWriter};
 use super::spill::{MemoryLimit, SpillableBytes};
 use crate::calendar::Day;
@@ -40,6 +42,100 @@ impl NettedLines {
             *self.voided_sales.entry(day).or_default() += sales;
         }
         self.voids += other.voids;
+    }
+}
+
+impl PurchasesBuilder {
+    /// Leaves out what was sold and taken back on the same day. Costs nothing if no line takes
+    /// anything back.
+    ///
+    /// # Errors
+    /// If nothing can be spilled, or what was spilled cannot be read.
+    pub fn net(&mut self) -> Result<NettedLines> {
+        let mut netted = NettedLines::default();
+        if self.logs.iter().all(|log| log.take_backs() == 0) {
+            self.logs = empty_logs();
+            return Ok(netted);
+        }
+        if !self.buffer.is_empty() {
+            self.sort_buffer()?;
+        }
+        let (quantities, limit) = (self.quantities, self.limit.clone());
+        let mut logs = std::mem::replace(&mut self.logs, empty_logs());
+        // Some shards at a time, so that not all of them have to be in memory.
+        let at_a_time = rayon::current_num_threads().clamp(1, SHARD_COUNT);
+        for (shards, logs) in self
+            .shards
+            .chunks_mut(at_a_time)
+            .zip(logs.chunks_mut(at_a_time))
+        {
+            let of_shards = shards
+                .par_iter_mut()
+                .zip(logs)
+                .map(|(shard, log)| {
+                    net_shard(shard, &std::mem::take(log), quantities, limit.as_ref())
+                })
+                .collect::<Result<Vec<_>>>()?;
+            of_shards.into_iter().for_each(|lines| netted.merge(lines));
+            if let Some(limit) = &limit {
+                for run in shards.iter_mut().flat_map(|shard| &mut shard.runs) {
+                    run.spill(limit)?;
+                }
+            }
+        }
+        if netted.voided_sales() > 0 {
+            self.look_who_is_left()?;
+        }
+        Ok(netted)
+    }
+
+    /// Sees anew which customers and products have lines in runs.
+    fn look_who_is_left(&mut self) -> Result<()> {
+        let (customers, products) = (self.customer_seen.len(), self.product_seen.len());
+        let none = || (vec![false; customers], vec![false; products]);
+        let limit = self.limit.as_ref();
+        (self.customer_seen, self.product_seen) = self
+            .shards
+            .par_iter()
+            .enumerate()
+            .try_fold(none, |seen, (shard, runs)| {
+                look_at_shard(seen, shard, runs, limit)
+            })
+            .try_reduce(none, |(mut customers, mut products), (more, others)| {
+                mark(&mut customers, &more);
+                mark(&mut products, &others);
+                Ok((customers, products))
+            })?;
+        Ok(())
+    }
+}
+
+/// Marks the customers and products that a shard's runs have, by code.
+fn look_at_shard(
+    (mut customers, mut products): (Vec<bool>, Vec<bool>),
+    shard: usize,
+    runs: &ShardRuns,
+    limit: Option<&MemoryLimit>,
+) -> Result<(Vec<bool>, Vec<bool>)> {
+    let mut pairs = vec![];
+    for mut reader in runs.readers(limit)? {
+        while let Some(row) = reader.next_row() {
+            pairs.clear();
+            reader.take(row, &mut pairs)?;
+            let row = row as usize;
+            customers[ShardRow { shard, row }.provisional_code() as usize] = true;
+            for pair in &pairs {
+                products[pair.product() as usize] = true;
+            }
+        }
+    }
+    Ok((customers, products))
+}
+
+/// Marks what others have marked, too.
+fn mark(marks: &mut [bool], others: &[bool]) {
+    for (mark, other) in marks.iter_mut().zip(others) {
+        *mark |= other;
     }
 }
 
@@ -220,3 +316,6 @@ fn amounts_of(of_row: &[Amount], pair: DayProduct) -> &[Amount] {
     let len = of_row[start..].partition_point(|amount| amount.pair == pair);
     &of_row[start..start + len]
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,41 @@ pub type Millionths = i64;
 /// One piece.
 pub const PIECE: Millionths = 1_000_000;
 
+/// What a line in a run tells of quantities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunQuantities {
+    /// It is a sale of one piece; what differs is recorded.
+    OnePiece,
+    /// Nothing: every sale is recorded, with its ticket.
+    Recorded,
+}
+
+impl RunQuantities {
+    /// What is recorded of a sale beside its line; nothing if the line tells all. `in_run` says
+    /// whether it has a line of its own, or repeats the one before it.
+    #[must_use]
+    pub fn record_of_sale(
+        self,
+        line: Line,
+        quantity: Millionths,
+        ticket: u64,
+        in_run: bool,
+    ) -> Option<QuantityRecord> {
+        let (quantity, kind, ticket) = match self {
+            RunQuantities::Recorded => (quantity, RecordKind::Sales(1), ticket),
+            RunQuantities::OnePiece if !in_run => (quantity, RecordKind::Sales(1), 0),
+            RunQuantities::OnePiece if quantity == PIECE => return None,
+            RunQuantities::OnePiece => (quantity - PIECE, RecordKind::Counted, 0),
+        };
+        Some(QuantityRecord {
+            line,
+            ticket,
+            quantity,
+            kind,
+        })
+    }
+}
+
 /// What is added to the quantity of a customer, day and product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuantityRecord {
