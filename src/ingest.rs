@@ -218,7 +218,11 @@ pub async fn read(
 /// If no purchase is known on the as-of date.
 pub fn staleness(span: Option<DateRange>, report: &Report, as_of: AsOf) -> Result<Option<String>> {
     let Some(DateRange { first, last }) = span else {
-        let others = report.voided + report.returned + report.excluded + report.bad_lines();
+        let others = report.anonymous
+            + report.voided
+            + report.returned
+            + report.excluded
+            + report.bad_lines();
         return Err(match report.first_after {
             Some(first) if others + report.before_history == 0 => {
                 Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))

@@ -288,7 +288,7 @@ fn a_key_in_the_wrong_place_is_told_the_right_one() {
 fn one_column_has_one_role() {
     let error = refusal("[columns]\ncustomer = \"x\"\ntime = \"x\"").to_string();
     assert!(
-        error.contains("the column \"x\" cannot be both the customer and the time")
+        error.contains("the column \"x\" cannot be both for --customer and for --time")
             && error.contains("--customer"),
         "{error}"
     );

@@ -112,6 +112,13 @@ impl Report {
         }
         // Lines of other days are not looked at, and would hide bad ones.
         let looked_at = self.lines_read - self.after_as_of - self.before_history - self.filtered;
+        if self.kept == 0 && self.anonymous > 0 && self.anonymous == looked_at {
+            return Err(Error::input(format!(
+                "none of the {} lines has a customer",
+                thousands(self.anonymous)
+            ))
+            .hint("map another column with --customer, and check the ids given with --anonymous"));
+        }
         let bad = self.bad_lines();
         if bad as f64 <= max_bad_share * looked_at as f64 {
             return Ok(());
@@ -147,7 +154,12 @@ impl Report {
             "no line is a purchase{until}: {self}{}",
             self.causes()
         ))
-        .hint("check the column mapped with --quantity, and the excluded products")
+        .hint(match self.anonymous {
+            0 => "check the column mapped with --quantity, and the excluded products",
+            _ => {
+                "check the columns mapped with --customer and --quantity, and the excluded products"
+            }
+        })
     }
 
     /// The error of an input that has lines, but none of the days that are needed for a night;
