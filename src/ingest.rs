@@ -37,6 +37,10 @@
 //! **Order of the checks.** Each line counts once: bad time, after the as-of date or before the
 //! needed history, bad customer, bad product, bad quantity, returned, excluded, kept. A line of a
 //! day that is not needed is looked at no further and changes nothing but its count.
+//!
+//! **Voids.** When all lines are known, quantities are summed within customer, day and product (and
+//! ticket, where tickets are mapped): sales that come to nothing, and the lines that took them back,
+//! move from kept and returned to voided ([`crate::purchases::PurchasesBuilder::net`]).
 
 mod anonymous;
 mod chunk;

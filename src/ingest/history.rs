@@ -6,14 +6,12 @@ use super::columns::ColumnRole;
 use super::days::DayResolver;
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
-use super::line_checker::{LineBatch, UndecidedSale};
-use super::netting::{self, AllTakeBacks, with_codes};
+use super::line_checker::{LineBatch, LineQuantity, UndecidedSale};
+use super::netting::{self, AllTakeBacks, NO_TICKET, with_codes};
 use super::report::Report;
 use crate::calendar::Day;
 use crate::error::Result;
-use crate::purchases::{
-    Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder, QuantityRecord, RunQuantities,
-};
+use crate::purchases::{Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder, RunQuantities};
 use crate::stats;
 
 /// How many weeks before the last day are compared with it.
@@ -111,17 +109,24 @@ impl HistoryAssembler {
                 .into_iter()
                 .map(|sale| sale.with_line(with_codes(sale.line, customers, products))),
         );
+        let lines = &batch.lines;
         self.builder.add(
-            batch
-                .lines
-                .into_iter()
-                .map(|line| with_codes(line, customers, products)),
+            lines
+                .iter()
+                .map(|line| with_codes(*line, customers, products)),
         )?;
-        self.builder
-            .record(batch.records.into_iter().map(|record| {
-                let line = with_codes(record.line, customers, products);
-                QuantityRecord { line, ..record }
-            }))?;
+        let mut tickets = batch.tickets.into_iter();
+        for sale in batch.line_quantities {
+            let line = with_codes(lines[sale.line as usize], customers, products);
+            let ticket = tickets.next().unwrap_or(NO_TICKET);
+            let LineQuantity {
+                quantity, in_run, ..
+            } = sale;
+            let record = self
+                .quantities
+                .record_of_sale(line, quantity, ticket, in_run);
+            self.builder.record(record)?;
+        }
         if let Some(take_backs) = batch.take_backs {
             self.take_backs.merge(take_backs)?;
         }

@@ -60,6 +60,16 @@ impl UndecidedSale {
     }
 }
 
+/// The quantity of a sale, where its line does not tell it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineQuantity {
+    /// The position of the line among those of the batch.
+    pub(super) line: u32,
+    /// Whether it is the quantity of that line, and not of one more like it.
+    pub(super) in_run: bool,
+    pub(super) quantity: Millionths,
+}
+
 /// Some of the lines of a chunk. Their codes are positions in the ids of this batch and those of
 /// the chunk before it.
 #[derive(Debug)]
@@ -82,8 +92,10 @@ pub(super) struct LineBatch {
     /// Which of the excluded products were met.
     pub(super) excluded: Vec<bool>,
     pub(super) undecided: Vec<UndecidedSale>,
-    /// What is known of quantities beside the lines.
-    pub(super) records: Vec<QuantityRecord>,
+    /// What is known of quantities beside the lines, and the ticket of each of these if tickets are
+    /// told apart.
+    pub(super) line_quantities: Vec<LineQuantity>,
+    pub(super) tickets: Vec<u64>,
     /// Lines that take something back, if there are any.
     pub(super) take_backs: Option<NewTakeBacks>,
     /// Kept lines by day; a day may come twice.
@@ -107,7 +119,8 @@ pub(super) struct LineChecker {
     anonymous_sales: BTreeMap<(Day, u32), u32>,
     undecided: Vec<UndecidedSale>,
     quantities: RunQuantities,
-    records: Vec<QuantityRecord>,
+    line_quantities: Vec<LineQuantity>,
+    tickets: Vec<u64>,
     take_backs: Option<Box<TakeBacks>>,
     /// Kept lines by day. Those of the present day are counted apart, because lines mostly come day by
     /// day.
@@ -132,7 +145,8 @@ impl LineChecker {
             anonymous_sales: BTreeMap::new(),
             undecided: vec![],
             quantities: netting::run_quantities(options),
-            records: vec![],
+            line_quantities: vec![],
+            tickets: vec![],
             take_backs: None,
             by_day: BTreeMap::new(),
             today: None,
@@ -370,10 +384,15 @@ impl LineChecker {
             self.lines.push(line);
         }
         if !in_run || sale.quantity != PIECE || self.quantities == RunQuantities::Recorded {
-            let record = self
-                .quantities
-                .record_of_sale(line, sale.quantity, ticket, in_run);
-            self.records.extend(record);
+            self.line_quantities.push(LineQuantity {
+                // Of the line that was kept last.
+                line: self.lines.len().saturating_sub(1) as u32,
+                in_run,
+                quantity: sale.quantity,
+            });
+            if self.quantities == RunQuantities::Recorded {
+                self.tickets.push(ticket);
+            }
         }
     }
 
@@ -399,7 +418,11 @@ impl LineChecker {
     /// Whether there are enough lines for a batch.
     pub(super) fn has_full_batch(&self) -> bool {
         let take_backs = self.take_backs.as_ref().map_or(0, |lines| lines.len());
-        self.lines.len().max(self.records.len() / 2).max(take_backs) >= BATCH
+        self.lines
+            .len()
+            .max(self.line_quantities.len() / 2)
+            .max(take_backs)
+            >= BATCH
     }
 
     /// The lines since the last batch. The caller says whether they begin or end an object, or end a
@@ -420,7 +443,11 @@ impl LineChecker {
             times: self.days.seen(),
             excluded: self.excluded.met().to_vec(),
             undecided: std::mem::take(&mut self.undecided),
-            records: std::mem::take(&mut self.records),
+            line_quantities: std::mem::replace(
+                &mut self.line_quantities,
+                Vec::with_capacity(BATCH / 4),
+            ),
+            tickets: std::mem::take(&mut self.tickets),
             take_backs: self.take_backs.as_mut().map(|lines| lines.take_new()),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
             anonymous_sales: std::mem::take(&mut self.anonymous_sales),

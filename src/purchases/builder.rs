@@ -29,9 +29,6 @@ const BUFFERED_LINES: RangeInclusive<usize> = 1 << 18..=1 << 22;
 /// customers, so more customers need a larger buffer.
 const BUFFERED_LINES_PER_CUSTOMER: usize = 4;
 
-/// How many bytes of quantities are gathered before they may be spilled.
-const OPEN_QUANTITY_BYTES: usize = 1 << 24;
-
 /// Builds a history from lines in any order. The lines' codes are positions in ids that are known
 /// at the end.
 #[derive(Debug)]
@@ -42,11 +39,8 @@ pub struct PurchasesBuilder {
     pairs: Vec<DayProduct>,
     pub(super) shards: Vec<ShardRuns>,
     pub(super) quantities: RunQuantities,
-    /// The quantities of each shard.
-    pub(super) logs: Vec<QuantityLog>,
-    /// Bytes of the logs that are not sealed.
-    open_log_bytes: usize,
-    /// Bytes of the runs and of sealed quantities that are in memory.
+    pub(super) log: QuantityLog,
+    /// Bytes of the runs and of the log that are in memory.
     bytes_in_memory: usize,
     /// One more than the largest code of a customer.
     customer_codes: usize,
@@ -76,8 +70,7 @@ impl PurchasesBuilder {
             pairs: vec![],
             shards: (0..SHARD_COUNT).map(|_| ShardRuns::default()).collect(),
             quantities,
-            logs: empty_logs(),
-            open_log_bytes: 0,
+            log: QuantityLog::default(),
             bytes_in_memory: 0,
             customer_codes: 0,
             product_codes: 0,
@@ -119,21 +112,12 @@ impl PurchasesBuilder {
     /// If there is no room in memory and nothing can be spilled.
     pub fn record(&mut self, records: impl IntoIterator<Item = QuantityRecord>) -> Result<()> {
         for record in records {
-            let log = &mut self.logs[ShardRow::of(record.line.customer).shard];
-            let len = log.open_bytes();
-            log.push(&record);
-            self.open_log_bytes += log.open_bytes() - len;
-        }
-        if self.open_log_bytes > OPEN_QUANTITY_BYTES {
-            self.seal_logs();
-            self.spill_runs()?;
+            if self.log.push(&record) {
+                self.bytes_in_memory += QuantityLog::part_bytes();
+                self.spill_runs()?;
+            }
         }
         Ok(())
-    }
-
-    fn seal_logs(&mut self) {
-        self.bytes_in_memory += self.logs.iter_mut().map(QuantityLog::seal).sum::<usize>();
-        self.open_log_bytes = 0;
     }
 
     /// How many lines may be buffered, apart from the least number.
@@ -155,14 +139,10 @@ impl PurchasesBuilder {
         let mut ends = self.count_lines();
         let bounds = counts_to_ends(&mut ends);
         let starts = self.group_by_customer(ends);
-        let records = self.quantities == RunQuantities::OnePiece;
         let runs: Vec<NewRun> = split_at_bounds(&mut self.pairs, &bounds)
             .into_par_iter()
-            .zip(&mut self.logs)
             .enumerate()
-            .map(|(shard, (pairs, log))| {
-                sort_shard(shard, bounds[shard], pairs, &starts, records.then_some(log))
-            })
+            .map(|(shard, pairs)| sort_shard(shard, bounds[shard], pairs, &starts))
             .collect();
         for (shard, run) in self.shards.iter_mut().zip(runs) {
             if run.lines > 0 {
@@ -171,8 +151,13 @@ impl PurchasesBuilder {
                 shard.lines += run.lines;
                 shard.purchases += run.purchases;
             }
+            if self.quantities == RunQuantities::OnePiece {
+                run.repeated.each_in_memory(|repeat| {
+                    self.log.push(&repeat);
+                    Ok(())
+                })?;
+            }
         }
-        self.seal_logs();
         self.spill_runs()
     }
 
@@ -215,9 +200,7 @@ impl PurchasesBuilder {
             for run in self.shards.iter_mut().flat_map(|shard| &mut shard.runs) {
                 run.spill(limit)?;
             }
-            for log in &mut self.logs {
-                log.spill(limit)?;
-            }
+            self.log.spill(limit)?;
         }
         Ok(())
     }
@@ -229,12 +212,10 @@ impl PurchasesBuilder {
     pub fn recoded(mut self, recode: impl Fn(Line) -> Line) -> Result<Self> {
         let mut recoded = Self::with_quantities(self.limit.clone(), self.quantities);
         recoded.add(std::mem::take(&mut self.buffer).into_iter().map(&recode))?;
-        for log in std::mem::take(&mut self.logs) {
-            log.each(self.limit.as_ref(), |record| {
-                let line = recode(record.line);
-                recoded.record([QuantityRecord { line, ..record }])
-            })?;
-        }
+        std::mem::take(&mut self.log).each(self.limit.as_ref(), |record| {
+            let line = recode(record.line);
+            recoded.record([QuantityRecord { line, ..record }])
+        })?;
         for (shard, runs) in self.shards.iter().enumerate() {
             for run in &runs.runs {
                 let mut reader = SortedRunReader::new(run.bytes(self.limit.as_ref())?)?;
@@ -301,10 +282,6 @@ impl PurchasesBuilder {
     }
 }
 
-pub(super) fn empty_logs() -> Vec<QuantityLog> {
-    (0..SHARD_COUNT).map(|_| QuantityLog::default()).collect()
-}
-
 /// Turns the number of lines of each customer into the position at which they end, customers in the
 /// order of shards and of rows in them. Returns the positions at which shards begin and end.
 fn counts_to_ends(counts: &mut [u32]) -> Vec<usize> {
@@ -337,19 +314,16 @@ struct NewRun {
     /// Distinct (customer, day, product).
     lines: u64,
     purchases: u64,
+    /// Lines that repeat another, as sales of one piece.
+    repeated: QuantityLog,
 }
 
 /// Sorts the pairs of a shard and writes them as a run. Those of the customer with code `c` begin
-/// at `starts[c] - base`. What repeats another is recorded in `log`.
-fn sort_shard(
-    shard: usize,
-    base: usize,
-    pairs: &mut [DayProduct],
-    starts: &[u32],
-    mut log: Option<&mut QuantityLog>,
-) -> NewRun {
+/// at `starts[c] - base`.
+fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32]) -> NewRun {
     let mut writer = SortedRunWriter::default();
     let (mut lines, mut purchases, mut distinct) = (0, 0, vec![]);
+    let mut repeated = QuantityLog::default();
     let mut starts = starts
         .iter()
         .skip(shard)
@@ -367,12 +341,12 @@ fn sort_shard(
         distinct.clear();
         distinct.extend(of_customer.iter().copied());
         distinct.dedup();
-        if let Some(log) = &mut log
-            && distinct.len() < of_customer.len()
-        {
+        if distinct.len() < of_customer.len() {
             let row = row as usize;
             let customer = ShardRow { shard, row }.provisional_code();
-            repeats(customer, of_customer).for_each(|repeat| log.push(&repeat));
+            for repeat in repeats(customer, of_customer) {
+                repeated.push(&repeat);
+            }
         }
         lines += distinct.len() as u64;
         purchases += distinct.chunk_by(DayProduct::is_same_day).count() as u64;
@@ -382,6 +356,7 @@ fn sort_shard(
         bytes: writer.finish(),
         lines,
         purchases,
+        repeated,
     }
 }
 

@@ -5,20 +5,29 @@
 //! day if one of its groups was bought.
 //!
 //! A sorted run knows of no quantities: of a (customer, day, product) in it at least one line is a
-//! sale. Quantities come from the [`QuantityLog`] of the shard, in which only those are looked at
-//! that a line takes back from.
+//! sale. Quantities come from the [`QuantityLog`], in which only those are looked at that a line takes
+//! back from.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::builder::{PurchasesBuilder, empty_logs};
-use super::quantity_log::{PIECE, QuantityLog, RecordKind, RunQuantities};
+use super::Line;
+use super::builder::PurchasesBuilder;
+use super::quantity_log::{PIECE, QuantityLog, QuantityRecord, RecordKind, RunQuantities};
 use super::shard::{SHARD_COUNT, ShardRow, ShardRuns};
 use super::sorted_run::{DayProduct, SortedRunWriter};
 use super::spill::{MemoryLimit, SpillableBytes};
 use crate::calendar::Day;
 use crate::error::Result;
+
+/// About how many bytes are known of quantities for each line that takes something back.
+const TAKE_BACK_BYTES: u64 = 192;
+
+/// How many bytes of that may be in memory at a time, if memory has no limit.
+const AMOUNT_BYTES: u64 = 1 << 28;
 
 /// How many lines were netted away.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,38 +62,61 @@ impl PurchasesBuilder {
     /// If nothing can be spilled, or what was spilled cannot be read.
     pub fn net(&mut self) -> Result<NettedLines> {
         let mut netted = NettedLines::default();
-        if self.logs.iter().all(|log| log.take_backs() == 0) {
-            self.logs = empty_logs();
+        if self.log.take_backs() == 0 {
+            self.log = QuantityLog::default();
             return Ok(netted);
         }
         if !self.buffer.is_empty() {
             self.sort_buffer()?;
         }
-        let (quantities, limit) = (self.quantities, self.limit.clone());
-        let mut logs = std::mem::replace(&mut self.logs, empty_logs());
-        // Some shards at a time, so that not all of them have to be in memory.
-        let at_a_time = rayon::current_num_threads().clamp(1, SHARD_COUNT);
-        for (shards, logs) in self
-            .shards
-            .chunks_mut(at_a_time)
-            .zip(logs.chunks_mut(at_a_time))
-        {
-            let of_shards = shards
-                .par_iter_mut()
-                .zip(logs)
-                .map(|(shard, log)| {
-                    net_shard(shard, &std::mem::take(log), quantities, limit.as_ref())
-                })
-                .collect::<Result<Vec<_>>>()?;
-            of_shards.into_iter().for_each(|lines| netted.merge(lines));
-            if let Some(limit) = &limit {
-                for run in shards.iter_mut().flat_map(|shard| &mut shard.runs) {
-                    run.spill(limit)?;
-                }
-            }
+        let log = std::mem::take(&mut self.log);
+        let shards_at_a_time = self.shards_at_a_time(log.take_backs());
+        for start in (0..SHARD_COUNT).step_by(shards_at_a_time) {
+            let shards = start..SHARD_COUNT.min(start + shards_at_a_time);
+            let amounts = contested_amounts(&log, shards.clone(), self.limit.as_ref())?;
+            netted.merge(self.net_shards(shards, &amounts)?);
         }
         if netted.voided_sales() > 0 {
             self.look_who_is_left()?;
+        }
+        Ok(netted)
+    }
+
+    /// How many shards are netted at a time, so that what is known of their quantities has room in
+    /// memory.
+    fn shards_at_a_time(&self, take_backs: u64) -> usize {
+        let room = self
+            .limit
+            .as_ref()
+            .map_or(AMOUNT_BYTES, |limit| limit.bytes / 8);
+        let all = take_backs.saturating_mul(TAKE_BACK_BYTES);
+        let times = all.div_ceil(room.max(1)).clamp(1, SHARD_COUNT as u64);
+        SHARD_COUNT / times as usize
+    }
+
+    /// Nets some shards, of which `amounts` are known.
+    fn net_shards(&mut self, shards: Range<usize>, amounts: &[Amount]) -> Result<NettedLines> {
+        let mut netted = NettedLines::default();
+        let (quantities, limit) = (self.quantities, self.limit.as_ref());
+        // As many as are worked on side by side: only their new runs are in memory.
+        let at_a_time = rayon::current_num_threads().max(1);
+        for start in shards.clone().step_by(at_a_time) {
+            let some = start..shards.end.min(start + at_a_time);
+            let runs = &mut self.shards[some.clone()];
+            let of_shards = runs
+                .par_iter_mut()
+                .zip(some)
+                .map(|(runs, shard)| {
+                    let amounts = &amounts[range_of(amounts, |amount| amount.shard.cmp(&shard))];
+                    net_shard(runs, amounts, quantities, limit)
+                })
+                .collect::<Result<Vec<_>>>()?;
+            of_shards.into_iter().for_each(|lines| netted.merge(lines));
+            if let Some(limit) = limit {
+                for run in runs.iter_mut().flat_map(|shard| &mut shard.runs) {
+                    run.spill(limit)?;
+                }
+            }
         }
         Ok(netted)
     }
@@ -142,7 +174,8 @@ fn mark(marks: &mut [bool], others: &[bool]) {
 /// What is known of a (customer, day, product) of which something was taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Amount {
-    row: usize,
+    shard: usize,
+    row: u32,
     pair: DayProduct,
     ticket: u64,
     /// In millionths.
@@ -152,19 +185,18 @@ struct Amount {
 }
 
 /// Leaves out of a shard's runs what was taken back, and makes one run of them.
-pub(super) fn net_shard(
+fn net_shard(
     runs: &mut ShardRuns,
-    log: &QuantityLog,
+    amounts: &[Amount],
     quantities: RunQuantities,
     limit: Option<&MemoryLimit>,
 ) -> Result<NettedLines> {
-    let amounts = contested_amounts(log, limit)?;
     if amounts.is_empty() {
         return Ok(NettedLines::default());
     }
     let mut netter = ShardNetter {
         writer: SortedRunWriter::default(),
-        amounts: &amounts,
+        amounts,
         quantities,
         lines: 0,
         purchases: 0,
@@ -196,44 +228,62 @@ pub(super) fn net_shard(
     Ok(netted)
 }
 
-/// The amounts of all (customer, day, product) of which something was taken back, sorted.
-fn contested_amounts(log: &QuantityLog, limit: Option<&MemoryLimit>) -> Result<Vec<Amount>> {
+/// The amounts of all (customer, day, product) of some shards of which something was taken back,
+/// sorted.
+fn contested_amounts(
+    log: &QuantityLog,
+    shards: Range<usize>,
+    limit: Option<&MemoryLimit>,
+) -> Result<Vec<Amount>> {
     let mut contested = vec![];
     log.each(limit, |record| {
-        if record.kind == RecordKind::TakeBack {
-            let line = record.line;
-            contested.push((line.customer, DayProduct::new(line.day, line.product)));
+        if record.kind == RecordKind::TakeBack && shards.contains(&shard_of(record.line)) {
+            contested.push(key_of(record.line));
         }
         Ok(())
     })?;
     contested.sort_unstable();
     contested.dedup();
-    let mut amounts = vec![];
-    if contested.is_empty() {
-        return Ok(amounts);
-    }
+    let mut amounts = Vec::with_capacity(contested.len());
     log.each(limit, |record| {
-        let line = record.line;
-        let pair = DayProduct::new(line.day, line.product);
-        if contested.binary_search(&(line.customer, pair)).is_ok() {
-            let (sales, take_backs) = match record.kind {
-                RecordKind::Counted => (0, 0),
-                RecordKind::Sales(sales) => (sales, 0),
-                RecordKind::TakeBack => (0, 1),
-            };
-            amounts.push(Amount {
-                row: ShardRow::of(line.customer).row,
-                pair,
-                ticket: record.ticket,
-                quantity: record.quantity,
-                sales,
-                take_backs,
-            });
+        if shards.contains(&shard_of(record.line))
+            && contested.binary_search(&key_of(record.line)).is_ok()
+        {
+            amounts.push(Amount::of(&record));
         }
         Ok(())
     })?;
-    amounts.sort_unstable();
+    amounts.par_sort_unstable();
     Ok(amounts)
+}
+
+fn shard_of(line: Line) -> usize {
+    ShardRow::of(line.customer).shard
+}
+
+fn key_of(line: Line) -> (u32, DayProduct) {
+    (line.customer, DayProduct::new(line.day, line.product))
+}
+
+impl Amount {
+    fn of(record: &QuantityRecord) -> Self {
+        let (customer, pair) = key_of(record.line);
+        let ShardRow { shard, row } = ShardRow::of(customer);
+        let (sales, take_backs) = match record.kind {
+            RecordKind::Counted => (0, 0),
+            RecordKind::Sales(sales) => (sales, 0),
+            RecordKind::TakeBack => (0, 1),
+        };
+        Self {
+            shard,
+            row: row as u32,
+            pair,
+            ticket: record.ticket,
+            quantity: record.quantity,
+            sales,
+            take_backs,
+        }
+    }
 }
 
 /// Writes the run of a shard without what was taken back.
@@ -252,12 +302,12 @@ impl ShardNetter<'_> {
     /// Adds the sorted pairs of a customer, as often as runs have them.
     fn add_row(&mut self, row: u32, pairs: &[DayProduct]) {
         // Rows only come forward; of a row in between, runs have nothing.
-        let (start, end) = range_of_row(self.amounts, row as usize);
-        let of_row = &self.amounts[start..end];
-        self.amounts = &self.amounts[end..];
+        let range = range_of(self.amounts, |amount| amount.row.cmp(&row));
+        let (of_row, others) = self.amounts[range.start..].split_at(range.len());
+        self.amounts = others;
         let mut bought = Vec::with_capacity(pairs.len());
         for same in pairs.chunk_by(PartialEq::eq) {
-            let amounts = amounts_of(of_row, same[0]);
+            let amounts = &of_row[range_of(of_row, |amount| amount.pair.cmp(&same[0]))];
             if amounts.is_empty() || self.is_bought(amounts, same.len()) {
                 bought.push(same[0]);
             }
@@ -303,18 +353,11 @@ impl ShardNetter<'_> {
     }
 }
 
-/// Where the amounts of a row begin and end.
-fn range_of_row(amounts: &[Amount], row: usize) -> (usize, usize) {
-    let start = amounts.partition_point(|amount| amount.row < row);
-    let len = amounts[start..].partition_point(|amount| amount.row == row);
-    (start, start + len)
-}
-
-/// The amounts of a pair among those of its row.
-fn amounts_of(of_row: &[Amount], pair: DayProduct) -> &[Amount] {
-    let start = of_row.partition_point(|amount| amount.pair < pair);
-    let len = of_row[start..].partition_point(|amount| amount.pair == pair);
-    &of_row[start..start + len]
+/// Where those of sorted amounts are that compare as equal.
+fn range_of(amounts: &[Amount], compare: impl Fn(&Amount) -> Ordering) -> Range<usize> {
+    let start = amounts.partition_point(|amount| compare(amount) == Ordering::Less);
+    let len = amounts[start..].partition_point(|amount| compare(amount) == Ordering::Equal);
+    start..start + len
 }
 
 #[cfg(test)]

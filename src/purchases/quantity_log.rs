@@ -75,6 +75,13 @@ pub enum RecordKind {
     TakeBack,
 }
 
+/// How many bytes make a part: enough that a freed part goes back to the system, and does not leave a
+/// hole between runs.
+const PART: usize = 1 << 20;
+
+/// More bytes than a record takes: the first, and seven numbers.
+const LONGEST: usize = 1 + 7 * 10;
+
 /// Bits of the byte with which a record begins.
 const SAME_PURCHASE: u8 = 1;
 const SAME_TICKET: u8 = 1 << 1;
@@ -124,13 +131,8 @@ impl QuantityLog {
         self.take_backs
     }
 
-    /// How many bytes of it are in memory and not sealed.
-    pub(super) fn open_bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Appends a record.
-    pub fn push(&mut self, record: &QuantityRecord) {
+    /// Appends a record. Returns whether a part was ended, which may be spilled.
+    pub fn push(&mut self, record: &QuantityRecord) -> bool {
         let (this, last) = (LastRecord::of(record), self.last);
         let is_whole = record.quantity % PIECE == 0;
         let (kind, sales) = match record.kind {
@@ -139,14 +141,10 @@ impl QuantityLog {
             RecordKind::Sales(sales) => (MANY_SALES, Some(sales)),
             RecordKind::TakeBack => (TAKE_BACK, None),
         };
-        let mut first = kind << KIND_SHIFT;
-        for (bit, is_set) in [
-            (SAME_PURCHASE, this.is_same_purchase(last)),
-            (SAME_TICKET, this.ticket == last.ticket),
-            (IS_WHOLE, is_whole),
-        ] {
-            first |= if is_set { bit } else { 0 };
-        }
+        let first = (kind << KIND_SHIFT)
+            | flag(SAME_PURCHASE, this.is_same_purchase(last))
+            | flag(SAME_TICKET, this.ticket == last.ticket)
+            | flag(IS_WHOLE, is_whole);
         self.bytes.push(first);
         if first & SAME_PURCHASE == 0 {
             let customers = i64::from(this.customer) - i64::from(last.customer);
@@ -165,19 +163,18 @@ impl QuantityLog {
         }
         self.take_backs += u64::from(record.kind == RecordKind::TakeBack);
         self.last = this;
+        let is_full = self.bytes.len() + LONGEST > PART;
+        if is_full {
+            let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(PART));
+            self.sealed.push(SpillableBytes::InMemory(bytes));
+            self.last = LastRecord::default();
+        }
+        is_full
     }
 
-    /// Ends a part that may be spilled. Returns how many bytes it has.
-    pub(super) fn seal(&mut self) -> usize {
-        if self.bytes.is_empty() {
-            return 0;
-        }
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.shrink_to_fit();
-        let len = bytes.len();
-        self.sealed.push(SpillableBytes::InMemory(bytes));
-        self.last = LastRecord::default();
-        len
+    /// How many bytes the part has that was ended last.
+    pub(super) const fn part_bytes() -> usize {
+        PART
     }
 
     /// Spills the sealed parts.
@@ -209,6 +206,10 @@ impl QuantityLog {
     pub fn each_in_memory(&self, each: impl FnMut(QuantityRecord) -> Result<()>) -> Result<()> {
         self.each(None, each)
     }
+}
+
+fn flag(bit: u8, is_set: bool) -> u8 {
+    if is_set { bit } else { 0 }
 }
 
 /// Calls `each` with every record of a part.
@@ -304,13 +305,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_come_back(records in records(), seal_every in 1_usize..9) {
+        fn records_come_back(records in records()) {
             let mut log = QuantityLog::default();
-            for (at, record) in records.iter().enumerate() {
+            for record in &records {
                 log.push(record);
-                if at % seal_every == 0 {
-                    log.seal();
-                }
             }
             let mut read = vec![];
             log.each_in_memory(|record| {
@@ -325,6 +323,34 @@ mod tests {
         #[test]
         fn damage_is_an_error_or_other_records(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             _ = each_of(&bytes, &mut |_| Ok(()));
+        }
+    }
+
+    #[test]
+    fn parts_are_ended_before_they_grow() {
+        let mut log = QuantityLog::default();
+        let record = |at: u32| QuantityRecord {
+            line: Line {
+                customer: at % 7,
+                day: Day::from_epoch(17_000),
+                product: at,
+            },
+            ticket: u64::from(at) << 40,
+            quantity: i64::from(at) - 9,
+            kind: RecordKind::Sales(1),
+        };
+        let ended = (0..200_000).filter(|at| log.push(&record(*at))).count();
+        assert!(ended > 1 && log.sealed.len() == ended);
+        let mut next = 0;
+        log.each_in_memory(|read| {
+            assert_eq!(read, record(next));
+            next += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(next, 200_000);
+        for part in &log.sealed {
+            assert!(part.bytes(None).unwrap().len() <= PART);
         }
     }
 
