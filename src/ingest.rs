@@ -51,6 +51,9 @@
 //!
 //! **More tables.** Where who bought and when stand in headers of tickets, `joined` reads these
 //! first, and `LineChecker` looks each line's ticket up in them.
+//! **Voids.** When all lines are known, quantities are summed within customer, day and product (and
+//! ticket, where tickets are mapped): sales that come to nothing, and the lines that took them back,
+//! move from kept and returned to voided ([`crate::purchases::PurchasesBuilder::net`]).
 
 mod alike;
 mod anonymous;
@@ -78,8 +81,10 @@ mod line_checker;
 mod other_table;
 mod overlap;
 mod lists;
+mod netting;
 mod path_columns;
 mod pipeline;
+mod quantity;
 mod reader;
 mod rejects;
 pub mod report;
@@ -326,7 +331,11 @@ async fn read_lines(
 /// If no purchase is known on the as-of date.
 pub fn staleness(span: Option<DateRange>, report: &Report, as_of: AsOf) -> Result<Option<String>> {
     let Some(DateRange { first, last }) = span else {
-        let others = report.anonymous + report.returned + report.excluded + report.bad_lines();
+        let others = report.anonymous
+            + report.voided
+            + report.returned
+            + report.excluded
+            + report.bad_lines();
         return Err(match report.first_after {
             Some(first) if others + report.before_history == 0 => {
                 Error::request(format!("all {} usable lines lie after the as-of date {as_of}; the first is of {first}", report.after_as_of))

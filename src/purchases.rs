@@ -14,6 +14,11 @@
 //! distinct line. Runs that have no room in memory go to [`SpillStorage`], a temporary file. In the
 //! end the runs of each shard are merged into its table.
 //!
+//! # Quantities
+//! A line in a run stands for a sale of one piece. What differs, and what was taken back, is
+//! recorded in [`QuantityLog`]s. If a line takes something back, [`PurchasesBuilder::net`] leaves out
+//! of the runs what was not bought after all.
+//!
 //! # Partitions
 //! Where the tables of all shards do not fit into memory, some consecutive shards make a
 //! **partition**. [`Partitions`] gives one partition after the other and builds its tables anew
@@ -23,11 +28,14 @@ mod anonymous;
 mod builder;
 mod facts;
 mod fingerprint;
+mod netting;
 mod partitioned;
 mod partitions;
+mod quantity_log;
 mod shard;
 mod sorted_run;
 mod spill;
+mod varint;
 
 use std::sync::Arc;
 
@@ -39,8 +47,10 @@ pub use anonymous::AnonymousSale;
 pub use builder::{CustomerTotals, PurchasesBuilder};
 pub use facts::{DatedFacts, Facts, compact_ids, compact_prices};
 pub use fingerprint::Fingerprint;
+pub use netting::NettedLines;
 pub use partitioned::PartitionedPurchases;
 pub use partitions::{PartitionedHistory, Partitions, RecentPartitions};
+pub use quantity_log::{Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind, RunQuantities};
 pub use spill::{MemoryLimit, SpillStorage};
 
 use anonymous::AnonymousSales;

@@ -278,6 +278,23 @@ impl IdDictionary {
         Ok(())
     }
 
+    /// The code here of each id of another dictionary, in the order of its codes; none where no id
+    /// here means the same. The other has all of its ids.
+    pub(super) fn codes_of_all(&self, other: &IdDictionary) -> Vec<Option<u32>> {
+        let is_text = self.is_text();
+        other.ids.iter().map(|id| self.find(id, is_text)).collect()
+    }
+
+    /// The code of an id; if no id is text, 7 is the same as 7.0.
+    fn find(&self, id: &StoredId, is_text: bool) -> Option<u32> {
+        let (written, otherwise) = match id {
+            StoredId::Integer(id) => (self.integers.get(id), self.whole_floats.get(id)),
+            StoredId::WholeFloat(id) => (self.whole_floats.get(id), self.integers.get(id)),
+            StoredId::Text(id) => (self.texts.get(id), None),
+        };
+        written.or(otherwise.filter(|_| !is_text)).copied()
+    }
+
     fn next(&self) -> Result<u32> {
         u32::try_from(self.taken + self.ids.len())
             .ok()

@@ -7,8 +7,9 @@ use super::days::{ClockCheck, TimesSeen, gaps};
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::facts::FactsAssembler;
-use super::line_checker::LineBatch;
+use super::line_checker::{LineBatch, LineQuantity, UndecidedSale};
 use super::lists::refuse_lists;
+use super::netting::{self, AllTakeBacks, NO_TICKET, with_codes};
 use super::overlap::OverlappingObjects;
 use super::report::Report;
 
@@ -16,8 +17,11 @@ use super::suspects::{self, Suspect};
 use super::text_notes::TextNotes;
 use super::time::{DateDecision, DecidedForms, TimeRules};
 use crate::calendar::Day;
+use crate::domain::Ids;
 use crate::error::Result;
-use crate::purchases::{Facts, Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder};
+use crate::purchases::{
+    Facts, Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder, RunQuantities,
+};
 use crate::stats;
 
 /// How many weeks before the last day are compared with it.
@@ -38,13 +42,13 @@ pub(super) struct HistoryAssembler {
     customer_codes: Vec<u32>,
     product_codes: Vec<u32>,
     builder: PurchasesBuilder,
+    quantities: RunQuantities,
+    take_backs: AllTakeBacks,
     report: Report,
     text: TextNotes,
     times: TimesSeen,
     excluded: ExcludedProducts,
-    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
-    /// all ids are.
-    undecided: Vec<(Line, usize)>,
+    undecided: Vec<UndecidedSale>,
     /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
     by_day: Vec<u64>,
     /// Days of several objects, where there are several.
@@ -63,12 +67,15 @@ pub(super) struct HistoryAssembler {
 impl HistoryAssembler {
     /// Nothing yet.
     pub(super) fn new(options: &InputOptions, limit: Option<MemoryLimit>) -> Self {
+        let quantities = netting::run_quantities(options);
         Self {
             customers: IdDictionary::new("customer"),
             products: IdDictionary::new(options.columns.table.products()),
             customer_codes: vec![],
             product_codes: vec![],
-            builder: PurchasesBuilder::new(limit),
+            builder: PurchasesBuilder::with_quantities(limit, quantities),
+            quantities,
+            take_backs: AllTakeBacks::default(),
             text: TextNotes::default(),
             report: Report {
                 dates: options.decided.dates.clone(),
@@ -109,6 +116,7 @@ impl HistoryAssembler {
         if batch.begins_chunk {
             self.customer_codes.clear();
             self.product_codes.clear();
+            self.take_backs.begin_chunk();
         }
         for (day, lines) in batch.kept_by_day {
             count(&mut self.by_day, day, lines);
@@ -138,18 +146,33 @@ impl HistoryAssembler {
             batch
                 .undecided
                 .into_iter()
-                .map(|(line, at)| (with_codes(line, customers, products), at)),
+                .map(|sale| sale.with_line(with_codes(sale.line, customers, products))),
         );
         if let Some(overlapping) = &mut self.overlapping {
             let lines = batch.lines.iter();
             overlapping.add(lines.map(|line| with_codes(*line, customers, products)));
         }
+        let lines = &batch.lines;
         self.builder.add(
-            batch
-                .lines
-                .into_iter()
-                .map(|line| with_codes(line, customers, products)),
+            lines
+                .iter()
+                .map(|line| with_codes(*line, customers, products)),
         )?;
+        let mut tickets = batch.tickets.into_iter();
+        for sale in batch.line_quantities {
+            let line = with_codes(lines[sale.line as usize], customers, products);
+            let ticket = tickets.next().unwrap_or(NO_TICKET);
+            let LineQuantity {
+                quantity, in_run, ..
+            } = sale;
+            let record = self
+                .quantities
+                .record_of_sale(line, quantity, ticket, in_run);
+            self.builder.record(record)?;
+        }
+        if let Some(take_backs) = batch.take_backs {
+            self.take_backs.merge(take_backs)?;
+        }
         if batch.ends_object {
             self.end_object(&batch.object, batch.has_quantity);
         }
@@ -186,23 +209,34 @@ impl HistoryAssembler {
         self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
         self.clock_check(options).refuse()?;
-        // Headers are not sales: their lines are judged.
-        if options.columns.table != TicketTable::Headers {
-            self.find_suspects(&options.keep_customers)?;
-        }
-        let warnings = self.warnings(options);
-        let (customers, products) = (self.customers.settle(), self.products.settle());
+        std::mem::take(&mut self.take_backs).record(
+            &self.customers,
+            &self.products,
+            &mut self.builder,
+        )?;
+        let mut warnings = self.warnings(options);
+        let customers = take_dictionary(&mut self.customers).settle();
+        let products = take_dictionary(&mut self.products).settle();
         refuse_lists(&products.ids, options.columns.name(ColumnRole::Product))?;
-        let mut builder = self.builder;
         if customers.merges() || products.merges() {
-            builder = builder.recoded(|line| Line {
+            self.builder = self.builder.recoded(|line| Line {
                 customer: customers.one(line.customer),
                 product: products.one(line.product),
                 ..line
             })?;
         }
+        self.net()?;
+        // Headers are not sales: their lines are judged.
+        if options.columns.table != TicketTable::Headers {
+            self.find_suspects(&customers.ids, &options.keep_customers)?;
+            warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
+            warnings.extend(gaps::warning(&self.by_day, *Day::PLAUSIBLE.start()));
+            warnings.extend(self.warning_of_partial_last_day());
+            let quantity = options.columns.name(ColumnRole::Quantity);
+            warnings.extend(self.warning_of_missing_quantities(quantity));
+        }
         let product_ids = self.facts.as_ref().map(|_| products.ids.clone());
-        let purchases = builder.finish(customers.ids, products.ids)?;
+        let purchases = self.builder.finish(customers.ids, products.ids)?;
         let facts = match (self.facts, product_ids) {
             (Some(facts), Some(ids)) => {
                 facts.finish(&customers.same, &products.same, &ids, &purchases)
@@ -218,7 +252,7 @@ impl HistoryAssembler {
     }
 
     /// Leaves customers out who look like no person, unless someone asked to keep them.
-    fn find_suspects(&mut self, keep: &[String]) -> Result<()> {
+    fn find_suspects(&mut self, customers: &Ids, keep: &[String]) -> Result<()> {
         let totals = self.builder.customer_totals()?.to_vec();
         let candidates = suspects::candidates(&totals);
         if candidates.is_empty() {
@@ -227,7 +261,7 @@ impl HistoryAssembler {
         let basket = suspects::mean_basket(&totals, &candidates);
         let all_lines = totals.iter().map(|totals| u64::from(totals.lines)).sum();
         for code in candidates {
-            let customer = self.customers.id(code);
+            let customer = customers.text(code);
             if keep.contains(&customer) {
                 continue;
             }
@@ -242,17 +276,35 @@ impl HistoryAssembler {
         Ok(())
     }
 
+    /// Leaves out what was sold and taken back on the same day.
+    fn net(&mut self) -> Result<()> {
+        let netted = self.builder.net()?;
+        for (day, lines) in &netted.voided_sales {
+            discount(&mut self.by_day, *day, *lines);
+        }
+        netting::count_netted(&mut self.report, &netted);
+        Ok(())
+    }
+
     /// Keeps or drops the lines that waited until all ids were known.
     fn settle_undecided(&mut self) -> Result<()> {
         let is_text = self.products.is_text();
-        for (line, at) in std::mem::take(&mut self.undecided) {
+        for sale in std::mem::take(&mut self.undecided) {
+            let UndecidedSale {
+                line,
+                excluded,
+                quantity,
+                ticket,
+            } = sale;
             if is_text {
                 self.report.kept += 1;
                 count(&mut self.by_day, line.day, 1);
                 self.builder.add([line])?;
+                let record = self.quantities.record_of_sale(line, quantity, ticket, true);
+                self.builder.record(record)?;
             } else {
                 self.report.excluded += 1;
-                self.excluded.mark(at);
+                self.excluded.mark(excluded);
             }
         }
         Ok(())
@@ -313,17 +365,12 @@ impl HistoryAssembler {
         }
         let overlapping = self.overlapping.as_ref();
         warnings.extend(overlapping.and_then(OverlappingObjects::warning));
-        warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
         if !is_lines {
             warnings.extend(self.customers.warnings());
         }
         warnings.extend(self.products.warnings());
         if !is_headers {
             warnings.extend(self.excluded.warning());
-            warnings.extend(gaps::warning(&self.by_day, *Day::PLAUSIBLE.start()));
-            warnings.extend(self.warning_of_partial_last_day());
-            let quantity = options.columns.name(ColumnRole::Quantity);
-            warnings.extend(self.warning_of_missing_quantities(quantity));
         }
         warnings
     }
@@ -368,15 +415,9 @@ impl HistoryAssembler {
     }
 }
 
-/// A line of a chunk under the codes of the history; every code of a chunk is that of one of its
-/// ids.
-#[inline(always)]
-fn with_codes(line: Line, customers: &[u32], products: &[u32]) -> Line {
-    Line {
-        customer: customers[line.customer as usize],
-        product: products[line.product as usize],
-        ..line
-    }
+/// Takes a dictionary out of its place.
+fn take_dictionary(dictionary: &mut IdDictionary) -> IdDictionary {
+    std::mem::replace(dictionary, IdDictionary::new(""))
 }
 
 fn is_day_with_lines(by_day: &[u64], day: Day) -> bool {
@@ -388,5 +429,11 @@ fn is_day_with_lines(by_day: &[u64], day: Day) -> bool {
 fn count(by_day: &mut [u64], day: Day, lines: u64) {
     if let Some(count) = by_day.get_mut((day - *Day::PLAUSIBLE.start()) as usize) {
         *count += lines;
+    }
+}
+
+fn discount(by_day: &mut [u64], day: Day, lines: u64) {
+    if let Some(count) = by_day.get_mut((day - *Day::PLAUSIBLE.start()) as usize) {
+        *count = count.saturating_sub(lines);
     }
 }

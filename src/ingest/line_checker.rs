@@ -13,6 +13,7 @@ use super::dictionary::{IdDictionary, NewIds};
 use super::excluded::{ExcludedProducts, Exclusion};
 use super::facts::{BatchFacts, FactCollector};
 use super::ids::{IdFault, RawId};
+use super::netting::{self, NO_TICKET, NewTakeBacks, TakeBacks};
 use super::rejects::{RejectReason, RejectedLine, RejectedValue};
 use super::report::{LeftOut, Report};
 use super::text_notes::TextNotes;
@@ -20,20 +21,58 @@ use super::time::{ParsedTime, TimeRules};
 use super::{InputOptions, NeededDays};
 use crate::calendar::Day;
 use crate::error::Result;
-use crate::purchases::Line;
+use crate::purchases::{Line, Millionths, PIECE, QuantityRecord, RecordKind, RunQuantities};
 use tables::TableReading;
 
 /// How many lines make a batch.
 const BATCH: usize = 1 << 16;
 
-/// A line that is kept, unless its product turns out to be an excluded one.
+/// A sale that is kept, unless its product turns out to be an excluded one, or a line that takes back
+/// what was sold.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CheckedSale {
+pub(super) struct CheckedLine {
     day: Day,
+    quantity: Millionths,
     /// The position in the exclusion list of a product that this one may be.
     excluded: Option<usize>,
     /// Whether nobody is known to have bought it.
     pub(super) is_anonymous: bool,
+}
+
+impl CheckedLine {
+    /// Whether it takes back what was sold.
+    #[inline(always)]
+    pub(super) fn takes_back(&self) -> bool {
+        self.quantity < 0
+    }
+}
+
+/// A sale of a product like `211.0` where 211 is excluded: whether that is meant is known when all
+/// ids are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UndecidedSale {
+    pub(super) line: Line,
+    /// The product's position in the exclusion list.
+    pub(super) excluded: usize,
+    pub(super) quantity: Millionths,
+    pub(super) ticket: u64,
+}
+
+impl UndecidedSale {
+    /// The same sale under other codes.
+    pub(super) fn with_line(self, line: Line) -> Self {
+        Self { line, ..self }
+    }
+}
+
+/// The quantity of a sale, where its line does not tell it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineQuantity {
+    /// The position of the line among those of the batch.
+    pub(super) line: u32,
+    /// Whether it is the quantity of that line, and not of one more like it.
+    pub(super) in_run: bool,
+    pub(super) quantity: Millionths,
 }
 
 /// Some of the lines of a chunk. Their codes are positions in the ids of this batch and those of
@@ -58,9 +97,13 @@ pub(super) struct LineBatch {
     pub(super) text: TextNotes,
     /// Which of the excluded products were met.
     pub(super) excluded: Vec<bool>,
-    /// Lines of a product like `211.0` where 211 is excluded: whether they mean it is known when
-    /// all ids are.
-    pub(super) undecided: Vec<(Line, usize)>,
+    pub(super) undecided: Vec<UndecidedSale>,
+    /// What is known of quantities beside the lines, and the ticket of each of these if tickets are
+    /// told apart.
+    pub(super) line_quantities: Vec<LineQuantity>,
+    pub(super) tickets: Vec<u64>,
+    /// Lines that take something back, if there are any.
+    pub(super) take_backs: Option<NewTakeBacks>,
     /// Kept lines by day; a day may come twice.
     pub(super) kept_by_day: Vec<(Day, u64)>,
     /// Lines without a customer by day and product.
@@ -83,7 +126,11 @@ pub(super) struct LineChecker {
     excluded: ExcludedProducts,
     anonymous: AnonymousCustomers,
     anonymous_sales: BTreeMap<(Day, u32), u32>,
-    undecided: Vec<(Line, usize)>,
+    undecided: Vec<UndecidedSale>,
+    quantities: RunQuantities,
+    line_quantities: Vec<LineQuantity>,
+    tickets: Vec<u64>,
+    take_backs: Option<Box<TakeBacks>>,
     /// Kept lines by day. Those of the present day are counted apart, because lines mostly come day by
     /// day.
     by_day: BTreeMap<Day, u64>,
@@ -110,6 +157,10 @@ impl LineChecker {
             anonymous: AnonymousCustomers::new(&options.anonymous),
             anonymous_sales: BTreeMap::new(),
             undecided: vec![],
+            quantities: netting::run_quantities(options),
+            line_quantities: vec![],
+            tickets: vec![],
+            take_backs: None,
             by_day: BTreeMap::new(),
             today: None,
             has_given_batch: false,
@@ -186,7 +237,7 @@ impl LineChecker {
     }
 
     #[inline]
-    fn check_line(&mut self, line: &DecodedLine<'_>) -> Result<Option<CheckedSale>, RejectReason> {
+    fn check_line(&mut self, line: &DecodedLine<'_>) -> Result<Option<CheckedLine>, RejectReason> {
         self.check(
             line.time,
             |anonymous| anonymous.buyer(line.customer),
@@ -196,13 +247,20 @@ impl LineChecker {
     }
 
     #[inline]
-    fn keep_line(&mut self, sale: CheckedSale, line: &DecodedLine<'_>) -> Result<()> {
+    fn keep_line(&mut self, sale: CheckedLine, line: &DecodedLine<'_>) -> Result<()> {
+        let ticket = match self.quantities {
+            RunQuantities::OnePiece => NO_TICKET,
+            RunQuantities::Recorded => netting::ticket_of(line.facts.basket),
+        };
+        if sale.takes_back() {
+            return self.take_back(sale, line.customer, line.product, ticket);
+        }
         if sale.is_anonymous {
             self.keep_anonymous(sale, line.product)?;
         } else {
             let customer = self.customers.code_of(line.customer)?;
             let product = self.products.code_of(line.product)?;
-            self.keep(sale, customer, product);
+            self.keep(sale, customer, product, ticket);
         }
         if self.facts.is_some() {
             self.keep_facts(sale, line)?;
@@ -210,7 +268,7 @@ impl LineChecker {
         Ok(())
     }
 
-    fn keep_facts(&mut self, sale: CheckedSale, line: &DecodedLine<'_>) -> Result<()> {
+    fn keep_facts(&mut self, sale: CheckedLine, line: &DecodedLine<'_>) -> Result<()> {
         let Some(facts) = &mut self.facts else {
             return Ok(());
         };
@@ -222,8 +280,9 @@ impl LineChecker {
         facts.add(sale.day, customer, product, line.facts)
     }
 
-    /// Checks one line. A sale is returned, for [`LineChecker::keep_all`]; a line that is dropped is
-    /// counted; the reason why a line is bad is returned, for [`LineChecker::reject`]. `customer` and
+    /// Checks one line. A sale is returned, for [`LineChecker::keep_all`], and so is a line that takes
+    /// something back, for [`LineChecker::take_back`]; a line that is dropped is counted; the reason
+    /// why a line is bad is returned, for [`LineChecker::reject`]. `customer` and
     /// `product` say whether the line has these, and whether the product is excluded. They are called
     /// only if the checks before have passed.
     #[inline(always)]
@@ -233,7 +292,7 @@ impl LineChecker {
         customer: impl FnOnce(&AnonymousCustomers) -> Result<Buyer, IdFault>,
         product: impl FnOnce(&ExcludedProducts) -> Result<Exclusion, IdFault>,
         quantity: Quantity,
-    ) -> Result<Option<CheckedSale>, RejectReason> {
+    ) -> Result<Option<CheckedLine>, RejectReason> {
         let day = self.days.day(time)?;
         self.check_on(day, customer, product, quantity)
     }
@@ -246,7 +305,7 @@ impl LineChecker {
         customer: impl FnOnce(&AnonymousCustomers) -> Result<Buyer, IdFault>,
         product: impl FnOnce(&ExcludedProducts) -> Result<Exclusion, IdFault>,
         quantity: Quantity,
-    ) -> Result<Option<CheckedSale>, RejectReason> {
+    ) -> Result<Option<CheckedLine>, RejectReason> {
         if self.needed.until.is_some_and(|until| day > until.day()) {
             self.count_after(day, 1);
             return Ok(None);
@@ -257,11 +316,20 @@ impl LineChecker {
         }
         let buyer = customer(&self.anonymous).map_err(reason_of_customer)?;
         let exclusion = product(&self.excluded).map_err(reason_of_product)?;
-        let is_return = is_return(quantity)?;
+        let quantity = quantity.millionths()?;
+        let is_anonymous = buyer == Buyer::Anonymous;
         self.report.lines_read += 1;
-        if is_return {
+        if quantity <= 0 {
             self.report.returned += 1;
-            return Ok(None);
+            // Nothing is taken back from who is not known, or from what is excluded.
+            let may_void =
+                quantity < 0 && !is_anonymous && !matches!(exclusion, Exclusion::Listed(_));
+            return Ok(may_void.then_some(CheckedLine {
+                day,
+                quantity,
+                excluded: None,
+                is_anonymous,
+            }));
         }
         let excluded = match exclusion {
             Exclusion::None => None,
@@ -272,10 +340,11 @@ impl LineChecker {
                 return Ok(None);
             }
         };
-        Ok(Some(CheckedSale {
+        Ok(Some(CheckedLine {
             day,
+            quantity,
             excluded,
-            is_anonymous: buyer == Buyer::Anonymous,
+            is_anonymous,
         }))
     }
 
@@ -315,7 +384,7 @@ impl LineChecker {
     ///
     /// # Errors
     /// If there are more ids than codes.
-    pub(super) fn keep_anonymous(&mut self, sale: CheckedSale, product: RawId<'_>) -> Result<()> {
+    pub(super) fn keep_anonymous(&mut self, sale: CheckedLine, product: RawId<'_>) -> Result<()> {
         self.report.anonymous += 1;
         let product = self.products.code_of(product)?;
         *self.anonymous_sales.entry((sale.day, product)).or_default() += 1;
@@ -329,27 +398,58 @@ impl LineChecker {
     /// If there are more ids than codes.
     pub(super) fn keep_all(
         &mut self,
-        sales: &[CheckedSale],
+        sales: &[CheckedLine],
         customers: impl FnOnce(&mut IdDictionary) -> Result<Vec<u32>>,
         products: impl FnOnce(&mut IdDictionary) -> Result<Vec<u32>>,
     ) -> Result<()> {
         let customers = customers(&mut self.customers)?;
         let products = products(&mut self.products)?;
         for ((sale, customer), product) in sales.iter().zip(customers).zip(products) {
-            self.keep(*sale, customer, product);
+            self.keep(*sale, customer, product, NO_TICKET);
         }
         Ok(())
     }
 
+    /// Sets a line aside that takes back what was sold: whether it meets a sale of its day is known
+    /// at the end. Until then it counts as returned.
+    ///
+    /// # Errors
+    /// If there are more ids than codes.
+    pub(super) fn take_back(
+        &mut self,
+        line: CheckedLine,
+        customer: RawId<'_>,
+        product: RawId<'_>,
+        ticket: u64,
+    ) -> Result<()> {
+        let CheckedLine { day, quantity, .. } = line;
+        let take_backs = self.take_backs.get_or_insert_default();
+        take_backs.add(customer, product, |customer, product| QuantityRecord {
+            line: Line {
+                customer,
+                day,
+                product,
+            },
+            ticket,
+            quantity,
+            kind: RecordKind::TakeBack,
+        })
+    }
+
     #[inline]
-    fn keep(&mut self, sale: CheckedSale, customer: u32, product: u32) {
+    fn keep(&mut self, sale: CheckedLine, customer: u32, product: u32, ticket: u64) {
         let line = Line {
             customer,
             day: sale.day,
             product,
         };
-        if let Some(at) = sale.excluded {
-            self.undecided.push((line, at));
+        if let Some(excluded) = sale.excluded {
+            self.undecided.push(UndecidedSale {
+                line,
+                excluded,
+                quantity: sale.quantity,
+                ticket,
+            });
             return;
         }
         self.report.kept += 1;
@@ -362,8 +462,20 @@ impl LineChecker {
             }
         }
         // The same product scanned twice in a row is the commonest repeat.
-        if self.lines.last() != Some(&line) {
+        let in_run = self.lines.last() != Some(&line);
+        if in_run {
             self.lines.push(line);
+        }
+        if !in_run || sale.quantity != PIECE || self.quantities == RunQuantities::Recorded {
+            self.line_quantities.push(LineQuantity {
+                // Of the line that was kept last.
+                line: self.lines.len().saturating_sub(1) as u32,
+                in_run,
+                quantity: sale.quantity,
+            });
+            if self.quantities == RunQuantities::Recorded {
+                self.tickets.push(ticket);
+            }
         }
     }
 
@@ -408,7 +520,12 @@ impl LineChecker {
 
     /// Whether there are enough lines for a batch.
     pub(super) fn has_full_batch(&self) -> bool {
-        self.lines.len() >= BATCH
+        let take_backs = self.take_backs.as_ref().map_or(0, |lines| lines.len());
+        self.lines
+            .len()
+            .max(self.line_quantities.len() / 2)
+            .max(take_backs)
+            >= BATCH
     }
 
     /// The lines since the last batch. The caller says whether they begin or end an object, or end a
@@ -430,21 +547,16 @@ impl LineChecker {
             times: self.days.take_seen(),
             excluded: self.excluded.met().to_vec(),
             undecided: std::mem::take(&mut self.undecided),
+            line_quantities: std::mem::replace(
+                &mut self.line_quantities,
+                Vec::with_capacity(BATCH / 4),
+            ),
+            tickets: std::mem::take(&mut self.tickets),
+            take_backs: self.take_backs.as_mut().map(|lines| lines.take_new()),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
             anonymous_sales: std::mem::take(&mut self.anonymous_sales),
             facts: self.facts.as_mut().map(|facts| facts.take_batch()),
         }
-    }
-}
-
-/// Whether a quantity tells of a return; why the line is bad if it tells nothing.
-#[inline(always)]
-fn is_return(quantity: Quantity) -> Result<bool, RejectReason> {
-    match quantity {
-        Quantity::Absent => Ok(false),
-        Quantity::Number(number) if number.is_finite() => Ok(number <= 0.0),
-        Quantity::Number(_) | Quantity::NotANumber => Err(RejectReason::QuantityNotANumber),
-        Quantity::Null => Err(RejectReason::NullQuantity),
     }
 }
 

@@ -116,7 +116,7 @@ reject_reasons! {
     NullQuantity, Some(ColumnRole::Quantity), "no quantity", OTHER_QUANTITY;
     /// A quantity that is no number.
     QuantityNotANumber, Some(ColumnRole::Quantity), "quantity that is not a number",
-        OTHER_QUANTITY;
+        "write quantities as numbers (3, -3, 3-, (3), 0.35, 1,234.5, 2 kg), or map another column with --quantity";
 }
 
 /// The bad lines of one reason.

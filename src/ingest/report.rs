@@ -34,8 +34,8 @@ pub struct Report {
     /// What a user should know of single objects: only for messages.
     #[serde(skip)]
     pub(super) notes: Vec<String>,
-    /// Lines read: kept, without a customer, left out by a filter, returned, excluded, after the
-    /// as-of date, before the needed history, or bad.
+    /// Lines read: kept, without a customer, left out by a filter, voided, returned, excluded, after
+    /// the as-of date, before the needed history, or bad.
     pub lines_read: u64,
     /// Lines that went into purchases.
     pub kept: u64,
@@ -52,7 +52,10 @@ pub struct Report {
     pub footers: u64,
     /// Dropped: lines whose ticket has no header in the table of tickets.
     pub without_header: u64,
-    /// Dropped: returns and voids, with a quantity of 0 or less.
+    /// Dropped: sales that were taken back on their day, and the lines that took back from a sale of
+    /// their day.
+    pub voided: u64,
+    /// Dropped: lines with a quantity of 0, and those that take back what was not sold on their day.
     pub returned: u64,
     /// Dropped: products on the exclusion list.
     pub excluded: u64,
@@ -103,6 +106,7 @@ impl Report {
     pub fn balanced(&self) -> bool {
         let dropped = self.filtered
             + self.without_header
+            + self.voided
             + self.returned
             + self.excluded
             + self.after_as_of
@@ -132,6 +136,7 @@ impl Report {
         self.without_header += other.without_header;
         self.first_without_header.extend(other.first_without_header);
         self.first_without_header.truncate(PLACES);
+        self.voided += other.voided;
         self.returned += other.returned;
         self.excluded += other.excluded;
         self.after_as_of += other.after_as_of;
@@ -198,11 +203,7 @@ impl Report {
     fn advice(&self) -> Vec<String> {
         let mut advice = vec![];
         for rejects in &self.rejects {
-            let hint = if has_quantities_with_decimal_comma(rejects) {
-                "write quantities with a decimal point: 1.5, not 1,5".to_owned()
-            } else {
-                hints::of_time(rejects).unwrap_or_else(|| rejects.reason.hint().to_owned())
-            };
+            let hint = hints::of_time(rejects).unwrap_or_else(|| rejects.reason.hint().to_owned());
             if !advice.contains(&hint) {
                 advice.push(hint);
             }
@@ -278,6 +279,7 @@ impl fmt::Display for Report {
             (self.repeated_headers, "repeated headers"),
             (self.footers, "totals or footers"),
             (self.without_header, "without a header of their ticket"),
+            (self.voided, "voided"),
             (self.returned, "returned"),
             (self.excluded, "excluded"),
             (self.after_as_of, "after the as-of date"),
@@ -299,15 +301,6 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-/// Whether quantities are no numbers because of their decimal comma, by the first of them.
-fn has_quantities_with_decimal_comma(rejects: &Rejects) -> bool {
-    rejects.reason == RejectReason::QuantityNotANumber
-        && rejects.first.iter().any(|line| match &line.value {
-            RejectedValue::Text(text) => has_decimal_comma(text.trim().trim_start_matches('-')),
-            RejectedValue::Literal(_) => false,
-        })
 }
 
 /// Whether a text is digits, a comma and digits.

@@ -8,6 +8,7 @@ mod decimals;
 mod formats;
 mod joined;
 mod large;
+mod netting;
 mod third_format;
 mod times;
 mod who;
@@ -254,16 +255,17 @@ fn what_is_no_purchase_is_dropped_and_counted() {
         (
             report.lines_read,
             report.kept,
+            report.voided,
             report.returned,
             report.excluded,
             report.after_as_of,
             report.repeated
         ),
-        (7, 2, 2, 1, 2, 1)
+        (7, 2, 1, 1, 1, 2, 1)
     );
     assert_eq!(
         report.to_string(),
-        "7 lines read = 2 kept + 2 returned + 1 excluded + 2 after the as-of date (1 of the kept repeat another)"
+        "7 lines read = 2 kept + 1 voided + 1 returned + 1 excluded + 2 after the as-of date (1 of the kept repeat another)"
     );
     // Nothing of the days after is in the dictionaries.
     assert_eq!(
@@ -559,8 +561,12 @@ proptest! {
         let read = read_all(&options, Some("2017-10-31"), &[("a.csv", text.into_bytes())]).unwrap();
         let report = read.report;
         prop_assert_eq!(report.lines_read, lines.len() as u64);
-        prop_assert_eq!(report.lines_read, report.kept + report.anonymous + report.returned + report.excluded + report.after_as_of + report.bad_lines());
-        let kept = lines.iter().filter(|line| !line.0.is_empty() && ["5", "6"].contains(&line.1) && line.2 == "2017-10-30" && line.3 == "1").count();
-        prop_assert_eq!(report.kept, kept as u64);
+        prop_assert_eq!(report.lines_read, report.kept + report.anonymous + report.voided + report.returned + report.excluded + report.after_as_of + report.bad_lines());
+        let of_pair = |customer: &str, product: &str, quantity: &str| lines.iter().filter(|line| **line == (customer, product, "2017-10-30", quantity)).count() as u64;
+        let kept: u64 = ["1", "2", "x"].into_iter().flat_map(|customer| ["5", "6"].map(|product| (customer, product))).map(|(customer, product)| {
+            let (sales, voids) = (of_pair(customer, product, "1"), of_pair(customer, product, "-2"));
+            if sales > 2 * voids { sales } else { 0 }
+        }).sum();
+        prop_assert_eq!(report.kept, kept);
     }
 }

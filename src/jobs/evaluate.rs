@@ -139,7 +139,7 @@ fn warn_of_other_length(model: &StoredModel, config: &Config, progress: &dyn Pro
 
 /// Why there is nothing to evaluate on.
 fn no_purchase(lines: &Report, first_month: Option<Month>) -> Error {
-    let others = lines.returned + lines.excluded + lines.bad_lines();
+    let others = lines.voided + lines.returned + lines.excluded + lines.bad_lines();
     match first_month {
         Some(month) if lines.before_history > 0 && others == 0 => {
             lines.out_of_reach(&format!("{month}, which is held out"))

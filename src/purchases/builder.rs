@@ -8,9 +8,12 @@ use rayon::prelude::*;
 
 use super::anonymous::{AnonymousSale, AnonymousSales};
 use super::partitioned::PartitionedPurchases;
+use super::quantity_log::{
+    Millionths, PIECE, QuantityLog, QuantityRecord, RecordKind, RunQuantities,
+};
 use super::shard::{SHARD_COUNT, ShardRow, ShardRuns};
-use super::sorted_run::{DayProduct, SortedRun, SortedRunReader, SortedRunWriter};
-use super::spill::MemoryLimit;
+use super::sorted_run::{DayProduct, SortedRunReader, SortedRunWriter};
+use super::spill::{MemoryLimit, SpillableBytes};
 use super::{Ids, Line};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
@@ -30,34 +33,44 @@ const BUFFERED_LINES_PER_CUSTOMER: usize = 4;
 /// at the end.
 #[derive(Debug)]
 pub struct PurchasesBuilder {
-    limit: Option<MemoryLimit>,
-    buffer: Vec<Line>,
+    pub(super) limit: Option<MemoryLimit>,
+    pub(super) buffer: Vec<Line>,
     /// Room for sorting the buffer.
     pairs: Vec<DayProduct>,
-    shards: Vec<ShardRuns>,
-    /// Bytes of the runs that are in memory.
+    pub(super) shards: Vec<ShardRuns>,
+    pub(super) quantities: RunQuantities,
+    pub(super) log: QuantityLog,
+    /// Bytes of the runs and of the log that are in memory.
     bytes_in_memory: usize,
     /// One more than the largest code of a customer.
     customer_codes: usize,
     /// One more than the largest code of a product.
     product_codes: usize,
     /// What the runs have of each customer, by code.
-    customers: Vec<CustomerTotals>,
+    pub(super) customers: Vec<CustomerTotals>,
     /// Which products have a line in a run, by code.
-    product_seen: Vec<bool>,
+    pub(super) product_seen: Vec<bool>,
     /// What nobody in particular bought.
     anonymous: BTreeMap<(Day, u32), u32>,
 }
 
 impl PurchasesBuilder {
-    /// An empty history.
+    /// An empty history, of lines that are sales of one piece where nothing else is recorded.
     #[must_use]
     pub fn new(limit: Option<MemoryLimit>) -> Self {
+        Self::with_quantities(limit, RunQuantities::OnePiece)
+    }
+
+    /// An empty history.
+    #[must_use]
+    pub fn with_quantities(limit: Option<MemoryLimit>, quantities: RunQuantities) -> Self {
         Self {
             limit,
             buffer: vec![],
             pairs: vec![],
             shards: (0..SHARD_COUNT).map(|_| ShardRuns::default()).collect(),
+            quantities,
+            log: QuantityLog::default(),
             bytes_in_memory: 0,
             customer_codes: 0,
             product_codes: 0,
@@ -87,6 +100,21 @@ impl PurchasesBuilder {
                 && self.buffer.len() >= self.buffer_capacity()
             {
                 self.sort_buffer()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records quantities, for [`PurchasesBuilder::net`]. What is recorded of a sale comes in addition
+    /// to its line.
+    ///
+    /// # Errors
+    /// If there is no room in memory and nothing can be spilled.
+    pub fn record(&mut self, records: impl IntoIterator<Item = QuantityRecord>) -> Result<()> {
+        for record in records {
+            if self.log.push(&record) {
+                self.bytes_in_memory += QuantityLog::part_bytes();
+                self.spill_runs()?;
             }
         }
         Ok(())
@@ -127,9 +155,15 @@ impl PurchasesBuilder {
             let shard = &mut self.shards[shard];
             if run.lines > 0 {
                 self.bytes_in_memory += run.bytes.len();
-                shard.runs.push(SortedRun::InMemory(run.bytes));
+                shard.runs.push(SpillableBytes::InMemory(run.bytes));
                 shard.lines += run.lines;
                 shard.purchases += run.purchases;
+            }
+            if self.quantities == RunQuantities::OnePiece {
+                run.repeated.each_in_memory(|repeat| {
+                    self.log.push(&repeat);
+                    Ok(())
+                })?;
             }
         }
         self.spill_runs()
@@ -168,13 +202,9 @@ impl PurchasesBuilder {
         if self.bytes_in_memory as u64 > limit.bytes / 4 {
             self.bytes_in_memory = 0;
             for run in self.shards.iter_mut().flat_map(|shard| &mut shard.runs) {
-                if let SortedRun::InMemory(bytes) = run {
-                    *run = SortedRun::Spilled {
-                        start: limit.spill.append(bytes)?,
-                        len: bytes.len(),
-                    };
-                }
+                run.spill(limit)?;
             }
+            self.log.spill(limit)?;
         }
         Ok(())
     }
@@ -184,8 +214,12 @@ impl PurchasesBuilder {
     /// # Errors
     /// If nothing can be spilled, or a spilled run cannot be read.
     pub fn recoded(mut self, recode: impl Fn(Line) -> Line) -> Result<Self> {
-        let mut recoded = Self::new(self.limit.clone());
+        let mut recoded = Self::with_quantities(self.limit.clone(), self.quantities);
         recoded.add(std::mem::take(&mut self.buffer).into_iter().map(&recode))?;
+        std::mem::take(&mut self.log).each(self.limit.as_ref(), |record| {
+            let line = recode(record.line);
+            recoded.record([QuantityRecord { line, ..record }])
+        })?;
         for (shard, runs) in self.shards.iter().enumerate() {
             for run in &runs.runs {
                 let mut reader = SortedRunReader::new(run.bytes(self.limit.as_ref())?)?;
@@ -195,10 +229,6 @@ impl PurchasesBuilder {
                     reader.take(row, &mut pairs)?;
                     let row = row as usize;
                     let customer = ShardRow { shard, row }.provisional_code();
-                    let totals = self.customers.get(customer as usize);
-                    if totals.is_none_or(|totals| totals.lines == 0) {
-                        continue; // left out
-                    }
                     recoded.add(pairs.iter().map(|pair| recode(pair.line(customer))))?;
                 }
             }
@@ -337,6 +367,8 @@ struct NewRun {
     purchases: u64,
     /// What it has of each customer, by the customer's row.
     customers: Vec<(u32, CustomerTotals)>,
+    /// Lines that repeat another, as sales of one piece.
+    repeated: QuantityLog,
 }
 
 /// How much a customer bought, as a sum over runs: what is in several runs counts several times.
@@ -361,6 +393,7 @@ fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32
     let mut writer = SortedRunWriter::default();
     let (mut lines, mut purchases, mut distinct) = (0, 0, vec![]);
     let mut customers = vec![];
+    let mut repeated = QuantityLog::default();
     let mut starts = starts
         .iter()
         .skip(shard)
@@ -378,6 +411,13 @@ fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32
         distinct.clear();
         distinct.extend(of_customer.iter().copied());
         distinct.dedup();
+        if distinct.len() < of_customer.len() {
+            let row = row as usize;
+            let customer = ShardRow { shard, row }.provisional_code();
+            for repeat in repeats(customer, of_customer) {
+                repeated.push(&repeat);
+            }
+        }
         let totals = CustomerTotals {
             purchases: distinct.chunk_by(DayProduct::is_same_day).count() as u32,
             lines: distinct.len() as u32,
@@ -392,7 +432,22 @@ fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32
         lines,
         purchases,
         customers,
+        repeated,
     }
+}
+
+/// The lines that repeat another among the sorted pairs of a customer.
+fn repeats(customer: u32, pairs: &[DayProduct]) -> impl Iterator<Item = QuantityRecord> {
+    let repeated = pairs.chunk_by(PartialEq::eq).filter(|same| same.len() > 1);
+    repeated.map(move |same| {
+        let more = same.len() - 1;
+        QuantityRecord {
+            line: same[0].line(customer),
+            ticket: 0,
+            quantity: more as Millionths * PIECE,
+            kind: RecordKind::Sales(more as u32),
+        }
+    })
 }
 
 /// The ids that were seen, ascending, and the position of each in `ids`.

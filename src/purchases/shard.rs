@@ -1,8 +1,10 @@
 //! Shards: the tables that hold purchases, and the sorted runs of which they are built.
 
+use std::borrow::Cow;
+
 use super::CustomerPurchases;
-use super::sorted_run::{DayProduct, SortedRun, SortedRunReader};
-use super::spill::MemoryLimit;
+use super::sorted_run::{DayProduct, SortedRunReader};
+use super::spill::{MemoryLimit, SpillableBytes};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
@@ -102,7 +104,7 @@ fn position(len: usize) -> Result<u32> {
 /// The sorted runs of a shard.
 #[derive(Debug, Default)]
 pub(super) struct ShardRuns {
-    pub(super) runs: Vec<SortedRun>,
+    pub(super) runs: Vec<SpillableBytes>,
     /// The sum of the runs' distinct (customer, day, product): what is in several counts several
     /// times.
     pub(super) lines: u64,
@@ -111,6 +113,17 @@ pub(super) struct ShardRuns {
 }
 
 impl ShardRuns {
+    /// Readers of all runs, at their beginnings.
+    pub(super) fn readers<'a>(
+        &'a self,
+        limit: Option<&MemoryLimit>,
+    ) -> Result<Vec<SortedRunReader<Cow<'a, [u8]>>>> {
+        self.runs
+            .iter()
+            .map(|run| SortedRunReader::new(run.bytes(limit)?))
+            .collect()
+    }
+
     /// Merges the runs into a table of `rows` rows. `product_codes` has the final code of each
     /// product, by its code while the lines were read.
     pub(super) fn merge(
@@ -119,11 +132,7 @@ impl ShardRuns {
         product_codes: &[u32],
         limit: Option<&MemoryLimit>,
     ) -> Result<Shard> {
-        let mut readers = self
-            .runs
-            .iter()
-            .map(|run| SortedRunReader::new(run.bytes(limit)?))
-            .collect::<Result<Vec<_>>>()?;
+        let mut readers = self.readers(limit)?;
         let mut shard = Shard::with_capacity(self.lines as usize);
         let (mut pairs, mut basket) = (vec![], vec![]);
         for row in 0..rows as u32 {

@@ -4,10 +4,7 @@
 //! number is stored as the difference to the one before it, as a variable-length integer (LEB128),
 //! so that a line takes about two bytes.
 
-use std::borrow::Cow;
-
-use super::Line;
-use super::spill::MemoryLimit;
+use super::{Line, varint};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 
@@ -54,32 +51,6 @@ impl DayProduct {
     }
 }
 
-/// A run, wherever its bytes are.
-#[derive(Debug)]
-pub(super) enum SortedRun {
-    InMemory(Vec<u8>),
-    /// In the spill storage of the memory limit; both numbers in bytes.
-    Spilled {
-        start: u64,
-        len: usize,
-    },
-}
-
-impl SortedRun {
-    /// The run's bytes; a spilled run is read back.
-    pub(super) fn bytes(&self, limit: Option<&MemoryLimit>) -> Result<Cow<'_, [u8]>> {
-        match (self, limit) {
-            (Self::InMemory(bytes), _) => Ok(Cow::Borrowed(bytes)),
-            (Self::Spilled { start, len }, Some(limit)) => {
-                limit.spill.read(*start, *len).map(Cow::Owned)
-            }
-            (Self::Spilled { .. }, None) => Err(Error::system(
-                "a run was spilled without a place to spill to",
-            )),
-        }
-    }
-}
-
 /// Writes a run customer by customer. A customer is known by its row in the shard.
 #[derive(Debug, Default)]
 pub(super) struct SortedRunWriter {
@@ -120,12 +91,8 @@ impl SortedRunWriter {
     }
 
     #[inline]
-    fn write_u64(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.push(value as u8);
+    fn write_u64(&mut self, value: u64) {
+        varint::write(&mut self.bytes, value);
     }
 }
 

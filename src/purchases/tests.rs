@@ -103,7 +103,7 @@ fn triples() -> impl Strategy<Value = Vec<Triple>> {
 
 /// Spill storage in memory instead of in a temporary file.
 #[derive(Debug, Default)]
-struct InMemorySpill(std::sync::Mutex<Vec<u8>>);
+pub(crate) struct InMemorySpill(std::sync::Mutex<Vec<u8>>);
 
 impl SpillStorage for InMemorySpill {
     fn append(&self, bytes: &[u8]) -> Result<u64> {

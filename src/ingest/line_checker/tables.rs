@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CheckedSale, LineChecker};
+use super::{CheckedLine, LineChecker};
 use crate::error::Result;
 use crate::ingest::InputOptions;
 use crate::ingest::anonymous::Buyer;
@@ -174,7 +174,7 @@ impl LineChecker {
     /// Keeps or rejects a line that was checked.
     fn take_checked<'a>(
         &mut self,
-        checked: Result<Option<CheckedSale>, RejectReason>,
+        checked: Result<Option<CheckedLine>, RejectReason>,
         row: u64,
         line: &DecodedLine<'_>,
         at_fault: impl FnOnce(Option<ColumnRole>) -> (Option<&'a str>, RejectedValue),

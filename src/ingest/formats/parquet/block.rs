@@ -21,6 +21,7 @@ use crate::ingest::dictionary::KnownCodes;
 use crate::ingest::excluded::{ExcludedProducts, Exclusion};
 use crate::ingest::ids::{IdFault, RawId};
 use crate::ingest::line_checker::LineChecker;
+use crate::ingest::netting::NO_TICKET;
 use crate::ingest::rejects::RejectedValue;
 use crate::ingest::time::{ParsedTime, TimeRules};
 
@@ -175,6 +176,10 @@ impl PlainBlock {
                 ) {
                     Ok(Some(sale)) if sale.is_anonymous => {
                         lines.keep_anonymous(sale, values.product(at))?;
+                    }
+                    Ok(Some(line)) if line.takes_back() => {
+                        let (customer, product) = (values.customer(at), values.product(at));
+                        lines.take_back(line, customer, product, NO_TICKET)?;
                     }
                     Ok(Some(sale)) => {
                         at_rows.push(at);
