@@ -179,11 +179,12 @@ fn lists_and_orders_without_a_date_are_refused_with_the_way_out() {
     let sandbox = Sandbox::empty();
     let baskets = shop("customer_id,timestamp,items", |sale| {
         format!(
-            "{},{},\"{},{}\"",
+            "{},{},\"{},{}{}\"",
             sale.customer,
             sale.date,
             sale.product,
-            sale.product % 9
+            sale.product % 9,
+            if sale.product % 2 == 0 { ",3" } else { "" }
         )
     });
     sandbox.write("baskets.csv", baskets);
