@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(
             warning(&days, first()).unwrap(),
             "lines are missing, or the store was closed: none on 2024-01-24; none from 2024-02-09 to 2024-02-20; \
-             14 from 2024-03-01 to 2024-03-02, where 350 are usual"
+             14 from 2024-03-01 to 2024-03-02, where 330 are usual"
         );
     }
 
