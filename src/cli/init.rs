@@ -6,6 +6,7 @@ use super::output::Output;
 use super::set_threads;
 use super::table::{Align, Column, Table};
 use crate::calendar::AsOf;
+use crate::domain::words::{in_one_line, shortened};
 use crate::error::{Error, Result};
 use crate::ingest::survey::{Certainty, ColumnProfile, RoleChoice, Survey};
 use crate::jobs::{self, InitRequest, InitSummary, TicketFacts};
@@ -85,7 +86,7 @@ fn columns(survey: &Survey) -> String {
         let mut roles = survey.roles.iter();
         let choice = roles.find(|choice| choice.column == column.name);
         let (is, why) = choice.map_or((String::new(), String::new()), role);
-        table.row([shortened(&column.name), is, why, examples(column)]);
+        table.row([shown(&column.name), is, why, examples(column)]);
     }
     table.to_string()
 }
@@ -102,7 +103,7 @@ fn examples(column: &ColumnProfile) -> String {
     let examples: Vec<String> = column
         .examples
         .iter()
-        .map(|example| shortened(example))
+        .map(|example| shown(example))
         .collect();
     match examples.is_empty() {
         true => "(no value)".to_owned(),
@@ -110,21 +111,8 @@ fn examples(column: &ColumnProfile) -> String {
     }
 }
 
-fn shortened(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect();
-    match line.char_indices().nth(EXAMPLE) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
+fn shown(text: &str) -> String {
+    shortened(&in_one_line(text), EXAMPLE)
 }
 
 /// What all lines tell.
@@ -166,7 +154,7 @@ mod tests {
 
     #[test]
     fn long_and_odd_values_stay_in_their_line() {
-        assert_eq!(shortened("a\nb"), "a b");
-        assert_eq!(shortened(&"ä".repeat(30)), format!("{}…", "ä".repeat(24)));
+        assert_eq!(shown("a\nb"), "a b");
+        assert_eq!(shown(&"ä".repeat(30)), format!("{}…", "ä".repeat(24)));
     }
 }

@@ -1,4 +1,4 @@
-//! Counts and days as a reader would say them.
+//! Counts, days and foreign texts as a reader would see them.
 
 /// "today", "yesterday", "4 days ago".
 pub(crate) fn ago(days: i32) -> String {
@@ -34,9 +34,29 @@ pub(crate) fn counted(count: impl Into<i64>, noun: &str) -> String {
     }
 }
 
+/// A text with each control character as a blank, so that it stays in its line.
+pub(crate) fn in_one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// At most so many characters of a text, and `…` where it goes on.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_stays_in_its_line_and_is_cut_between_characters() {
+        assert_eq!(in_one_line("a\nb\u{1b}c"), "a b c");
+        assert_eq!(shortened("ääää", 3), "äää…");
+        assert_eq!(shortened("ääää", 4), "ääää");
+    }
 
     #[test]
     fn one_is_not_many() {

@@ -1,5 +1,5 @@
-//! Ids that are alike: they differ by case, by leading zeros or by what stands between letters alone,
-//! and may be one thing that two programs write in two ways.
+//! Ids that are alike: they differ by case or leading zeros alone, and may be one thing that two
+//! programs write in two ways.
 
 use crate::sampling::hash_bytes;
 

@@ -10,6 +10,7 @@ use super::filters::RowFilter;
 use super::missing_tables::table_to_join;
 use super::path_columns::PathColumns;
 use super::survey::{CLEAR, meaning_of};
+use crate::domain::words::shortened;
 use crate::error::{Error, Result};
 use crate::settings::{Setting, SettingValue, ValueKind};
 use crate::suggest;
@@ -17,7 +18,8 @@ use crate::suggest;
 /// How many of an object's columns a message lists.
 const LISTED: usize = 40;
 
-/// How many characters of a column's name a message shows.
+/// How many characters of a column's name a message shows: what is no header may have very long
+/// ones.
 const SHOWN: usize = 60;
 
 /// How alike a name that means nothing must be to be taken for a slip (Jaro–Winkler, 0 to 1).
@@ -638,20 +640,12 @@ fn listed(present: &[&str]) -> String {
     let mut listed: Vec<String> = present
         .iter()
         .take(LISTED)
-        .map(|name| format!("\"{}\"", shortened(name)))
+        .map(|name| format!("\"{}\"", shortened(name, SHOWN)))
         .collect();
     if present.len() > LISTED {
         listed.push(format!("and {} more", present.len() - LISTED));
     }
     listed.join(", ")
-}
-
-/// A name as a message shows it: what is no header may have very long ones.
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-        None => name.to_owned(),
-    }
 }
 
 /// A column that may be the one of a role.

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::alike::{AlikeIds, alike};
-use super::ids::{IdKey, RawId};
-use super::report::has_decimal_comma;
+use super::ids::{IdKey, RawId, is_digits};
 use crate::domain::Ids;
 use crate::error::{Error, Result};
 
@@ -467,6 +466,12 @@ fn settle_integers(ids: Vec<StoredId>, integers: &PlHashMap<i64, u32>) -> FinalI
         ids: Ids::Integer(settled),
         same: SameCodes(same),
     }
+}
+
+/// Whether a text is digits, a comma and digits.
+fn has_decimal_comma(text: &str) -> bool {
+    text.split_once(',')
+        .is_some_and(|(whole, fraction)| is_digits(whole) && is_digits(fraction))
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use super::lists::refuse_lists;
 use super::netting::{self, AllTakeBacks, NO_TICKET, with_codes};
 use super::overlap::OverlappingObjects;
 use super::report::Report;
-
 use super::suspects::{self, Suspect};
 use super::text_notes::TextNotes;
 use super::time::{DateDecision, DecidedForms, TimeRules};
@@ -253,12 +252,12 @@ impl HistoryAssembler {
 
     /// Leaves customers out who look like no person, unless someone asked to keep them.
     fn find_suspects(&mut self, customers: &Ids, keep: &[String]) -> Result<()> {
-        let totals = self.builder.customer_totals()?.to_vec();
-        let candidates = suspects::candidates(&totals);
+        let totals = self.builder.customer_totals()?;
+        let candidates = suspects::candidates(totals);
         if candidates.is_empty() {
             return Ok(());
         }
-        let basket = suspects::mean_basket(&totals, &candidates);
+        let basket = suspects::mean_basket(totals, &candidates);
         let all_lines = totals.iter().map(|totals| u64::from(totals.lines)).sum();
         for code in candidates {
             let customer = customers.text(code);

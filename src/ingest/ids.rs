@@ -168,6 +168,11 @@ fn is_null_word(word: &str) -> bool {
     .any(|null| null.eq_ignore_ascii_case(word))
 }
 
+/// Whether a text is digits, one or more.
+pub(super) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

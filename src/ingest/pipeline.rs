@@ -193,7 +193,7 @@ pub(super) fn open_tables(
     let tables = Tables::of(source, is_candidate, options, formats)?;
     let mut requests = vec![];
     for source in tables.sources {
-        let source = Arc::new(source.with_first_header(first_header));
+        let source = Arc::new(source);
         first_header.look_into(&source);
         requests.extend(source.open(options, days)?);
     }

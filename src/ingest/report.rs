@@ -304,16 +304,6 @@ impl fmt::Display for Report {
     }
 }
 
-/// Whether a text is digits, a comma and digits.
-pub(super) fn has_decimal_comma(text: &str) -> bool {
-    text.split_once(',')
-        .is_some_and(|(whole, fraction)| is_digits(whole) && is_digits(fraction))
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 /// `1234567` as `1,234,567`.
 pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();

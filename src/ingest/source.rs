@@ -103,7 +103,10 @@ impl Source {
         // Damage is told where the member is read.
         _ = beginning;
         let content = SourceContent::Member(Arc::new(member));
-        Self::sniff(&name, first_bytes.into(), content, formats)
+        Ok(Self {
+            first_header: self.first_header.clone(),
+            ..Self::sniff(&name, first_bytes.into(), content, formats)?
+        })
     }
 
     fn sniff(
@@ -274,11 +277,10 @@ impl Source {
         options: &InputOptions,
         days: NeededDays,
     ) -> Result<Vec<ChunkRequest>> {
-        let source = self;
-        let mut requests = source
+        let mut requests = self
             .format
-            .open(&source, options, days)
-            .map_err(|error| error.object(&*source.name))?;
+            .open(&self, options, days)
+            .map_err(|error| error.object(&*self.name))?;
         if let Some(first) = requests.first_mut() {
             first.is_first = true;
         }

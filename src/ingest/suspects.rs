@@ -67,16 +67,18 @@ pub(super) fn candidates(totals: &[CustomerTotals]) -> Vec<u32> {
         .map(|(code, totals)| (totals.lines, code))
         .filter(|(lines, _)| *lines > 0)
         .collect();
-    largest.sort_unstable_by(|a, b| b.cmp(a));
+    if largest.is_empty() {
+        return vec![];
+    }
+    let all: u64 = largest.iter().map(|(lines, _)| u64::from(*lines)).sum();
     // A handful of cards may be shared, and of many customers one in a hundred.
     let few = (5 + largest.len() / 100).min(largest.len() / 4);
-    let Some((reference, _)) = largest.get(few).copied() else {
-        return vec![];
-    };
-    let all: u64 = largest.iter().map(|(lines, _)| u64::from(*lines)).sum();
+    let (_, (reference, _), _) = largest.select_nth_unstable_by(few, |a, b| b.cmp(a));
+    let reference = *reference;
+    largest.truncate(few);
+    largest.sort_unstable_by(|a, b| b.cmp(a));
     largest
         .into_iter()
-        .take(few)
         .take_while(|(lines, _)| {
             *lines >= reference.saturating_mul(FAR_BEYOND)
                 && f64::from(*lines) >= LARGE_SHARE * all as f64

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::domain::words::{in_one_line, shortened};
+
 /// How many texts of an object are shown.
 pub(super) const SHOWN_LINES: usize = 10;
 
@@ -118,21 +120,7 @@ impl TextNotes {
 }
 
 fn shown(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN)
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    format!("\"{shown}\"")
+    format!("\"{}\"", shortened(&in_one_line(text), SHOWN))
 }
 
 #[cfg(test)]

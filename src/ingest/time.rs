@@ -27,6 +27,7 @@ use crate::calendar::Day;
 pub(super) use evidence::TimeEvidence;
 pub use evidence::{DateDecision, OrderRuledOut};
 pub use format::{TimeFormat, TimePattern};
+pub(super) use forms::MONTHS;
 pub use order::DateOrder;
 pub(super) use order::UncertainDate;
 pub use rules::DecidedForms;

@@ -2,6 +2,8 @@
 
 use chrono::NaiveDate;
 
+use crate::ingest::time::MONTHS;
+
 /// What a text looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ValueShape {
@@ -176,20 +178,6 @@ fn word(text: &str) -> Option<(&str, &str)> {
 }
 
 fn is_month_name(name: &str) -> bool {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let name = name.to_ascii_lowercase();
     name.len() >= 3 && MONTHS.iter().any(|month| month.starts_with(&name))
 }

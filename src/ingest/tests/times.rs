@@ -442,6 +442,22 @@ fn a_date_in_any_order_and_a_time_of_day_are_read_together() {
     assert_eq!(lines.len(), 28);
 }
 
+/// Expects that times are the 60 days as they stand in Rome, without a warning. Returns the
+/// purchases, spelled out.
+#[track_caller]
+fn expect_days_of_rome(text: &str) -> Vec<String> {
+    let expected = spelled_out(&read_text(&dates("%Y-%m-%d", 60)).unwrap().purchases);
+    let rome = read_all(
+        &zoned("Europe/Rome", false, 0),
+        None,
+        &[("a.csv", csv(text))],
+    )
+    .unwrap();
+    assert_eq!(spelled_out(&rome.purchases), expected);
+    assert_eq!(time_warnings(&rome), [""; 0]);
+    expected
+}
+
 #[test]
 fn local_midnights_in_utc_are_refused_without_their_zone() {
     // Midnights of Rome, over the end of winter time.
@@ -461,15 +477,7 @@ fn local_midnights_in_utc_are_refused_without_their_zone() {
     ] {
         assert!(error.contains(part), "{part:?} is not in {error}");
     }
-    let expected = spelled_out(&read_text(&dates("%Y-%m-%d", 60)).unwrap().purchases);
-    let rome = read_all(
-        &zoned("Europe/Rome", false, 0),
-        None,
-        &[("a.csv", csv(&text))],
-    )
-    .unwrap();
-    assert_eq!(spelled_out(&rome.purchases), expected);
-    assert_eq!(time_warnings(&rome), [""; 0]);
+    let expected = expect_days_of_rome(&text);
     let settled = InputOptions {
         is_zone_given: true,
         ..options()
@@ -565,15 +573,7 @@ fn instants_need_the_stores_zone() {
     ] {
         assert!(error.contains(part), "{part:?} is not in {error}");
     }
-    let expected = spelled_out(&read_text(&dates("%Y-%m-%d", 60)).unwrap().purchases);
-    let rome = read_all(
-        &zoned("Europe/Rome", false, 0),
-        None,
-        &[("a.csv", csv(&text))],
-    )
-    .unwrap();
-    assert_eq!(spelled_out(&rome.purchases), expected);
-    assert_eq!(time_warnings(&rome), [""; 0]);
+    expect_days_of_rome(&text);
     // In the middle of the day the zone changes nothing here, but may on another day.
     let noon = text.replace("T0", "T1");
     let read = read_text(&noon).unwrap();

@@ -82,7 +82,8 @@ const WEEKDAYS: [&str; 7] = [
     "sunday",
 ];
 
-const MONTHS: [&str; 12] = [
+/// The months in English, in lower case.
+pub(in crate::ingest) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",

@@ -3,6 +3,7 @@
 use super::iso::day;
 use super::{MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND, ParsedTime, number};
 use crate::calendar::Day;
+use crate::ingest::ids::is_digits;
 
 /// Whole numbers up to here are exact as floats.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -107,10 +108,6 @@ fn with_fraction(whole: &str, fraction: &str) -> Option<ParsedTime> {
     (whole.len() == 14)
         .then(|| fraction.parse::<i64>().ok())?
         .map(|fraction| ParsedTime::Naive(time + fraction * scale))
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A time that is a whole number.

@@ -4,6 +4,7 @@
 use super::layout::{BeginningLines, SEPARATORS};
 use super::shape::{looks_like_time, may_be_time};
 use super::split_lines::SplitLines;
+use crate::domain::words::shortened;
 use crate::error::Error;
 use crate::ingest::columns::{ColumnRole, WantedColumns, numbered_position};
 use crate::ingest::encoding::{SAY_ENCODING, candidates};
@@ -197,11 +198,5 @@ impl SplitLines {
 }
 
 fn shown(field: &str) -> String {
-    let short: String = field.chars().take(SHOWN).collect();
-    let more = if field.chars().nth(SHOWN).is_some() {
-        "…"
-    } else {
-        ""
-    };
-    format!("\"{short}{more}\"")
+    format!("\"{}\"", shortened(field, SHOWN))
 }
