@@ -145,12 +145,19 @@ fn check_method(member: &ZipMember) -> Result<()> {
         return Ok(());
     }
     let name = &member.name;
+    let method = match member.packed_by {
+        CompressionMethod::DEFLATE64 => {
+            "Deflate64, as Windows packs files of more than 2 GB".to_owned()
+        }
+        CompressionMethod::LZMA => "LZMA".to_owned(),
+        CompressionMethod::PPMD => "PPMd".to_owned(),
+        other => format!("{other:?}"),
+    };
     Err(Error::input(format!(
-        "the member {name} of the zip archive is packed in a way that is not read ({:?})",
-        member.packed_by
+        "the member {name} of the zip archive is packed in a way that is not read: {method}"
     ))
     .hint(format!(
-        "unpack it, or pipe it: unzip -p ARCHIVE '{name}' | okuo … --input -"
+        "unpack it, or pipe it: 7z x -so ARCHIVE '{name}' | okuo … --input -"
     )))
 }
 

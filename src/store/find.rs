@@ -57,7 +57,12 @@ impl InputObject {
     pub async fn again(&self) -> Result<InputObject> {
         let now = self.store.head(&self.key).await?;
         let ObjectMeta { size, etag, .. } = now.ok_or_else(|| {
-            Error::not_found("it was removed while it was read").object(&self.uri)
+            let error = if self.key.contains(char::REPLACEMENT_CHARACTER) {
+                name_not_utf8()
+            } else {
+                Error::not_found("it was removed while it was read")
+            };
+            error.object(&self.uri)
         })?;
         Ok(InputObject {
             size,
@@ -65,6 +70,12 @@ impl InputObject {
             ..self.clone()
         })
     }
+}
+
+/// The error of an object that was listed as well as it could be, and cannot be asked for.
+pub(super) fn name_not_utf8() -> Error {
+    Error::not_found("its name is not UTF-8, and so it cannot be read")
+        .hint("rename it, or leave it out with a glob; convmv -f latin1 -t utf8 renames all files of a folder")
 }
 
 /// What a URI names.

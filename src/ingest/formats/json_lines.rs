@@ -74,7 +74,11 @@ impl InputFormat for JsonLines {
         rows: usize,
     ) -> Result<TableSample> {
         let mut stream = source.stream();
-        let (layout, mut columns, _) = begin(&mut stream)?;
+        let Beginning {
+            layout,
+            mut columns,
+            ..
+        } = Beginning::read(&mut stream)?;
         let mut sample = TableSample {
             columns: columns.names().to_vec(),
             types: vec![String::new(); columns.names().len()],
@@ -183,7 +187,13 @@ impl JsonDecoder {
 
     /// Finds the wanted columns by the keys of the first objects.
     fn begin(&mut self) -> Result<bool> {
-        let (layout, mut columns, nested) = begin(&mut self.stream)?;
+        let Beginning {
+            layout,
+            mut columns,
+            nested,
+            without_cell,
+            is_alone,
+        } = Beginning::read(&mut self.stream)?;
         self.layout = Some(layout);
         if columns.names().is_empty() {
             return Ok(true);
@@ -195,36 +205,77 @@ impl JsonDecoder {
             )),
             None => error,
         })?;
+        if let Some(name) = without_cell.into_iter().find(|name| found.has_name(name)) {
+            return Err(no_values(&name, is_alone));
+        }
         columns.want(&found.fields());
         self.table = Some((columns, RowReader::new(found, false)));
         Ok(true)
     }
 }
 
-/// The layout of the records and the keys of the first of them, in the order in which they come; the
-/// first key whose value is an array of objects, too. Leaves the records in the buffer.
-fn begin(stream: &mut ByteStream) -> Result<(JsonLayout, JsonColumns, Option<String>)> {
-    stream.fill(0)?;
-    let mark = stream.data().starts_with(b"\xef\xbb\xbf");
-    if mark {
-        stream.consume(3);
+/// What the first objects say.
+#[derive(Debug)]
+struct Beginning {
+    layout: JsonLayout,
+    /// Their keys, in the order in which they come.
+    columns: JsonColumns,
+    /// The first key whose value is an array of objects.
+    nested: Option<String>,
+    /// The keys of the first object whose values are objects or other arrays.
+    without_cell: Vec<String>,
+    /// Whether there is one object only.
+    is_alone: bool,
+}
+
+impl Beginning {
+    /// Reads the first objects, and leaves them in the buffer.
+    ///
+    /// # Errors
+    /// If they are no objects, too long, or have too many keys.
+    fn read(stream: &mut ByteStream) -> Result<Self> {
+        stream.fill(0)?;
+        if stream.data().starts_with(b"\xef\xbb\xbf") {
+            stream.consume(3);
+        }
+        loop {
+            let (beginning, objects) = Self::of(stream.data(), stream.has_ended())?;
+            if beginning.columns.names().len() > MAX_KEYS {
+                return Err(
+                    Error::input("the JSON objects have more than 10,000 different keys").hint(
+                        "write one object for each line of a ticket, each with the same keys",
+                    ),
+                );
+            }
+            if objects > 0 || stream.has_ended() {
+                return Ok(beginning);
+            }
+            if stream.data().len() >= MAX_RECORD {
+                return Err(too_long(1));
+            }
+            stream.fill(0)?;
+        }
     }
-    loop {
-        let is_last = stream.has_ended();
-        let layout = JsonLayout::of(stream.data());
-        let mut columns = JsonColumns::default();
-        let mut nested = None;
+
+    /// What the objects at the beginning of `data` say, and how many they are.
+    fn of(data: &[u8], is_last: bool) -> Result<(Self, usize)> {
+        let mut beginning = Self {
+            layout: JsonLayout::of(data),
+            columns: JsonColumns::default(),
+            nested: None,
+            without_cell: vec![],
+            is_alone: false,
+        };
         let mut at = 0;
         let mut objects = 0;
-        let data = stream.data();
         while objects < LOOKED_AT {
-            match layout.next(data.get(at..).unwrap_or_default(), is_last) {
+            match beginning
+                .layout
+                .next(data.get(at..).unwrap_or_default(), is_last)
+            {
                 JsonRecord::Object { start, len, end } => {
                     let object = data.get(at + start..at + start + len).unwrap_or_default();
-                    if let Ok(keys) = keys_of(object) {
-                        nested = nested.or(keys.nested);
-                        columns.add(keys.names);
-                    }
+                    beginning.add(object, objects == 0);
                     objects += 1;
                     at += end;
                 }
@@ -234,19 +285,20 @@ fn begin(stream: &mut ByteStream) -> Result<(JsonLayout, JsonColumns, Option<Str
                 JsonRecord::Other => return Err(no_objects(1)),
             }
         }
-        if columns.names().len() > MAX_KEYS {
-            return Err(
-                Error::input("the JSON objects have more than 10,000 different keys")
-                    .hint("write one object for each line of a ticket, each with the same keys"),
-            );
+        beginning.is_alone = is_last && objects == 1;
+        Ok((beginning, objects))
+    }
+
+    fn add(&mut self, object: &[u8], is_first: bool) {
+        // What is no object is told when it is read.
+        let Ok(keys) = keys_of(object) else {
+            return;
+        };
+        self.nested = self.nested.take().or(keys.nested);
+        self.columns.add(keys.names);
+        if is_first {
+            self.without_cell = keys.without_cell;
         }
-        if objects > 0 || is_last {
-            return Ok((layout, columns, nested));
-        }
-        if data.len() >= MAX_RECORD {
-            return Err(too_long(1));
-        }
-        stream.fill(0)?;
     }
 }
 
@@ -297,6 +349,19 @@ fn no_objects(row: u64) -> Error {
         .row(row)
         .hint("write an object for each line of a ticket, for example with jq -c")
         .for_lack_of_columns()
+}
+
+/// The error of a wanted column that has objects or arrays in it.
+fn no_values(name: &str, is_alone: bool) -> Error {
+    let error = Error::input("the value is a JSON object or array, and no text or number")
+        .row(1)
+        .column(name);
+    if is_alone {
+        return error.hint("the table seems to be written column by column: write its rows, in pandas with to_json(FILE, orient=\"records\", lines=True)");
+    }
+    error.hint(format!(
+        "write the value itself, for example jq -c '.{name} = .{name}.id' FILE | okuo … --input -"
+    ))
 }
 
 fn cut_off(rows: u64) -> Error {

@@ -192,6 +192,17 @@ fn an_archive_without_a_table_or_with_a_secret_is_refused() {
         "{none}"
     );
     assert!(message_of(zip(&[])).contains("no table"));
+    let mut lzma = zip(&[("a.csv", TEXT.as_bytes())]);
+    let directory = lzma
+        .windows(4)
+        .position(|four| four == b"PK\x01\x02")
+        .unwrap();
+    (lzma[8], lzma[directory + 10]) = (14, 14);
+    let lzma = message_of(lzma);
+    assert!(
+        lzma.contains("is not read: LZMA") && lzma.contains("7z x -so"),
+        "{lzma}"
+    );
     let mut secret = zip(&[("a.csv", TEXT.as_bytes())]);
     // The flag of encryption, in the member's header and in the directory.
     let directory = secret

@@ -111,6 +111,18 @@ fn json_without_the_columns_says_where_the_rows_may_be() {
             && message_of_wrapped.contains("jq -c '.data[]' FILE | okuo"),
         "{message_of_wrapped}"
     );
+    // As pandas writes a table with orient="split", and by default.
+    let split = r#"{"columns":["customer_id"],"data":[[7]]}"#;
+    let split = message("a.json", csv(split));
+    assert!(!split.contains("jq -c '.data[]'"), "{split}");
+    let by_column =
+        r#"{"customer_id":{"0":7},"product_id":{"0":10},"timestamp":{"0":"2017-10-30"}}"#;
+    let by_column = message("a.json", csv(by_column));
+    assert!(
+        by_column.contains("column \"customer_id\": the value is a JSON object")
+            && by_column.contains("orient=\"records\""),
+        "{by_column}"
+    );
     let arrays = message("a.json", csv("[{\"a\": 1}, [7, 10]]"));
     assert!(arrays.contains("there is no column"), "{arrays}");
     // A column that comes later than is looked for it would else be no column at all.

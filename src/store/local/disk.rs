@@ -11,6 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
+use super::super::find::name_not_utf8;
 use super::super::sha256_hex;
 use super::{ObjectMeta, PutMode, failure, is_absent, is_own, parent};
 use crate::error::{Error, Result};
@@ -217,7 +218,7 @@ fn why_no_metadata(error: std::io::Error, path: &Path) -> Error {
     } else if error.kind() == ErrorKind::NotADirectory {
         Error::not_found("there is no such file")
     } else if path.to_string_lossy().contains('\u{fffd}') && is_absent(&error) {
-        failure(error, NOT_READABLE).hint("its name may not be UTF-8: rename it")
+        name_not_utf8()
     } else {
         failure(error, NOT_READABLE)
     }

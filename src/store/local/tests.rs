@@ -240,3 +240,28 @@ async fn errors_name_the_place() {
     assert_eq!(Local::new("").name(), ".");
     assert_eq!(Local::new("/").uri("x.csv"), "/x.csv");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_name_that_is_not_utf8_is_told_as_such() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.csv");
+    for size in [10, 1 << 21] {
+        std::fs::write(folder.path().join(name), vec![b'x'; size]).unwrap();
+        let uri = folder.path().to_str().unwrap();
+        let found = crate::store::find(uri, &[".csv"]).await.unwrap();
+        let errors = [
+            found[0].get().await.unwrap_err(),
+            found[0].again().await.unwrap_err(),
+        ];
+        for error in errors {
+            let error = error.to_string();
+            assert!(
+                error.contains("caf\u{fffd}.csv: its name is not UTF-8"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -14,6 +14,8 @@ pub(super) struct Keys {
     pub(super) names: Vec<String>,
     /// The first whose value is an array that begins with an object.
     pub(super) nested: Option<String>,
+    /// Those whose values are objects or arrays.
+    pub(super) without_cell: Vec<String>,
 }
 
 /// The keys of an object, in their order.
@@ -45,9 +47,13 @@ impl<'de> Visitor<'de> for KeysVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
-            let is_table = map.next_value_seed(TableSeed)?;
-            if is_table && self.0.nested.is_none() {
-                self.0.nested = Some(key.clone());
+            match map.next_value_seed(NestingSeed)? {
+                Nesting::Cell => {}
+                Nesting::Table if self.0.nested.is_none() => {
+                    self.0.nested = Some(key.clone());
+                    self.0.without_cell.push(key.clone());
+                }
+                _ => self.0.without_cell.push(key.clone()),
             }
             self.0.names.push(key);
         }
@@ -55,15 +61,27 @@ impl<'de> Visitor<'de> for KeysVisitor<'_> {
     }
 }
 
-/// Tells whether a value is an array that begins with an object.
-struct TableSeed;
+/// What kind of value stands under a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nesting {
+    Cell,
+    Object,
+    /// An array that begins with an object.
+    Table,
+    OtherArray,
+}
 
-impl<'de> DeserializeSeed<'de> for TableSeed {
-    type Value = bool;
+/// Tells what kind of value it is.
+struct NestingSeed;
 
-    fn deserialize<D: Deserializer<'de>>(self, value: D) -> std::result::Result<bool, D::Error> {
-        let cell = value.deserialize_any(CellVisitor)?;
-        Ok(cell == CellOrTable::Table)
+impl<'de> DeserializeSeed<'de> for NestingSeed {
+    type Value = Nesting;
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> std::result::Result<Nesting, D::Error> {
+        Ok(match value.deserialize_any(CellVisitor)? {
+            CellOrNesting::Cell(_) => Nesting::Cell,
+            CellOrNesting::Nesting(nesting) => nesting,
+        })
     }
 }
 
@@ -214,72 +232,68 @@ impl<'de> DeserializeSeed<'de> for CellSeed {
         value: D,
     ) -> std::result::Result<Self::Value, D::Error> {
         Ok(match value.deserialize_any(CellVisitor)? {
-            CellOrTable::Cell(cell) => cell,
+            CellOrNesting::Cell(cell) => cell,
             // An object or array is no value that could be read.
-            CellOrTable::Table | CellOrTable::Nested => Cell::NotText,
+            CellOrNesting::Nesting(_) => Cell::NotText,
         })
     }
 }
 
-#[derive(PartialEq)]
-enum CellOrTable<'de> {
+enum CellOrNesting<'de> {
     Cell(Cell<'de>),
-    /// An array that begins with an object.
-    Table,
-    /// Any other array, or an object.
-    Nested,
+    Nesting(Nesting),
 }
 
 struct CellVisitor;
 
 impl<'de> Visitor<'de> for CellVisitor {
-    type Value = CellOrTable<'de>;
+    type Value = CellOrNesting<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
     fn visit_unit<E>(self) -> std::result::Result<Self::Value, E> {
-        Ok(CellOrTable::Cell(Cell::Null))
+        Ok(CellOrNesting::Cell(Cell::Null))
     }
 
     fn visit_bool<E>(self, value: bool) -> std::result::Result<Self::Value, E> {
-        Ok(CellOrTable::Cell(Cell::Boolean(value)))
+        Ok(CellOrNesting::Cell(Cell::Boolean(value)))
     }
 
     fn visit_i64<E>(self, number: i64) -> std::result::Result<Self::Value, E> {
-        Ok(CellOrTable::Cell(Cell::Integer(number)))
+        Ok(CellOrNesting::Cell(Cell::Integer(number)))
     }
 
     fn visit_u64<E>(self, number: u64) -> std::result::Result<Self::Value, E> {
-        Ok(CellOrTable::Cell(match i64::try_from(number) {
+        Ok(CellOrNesting::Cell(match i64::try_from(number) {
             Ok(number) => Cell::Integer(number),
             Err(_) => Cell::Text(Cow::Owned(number.to_string())),
         }))
     }
 
     fn visit_f64<E>(self, number: f64) -> std::result::Result<Self::Value, E> {
-        Ok(CellOrTable::Cell(Cell::Float(number)))
+        Ok(CellOrNesting::Cell(Cell::Float(number)))
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> std::result::Result<Self::Value, E> {
-        Ok(CellOrTable::Cell(Cell::Text(Cow::Borrowed(text))))
+        Ok(CellOrNesting::Cell(Cell::Text(Cow::Borrowed(text))))
     }
 
     fn visit_str<E>(self, text: &str) -> std::result::Result<Self::Value, E> {
-        Ok(CellOrTable::Cell(Cell::Text(Cow::Owned(text.to_owned()))))
+        Ok(CellOrNesting::Cell(Cell::Text(Cow::Owned(text.to_owned()))))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(
         self,
         mut array: A,
     ) -> std::result::Result<Self::Value, A::Error> {
-        let first = array.next_element_seed(IsObjectSeed)?;
+        let first = array.next_element_seed(NestingSeed)?;
         while array.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(match first {
-            Some(true) => CellOrTable::Table,
-            _ => CellOrTable::Nested,
-        })
+        Ok(CellOrNesting::Nesting(match first {
+            Some(Nesting::Object) => Nesting::Table,
+            _ => Nesting::OtherArray,
+        }))
     }
 
     fn visit_map<A: MapAccess<'de>>(
@@ -287,18 +301,6 @@ impl<'de> Visitor<'de> for CellVisitor {
         mut map: A,
     ) -> std::result::Result<Self::Value, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(CellOrTable::Nested)
-    }
-}
-
-/// Tells whether a value is an object.
-struct IsObjectSeed;
-
-impl<'de> DeserializeSeed<'de> for IsObjectSeed {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, value: D) -> std::result::Result<bool, D::Error> {
-        // An array in an array is nested as an object is, and no table either way that matters.
-        Ok(value.deserialize_any(CellVisitor)? == CellOrTable::Nested)
+        Ok(CellOrNesting::Nesting(Nesting::Object))
     }
 }
