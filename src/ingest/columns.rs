@@ -195,7 +195,7 @@ impl ColumnNames {
     /// Whether an object without the column of a role is refused.
     pub(super) fn is_required(&self, role: ColumnRole) -> bool {
         match role {
-            ColumnRole::Quantity => self.quantity_required,
+            ColumnRole::Quantity => self.quantity_required && self.of(role).is_some(),
             // It may stand in either table.
             ColumnRole::Store if self.table == TicketTable::Headers => false,
             _ => self.of(role).is_some(),

@@ -104,6 +104,41 @@ fn lines_take_customer_and_day_from_their_tickets_header() {
 }
 
 #[test]
+fn a_column_of_the_lines_that_is_named_is_not_looked_for_in_the_headers() {
+    let shop = Shop::new(&[("lines.csv", csv(LINES)), ("orders.csv", csv(ORDERS))]);
+    let named = SETTINGS.replace("[columns]\n", "[columns]\nquantity = \"quantity\"\n");
+    assert_eq!(bought(&shop.read(&named).unwrap()).len(), 3);
+    let no_such = SETTINGS.replace("[columns]\n", "[columns]\nquantity = \"pieces\"\n");
+    let error = shop.read(&no_such).unwrap_err().to_string();
+    assert!(
+        error.contains("lines.csv: there is no column \"pieces\""),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_a_ticket_takes_back_is_netted_and_days_first_are_found_by_evidence() {
+    let lines = format!("{LINES}13,504,3\n13,504,-3\n");
+    let orders = "order_id,user_id,sold_at\n12,71,02/03/2024\n11,70,21/03/2024\n13,70,05/04/2024\n";
+    let shop = Shop::new(&[("lines.csv", csv(&lines)), ("orders.csv", csv(orders))]);
+    let expected = [
+        "70 2024-03-21 501+502",
+        "70 2024-04-05 501",
+        "71 2024-03-02 503",
+    ];
+    let ingested = shop.read(SETTINGS).unwrap();
+    assert_eq!(bought(&ingested), expected);
+    assert!(
+        ingested
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("day")),
+        "{:?}",
+        ingested.warnings
+    );
+}
+
+#[test]
 fn tables_may_have_other_names_formats_and_types() {
     let orders = parquet(vec![
         Column::new("id".into(), [12_i64, 11, 13]),
