@@ -144,8 +144,8 @@ section! {
 section! {
     /// `[input]`.
     pub struct InputSettings {
-        /// Tickets: a file, a folder, a prefix (all .csv, .csv.gz, .csv.zst and .parquet below it) or a
-        /// glob; local or s3://
+        /// Tickets: a file, a folder, a prefix (all tables below it), a glob, or - for the standard
+        /// input; local or s3://
         #[setting(default = vec![], long("input"), short('i'), value("URI"), spaces(), first())]
         pub paths: Vec<String>,
         /// Time zone of the store, such as America/New_York: it decides on which day a sale falls

@@ -45,7 +45,7 @@ use crate::error::Result;
 
 pub use anonymous::AnonymousSale;
 pub use builder::{CustomerTotals, PurchasesBuilder};
-pub use facts::{DatedFacts, Facts, compact_ids, compact_prices};
+pub use facts::{CodeOnDay, DatedFacts, Facts, compact_ids, compact_prices};
 pub use fingerprint::Fingerprint;
 pub use netting::NettedLines;
 pub use partitioned::PartitionedPurchases;

@@ -1,5 +1,7 @@
 //! Replays the corpus of the fuzz targets: what once was found, and one example of each kind.
 
+#![allow(clippy::disallowed_methods, clippy::expect_used, reason = "a test may")]
+
 use std::path::Path;
 
 #[path = "../fuzz/entries.rs"]

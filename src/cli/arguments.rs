@@ -209,7 +209,7 @@ pub(super) struct ExplainArguments {
     /// A model of the registry by its id, or a model file [default: the promoted one]
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
-    #[arg(long, help = format!("How many likely products to show, 1 to {MAX_RANK}"), default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
+    #[arg(long = "top", help = format!("How many likely products to show, 1 to {MAX_RANK}"), default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
     pub(super) products: u8,
     #[command(flatten)]
     pub(super) common: Common,

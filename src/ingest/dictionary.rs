@@ -315,12 +315,6 @@ impl IdDictionary {
         }
     }
 
-    /// The id of a code, as it was written. Only while [`IdDictionary::take_new`] has taken none.
-    pub(super) fn id(&self, code: u32) -> String {
-        let id = self.ids.get(code as usize);
-        id.map(|id| id.written().into_owned()).unwrap_or_default()
-    }
-
     /// Whether at least one id is text, which makes all of them text.
     pub(super) fn is_text(&self) -> bool {
         self.from_text_column || !self.texts.is_empty()

@@ -109,13 +109,24 @@ pub(super) fn likeliest(text: &[u8]) -> (&'static str, &'static Encoding) {
 /// is UTF-8, or nothing tells.
 ///
 /// # Errors
-/// If it is UTF-32.
+/// If it is UTF-32, or is UTF-8 where another encoding is set.
 pub(super) fn encoding_of(
     first_bytes: &[u8],
     set: Option<&'static Encoding>,
 ) -> Result<Option<&'static Encoding>> {
     if matches!(first_bytes, [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..]) {
         return Err(Error::input("the file is UTF-32").hint("write it as UTF-8"));
+    }
+    if let Some(encoding) = set
+        && encoding.is_single_byte()
+        && is_utf8_beyond_ascii(first_bytes)
+        && !first_bytes.starts_with(UTF8_MARK)
+    {
+        return Err(
+            Error::input(format!("the text is UTF-8, and not {}", encoding.name())).hint(
+                "leave --encoding out, or read files of different encodings one after the other",
+            ),
+        );
     }
     let told = match first_bytes {
         [0xff, 0xfe, ..] => Some(UTF_16LE),
@@ -124,6 +135,16 @@ pub(super) fn encoding_of(
         bytes => utf16_without_mark(bytes).or(set),
     };
     Ok(told.filter(|encoding| *encoding != UTF_8))
+}
+
+/// Whether text has characters beyond ASCII, all of them as UTF-8 writes them, which text of other
+/// encodings is not by chance. The last one may be cut off.
+fn is_utf8_beyond_ascii(text: &[u8]) -> bool {
+    let is_utf8 = match std::str::from_utf8(text) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,
+    };
+    is_utf8 && !text.is_ascii()
 }
 
 /// UTF-16 by its NUL bytes: of Latin letters, digits and separators every other byte is one.
@@ -266,6 +287,13 @@ mod tests {
             assert_eq!(encoding_of(bytes, set).unwrap(), expected, "{bytes:?}");
         }
         assert_eq!(encoding_of(b"id,n\xe4r\0\0\0", None).unwrap(), None);
+        let error = encoding_of("id,när".as_bytes(), set)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("the text is UTF-8, and not windows-1252"),
+            "{error}"
+        );
         assert!(encoding_of(b"\xff\xfe\0\0i\0\0\0", None).is_err());
     }
 

@@ -7,6 +7,7 @@ use super::dictionary::{IdDictionary, NewIds, SameCodes};
 use crate::calendar::Day;
 use crate::domain::Ids;
 use crate::error::Result;
+use crate::purchases::CodeOnDay;
 use crate::purchases::{Facts, PartitionedPurchases, Partitions, compact_ids, compact_prices};
 
 /// How many facts of a kind are gathered at least before repeated ones are dropped.
@@ -39,9 +40,9 @@ pub(super) struct FactCollector {
 /// The facts of a batch. Codes are those of the chunk.
 #[derive(Debug)]
 pub(super) struct BatchFacts {
-    categories: Option<(NewIds, Vec<(u32, Day, u32)>)>,
+    categories: Option<(NewIds, Vec<CodeOnDay>)>,
     prices: Option<Vec<(u32, Day, f64)>>,
-    stores: Option<(NewIds, Vec<(u32, Day, u32)>)>,
+    stores: Option<(NewIds, Vec<CodeOnDay>)>,
 }
 
 impl FactCollector {

@@ -107,6 +107,8 @@ impl Report {
         let dropped = self.filtered
             + self.without_header
             + self.voided
+            + self.repeated_headers
+            + self.footers
             + self.returned
             + self.excluded
             + self.after_as_of
@@ -167,9 +169,8 @@ impl Report {
             );
         }
         // Lines of other days are not looked at, and would hide bad ones.
-        let not_looked_at =
-            self.after_as_of + self.before_history + self.filtered + self.without_header;
-        let looked_at = self.lines_read - not_looked_at;
+        let no_sales = self.filtered + self.without_header + self.repeated_headers + self.footers;
+        let looked_at = self.lines_read - self.after_as_of - self.before_history - no_sales;
         if self.kept == 0 && self.anonymous > 0 && self.anonymous == looked_at {
             return Err(Error::input(format!(
                 "none of the {} lines has a customer",

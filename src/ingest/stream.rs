@@ -55,7 +55,7 @@ impl ByteStream {
     /// The same as text, decoded to UTF-8 if a byte-order mark, the bytes of UTF-16 or else `set` say
     /// that it is written in another encoding.
     #[must_use]
-    pub(super) fn as_text(self, set: Option<&'static Encoding>) -> Self {
+    pub(super) fn into_text(self, set: Option<&'static Encoding>) -> Self {
         Self {
             text: Some(TextEncoding { set }),
             ..self

@@ -279,7 +279,9 @@ fn written_column(choice: &RoleChoice) -> Option<WrittenSetting> {
     let path = format!("columns.{}", choice.role.key());
     let value = match choice.alternatives.as_slice() {
         [] => choice.column.clone().into(),
-        others => [&[choice.column.clone()], others].concat().into(),
+        others => [std::slice::from_ref(&choice.column), others]
+            .concat()
+            .into(),
     };
     let reason = match choice.certainty {
         Certainty::Check => format!("CHECK: {}", choice.reason),

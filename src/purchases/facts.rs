@@ -55,6 +55,9 @@ struct DatedIds {
     facts: DatedFacts<u32>,
 }
 
+/// A product or customer, the day, and the code of a category or store.
+pub type CodeOnDay = (u32, Day, u32);
+
 /// All facts that lines tell. What is not mapped is `None`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
@@ -68,9 +71,9 @@ impl Facts {
     /// customers were.
     #[must_use]
     pub fn new(
-        categories: Option<(Ids, Vec<(u32, Day, u32)>)>,
+        categories: Option<(Ids, Vec<CodeOnDay>)>,
         prices: Option<Vec<(u32, Day, f64)>>,
-        stores: Option<(Ids, Vec<(u32, Day, u32)>)>,
+        stores: Option<(Ids, Vec<CodeOnDay>)>,
     ) -> Self {
         Self {
             categories: categories.map(|(ids, facts)| {

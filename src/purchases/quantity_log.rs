@@ -199,7 +199,7 @@ impl QuantityLog {
         each_of(&self.bytes, &mut each)
     }
 
-    /// As [`QuantityLog::each`], of a log of which nothing is spilled.
+    /// As `each`, of a log of which nothing is spilled.
     ///
     /// # Errors
     /// What `each` returns.

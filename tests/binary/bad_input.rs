@@ -401,7 +401,12 @@ fn every_line_that_was_read_is_accounted_for() {
     );
     assert_eq!(
         count("lines_read"),
-        count("kept") + count("returned") + count("excluded") + count("after_as_of") + bad
+        count("kept")
+            + count("voided")
+            + count("returned")
+            + count("excluded")
+            + count("after_as_of")
+            + bad
     );
     assert!(
         count("excluded") > 0 && count("returned") > 0 && count("after_as_of") > 0,

@@ -363,13 +363,7 @@ fn a_customer_is_explained_with_the_numbers_that_are_published() {
         .collect();
     let id = offers[0]["customer_id"].to_string();
     let json = sandbox
-        .okuo(
-            &[
-                &EXPLAIN[..],
-                &["--id", &id, "--products", "25", "--json", "-q"],
-            ]
-            .concat(),
-        )
+        .okuo(&[&EXPLAIN[..], &["--id", &id, "--top", "25", "--json", "-q"]].concat())
         .json();
     assert_eq!(
         (&json["customer_id"], &json["recurrent"]),
@@ -399,7 +393,7 @@ fn a_customer_is_explained_with_the_numbers_that_are_published() {
         prediction["timing_features"]["gap_mean"].is_number()
             && prediction["products"][0]["features"]["due_days"].is_number()
     );
-    let words = sandbox.okuo(&[&EXPLAIN[..], &["--id", &id, "--products", "3"]].concat());
+    let words = sandbox.okuo(&[&EXPLAIN[..], &["--id", &id, "--top", "3"]].concat());
     for part in [
         &format!("customer {id} on {NIGHT}, with model "),
         "recurrent: yes",
@@ -421,7 +415,7 @@ fn a_customer_is_explained_with_the_numbers_that_are_published() {
     // Without --id, --customer is the customer; with it, the column.
     let same = |arguments: &[&str]| {
         sandbox
-            .okuo(&[&EXPLAIN[..], &["--products", "3"], arguments].concat())
+            .okuo(&[&EXPLAIN[..], &["--top", "3"], arguments].concat())
             .done()
             .out
             .clone()

@@ -146,7 +146,7 @@ fn names_stand_wherever_products_are_shown_and_only_where_mapped() {
     assert!(
         named
             .err
-            .contains("1 of 120 products of the tickets are not in the table of products"),
+            .contains("1 of 119 products of the tickets are not in the table of products"),
         "{named}"
     );
     assert!(named.out.contains("Name, of \\u{1b}[1m"), "{named}");

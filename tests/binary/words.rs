@@ -210,7 +210,7 @@ fn wrong_requests() {
             "2024-07-10",
             "--id",
             "7",
-            "--products",
+            "--top",
             "26",
         ]),
         of(&["eval", "--input", "tickets.csv", "--holdout", "July"]),

@@ -98,7 +98,11 @@ pub(in crate::ingest) fn warning(by_day: &[u64], first: Day) -> Option<String> {
         return None;
     }
     let mut stretches = stretches(days);
-    stretches.retain(|stretch| stretch.usual - stretch.lines as f64 >= ENOUGH_LINES);
+    // One weak day is no stretch: a holiday, or snow.
+    stretches.retain(|stretch| {
+        let is_missing = stretch.lines == 0 || stretch.first != stretch.last;
+        is_missing && stretch.usual - stretch.lines as f64 >= ENOUGH_LINES
+    });
     if stretches.is_empty() {
         return None;
     }
@@ -192,11 +196,13 @@ mod tests {
         let mut days = weeks(12);
         days[23] = 0; // a Wednesday
         days[39..=50].fill(0); // from a Friday to a Tuesday, with two Sundays within
-        days[60] = 7; // a Friday
+        days[60] = 7; // a Friday and the Saturday after it
+        days[61] = 7;
+        days[67] = 7; // one weak day
         assert_eq!(
             warning(&days, first()).unwrap(),
             "lines are missing, or the store was closed: none on 2024-01-24; none from 2024-02-09 to 2024-02-20; \
-             7 on 2024-03-01, where 150 are usual"
+             14 from 2024-03-01 to 2024-03-02, where 330 are usual"
         );
     }
 

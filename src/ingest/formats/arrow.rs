@@ -183,7 +183,7 @@ impl BatchReader {
         columns: impl FnOnce(&[String]) -> Result<Option<Vec<usize>>>,
     ) -> Result<Self> {
         let mut bytes = ForwardReader::of(stream)?;
-        let metadata = guarded(0, || Ok(read_stream_metadata(&mut bytes)?))?;
+        let metadata = guarded(0, || read_stream_metadata(&mut bytes))?;
         let names = names_of(&metadata.schema);
         let types = metadata.schema.iter_values();
         let types = types.map(|field| format!("{:?}", field.dtype)).collect();

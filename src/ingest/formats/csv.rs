@@ -72,7 +72,7 @@ impl InputFormat for Csv {
         };
         Ok(vec![ChunkRequest::stream(source, move |stream| {
             Box::new(CsvDecoder {
-                stream: stream.as_text(parser.options.encoding),
+                stream: stream.into_text(parser.options.encoding),
                 parser,
             })
         })])
@@ -85,13 +85,13 @@ impl InputFormat for Csv {
         rows: usize,
     ) -> Result<TableSample> {
         let options = CsvOptions::new(options)?;
-        let stream = source.stream().as_text(options.encoding);
+        let stream = source.stream().into_text(options.encoding);
         sample::sample(stream, &options, rows).map_err(|error| error.object(&**source.name()))
     }
 
     fn header(&self, source: &Arc<Source>, options: &InputOptions) -> Option<HeaderNames> {
         let options = CsvOptions::new(options).ok()?;
-        let mut stream = source.stream().as_text(options.encoding);
+        let mut stream = source.stream().into_text(options.encoding);
         stream.fill(0).ok()?;
         let columns = options.columns(source);
         match layout(

@@ -241,8 +241,8 @@ mod tests {
         );
         let winter = evidence(
             &midnights[..1]
-                .repeat(1)
-                .into_iter()
+                .iter()
+                .copied()
                 .chain(["2024-02-01T23:00:00Z"])
                 .collect::<Vec<_>>(),
         );

@@ -217,7 +217,8 @@ fn a_bomb_ends_early_and_small() {
     for bomb in [gz.clone(), zip(&[("a.csv", &gz)])] {
         let message = message(read_all(&options(), None, &[("a.csv", bomb)]));
         assert!(
-            message.contains("the header line does not end")
+            message.contains("a line is longer than 16 MB")
+                || message.contains("divides the lines")
                 || message.contains("there is no column \"customer_id\""),
             "{message:.200}"
         );

@@ -83,11 +83,6 @@ fn what_stands_around_the_table_is_no_line_of_it() {
         ("Ctrl-Z", format!("{GERMAN}\u{1a}"), 2),
         ("blanks at the end", format!("{GERMAN}   \n"), 2),
         ("repeated header", format!("{GERMAN}{GERMAN}"), 5),
-        (
-            "another file behind it",
-            format!("{GERMAN}\u{feff}Menge;Datum;Artikel;Kunde\n2;2024-03-02;04780;0877\n"),
-            4,
-        ),
     ];
     for (way, text, read_lines) in ways {
         let read =

@@ -48,6 +48,8 @@ fn decimals_are_integers_or_numbers() {
         assert_eq!(read.report.kept, 3);
     }
     let names = ColumnNames {
+        customer: "product_id".into(),
+        product: "timestamp".into(),
         time: "customer_id".into(),
         ..ColumnNames::default()
     };

@@ -146,10 +146,7 @@ fn every_type_is_read_alike_as_values_and_as_positions() {
             &[("a.parquet", content.to_vec())],
         )
         .unwrap();
-        (
-            spelled_out(&read.purchases),
-            format!("{:?} {:?}", read.report, read.warnings),
-        )
+        (spelled_out(&read.purchases), format!("{:?}", read.report))
     };
     for customer in ["u32", "u64", "i16", "f32", "f64", "binary", "text"] {
         for time in ["ms", "us", "ns", "date", "day"] {
@@ -173,12 +170,8 @@ fn types_that_are_no_id_are_named_with_a_way_out() {
             .unwrap_err()
             .to_string()
     };
-    let decimals = error(DECIMALS);
-    assert!(
-        decimals.contains("column \"customer_id\": the type is Decimal")
-            && decimals.contains("cast(column as bigint)"),
-        "{decimals}"
-    );
+    let decimals = read_all(&options(), None, &[("a.parquet", DECIMALS.to_vec())]).unwrap();
+    assert_eq!(decimals.purchases.customers(), &Ids::Integer(vec![7]));
     assert!(
         error(NESTED).contains("integers or text is needed"),
         "{}",
@@ -626,7 +619,7 @@ fn a_column_that_has_a_role_or_is_too_unlike_is_not_proposed() {
         },
     );
     assert!(
-        error.contains("hint: name the columns with --product, --time\n"),
+        error.contains("hint: name the columns with --product, --time"),
         "{error}"
     );
     let error = message("customer id,product_id,timestamp", ColumnNames::default());

@@ -211,10 +211,10 @@ pub(super) fn layout(
     let has_single_cr = has_single_cr(data, last);
     let mut beginning = BeginningLines::new(data, last, b'\n', options);
     let mut search = Search::of(&beginning, columns)?;
-    let is_suspect = search.layout.as_ref().is_none_or(|layout| {
-        data.get(..layout.len)
-            .is_some_and(|header| has_single_cr_before_end(header))
-    });
+    let is_suspect = search
+        .layout
+        .as_ref()
+        .is_none_or(|layout| data.get(..layout.len).is_some_and(has_single_cr_before_end));
     if has_single_cr && is_suspect {
         let with_cr = BeginningLines::new(data, last, b'\r', options);
         let search_with_cr = Search::of(&with_cr, columns)?;

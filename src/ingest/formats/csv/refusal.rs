@@ -52,13 +52,20 @@ fn refusal(
     if let Some(error) = table.no_header_but_data(columns) {
         return error;
     }
-    if let Some(error) = table.baskets() {
+    if let Some(error) = tables.iter().find_map(SplitLines::baskets) {
         return error;
+    }
+    if table.score == 0 && !beginning.lines.is_empty() {
+        return undivided(&table.header());
     }
     missing_columns(&table.header(), columns)
 }
 
 fn missing_columns(names: &[String], columns: &WantedColumns) -> Error {
+    let is_readable = |name: &String| !name.contains(char::REPLACEMENT_CHARACTER);
+    if !names.iter().all(is_readable) {
+        return Error::input("the header line is not UTF-8, and lacks a column").hint(SAY_ENCODING);
+    }
     let present: Vec<&str> = names.iter().map(String::as_str).collect();
     match columns.find(&present) {
         Err(error) => error,
@@ -66,11 +73,21 @@ fn missing_columns(names: &[String], columns: &WantedColumns) -> Error {
     }
 }
 
+/// The error of lines that no separator divides.
+fn undivided(line: &[String]) -> Error {
+    let first = line.first().map_or("", String::as_str);
+    Error::input(format!(
+        "no comma, semicolon, tab or | divides the lines; the first is {}",
+        shown(first)
+    ))
+    .hint("export the table as CSV, with one of these between the fields")
+}
+
 fn is_binary(data: &[u8]) -> bool {
     data.iter().take(1 << 12).any(|byte| *byte == 0)
 }
 
-/// The error if text is not UTF-8 and the wanted columns are there in another encoding, or may be.
+/// The error if text is not UTF-8, and the wanted columns are there in another encoding.
 fn other_encoding(beginning: &BeginningLines<'_>, columns: &WantedColumns) -> Option<Error> {
     let is_utf8 = |line: &[u8]| std::str::from_utf8(line).is_ok();
     let lines: Vec<&[u8]> = beginning
@@ -79,7 +96,9 @@ fn other_encoding(beginning: &BeginningLines<'_>, columns: &WantedColumns) -> Op
         .take(super::layout::HEADER_LINES)
         .map(|line| line.text)
         .collect();
-    let not_utf8 = lines.iter().copied().find(|line| !is_utf8(line))?;
+    if lines.iter().all(|line| is_utf8(line)) {
+        return None;
+    }
     for (name, encoding) in candidates() {
         for line in &lines {
             let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(line)
@@ -101,10 +120,7 @@ fn other_encoding(beginning: &BeginningLines<'_>, columns: &WantedColumns) -> Op
             }
         }
     }
-    let is_header = lines.first().is_some_and(|first| *first == not_utf8);
-    is_header.then(|| {
-        Error::input("the header line is not UTF-8, and lacks a column").hint(SAY_ENCODING)
-    })
+    None
 }
 
 impl SplitLines {

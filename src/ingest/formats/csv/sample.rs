@@ -162,7 +162,7 @@ mod tests {
     use crate::ingest::InputOptions;
 
     fn sample_of(text: &[u8]) -> TableSample {
-        let stream = ByteStream::new(std::io::Cursor::new(text.to_vec()), None).as_text(None);
+        let stream = ByteStream::new(std::io::Cursor::new(text.to_vec()), None).into_text(None);
         sample(
             stream,
             &CsvOptions::new(&InputOptions::default()).unwrap(),

@@ -41,7 +41,7 @@ pub(super) struct KnownIdCodes {
 /// Some rows of a group.
 pub(super) enum RowBlock {
     /// With the columns that nearly all files have, and no others.
-    Plain(PlainBlock),
+    Plain(Box<PlainBlock>),
     /// With any columns.
     Cells(CellBlock),
 }
@@ -66,7 +66,7 @@ impl RowBlock {
             .collect();
         let slices = slices.into_iter().collect::<Result<Vec<_>>>()?;
         Ok(Some(match &footer.rows {
-            None => Self::Plain(PlainBlock::new(footer, rows, slices)?),
+            None => Self::Plain(Box::new(PlainBlock::new(footer, rows, slices)?)),
             Some(_) => Self::Cells(CellBlock::new(footer, rows, slices)?),
         }))
     }

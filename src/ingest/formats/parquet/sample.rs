@@ -66,7 +66,7 @@ pub(super) fn sample(source: &Arc<Source>, rows: usize) -> Result<TableSample> {
 fn wanted_rows(in_group: usize, groups: usize, rows: usize) -> Vec<Range<usize>> {
     let rows = (rows / groups.max(1)).max(1);
     if groups > 1 || in_group <= rows || in_group > LONGEST_GROUP {
-        return vec![0..rows.min(in_group)];
+        return std::iter::once(0..rows.min(in_group)).collect();
     }
     let each = (rows / PLACES).max(1);
     let starts = (0..PLACES).map(|place| place * (in_group - each) / (PLACES - 1));
@@ -158,6 +158,7 @@ fn type_words(dtype: &ArrowDataType) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one range is meant")]
 mod tests {
     use super::*;
 
