@@ -1,5 +1,7 @@
 //! Tickets in more than one table.
 
+#![allow(clippy::disallowed_methods, reason = "a test writes its input")]
+
 use super::*;
 use crate::config::Layer;
 use crate::purchases::Facts;

@@ -446,7 +446,7 @@ fn a_date_in_any_order_and_a_time_of_day_are_read_together() {
 fn local_midnights_in_utc_are_refused_without_their_zone() {
     // Midnights of Rome, over the end of winter time.
     let text = daily(60, |date| {
-        let hour = if date.format("%m%d").to_string() > "0331".to_owned() {
+        let hour = if date.format("%m%d").to_string().as_str() > "0331" {
             22
         } else {
             23
@@ -546,7 +546,7 @@ fn midnights_in_utc_are_refused_where_a_zone_moves_them() {
 fn instants_need_the_stores_zone() {
     // Five past midnight in Rome, in winter and in summer.
     let text = daily(60, |date| {
-        let hours = if date.format("%m%d").to_string() > "0331".to_owned() {
+        let hours = if date.format("%m%d").to_string().as_str() > "0331" {
             2
         } else {
             1
