@@ -97,6 +97,11 @@ pub fn document(head: &[String], settings: &[WrittenSetting]) -> String {
     text
 }
 
+/// Control characters may not stand in a TOML comment.
+fn printable(letter: char) -> char {
+    if letter.is_control() { ' ' } else { letter }
+}
+
 /// Adds a comment, wrapped. Its first line begins with `mark`, under which the others stand.
 fn add_comment(text: &mut String, mark: &str, comment: &str) {
     let indent = " ".repeat(mark.chars().count());
@@ -114,7 +119,7 @@ fn add_comment(text: &mut String, mark: &str, comment: &str) {
             if !is_empty {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.extend(word.chars().map(printable));
             is_empty = false;
         }
         text.push_str(line.trim_end());
@@ -140,7 +145,7 @@ mod tests {
             written("columns.product", json!("Artikel"), true),
             written("input.utc", json!(true), true),
         ];
-        let head = ["written by a test ".repeat(20), "second".to_owned()];
+        let head = ["written by a test ".repeat(20), "second\u{4}".to_owned()];
         let text = document(&head, &settings);
         let config = Layer::parse("okuo.toml", &text).unwrap().check().unwrap();
         assert_eq!(config.inputs, ["a b.csv", "c\\d"], "{text}");

@@ -1,5 +1,6 @@
 //! The first rows of an object, as a person would see them in a viewer: what `okuo init` looks at.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
@@ -7,6 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::path_columns::PathColumns;
 use super::source::Source;
+use super::tables::{NoTable, Tables};
 use super::{InputOptions, formats, pipeline};
 use crate::error::Result;
 use crate::store::InputObject;
@@ -30,6 +32,8 @@ pub struct TableSample {
 pub struct ObjectSample {
     /// The object's name.
     pub object: String,
+    /// Whether nobody named it as a table: it lies in a folder, and its name does not tell.
+    pub is_candidate: bool,
     /// Its first rows, or why they cannot be read. `None` if it was not looked at, because there
     /// are many objects.
     pub sample: Option<Result<TableSample>>,
@@ -73,29 +77,108 @@ pub async fn sample(
         let options = Arc::clone(&options);
         let is_looked_at = at % step == 0 || at == last;
         async move {
-            ObjectSample {
-                object: object.uri.clone(),
-                sample: match is_looked_at {
-                    true => Some(sample_object(object, options, rows).await),
-                    false => None,
-                },
+            if is_looked_at {
+                look_at(object, options, rows).await
+            } else {
+                vec![ObjectSample::unseen(object)]
             }
         }
     });
-    Ok(stream::iter(samples).buffered(AT_A_TIME).collect().await)
+    let samples: Vec<Vec<ObjectSample>> = stream::iter(samples).buffered(AT_A_TIME).collect().await;
+    Ok(without_other_candidates(
+        samples.into_iter().flatten().collect(),
+    ))
 }
 
-async fn sample_object(
+impl ObjectSample {
+    fn unseen(object: InputObject) -> Self {
+        Self {
+            object: object.uri,
+            is_candidate: object.is_candidate,
+            sample: None,
+        }
+    }
+
+    fn columns(&self) -> Option<BTreeSet<&String>> {
+        match &self.sample {
+            Some(Ok(sample)) => Some(sample.columns.iter().collect()),
+            _ => None,
+        }
+    }
+}
+
+/// Leaves out what nobody named as a table and has not the columns of one that was named.
+fn without_other_candidates(mut samples: Vec<ObjectSample>) -> Vec<ObjectSample> {
+    let named: Vec<BTreeSet<String>> = samples
+        .iter()
+        .filter(|sample| !sample.is_candidate)
+        .filter_map(ObjectSample::columns)
+        .map(|columns| columns.into_iter().cloned().collect())
+        .collect();
+    if named.is_empty() {
+        return samples;
+    }
+    samples.retain(|sample| {
+        let columns = sample.columns().unwrap_or_default();
+        !sample.is_candidate
+            || named
+                .iter()
+                .any(|known| known.iter().collect::<BTreeSet<_>>() == columns)
+    });
+    samples
+}
+
+/// Looks at an object, or at each table of an archive.
+async fn look_at(
     object: InputObject,
     options: Arc<InputOptions>,
     rows: usize,
-) -> Result<TableSample> {
+) -> Vec<ObjectSample> {
+    let (name, is_candidate) = (object.uri.clone(), object.is_candidate);
+    let seen = |object: String, sample: Result<TableSample>| ObjectSample {
+        object,
+        is_candidate,
+        sample: Some(sample),
+    };
+    if is_candidate && NoTable::by_name(&name).is_some() {
+        return vec![];
+    }
+    match tables_of(object, options, rows).await {
+        Ok(tables) => tables
+            .into_iter()
+            .map(|(table, sample)| seen(table, sample))
+            .collect(),
+        Err(error) => vec![seen(name, Err(error))],
+    }
+}
+
+/// A sample of each table of an object, with the table's name.
+async fn tables_of(
+    object: InputObject,
+    options: Arc<InputOptions>,
+    rows: usize,
+) -> Result<Vec<(String, Result<TableSample>)>> {
     let path = PathColumns::of(&object.uri);
+    let uri = object.uri.clone();
     let source = Source::fetch(object, formats::FORMATS).await?;
     // Sampling may wait for the store.
-    let mut sample = spawn_blocking(move || source.sample(&options, rows))
-        .await
-        .map_err(pipeline::interrupted)??;
+    let samples = spawn_blocking(move || {
+        let sources =
+            Tables::to_look_at(source, formats::FORMATS).map_err(|error| error.object(&uri))?;
+        Ok(sources
+            .into_iter()
+            .map(|source| (source.name().to_string(), source.sample(&options, rows)))
+            .collect::<Vec<_>>())
+    });
+    let samples = samples.await.map_err(pipeline::interrupted)??;
+    let with_path = |(table, sample): (String, Result<TableSample>)| {
+        (table, sample.map(|sample| with_path_columns(sample, &path)))
+    };
+    Ok(samples.into_iter().map(with_path).collect())
+}
+
+/// The columns of an object's path come last.
+fn with_path_columns(mut sample: TableSample, path: &PathColumns) -> TableSample {
     let names: Vec<String> = path.names().map(str::to_owned).collect();
     for name in names {
         let Some(value) = path.value(&name) else {
@@ -110,5 +193,5 @@ async fn sample_object(
             row.push((!value.is_empty()).then(|| value.to_string()));
         }
     }
-    Ok(sample)
+    sample
 }

@@ -83,6 +83,34 @@ impl Tables {
         }
     }
 
+    /// What there is to look at of an object, whatever its columns are called. Waits for the store.
+    ///
+    /// # Errors
+    /// If it is no table; if an archive is damaged or encrypted, or has none.
+    pub(super) fn to_look_at(source: Source, formats: Formats) -> Result<Vec<Source>> {
+        if !source.is_archive() {
+            check_text(&source).map_err(|no_table| no_table.error)?;
+            return Ok(vec![source.unpacked_for_its_format()?]);
+        }
+        let (mut sources, mut left_out) = (vec![], vec![]);
+        for member in source::members_of(&source)? {
+            let name = format!("{}/{}", source.name(), member.name);
+            if let Some(no_table) = NoTable::by_name(&name) {
+                left_out.push(no_table);
+                continue;
+            }
+            let member = source.member(member, formats)?;
+            match check_text(&member) {
+                Ok(()) => sources.push(member.unpacked_for_its_format()?),
+                Err(no_table) => left_out.push(*no_table),
+            }
+        }
+        match sources.is_empty() {
+            true => Err(no_table_in(&source, left_out)),
+            false => Ok(sources),
+        }
+    }
+
     fn of_archive(
         archive: Source,
         is_candidate: bool,
@@ -160,16 +188,11 @@ fn check_candidate(source: &Source, options: &InputOptions) -> Result<(), Box<No
         return Ok(());
     }
     let beginning = source.beginning();
-    let bytes = beginning.first_bytes().to_vec();
-    if bytes.is_empty() {
+    if beginning.first_bytes().is_empty() {
         // Packed, and damaged or cut off: reading it tells.
         return Ok(());
     }
-    if !kind::is_text(&bytes) && source.is_last_resort() {
-        let error = Error::input("it is no text, and of no kind that is known")
-            .hint("write the tickets as CSV, Parquet, JSON lines, Arrow or xlsx");
-        return Err(Box::new(NoTable::new(source.name(), "no table", error)));
-    }
+    check_text(source)?;
     read_beginning(beginning, options).map_err(|error| {
         let why = if error.lacks_columns() {
             "text without the columns"
@@ -178,6 +201,18 @@ fn check_candidate(source: &Source, options: &InputOptions) -> Result<(), Box<No
         };
         Box::new(NoTable::new(source.name(), why, error))
     })
+}
+
+/// Whether an object is of a kind that is read, by its first bytes.
+fn check_text(source: &Source) -> Result<(), Box<NoTable>> {
+    check_named(source)?;
+    let beginning = source.beginning();
+    if !kind::is_text(beginning.first_bytes()) && source.is_last_resort() {
+        let error = Error::input("it is no text, and of no kind that is known")
+            .hint("write the tickets as CSV, Parquet, JSON lines, Arrow or xlsx");
+        return Err(Box::new(NoTable::new(source.name(), "no table", error)));
+    }
+    Ok(())
 }
 
 /// Reads the beginning of an object, which may end anywhere.

@@ -147,7 +147,7 @@ async fn write(file: &str, text: &str, force: bool) -> Result<()> {
 fn survey_of(objects: Vec<ObjectSample>, config: &Config) -> Result<Survey> {
     let mut samples: Vec<(String, TableSample)> = vec![];
     let mut failed: Vec<Error> = vec![];
-    for ObjectSample { object, sample } in objects {
+    for ObjectSample { object, sample, .. } in objects {
         match sample {
             Some(Ok(sample)) => samples.push((object, sample)),
             Some(Err(error)) => failed.push(error),

@@ -13,6 +13,11 @@ fn help_in_short() {
 }
 
 #[test]
+fn help_of_init() {
+    assert_run!(Sandbox::empty().okuo(&["init", "--help"]));
+}
+
+#[test]
 fn help_of_train() {
     assert_run!(Sandbox::empty().okuo(&["train", "--help"]));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::meaning::{NameMeaning, meaning_of};
-use super::values::{DateForm, TimePart, ValueShape, date_of, number_of, shape_of};
+use super::values::{DateForm, TimePart, ValueShape, date_of, is_list, number_of, shape_of};
 
 /// How many different values are shown of a column.
 const EXAMPLES: usize = 3;
@@ -107,6 +107,17 @@ impl ColumnProfile {
     /// The share of values that are lists.
     pub(super) fn share_of_lists(&self) -> f64 {
         self.share(|shape| shape == ValueShape::List)
+    }
+
+    /// The share of values that are lists, where numbers with a decimal comma are none: `7,12`.
+    pub(super) fn share_of_lists_of_ids(&self) -> f64 {
+        let lists: usize = self
+            .counts
+            .iter()
+            .filter(|(value, _)| is_list(value))
+            .map(|(_, count)| *count)
+            .sum();
+        lists as f64 / self.values().max(1) as f64
     }
 
     /// How many dates are in a form.

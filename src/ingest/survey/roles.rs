@@ -370,7 +370,10 @@ impl<'a> RoleFinder<'a> {
             return;
         }
         let named = self.named(&[ColumnMeaning::Product]);
-        if let Some(list) = named.iter().find(|profile| profile.share_of_lists() > 0.3) {
+        if let Some(list) = named
+            .iter()
+            .find(|profile| profile.share_of_lists_of_ids() > 0.3)
+        {
             self.roles.problems.push(list_of_products(list));
             return;
         }

@@ -238,6 +238,10 @@ fn lists_and_missing_columns_are_problems() {
         found.problems[0].contains("one line for each product"),
         "{found:?}"
     );
+    let pairs = of(&lines("customer_id;timestamp;items", |customer, day| {
+        format!("{customer};2024-03-{day:02};{customer},{day}")
+    }));
+    assert_eq!(pairs.missing, [ColumnMeaning::Product], "no decimals");
     let numbers = of(&lines(
         "household_key;BASKET_ID;DAY;PRODUCT_ID",
         |customer, day| format!("{customer};{day}{customer};{day};5"),

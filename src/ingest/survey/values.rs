@@ -235,9 +235,9 @@ fn is_time_of_day(text: &str) -> bool {
     text.contains(':') && time_part(text).is_some() && text.len() <= 16
 }
 
-/// Whether a text has three or more parts with the same separator, none of them with a blank in its
+/// Whether a text has two or more parts with the same separator, none of them with a blank in its
 /// middle, or stands in brackets.
-fn is_list(text: &str) -> bool {
+pub(super) fn is_list(text: &str) -> bool {
     if text.starts_with('[') && text.ends_with(']') || text.starts_with('{') && text.ends_with('}')
     {
         return true;

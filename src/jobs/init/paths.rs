@@ -8,7 +8,8 @@ const MOST: usize = 50;
 /// The paths of the tickets, if there are objects with other tables among `objects`, which are all
 /// objects; `None` if there are none, or no few paths name the others.
 pub(super) fn of_tickets(survey: &Survey, objects: &[String]) -> Option<Vec<String>> {
-    if survey.other_objects.is_empty() {
+    let of_archive = |object: &String| object.to_ascii_lowercase().contains(".zip/");
+    if survey.other_objects.is_empty() || objects.iter().any(of_archive) {
         return None;
     }
     let tickets: Vec<&str> = survey.objects.iter().map(String::as_str).collect();

@@ -105,15 +105,20 @@ impl SplitLines {
                 .all(|field| field.bytes().all(|byte| matches!(byte, b'-' | b'=' | b'+')))
         };
         let before = self.lines.get(..data).unwrap_or_default();
-        let header = before.iter().rposition(|line| !is_ruler(line));
-        let is_header = |at: &usize| {
-            self.lines.get(*at).is_some_and(|line| {
-                line.len().abs_diff(self.width) <= 1 && !line.iter().any(is_value)
-            })
+        let is_header = |line: &Vec<String>| {
+            !is_ruler(line) && line.len().abs_diff(self.width) <= 1 && !line.iter().any(is_value)
         };
+        let header = before.iter().rposition(is_header);
+        // Lines after the header whose quotes make them look longer are data, too.
+        let after = header.map_or(data, |header| header + 1);
+        let rulers = before
+            .get(after..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|line| is_ruler(line));
         TablePlace {
-            header: header.filter(is_header),
-            data,
+            header,
+            data: after + rulers.count(),
         }
     }
 }
@@ -195,6 +200,8 @@ mod tests {
             sample.rows[0],
             [Some("7".to_owned()), None, Some("2017-10-30".to_owned())]
         );
+        let odd = b"day,customer,name\n2024-03-01,7,\"12\\\" ROUND, BOXED\"\n2024-03-01,8,x\n2024-03-02,9,y\n";
+        assert_eq!(sample_of(odd).columns, ["day", "customer", "name"]);
         let sample = sample_of(b"name,city\nAnn,Rome\nBo,Lyon\n");
         assert_eq!(
             (sample.columns, sample.rows.len()),
