@@ -19,14 +19,26 @@ use crate::sampling;
 /// The ticket of a line that has none.
 pub(super) const NO_TICKET: u64 = 0;
 
-/// What runs tell of quantities: if tickets are mapped, each sale is recorded with its ticket.
+/// What runs tell of quantities. Nothing, until a line is met that takes something back. From then on,
+/// if tickets are mapped, each sale is recorded with its ticket.
 pub(super) fn run_quantities(options: &InputOptions) -> RunQuantities {
-    // Headers are no sales: nothing is taken back from them.
-    let is_headers = options.columns.table == TicketTable::Headers;
-    match options.columns.of(ColumnRole::Basket) {
-        Some(_) if !is_headers => RunQuantities::Recorded,
-        _ => RunQuantities::OnePiece,
+    if !options.is_netted || are_headers(options) {
+        return RunQuantities::Unknown;
     }
+    match options.columns.of(ColumnRole::Basket) {
+        Some(_) => RunQuantities::Recorded,
+        None => RunQuantities::OnePiece,
+    }
+}
+
+/// Whether the lines are headers of tickets. These are no sales: nothing is taken back from them.
+fn are_headers(options: &InputOptions) -> bool {
+    options.columns.table == TicketTable::Headers
+}
+
+/// Whether a line takes something back, and quantities were not noted so far.
+pub(super) fn lacks_quantities(options: &InputOptions, take_backs: &AllTakeBacks) -> bool {
+    !options.is_netted && !are_headers(options) && take_backs.log.take_backs() > 0
 }
 
 /// A number that tells a customer's tickets of a day apart.
