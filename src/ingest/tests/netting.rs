@@ -407,10 +407,13 @@ fn read_folder(
     for (at, text) in texts.iter().enumerate() {
         let content = format!("{HEADER}{text}").into_bytes().into();
         let mode = crate::store::PutMode::Overwrite;
-        let put = location.put(&format!("{at}.csv"), content, mode);
-        runtime.block_on(put).unwrap();
+        let name = format!("{at}.csv");
+        runtime
+            .block_on(location.put(&name, content, mode))
+            .unwrap();
     }
-    let reading = read(&[path], options, None, memory_limit, &|_, _| {});
+    let uris = [path];
+    let reading = read(&uris, options, None, memory_limit, &|_, _| {});
     let (ingested, objects) = runtime.block_on(reading).unwrap();
     (ingested.whole().unwrap(), objects.len())
 }
