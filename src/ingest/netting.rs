@@ -4,6 +4,9 @@
 //! A line that takes something back makes no customer and no product known: what is only ever
 //! brought back is in no history. So these lines have dictionaries of their own, and are matched
 //! with what was sold when all ids are known.
+//!
+//! Quantities are noted only if there are such lines. So the first of them has all be read again from
+//! the start: see [`InputOptions::is_netted`].
 
 use super::InputOptions;
 use super::columns::{ColumnRole, TicketTable};
