@@ -311,6 +311,7 @@ impl Config {
         Ok(Self {
             inputs: paths,
             input: InputOptions {
+                is_netted: false,
                 columns,
                 clock: StoreClock::new(&time_zone, utc, day_start)?,
                 exclude_products,

@@ -147,6 +147,9 @@ pub struct InputOptions {
     pub is_zone_given: bool,
     /// What the input's own evidence has decided; nothing, before it is read.
     pub decided: DecidedForms,
+    /// Whether a line takes back what was sold, as far as the input was read: then quantities are
+    /// noted. Else it is read again once such a line is met.
+    pub is_netted: bool,
     /// How text is encoded, where it is not UTF-8.
     pub encoding: Option<String>,
     /// Whether fields of CSV may be enclosed in quotes.
@@ -197,6 +200,7 @@ impl Default for InputOptions {
             day_zero: None,
             is_zone_given: false,
             decided: DecidedForms::default(),
+            is_netted: false,
             encoding: None,
             quotes: Quotes::Auto,
             tables: InputTables::default(),

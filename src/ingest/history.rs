@@ -197,6 +197,11 @@ impl HistoryAssembler {
         }
     }
 
+    /// Whether a line takes something back, and quantities were not noted so far.
+    pub(super) fn lacks_quantities(&self, options: &InputOptions) -> bool {
+        netting::lacks_quantities(options, &self.take_backs)
+    }
+
     /// Judges all lines, and builds the history.
     ///
     /// # Errors

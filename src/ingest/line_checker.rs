@@ -249,7 +249,7 @@ impl LineChecker {
     #[inline]
     fn keep_line(&mut self, sale: CheckedLine, line: &DecodedLine<'_>) -> Result<()> {
         let ticket = match self.quantities {
-            RunQuantities::OnePiece => NO_TICKET,
+            RunQuantities::Unknown | RunQuantities::OnePiece => NO_TICKET,
             RunQuantities::Recorded => netting::ticket_of(line.facts.basket),
         };
         if sale.takes_back() {
@@ -466,6 +466,9 @@ impl LineChecker {
         if in_run {
             self.lines.push(line);
         }
+        if self.quantities == RunQuantities::Unknown {
+            return;
+        }
         if !in_run || sale.quantity != PIECE || self.quantities == RunQuantities::Recorded {
             self.line_quantities.push(LineQuantity {
                 // Of the line that was kept last.
@@ -547,10 +550,7 @@ impl LineChecker {
             times: self.days.take_seen(),
             excluded: self.excluded.met().to_vec(),
             undecided: std::mem::take(&mut self.undecided),
-            line_quantities: std::mem::replace(
-                &mut self.line_quantities,
-                Vec::with_capacity(BATCH / 4),
-            ),
+            line_quantities: replace_by_as_large(&mut self.line_quantities),
             tickets: std::mem::take(&mut self.tickets),
             take_backs: self.take_backs.as_mut().map(|lines| lines.take_new()),
             kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
@@ -558,6 +558,12 @@ impl LineChecker {
             facts: self.facts.as_mut().map(|facts| facts.take_batch()),
         }
     }
+}
+
+/// Takes a list, and leaves an empty one with room for as many.
+fn replace_by_as_large<T>(list: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(list.len());
+    std::mem::replace(list, room)
 }
 
 fn reason_of_customer(fault: IdFault) -> RejectReason {

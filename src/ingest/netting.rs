@@ -4,6 +4,9 @@
 //! A line that takes something back makes no customer and no product known: what is only ever
 //! brought back is in no history. So these lines have dictionaries of their own, and are matched
 //! with what was sold when all ids are known.
+//!
+//! Quantities are noted only if there are such lines. So the first of them has all be read again from
+//! the start: see [`InputOptions::is_netted`].
 
 use super::InputOptions;
 use super::columns::{ColumnRole, TicketTable};
@@ -19,14 +22,26 @@ use crate::sampling;
 /// The ticket of a line that has none.
 pub(super) const NO_TICKET: u64 = 0;
 
-/// What runs tell of quantities: if tickets are mapped, each sale is recorded with its ticket.
+/// What runs tell of quantities. Nothing, until a line is met that takes something back. From then on,
+/// if tickets are mapped, each sale is recorded with its ticket.
 pub(super) fn run_quantities(options: &InputOptions) -> RunQuantities {
-    // Headers are no sales: nothing is taken back from them.
-    let is_headers = options.columns.table == TicketTable::Headers;
-    match options.columns.of(ColumnRole::Basket) {
-        Some(_) if !is_headers => RunQuantities::Recorded,
-        _ => RunQuantities::OnePiece,
+    if !options.is_netted || are_headers(options) {
+        return RunQuantities::Unknown;
     }
+    match options.columns.of(ColumnRole::Basket) {
+        Some(_) => RunQuantities::Recorded,
+        None => RunQuantities::OnePiece,
+    }
+}
+
+/// Whether the lines are headers of tickets. These are no sales: nothing is taken back from them.
+fn are_headers(options: &InputOptions) -> bool {
+    options.columns.table == TicketTable::Headers
+}
+
+/// Whether a line takes something back, and quantities were not noted so far.
+pub(super) fn lacks_quantities(options: &InputOptions, take_backs: &AllTakeBacks) -> bool {
+    !options.is_netted && !are_headers(options) && take_backs.log.take_backs() > 0
 }
 
 /// A number that tells a customer's tickets of a day apart.

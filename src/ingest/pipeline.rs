@@ -53,22 +53,26 @@ pub(super) async fn read(
     }
 }
 
-/// Reads what was found, twice if only the whole of it tells how times are written.
+/// Reads what was found, and again where it tells that it must be read otherwise; see
+/// [`Reader::again`].
 async fn read_found(
     found: Vec<InputObject>,
     reader: Reader,
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
     let (mut reader, mut read_objects) = read_objects(found.clone(), reader, each).await?;
-    let (back, again) = spawn_blocking(move || {
-        let again = reader.again();
-        (reader, again)
-    })
-    .await
-    .map_err(interrupted)?;
-    reader = back;
-    if let Some(again) = again? {
-        (reader, read_objects) = self::read_objects(found, again, each).await?;
+    loop {
+        let (back, again) = spawn_blocking(move || {
+            let again = reader.again();
+            (reader, again)
+        })
+        .await
+        .map_err(interrupted)?;
+        reader = back;
+        let Some(again) = again? else {
+            break;
+        };
+        (reader, read_objects) = self::read_objects(found.clone(), again, each).await?;
     }
     let ingested = spawn_blocking(move || reader.finish_partitioned())
         .await
@@ -110,6 +114,9 @@ async fn read_objects(
             return Err(error);
         }
         reader = back;
+        if reader.lacks_quantities() {
+            break;
+        }
         next = following;
     }
     reader.leave_out(std::mem::take(&mut *lock(&left_out)));

@@ -83,6 +83,11 @@ impl Quantity {
 
 /// A finite number in millionths. What is too small or too large keeps its sign.
 fn millionths(number: f64) -> Millionths {
+    // Most are whole, and need no rounding.
+    let whole = number as Millionths;
+    if whole as f64 == number && whole.unsigned_abs() < 1 << 40 {
+        return whole * PIECE;
+    }
     let rounded = (number * PIECE as f64).round().clamp(-LARGEST, LARGEST) as Millionths;
     match rounded {
         0 if number > 0.0 => 1,
@@ -383,6 +388,10 @@ mod tests {
         );
         assert_eq!((of(1e-9), of(-1e-9)), (Ok(1), Ok(-1)));
         assert_eq!((of(0.0), of(-0.0)), (Ok(0), Ok(0)));
+        let large = (1_i64 << 40) as f64;
+        assert_eq!(of(large - 1.0), Ok(((1 << 40) - 1) * PIECE));
+        assert_eq!(of(-large), Ok(-(1 << 40) * PIECE));
+        assert!(of(large + 2.0) > of(large) && of(large) > of(large - 1.0));
         assert_eq!(of(1e300).unwrap() + of(-1e300).unwrap(), 0);
         assert!(of(1e300).unwrap() > 0);
         assert_eq!(Quantity::Absent.millionths(), Ok(PIECE));

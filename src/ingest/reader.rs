@@ -15,7 +15,7 @@ use super::history::HistoryAssembler;
 use super::line_checker::LineBatch;
 use super::source::Source;
 use super::tables::{self, NoTable};
-use super::{Ingested, InputOptions, NeededDays, pipeline};
+use super::{DecidedForms, Ingested, InputOptions, NeededDays, pipeline};
 use crate::error::{Error, Result};
 use crate::purchases::{MemoryLimit, PartitionedPurchases};
 use crate::store::SpillFile;
@@ -30,7 +30,7 @@ pub struct Reader {
     chunks: VecDeque<ChunkReader>,
     assembler: HistoryAssembler,
     limit: Option<MemoryLimit>,
-    /// Objects in memory, which are read again if their times tell only together what they are.
+    /// Objects in memory, which are read again if only all of them tell how they are read.
     in_memory: Vec<(String, Bytes)>,
     /// What is no table.
     left_out: Vec<NoTable>,
@@ -86,7 +86,29 @@ impl Reader {
     /// [`Reader::finish`].
     pub fn object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
         self.in_memory.push((name.to_owned(), bytes.clone()));
-        self.read_object(name, bytes)
+        self.read_object(name, bytes)?;
+        if self.lacks_quantities()
+            && let Some(again) = self.again()?
+        {
+            self.read_in_memory(again)?;
+        }
+        Ok(())
+    }
+
+    /// Becomes a reader that reads the objects in memory again.
+    fn read_in_memory(&mut self, again: Self) -> Result<()> {
+        let in_memory = std::mem::take(&mut self.in_memory);
+        *self = again;
+        for (name, bytes) in &in_memory {
+            self.read_object(name, bytes.clone())?;
+        }
+        self.in_memory = in_memory;
+        Ok(())
+    }
+
+    /// Whether all must be read again, with quantities.
+    pub(super) fn lacks_quantities(&self) -> bool {
+        self.assembler.lacks_quantities(&self.options)
     }
 
     fn read_object(&mut self, name: &str, bytes: Bytes) -> Result<()> {
@@ -123,10 +145,10 @@ impl Reader {
     }
 
     /// Reads the chunks that follow. Their last batches are assembled later, while the next chunks are
-    /// read.
+    /// read. Stops where all must be read again.
     pub(super) fn take(&mut self, chunks: Vec<Chunk>) -> Result<()> {
         self.chunks.extend(chunks.into_iter().map(ChunkReader::new));
-        while self.chunks.iter().any(ChunkReader::is_unfinished) {
+        while !self.lacks_quantities() && self.chunks.iter().any(ChunkReader::is_unfinished) {
             let batches = self.ready()?;
             let Self {
                 options,
@@ -183,12 +205,8 @@ impl Reader {
 
     /// As [`Reader::finish`], of a history that may not fit into memory.
     pub(super) fn finish_partitioned(mut self) -> Result<Ingested<PartitionedPurchases>> {
-        if let Some(mut again) = self.again()? {
-            for (name, bytes) in std::mem::take(&mut self.in_memory) {
-                again.read_object(&name, bytes)?;
-            }
-            self = again;
-            self.assemble_ready()?;
+        while let Some(again) = self.again()? {
+            self.read_in_memory(again)?;
         }
         let Self {
             options,
@@ -213,19 +231,17 @@ impl Reader {
         Ok(ingested)
     }
 
-    /// A reader that has read nothing, if all must be read again: now that it has been read, it is
-    /// known how its times are written.
+    /// A reader that has read nothing, if all must be read again: now it is known that lines take
+    /// something back, or how times are written.
     ///
     /// # Errors
-    /// If that cannot be known.
+    /// If the form of times cannot be known.
     pub(super) fn again(&mut self) -> Result<Option<Self>> {
-        self.assemble_ready()?;
-        let Some(decided) = self.assembler.decide_times(&self.options)? else {
+        if !self.lacks_quantities() {
+            self.assemble_ready()?;
+        }
+        let Some(options) = self.options_of_next_reading()? else {
             return Ok(None);
-        };
-        let options = InputOptions {
-            decided,
-            ..self.options.clone()
         };
         // What was set aside is let go with the assembler.
         self.assembler = HistoryAssembler::new(&options, None);
@@ -234,6 +250,22 @@ impl Reader {
             ..limit
         });
         Ok(Some(Self::with(&options, self.days, limit, self.formats)))
+    }
+
+    /// How all is read again; `None` if there is no need to.
+    fn options_of_next_reading(&self) -> Result<Option<InputOptions>> {
+        let options = self.options.clone();
+        if self.lacks_quantities() {
+            return Ok(Some(InputOptions {
+                is_netted: true,
+                ..options
+            }));
+        }
+        if options.decided != DecidedForms::default() {
+            return Ok(None);
+        }
+        let decided = self.assembler.decide_times(&options)?;
+        Ok(decided.map(|decided| InputOptions { decided, ..options }))
     }
 }
 

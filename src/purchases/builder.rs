@@ -55,10 +55,10 @@ pub struct PurchasesBuilder {
 }
 
 impl PurchasesBuilder {
-    /// An empty history, of lines that are sales of one piece where nothing else is recorded.
+    /// An empty history, of lines of which none takes anything back.
     #[must_use]
     pub fn new(limit: Option<MemoryLimit>) -> Self {
-        Self::with_quantities(limit, RunQuantities::OnePiece)
+        Self::with_quantities(limit, RunQuantities::Unknown)
     }
 
     /// An empty history.

@@ -56,14 +56,13 @@ impl NettedLines {
 }
 
 impl PurchasesBuilder {
-    /// Leaves out what was sold and taken back on the same day. Costs nothing if no line takes
-    /// anything back.
+    /// Leaves out what was sold and taken back on the same day, if quantities are known.
     ///
     /// # Errors
     /// If nothing can be spilled, or what was spilled cannot be read.
     pub fn net(&mut self) -> Result<NettedLines> {
         let mut netted = NettedLines::default();
-        if self.log.take_backs() == 0 {
+        if self.log.take_backs() == 0 || self.quantities == RunQuantities::Unknown {
             self.log = QuantityLog::default();
             return Ok(netted);
         }
@@ -332,7 +331,7 @@ impl ShardNetter<'_> {
     fn is_bought(&mut self, amounts: &[Amount], in_runs: usize) -> bool {
         let (implied_sales, implied_quantity) = match self.quantities {
             RunQuantities::OnePiece => (in_runs as u64, in_runs as i128 * i128::from(PIECE)),
-            RunQuantities::Recorded => (0, 0),
+            RunQuantities::Recorded | RunQuantities::Unknown => (0, 0),
         };
         let mut is_bought = false;
         for group in amounts.chunk_by(|one, other| one.ticket == other.ticket) {

@@ -19,6 +19,8 @@ pub const PIECE: Millionths = 1_000_000;
 /// What a line in a run tells of quantities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunQuantities {
+    /// Nothing, and nothing is recorded: no line takes anything back.
+    Unknown,
     /// It is a sale of one piece; what differs is recorded.
     OnePiece,
     /// Nothing: every sale is recorded, with its ticket.
@@ -37,6 +39,7 @@ impl RunQuantities {
         in_run: bool,
     ) -> Option<QuantityRecord> {
         let (quantity, kind, ticket) = match self {
+            RunQuantities::Unknown => return None,
             RunQuantities::Recorded => (quantity, RecordKind::Sales(1), ticket),
             RunQuantities::OnePiece if !in_run => (quantity, RecordKind::Sales(1), 0),
             RunQuantities::OnePiece if quantity == PIECE => return None,

@@ -46,7 +46,7 @@ fn build(
             last = Some(line);
         } else {
             let ticket = match quantities {
-                RunQuantities::OnePiece => 0,
+                RunQuantities::Unknown | RunQuantities::OnePiece => 0,
                 RunQuantities::Recorded => ticket,
             };
             let record = QuantityRecord {
