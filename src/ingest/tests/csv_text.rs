@@ -156,6 +156,17 @@ fn data_before_the_header_are_data() {
 }
 
 #[test]
+fn a_header_that_comes_again_may_have_the_columns_in_another_order() {
+    let text = format!("{GERMAN}Datum;Kunde;Menge;Artikel\n2024-03-03;0899;1;04811\n");
+    let read = read(&german(), text.as_bytes()).unwrap();
+    assert_eq!(
+        spelled_out(&read.purchases).last().unwrap(),
+        "0899 2024-03-03 04811"
+    );
+    assert_eq!(read.report.repeated_headers, 1);
+}
+
+#[test]
 fn columns_may_be_given_by_their_numbers() {
     let numbered = of_columns("#1", "#3", "#2");
     let lines = ["7 2017-10-30 10", "8 2017-10-31 11"];

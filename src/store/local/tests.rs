@@ -241,6 +241,7 @@ async fn errors_name_the_place() {
     assert_eq!(Local::new("/").uri("x.csv"), "/x.csv");
 }
 
+#[expect(clippy::disallowed_methods, reason = "a name that store cannot write")]
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_name_that_is_not_utf8_is_told_as_such() {

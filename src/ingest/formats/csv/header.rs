@@ -24,6 +24,8 @@ pub(super) struct CsvHeader {
     pub(super) customer: Option<usize>,
     pub(super) product: Option<usize>,
     pub(super) time: Option<usize>,
+    /// The names of columns that are wanted, which a header that comes again may have.
+    pub(super) wanted: Vec<String>,
 }
 
 impl CsvHeader {
@@ -44,6 +46,9 @@ impl CsvHeader {
         };
         let [customer, product, time] =
             [ColumnRole::Customer, ColumnRole::Product, ColumnRole::Time].map(position);
+        let wanted = ColumnRole::ALL
+            .into_iter()
+            .filter_map(|role| columns.names.of(role));
         Ok(Self {
             style,
             width: names.len(),
@@ -54,6 +59,7 @@ impl CsvHeader {
             customer,
             product,
             time,
+            wanted: wanted.flat_map(|names| names.names().to_vec()).collect(),
         })
     }
 
@@ -81,15 +87,12 @@ impl CsvHeader {
         if is_without(self.time) || (is_without(self.customer) && is_without(self.product)) {
             return true;
         }
-        let customer = field(self.customer.or(self.product));
-        let name = self
-            .customer
-            .or(self.product)
-            .and_then(|at| self.names.get(at));
-        match (customer, name) {
-            (Some(field), Some(name)) => !name.is_empty() && field.is(data, name),
-            _ => false,
-        }
+        // Headers of other files may have the columns in another order.
+        let Some(field) = field(self.time.or(self.customer)) else {
+            return false;
+        };
+        let mut words = self.names.iter().chain(&self.wanted);
+        !field.begins_with_digit(data) && words.any(|word| !word.is_empty() && field.is(data, word))
     }
 
     /// The texts of a record, without blanks around them, as names of columns.

@@ -80,6 +80,12 @@ impl FieldSpan {
         }
     }
 
+    /// Whether its first character is a digit, as that of nearly all times.
+    #[inline]
+    pub(super) fn begins_with_digit(&self, data: &[u8]) -> bool {
+        data.get(self.start).is_some_and(u8::is_ascii_digit)
+    }
+
     /// Whether it is a text, which may have blanks around it.
     #[inline]
     pub(super) fn is(&self, data: &[u8], text: &str) -> bool {
