@@ -94,11 +94,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.exit_code(), 1);
 /// ```
 #[derive(Debug)]
-pub struct Error(Box<Details>);
+pub struct Error(Box<ErrorDetails>);
 
 /// Boxed, so that a `Result` stays as small as its value.
 #[derive(Debug)]
-struct Details {
+struct ErrorDetails {
     kind: Kind,
     what: String,
     object: Option<String>,
@@ -111,7 +111,7 @@ struct Details {
 
 impl Error {
     fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self(Box::new(Details {
+        Self(Box::new(ErrorDetails {
             kind,
             what: what.into(),
             object: None,

@@ -31,13 +31,13 @@ impl<'de> Deserialize<'de> for MemorySize {
             untagged,
             expecting = "a size should be text, as \"4 GB\", or a number of bytes"
         )]
-        enum Written {
+        enum BytesOrText {
             Bytes(u64),
             Text(String),
         }
-        Ok(match Written::deserialize(deserializer)? {
-            Written::Bytes(bytes) => Self(bytes.to_string()),
-            Written::Text(text) => Self(text),
+        Ok(match BytesOrText::deserialize(deserializer)? {
+            BytesOrText::Bytes(bytes) => Self(bytes.to_string()),
+            BytesOrText::Text(text) => Self(text),
         })
     }
 }

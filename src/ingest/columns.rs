@@ -80,16 +80,16 @@ impl<'de> Deserialize<'de> for ColumnAlternatives {
             untagged,
             expecting = "a column should be a name, or a list of names that are tried in order"
         )]
-        enum Written {
+        enum NameOrNames {
             One(String),
             Several(Vec<String>),
         }
-        match Written::deserialize(deserializer)? {
-            Written::One(name) => Ok(Self(vec![name])),
-            Written::Several(names) if names.is_empty() => {
+        match NameOrNames::deserialize(deserializer)? {
+            NameOrNames::One(name) => Ok(Self(vec![name])),
+            NameOrNames::Several(names) if names.is_empty() => {
                 Err(serde::de::Error::custom("a column needs a name"))
             }
-            Written::Several(names) => Ok(Self(names)),
+            NameOrNames::Several(names) => Ok(Self(names)),
         }
     }
 }

@@ -157,9 +157,27 @@ impl HistoryAssembler {
                 .iter()
                 .map(|line| with_codes(*line, customers, products)),
         )?;
-        let mut tickets = batch.tickets.into_iter();
-        for sale in batch.line_quantities {
-            let line = with_codes(lines[sale.line as usize], customers, products);
+        self.add_quantities(&batch.lines, batch.line_quantities, batch.tickets)?;
+        if let Some(take_backs) = batch.take_backs {
+            self.take_backs.merge(take_backs)?;
+        }
+        if batch.ends_object {
+            self.end_object(&batch.object, batch.has_quantity);
+        }
+        Ok(())
+    }
+
+    /// Takes what is known of the quantities of lines.
+    fn add_quantities(
+        &mut self,
+        lines: &[Line],
+        quantities: Vec<LineQuantity>,
+        tickets: Vec<u64>,
+    ) -> Result<()> {
+        let mut tickets = tickets.into_iter();
+        for sale in quantities {
+            let line = lines[sale.line as usize];
+            let line = with_codes(line, &self.customer_codes, &self.product_codes);
             let ticket = tickets.next().unwrap_or(NO_TICKET);
             let LineQuantity {
                 quantity, in_run, ..
@@ -168,12 +186,6 @@ impl HistoryAssembler {
                 .quantities
                 .record_of_sale(line, quantity, ticket, in_run);
             self.builder.record(record)?;
-        }
-        if let Some(take_backs) = batch.take_backs {
-            self.take_backs.merge(take_backs)?;
-        }
-        if batch.ends_object {
-            self.end_object(&batch.object, batch.has_quantity);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 
 use super::formats::Formats;
 use super::source::Source;
-use super::tables::Tables;
+use super::tables::SourceTables;
 use super::{InputOptions, NeededDays};
 use crate::error::Error;
 use crate::store::InputObject;
@@ -59,7 +59,7 @@ async fn has_columns(
 ) -> Option<bool> {
     let source = Source::fetch(object, formats).await.ok()?;
     let looking = spawn_blocking(move || {
-        let mut tables = Tables::of(source, true, &options, formats).ok()?;
+        let mut tables = SourceTables::of(source, true, &options, formats).ok()?;
         let Some(source) = tables.sources.pop() else {
             let mut errors = tables.left_out.iter().map(|left| &left.error);
             return errors.any(Error::lacks_columns).then_some(false);

@@ -9,7 +9,7 @@ use super::chunk::{Chunk, ChunkRequest};
 use super::first_header::FirstHeader;
 use super::reader::Reader;
 use super::source::Source;
-use super::tables::{NoTable, Tables};
+use super::tables::{NoTable, SourceTables};
 use super::{Ingested, InputOptions, NeededDays};
 use super::{formats, lake, other_table};
 use crate::error::{Error, Result};
@@ -197,7 +197,7 @@ pub(super) fn open_tables(
     first_header: &Arc<FirstHeader>,
 ) -> Result<(Vec<ChunkRequest>, Vec<NoTable>)> {
     let source = source.with_first_header(first_header);
-    let tables = Tables::of(source, is_candidate, options, formats)?;
+    let tables = SourceTables::of(source, is_candidate, options, formats)?;
     let mut requests = vec![];
     for source in tables.sources {
         let source = Arc::new(source);

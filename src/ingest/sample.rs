@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::path_columns::PathColumns;
 use super::source::Source;
-use super::tables::{NoTable, Tables};
+use super::tables::{NoTable, SourceTables};
 use super::{InputOptions, formats, pipeline};
 use crate::error::Result;
 use crate::store::InputObject;
@@ -163,8 +163,8 @@ async fn tables_of(
     let source = Source::fetch(object, formats::FORMATS).await?;
     // Sampling may wait for the store.
     let samples = spawn_blocking(move || {
-        let sources =
-            Tables::to_look_at(source, formats::FORMATS).map_err(|error| error.object(&uri))?;
+        let sources = SourceTables::to_look_at(source, formats::FORMATS)
+            .map_err(|error| error.object(&uri))?;
         Ok(sources
             .into_iter()
             .map(|source| (source.name().to_string(), source.sample(&options, rows)))

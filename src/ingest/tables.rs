@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 
 /// What there is to read of an object.
 #[derive(Debug, Default)]
-pub(super) struct Tables {
+pub(super) struct SourceTables {
     /// In the order in which they are read.
     pub(super) sources: Vec<Source>,
     pub(super) left_out: Vec<NoTable>,
@@ -50,7 +50,7 @@ impl NoTable {
     }
 }
 
-impl Tables {
+impl SourceTables {
     /// What there is to read of an object. `is_candidate` says that nobody named it as a table: what
     /// is none is left out, and no error. Waits for the store.
     ///

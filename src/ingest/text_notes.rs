@@ -12,23 +12,23 @@ const SHOWN: usize = 60;
 
 /// What was found in some objects.
 #[derive(Debug, Clone, Default)]
-struct Found {
+struct NotesFound {
     objects: u64,
     lines: u64,
     /// The first of the objects, and what stands in it.
     first: Option<(Arc<str>, Vec<String>)>,
 }
 
-impl Found {
+impl NotesFound {
     fn add(&mut self, object: &Arc<str>, lines: u64, texts: Vec<String>) {
-        self.merge(Found {
+        self.merge(NotesFound {
             objects: 1,
             lines,
             first: Some((Arc::clone(object), texts)),
         });
     }
 
-    fn merge(&mut self, other: Found) {
+    fn merge(&mut self, other: NotesFound) {
         self.objects += other.objects;
         self.lines += other.lines;
         self.first = self.first.take().or(other.first);
@@ -65,9 +65,9 @@ impl Found {
 /// What was found in text beside the lines.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TextNotes {
-    titles: Found,
-    footers: Found,
-    lent_headers: Found,
+    titles: NotesFound,
+    footers: NotesFound,
+    lent_headers: NotesFound,
 }
 
 impl TextNotes {

@@ -74,11 +74,11 @@ impl InputFormat for JsonLines {
         rows: usize,
     ) -> Result<TableSample> {
         let mut stream = source.stream();
-        let Beginning {
+        let LineBeginning {
             layout,
             mut columns,
             ..
-        } = Beginning::read(&mut stream)?;
+        } = LineBeginning::read(&mut stream)?;
         let mut sample = TableSample {
             columns: columns.names().to_vec(),
             types: vec![String::new(); columns.names().len()],
@@ -187,13 +187,13 @@ impl JsonDecoder {
 
     /// Finds the wanted columns by the keys of the first objects.
     fn begin(&mut self) -> Result<bool> {
-        let Beginning {
+        let LineBeginning {
             layout,
             mut columns,
             nested,
             without_cell,
             is_alone,
-        } = Beginning::read(&mut self.stream)?;
+        } = LineBeginning::read(&mut self.stream)?;
         self.layout = Some(layout);
         if columns.names().is_empty() {
             return Ok(true);
@@ -216,7 +216,7 @@ impl JsonDecoder {
 
 /// What the first objects say.
 #[derive(Debug)]
-struct Beginning {
+struct LineBeginning {
     layout: JsonLayout,
     /// Their keys, in the order in which they come.
     columns: JsonColumns,
@@ -228,7 +228,7 @@ struct Beginning {
     is_alone: bool,
 }
 
-impl Beginning {
+impl LineBeginning {
     /// Reads the first objects, and leaves them in the buffer.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use crate::ingest::columns::WantedColumns;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::source::Source;
 use crate::ingest::{InputOptions, NeededDays, TableSample};
-use block::{KnownIdCodes, RowBlock};
+use block::{DecodedRows, KnownIdCodes};
 use column_chunk::ColumnChunkReader;
 use footer::ParquetFooter;
 use row_groups::RowGroups;
@@ -101,7 +101,7 @@ struct ParquetDecoder {
     rows_before: u64,
     known: KnownIdCodes,
     /// The rows that come next.
-    block: Option<RowBlock>,
+    block: Option<DecodedRows>,
 }
 
 impl ParquetDecoder {
@@ -136,7 +136,7 @@ impl ParquetDecoder {
         self.rows = 0..footer.rows_in(group);
         (self.rows_before, self.known) = (rows_before, KnownIdCodes::default());
         self.next_group += 1;
-        self.block = RowBlock::read(footer, &mut self.columns, &mut self.rows)?;
+        self.block = DecodedRows::read(footer, &mut self.columns, &mut self.rows)?;
         Ok(true)
     }
 }
@@ -159,7 +159,7 @@ impl ChunkDecoder for ParquetDecoder {
         } = self;
         let (taken, next) = rayon::join(
             || block.add_to(lines, *rows_before, known),
-            || RowBlock::read(&groups.footer, columns, rows),
+            || DecodedRows::read(&groups.footer, columns, rows),
         );
         taken?;
         self.block = next?;

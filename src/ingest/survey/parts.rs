@@ -32,6 +32,10 @@ pub(super) fn survey_of_parts(tables: &[ProfiledTable], given: &GivenSettings) -
     survey
 }
 
+fn first_object(table: &ProfiledTable) -> &str {
+    table.table.objects.first().map_or("", String::as_str)
+}
+
 fn survey_of_join(
     tables: &[ProfiledTable],
     columns: &[TableColumns<'_>],
@@ -45,18 +49,7 @@ fn survey_of_join(
         notes: lines.table.sample.notes.clone(),
         ..Survey::default()
     };
-    let of_headers = headers
-        .table
-        .objects
-        .first()
-        .map(String::as_str)
-        .unwrap_or_default();
-    let of_lines = lines
-        .table
-        .objects
-        .first()
-        .map(String::as_str)
-        .unwrap_or_default();
+    let (of_headers, of_lines) = (first_object(headers), first_object(lines));
     survey.sure.push(format!(
         "the tickets are two tables: {of_headers} has a line for each ticket (customer {}), {of_lines} the products of each (product {}); \
          both have the ticket's id in {}",

@@ -28,7 +28,7 @@ pub(super) struct TablesToJoin {
 
 /// A table of products.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ProductTable {
+pub(super) struct NamedProducts {
     /// Its position.
     pub(super) table: usize,
     pub(super) id: String,
@@ -118,7 +118,7 @@ pub(super) fn product_table(
     tables: &[TableColumns<'_>],
     lines: usize,
     product: &str,
-) -> Option<ProductTable> {
+) -> Option<NamedProducts> {
     let of_lines = tables.get(lines)?;
     let ids = of_lines
         .profiles
@@ -142,7 +142,7 @@ pub(super) fn product_table(
             })?;
             let name = columns.column(ColumnMeaning::ProductName);
             let category = columns.column(ColumnMeaning::Category);
-            (name.is_some() || category.is_some()).then(|| ProductTable {
+            (name.is_some() || category.is_some()).then(|| NamedProducts {
                 table,
                 id: id.name.clone(),
                 name: name.map(|profile| profile.name.clone()),

@@ -107,7 +107,7 @@ fn facts_of(
     let Some(span) = all.span()? else {
         return Err(lines.no_purchase(""));
     };
-    let mut counts = PurchaseCounts::new(span.last);
+    let mut counts = PurchasesInSight::new(span.last);
     all.each(|history| {
         counts.add(history);
         Ok(())
@@ -140,7 +140,7 @@ fn facts_of(
 }
 
 /// Counts of the purchases of all customers.
-struct PurchaseCounts {
+struct PurchasesInSight {
     customers: usize,
     with_one: usize,
     last: Day,
@@ -148,7 +148,7 @@ struct PurchaseCounts {
     lines: Vec<u64>,
 }
 
-impl PurchaseCounts {
+impl PurchasesInSight {
     fn new(last: Day) -> Self {
         Self {
             customers: 0,
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_last_day_with_few_lines_is_not_whole() {
-        let mut counts = PurchaseCounts::new(Day::from_epoch(20_000));
+        let mut counts = PurchasesInSight::new(Day::from_epoch(20_000));
         for lines in counts.lines.iter_mut().step_by(7) {
             *lines = 100;
         }

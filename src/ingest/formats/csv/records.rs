@@ -208,20 +208,10 @@ impl RecordScanner {
                 encoded: Encoded::AsIs,
             };
             if is_quoted {
-                field.start = at + 1;
-                match closing_quote(data, at + 1, style.has_escapes, last) {
-                    Ok((quote, encoded)) => {
-                        field.end = quote;
-                        field.encoded = encoded;
-                        at = quote + 1;
-                    }
-                    Err(step) => {
-                        self.is_open = true;
-                        return step;
-                    }
-                }
-                let content = data.get(field.start..field.end).unwrap_or_default();
-                self.has_line_breaks |= content.contains(&line_end);
+                at = match self.read_quoted(&mut field, data, style, last) {
+                    Ok(after) => after,
+                    Err(step) => return step,
+                };
             }
             let after = at;
             let rest = data.get(at..).unwrap_or_default();
@@ -261,6 +251,26 @@ impl RecordScanner {
             }
             at += 1;
         }
+    }
+
+    /// Reads the content of a field whose opening quote stands at its start. Returns where what
+    /// follows the closing quote begins.
+    fn read_quoted(
+        &mut self,
+        field: &mut FieldSpan,
+        data: &[u8],
+        style: &RecordStyle,
+        last: bool,
+    ) -> Result<usize, ScannedRecord> {
+        field.start += 1;
+        let closing = closing_quote(data, field.start, style.has_escapes, last);
+        self.is_open = closing.is_err();
+        let (quote, encoded) = closing?;
+        field.end = quote;
+        field.encoded = encoded;
+        let content = data.get(field.start..field.end).unwrap_or_default();
+        self.has_line_breaks |= content.contains(&style.line_end);
+        Ok(quote + 1)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::ingest::decoded_line::Quantity;
 use crate::ingest::dictionary::KnownCodes;
 use crate::ingest::excluded::{ExcludedProducts, Exclusion};
 use crate::ingest::ids::{IdFault, RawId};
-use crate::ingest::line_checker::LineChecker;
+use crate::ingest::line_checker::{CheckedLine, LineChecker};
 use crate::ingest::netting::NO_TICKET;
 use crate::ingest::rejects::RejectedValue;
 use crate::ingest::time::{ParsedTime, TimeRules};
@@ -39,14 +39,14 @@ pub(super) struct KnownIdCodes {
 }
 
 /// Some rows of a group.
-pub(super) enum RowBlock {
+pub(super) enum DecodedRows {
     /// With the columns that nearly all files have, and no others.
     Plain(Box<PlainBlock>),
     /// With any columns.
     Cells(CellBlock),
 }
 
-impl RowBlock {
+impl DecodedRows {
     /// Decodes some of the rows that are left; `None` if no row is left.
     pub(super) fn read(
         footer: &Arc<ParquetFooter>,
@@ -192,33 +192,38 @@ impl PlainBlock {
                     }
                 }
             }
-            let KnownIdCodes {
-                customers,
-                products,
-            } = known;
-            let customer_positions = self.customers.positions();
-            let product_positions = self.products.positions();
-            lines.keep_all(
-                &sales,
-                |ids| {
-                    ids.codes_of(
-                        &at_rows,
-                        |at| values.customer(at),
-                        customer_positions,
-                        customers,
-                    )
-                },
-                |ids| {
-                    ids.codes_of(
-                        &at_rows,
-                        |at| values.product(at),
-                        product_positions,
-                        products,
-                    )
-                },
-            )?;
+            self.keep_all(&sales, &at_rows, values, lines, known)?;
         }
         Ok(())
+    }
+
+    /// Looks up the ids of checked sales column by column, and keeps the sales.
+    #[inline(always)]
+    fn keep_all(
+        &self,
+        sales: &[CheckedLine],
+        at_rows: &[usize],
+        values: &impl RowValues,
+        lines: &mut LineChecker,
+        known: &mut KnownIdCodes,
+    ) -> Result<()> {
+        let KnownIdCodes {
+            customers,
+            products,
+        } = known;
+        let customer_positions = self.customers.positions();
+        let product_positions = self.products.positions();
+        lines.keep_all(
+            sales,
+            |ids| {
+                let value = |at| values.customer(at);
+                ids.codes_of(at_rows, value, customer_positions, customers)
+            },
+            |ids| {
+                let value = |at| values.product(at);
+                ids.codes_of(at_rows, value, product_positions, products)
+            },
+        )
     }
 
     /// The name and the value of a column in a row.
