@@ -82,6 +82,7 @@ mod missing_tables;
 mod netting;
 mod other_table;
 mod overlap;
+mod own_output;
 mod path_columns;
 mod pipeline;
 mod quantity;
