@@ -89,6 +89,7 @@ mod quantity;
 mod reader;
 mod rejects;
 pub mod report;
+mod return_names;
 mod row_reader;
 mod sample;
 mod source;
