@@ -1,6 +1,7 @@
 //! Times → days of the store.
 
 mod checks;
+pub(super) mod far_after;
 pub(super) mod gaps;
 mod quiet_hours;
 mod seen;

@@ -54,7 +54,8 @@ const TRIED: [&str; 9] = [
 
 /// What a message says of a value that is not UTF-8.
 pub(super) const SAY_ENCODING: &str = "say how text files are encoded with --encoding: cp1252 (Windows, western Europe), cp1250 (central Europe), \
-     cp1251 (Cyrillic), shift_jis, gbk, …; or write it as UTF-8";
+     cp1251 (Cyrillic), shift_jis, gbk, …; or write it as UTF-8, if other files are: \
+     iconv -f CP1252 -t UTF-8 FILE > NEW";
 
 /// The encoding of a name such as `cp1252`, `latin-1` or `utf-16le`.
 ///
@@ -123,9 +124,11 @@ pub(super) fn encoding_of(
         && !first_bytes.starts_with(UTF8_MARK)
     {
         return Err(
-            Error::input(format!("the text is UTF-8, and not {}", encoding.name())).hint(
-                "leave --encoding out, or read files of different encodings one after the other",
-            ),
+            Error::input(format!("the text is UTF-8, and not {}", encoding.name())).hint(format!(
+                "if all files are UTF-8, leave --encoding out; if others are {0}, make them UTF-8 and leave it out then: \
+                 iconv -f {0} -t UTF-8 FILE > NEW",
+                encoding.name()
+            )),
         );
     }
     let told = match first_bytes {

@@ -2,8 +2,9 @@
 
 use super::Ingested;
 use super::InputOptions;
+use super::anonymous::AnonymousCustomers;
 use super::columns::{ColumnRole, TicketTable};
-use super::days::{ClockCheck, TimesSeen, gaps};
+use super::days::{ClockCheck, TimesSeen, far_after, gaps};
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::facts::FactsAssembler;
@@ -11,7 +12,8 @@ use super::line_checker::{LineBatch, LineQuantity, UndecidedSale};
 use super::lists::refuse_lists;
 use super::netting::{self, AllTakeBacks, NO_TICKET, with_codes};
 use super::overlap::OverlappingObjects;
-use super::report::Report;
+use super::report::{LinesFarAfter, Report};
+use super::return_names::ReturnsByName;
 use super::suspects::{self, Suspect};
 use super::text_notes::TextNotes;
 use super::time::{DateDecision, DecidedForms, TimeRules};
@@ -47,6 +49,7 @@ pub(super) struct HistoryAssembler {
     text: TextNotes,
     times: TimesSeen,
     excluded: ExcludedProducts,
+    anonymous: AnonymousCustomers,
     undecided: Vec<UndecidedSale>,
     /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
     by_day: Vec<u64>,
@@ -61,6 +64,9 @@ pub(super) struct HistoryAssembler {
     without_quantity: u64,
     first_without_quantity: Option<String>,
     facts: Option<FactsAssembler>,
+    returns_by_name: ReturnsByName,
+    /// Lines that take something back, before the present object.
+    returned_before: u64,
 }
 
 impl HistoryAssembler {
@@ -82,6 +88,7 @@ impl HistoryAssembler {
             },
             times: TimesSeen::default(),
             excluded: ExcludedProducts::new(&options.exclude_products),
+            anonymous: AnonymousCustomers::new(&options.anonymous),
             undecided: vec![],
             by_day: vec![0; (*Day::PLAUSIBLE.end() - *Day::PLAUSIBLE.start()) as usize + 1],
             overlapping: None,
@@ -91,6 +98,8 @@ impl HistoryAssembler {
             without_quantity: 0,
             first_without_quantity: None,
             facts: None,
+            returns_by_name: ReturnsByName::default(),
+            returned_before: 0,
         }
     }
 
@@ -111,6 +120,7 @@ impl HistoryAssembler {
     pub(super) fn add(&mut self, batch: LineBatch) -> Result<()> {
         if batch.begins_object {
             self.lines_before = self.report.lines_read;
+            self.returned_before = self.report.returned;
         }
         if batch.begins_chunk {
             self.customer_codes.clear();
@@ -124,6 +134,7 @@ impl HistoryAssembler {
         self.text.merge(batch.text);
         self.times.merge(batch.times);
         self.excluded.merge(&batch.excluded);
+        self.anonymous.merge(&batch.anonymous);
         self.customers
             .merge(batch.customers, &mut self.customer_codes)?;
         self.products
@@ -197,6 +208,8 @@ impl HistoryAssembler {
         }
         self.customers.end(object);
         self.products.end(object);
+        let are_sales = self.report.returned == self.returned_before;
+        self.returns_by_name.end_object(object, are_sales);
         if self.report.lines_read == self.lines_before {
             self.report.empty_objects += 1;
             self.empty.push(object.to_owned());
@@ -244,12 +257,16 @@ impl HistoryAssembler {
         self.net()?;
         // Headers are not sales: their lines are judged.
         if options.columns.table != TicketTable::Headers {
+            self.set_far_lines_apart();
             self.find_suspects(&customers.ids, &options.keep_customers)?;
             warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
+            warnings.extend(self.report.far_after.as_ref().map(LinesFarAfter::to_string));
             warnings.extend(gaps::warning(&self.by_day, *Day::PLAUSIBLE.start()));
             warnings.extend(self.warning_of_partial_last_day());
             let quantity = options.columns.name(ColumnRole::Quantity);
             warnings.extend(self.warning_of_missing_quantities(quantity));
+            warnings.extend(self.report.warning_of_zero_quantities());
+            warnings.extend(self.returns_by_name.warning());
         }
         let product_ids = self.facts.as_ref().map(|_| products.ids.clone());
         let purchases = self.builder.finish(customers.ids, products.ids)?;
@@ -265,6 +282,16 @@ impl HistoryAssembler {
             report: self.report,
             warnings,
         })
+    }
+
+    /// Notes lines that lie far after all others: what is usual is told by the others alone.
+    fn set_far_lines_apart(&mut self) {
+        let first = *Day::PLAUSIBLE.start();
+        self.report.far_after = far_after::find(&self.by_day, first);
+        if let Some(far) = &self.report.far_after {
+            let days = far.first - first;
+            self.by_day.truncate(usize::try_from(days).unwrap_or(0));
+        }
     }
 
     /// Leaves customers out who look like no person, unless someone asked to keep them.
@@ -381,8 +408,12 @@ impl HistoryAssembler {
         }
         let overlapping = self.overlapping.as_ref();
         warnings.extend(overlapping.and_then(OverlappingObjects::warning));
+        warnings.extend(overlapping.and_then(OverlappingObjects::warning_of_copies));
         if !is_lines {
             warnings.extend(self.customers.warnings());
+            // Of persons another id is known than that of the lines.
+            let is_compared = options.tables.customers.is_none();
+            warnings.extend(is_compared.then(|| self.anonymous.warning()).flatten());
         }
         warnings.extend(self.products.warnings());
         if !is_headers {

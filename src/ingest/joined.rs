@@ -266,7 +266,9 @@ async fn read_lookup(
     });
     let mut rows = LookupRows::new(table.columns.table);
     let mut report = Report::default();
-    let found = pipeline::find(&table.paths, &super::formats::endings(FORMATS)).await?;
+    let found = pipeline::find(&table.paths, &super::formats::endings(FORMATS))
+        .await?
+        .objects;
     let count = found.len();
     let first_header = Arc::new(FirstHeader::of_stored(&options, &found, FORMATS));
     for object in &found {

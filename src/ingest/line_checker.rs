@@ -97,6 +97,8 @@ pub(super) struct LineBatch {
     pub(super) text: TextNotes,
     /// Which of the excluded products were met.
     pub(super) excluded: Vec<bool>,
+    /// Which of the ids were met that stand for nobody.
+    pub(super) anonymous: Vec<bool>,
     pub(super) undecided: Vec<UndecidedSale>,
     /// What is known of quantities beside the lines, and the ticket of each of these if tickets are
     /// told apart.
@@ -317,10 +319,14 @@ impl LineChecker {
         let buyer = customer(&self.anonymous).map_err(reason_of_customer)?;
         let exclusion = product(&self.excluded).map_err(reason_of_product)?;
         let quantity = quantity.millionths()?;
-        let is_anonymous = buyer == Buyer::Anonymous;
+        if let Buyer::Listed(at) = buyer {
+            self.anonymous.mark(at);
+        }
+        let is_anonymous = buyer != Buyer::Known;
         self.report.lines_read += 1;
         if quantity <= 0 {
             self.report.returned += 1;
+            self.report.zero_quantities += u64::from(quantity == 0);
             // Nothing is taken back from who is not known, or from what is excluded.
             let may_void =
                 quantity < 0 && !is_anonymous && !matches!(exclusion, Exclusion::Listed(_));
@@ -549,6 +555,7 @@ impl LineChecker {
             text: std::mem::take(&mut self.text),
             times: self.days.take_seen(),
             excluded: self.excluded.met().to_vec(),
+            anonymous: self.anonymous.met().to_vec(),
             undecided: std::mem::take(&mut self.undecided),
             line_quantities: replace_by_as_large(&mut self.line_quantities),
             tickets: std::mem::take(&mut self.tickets),

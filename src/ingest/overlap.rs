@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use super::report::thousands;
 use crate::calendar::Day;
 use crate::purchases::Line;
 
@@ -16,6 +17,9 @@ const PARTS: usize = 8;
 
 /// Beyond so many sketches nothing is said.
 const MAX_SKETCHES: usize = 1 << 18;
+
+/// So many objects with the same lines of a day are compared with each other.
+const COMPARED: usize = 8;
 
 /// Days with fewer lines tell nothing.
 const MIN_LINES: u32 = 5;
@@ -153,6 +157,64 @@ impl OverlappingObjects {
         self.names.push(object.to_owned());
     }
 
+    /// A warning of an object of which each day has the same lines in another object.
+    pub(super) fn warning_of_copies(&self) -> Option<String> {
+        let copies = self.copies();
+        let ((copy, of), lines) = copies.first()?;
+        let others = match copies.len() - 1 {
+            0 => String::new(),
+            others => format!(", and {others} more such objects"),
+        };
+        let (copy, of) = (self.names.get(*copy)?, self.names.get(*of)?);
+        Some(format!(
+            "all {} lines of {copy} are in {of} too{others}: a customer's lines of one day and product count once, but a copy hides \
+             what was taken back and counts sales without a customer twice. Leave one out: name the objects that count with --input, \
+             for example with a glob",
+            thousands(*lines)
+        ))
+    }
+
+    /// The objects that are part of another, with that one, and how many lines they have. Of two
+    /// that are the same the later is the copy.
+    fn copies(&self) -> Vec<((usize, usize), u64)> {
+        let mut days_of = vec![(0_usize, 0_u64); self.names.len()];
+        let mut same_days: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for objects in self.days.values() {
+            let mut by_content: BTreeMap<(u64, u32), Vec<usize>> = BTreeMap::new();
+            for (object, sketch) in objects {
+                if let Some((days, lines)) = days_of.get_mut(*object) {
+                    *days += 1;
+                    *lines += u64::from(sketch.lines);
+                }
+                let content = (sketch.sum, sketch.lines);
+                by_content.entry(content).or_default().push(*object);
+            }
+            for same in by_content.values() {
+                // Of many copies it is enough to know some.
+                let some = same.get(..same.len().min(COMPARED)).unwrap_or_default();
+                for (at, one) in some.iter().enumerate() {
+                    for other in some.iter().skip(at + 1) {
+                        *same_days.entry((*other, *one)).or_default() += 1;
+                        *same_days.entry((*one, *other)).or_default() += 1;
+                    }
+                }
+            }
+        }
+        let mut copies: Vec<((usize, usize), u64)> = vec![];
+        for ((copy, of), same) in same_days {
+            let Some((days, lines)) = days_of.get(copy).copied() else {
+                continue;
+            };
+            let is_whole = same == days && lines >= u64::from(MIN_LINES);
+            let is_twin = days_of.get(of).is_some_and(|(of_days, _)| *of_days == days);
+            let is_known = copies.iter().any(|((known, _), _)| *known == copy);
+            if is_whole && (!is_twin || of < copy) && !is_known {
+                copies.push(((copy, of), lines));
+            }
+        }
+        copies
+    }
+
     /// A warning of two objects that contradict each other.
     pub(super) fn warning(&self) -> Option<String> {
         let single = self.days.values().filter(|objects| objects.len() == 1);
@@ -257,5 +319,29 @@ mod tests {
             .collect();
         assert_eq!(warning(&others), None);
         assert!(warning(&others[..9]).is_some());
+    }
+
+    #[test]
+    fn a_copy_is_named_with_what_it_is_a_copy_of() {
+        let product = |customer| customer % 7;
+        let mut objects = OverlappingObjects::default();
+        let two_days = [day(0, 0, product), day(1, 0, product)].concat();
+        for (name, lines) in [
+            ("both.csv", two_days.clone()),
+            ("first.csv", day(0, 0, product)),
+            ("other.csv", day(1, 0, |customer| customer % 5)),
+        ] {
+            objects.add(lines.into_iter());
+            objects.end(name);
+        }
+        let warning = objects.warning_of_copies().unwrap();
+        assert!(
+            warning.starts_with("all 30 lines of first.csv are in both.csv too: "),
+            "{warning}"
+        );
+        objects.add(two_days.into_iter().rev());
+        objects.end("both (copy).csv");
+        let copies: Vec<(usize, usize)> = objects.copies().iter().map(|(pair, _)| *pair).collect();
+        assert_eq!(copies, [(1, 0), (3, 0)]);
     }
 }

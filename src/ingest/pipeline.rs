@@ -11,7 +11,7 @@ use super::reader::Reader;
 use super::source::Source;
 use super::tables::{NoTable, SourceTables};
 use super::{Ingested, InputOptions, NeededDays};
-use super::{formats, lake, other_table};
+use super::{formats, lake, other_table, own_output};
 use crate::error::{Error, Result};
 use crate::purchases::PartitionedPurchases;
 use crate::store::{self, InputObject};
@@ -19,22 +19,36 @@ use crate::store::{self, InputObject};
 /// How many objects are fetched while one is read.
 const FETCHED_AHEAD: usize = 3;
 
+/// What URIs name.
+#[derive(Debug, Default)]
+pub(super) struct FoundObjects {
+    /// Each object once, in the order of their URIs.
+    pub(super) objects: Vec<InputObject>,
+    /// What okuo itself wrote into the folders.
+    pub(super) left_out: Vec<NoTable>,
+}
+
 /// All objects that the URIs name, each once, in the order of their URIs.
 ///
 /// # Errors
 /// If a URI names nothing, or a table of a data lake.
-pub(super) async fn find(uris: &[String], endings: &[String]) -> Result<Vec<InputObject>> {
+pub(super) async fn find(uris: &[String], endings: &[String]) -> Result<FoundObjects> {
     let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
     let mut found: Vec<InputObject> = vec![];
+    let mut left_out = vec![];
     for uri in uris {
-        let named = store::find_tables(uri, &endings).await?;
+        let mut named = store::find_tables(uri, &endings).await?;
         lake::refuse(&named).await?;
+        left_out.extend(own_output::leave_out(&mut named));
         found.extend(named.objects);
     }
     // What was named by another URI is no candidate.
     found.sort_by(|a, b| (&a.uri, a.is_candidate).cmp(&(&b.uri, b.is_candidate)));
     found.dedup_by(|a, b| a.uri == b.uri);
-    Ok(found)
+    Ok(FoundObjects {
+        objects: found,
+        left_out,
+    })
 }
 
 /// Reads all objects that the URIs name; see [`super::read`].
@@ -43,11 +57,12 @@ pub(super) async fn read(
     reader: Reader,
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
-    let found = find(uris, &formats::endings(reader.formats())).await?;
+    let FoundObjects { objects, left_out } =
+        find(uris, &formats::endings(reader.formats())).await?;
     let (options, formats) = (reader.options().clone(), reader.formats());
-    match read_found(found.clone(), reader, each).await {
+    match read_found(objects.clone(), left_out, reader, each).await {
         Err(error) if error.lacks_columns() => {
-            Err(other_table::explain(error, &found, &options, formats).await)
+            Err(other_table::explain(error, &objects, &options, formats).await)
         }
         read => read,
     }
@@ -57,6 +72,7 @@ pub(super) async fn read(
 /// [`Reader::again`].
 async fn read_found(
     found: Vec<InputObject>,
+    left_out: Vec<NoTable>,
     reader: Reader,
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
@@ -74,6 +90,7 @@ async fn read_found(
         };
         (reader, read_objects) = self::read_objects(found.clone(), again, each).await?;
     }
+    reader.leave_out(left_out);
     let ingested = spawn_blocking(move || reader.finish_partitioned())
         .await
         .map_err(interrupted)??;

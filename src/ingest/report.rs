@@ -57,6 +57,9 @@ pub struct Report {
     pub voided: u64,
     /// Dropped: lines with a quantity of 0, and those that take back what was not sold on their day.
     pub returned: u64,
+    /// Of those, lines with a quantity of 0: only for a message.
+    #[serde(skip)]
+    pub(super) zero_quantities: u64,
     /// Dropped: products on the exclusion list.
     pub excluded: u64,
     /// Dropped: after the as-of date.
@@ -81,6 +84,45 @@ pub struct Report {
     /// result.
     #[serde(skip)]
     pub(super) first_after: Option<Day>,
+    /// Lines that lie far after all others.
+    #[serde(skip)]
+    pub(super) far_after: Option<LinesFarAfter>,
+}
+
+/// From this share of the lines on, quantities of 0 are warned of.
+const NOTABLE_ZEROS: f64 = 0.01;
+
+/// Fewer quantities of 0 may be slips.
+const FEWEST_ZEROS: u64 = 10;
+
+/// A handful of lines that lie far after all others, most likely with wrong dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinesFarAfter {
+    /// How many there are.
+    pub lines: u64,
+    /// The first day of them.
+    pub first: Day,
+    /// The last day of all others.
+    pub last_before: Day,
+}
+
+impl fmt::Display for LinesFarAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            lines,
+            first,
+            last_before,
+        } = self;
+        let lie = match lines {
+            1 => "1 line lies".to_owned(),
+            lines => format!("{lines} lines lie"),
+        };
+        write!(
+            f,
+            "{lie} far after all others, from {first} on, as with a slip in the year: the others end on {last_before}. \
+             With --as-of {last_before} what comes later is left out"
+        )
+    }
 }
 
 /// What became of the headers of tickets.
@@ -140,6 +182,7 @@ impl Report {
         self.first_without_header.truncate(PLACES);
         self.voided += other.voided;
         self.returned += other.returned;
+        self.zero_quantities += other.zero_quantities;
         self.excluded += other.excluded;
         self.after_as_of += other.after_as_of;
         self.before_history += other.before_history;
@@ -151,6 +194,41 @@ impl Report {
     pub(crate) fn count_repeated(&mut self, distinct: u64) {
         let left_out: usize = self.suspects.iter().map(|suspect| suspect.lines).sum();
         self.repeated = self.kept.saturating_sub(distinct + left_out as u64);
+    }
+
+    /// Lines that lie far after all others, if there are any.
+    #[must_use]
+    pub fn far_after(&self) -> Option<LinesFarAfter> {
+        self.far_after
+    }
+
+    /// A warning if a notable share of the lines has a quantity of 0.
+    pub(super) fn warning_of_zero_quantities(&self) -> Option<String> {
+        let zero = self.zero_quantities;
+        let judged = self.kept + self.anonymous + self.voided + self.returned + self.excluded;
+        let share = zero as f64 / judged.max(1) as f64;
+        (zero >= FEWEST_ZEROS && share > NOTABLE_ZEROS).then(|| {
+            format!(
+                "{} of {} lines ({:.1} %) have a quantity of 0: they count as returned, and not as sales. If they are sales, as of goods \
+                 sold by weight, name a column with --quantity that is above 0 on each sale, such as the amount paid, or write one into the \
+                 export: the quantity, or else the weight",
+                thousands(zero),
+                thousands(judged),
+                100.0 * share
+            )
+        })
+    }
+
+    /// The error of an input of which `--where` leaves out each line, if it does.
+    fn nothing_chosen(&self) -> Option<Error> {
+        let rows = self.lines_read - self.repeated_headers - self.footers;
+        (self.filtered > 0 && self.filtered == rows).then(|| {
+            Error::request(format!(
+                "--where leaves out all {} lines",
+                thousands(self.filtered)
+            ))
+            .hint("check the column and the values of --where: values are compared as they are written, and `okuo init` shows examples")
+        })
     }
 
     /// Whether the lines may be used.
@@ -219,6 +297,9 @@ impl Report {
     /// The error of an input in which no line is a purchase: it says what became of the lines.
     #[must_use]
     pub fn no_purchase(&self, until: &str) -> Error {
+        if let Some(error) = self.nothing_chosen() {
+            return error;
+        }
         Error::input(format!(
             "no line is a purchase{until}: {self}{}",
             self.causes()
@@ -235,6 +316,9 @@ impl Report {
     /// `night` names it.
     #[must_use]
     pub fn out_of_reach(&self, night: &str) -> Error {
+        if let Some(error) = self.nothing_chosen() {
+            return error;
+        }
         let lines = match self.after_as_of {
             0 => format!(
                 "all {} usable lines are longer ago than history_days before {night}",

@@ -62,7 +62,9 @@ pub async fn sample(
     options: &InputOptions,
     rows: usize,
 ) -> Result<Vec<ObjectSample>> {
-    let found = pipeline::find(uris, &formats::endings(formats::FORMATS)).await?;
+    let found = pipeline::find(uris, &formats::endings(formats::FORMATS))
+        .await?
+        .objects;
     let bytes: u64 = found.iter().map(|object| object.size).sum();
     let most = match bytes / (found.len() as u64).max(1) {
         ..=SMALL => SMALL_OBJECTS,

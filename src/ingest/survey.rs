@@ -174,12 +174,17 @@ fn survey_of_table(main: &ProfiledTable, given: &GivenSettings) -> Survey {
         mut settings,
         sure,
         check,
+        signed,
         left_out,
         ..
     } = proposals;
     settings.retain(|setting| !given.paths.contains(&setting.path));
     let mut roles = main.roles.choices.clone();
     roles.retain(|choice| choice.certainty == Certainty::Given || !left_out.contains(&choice.role));
+    if let Some(signed) = signed {
+        roles.retain(|choice| choice.role != signed.role);
+        roles.push(signed);
+    }
     Survey {
         columns: main.profiles.clone(),
         roles,

@@ -51,7 +51,7 @@ impl fmt::Display for Suspect {
         } = self;
         write!(
             f,
-            "customer {customer} looks like a placeholder or a shared card, and not like a person: {lines} lines, {:.1} % of all, on {days} of {of_days} days, \
+            "customer {customer} looks like a placeholder or a shared card, and not like a person: {lines} purchases (a product counts once a day), {:.1} % of those of all customers, on {days} of {of_days} days, \
              far beyond the other customers. It is left out of learning, scoring and offers; keep it with --keep-customer {customer}, or name it with \
              --anonymous {customer}, so that its sales count for what the store sells",
             100.0 * share

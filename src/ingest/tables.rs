@@ -29,7 +29,7 @@ pub(super) struct NoTable {
 }
 
 impl NoTable {
-    fn new(object: &str, why: impl Into<String>, error: Error) -> Self {
+    pub(super) fn new(object: &str, why: impl Into<String>, error: Error) -> Self {
         Self {
             left_out: LeftOut {
                 object: object.to_owned(),

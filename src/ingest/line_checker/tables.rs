@@ -92,7 +92,7 @@ impl LineChecker {
     /// The person that a customer is: nobody, if the customer stands for nobody or is not known.
     fn person<'p>(&self, persons: &'p PersonTable, customer: RawId<'p>) -> RawId<'p> {
         match self.anonymous.buyer(customer) {
-            Ok(Buyer::Anonymous) => RawId::Null,
+            Ok(Buyer::Anonymous | Buyer::Listed(_)) => RawId::Null,
             Ok(Buyer::Known) => persons.person(customer),
             // Told as what is wrong with the customer.
             Err(_) => customer,

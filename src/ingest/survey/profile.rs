@@ -170,6 +170,22 @@ impl ColumnProfile {
             .sum()
     }
 
+    /// How many values are 0.
+    pub(super) fn zeros(&self) -> usize {
+        self.counts
+            .iter()
+            .filter(|(value, _)| number_of(value) == Some(0.0))
+            .map(|(_, count)| *count)
+            .sum()
+    }
+
+    /// Whether all values are numbers, without a sign of a currency.
+    pub(super) fn are_plain_numbers(&self) -> bool {
+        self.counts
+            .keys()
+            .all(|value| number_of(value).is_some() && !value.contains(['€', '$', '£']))
+    }
+
     /// The value that half of the numbers are at most; `None` if there is no number.
     pub(super) fn median(&self) -> Option<f64> {
         let mut numbers: Vec<(f64, usize)> = self

@@ -10,7 +10,7 @@ use super::fits::{cell, quoted};
 use super::habits::{PlaceholderCustomer, TakenBackLines, placeholders, taken_back};
 use super::meaning::ColumnMeaning;
 use super::profile::{ColumnProfile, NumericTime};
-use super::roles::Roles;
+use super::roles::{Certainty, RoleChoice, Roles};
 use super::values::{DateForm, number_of};
 use super::words::fold;
 use super::zones::{ZoneCandidate, ZoneEvidence, zone_evidence};
@@ -57,6 +57,8 @@ pub(super) struct Proposals<'a> {
     pub(super) settings: Vec<ProposedSetting>,
     pub(super) sure: Vec<String>,
     pub(super) check: Vec<String>,
+    /// The column whose signs say what was taken back, if it is not the one that was chosen.
+    pub(super) signed: Option<RoleChoice>,
     /// Roles that are better not mapped.
     pub(super) left_out: Vec<ColumnMeaning>,
 }
@@ -80,6 +82,7 @@ impl<'a> Proposals<'a> {
             settings: vec![],
             sure: vec![],
             check: vec![],
+            signed: None,
             left_out: vec![],
         }
     }
@@ -93,6 +96,7 @@ impl<'a> Proposals<'a> {
         self.propose_day_start(given);
         self.propose_encoding();
         self.propose_returns();
+        self.propose_signed_amounts(given);
         self.propose_anonymous();
         self.judge_basket();
         self.judge_price();
@@ -355,6 +359,53 @@ impl<'a> Proposals<'a> {
         }
     }
 
+    /// Where the sign of an amount alone says what was taken back, the amount is taken for the
+    /// quantity: only signs count, and amounts of a customer's day and product sum to nothing where
+    /// a sale was voided, as pieces do.
+    fn propose_signed_amounts(&mut self, given: &GivenSettings) {
+        let quantity = self.profile(ColumnMeaning::Quantity);
+        let says_returns = |setting: &ProposedSetting| setting.path == "input.returns";
+        if quantity.is_some_and(|quantity| quantity.negative() > 0)
+            || given.paths.contains("input.returns")
+            || self.settings.iter().any(says_returns)
+        {
+            return;
+        }
+        let Some(amount) = self
+            .profiles
+            .iter()
+            .find(|profile| is_signed_amount(profile))
+        else {
+            return;
+        };
+        let (name, negative, values) = (quoted(&amount.name), amount.negative(), amount.values());
+        let found = format!("{negative} of {values} values of {name} are below 0");
+        let never = quantity.map_or_else(String::new, |quantity| {
+            format!(", where {} never is", quoted(&quantity.name))
+        });
+        let is_whole = amount.nulls == 0 && amount.zeros() * MOST_ZEROS <= values;
+        if given.paths.contains("columns.quantity") || !is_whole {
+            self.check.push(format!(
+                "{found}{never}: if these lines take back what was sold, say so with --quantity {0} (then lines with 0 or nothing in {0} \
+                 are no sales), or name them with --returns",
+                amount.name
+            ));
+            return;
+        }
+        self.check.push(format!(
+            "{found}{never}: taken for lines that take back what was sold, by quantity = {name}, of which only the sign counts. \
+             If these are discounts, name the column of pieces with --quantity"
+        ));
+        self.signed = Some(RoleChoice {
+            role: ColumnMeaning::Quantity,
+            column: amount.name.clone(),
+            certainty: Certainty::Check,
+            reason: format!("{found}{never}"),
+            alternatives: vec![],
+            position: Some(amount.position),
+        });
+    }
+
     fn propose_anonymous(&mut self) {
         let Some(customer) = self.profile(ColumnMeaning::Customer) else {
             return;
@@ -437,4 +488,30 @@ impl<'a> Proposals<'a> {
             ));
         }
     }
+}
+
+/// Words of a name whose amounts below 0 take nothing back, folded.
+const NO_AMOUNTS: [&str; 20] = [
+    "disc", "sconto", "scont", "rabat", "remise", "descuent", "descont", "korting", "rebate",
+    "coupon", "promo", "tax", "mwst", "vat", "change", "margin", "marge", "balance", "saldo",
+    "saving",
+];
+
+/// Of so many amounts at most one is 0 where the column is taken for the quantity.
+const MOST_ZEROS: usize = 100;
+
+/// Of so many amounts at most one is below 0, or they are no amounts of sales.
+const MOST_NEGATIVE: usize = 3;
+
+/// Whether a column has what was paid for a line, less than 0 on few of the lines.
+fn is_signed_amount(profile: &ColumnProfile) -> bool {
+    let name = fold(&profile.name);
+    let is_price = profile.meaning.map(|name| name.meaning) == Some(ColumnMeaning::Price);
+    let is_amount = is_price || LINE_TOTALS.iter().any(|word| name.contains(word));
+    let negative = profile.negative();
+    is_amount
+        && !NO_AMOUNTS.iter().any(|word| name.contains(word))
+        && negative > 0
+        && negative * MOST_NEGATIVE <= profile.values()
+        && profile.are_plain_numbers()
 }

@@ -337,3 +337,41 @@ fn names_of_products_stand_in_a_table_of_their_own() {
     );
     assert_eq!(found.other_objects, ["products.csv"]);
 }
+
+#[test]
+fn amounts_below_0_take_back_where_quantities_do_not_say_it() {
+    let line = |customer: u32, day: u32, quantity: &str| {
+        let sign = if customer == 7 { "-" } else { "" };
+        format!(
+            "{customer};{};2024-03-{day:02};{quantity}{sign}1.99",
+            customer % 5 + 100
+        )
+    };
+    let with = lines("Cliente;Articolo;Data;Quantita;Importo", |customer, day| {
+        line(customer, day, "1;")
+    });
+    let survey = of(&with);
+    assert_eq!(column(&survey, ColumnMeaning::Quantity), Some("Importo"));
+    let is_said =
+        |survey: &Survey, text: &str| survey.check.iter().any(|check| check.contains(text));
+    let said = "20 of 800 values of \"Importo\" are below 0, where \"Quantita\" never is";
+    assert!(is_said(&survey, said), "{:?}", survey.check);
+    let without = of(&lines("Cliente;Articolo;Data;Importo", |customer, day| {
+        line(customer, day, "")
+    }));
+    assert_eq!(column(&without, ColumnMeaning::Quantity), Some("Importo"));
+    // A discount is no return, and who named a quantity is only told.
+    let discount = of(&with.replace("Importo", "Importo Sconto"));
+    assert_eq!(column(&discount, ColumnMeaning::Quantity), Some("Quantita"));
+    let given = GivenSettings {
+        columns: [(ColumnMeaning::Quantity, vec!["Quantita".to_owned()])].into(),
+        paths: ["columns.quantity".to_owned()].into(),
+    };
+    let given = super::survey(vec![table(&with)], &given);
+    assert_eq!(column(&given, ColumnMeaning::Quantity), Some("Quantita"));
+    assert!(
+        is_said(&given, "say so with --quantity Importo"),
+        "{:?}",
+        given.check
+    );
+}

@@ -357,3 +357,44 @@ fn a_table_of_a_lake_is_refused_however_it_is_named() {
     ];
     assert!(message(read_folder(&hudi, "h")).contains("Hudi"));
 }
+
+#[test]
+fn predictions_and_models_below_the_tickets_are_left_out() {
+    let offers = "customer_id,product_id,timestamp\n9,10,2017-10-31\n".as_bytes();
+    let night = "nightly/as_of=2017-10-31";
+    let files = [
+        ("t/a.csv".to_owned(), csv(TEXT)),
+        (
+            format!("t/{night}/run=0123456789ab/offers.csv"),
+            offers.to_vec(),
+        ),
+        (format!("t/{night}/manifest.json"), b"{}".to_vec()),
+        (
+            "t/models/2017-10-31-0123456789ab/model.okuo".to_owned(),
+            b"okuo".to_vec(),
+        ),
+        ("t/models/latest.json".to_owned(), b"{}".to_vec()),
+    ];
+    let files: Vec<(&str, Vec<u8>)> = files
+        .iter()
+        .map(|(name, content)| (name.as_str(), content.clone()))
+        .collect();
+    let read = read_folder(&files, "t").unwrap();
+    assert_eq!(spelled_out(&read.purchases), LINES);
+    let expected = [
+        ("models".to_owned(), "models of okuo train".to_owned()),
+        ("nightly".to_owned(), "predictions of okuo score".to_owned()),
+    ];
+    assert_eq!(left_out(&read), expected);
+    let notice = "read 1 of 3 objects; left out: models (models of okuo train), nightly (predictions of okuo score)";
+    assert!(
+        read.warnings.iter().any(|warning| warning == notice),
+        "{:?}",
+        read.warnings
+    );
+    // Who names a file means it; a folder of predictions alone has no tickets.
+    let named = format!("t/{night}/run=0123456789ab/offers.csv");
+    assert_eq!(read_folder(&files, &named).unwrap().report.kept, 1);
+    let refused = message(read_folder(&files, "t/nightly"));
+    assert!(refused.contains("no tickets"), "{refused}");
+}

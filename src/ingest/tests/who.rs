@@ -221,3 +221,91 @@ fn ids_that_are_alike_are_warned_of() {
     assert!(warned("\"ab1\" and \"AB1\""), "{:?}", read.warnings);
     assert!(warned("\"10\" and \"010\""), "{:?}", read.warnings);
 }
+
+/// Lines of 40 customers on 5 days: `quantity` makes each of the customer's number.
+fn tickets(quantity: impl Fn(u32) -> u32) -> Vec<u8> {
+    let mut text = "customer_id,product_id,timestamp,quantity\n".to_owned();
+    for day in 1..=5 {
+        for customer in 1..=40 {
+            let quantity = quantity(customer);
+            text.push_str(&format!(
+                "{customer},{},2017-10-0{day},{quantity}\n",
+                customer % 9
+            ));
+        }
+    }
+    text.into_bytes()
+}
+
+#[test]
+fn many_quantities_of_0_are_warned_of() {
+    let warnings = |content: Vec<u8>| {
+        let read = read_all(&options(), None, &[("a.csv", content)]).unwrap();
+        (read.report.returned, read.warnings.join("\n"))
+    };
+    let (returned, said) = warnings(tickets(|customer| u32::from(customer % 4 > 0)));
+    assert_eq!(returned, 50, "a sale with quantity 0 is no sale");
+    let expected = "50 of 200 lines (25.0 %) have a quantity of 0: they count as returned";
+    assert!(said.contains(expected), "{said}");
+    let (_, said) = warnings(tickets(|customer| u32::from(customer != 7)));
+    assert!(!said.contains("quantity of 0"), "a slip: {said}");
+}
+
+#[test]
+fn a_filter_that_meets_no_line_is_named() {
+    let options = InputOptions {
+        filters: vec![RowFilter::parse("quantity=7", "--where").unwrap()],
+        ..options()
+    };
+    let read = read_all(&options, None, &[("a.csv", tickets(|_| 1))]).unwrap();
+    let night = "the as-of date 2017-10-05";
+    let message = read.report.out_of_reach(night).to_string();
+    assert!(
+        message.contains("--where leaves out all 200 lines"),
+        "{message}"
+    );
+    let all = read_all(&super::options(), None, &[("a.csv", tickets(|_| 1))]).unwrap();
+    let message = all.report.out_of_reach(night).to_string();
+    assert!(!message.contains("--where"), "{message}");
+}
+
+#[test]
+fn an_id_for_nobody_that_no_line_has_is_named() {
+    let said = |ids: &[&str]| {
+        let options = InputOptions {
+            anonymous: ids.iter().map(|id| (*id).to_owned()).collect(),
+            ..options()
+        };
+        let read = read_all(&options, None, &[("a.csv", tickets(|_| 1))]).unwrap();
+        (read.report.anonymous, read.warnings.join("\n"))
+    };
+    let (anonymous, warnings) = said(&["3", "007"]);
+    assert_eq!(anonymous, 5);
+    let expected = "no line is of the customers \"007\"";
+    assert!(warnings.contains(expected), "{warnings}");
+    assert!(!said(&["3"]).1.contains("no line is of"));
+}
+
+#[test]
+fn a_form_that_reads_no_time_is_named_with_those_that_do() {
+    let text = "customer_id,product_id,timestamp\n1,2,13/03/2025\n";
+    let hint = |form: &str| {
+        let options = InputOptions {
+            time_format: Some(form.parse().unwrap()),
+            ..options()
+        };
+        read_all(&options, None, &[("a.csv", csv(text))])
+            .unwrap_err()
+            .to_string()
+    };
+    let refused = hint("month-first");
+    assert!(
+        refused.contains("not in the form that --time-format names: give --time-format day-first,"),
+        "{refused}"
+    );
+    let refused = hint("%Y-%m-%d");
+    assert!(
+        refused.contains("give --time-format day-first,"),
+        "{refused}"
+    );
+}

@@ -3,6 +3,7 @@
 use super::ParsedTime;
 use super::format::TimeFormat;
 use super::numbers::TimeNumber;
+use super::order::DateOrder;
 use crate::calendar::Day;
 use crate::ingest::rejects::{RejectReason, RejectedLine, RejectedValue, Rejects};
 
@@ -159,6 +160,9 @@ fn of_unreadable(line: &RejectedLine) -> Option<String> {
                 .to_owned(),
         );
     }
+    if let Some(hint) = of_other_form(text) {
+        return Some(hint);
+    }
     if text.starts_with(['{', '[']) {
         return Some("map a column that has the time alone with --time".to_owned());
     }
@@ -169,6 +173,32 @@ fn of_unreadable(line: &RejectedLine) -> Option<String> {
         "names of months are read in English; write times as YYYY-MM-DD HH:MM:SS, or give their pattern, such as --time-format '%d %B %Y'"
             .to_owned()
     })
+}
+
+/// What to do about a time that the form which is set does not read, and another does.
+fn of_other_form(text: &str) -> Option<String> {
+    let set_another = match ParsedTime::of(text) {
+        ParsedTime::Date(_) | ParsedTime::Naive(_) | ParsedTime::Instant(_) => String::new(),
+        ParsedTime::Uncertain(date) => {
+            let reads = |order: &DateOrder| {
+                let time = date.in_order(*order);
+                matches!(time, ParsedTime::Date(_) | ParsedTime::Naive(_))
+            };
+            let orders: Vec<String> = DateOrder::ALL
+                .into_iter()
+                .filter(reads)
+                .map(|order| format!("--time-format {order}"))
+                .collect();
+            if orders.is_empty() {
+                return None;
+            }
+            format!("{}, or ", orders.join(" or "))
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "\"{text}\" is a time, but not in the form that --time-format names: give {set_another}no --time-format, and the input's own evidence decides"
+    ))
 }
 
 /// Whether all but the last word is a time.

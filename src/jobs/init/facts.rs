@@ -37,7 +37,7 @@ const ONCE: f64 = 0.9;
 pub struct TicketFacts {
     /// What became of each line.
     pub lines: Report,
-    /// The first and the last day with a purchase.
+    /// The first and the last day with a purchase, but for lines that lie far after all others.
     pub span: DateRange,
     /// The last day that looks whole.
     pub last_full_day: Day,
@@ -99,7 +99,7 @@ pub(super) async fn read(
 
 fn facts_of(
     partitions: &dyn Partitions,
-    lines: Report,
+    mut lines: Report,
     warnings: Vec<String>,
     config: &Config,
 ) -> Result<TicketFacts> {
@@ -107,11 +107,16 @@ fn facts_of(
     let Some(span) = all.span()? else {
         return Err(lines.no_purchase(""));
     };
-    let mut counts = PurchasesInSight::new(span.last);
+    let last = lines.far_after().map_or(span.last, |far| far.last_before);
+    let span = DateRange { last, ..span };
+    let mut counts = PurchasesInSight::new(last);
+    let mut distinct = 0;
     all.each(|history| {
         counts.add(history);
+        distinct += history.distinct_lines() as u64;
         Ok(())
     })?;
+    lines.count_repeated(distinct);
     let last_full_day = counts.last_full_day();
     let night = AsOf(last_full_day);
     let mut funnel = Funnel::default();
@@ -164,7 +169,10 @@ impl PurchasesInSight {
             self.customers += usize::from(!purchases.is_empty());
             self.with_one += usize::from(purchases.len() == 1);
             for (day, basket) in purchases.iter().rev() {
-                let age = usize::try_from(self.last - day).unwrap_or(usize::MAX);
+                let Ok(age) = usize::try_from(self.last - day) else {
+                    // It lies far after all others.
+                    continue;
+                };
                 let Some(lines) = self.lines.get_mut(age) else {
                     break;
                 };
