@@ -39,6 +39,9 @@ section! {
         /// Days of the past that nights are taken from
         #[setting(default = 150, allowed(TRAINING_DAYS))]
         pub days: u32,
+        /// Most days of the past that nights are taken from where those of `days` have too few rows
+        #[setting(default = 1_000, allowed(TRAINING_DAYS))]
+        pub max_days: u32,
         /// Days between two of those nights. Avoid multiples of 7, so that all weekdays occur
         #[setting(default = 5, allowed(Allowed::POSITIVE_COUNT))]
         pub every: u32,
@@ -68,7 +71,8 @@ section! {
         /// Smallest share of the candidates that were not bought which is kept for fitting
         #[setting(default = 0.3, allowed(Allowed::PositiveShare))]
         pub min_negatives: f64,
-        /// Fewest purchases of a customer before a night for the night to count
+        /// Fewest purchases of a customer before a night for the night to count among the first. Nights
+        /// with fewer, but as many as the rule asks for, come in where there is room
         #[setting(default = 6, allowed(Allowed::POSITIVE_COUNT))]
         pub min_purchases: usize,
         /// How the trees of the pooled model grow
@@ -80,13 +84,21 @@ section! {
     }
 }
 
-/// Trees of the pooled model that every candidate sees, and how many of the best candidates see the
-/// others.
-const FIRST_TREES: usize = 10;
-/// See [`FIRST_TREES`]: more than are ever predicted.
+/// The share of the pooled model's trees that every candidate sees, and the fewest of them; the best
+/// candidates see the others.
+const FIRST_SHARE: usize = 10;
+/// See [`FIRST_SHARE`].
+const FEWEST_FIRST: usize = 10;
+/// How many candidates see all trees: more than are ever predicted.
 const SHORTLIST: usize = 40;
 
 impl BasketParameters {
+    /// How many snapshots fill the rows, if customers have few candidates of their own.
+    fn wanted_snapshots(&self) -> usize {
+        let rows = self.min_negatives * self.new_products as f64;
+        (self.max_training_rows as f64 / rows.max(1.0)) as usize
+    }
+
     fn limits(&self) -> CandidateLimits {
         CandidateLimits {
             bought: self.bought_products,
@@ -266,9 +278,10 @@ impl BasketModel {
         scratch: &mut BasketScratch,
     ) -> Vec<ScoredCandidate> {
         basket_features(store, customer, purchases, expected_days, scratch);
+        let first = (self.pooled.trees() / FIRST_SHARE).max(FEWEST_FIRST);
         let shortlist = self
             .pooled
-            .log_odds_of_best(&scratch.rows, FIRST_TREES, SHORTLIST);
+            .log_odds_of_best(&scratch.rows, first, SHORTLIST);
         let mut out = Vec::with_capacity(shortlist.len());
         for (at, log_odds) in shortlist {
             let candidate = scratch.candidates[at];
