@@ -51,7 +51,13 @@ fn decode_body<M: DeserializeOwned>(
     bytes: &[u8],
     validate: impl Fn(&ModelHeader, &M) -> Result<()>,
 ) -> Result<(ModelHeader, M)> {
-    super::decode_body(name, bytes, |_| Ok(()), validate)
+    super::decode_body(
+        name,
+        bytes,
+        |_| Ok(()),
+        |_, body| decode_bincode(body),
+        validate,
+    )
 }
 
 /// A file with valid checksums around any body.

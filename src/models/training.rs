@@ -384,7 +384,8 @@ impl TrainingRun<'_> {
         let Splits {
             first, is_young, ..
         } = self.splits;
-        PersonDaySample::new((first, AsOf(end)), is_young, self.rule, timing, seed)
+        let days = DateRange { first, last: end };
+        PersonDaySample::new(days, is_young, self.rule, timing, seed)
     }
 
     fn model(&self, as_of: AsOf, timing: TimingModel, basket: BasketModel) -> Model {

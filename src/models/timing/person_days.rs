@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::TimingParameters;
-use crate::calendar::{AsOf, Day, HORIZON_DAYS};
+use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::{Error, Result};
 use crate::features::MISSING;
 use crate::features::timing::{TIMING_COLUMNS, TIMING_WIDTH, TimingFeatures};
@@ -78,11 +78,10 @@ pub struct PersonDaySample<'a> {
 }
 
 impl<'a> PersonDaySample<'a> {
-    /// Of the days up to `end` of a history that begins on `first`. `rule` says whose days count
-    /// first. Features that stand for the calendar are left out where the history `is_young`.
+    /// Of the days of a history. `rule` says whose days count first. Features that stand for the calendar are left out where the history `is_young`.
     #[must_use]
     pub fn new(
-        (first, end): (Day, AsOf),
+        days: DateRange,
         is_young: bool,
         rule: &'a Rule,
         parameters: &'a TimingParameters,
@@ -90,8 +89,8 @@ impl<'a> PersonDaySample<'a> {
     ) -> Self {
         Self {
             sampler: PersonDaySampler {
-                end,
-                first,
+                end: AsOf(days.last),
+                first: days.first,
                 is_young,
                 rule,
                 parameters,

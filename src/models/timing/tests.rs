@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::return_time::tests::{any_distribution, distribution};
 use super::*;
-use crate::calendar::AsOf;
+use crate::calendar::{AsOf, DateRange};
 use crate::domain::Ids;
 use crate::features::timing::TIMING_COLUMNS;
 use crate::models::boosting::log_odds;
@@ -324,12 +324,30 @@ fn calibrated_intervals_hold_the_share_that_they_say() {
     assert!((0.79..0.84).contains(&held), "{held}");
 }
 
+/// From the first purchase to a night.
+fn all_days(purchases: &Purchases, night: AsOf) -> DateRange {
+    let history = purchases.until(night);
+    let firsts = (0..history.customer_count())
+        .filter_map(|customer| history.purchases_of(customer).days().first().copied());
+    DateRange {
+        first: firsts.min().unwrap(),
+        last: night.day(),
+    }
+}
+
 /// The person-days of a customer who buys on `days`, at the end of the history.
 fn person_days(days: &[i32], end: i32, parameters: &TimingParameters) -> Vec<(i32, Option<i32>)> {
     let purchases = purchases_on(days);
     let history = PartitionedHistory::new(&purchases, AsOf(Day::from_epoch(end)));
     let rule = rule();
-    let sample = PersonDaySample::new(history.as_of(), &rule, parameters, 1).walk(history);
+    let sample = PersonDaySample::new(
+        all_days(&purchases, history.as_of()),
+        false,
+        &rule,
+        parameters,
+        1,
+    )
+    .walk(history);
     let of_row = |row: &PersonDayRow| {
         let row = row.person_day;
         (row.eve.epoch(), row.next.map(|day| day.epoch()))
@@ -392,7 +410,7 @@ fn a_sample_of_the_person_days_has_the_size_that_is_wanted() {
     };
     let sampled = |parameters: &TimingParameters| {
         let (history, rule) = (PartitionedHistory::new(&purchases, NIGHT), rule());
-        let sample = PersonDaySample::new(NIGHT, &rule, parameters, 1);
+        let sample = PersonDaySample::new(all_days(&purchases, NIGHT), false, &rule, parameters, 1);
         sample.walk(history).unwrap().finish().unwrap()
     };
     let all = sampled(&TimingParameters {
@@ -418,7 +436,7 @@ fn least_squares_sees_only_nights_that_are_followed_for_the_whole_horizon() {
     let purchases = read(store(60, 200, 1));
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (rule, parameters) = (rule(), TimingParameters::default());
-    let sample = PersonDaySample::new(NIGHT, &rule, &parameters, 1);
+    let sample = PersonDaySample::new(all_days(&purchases, NIGHT), false, &rule, &parameters, 1);
     let rows = sample.walk(history).unwrap().finish().unwrap();
     let latest = NIGHT.day() - HORIZON_DAYS;
     let changed: Vec<PersonDayRow> = rows

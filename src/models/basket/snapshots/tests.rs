@@ -5,6 +5,15 @@ use crate::purchases::{Line, Purchases};
 
 const END: Day = Day::from_epoch(1_000);
 
+/// Asks for 6 purchases.
+const RULE: Rule = Rule {
+    period_days: 30,
+    periods: 3,
+    min_purchases: 2,
+    min_products: 11,
+    basket_share: 1.0,
+};
+
 fn day(epoch: i32) -> Day {
     Day::from_epoch(epoch)
 }
@@ -12,6 +21,7 @@ fn day(epoch: i32) -> Day {
 fn parameters(days: u32, every: u32) -> BasketParameters {
     BasketParameters {
         days,
+        max_days: days,
         every,
         min_purchases: 2,
         ..BasketParameters::default()
@@ -34,14 +44,13 @@ fn purchases_on(days: &[i32], customers: u32) -> Purchases {
 /// The snapshots of a customer who buys on these days.
 fn snapshots(parameters: &BasketParameters, days: &[i32]) -> Vec<Snapshot> {
     let purchases = purchases_on(days, 1);
-    SnapshotGrid::new(END, parameters, &Rule::default(), 1)
-        .of_customer(&purchases.until(AsOf(END)), 0)
+    SnapshotGrid::new(END, parameters, &RULE, 1).of_customer(&purchases.until(AsOf(END)), 0)
 }
 
 #[test]
 fn nights_are_taken_back_from_the_eve_of_the_last_day() {
     let parameters = parameters(20, 5);
-    let grid = SnapshotGrid::new(END, &parameters, &rule, 1);
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
     assert_eq!(grid.nights, [984, 989, 994, 999].map(day));
 }
 
@@ -75,7 +84,7 @@ fn nights_that_nobody_could_learn_from_have_no_snapshot() {
 fn every_night_that_waits_is_as_likely_as_the_others() {
     let parameters = parameters(60, 10);
     let purchases = purchases_on(&[900, 910, 1_000], 3_000);
-    let grid = SnapshotGrid::new(END, &parameters, &rule, 1);
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
     let history = purchases.until(AsOf(END));
     let mut nights: BTreeMap<Day, usize> = BTreeMap::new();
     for customer in 0..3_000 {
@@ -97,7 +106,7 @@ fn every_night_that_waits_is_as_likely_as_the_others() {
 #[test]
 fn folds_are_months_of_the_next_purchase() {
     let parameters = parameters(150, 5);
-    let grid = SnapshotGrid::new(END, &parameters, &rule, 1);
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
     let fold = |next: i32| {
         grid.fold(&Snapshot {
             customer: 0,
@@ -116,7 +125,7 @@ fn folds_are_months_of_the_next_purchase() {
 #[test]
 fn what_is_gathered_is_in_the_order_of_folds_nights_and_customers() {
     let parameters = parameters(150, 5);
-    let grid = SnapshotGrid::new(END, &parameters, &rule, 1);
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
     let days: Vec<i32> = (800..=1_000).step_by(9).collect();
     let purchases = purchases_on(&days, 20);
     let history = purchases.until(AsOf(END));
