@@ -99,6 +99,7 @@ fn fit(
         span,
         needed: needed_days(rule),
     };
+    let parameters = &parameters.in_effect();
     let training = TrainingRun {
         // Days after the last purchase are days that the feed does not tell of, not days on which
         // nobody came.
@@ -139,7 +140,9 @@ impl HistoryLength {
         let (days, as_of, needed) = (self.span.days(), self.as_of, self.needed);
         self.is_short().then(|| {
             format!(
-                "the history has {days} days up to {as_of}; below {needed} days predictions are poor"
+                "the history has {days} days up to {as_of}; below {needed} days the next days are uncertain: \
+                 intervals are wide, the model cannot be measured, and a customer's habits cannot be told \
+                 from the season"
             )
         })
     }

@@ -32,6 +32,7 @@ impl From<ModelVersion1> for Model {
             rule: old.rule,
             parameters: Parameters {
                 seed: old.parameters.seed,
+                fast: false,
                 timing: old.parameters.timing,
                 basket: old.parameters.basket.into(),
             },

@@ -11,7 +11,8 @@
 //!
 //! over the rows of each block of time, where p is of a pooled model and c of trees that know the
 //! blocks before alone. The standard error takes a product for one observation (the sandwich of a
-//! ratio, clustered: Cochran, Sampling Techniques, 1977, §6.3).
+//! ratio, clustered: Cochran, Sampling Techniques, 1977, §6.3); where products are few, it is at
+//! least that of independent rows.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -116,6 +117,8 @@ struct Moments {
     covariance: f64,
     /// Σ w p (1 − p) c².
     information: f64,
+    /// Σ w² p (1 − p) c²: the variance of the covariance if p is right and all rows are independent.
+    variance: f64,
 }
 
 /// What the products' own trees are fitted to and judged by.
@@ -340,7 +343,9 @@ impl Moments {
         let weight = f64::from(table.rows.weight[row]);
         let miss = f64::from(u8::from(table.rows.label[row])) - probability;
         self.covariance += weight * miss * correction;
-        self.information += weight * variance(probability) * correction * correction;
+        let information = weight * variance(probability) * correction * correction;
+        self.information += information;
+        self.variance += weight * information;
     }
 }
 
@@ -355,7 +360,8 @@ fn strength_of(products: &[Moments]) -> CorrectionReport {
     let squares = products
         .iter()
         .map(|product| (product.covariance - estimate * product.information).powi(2));
-    let standard_error = squares.sum::<f64>().sqrt() / information;
+    let independent: f64 = products.iter().map(|product| product.variance).sum();
+    let standard_error = squares.sum::<f64>().max(independent).sqrt() / information;
     CorrectionReport {
         strength: (estimate - standard_error).clamp(0.0, 1.0),
         estimate,

@@ -473,3 +473,43 @@ fn the_hazard_model_sees_what_least_squares_expects() {
     assert_eq!(row[row.len() - 2], expected as f32);
     assert_eq!(row[row.len() - 1], (expected + 5.0) as f32);
 }
+
+#[test]
+fn a_young_history_does_not_teach_the_calendar() {
+    let purchases = read(store(150, 100, 1));
+    let history = PartitionedHistory::new(&purchases, NIGHT);
+    let (rule, parameters) = (rule(), TimingParameters::default());
+    let days = all_days(&purchases, NIGHT);
+    let rows = |is_young: bool| {
+        let sample = PersonDaySample::new(days, is_young, &rule, &parameters, 1);
+        let sample = sample.walk(history).unwrap();
+        (sample.first_eve(), sample.finish().unwrap())
+    };
+    let (first_eve, young) = rows(true);
+    let (_, old) = rows(false);
+    assert_eq!(first_eve, days.first + (rule.window_days() - 1));
+    let of = |rows: &[PersonDayRow], column: usize| -> Vec<f32> {
+        rows.iter().map(|row| row.features[column]).collect()
+    };
+    for column in [
+        TIMING_COLUMNS.span,
+        TIMING_COLUMNS.purchases,
+        TIMING_COLUMNS.purchases_long,
+    ] {
+        assert!(
+            of(&young, column)
+                .iter()
+                .all(|value| *value == crate::features::MISSING)
+        );
+        assert!(of(&old, column).iter().any(|value| *value > 1.0));
+    }
+    assert_eq!(
+        of(&young, TIMING_COLUMNS.elapsed),
+        of(&old, TIMING_COLUMNS.elapsed)
+    );
+    // Hazards learn from the eves that have the rule's window behind them, if these are enough.
+    let count = young.len();
+    let late = from_eve(young.clone(), first_eve);
+    assert!(late.len() < count && late.iter().all(|row| row.person_day.eve >= first_eve));
+    assert_eq!(from_eve(young, NIGHT.day() - 2).len(), count);
+}

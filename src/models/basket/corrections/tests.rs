@@ -8,12 +8,17 @@ fn the_strength_is_what_holds_less_its_error() {
     let moments = |covariance, information| Moments {
         covariance,
         information,
+        variance: 0.0,
     };
     // 10 ÷ 20; the products miss that by 1 each: √2 ÷ 20.
     let report = strength_of(&[moments(6.0, 10.0), moments(4.0, 10.0)]);
     assert!((report.estimate - 0.5).abs() < 1e-12);
     assert!((report.standard_error - 2.0_f64.sqrt() / 20.0).abs() < 1e-12);
     assert_eq!(report.strength, report.estimate - report.standard_error);
+    // Two products can agree by chance: the error is at least that of independent rows, √18 ÷ 20.
+    let mut agreed = [moments(5.0, 10.0), moments(5.0, 10.0)];
+    agreed[0].variance = 18.0;
+    assert!((strength_of(&agreed).standard_error - 18.0_f64.sqrt() / 20.0).abs() < 1e-12);
     // Never more than the whole correction, and never its contrary.
     assert_eq!(strength_of(&[moments(30.0, 10.0)]).strength, 1.0);
     assert_eq!(strength_of(&[moments(-3.0, 10.0)]).strength, 0.0);
@@ -136,7 +141,9 @@ fn what_does_not_hold_on_later_nights_is_not_corrected() {
     // Nothing is planted: what a tree finds is luck.
     let nothing = run(&table(|_, _, _| POOLED));
     assert_eq!(nothing.report.tried, 2);
-    assert!(nothing.report.strength < 0.3, "{:?}", nothing.report);
+    let changed = (nothing.report.log_loss - nothing.report.pooled_log_loss).abs();
+    assert!(nothing.report.standard_error > 0.3, "{:?}", nothing.report);
+    assert!(changed < 0.001, "{:?}", nothing.report);
     // The effect of product 1 turns round from block to block.
     let turned = run(&table(|row, product, value| {
         let block = BOUNDS.iter().filter(|bound| row >= **bound).count();

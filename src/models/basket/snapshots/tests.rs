@@ -198,3 +198,59 @@ fn counts_of_two_groups_of_customers_add_up() {
     ]);
     assert_eq!(merged, expected);
 }
+
+#[test]
+fn as_many_nights_are_kept_as_have_the_wanted_snapshots() {
+    let parameters = BasketParameters {
+        max_days: 400,
+        ..parameters(50, 10)
+    };
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
+    let kept = |wanted: usize| {
+        let mut counts = SnapshotCounts::default();
+        for night in [609, 799, 899, 949, 969, 989] {
+            for _ in 0..10 {
+                counts.add(0, day(night), Stratum::Target);
+            }
+        }
+        let days = counts.keep_last(&grid, wanted);
+        (days, counts.nights().len())
+    };
+    // The last 50 days stay whatever is wanted: the nights 969 and 989.
+    assert_eq!(kept(0), (50, 2));
+    assert_eq!(kept(20), (50, 2));
+    // One night more, and all of them where that is not enough.
+    assert_eq!(kept(21), (51, 3));
+    assert_eq!(kept(31), (101, 4));
+    assert_eq!(kept(1_000), (391, 6));
+}
+
+#[test]
+fn customers_with_few_purchases_come_after_the_others() {
+    let parameters = BasketParameters {
+        min_purchases: 4,
+        ..parameters(60, 5)
+    };
+    let rule = Rule {
+        periods: 1,
+        min_products: 1,
+        ..RULE
+    };
+    // Two purchases are enough for the rule; four make a row one of the first.
+    let purchases = purchases_on(&[940, 950, 960, 970, 980, 990, 1_000], 1);
+    let history = purchases.until(AsOf(END));
+    let grid = SnapshotGrid::new(END, &parameters, &rule, 1);
+    let found: Vec<(Day, Stratum)> = grid
+        .of_customer(&history, 0)
+        .iter()
+        .map(|snapshot| (snapshot.next, grid.stratum(&history, snapshot)))
+        .collect();
+    let expected = [
+        (960, Stratum::Background),
+        (970, Stratum::Background),
+        (980, Stratum::Target),
+        (990, Stratum::Target),
+        (1_000, Stratum::Target),
+    ];
+    assert_eq!(found, expected.map(|(next, stratum)| (day(next), stratum)));
+}
