@@ -28,7 +28,7 @@ use crate::domain::words::counted;
 use crate::error::{Error, Result};
 use crate::features::basket::BASKET_FEATURES;
 use crate::features::timing::TIMING_FEATURES;
-use crate::models::Model;
+use crate::models::{Model, ModelVersion1};
 use crate::recurrence::Rule;
 use crate::store::hex;
 
@@ -38,8 +38,8 @@ mod tests;
 
 pub use origin::Origin;
 
-/// The newest format version that this okuo writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The format version that this okuo writes. It reads this one and those before.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The largest file that is read as a model, in bytes.
 pub const MAX_FILE_BYTES: usize = MAX_BODY_BYTES + MAX_HEADER_BYTES + FRAME_BYTES;
@@ -137,8 +137,17 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<(ModelHeader, Model)> {
         name,
         bytes,
         |header| check_features(&header.description, &header.okuo_version),
+        decode_model,
         check,
     )
+}
+
+/// The model of a body, as files of a version hold it.
+fn decode_model(version: u32, body: &[u8]) -> Result<Model> {
+    match version {
+        1 => decode_bincode::<ModelVersion1>(body).map(Model::from),
+        _ => decode_bincode(body),
+    }
 }
 
 /// The header of a file, without decoding the model; the checksums of both are verified.
@@ -147,7 +156,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<(ModelHeader, Model)> {
 /// As [`decode`], except for what only decoding the body can find.
 pub fn read_header(name: &str, bytes: &[u8]) -> Result<ModelHeader> {
     open(bytes)
-        .map(|(header, _)| header)
+        .map(|file| file.header)
         .map_err(|error| error.object(name))
 }
 
@@ -216,7 +225,7 @@ fn encode_body<M: Serialize + DeserializeOwned>(
     validate(&header, &decode_bincode(&body)?)?;
     let bytes = frame(&header, &body)?;
     // A number that JSON cannot hold would show when the header is read back.
-    let (read, _) = open(&bytes)?;
+    let read = open(&bytes)?.header;
     if read.description.as_of != header.description.as_of {
         return Err(Error::system(
             "the model's header does not come back from JSON as it was written",
@@ -247,34 +256,46 @@ fn frame(header: &ModelHeader, body: &[u8]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn decode_body<M: DeserializeOwned>(
+fn decode_body<M>(
     name: &str,
     bytes: &[u8],
     accept: impl Fn(&ModelHeader) -> Result<()>,
+    decode: impl Fn(u32, &[u8]) -> Result<M>,
     validate: impl Fn(&ModelHeader, &M) -> Result<()>,
 ) -> Result<(ModelHeader, M)> {
     open(bytes)
-        .and_then(|(header, body)| {
-            accept(&header)?;
-            let model = decode_bincode(body)?;
-            validate(&header, &model)?;
-            Ok((header, model))
+        .and_then(|file| {
+            accept(&file.header)?;
+            let model = decode(file.version, file.body)?;
+            validate(&file.header, &model)?;
+            Ok((file.header, model))
         })
         .map_err(|error| error.object(name))
 }
 
-/// Takes the frame apart and checks all of it; the body is returned undecoded.
-fn open(bytes: &[u8]) -> Result<(ModelHeader, &[u8])> {
+/// A file whose frame is checked, and whose body is not decoded yet.
+struct OpenedFile<'a> {
+    version: u32,
+    header: ModelHeader,
+    body: &'a [u8],
+}
+
+/// Takes the frame apart and checks all of it.
+fn open(bytes: &[u8]) -> Result<OpenedFile<'_>> {
     let mut reader = FrameReader { bytes, position: 0 };
     reader.magic()?;
-    let json = reader.header()?;
+    let (version, json) = reader.header()?;
     let (body, checksum) = reader.body()?;
     let header: ModelHeader = serde_json::from_slice(json)
         .map_err(|error| damaged("its header cannot be read").source(error))?;
     if header.body_sha256 != hex(&checksum) || header.body_bytes != body.len() as u64 {
         return Err(damaged("the header speaks of another body"));
     }
-    Ok((header, body))
+    Ok(OpenedFile {
+        version,
+        header,
+        body,
+    })
 }
 
 const COPY_AGAIN: &str = "copy it again from the registry, or train again";
@@ -328,13 +349,13 @@ impl<'a> FrameReader<'a> {
         Ok(())
     }
 
-    /// The version, the header and its checksum; returns the header's JSON.
-    fn header(&mut self) -> Result<&'a [u8]> {
+    /// The version, the header and its checksum; returns the version and the header's JSON.
+    fn header(&mut self) -> Result<(u32, &'a [u8])> {
         let version = u32::from_le_bytes(self.array()?);
         let length = u32::from_le_bytes(self.array()?) as usize;
-        if version != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&version) {
             return Err(Error::input(format!(
-                "the model file has format version {version}; this okuo reads {FORMAT_VERSION}"
+                "the model file has format version {version}; this okuo reads 1 to {FORMAT_VERSION}"
             ))
             .hint("use the okuo that wrote it or a newer one, or train again"));
         }
@@ -348,7 +369,7 @@ impl<'a> FrameReader<'a> {
         if self.array()? != sha256(above) {
             return Err(damaged("the header's checksum does not match"));
         }
-        Ok(json)
+        Ok((version, json))
     }
 
     /// The body, which ends the file, and its checksum.

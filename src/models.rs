@@ -12,6 +12,7 @@ mod night;
 mod parameters;
 mod strata;
 mod training;
+mod version_1;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ pub use night::{
 };
 pub use parameters::Parameters;
 pub use training::{HELD_OUT_DAYS, Trained, needed_days, train, train_with_backtest};
+pub use version_1::ModelVersion1;
 
 use crate::calendar::AsOf;
 use crate::recurrence::Rule;

@@ -71,6 +71,12 @@ section! {
 const MOST_DAYS: u64 = 3_653;
 
 impl Rule {
+    /// Fewest purchases of a customer who meets the rule.
+    #[must_use]
+    pub fn least_purchases(&self) -> usize {
+        self.periods.saturating_mul(self.min_purchases) as usize
+    }
+
     /// The rule itself, if its parameters make sense.
     ///
     /// # Errors

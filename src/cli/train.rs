@@ -6,6 +6,7 @@ use super::output::Output;
 use crate::calendar::AsOf;
 use crate::error::Result;
 use crate::jobs::{self, TrainSummary};
+use crate::models::basket::CorrectionReport;
 
 pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
     let config = arguments.common.config().await?;
@@ -14,6 +15,28 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     drop(progress);
     print(&summary, arguments.as_of, output)?;
     output.summary(&summary)
+}
+
+/// How many products have a tree of their own, and how strongly these correct.
+fn trees_text(trees: &CorrectionReport, kept: usize) -> String {
+    let CorrectionReport {
+        tried,
+        strength,
+        estimate,
+        standard_error,
+        pooled_log_loss,
+        log_loss,
+        ..
+    } = trees;
+    let held =
+        format!("{estimate:.2} ± {standard_error:.2} of their corrections held on later nights");
+    if kept == 0 {
+        return format!("no product has a tree of its own: of {tried} trees, {held}");
+    }
+    format!(
+        "{kept} products have a tree of their own; {held}, and {strength:.2} is applied \
+         (log loss of the last 28 days {pooled_log_loss:.5} → {log_loss:.5})"
+    )
 }
 
 /// Prints what a training came to.
@@ -27,13 +50,7 @@ pub(super) fn print(summary: &TrainSummary, as_of: AsOf, output: &Output) -> Res
             output.warn(warning);
         }
     }
-    output.text(&format!(
-        "{} of {} products with enough purchases have a tree of their own (held-out log loss {:.5} → {:.5})",
-        summary.products_with_a_tree,
-        summary.products_tried,
-        summary.pooled_log_loss,
-        summary.log_loss
-    ))?;
+    output.text(&trees_text(&summary.trees, summary.products_with_a_tree))?;
     let verb = match summary.promoted {
         true => "promoted",
         false if summary.was_promoted => "it is the promoted model already, and stays so, though",

@@ -327,7 +327,7 @@ fn defaults_are_those_of_the_code() {
         declared.default.as_ref().map(ToString::to_string)
     };
     assert_eq!(default("training.timing.boosting.trees").unwrap(), "150");
-    assert_eq!(default("training.basket.boosting.trees").unwrap(), "100");
+    assert_eq!(default("training.basket.boosting.trees").unwrap(), "300");
     assert_eq!(default("output"), None);
 }
 

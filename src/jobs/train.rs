@@ -12,6 +12,7 @@ use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::eval::{self, HoldoutReport};
 use crate::ingest::report::Report;
+use crate::models::basket::CorrectionReport;
 use crate::models::{self, HELD_OUT_DAYS, Model, Trained};
 use crate::publish::promotion::{Decision, StandingModel, decide};
 use crate::publish::registry::Registry;
@@ -43,15 +44,8 @@ pub struct TrainSummary {
     /// [`TrainSummary::promoted`] is false.
     #[serde(skip)]
     pub was_promoted: bool,
-    /// How many products had enough purchases for a tree of their own.
-    #[serde(skip)]
-    pub products_tried: usize,
-    /// Mean log loss on held-out rows with the pooled model alone.
-    #[serde(skip)]
-    pub pooled_log_loss: f64,
-    /// Mean log loss on the same rows with the products' own trees.
-    #[serde(skip)]
-    pub log_loss: f64,
+    /// How strongly the products' own trees correct.
+    pub trees: CorrectionReport,
 }
 
 /// Trains on the configured tickets up to and including `as_of`, and stores the model in the
@@ -178,9 +172,7 @@ impl Training<'_> {
             lines: self.tickets.lines.clone(),
             funnel: self.population.funnel,
             registry_name: self.registry.name(),
-            products_tried: basket.gate.tried,
-            pooled_log_loss: basket.gate.pooled_log_loss,
-            log_loss: basket.gate.log_loss,
+            trees: basket.corrections.clone(),
         })
     }
 

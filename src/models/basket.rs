@@ -1,13 +1,13 @@
 //! The basket model: the probability of each candidate product in the next basket.
 //!
-//! One pooled model over all products ([`Boosted`]), then, for products where it pays, a tree of
-//! corrections (`tree`), then isotonic calibration. Rows are (customer, night, candidate) of past
+//! One pooled model over all products ([`Boosted`]), then, for each product with rows enough, a tree
+//! of corrections at the strength that later nights support (`corrections`), then isotonic
+//! calibration. Rows are (customer, night, candidate) of past
 //! nights; each next purchase counts once, weighted by the nights that wait for it, so that rows
 //! are as plentiful and as fresh as the history allows. The last 28 days are held out first, to
-//! gate the corrections and to calibrate; the pooled model is then fitted again with them.
+//! calibrate; the pooled model is then fitted again with them.
 
-use std::ops::Range;
-
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::boosting::{Boosted, BoostingParameters, Fitted};
@@ -28,9 +28,10 @@ mod quotas;
 mod rows;
 mod snapshot_looker;
 mod snapshots;
+pub(in crate::models) mod version_1;
 
-use corrections::{CORRECTION_COLUMNS, CorrectionFit, GatedCorrections};
-pub use corrections::{GateReport, ProductTree};
+use corrections::{CORRECTION_COLUMNS, CorrectionFit, Corrections};
+pub use corrections::{CorrectionReport, ProductTree};
 pub use rows::{BasketNights, BasketPilot, BasketRows, PickedBasketPilot};
 
 section! {
@@ -39,6 +40,9 @@ section! {
         /// Days of the past that nights are taken from
         #[setting(default = 150, allowed(TRAINING_DAYS))]
         pub days: u32,
+        /// Most days of the past that nights are taken from where those of `days` have too few rows
+        #[setting(default = 1_000, allowed(TRAINING_DAYS))]
+        pub max_days: u32,
         /// Days between two of those nights. Avoid multiples of 7, so that all weekdays occur
         #[setting(default = 5, allowed(Allowed::POSITIVE_COUNT))]
         pub every: u32,
@@ -68,7 +72,8 @@ section! {
         /// Smallest share of the candidates that were not bought which is kept for fitting
         #[setting(default = 0.3, allowed(Allowed::PositiveShare))]
         pub min_negatives: f64,
-        /// Fewest purchases of a customer before a night for the night to count
+        /// Fewest purchases of a customer before a night for the night to count among the first. Nights
+        /// with fewer, but as many as the rule asks for, come in where there is room
         #[setting(default = 6, allowed(Allowed::POSITIVE_COUNT))]
         pub min_purchases: usize,
         /// How the trees of the pooled model grow
@@ -80,13 +85,21 @@ section! {
     }
 }
 
-/// Trees of the pooled model that every candidate sees, and how many of the best candidates see the
-/// others.
-const FIRST_TREES: usize = 10;
-/// See [`FIRST_TREES`]: more than are ever predicted.
+/// The share of the pooled model's trees that every candidate sees, and the fewest of them; the best
+/// candidates see the others.
+const FIRST_SHARE: usize = 10;
+/// See [`FIRST_SHARE`].
+const FEWEST_FIRST: usize = 10;
+/// How many candidates see all trees: more than are ever predicted.
 const SHORTLIST: usize = 40;
 
 impl BasketParameters {
+    /// How many snapshots fill the rows, if customers have few candidates of their own.
+    fn wanted_snapshots(&self) -> usize {
+        let rows = self.min_negatives * self.new_products as f64;
+        (self.max_training_rows as f64 / rows.max(1.0)) as usize
+    }
+
     fn limits(&self) -> CandidateLimits {
         CandidateLimits {
             bought: self.bought_products,
@@ -104,8 +117,8 @@ pub struct BasketModel {
     /// By ascending id.
     products: Vec<ProductTree>,
     calibration: Isotonic,
-    /// What the gate of the products' trees saw.
-    pub gate: GateReport,
+    /// How strongly the products' trees correct, and what by.
+    pub corrections: CorrectionReport,
 }
 
 /// A candidate with its probability.
@@ -147,36 +160,81 @@ impl BasketFit<'_> {
         )
     }
 
-    /// What the rows after those that the pooled model was fitted to decide.
-    fn corrections(&self, pooled: &Fitted, held_out: Range<usize>) -> GatedCorrections {
-        let correction = &self.parameters.correction;
-        CorrectionFit::new(
-            self.table,
-            &pooled.score,
-            held_out,
-            self.products,
-            correction,
-        )
+    /// Pooled models that know the rows before each of these positions, which ascend. The last of
+    /// them comes back with what each said of the rows up to the next position. Positions before
+    /// which there is too little to learn from are left out.
+    ///
+    /// # Errors
+    /// If there is too little before the last one.
+    fn out_of_fold(&self, bounds: &[usize]) -> Result<OutOfFold> {
+        let rows = self.table.rows.len();
+        let (last, earlier) = bounds.split_last().unwrap_or((&rows, &[]));
+        let (of_last, of_earlier) = rayon::join(
+            || self.pooled(*last),
+            || {
+                let fits = earlier
+                    .par_iter()
+                    .map(|bound| (*bound, self.pooled(*bound)));
+                fits.collect::<Vec<_>>()
+            },
+        );
+        let of_last = of_last?;
+        let mut out = OutOfFold {
+            bounds: vec![],
+            score: vec![0.0; rows],
+            models: vec![],
+        };
+        let fitted = of_earlier
+            .into_iter()
+            .filter_map(|(bound, fitted)| Some((bound, fitted.ok()?)));
+        for (bound, fitted) in fitted.chain([(*last, of_last)]) {
+            out.bounds.push(bound);
+            out.score[bound..].copy_from_slice(&fitted.score[bound..]);
+            out.models.push(fitted.model);
+        }
+        out.bounds.push(rows);
+        Ok(out)
+    }
+
+    /// What the rows after those that pooled models were fitted to decide.
+    fn corrections(&self, pooled: &[f32], bounds: &[usize]) -> Corrections {
+        CorrectionFit {
+            table: self.table,
+            pooled,
+            bounds,
+            products: self.products,
+            parameters: &self.parameters.correction,
+        }
         .run()
     }
 
-    fn model(&self, pooled: Boosted, corrections: GatedCorrections) -> BasketModel {
+    fn model(&self, pooled: Boosted, corrections: Corrections) -> BasketModel {
         BasketModel {
             limits: self.parameters.limits(),
             seed: self.seed,
             pooled,
             products: corrections.products,
             calibration: corrections.calibration,
-            gate: corrections.gate,
+            corrections: corrections.report,
         }
     }
 }
 
+/// What pooled models say of rows that they have not seen.
+struct OutOfFold {
+    /// Where the rows begin that each model has not seen, and the number of all rows.
+    bounds: Vec<usize>,
+    /// Log-odds of each row by the last model that has not seen it; 0 before the first bound.
+    score: Vec<f32>,
+    /// By their bounds.
+    models: Vec<Boosted>,
+}
+
 impl BasketModel {
-    /// Fits to the rows of a history. The products' trees are gated, and the probabilities
-    /// calibrated, on the last 28 days by a fit that has not seen them; those of the backtest
-    /// model, which is the model of 28 days earlier, on the 28 days before. `products` are the
-    /// history's ids.
+    /// Fits to the rows of a history. The strength of the products' trees is found, and the
+    /// probabilities calibrated, by fits that have not seen the rows; the last 28 days calibrate.
+    /// Those of the backtest model, which is the model of 28 days earlier, calibrate on the 28 days
+    /// before. `products` are the history's ids.
     ///
     /// # Errors
     /// If there is too little to learn from.
@@ -194,29 +252,25 @@ impl BasketModel {
             seed,
         };
         let [early, split, all] = table.fold_ends;
-        let ((without_last, full), without_two) = rayon::join(
-            || {
-                rayon::join(
-                    || {
-                        let pooled = fit.pooled(split)?;
-                        let corrections = fit.corrections(&pooled, split..all);
-                        Ok((pooled.model, corrections))
-                    },
-                    || fit.pooled(all).map(|pooled| pooled.model),
-                )
-            },
-            // Without rows enough two months before the end there is no backtest model, and no
-            // error.
-            || {
-                let pooled = with_backtest.then(|| fit.pooled(early).ok()).flatten()?;
-                Some(fit.corrections(&pooled, early..split))
-            },
-        );
-        let (pooled_without_last, corrections) = without_last?;
+        let mut bounds = vec![early / 3, 2 * early / 3, early, split];
+        bounds.dedup();
+        bounds.retain(|bound| *bound > 0 || *bound == split);
+        let (pooled, full) = rayon::join(|| fit.out_of_fold(&bounds), || fit.pooled(all));
+        let OutOfFold {
+            bounds,
+            score,
+            mut models,
+        } = pooled?;
+        let corrections = fit.corrections(&score, &bounds);
+        // Without rows enough two months before the end there is no backtest model, and no error.
+        let up_to_split = bounds.split_last().map_or(&[][..], |(_, bounds)| bounds);
+        let backtest_model = (with_backtest && up_to_split.contains(&early) && early < split)
+            .then(|| models.pop())
+            .flatten()
+            .map(|pooled| fit.model(pooled, fit.corrections(&score, up_to_split)));
         Ok(FittedBasket {
-            model: fit.model(full?, corrections),
-            backtest_model: without_two
-                .map(|corrections| fit.model(pooled_without_last, corrections)),
+            model: fit.model(full?.model, corrections),
+            backtest_model,
         })
     }
 
@@ -266,9 +320,10 @@ impl BasketModel {
         scratch: &mut BasketScratch,
     ) -> Vec<ScoredCandidate> {
         basket_features(store, customer, purchases, expected_days, scratch);
+        let first = (self.pooled.trees() / FIRST_SHARE).max(FEWEST_FIRST);
         let shortlist = self
             .pooled
-            .log_odds_of_best(&scratch.rows, FIRST_TREES, SHORTLIST);
+            .log_odds_of_best(&scratch.rows, first, SHORTLIST);
         let mut out = Vec::with_capacity(shortlist.len());
         for (at, log_odds) in shortlist {
             let candidate = scratch.candidates[at];
@@ -279,6 +334,7 @@ impl BasketModel {
                     .tree
                     .correction(|feature| row[CORRECTION_COLUMNS[feature]])
             });
+            let correction = self.corrections.strength * correction;
             out.push(ScoredCandidate {
                 candidate,
                 probability: self.calibration.probability(log_odds + correction),
@@ -309,6 +365,7 @@ impl BasketModel {
         self.pooled.is_consistent()
             && self.pooled.width() == BASKET_WIDTH
             && self.calibration.is_consistent()
+            && (0.0..=1.0).contains(&self.corrections.strength)
             && self
                 .products
                 .iter()

@@ -30,19 +30,19 @@ section! {
     #[derive(Copy)]
     pub struct BoostingParameters {
         /// Number of trees
-        #[setting(default = 100, allowed(Allowed::POSITIVE_COUNT))]
+        #[setting(default = 300, allowed(Allowed::POSITIVE_COUNT))]
         pub trees: usize,
         /// Most leaves of a tree
         #[setting(default = 48, allowed(Allowed::Between(2.0, 4_096.0)))]
         pub leaves: usize,
         /// Step length of each tree
-        #[setting(default = 0.06, allowed(Allowed::PositiveShare))]
+        #[setting(default = 0.02, allowed(Allowed::PositiveShare))]
         pub learning_rate: f64,
         /// Share of the rows that a tree sees
         #[setting(default = 0.4, allowed(Allowed::PositiveShare))]
         pub row_share: f64,
         /// Share of the features that a tree sees
-        #[setting(default = 0.5, allowed(Allowed::PositiveShare))]
+        #[setting(default = 0.3, allowed(Allowed::PositiveShare))]
         pub feature_share: f64,
         /// Fewest rows in a leaf
         #[setting(default = 80, allowed(Allowed::POSITIVE_COUNT))]

@@ -87,7 +87,7 @@ pub(crate) fn tiny_model(as_of: AsOf, seed: u64) -> Model {
             leaves: 4,
             ..parameters.basket.boosting
         };
-        parameters.basket.correction.min_bought = 1_000_000;
+        parameters.basket.correction.min_information = 1e9;
         super::train(&purchases, NIGHT, &rule(), &parameters, &|_| {})
             .unwrap()
             .model

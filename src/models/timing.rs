@@ -42,22 +42,26 @@ use return_time::HORIZON;
 /// Least squares sees this share of the person-days.
 const LEAST_SQUARES_SHARE: f64 = 0.25;
 
+/// So many person-days are enough to leave others out.
+const ENOUGH_PERSON_DAYS: usize = 1_000;
+
 section! {
     /// How the timing model is fitted.
     pub struct TimingParameters {
         /// Days of the past that person-days are taken from
-        #[setting(default = 200, allowed(TRAINING_DAYS))]
+        #[setting(default = 1_000, allowed(TRAINING_DAYS))]
         pub days: u32,
         /// Most person-days to fit on
         #[was("max_rows")]
-        #[setting(default = 150_000, allowed(Allowed::POSITIVE_COUNT))]
+        #[setting(default = 300_000, allowed(Allowed::POSITIVE_COUNT))]
         pub max_training_rows: usize,
         /// Share of the person-days kept for the background, if there are more than
         /// `max_training_rows`: for customers who do not nearly meet the rule
         #[was("others")]
         #[setting(default = 0.3, allowed(Allowed::SHARE))]
         pub background_share: f64,
-        /// Fewest purchases before a day for the day to count
+        /// Fewest purchases before a day for the day to count; where the rule asks for fewer, as many as
+        /// it asks for
         #[setting(default = 4, allowed(Allowed::POSITIVE_COUNT))]
         pub min_purchases: usize,
         /// How the trees of the hazard grow
@@ -91,28 +95,39 @@ impl TimingModel {
     /// # Errors
     /// If there is too little to learn from.
     pub fn fit(sample: PersonDaySample<'_>, customers: &Ids) -> Result<Self> {
-        let (end, parameters, seed) = (sample.end(), sample.parameters(), sample.seed());
+        let (end, first_eve) = (sample.end(), sample.first_eve());
+        let (parameters, seed) = (sample.parameters(), sample.seed());
         let person_days = sample.finish()?;
         let linear = fit_least_squares(&person_days, end, customers, seed)?;
-        let hazard = HazardRows::of_person_days(&linear, person_days).fit(parameters, seed)?;
+        let rows = HazardRows::of_person_days(linear, from_eve(person_days, first_eve));
         Ok(Self {
-            linear,
-            hazard,
+            hazard: rows.fit(parameters, seed)?,
+            linear: rows.linear,
             return_calibration: [Platt::IDENTITY; 3],
             interval_masses: [COVERAGE; GROUPS],
         })
     }
 
     /// What [`TimingModel::refit`] needs: the person-days of a longer history as this fit sees them.
+    /// Where the history is young, least squares had hardly anything to learn from, and is fitted
+    /// anew; else it stays, since the basket model has learned from its expectations. `customers`
+    /// are the ids of the history.
     ///
     /// # Errors
     /// If there is none.
-    pub fn hazard_rows(&self, sample: PersonDaySample<'_>) -> Result<HazardRows> {
-        Ok(HazardRows::of_person_days(&self.linear, sample.finish()?))
+    pub fn hazard_rows(&self, sample: PersonDaySample<'_>, customers: &Ids) -> Result<HazardRows> {
+        let (end, first_eve) = (sample.end(), sample.first_eve());
+        let (is_young, seed) = (sample.is_young(), sample.seed());
+        let person_days = sample.finish()?;
+        let anew = is_young
+            .then(|| fit_least_squares(&person_days, end, customers, seed).ok())
+            .flatten();
+        let linear = anew.unwrap_or_else(|| self.linear.clone());
+        let person_days = from_eve(person_days, first_eve);
+        Ok(HazardRows::of_person_days(linear, person_days))
     }
 
-    /// The hazards fitted anew. Least squares stays, since the basket model has learned from its
-    /// expectations. Calibration needs nights that a fit has not seen, and therefore the earlier
+    /// The hazards fitted anew. Calibration needs nights that a fit has not seen, and therefore the earlier
     /// one's: [`TimingModel::calibration_samples`].
     ///
     /// # Errors
@@ -124,6 +139,7 @@ impl TimingModel {
         seed: u64,
     ) -> Result<Self> {
         Ok(Self {
+            linear: rows.linear.clone(),
             hazard: rows.fit(parameters, seed)?,
             ..self.clone()
         })
@@ -243,6 +259,15 @@ impl TimingModel {
                 .iter()
                 .all(|mass| (0.0..=1.0).contains(mass))
     }
+}
+
+/// The person-days from an eve on, if they are enough; else all.
+fn from_eve(mut person_days: Vec<PersonDayRow>, eve: Day) -> Vec<PersonDayRow> {
+    let is_late = |row: &PersonDayRow| row.person_day.eve >= eve;
+    if person_days.iter().filter(|row| is_late(row)).count() > ENOUGH_PERSON_DAYS {
+        person_days.retain(is_late);
+    }
+    person_days
 }
 
 /// Least squares on a sample of the person-days that are followed to `end` for the whole horizon.

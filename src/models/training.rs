@@ -20,6 +20,9 @@ pub const HELD_OUT_DAYS: i32 = HORIZON_DAYS;
 /// model's first fit: intervals and return probabilities vary from month to month.
 const LONGER_HISTORY: i32 = 82;
 
+/// A fit to fewer days than this sees hardly a customer for longer than a customer may stay away.
+const YOUNG_DAYS: i32 = 3 * HELD_OUT_DAYS;
+
 /// About how many (customer, night) pairs calibrate the timing model at most.
 const MAX_CALIBRATION_SAMPLES: usize = 30_000;
 
@@ -96,6 +99,7 @@ fn fit(
         span,
         needed: needed_days(rule),
     };
+    let parameters = &parameters.in_effect();
     let training = TrainingRun {
         // Days after the last purchase are days that the feed does not tell of, not days on which
         // nobody came.
@@ -136,7 +140,9 @@ impl HistoryLength {
         let (days, as_of, needed) = (self.span.days(), self.as_of, self.needed);
         self.is_short().then(|| {
             format!(
-                "the history has {days} days up to {as_of}; below {needed} days predictions are poor"
+                "the history has {days} days up to {as_of}; below {needed} days the next days are uncertain: \
+                 intervals are wide, the model cannot be measured, and a customer's habits cannot be told \
+                 from the season"
             )
         })
     }
@@ -162,6 +168,10 @@ impl HistoryLength {
 /// The days at which a training splits its history.
 #[derive(Debug, Clone, Copy)]
 struct Splits {
+    /// The first day with a purchase.
+    first: Day,
+    /// Whether the timing model's first fit has less than [`YOUNG_DAYS`].
+    is_young: bool,
     /// The last day of the timing model's first fit. What that fit says on later nights
     /// calibrates.
     first_fit_end: Day,
@@ -178,6 +188,8 @@ impl Splits {
             + i32::from(days >= length.needed)
             + i32::from(days >= length.needed + LONGER_HISTORY);
         Self {
+            first: length.span.first,
+            is_young: days - months * HELD_OUT_DAYS < YOUNG_DAYS,
             first_fit_end: end - months * HELD_OUT_DAYS,
             backtest_end: end - HELD_OUT_DAYS,
             end,
@@ -285,7 +297,10 @@ impl TrainingRun<'_> {
             samples = self.calibration_samples(partition, &first, share);
             Ok(())
         })?;
-        let whole = TimingRefit::new(first.hazard_rows(counted.whole.drawn(history)?)?, samples);
+        let whole = TimingRefit::new(
+            first.hazard_rows(counted.whole.drawn(history)?, history.customers())?,
+            samples,
+        );
         let backtest = match with_backtest {
             true => self.backtest_refit(&first, counted.backtest.drawn(history)?, &whole)?,
             false => None,
@@ -321,7 +336,10 @@ impl TrainingRun<'_> {
             pilot.look(partition, &first);
             Ok(())
         })?;
-        let whole = TimingRefit::new(first.hazard_rows(counted.whole)?, samples);
+        let whole = TimingRefit::new(
+            first.hazard_rows(counted.whole, self.history.customers())?,
+            samples,
+        );
         let backtest = match with_backtest {
             // Two samples at a time would take twice the memory.
             true => self.backtest_refit(&first, counted.backtest.drawn(self.history)?, &whole)?,
@@ -366,7 +384,11 @@ impl TrainingRun<'_> {
 
     fn person_days(&self, end: Day) -> PersonDaySample<'_> {
         let (timing, seed) = (&self.parameters.timing, self.parameters.seed);
-        PersonDaySample::new(AsOf(end), self.rule, timing, seed)
+        let Splits {
+            first, is_young, ..
+        } = self.splits;
+        let days = DateRange { first, last: end };
+        PersonDaySample::new(days, is_young, self.rule, timing, seed)
     }
 
     fn model(&self, as_of: AsOf, timing: TimingModel, basket: BasketModel) -> Model {
@@ -393,7 +415,7 @@ impl TrainingRun<'_> {
             .iter()
             .filter_map(|sample| sample.known_by(end));
         timing
-            .hazard_rows(person_days)
+            .hazard_rows(person_days, self.history.customers())
             .map(|rows| {
                 let samples = known_by_end.filter(CalibrationSample::is_followed);
                 Some(TimingRefit::new(rows, samples.collect()))

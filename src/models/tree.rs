@@ -52,17 +52,17 @@ section! {
     /// How corrections are fitted.
     #[derive(Copy)]
     pub struct CorrectionParameters {
-        /// Fewest purchases of a product among the training rows
-        #[setting(default = 30, allowed(Allowed::POSITIVE_COUNT))]
-        pub min_bought: usize,
+        /// Fewest rows of a product, in units of p (1 − p), for a tree of its own
+        #[setting(default = 25.0, allowed(Allowed::Above(0.0)))]
+        pub min_information: f64,
         /// Deepest tree
-        #[setting(default = 3, allowed(Allowed::Between(1.0, 16.0)))]
+        #[setting(default = 2, allowed(Allowed::Between(1.0, 16.0)))]
         pub depth: usize,
         /// Least sum of |bought − p| in a leaf
         #[setting(default = 8.0, allowed(Allowed::Above(0.0)))]
         pub min_leaf: f64,
         /// Ridge penalty on a leaf's correction, in units of p (1 − p)
-        #[setting(default = 10.0, allowed(Allowed::Above(0.0)))]
+        #[setting(default = 60.0, allowed(Allowed::Above(0.0)))]
         pub ridge: f64,
     }
 }

@@ -170,14 +170,15 @@ impl SamplingQuotas {
     /// as many are kept as let every snapshot of the target stratum in, and at least
     /// `min_negatives`.
     ///
-    /// `early` are the snapshots without those of the last 28 days, which a model that is measured
+    /// `days` are those that snapshots are taken from. `early` are the snapshots without those of the last 28 days, which a model that is measured
     /// on them must not have counted; the last ones are held to be like them.
     pub(super) fn new(
         early: Strata<usize>,
+        days: u32,
         candidates: CandidateMeans,
         parameters: &BasketParameters,
     ) -> Self {
-        let days = f64::from(parameters.days);
+        let days = f64::from(days);
         let grown = days / (days - f64::from(HORIZON_DAYS)).max(days / 4.0);
         let early = early.to_f64();
         let expected = Strata {

@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::features::basket::{BASKET_WIDTH, BasketScratch};
 use crate::features::store_snapshot::{ProductCounts, StoreSnapshot};
 use crate::models::boosting::{BinnedRows, Bins};
-use crate::models::strata::Stratum;
 use crate::models::timing::TimingModel;
 use crate::purchases::{History, PartitionedHistory};
 use crate::recurrence::Rule;
@@ -58,6 +57,8 @@ pub struct BasketNights<'a> {
     parameters: &'a BasketParameters,
     seed: u64,
     counts: SnapshotCounts,
+    /// The days of the past that nights are taken from, once all partitions are counted.
+    days: u32,
 }
 
 impl<'a> BasketNights<'a> {
@@ -65,17 +66,18 @@ impl<'a> BasketNights<'a> {
     #[must_use]
     pub fn new(end: AsOf, rule: &'a Rule, parameters: &'a BasketParameters, seed: u64) -> Self {
         Self {
-            grid: SnapshotGrid::new(end.day(), parameters, seed),
+            grid: SnapshotGrid::new(end.day(), parameters, rule, seed),
             rule,
             parameters,
             seed,
             counts: SnapshotCounts::default(),
+            days: parameters.days,
         }
     }
 
     /// Counts a partition.
     pub fn count(&mut self, partition: &History<'_>) {
-        self.counts.add_partition(&self.grid, partition, self.rule);
+        self.counts.add_partition(&self.grid, partition);
     }
 
     /// The rows, when all partitions are counted, in walks that nothing shares.
@@ -98,7 +100,9 @@ impl<'a> BasketNights<'a> {
 
     /// What comes next, when all partitions are counted.
     #[must_use]
-    pub fn pilot(self) -> BasketPilot<'a> {
+    pub fn pilot(mut self) -> BasketPilot<'a> {
+        let wanted = self.parameters.wanted_snapshots();
+        self.days = self.counts.keep_last(&self.grid, wanted);
         let walks = PilotWalks::new(&self.grid, &self.counts);
         BasketPilot {
             nights: self,
@@ -154,26 +158,28 @@ impl PickedBasketPilot<'_> {
             parameters,
             seed,
             counts,
+            days,
         } = self.nights;
         if counts.is_empty() {
             return Err(Error::input(format!(
                 "up to {} no customer has {} purchases and a next one to learn from",
                 history.as_of(),
-                parameters.min_purchases
+                parameters.min_purchases.min(rule.least_purchases())
             ))
             .hint("train on a longer history, or with a later --as-of"));
         }
         let pilot = self.sums.finish();
-        let quotas = SamplingQuotas::new(counts.early(), pilot.candidates, parameters);
-        let groups = NightGroups::new(counts.nights(), history);
+        let quotas = SamplingQuotas::new(counts.early(), days, pilot.candidates, parameters);
+        let nights = counts.nights();
+        let groups = NightGroups::new(&nights, history);
         let mut snapshots = vec![];
         let mut stores = groups.first_stores(&grid);
         history.each(|partition| {
             snapshots.extend(grid.of_partition(partition, |snapshot| {
-                let purchases = partition.purchases_of(snapshot.customer);
-                let stratum = Stratum::on(rule, &purchases, snapshot.night);
+                let stratum = grid.stratum(partition, snapshot);
                 let names = snapshot.names(partition);
-                Draw::Snapshots.keeps(seed, &names, quotas.snapshots[stratum])
+                nights.contains(&snapshot.night)
+                    && Draw::Snapshots.keeps(seed, &names, quotas.snapshots[stratum])
             }));
             stores.add(partition);
             Ok(())
@@ -204,7 +210,7 @@ struct NightGroups(Vec<Vec<Day>>);
 impl NightGroups {
     /// As many nights a group as do not take much memory. Where each walk over the partitions
     /// brings them back from disk, the groups are few.
-    fn new(nights: Vec<Day>, history: PartitionedHistory<'_>) -> Self {
+    fn new(nights: &[Day], history: PartitionedHistory<'_>) -> Self {
         let by_memory = nights_at_a_time(history.products().len());
         let size = match history.partitions().count() {
             1 => by_memory,

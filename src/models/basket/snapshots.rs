@@ -46,6 +46,7 @@ impl Snapshot {
 pub(super) struct SnapshotGrid<'a> {
     parameters: &'a BasketParameters,
     seed: u64,
+    rule: &'a Rule,
     /// The nights, ascending.
     nights: Vec<Day>,
     /// Next purchases after these days, 56 and 28 days before the end, are of later folds.
@@ -53,20 +54,48 @@ pub(super) struct SnapshotGrid<'a> {
 }
 
 impl<'a> SnapshotGrid<'a> {
-    /// Of a history that ends on a day.
-    pub(super) fn new(end: Day, parameters: &'a BasketParameters, seed: u64) -> Self {
+    /// Of a history that ends on a day. `rule` says whose nights come first.
+    pub(super) fn new(
+        end: Day,
+        parameters: &'a BasketParameters,
+        rule: &'a Rule,
+        seed: u64,
+    ) -> Self {
         let every = parameters.every.max(1) as usize;
-        let mut nights: Vec<Day> = (1..=parameters.days)
+        let mut nights: Vec<Day> = (1..=parameters.days.max(parameters.max_days))
             .step_by(every)
             .map(|back| end - back as i32)
             .collect();
         nights.reverse();
         Self {
             parameters,
+            rule,
             seed,
             nights,
             splits: [2, 1].map(|months| end - months * HORIZON_DAYS),
         }
+    }
+
+    /// The last day of the history.
+    fn end(&self) -> Day {
+        self.splits[FOLDS - 2] + HORIZON_DAYS
+    }
+
+    /// Fewest purchases before a night for the night to count at all.
+    fn least_purchases(&self) -> usize {
+        let wanted = self.parameters.min_purchases;
+        wanted.min(self.rule.least_purchases()).max(1)
+    }
+
+    /// Customers with few purchases come in where the others leave room.
+    pub(super) fn stratum(&self, history: &History<'_>, snapshot: &Snapshot) -> Stratum {
+        let purchases = history
+            .purchases_of(snapshot.customer)
+            .until(snapshot.night);
+        if purchases.len() < self.parameters.min_purchases {
+            return Stratum::Background;
+        }
+        Stratum::on(self.rule, &purchases, snapshot.night)
     }
 
     /// The fold of a snapshot, by the day of its next purchase: 0 for the early ones, which every
@@ -88,12 +117,17 @@ impl<'a> SnapshotGrid<'a> {
         let days = history.purchases_of(customer).days();
         let mut out: Vec<Snapshot> = vec![];
         let mut waiting: Vec<Day> = vec![];
-        for (at, night) in self.nights.iter().enumerate() {
+        let least = self.least_purchases();
+        let Some(first) = days.get(least - 1) else {
+            return out;
+        };
+        let first = self.nights.partition_point(|night| night < first);
+        for (at, night) in self.nights.iter().enumerate().skip(first) {
             let known = days.partition_point(|day| day <= night);
             let Some(next) = days.get(known).copied() else {
                 break;
             };
-            if known >= self.parameters.min_purchases && next - *night <= HORIZON_DAYS {
+            if known >= least && next - *night <= HORIZON_DAYS {
                 waiting.push(*night);
             }
             // The last night of the grid before the purchase closes the gap.
@@ -174,22 +208,16 @@ impl StoreSnapshotCounter {
 /// How many snapshots there are.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct SnapshotCounts {
-    by_night: BTreeMap<(usize, Day), usize>,
-    by_fold: [Strata<usize>; FOLDS],
+    by_night: BTreeMap<(usize, Day), Strata<usize>>,
 }
 
 impl SnapshotCounts {
     /// Adds those of a partition's customers.
-    pub(super) fn add_partition(
-        &mut self,
-        grid: &SnapshotGrid<'_>,
-        partition: &History<'_>,
-        rule: &Rule,
-    ) {
+    pub(super) fn add_partition(&mut self, grid: &SnapshotGrid<'_>, partition: &History<'_>) {
         let more = (0..partition.customer_count())
             .into_par_iter()
             .fold(Self::default, |mut counts, customer| {
-                counts.add_customer(grid, partition, rule, customer);
+                counts.add_customer(grid, partition, customer);
                 counts
             })
             .reduce(Self::default, Self::merge);
@@ -202,34 +230,43 @@ impl SnapshotCounts {
         nights.into_iter().collect()
     }
 
-    fn add_customer(
-        &mut self,
-        grid: &SnapshotGrid<'_>,
-        history: &History<'_>,
-        rule: &Rule,
-        customer: u32,
-    ) {
+    fn add_customer(&mut self, grid: &SnapshotGrid<'_>, history: &History<'_>, customer: u32) {
         for snapshot in grid.of_customer(history, customer) {
-            let purchases = history.purchases_of(customer);
-            let stratum = Stratum::on(rule, &purchases, snapshot.night);
+            let stratum = grid.stratum(history, &snapshot);
             self.add(grid.fold(&snapshot), snapshot.night, stratum);
         }
     }
 
     /// Counts one snapshot.
     pub(super) fn add(&mut self, fold: usize, night: Day, stratum: Stratum) {
-        *self.by_night.entry((fold, night)).or_default() += 1;
-        self.by_fold[fold][stratum] += 1;
+        self.by_night.entry((fold, night)).or_default()[stratum] += 1;
     }
 
     fn merge(mut self, other: Self) -> Self {
         for (key, count) in other.by_night {
-            *self.by_night.entry(key).or_default() += count;
-        }
-        for (own, more) in self.by_fold.iter_mut().zip(other.by_fold) {
-            *own = own.merge(more);
+            let sum = self.by_night.entry(key).or_default();
+            *sum = sum.merge(count);
         }
         self
+    }
+
+    /// Leaves the nights out that are not needed: those before the last `days` days, or as many more
+    /// as bring `wanted` snapshots. Returns how many days those are that stay.
+    pub(super) fn keep_last(&mut self, grid: &SnapshotGrid<'_>, wanted: usize) -> u32 {
+        let mut by_night: BTreeMap<Day, usize> = BTreeMap::new();
+        for ((_, night), count) in &self.by_night {
+            *by_night.entry(*night).or_default() += count.target + count.background;
+        }
+        let least = grid.end() - grid.parameters.days as i32;
+        let mut found = 0;
+        let needed = by_night.iter().rev().take_while(|(night, count)| {
+            let is_needed = **night >= least || found < wanted;
+            found += **count;
+            is_needed
+        });
+        let first = needed.last().map_or(least, |(night, _)| *night).min(least);
+        self.by_night.retain(|(_, night), _| *night >= first);
+        (grid.end() - first).max(0) as u32
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -253,10 +290,8 @@ impl SnapshotCounts {
     }
 
     fn of_folds(&self, folds: usize) -> Strata<usize> {
-        self.by_fold
-            .iter()
-            .take(folds)
-            .fold(Strata::default(), |sum, fold| sum.merge(*fold))
+        let of_folds = self.by_night.iter().filter(|((fold, _), _)| *fold < folds);
+        of_folds.fold(Strata::default(), |sum, (_, count)| sum.merge(*count))
     }
 
     /// The night of the snapshot at a position in the order of their keys.
@@ -265,7 +300,7 @@ impl SnapshotCounts {
         self.by_night
             .iter()
             .find(|(_, count)| {
-                before += **count;
+                before += count.target + count.background;
                 position < before
             })
             .map(|((_, night), _)| *night)

@@ -32,23 +32,25 @@ pub(super) fn hazard_row(linear: &LogDays, features: &[f32; TIMING_WIDTH]) -> [f
 
 /// What hazards are fitted to: person-days, and whether there was a purchase on the next day.
 pub struct HazardRows {
+    /// What the expectations among the features are of.
+    pub(super) linear: LogDays,
     rows: BinnedRows,
     bins: Bins,
 }
 
 impl HazardRows {
-    pub(super) fn of_person_days(linear: &LogDays, person_days: Vec<PersonDayRow>) -> Self {
+    pub(super) fn of_person_days(linear: LogDays, person_days: Vec<PersonDayRow>) -> Self {
         let step = person_days.len().div_ceil(BINNING_SAMPLE).max(1);
         let sample: Vec<f32> = person_days
             .iter()
             .step_by(step)
-            .flat_map(|row| hazard_row(linear, &row.features))
+            .flat_map(|row| hazard_row(&linear, &row.features))
             .collect();
         let bins = Bins::from_sample(&sample, HAZARD_WIDTH, MAX_BINS);
         let mut rows = BinnedRows::with_capacity(HAZARD_WIDTH, person_days.len());
         let binned: Vec<Vec<u8>> = person_days
             .par_chunks(ROWS_A_TASK)
-            .map(|person_days| bin_rows(linear, &bins, person_days))
+            .map(|person_days| bin_rows(&linear, &bins, person_days))
             .collect();
         for (person_days, binned) in person_days.chunks(ROWS_A_TASK).zip(binned) {
             let label: Vec<bool> = person_days
@@ -57,7 +59,7 @@ impl HazardRows {
                 .collect();
             rows.extend(&binned, &label, &vec![1.0; label.len()]);
         }
-        Self { rows, bins }
+        Self { linear, rows, bins }
     }
 
     pub(super) fn fit(&self, parameters: &TimingParameters, seed: u64) -> Result<Boosted> {

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::TimingParameters;
-use crate::calendar::{AsOf, Day, HORIZON_DAYS};
+use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::{Error, Result};
-use crate::features::timing::{TIMING_WIDTH, TimingFeatures};
+use crate::features::MISSING;
+use crate::features::timing::{TIMING_COLUMNS, TIMING_WIDTH, TimingFeatures};
 use crate::models::strata::{Strata, Stratum};
 use crate::purchases::{History, PartitionedHistory};
 use crate::recurrence::Rule;
@@ -46,10 +47,22 @@ pub(super) struct PersonDayRow {
     pub(super) features: [f32; TIMING_WIDTH],
 }
 
+/// Features that grow with every day of the calendar. Where the history is young, nearly all
+/// customers seem to have come first at its beginning, and the trees would learn the date.
+const CALENDAR_COLUMNS: [usize; 3] = [
+    TIMING_COLUMNS.span,
+    TIMING_COLUMNS.purchases,
+    TIMING_COLUMNS.purchases_long,
+];
+
 /// Whose person-days are sampled, and how many.
 pub(super) struct PersonDaySampler<'a> {
     /// The last night that the model may know.
     pub(super) end: AsOf,
+    /// The first day of the history.
+    pub(super) first: Day,
+    /// Whether the history is too short to tell a customer's habits from the calendar.
+    pub(super) is_young: bool,
     /// Says who belongs to the target stratum.
     pub(super) rule: &'a Rule,
     pub(super) parameters: &'a TimingParameters,
@@ -65,12 +78,20 @@ pub struct PersonDaySample<'a> {
 }
 
 impl<'a> PersonDaySample<'a> {
-    /// Of the days up to `end`. `rule` says whose days count first.
+    /// Of the days of a history. `rule` says whose days count first. Features that stand for the calendar are left out where the history `is_young`.
     #[must_use]
-    pub fn new(end: AsOf, rule: &'a Rule, parameters: &'a TimingParameters, seed: u64) -> Self {
+    pub fn new(
+        days: DateRange,
+        is_young: bool,
+        rule: &'a Rule,
+        parameters: &'a TimingParameters,
+        seed: u64,
+    ) -> Self {
         Self {
             sampler: PersonDaySampler {
-                end,
+                end: AsOf(days.last),
+                first: days.first,
+                is_young,
                 rule,
                 parameters,
                 seed,
@@ -130,6 +151,21 @@ impl<'a> PersonDaySample<'a> {
         self.sampler.end
     }
 
+    pub(super) fn is_young(&self) -> bool {
+        self.sampler.is_young
+    }
+
+    /// The first eve whose rows the hazards learn from. In a young history most customers' first days
+    /// are not their first: what is seen on the eves before the rule's whole window has passed is
+    /// cut off, and says nothing of those that come. In a longer one few are, and all count.
+    pub(super) fn first_eve(&self) -> Day {
+        if self.sampler.is_young {
+            self.sampler.first + (self.sampler.rule.window_days() - 1)
+        } else {
+            self.sampler.first
+        }
+    }
+
     pub(super) fn parameters(&self) -> &'a TimingParameters {
         self.sampler.parameters
     }
@@ -146,7 +182,8 @@ impl<'a> PersonDaySample<'a> {
         if self.rows.is_empty() {
             return Err(Error::input(format!(
                 "no customer has {} purchases within the days to learn from, which end on {}",
-                self.sampler.parameters.min_purchases, self.sampler.end
+                self.sampler.least_purchases(),
+                self.sampler.end
             ))
             .hint("check that --customer names the column of the customer, not of the ticket"));
         }
@@ -164,6 +201,12 @@ impl PersonDaySampler<'_> {
             .into_par_iter()
             .map(|customer| self.count_of(&history, customer))
             .reduce(Strata::default, Strata::merge)
+    }
+
+    /// Fewest purchases before an eve.
+    fn least_purchases(&self) -> usize {
+        let wanted = self.parameters.min_purchases;
+        wanted.min(self.rule.least_purchases()).max(1)
     }
 
     /// The share of each stratum that is sampled.
@@ -210,9 +253,15 @@ impl PersonDaySampler<'_> {
         self.each_of(history, customer, |person_day, stratum| {
             let names = [key, person_day.eve.epoch() as u64];
             if Draw::PersonDays.keeps(self.seed, &names, shares[stratum]) {
+                let mut features = features.on(&purchases, person_day.eve);
+                if self.is_young {
+                    for column in CALENDAR_COLUMNS {
+                        features[column] = MISSING;
+                    }
+                }
                 rows.push(PersonDayRow {
                     person_day,
-                    features: features.on(&purchases, person_day.eve),
+                    features,
                 });
             }
         });
@@ -232,12 +281,13 @@ impl PersonDaySampler<'_> {
         if days.is_empty() {
             return;
         }
+        let least = self.least_purchases();
         // Whether the rule is nearly met hardly changes within a week.
         let mut of_week = (0, Stratum::Background);
-        let first = AsOf(end - 1).first_of(self.parameters.days);
+        let first = AsOf(end - 1).first_of(self.parameters.days).max(days[0]);
         for eve in (first.epoch()..end.epoch()).map(Day::from_epoch) {
             let known = days.partition_point(|day| *day <= eve);
-            if known < self.parameters.min_purchases || eve - days[known - 1] > MAX_ELAPSED {
+            if known < least || eve - days[known - 1] > MAX_ELAPSED {
                 continue;
             }
             let week = (end - eve) / 7 + 1;

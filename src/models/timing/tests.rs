@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::return_time::tests::{any_distribution, distribution};
 use super::*;
-use crate::calendar::AsOf;
+use crate::calendar::{AsOf, DateRange};
 use crate::domain::Ids;
 use crate::features::timing::TIMING_COLUMNS;
 use crate::models::boosting::log_odds;
@@ -324,12 +324,30 @@ fn calibrated_intervals_hold_the_share_that_they_say() {
     assert!((0.79..0.84).contains(&held), "{held}");
 }
 
+/// From the first purchase to a night.
+fn all_days(purchases: &Purchases, night: AsOf) -> DateRange {
+    let history = purchases.until(night);
+    let firsts = (0..history.customer_count())
+        .filter_map(|customer| history.purchases_of(customer).days().first().copied());
+    DateRange {
+        first: firsts.min().unwrap(),
+        last: night.day(),
+    }
+}
+
 /// The person-days of a customer who buys on `days`, at the end of the history.
 fn person_days(days: &[i32], end: i32, parameters: &TimingParameters) -> Vec<(i32, Option<i32>)> {
     let purchases = purchases_on(days);
     let history = PartitionedHistory::new(&purchases, AsOf(Day::from_epoch(end)));
     let rule = rule();
-    let sample = PersonDaySample::new(history.as_of(), &rule, parameters, 1).walk(history);
+    let sample = PersonDaySample::new(
+        all_days(&purchases, history.as_of()),
+        false,
+        &rule,
+        parameters,
+        1,
+    )
+    .walk(history);
     let of_row = |row: &PersonDayRow| {
         let row = row.person_day;
         (row.eve.epoch(), row.next.map(|day| day.epoch()))
@@ -392,7 +410,7 @@ fn a_sample_of_the_person_days_has_the_size_that_is_wanted() {
     };
     let sampled = |parameters: &TimingParameters| {
         let (history, rule) = (PartitionedHistory::new(&purchases, NIGHT), rule());
-        let sample = PersonDaySample::new(NIGHT, &rule, parameters, 1);
+        let sample = PersonDaySample::new(all_days(&purchases, NIGHT), false, &rule, parameters, 1);
         sample.walk(history).unwrap().finish().unwrap()
     };
     let all = sampled(&TimingParameters {
@@ -418,7 +436,7 @@ fn least_squares_sees_only_nights_that_are_followed_for_the_whole_horizon() {
     let purchases = read(store(60, 200, 1));
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (rule, parameters) = (rule(), TimingParameters::default());
-    let sample = PersonDaySample::new(NIGHT, &rule, &parameters, 1);
+    let sample = PersonDaySample::new(all_days(&purchases, NIGHT), false, &rule, &parameters, 1);
     let rows = sample.walk(history).unwrap().finish().unwrap();
     let latest = NIGHT.day() - HORIZON_DAYS;
     let changed: Vec<PersonDayRow> = rows
@@ -454,4 +472,44 @@ fn the_hazard_model_sees_what_least_squares_expects() {
     assert_eq!(row[..row.len() - 2], features);
     assert_eq!(row[row.len() - 2], expected as f32);
     assert_eq!(row[row.len() - 1], (expected + 5.0) as f32);
+}
+
+#[test]
+fn a_young_history_does_not_teach_the_calendar() {
+    let purchases = read(store(150, 100, 1));
+    let history = PartitionedHistory::new(&purchases, NIGHT);
+    let (rule, parameters) = (rule(), TimingParameters::default());
+    let days = all_days(&purchases, NIGHT);
+    let rows = |is_young: bool| {
+        let sample = PersonDaySample::new(days, is_young, &rule, &parameters, 1);
+        let sample = sample.walk(history).unwrap();
+        (sample.first_eve(), sample.finish().unwrap())
+    };
+    let (first_eve, young) = rows(true);
+    let (_, old) = rows(false);
+    assert_eq!(first_eve, days.first + (rule.window_days() - 1));
+    let of = |rows: &[PersonDayRow], column: usize| -> Vec<f32> {
+        rows.iter().map(|row| row.features[column]).collect()
+    };
+    for column in [
+        TIMING_COLUMNS.span,
+        TIMING_COLUMNS.purchases,
+        TIMING_COLUMNS.purchases_long,
+    ] {
+        assert!(
+            of(&young, column)
+                .iter()
+                .all(|value| *value == crate::features::MISSING)
+        );
+        assert!(of(&old, column).iter().any(|value| *value > 1.0));
+    }
+    assert_eq!(
+        of(&young, TIMING_COLUMNS.elapsed),
+        of(&old, TIMING_COLUMNS.elapsed)
+    );
+    // Hazards learn from the eves that have the rule's window behind them, if these are enough.
+    let count = young.len();
+    let late = from_eve(young.clone(), first_eve);
+    assert!(late.len() < count && late.iter().all(|row| row.person_day.eve >= first_eve));
+    assert_eq!(from_eve(young, NIGHT.day() - 2).len(), count);
 }

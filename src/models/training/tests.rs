@@ -162,7 +162,9 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (from, split) = (NIGHT.day() - 84, NIGHT.day() - HELD_OUT_DAYS);
     let (rule, parameters) = (rule(), small());
-    let sample = PersonDaySample::new(AsOf(from), &rule, &parameters.timing, 1);
+    let first = NIGHT.day() - 250;
+    let days = DateRange { first, last: from };
+    let sample = PersonDaySample::new(days, false, &rule, &parameters.timing, 1);
     let timing = TimingModel::fit(sample.walk(history).unwrap(), history.customers()).unwrap();
     let found = |history: PartitionedHistory<'_>| {
         let run = TrainingRun {
@@ -170,6 +172,8 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
             rule: &rule,
             parameters: &parameters,
             splits: Splits {
+                first,
+                is_young: false,
                 first_fit_end: from,
                 backtest_end: split,
                 end: history.as_of().day(),

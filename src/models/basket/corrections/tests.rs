@@ -4,17 +4,25 @@ use crate::models::boosting::{BinnedRows, Bins, log_odds};
 use crate::sampling::{hash, unit};
 
 #[test]
-fn a_tree_passes_the_gate_by_a_gain_above_chance() {
-    // Nine gains of 1: 9 is more than 2 · √9. Four: 4 is not more than 2 · √4. Five: 5 > 4.47.
-    assert!(passes_gate(&[1.0; 9], 5));
-    assert!(!passes_gate(&[1.0; 4], 5));
-    assert!(passes_gate(&[1.0; 5], 5));
-    // A large gain of one row and losses elsewhere are luck: 1 against 2 · √11.
-    assert!(!passes_gate(&[3.0, -1.0, -1.0], 5));
-    assert!(!passes_gate(&[-1.0; 9], 5));
-    assert!(!passes_gate(&[], 5));
-    // Four purchases are too few to judge by.
-    assert!(!passes_gate(&[1.0; 9], 4));
+fn the_strength_is_what_holds_less_its_error() {
+    let moments = |covariance, information| Moments {
+        covariance,
+        information,
+        variance: 0.0,
+    };
+    // 10 ÷ 20; the products miss that by 1 each: √2 ÷ 20.
+    let report = strength_of(&[moments(6.0, 10.0), moments(4.0, 10.0)]);
+    assert!((report.estimate - 0.5).abs() < 1e-12);
+    assert!((report.standard_error - 2.0_f64.sqrt() / 20.0).abs() < 1e-12);
+    assert_eq!(report.strength, report.estimate - report.standard_error);
+    // Two products can agree by chance: the error is at least that of independent rows, √18 ÷ 20.
+    let mut agreed = [moments(5.0, 10.0), moments(5.0, 10.0)];
+    agreed[0].variance = 18.0;
+    assert!((strength_of(&agreed).standard_error - 18.0_f64.sqrt() / 20.0).abs() < 1e-12);
+    // Never more than the whole correction, and never its contrary.
+    assert_eq!(strength_of(&[moments(30.0, 10.0)]).strength, 1.0);
+    assert_eq!(strength_of(&[moments(-3.0, 10.0)]).strength, 0.0);
+    assert_eq!(strength_of(&[]).strength, 0.0);
 }
 
 #[test]
@@ -26,8 +34,9 @@ fn log_loss_is_that_of_the_probability() {
     assert!((log_loss(-1_000.0, true) - 1e9_f64.ln()).abs() < 1e-6);
 }
 
-/// Rows before the held-out ones, and those.
-const EARLY: usize = 6_000;
+/// The blocks of time: the first is only learned from, and the last calibrates.
+const BOUNDS: [usize; 4] = [1_000, 4_000, LAST, ALL];
+const LAST: usize = 7_000;
 const ALL: usize = 10_000;
 /// What the pooled model says of every row.
 const POOLED: f64 = 0.2;
@@ -62,7 +71,7 @@ fn table(probability: impl Fn(usize, u32, f64) -> f64) -> BasketRows {
         product,
         scored: vec![true; ALL],
         bins,
-        fold_ends: [0, EARLY, ALL],
+        fold_ends: [0, LAST, ALL],
     }
 }
 
@@ -75,119 +84,87 @@ fn effect(product: u32, value: f64) -> f64 {
     }
 }
 
-fn run(table: &BasketRows) -> GatedCorrections {
+fn run(table: &BasketRows) -> Corrections {
     let ids = Ids::Integer(vec![30, 20, 10]);
     let scores = vec![log_odds(POOLED) as f32; ALL];
     let parameters = CorrectionParameters::default();
-    CorrectionFit::new(table, &scores, EARLY..ALL, &ids, &parameters).run()
+    CorrectionFit {
+        table,
+        pooled: &scores,
+        bounds: &BOUNDS,
+        products: &ids,
+        parameters: &parameters,
+    }
+    .run()
 }
 
 #[test]
-fn only_a_product_of_which_the_pooled_model_is_wrong_gets_a_tree() {
+fn a_habit_that_holds_is_corrected_at_nearly_full_strength() {
     let table = table(|_, product, value| effect(product, value));
     let found = run(&table);
-    assert_eq!((found.gate.tried, found.gate.kept), (2, 1));
-    let [tree] = found.products.as_slice() else {
-        panic!("{:?}", found.products);
-    };
-    // The code 1 stands for the id 20.
-    assert_eq!(tree.product, "20");
-    let bought = |rows: Range<usize>| {
-        rows.filter(|row| table.product[*row] == 1 && table.rows.label[*row])
-            .count()
-    };
+    // The codes 0 and 1 stand for the ids 30 and 20; of product 2 there are too few rows.
+    let of = |tree: &ProductTree| tree.product.clone();
     assert_eq!(
-        (tree.bought, tree.held_out_bought),
-        (bought(0..EARLY), bought(EARLY..ALL))
+        found.products.iter().map(of).collect::<Vec<_>>(),
+        ["20", "30"]
     );
-    // One step of Newton's method on some 1,470 rows of either half: ±.18 · 1,470 ÷ (.16 · 1,470
-    // + 10) = ±1.08.
+    assert_eq!(found.report.tried, 2);
+    assert!(found.report.strength > 0.75, "{:?}", found.report);
+    let bought = (BOUNDS[0]..ALL)
+        .filter(|row| table.product[*row] == 1 && table.rows.label[*row])
+        .count();
+    assert_eq!(found.products[0].bought, bought);
+    // One step of Newton's method on some 2,200 rows of either half: ±.18 · 2,200 ÷ (.16 · 2,200
+    // + 60) = ±.96.
     let at = |value: f32| {
         let of_feature = |feature| if feature == 0 { value } else { 0.0 };
-        tree.tree.correction(of_feature)
+        found.products[0].tree.correction(of_feature)
     };
-    assert!((at(0.9) - 1.08).abs() < 0.15, "{}", at(0.9));
-    assert!((at(0.1) + 1.08).abs() < 0.15, "{}", at(0.1));
+    assert!((at(0.9) - 0.96).abs() < 0.15, "{}", at(0.9));
+    assert!((at(0.1) + 0.96).abs() < 0.15, "{}", at(0.1));
 }
 
 #[test]
-fn the_report_is_the_log_loss_of_the_held_out_rows() {
+fn the_report_is_the_log_loss_of_the_last_block() {
     let table = table(|_, product, value| effect(product, value));
-    let found = run(&table);
-    let labels = &table.rows.label[EARLY..];
+    let report = run(&table).report;
+    let labels = &table.rows.label[LAST..];
     let share = labels.iter().filter(|label| **label).count() as f64 / labels.len() as f64;
     let pooled = -share * POOLED.ln() - (1.0 - share) * (1.0 - POOLED).ln();
-    assert_eq!(found.gate.rows, ALL - EARLY);
-    assert!((found.gate.pooled_log_loss - pooled).abs() < 1e-6);
-    // What the kept tree gains over all held-out rows is what the report says.
-    let gain: f64 = found.products.iter().map(|product| product.gain).sum();
-    let difference = found.gate.pooled_log_loss - found.gate.log_loss;
-    assert!((difference * (ALL - EARLY) as f64 - gain).abs() < 1e-6);
-    assert!(gain > 100.0, "{gain}");
+    assert_eq!(report.rows, ALL - LAST);
+    assert!((report.pooled_log_loss - pooled).abs() < 1e-6);
+    assert!(report.log_loss < pooled - 0.03, "{report:?}");
 }
 
 #[test]
-fn what_does_not_hold_on_later_nights_is_not_kept() {
-    // The effect of product 1 turns round after the days that the tree has seen.
-    let turned =
-        table(|row, product, value| effect(product, if row < EARLY { value } else { 1.0 - value }));
-    let found = run(&turned);
-    assert_eq!((found.gate.tried, found.gate.kept), (2, 0));
-    assert_eq!(found.gate.log_loss, found.gate.pooled_log_loss);
+fn what_does_not_hold_on_later_nights_is_not_corrected() {
+    // Nothing is planted: what a tree finds is luck.
+    let nothing = run(&table(|_, _, _| POOLED));
+    assert_eq!(nothing.report.tried, 2);
+    let changed = (nothing.report.log_loss - nothing.report.pooled_log_loss).abs();
+    assert!(nothing.report.standard_error > 0.3, "{:?}", nothing.report);
+    assert!(changed < 0.001, "{:?}", nothing.report);
+    // The effect of product 1 turns round from block to block.
+    let turned = run(&table(|row, product, value| {
+        let block = BOUNDS.iter().filter(|bound| row >= **bound).count();
+        effect(product, if block == 2 { value } else { 1.0 - value })
+    }));
+    assert_eq!(turned.report.strength, 0.0, "{:?}", turned.report);
+    assert_eq!(turned.products, []);
+    assert_eq!(turned.report.log_loss, turned.report.pooled_log_loss);
 }
 
 #[test]
-fn a_tree_is_fitted_without_the_rows_that_judge_it() {
-    let one = table(|_, product, value| effect(product, value));
-    // The same before the held-out rows; in these a stronger effect, which the gate accepts, too.
-    let other = table(|row, product, value| match (product, row < EARLY) {
-        (1, false) => f64::from(u8::from(value > 0.5)),
-        _ => effect(product, value),
-    });
-    let (one, other) = (run(&one), run(&other));
-    assert_eq!(one.products[0].tree, other.products[0].tree);
-    assert_ne!(one.products[0].gain, other.products[0].gain);
-}
-
-#[test]
-fn probabilities_are_calibrated_after_the_corrections() {
-    // All products are bought twice as often as the pooled model says, on the held-out nights
-    // alone: too late for a tree.
-    let table = table(|row, _, _| if row < EARLY { POOLED } else { 2.0 * POOLED });
-    let found = run(&table);
-    assert_eq!(found.gate.kept, 0);
-    let probability = found.calibration.probability(log_odds(POOLED));
-    assert!((probability - 0.4).abs() < 0.02, "{probability}");
-}
-
-#[test]
-fn customers_whom_a_run_scores_calibrate_where_they_bought_enough() {
-    let ids = Ids::Integer(vec![30, 20, 10]);
-    let scores = vec![0.0; ALL];
-    let parameters = CorrectionParameters::default();
-    let corrected: Vec<f64> = (EARLY..ALL).map(|row| row as f64).collect();
-    let mut table = table(|_, _, _| 0.5);
-    let points = |table: &BasketRows| {
-        CorrectionFit::new(table, &scores, EARLY..ALL, &ids, &parameters)
-            .calibration_points(&corrected)
+fn a_tree_is_judged_by_rows_that_it_has_not_seen() {
+    // Every row has an outcome of its own that only a tree which has seen it could know; the value
+    // says it in each block by other cuts.
+    let known = |row: usize, value: f64| {
+        let block = BOUNDS.iter().filter(|bound| row >= **bound).count();
+        f64::from(u8::from((value * f64::from(1 << block)) as u32 % 2 == 1)) * 2.0 * POOLED
     };
-    // So many of the bought rows are of scored customers, and all of the others.
-    let score_bought = |table: &mut BasketRows, wanted: usize| {
-        let mut count = 0;
-        for row in EARLY..ALL {
-            table.scored[row] = !table.rows.label[row] || count < wanted;
-            count += usize::from(table.rows.label[row]);
-        }
-    };
-    score_bought(&mut table, 999);
-    assert_eq!(points(&table).len(), ALL - EARLY);
-    score_bought(&mut table, 1_000);
-    table.sampling_weight = (0..ALL).map(|row| row as f32 + 0.5).collect();
-    let found = points(&table);
-    let expected: Vec<(f64, bool, f64)> = (EARLY..ALL)
-        .filter(|row| table.scored[*row])
-        .map(|row| (row as f64, table.rows.label[row], row as f64 + 0.5))
-        .collect();
-    assert!(expected.len() < ALL - EARLY);
-    assert_eq!(found, expected);
+    let found = run(&table(|row, product, value| match product {
+        1 => known(row, value),
+        _ => POOLED,
+    }));
+    assert!(found.report.strength < 0.3, "{:?}", found.report);
 }

@@ -28,7 +28,7 @@ fn quotas_worked_by_hand() {
     // target and 800 of the background. 1,100 rows are 11 for each of the target: the bought one
     // and half of the 20 others. With 11 rows each, 100 snapshots have room: at least a quarter
     // of the background, 25 of 800, and 75 of 100 of the target.
-    let quotas = SamplingQuotas::new(strata(50, 400), CANDIDATES, &parameters(56, 1_100));
+    let quotas = SamplingQuotas::new(strata(50, 400), 56, CANDIDATES, &parameters(56, 1_100));
     assert_eq!(
         quotas,
         SamplingQuotas {
@@ -44,7 +44,7 @@ fn quotas_worked_by_hand() {
 
 #[test]
 fn where_there_is_room_everything_is_kept() {
-    let quotas = SamplingQuotas::new(strata(50, 400), CANDIDATES, &parameters(56, 1_000_000));
+    let quotas = SamplingQuotas::new(strata(50, 400), 56, CANDIDATES, &parameters(56, 1_000_000));
     assert_eq!(quotas.negatives, 1.0);
     assert!(quotas.snapshots.target >= 1.0 && quotas.snapshots.background >= 1.0);
 }
@@ -52,7 +52,7 @@ fn where_there_is_room_everything_is_kept() {
 #[test]
 fn where_there_is_hardly_room_the_least_share_of_the_candidates_is_kept() {
     // 100 rows for 100 snapshots of the target: a quarter of 20 and the bought one, 6 rows each.
-    let quotas = SamplingQuotas::new(strata(50, 0), CANDIDATES, &parameters(56, 120));
+    let quotas = SamplingQuotas::new(strata(50, 0), 56, CANDIDATES, &parameters(56, 120));
     assert_eq!((quotas.negatives, quotas.rows_per_snapshot), (0.25, 6.0));
     // 120 rows are 20 snapshots of 100.
     assert_eq!(quotas.snapshots.target, 0.2);
@@ -61,7 +61,7 @@ fn where_there_is_hardly_room_the_least_share_of_the_candidates_is_kept() {
 #[test]
 fn a_history_of_less_than_a_month_grows_fourfold_at_most() {
     // 20 days less 28 would be fewer than none; a quarter of 20 days stands for the counted ones.
-    let quotas = SamplingQuotas::new(strata(25, 0), CANDIDATES, &parameters(20, 1_100));
+    let quotas = SamplingQuotas::new(strata(25, 0), 20, CANDIDATES, &parameters(20, 1_100));
     // 4 · 25 = 100 snapshots are expected, as in the first example.
     assert_eq!(quotas.negatives, 0.5);
 }
@@ -77,7 +77,7 @@ proptest! {
     ) {
         let parameters = parameters(150, max_rows);
         let candidates = CandidateMeans { all, bought: all * bought_share };
-        let quotas = SamplingQuotas::new(strata(target, background), candidates, &parameters);
+        let quotas = SamplingQuotas::new(strata(target, background), 150, candidates, &parameters);
         prop_assert!((parameters.min_negatives..=1.0).contains(&quotas.negatives));
         let grown = 150.0 / 122.0;
         let kept = |count: usize, share: f64| grown * count as f64 * share.min(1.0);

@@ -57,6 +57,7 @@ struct Workshop {
     timing: TimingModel,
     parameters: BasketParameters,
     bins: Bins,
+    rule: Rule,
 }
 
 impl Workshop {
@@ -65,6 +66,7 @@ impl Workshop {
             purchases,
             timing: tiny_model(NIGHT, 1).timing,
             parameters: small().basket,
+            rule: rule(),
             bins: Bins::from_sample(&[0.0; BASKET_WIDTH], BASKET_WIDTH, 64),
         }
     }
@@ -74,14 +76,14 @@ impl Workshop {
     }
 
     fn grid(&self) -> SnapshotGrid<'_> {
-        SnapshotGrid::new(NIGHT.day(), &self.parameters, 1)
+        SnapshotGrid::new(NIGHT.day(), &self.parameters, &self.rule, 1)
     }
 
     /// Rows of all snapshots, with this share of the candidates that were not bought.
     fn rows(&self, negatives: f64) -> Vec<(usize, SnapshotRows)> {
         let maker = RowMaker {
             timing: &self.timing,
-            rule: &rule(),
+            rule: &self.rule,
             bins: &self.bins,
             negatives,
             parameters: &self.parameters,
@@ -93,7 +95,7 @@ impl Workshop {
         let mut nights: Vec<Day> = snapshots.iter().map(|snapshot| snapshot.night).collect();
         nights.sort_unstable();
         nights.dedup();
-        let groups = NightGroups::new(nights, history);
+        let groups = NightGroups::new(&nights, history);
         let mut stores = groups.first_stores(&grid);
         stores.add(&self.purchases.until(NIGHT));
         maker

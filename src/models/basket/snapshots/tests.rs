@@ -5,6 +5,15 @@ use crate::purchases::{Line, Purchases};
 
 const END: Day = Day::from_epoch(1_000);
 
+/// Asks for 6 purchases.
+const RULE: Rule = Rule {
+    period_days: 30,
+    periods: 3,
+    min_purchases: 2,
+    min_products: 11,
+    basket_share: 1.0,
+};
+
 fn day(epoch: i32) -> Day {
     Day::from_epoch(epoch)
 }
@@ -12,6 +21,7 @@ fn day(epoch: i32) -> Day {
 fn parameters(days: u32, every: u32) -> BasketParameters {
     BasketParameters {
         days,
+        max_days: days,
         every,
         min_purchases: 2,
         ..BasketParameters::default()
@@ -34,13 +44,13 @@ fn purchases_on(days: &[i32], customers: u32) -> Purchases {
 /// The snapshots of a customer who buys on these days.
 fn snapshots(parameters: &BasketParameters, days: &[i32]) -> Vec<Snapshot> {
     let purchases = purchases_on(days, 1);
-    SnapshotGrid::new(END, parameters, 1).of_customer(&purchases.until(AsOf(END)), 0)
+    SnapshotGrid::new(END, parameters, &RULE, 1).of_customer(&purchases.until(AsOf(END)), 0)
 }
 
 #[test]
 fn nights_are_taken_back_from_the_eve_of_the_last_day() {
     let parameters = parameters(20, 5);
-    let grid = SnapshotGrid::new(END, &parameters, 1);
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
     assert_eq!(grid.nights, [984, 989, 994, 999].map(day));
 }
 
@@ -74,7 +84,7 @@ fn nights_that_nobody_could_learn_from_have_no_snapshot() {
 fn every_night_that_waits_is_as_likely_as_the_others() {
     let parameters = parameters(60, 10);
     let purchases = purchases_on(&[900, 910, 1_000], 3_000);
-    let grid = SnapshotGrid::new(END, &parameters, 1);
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
     let history = purchases.until(AsOf(END));
     let mut nights: BTreeMap<Day, usize> = BTreeMap::new();
     for customer in 0..3_000 {
@@ -96,7 +106,7 @@ fn every_night_that_waits_is_as_likely_as_the_others() {
 #[test]
 fn folds_are_months_of_the_next_purchase() {
     let parameters = parameters(150, 5);
-    let grid = SnapshotGrid::new(END, &parameters, 1);
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
     let fold = |next: i32| {
         grid.fold(&Snapshot {
             customer: 0,
@@ -115,7 +125,7 @@ fn folds_are_months_of_the_next_purchase() {
 #[test]
 fn what_is_gathered_is_in_the_order_of_folds_nights_and_customers() {
     let parameters = parameters(150, 5);
-    let grid = SnapshotGrid::new(END, &parameters, 1);
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
     let days: Vec<i32> = (800..=1_000).step_by(9).collect();
     let purchases = purchases_on(&days, 20);
     let history = purchases.until(AsOf(END));
@@ -187,4 +197,60 @@ fn counts_of_two_groups_of_customers_add_up() {
         (2, 980, Target, 4),
     ]);
     assert_eq!(merged, expected);
+}
+
+#[test]
+fn as_many_nights_are_kept_as_have_the_wanted_snapshots() {
+    let parameters = BasketParameters {
+        max_days: 400,
+        ..parameters(50, 10)
+    };
+    let grid = SnapshotGrid::new(END, &parameters, &RULE, 1);
+    let kept = |wanted: usize| {
+        let mut counts = SnapshotCounts::default();
+        for night in [609, 799, 899, 949, 969, 989] {
+            for _ in 0..10 {
+                counts.add(0, day(night), Stratum::Target);
+            }
+        }
+        let days = counts.keep_last(&grid, wanted);
+        (days, counts.nights().len())
+    };
+    // The last 50 days stay whatever is wanted: the nights 969 and 989.
+    assert_eq!(kept(0), (50, 2));
+    assert_eq!(kept(20), (50, 2));
+    // One night more, and all of them where that is not enough.
+    assert_eq!(kept(21), (51, 3));
+    assert_eq!(kept(31), (101, 4));
+    assert_eq!(kept(1_000), (391, 6));
+}
+
+#[test]
+fn customers_with_few_purchases_come_after_the_others() {
+    let parameters = BasketParameters {
+        min_purchases: 4,
+        ..parameters(60, 5)
+    };
+    let rule = Rule {
+        periods: 1,
+        min_products: 1,
+        ..RULE
+    };
+    // Two purchases are enough for the rule; four make a row one of the first.
+    let purchases = purchases_on(&[940, 950, 960, 970, 980, 990, 1_000], 1);
+    let history = purchases.until(AsOf(END));
+    let grid = SnapshotGrid::new(END, &parameters, &rule, 1);
+    let found: Vec<(Day, Stratum)> = grid
+        .of_customer(&history, 0)
+        .iter()
+        .map(|snapshot| (snapshot.next, grid.stratum(&history, snapshot)))
+        .collect();
+    let expected = [
+        (960, Stratum::Background),
+        (970, Stratum::Background),
+        (980, Stratum::Target),
+        (990, Stratum::Target),
+        (1_000, Stratum::Target),
+    ];
+    assert_eq!(found, expected.map(|(next, stratum)| (day(next), stratum)));
 }
