@@ -1,5 +1,6 @@
 //! Stored objects → chunks → history: the next chunks are fetched while some are read.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{Stream, StreamExt, stream};
@@ -26,9 +27,10 @@ const FETCHED_AHEAD: usize = 3;
 pub(super) async fn find(uris: &[String], endings: &[String]) -> Result<Vec<InputObject>> {
     let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
     let mut found: Vec<InputObject> = vec![];
+    let mut looked_at = BTreeSet::new();
     for uri in uris {
         let named = store::find_tables(uri, &endings).await?;
-        lake::refuse(&named).await?;
+        lake::refuse(&named, &mut looked_at).await?;
         found.extend(named.objects);
     }
     // What was named by another URI is no candidate.
