@@ -1,8 +1,11 @@
 //! Sales without a customer: cash sales, and those under an id that stands for nobody.
 
-use polars::prelude::PlHashSet;
+use polars::prelude::PlHashMap;
 
-use super::ids::{IdFault, IdKey, RawId};
+use super::ids::{IdFault, IdKey, RawId, is_null};
+
+/// How many ids a warning lists.
+const SHOWN: usize = 5;
 
 /// Who bought, as far as one line tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,24 +14,34 @@ pub(super) enum Buyer {
     Known,
     /// Nobody in particular.
     Anonymous,
+    /// Nobody, by the id at this position among those that stand for nobody.
+    Named(usize),
 }
 
 /// The ids that stand for nobody.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AnonymousCustomers {
-    integers: PlHashSet<i64>,
-    texts: PlHashSet<String>,
+    ids: Vec<String>,
+    /// Whether a line named the id.
+    met: Vec<bool>,
+    /// Positions in the ids.
+    integers: PlHashMap<i64, usize>,
+    texts: PlHashMap<String, usize>,
 }
 
 impl AnonymousCustomers {
     /// The ids that someone named, written as in the input.
     pub(super) fn new(ids: &[String]) -> Self {
-        let mut named = Self::default();
-        for id in ids {
+        let mut named = Self {
+            ids: ids.to_vec(),
+            met: vec![false; ids.len()],
+            ..Self::default()
+        };
+        for (at, id) in ids.iter().enumerate() {
             match IdKey::of(id.trim_ascii()) {
                 // A column with nulls may write 0 as 0.0.
-                IdKey::Integer(id) | IdKey::WholeFloat(id) => _ = named.integers.insert(id),
-                IdKey::Text(id) => _ = named.texts.insert(id.to_owned()),
+                IdKey::Integer(id) | IdKey::WholeFloat(id) => _ = named.integers.insert(id, at),
+                IdKey::Text(id) => _ = named.texts.insert(id.to_owned(), at),
             }
         }
         named
@@ -48,15 +61,64 @@ impl AnonymousCustomers {
     pub(super) fn buyer(&self, customer: RawId<'_>) -> Result<Buyer, IdFault> {
         match customer.key() {
             Ok(_) if self.are_none() => Ok(Buyer::Known),
-            Ok(IdKey::Integer(id) | IdKey::WholeFloat(id)) if self.integers.contains(&id) => {
-                Ok(Buyer::Anonymous)
-            }
-            Ok(IdKey::Text(id)) if self.texts.contains(id) => Ok(Buyer::Anonymous),
-            Ok(_) => Ok(Buyer::Known),
+            Ok(IdKey::Integer(id) | IdKey::WholeFloat(id)) => Ok(named_at(self.integers.get(&id))),
+            Ok(IdKey::Text(id)) => Ok(named_at(self.texts.get(id))),
             Err(IdFault::Null) => Ok(Buyer::Anonymous),
             Err(fault) => Err(fault),
         }
     }
+
+    /// A line names the id at this position.
+    pub(super) fn mark(&mut self, at: usize) {
+        if let Some(met) = self.met.get_mut(at) {
+            *met = true;
+        }
+    }
+
+    /// Which of the ids were met, in their order.
+    pub(super) fn met(&self) -> &[bool] {
+        &self.met
+    }
+
+    /// Adds the ids that were met elsewhere.
+    pub(super) fn merge(&mut self, met: &[bool]) {
+        let marked = met.iter().enumerate().filter(|(_, met)| **met);
+        marked.for_each(|(at, _)| self.mark(at));
+    }
+
+    /// A warning of the ids that no line names, which are most likely slips. What stands for nobody
+    /// anyway is met without a look at it.
+    pub(super) fn warning(&self) -> Option<String> {
+        let ids = self.ids.iter().zip(&self.met);
+        let unmet: Vec<&str> = ids
+            .filter(|(id, met)| !**met && !is_null(id))
+            .map(|(id, _)| id.as_str())
+            .collect();
+        unmet_warning("--anonymous", &unmet)
+    }
+}
+
+/// A warning of ids that a flag names and no line has.
+pub(super) fn unmet_warning(flag: &str, ids: &[&str]) -> Option<String> {
+    if ids.is_empty() {
+        return None;
+    }
+    let mut shown: Vec<String> = ids
+        .iter()
+        .take(SHOWN)
+        .map(|id| format!("\"{id}\""))
+        .collect();
+    if ids.len() > SHOWN {
+        shown.push(format!("{} more", ids.len() - SHOWN));
+    }
+    Some(format!(
+        "no line that was read is of the customers {}, which {flag} names: ids are compared as the data write them",
+        shown.join(", ")
+    ))
+}
+
+fn named_at(position: Option<&usize>) -> Buyer {
+    position.map_or(Buyer::Known, |at| Buyer::Named(*at))
 }
 
 #[cfg(test)]
@@ -74,7 +136,8 @@ mod tests {
             RawId::Text("Walk-in Customer"),
             RawId::Untyped("#N/A"),
         ] {
-            assert_eq!(named.buyer(nobody), Ok(Buyer::Anonymous), "{nobody:?}");
+            let buyer = named.buyer(nobody).unwrap();
+            assert_ne!(buyer, Buyer::Known, "{nobody:?}");
         }
         for somebody in [
             RawId::Integer(10),

@@ -81,6 +81,12 @@ pub struct Report {
     /// result.
     #[serde(skip)]
     pub(super) first_after: Option<Day>,
+    /// Values that filters name and no row has, and whether a filter can be met by no row: only for
+    /// messages.
+    #[serde(skip)]
+    pub(super) filter_notes: Vec<String>,
+    #[serde(skip)]
+    pub(super) is_filter_unmet: bool,
 }
 
 /// What became of the headers of tickets.
@@ -219,6 +225,9 @@ impl Report {
     /// The error of an input in which no line is a purchase: it says what became of the lines.
     #[must_use]
     pub fn no_purchase(&self, until: &str) -> Error {
+        if let Some(error) = self.filtered_all() {
+            return error;
+        }
         Error::input(format!(
             "no line is a purchase{until}: {self}{}",
             self.causes()
@@ -231,10 +240,34 @@ impl Report {
         })
     }
 
+    /// The error of an input of which `--where` leaves out all lines. Groups of rows may be skipped by
+    /// their times before the filter has looked at them.
+    #[must_use]
+    pub(super) fn filtered_all(&self) -> Option<Error> {
+        let skipped = self.after_as_of + self.before_history;
+        let no_sales = self.filtered + self.repeated_headers + self.footers;
+        let is_all = self.filtered > 0 && self.lines_read == no_sales + skipped;
+        if !is_all || (skipped > 0 && !self.is_filter_unmet) {
+            return None;
+        }
+        let what = format!(
+            "--where leaves out all {} lines that were looked at",
+            thousands(self.filtered)
+        );
+        let hint = match self.filter_notes.as_slice() {
+            [] => "check the columns and values given with --where".to_owned(),
+            notes => notes.join("\n      "),
+        };
+        Some(Error::input(what).hint(hint))
+    }
+
     /// The error of an input that has lines, but none of the days that are needed for a night;
     /// `night` names it.
     #[must_use]
     pub fn out_of_reach(&self, night: &str) -> Error {
+        if let Some(error) = self.filtered_all() {
+            return error;
+        }
         let lines = match self.after_as_of {
             0 => format!(
                 "all {} usable lines are longer ago than history_days before {night}",
