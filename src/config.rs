@@ -191,8 +191,8 @@ section! {
         /// given several times
         #[setting(default = vec![], long("keep-customer"), value("ID"))]
         pub keep_customers: Vec<String>,
-        /// Rows to read: COLUMN=VALUE,… or COLUMN!=VALUE,…; may be given several times, and rows must
-        /// meet all
+        /// Rows to read: COLUMN=VALUE,… or COLUMN!=VALUE,…; a value with a comma is quoted:
+        /// 'store="Rome, east"'; may be given several times, and rows must meet all
         #[setting(default = vec![], value("COLUMN=VALUE"), undivided())]
         pub r#where: Vec<String>,
         /// Rows that take back what was sold, where the quantity's sign does not tell:

@@ -68,6 +68,7 @@ mod dictionary;
 mod encoding;
 mod excluded;
 mod facts;
+mod filter_values;
 mod filters;
 mod first_header;
 mod formats;
@@ -337,6 +338,9 @@ async fn read_lines(
 /// If no purchase is known on the as-of date.
 pub fn staleness(span: Option<DateRange>, report: &Report, as_of: AsOf) -> Result<Option<String>> {
     let Some(DateRange { first, last }) = span else {
+        if let Some(error) = report.filtered_all() {
+            return Err(error);
+        }
         let others = report.anonymous
             + report.voided
             + report.returned

@@ -84,7 +84,10 @@ fn argument(declared: &'static DeclaredSetting, flag: &'static SettingFlag) -> A
         ValueKind::Switch => argument.num_args(0..=1).default_missing_value("true"),
         ValueKind::Texts if setting.spaces => argument.action(ArgAction::Append).num_args(1..),
         ValueKind::Texts if setting.undivided => argument.action(ArgAction::Append),
-        ValueKind::Texts => argument.action(ArgAction::Append).value_delimiter(','),
+        ValueKind::Texts => argument
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .allow_negative_numbers(true),
         _ => argument,
     }
 }

@@ -2,7 +2,10 @@
 
 use polars::prelude::PlHashMap;
 
-use super::ids::{IdFault, IdKey, RawId};
+use super::ids::{IdFault, IdKey, RawId, is_null};
+
+/// How many ids a warning lists.
+const SHOWN: usize = 5;
 
 /// Who bought, as far as one line tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,22 +14,20 @@ pub(super) enum Buyer {
     Known,
     /// Nobody in particular: there is no id.
     Anonymous,
-    /// Nobody: the id at this position of the list stands for nobody.
-    Listed(u32),
+    /// Nobody, by the id at this position among those that stand for nobody.
+    Named(usize),
 }
 
 /// The ids that stand for nobody.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AnonymousCustomers {
-    integers: PlHashMap<i64, u32>,
-    texts: PlHashMap<String, u32>,
     ids: Vec<String>,
-    /// Which of the ids lines have.
+    /// Whether a line named the id.
     met: Vec<bool>,
+    /// Positions in the ids.
+    integers: PlHashMap<i64, usize>,
+    texts: PlHashMap<String, usize>,
 }
-
-/// How many ids a warning shows.
-const SHOWN: usize = 5;
 
 impl AnonymousCustomers {
     /// The ids that someone named, written as in the input.
@@ -36,7 +37,7 @@ impl AnonymousCustomers {
             met: vec![false; ids.len()],
             ..Self::default()
         };
-        for (at, id) in (0..).zip(ids) {
+        for (at, id) in ids.iter().enumerate() {
             match IdKey::of(id.trim_ascii()) {
                 // A column with nulls may write 0 as 0.0.
                 IdKey::Integer(id) | IdKey::WholeFloat(id) => _ = named.integers.insert(id, at),
@@ -58,54 +59,66 @@ impl AnonymousCustomers {
     /// If there is something, but no id.
     #[inline]
     pub(super) fn buyer(&self, customer: RawId<'_>) -> Result<Buyer, IdFault> {
-        let listed = match customer.key() {
-            Ok(_) if self.are_none() => None,
-            Ok(IdKey::Integer(id) | IdKey::WholeFloat(id)) => self.integers.get(&id),
-            Ok(IdKey::Text(id)) => self.texts.get(id),
-            Err(IdFault::Null) => return Ok(Buyer::Anonymous),
-            Err(fault) => return Err(fault),
-        };
-        Ok(listed.map_or(Buyer::Known, |at| Buyer::Listed(*at)))
+        match customer.key() {
+            Ok(_) if self.are_none() => Ok(Buyer::Known),
+            Ok(IdKey::Integer(id) | IdKey::WholeFloat(id)) => Ok(named_at(self.integers.get(&id))),
+            Ok(IdKey::Text(id)) => Ok(named_at(self.texts.get(id))),
+            Err(IdFault::Null) => Ok(Buyer::Anonymous),
+            Err(fault) => Err(fault),
+        }
     }
 
-    /// A line has the id at this position.
-    pub(super) fn mark(&mut self, at: u32) {
-        if let Some(met) = self.met.get_mut(at as usize) {
+    /// A line names the id at this position.
+    pub(super) fn mark(&mut self, at: usize) {
+        if let Some(met) = self.met.get_mut(at) {
             *met = true;
         }
     }
 
-    /// Which of the ids were met, in the order of the list.
+    /// Which of the ids were met, in their order.
     pub(super) fn met(&self) -> &[bool] {
         &self.met
     }
 
     /// Adds the ids that were met elsewhere.
     pub(super) fn merge(&mut self, met: &[bool]) {
-        let both = self.met.iter_mut().zip(met);
-        both.for_each(|(met, theirs)| *met |= theirs);
+        let marked = met.iter().enumerate().filter(|(_, met)| **met);
+        marked.for_each(|(at, _)| self.mark(at));
     }
 
-    /// A warning of the ids that no line has, which are most likely slips.
+    /// A warning of the ids that no line names, which are most likely slips. What stands for nobody
+    /// anyway is met without a look at it.
     pub(super) fn warning(&self) -> Option<String> {
-        let listed = self.ids.iter().zip(&self.met);
-        let mut unmet: Vec<String> = listed
-            .filter(|(_, met)| !**met)
-            .map(|(id, _)| format!("\"{id}\""))
+        let ids = self.ids.iter().zip(&self.met);
+        let unmet: Vec<&str> = ids
+            .filter(|(id, met)| !**met && !is_null(id))
+            .map(|(id, _)| id.as_str())
             .collect();
-        if unmet.is_empty() {
-            return None;
-        }
-        let more = match unmet.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        unmet.truncate(SHOWN);
-        Some(format!(
-            "no line is of the customers {}{more}, which --anonymous names: ids are compared as the data write them",
-            unmet.join(", ")
-        ))
+        unmet_warning("--anonymous", &unmet)
     }
+}
+
+/// A warning of ids that a flag names and no line has.
+pub(super) fn unmet_warning(flag: &str, ids: &[&str]) -> Option<String> {
+    if ids.is_empty() {
+        return None;
+    }
+    let mut shown: Vec<String> = ids
+        .iter()
+        .take(SHOWN)
+        .map(|id| format!("\"{id}\""))
+        .collect();
+    if ids.len() > SHOWN {
+        shown.push(format!("{} more", ids.len() - SHOWN));
+    }
+    Some(format!(
+        "no line that was read is of the customers {}, which {flag} names: ids are compared as the data write them",
+        shown.join(", ")
+    ))
+}
+
+fn named_at(position: Option<&usize>) -> Buyer {
+    position.map_or(Buyer::Known, |at| Buyer::Named(*at))
 }
 
 #[cfg(test)]

@@ -392,6 +392,41 @@ impl WantedColumns {
         Ok(None)
     }
 
+    /// Where a role has several names of which more than one is there: the position of the first, and
+    /// those of each other.
+    pub(super) fn other_positions(&self, present: &[&str]) -> Result<Vec<(usize, usize)>> {
+        let mut others = vec![];
+        for names in ColumnRole::ALL
+            .into_iter()
+            .filter_map(|role| self.names.of(role))
+        {
+            let mut positions = vec![];
+            for name in names.names() {
+                positions.extend(position_of(name, present)?);
+            }
+            if let Some((first, rest)) = positions.split_first() {
+                others.extend(rest.iter().map(|other| (*first, *other)));
+            }
+        }
+        Ok(others)
+    }
+
+    /// A warning of columns that are not read, though they differ from those of a role by case alone.
+    pub(super) fn warning_of_alike(&self, present: &[&str]) -> Option<String> {
+        ColumnRole::ALL.into_iter().find_map(|role| {
+            let names = self.names.of(role)?.names();
+            let read = names.iter().find(|name| present.contains(&name.as_str()))?;
+            let alike = present.iter().find(|other| {
+                !self.names.have(other) && names.iter().any(|name| is_alike(name, other))
+            })?;
+            Some(format!(
+                "some objects have the key \"{alike}\", which is not read, and \"{read}\" is: if both are the same, name both in okuo.toml, \
+                 where {} may be a list: [\"{read}\", \"{alike}\"]",
+                self.names.table.flag(role)
+            ))
+        })
+    }
+
     /// The column of a name: in the object, or else in its path.
     fn find_named(&self, name: &str, present: &[&str]) -> Result<Option<FoundColumn>> {
         let place = match position_of(name, present)? {
@@ -425,6 +460,7 @@ impl WantedColumns {
             };
             found.push(FoundFilter {
                 column,
+                numbers: filter.numbers(),
                 filter: filter.clone(),
             });
         }
@@ -463,6 +499,8 @@ pub(super) enum ColumnPlace {
 pub(super) struct FoundFilter {
     pub(super) column: FoundColumn,
     pub(super) filter: RowFilter,
+    /// Those of its values that are numbers, at their positions.
+    pub(super) numbers: Vec<Option<f64>>,
 }
 
 impl FoundColumns {
@@ -594,6 +632,11 @@ fn position_of(name: &str, present: &[&str]) -> Result<Option<usize>> {
     }
 }
 
+/// Whether two names differ by case alone.
+fn is_alike(name: &str, other: &str) -> bool {
+    name != other && name.to_lowercase() == other.to_lowercase()
+}
+
 /// The position that a name like `#1` stands for.
 pub(super) fn numbered_position(name: &str) -> Option<usize> {
     name.strip_prefix('#')?
@@ -707,7 +750,7 @@ fn rank_of(role: ColumnRole, wanted: &str, column: &str) -> Option<i32> {
 }
 
 /// A name as it is typed in a shell.
-fn in_shell(name: &str) -> String {
+pub(super) fn in_shell(name: &str) -> String {
     let plain = name
         .chars()
         .all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '.'));

@@ -1,11 +1,11 @@
 //! Which rows are read, and which take back what was sold, by the value of a column.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// A condition on the value of a column: `status=paid,sent`, or `status!=cancelled`.
+/// A condition on the value of a column: `status=paid,sent`, or `status!=cancelled`. A value with a
+/// comma is quoted: `store="Rome, east"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowFilter {
     /// The column's name.
@@ -24,7 +24,7 @@ impl RowFilter {
     pub fn parse(text: &str, flag: &str) -> Result<Self> {
         let malformed = || {
             Error::request(format!("{flag} should be COLUMN=VALUE,… or COLUMN!=VALUE,…, but is \"{text}\""))
-                .hint(format!("for example {flag} status=paid,sent, or {flag} 'status!=cancelled'; an empty value stands for fields without one"))
+                .hint(format!("for example {flag} status=paid,sent, or {flag} 'status!=cancelled'; an empty value stands for fields without one, and a value with a comma is quoted: {flag} 'store=\"Rome, east\",Milan'"))
         };
         let (column, values) = text.split_once('=').ok_or_else(malformed)?;
         let (column, is_negated) = match column.strip_suffix('!') {
@@ -37,10 +37,7 @@ impl RowFilter {
         }
         Ok(Self {
             column: column.to_owned(),
-            values: values
-                .split(',')
-                .map(|value| value.trim().to_owned())
-                .collect(),
+            values: split_values(values).ok_or_else(malformed)?,
             is_negated,
         })
     }
@@ -48,21 +45,79 @@ impl RowFilter {
     /// Whether a row with this value meets the condition.
     #[must_use]
     pub fn meets(&self, value: &str) -> bool {
-        let value = value.trim();
-        self.values.iter().any(|wanted| wanted == value) != self.is_negated
+        self.position(value).is_some() != self.is_negated
     }
 
-    /// As [`RowFilter::meets`], of a value that may be missing: it is as empty text.
-    #[must_use]
-    pub fn meets_cell(&self, value: Option<Cow<'_, str>>) -> bool {
-        self.meets(&value.unwrap_or_default())
+    /// The position of a value among those of the condition, if it is one of them.
+    pub(super) fn position(&self, value: &str) -> Option<usize> {
+        let value = value.trim();
+        self.values.iter().position(|wanted| wanted == value)
+    }
+
+    /// The values that are numbers, at their positions.
+    pub(super) fn numbers(&self) -> Vec<Option<f64>> {
+        let numbers = self.values.iter().map(|value| value.parse().ok());
+        numbers
+            .map(|number: Option<f64>| number.filter(|number| number.is_finite()))
+            .collect()
+    }
+}
+
+/// Splits values at commas, but not at those between quotes; a quote within is doubled. `None` if a
+/// quote does not end, or text follows it.
+fn split_values(text: &str) -> Option<Vec<String>> {
+    let mut values = vec![];
+    let mut rest = text;
+    loop {
+        let (value, after) = match rest.trim_start().strip_prefix('"') {
+            Some(quoted) => {
+                let (value, after) = quoted_value(quoted)?;
+                (value, after.trim_start())
+            }
+            None => {
+                let (value, after) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+                (value.trim().to_owned(), after)
+            }
+        };
+        values.push(value);
+        if after.is_empty() {
+            return Some(values);
+        }
+        rest = after.strip_prefix(',')?;
+    }
+}
+
+/// The value up to its closing quote, and what follows that.
+fn quoted_value(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut rest = text;
+    loop {
+        let (part, after) = rest.split_once('"')?;
+        value.push_str(part);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                value.push('"');
+                rest = more;
+            }
+            None => return Some((value.trim().to_owned(), after)),
+        }
+    }
+}
+
+/// A value as [`RowFilter::parse`] reads it.
+fn written(value: &str) -> String {
+    if value.contains(',') || value.starts_with('"') {
+        format!("\"{}\"", value.replace('"', "\"\""))
+    } else {
+        value.to_owned()
     }
 }
 
 impl fmt::Display for RowFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values: Vec<String> = self.values.iter().map(|value| written(value)).collect();
         let sign = if self.is_negated { "!=" } else { "=" };
-        write!(f, "{}{sign}{}", self.column, self.values.join(","))
+        write!(f, "{}{sign}{}", self.column, values.join(","))
     }
 }
 
@@ -86,7 +141,23 @@ mod tests {
         assert_eq!((other.meets("void"), other.meets("")), (false, true));
         assert_eq!(other.column, "status");
         let empty = RowFilter::parse("cancelled=", "--where").unwrap();
-        assert!(empty.meets_cell(None) && !empty.meets("1"));
+        assert!(empty.meets("") && !empty.meets("1"));
+    }
+
+    #[test]
+    fn a_value_with_a_comma_is_quoted() {
+        let stores = RowFilter::parse(r#"store="Rome, east", Milan,"the ""Old"" one""#, "--where");
+        let stores = stores.unwrap();
+        assert_eq!(stores.values, ["Rome, east", "Milan", "the \"Old\" one"]);
+        assert_eq!(
+            RowFilter::parse(&stores.to_string(), "--where").unwrap(),
+            stores
+        );
+        let inches = RowFilter::parse("size=5\"", "--where").unwrap();
+        assert!(inches.meets("5\"") && !inches.meets("5"));
+        for text in ["store=\"Rome", "store=\"Rome\" east"] {
+            assert!(RowFilter::parse(text, "--where").is_err(), "{text}");
+        }
     }
 
     #[test]

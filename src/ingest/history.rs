@@ -2,12 +2,13 @@
 
 use super::Ingested;
 use super::InputOptions;
-use super::anonymous::AnonymousCustomers;
+use super::anonymous::{AnonymousCustomers, unmet_warning};
 use super::columns::{ColumnRole, TicketTable};
 use super::days::{ClockCheck, TimesSeen, far_after, gaps};
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::facts::FactsAssembler;
+use super::filter_values::FilterValues;
 use super::line_checker::{LineBatch, LineQuantity, UndecidedSale};
 use super::lists::refuse_lists;
 use super::netting::{self, AllTakeBacks, NO_TICKET, with_codes};
@@ -50,6 +51,7 @@ pub(super) struct HistoryAssembler {
     times: TimesSeen,
     excluded: ExcludedProducts,
     anonymous: AnonymousCustomers,
+    filter_values: FilterValues,
     undecided: Vec<UndecidedSale>,
     /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
     by_day: Vec<u64>,
@@ -89,6 +91,7 @@ impl HistoryAssembler {
             times: TimesSeen::default(),
             excluded: ExcludedProducts::new(&options.exclude_products),
             anonymous: AnonymousCustomers::new(&options.anonymous),
+            filter_values: FilterValues::default(),
             undecided: vec![],
             by_day: vec![0; (*Day::PLAUSIBLE.end() - *Day::PLAUSIBLE.start()) as usize + 1],
             overlapping: None,
@@ -135,6 +138,7 @@ impl HistoryAssembler {
         self.times.merge(batch.times);
         self.excluded.merge(&batch.excluded);
         self.anonymous.merge(&batch.anonymous);
+        self.filter_values.merge(batch.filter_values);
         self.customers
             .merge(batch.customers, &mut self.customer_codes)?;
         self.products
@@ -237,6 +241,8 @@ impl HistoryAssembler {
     ) -> Result<Ingested<PartitionedPurchases>> {
         self.settle_undecided()?;
         self.report.judge(options.max_bad_share)?;
+        self.report.filter_notes = self.filter_values.warnings(options);
+        self.report.is_filter_unmet = self.filter_values.has_unmet_filter(options);
         self.clock_check(options).refuse()?;
         std::mem::take(&mut self.take_backs).record(
             &self.customers,
@@ -259,6 +265,7 @@ impl HistoryAssembler {
         if options.columns.table != TicketTable::Headers {
             self.set_far_lines_apart();
             self.find_suspects(&customers.ids, &options.keep_customers)?;
+            warnings.extend(warning_of_unknown(&customers.ids, &options.keep_customers));
             warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
             warnings.extend(self.report.far_after.as_ref().map(LinesFarAfter::to_string));
             warnings.extend(gaps::warning(&self.by_day, *Day::PLAUSIBLE.start()));
@@ -419,6 +426,10 @@ impl HistoryAssembler {
         if !is_headers {
             warnings.extend(self.excluded.warning());
         }
+        if !is_lines {
+            warnings.extend(self.anonymous.warning());
+        }
+        warnings.extend(self.report.filter_notes.iter().cloned());
         warnings
     }
 
@@ -460,6 +471,19 @@ impl HistoryAssembler {
             )),
         }
     }
+}
+
+/// A warning of customers to keep whom no line names.
+fn warning_of_unknown(customers: &Ids, keep: &[String]) -> Option<String> {
+    let unknown: Vec<&str> = keep
+        .iter()
+        .filter(|id| match customers {
+            Ids::Integer(known) => id.parse().map_or(true, |id: i64| !known.contains(&id)),
+            Ids::Text(known) => !known.contains(id),
+        })
+        .map(String::as_str)
+        .collect();
+    unmet_warning("--keep-customer", &unknown)
 }
 
 /// Takes a dictionary out of its place.

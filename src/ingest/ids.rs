@@ -11,6 +11,8 @@ pub(super) enum RawId<'a> {
     Integer(i64),
     /// From a float column, which pandas makes of integers with nulls.
     Float(f64),
+    /// From a column of 32-bit floats.
+    Float32(f32),
     /// From a file without types: an integer if it is written as one.
     Untyped(&'a str),
     /// From a text column.
@@ -36,6 +38,8 @@ pub(super) enum IdKey<'a> {
 pub(super) enum IdFault {
     Null,
     Fractional,
+    /// A number that 32 bits do not tell from its neighbours.
+    Rounded,
     /// A number in scientific notation, as a spreadsheet writes long ids: digits are lost.
     Scientific,
     NotText,
@@ -58,6 +62,11 @@ impl<'a> RawId<'a> {
                 Ok(IdKey::Integer(id as i64))
             }
             RawId::Float(_) => Err(IdFault::Fractional),
+            RawId::Float32(id) if id.is_nan() => Err(IdFault::Null),
+            RawId::Float32(id) if id.fract() != 0.0 => Err(IdFault::Fractional),
+            // From 2²⁴ on it may have been another integer.
+            RawId::Float32(id) if id.abs() >= 16_777_216.0 => Err(IdFault::Rounded),
+            RawId::Float32(id) => Ok(IdKey::Integer(id as i64)),
             RawId::Null => Err(IdFault::Null),
             RawId::NotText => Err(IdFault::NotText),
         }
@@ -75,6 +84,7 @@ impl<'a> RawId<'a> {
             RawId::Null => RejectedValue::null(),
             RawId::Integer(id) => RejectedValue::Literal(id.to_string()),
             RawId::Float(id) => RejectedValue::Literal(id.to_string()),
+            RawId::Float32(id) => RejectedValue::Literal(id.to_string()),
             RawId::Untyped(id) | RawId::Text(id) => RejectedValue::text(id),
             RawId::NotText => RejectedValue::Literal("bytes".to_owned()),
         }
@@ -161,11 +171,21 @@ fn is_null_word(word: &str) -> bool {
     matches!(
         word,
         "" | "-" | "--" | "\\N" | "<NA>" | "#N/A" | "#NA" | "(null)" | "(NULL)"
-    ) || [
-        "null", "na", "n/a", "nan", "-nan", "none", "nil", "<null>", "1.#IND", "1.#QNAN", "-1.#IND",
-    ]
-    .iter()
-    .any(|null| null.eq_ignore_ascii_case(word))
+    ) || is_spreadsheet_error(word)
+        || [
+            "null", "na", "n/a", "nan", "-nan", "none", "nil", "<null>", "1.#IND", "1.#QNAN",
+            "-1.#IND",
+        ]
+        .iter()
+        .any(|null| null.eq_ignore_ascii_case(word))
+}
+
+/// Whether a word is what a spreadsheet shows where a formula has failed.
+fn is_spreadsheet_error(word: &str) -> bool {
+    matches!(
+        word,
+        "#REF!" | "#VALUE!" | "#DIV/0!" | "#NAME?" | "#NUM!" | "#NULL!"
+    )
 }
 
 /// Whether a text is digits, one or more.
@@ -178,6 +198,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_32_bits_cannot_tell_apart_is_no_id() {
+        assert_eq!(RawId::Float32(7.0).key(), Ok(IdKey::Integer(7)));
+        assert_eq!(
+            RawId::Float32(-16_777_215.0).key(),
+            Ok(IdKey::Integer(-16_777_215))
+        );
+        for (id, fault) in [
+            (16_777_216.0, IdFault::Rounded),
+            (8e9, IdFault::Rounded),
+            (7.5, IdFault::Fractional),
+            (f32::NAN, IdFault::Null),
+        ] {
+            assert_eq!(RawId::Float32(id).key(), Err(fault), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_a_failed_formula_shows_is_no_id() {
+        for word in ["#REF!", "#VALUE!", " #DIV/0! ", "#NAME?", "#NUM!", "#NULL!"] {
+            assert!(is_null(word), "{word}");
+        }
+        assert!(!is_null("#REF") && !is_null("#17"));
+    }
 
     proptest! {
         #[test]

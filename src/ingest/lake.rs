@@ -3,8 +3,10 @@
 //! Which files count is written in a log, which is not read here. To read all files would bring back
 //! rows that were deleted, so such a folder is refused.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
-use crate::store::{Found, Location};
+use crate::store::{self, Found, Location};
 
 /// A kind of table that keeps a log beside its files.
 #[derive(Debug)]
@@ -42,21 +44,39 @@ static LAKE_FORMATS: [LakeFormat; 3] = [
 /// How many folders above the one that was named are looked at for a log: partitions lie below it.
 const LEVELS_ABOVE: usize = 3;
 
-/// Refuses what was found if it belongs to a table of a data lake.
+/// Refuses what was found if it belongs to a table of a data lake. `looked_at` are the folders of named
+/// files that belong to none.
 ///
 /// # Errors
 /// If it does, or if the folders above cannot be looked at.
-pub(super) async fn refuse(found: &Found) -> Result<()> {
+pub(super) async fn refuse(found: &Found, looked_at: &mut BTreeSet<String>) -> Result<()> {
     let objects = found.objects.iter().map(|object| object.uri.as_str());
     for name in objects.chain(found.hidden.iter().map(String::as_str)) {
         if let Some((table, format)) = log_in_path(name) {
             return Err(format.refusal(table));
         }
     }
-    let Some(folder) = &found.folder else {
-        return Ok(());
-    };
-    let mut folder = folder.clone();
+    if let Some(folder) = &found.folder {
+        return refuse_below_log(folder.clone()).await;
+    }
+    for object in &found.objects {
+        // The files of these tables are Parquet.
+        let folder = object
+            .uri
+            .rsplit_once('/')
+            .map_or(".", |(folder, _)| folder);
+        if object.uri.ends_with(".parquet")
+            && looked_at.insert(folder.to_owned())
+            && let Ok(folder) = store::open(folder).await
+        {
+            refuse_below_log(folder).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a folder if it, or one above it, has the log of a table.
+async fn refuse_below_log(mut folder: Location) -> Result<()> {
     for _ in 0..=LEVELS_ABOVE {
         for format in &LAKE_FORMATS {
             if format.has_log_in(&folder).await {

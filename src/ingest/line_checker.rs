@@ -12,6 +12,7 @@ use super::decoded_line::{DecodedLine, Quantity};
 use super::dictionary::{IdDictionary, NewIds};
 use super::excluded::{ExcludedProducts, Exclusion};
 use super::facts::{BatchFacts, FactCollector};
+use super::filter_values::FilterValues;
 use super::ids::{IdFault, RawId};
 use super::netting::{self, NO_TICKET, NewTakeBacks, TakeBacks};
 use super::rejects::{RejectReason, RejectedLine, RejectedValue};
@@ -97,8 +98,10 @@ pub(super) struct LineBatch {
     pub(super) text: TextNotes,
     /// Which of the excluded products were met.
     pub(super) excluded: Vec<bool>,
-    /// Which of the ids were met that stand for nobody.
+    /// Which of the ids that stand for nobody were met.
     pub(super) anonymous: Vec<bool>,
+    /// Which of the values that filters name were met.
+    pub(super) filter_values: FilterValues,
     pub(super) undecided: Vec<UndecidedSale>,
     /// What is known of quantities beside the lines, and the ticket of each of these if tickets are
     /// told apart.
@@ -127,6 +130,7 @@ pub(super) struct LineChecker {
     needed: NeededDays,
     excluded: ExcludedProducts,
     anonymous: AnonymousCustomers,
+    filter_values: FilterValues,
     anonymous_sales: BTreeMap<(Day, u32), u32>,
     undecided: Vec<UndecidedSale>,
     quantities: RunQuantities,
@@ -157,6 +161,7 @@ impl LineChecker {
             needed,
             excluded: ExcludedProducts::new(&options.exclude_products),
             anonymous: AnonymousCustomers::new(&options.anonymous),
+            filter_values: FilterValues::default(),
             anonymous_sales: BTreeMap::new(),
             undecided: vec![],
             quantities: netting::run_quantities(options),
@@ -319,10 +324,10 @@ impl LineChecker {
         let buyer = customer(&self.anonymous).map_err(reason_of_customer)?;
         let exclusion = product(&self.excluded).map_err(reason_of_product)?;
         let quantity = quantity.millionths()?;
-        if let Buyer::Listed(at) = buyer {
+        let is_anonymous = buyer != Buyer::Known;
+        if let Buyer::Named(at) = buyer {
             self.anonymous.mark(at);
         }
-        let is_anonymous = buyer != Buyer::Known;
         self.report.lines_read += 1;
         if quantity <= 0 {
             self.report.returned += 1;
@@ -358,6 +363,11 @@ impl LineChecker {
     pub(super) fn filter_out(&mut self) {
         self.report.lines_read += 1;
         self.report.filtered += 1;
+    }
+
+    /// Which of the values that filters name were met.
+    pub(super) fn filter_values(&mut self) -> &mut FilterValues {
+        &mut self.filter_values
     }
 
     /// Counts a header that comes again amid the lines.
@@ -556,6 +566,7 @@ impl LineChecker {
             times: self.days.take_seen(),
             excluded: self.excluded.met().to_vec(),
             anonymous: self.anonymous.met().to_vec(),
+            filter_values: std::mem::take(&mut self.filter_values),
             undecided: std::mem::take(&mut self.undecided),
             line_quantities: replace_by_as_large(&mut self.line_quantities),
             tickets: std::mem::take(&mut self.tickets),
@@ -578,6 +589,7 @@ fn reason_of_customer(fault: IdFault) -> RejectReason {
         // A line without a customer is a sale of nobody's, and no bad line.
         IdFault::Null => RejectReason::FractionalCustomer,
         IdFault::Fractional => RejectReason::FractionalCustomer,
+        IdFault::Rounded => RejectReason::RoundedCustomer,
         IdFault::Scientific => RejectReason::ScientificCustomer,
         IdFault::NotText => RejectReason::CustomerNotText,
     }
@@ -587,6 +599,7 @@ fn reason_of_product(fault: IdFault) -> RejectReason {
     match fault {
         IdFault::Null => RejectReason::NullProduct,
         IdFault::Fractional => RejectReason::FractionalProduct,
+        IdFault::Rounded => RejectReason::RoundedProduct,
         IdFault::Scientific => RejectReason::ScientificProduct,
         IdFault::NotText => RejectReason::ProductNotText,
     }

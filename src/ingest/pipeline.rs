@@ -1,5 +1,6 @@
 //! Stored objects → chunks → history: the next chunks are fetched while some are read.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{Stream, StreamExt, stream};
@@ -36,9 +37,10 @@ pub(super) async fn find(uris: &[String], endings: &[String]) -> Result<FoundObj
     let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
     let mut found: Vec<InputObject> = vec![];
     let mut left_out = vec![];
+    let mut looked_at = BTreeSet::new();
     for uri in uris {
         let mut named = store::find_tables(uri, &endings).await?;
-        lake::refuse(&named).await?;
+        lake::refuse(&named, &mut looked_at).await?;
         left_out.extend(own_output::leave_out(&mut named));
         found.extend(named.objects);
     }

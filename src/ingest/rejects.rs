@@ -23,6 +23,8 @@ const QUOTING: &str =
 const NO_VALUE: &str = "leave lines without a product or time (totals, say) out of the export, or out of what is read with --where";
 const ROUNDED: &str = "digits are lost: export the ids anew from where they come from, and keep a spreadsheet from \
      turning them into numbers";
+const TOO_NARROW: &str = "32-bit floats do not tell integers apart from 16,777,216 on: write the column as integers or text, \
+     for example with CAST(… AS BIGINT) where it still has all digits";
 const OTHER_CUSTOMER: &str =
     "map another column with --customer, or write ids as integers or UTF-8 text";
 const OTHER_PRODUCT: &str =
@@ -92,6 +94,9 @@ reject_reasons! {
     /// A customer that is a number with a fraction, infinite, or too large to be exact.
     FractionalCustomer, Some(ColumnRole::Customer), "customer that is not a whole number",
         OTHER_CUSTOMER;
+    /// A customer that a column of 32-bit floats has rounded.
+    RoundedCustomer, Some(ColumnRole::Customer), "customer that 32-bit floats have rounded",
+        TOO_NARROW;
     /// A customer in scientific notation: a spreadsheet has dropped digits.
     ScientificCustomer, Some(ColumnRole::Customer), "customer that a spreadsheet has rounded",
         ROUNDED;
@@ -102,6 +107,9 @@ reject_reasons! {
     /// A product that is a number with a fraction, infinite, or too large to be exact.
     FractionalProduct, Some(ColumnRole::Product), "product that is not a whole number",
         OTHER_PRODUCT;
+    /// A product that a column of 32-bit floats has rounded.
+    RoundedProduct, Some(ColumnRole::Product), "product that 32-bit floats have rounded",
+        TOO_NARROW;
     /// A product in scientific notation: a spreadsheet has dropped digits.
     ScientificProduct, Some(ColumnRole::Product), "product that a spreadsheet has rounded",
         ROUNDED;
@@ -109,7 +117,7 @@ reject_reasons! {
     ProductNotText, Some(ColumnRole::Product), "product that is not UTF-8", SAY_ENCODING;
     /// No ticket, where the ticket says who bought.
     NullTicket, Some(ColumnRole::Basket), "no ticket", NO_VALUE;
-    /// A ticket that is no id: a number with a fraction, or no UTF-8.
+    /// A ticket that is no id: a number with a fraction, one that is rounded, or no UTF-8.
     TicketNotAnId, Some(ColumnRole::Basket), "ticket that is not an id",
         "map another column with --basket or --tickets-ticket, or write ids as integers or UTF-8 text";
     /// No quantity.

@@ -87,6 +87,12 @@ pub struct Report {
     /// Lines that lie far after all others.
     #[serde(skip)]
     pub(super) far_after: Option<LinesFarAfter>,
+    /// Values that filters name and no row has, and whether a filter can be met by no row: only for
+    /// messages.
+    #[serde(skip)]
+    pub(super) filter_notes: Vec<String>,
+    #[serde(skip)]
+    pub(super) is_filter_unmet: bool,
 }
 
 /// From this share of the lines on, quantities of 0 are warned of.
@@ -219,18 +225,6 @@ impl Report {
         })
     }
 
-    /// The error of an input of which `--where` leaves out each line, if it does.
-    fn nothing_chosen(&self) -> Option<Error> {
-        let rows = self.lines_read - self.repeated_headers - self.footers;
-        (self.filtered > 0 && self.filtered == rows).then(|| {
-            Error::request(format!(
-                "--where leaves out all {} lines",
-                thousands(self.filtered)
-            ))
-            .hint("check the column and the values of --where: values are compared as they are written, and `okuo init` shows examples")
-        })
-    }
-
     /// Whether the lines may be used.
     ///
     /// # Errors
@@ -297,7 +291,7 @@ impl Report {
     /// The error of an input in which no line is a purchase: it says what became of the lines.
     #[must_use]
     pub fn no_purchase(&self, until: &str) -> Error {
-        if let Some(error) = self.nothing_chosen() {
+        if let Some(error) = self.filtered_all() {
             return error;
         }
         Error::input(format!(
@@ -312,11 +306,32 @@ impl Report {
         })
     }
 
+    /// The error of an input of which `--where` leaves out all lines. Groups of rows may be skipped by
+    /// their times before the filter has looked at them.
+    #[must_use]
+    pub(super) fn filtered_all(&self) -> Option<Error> {
+        let skipped = self.after_as_of + self.before_history;
+        let no_sales = self.filtered + self.repeated_headers + self.footers;
+        let is_all = self.filtered > 0 && self.lines_read == no_sales + skipped;
+        if !is_all || (skipped > 0 && !self.is_filter_unmet) {
+            return None;
+        }
+        let what = format!(
+            "--where leaves out all {} lines that were looked at",
+            thousands(self.filtered)
+        );
+        let hint = match self.filter_notes.as_slice() {
+            [] => "check the columns and values given with --where".to_owned(),
+            notes => notes.join("\n      "),
+        };
+        Some(Error::input(what).hint(hint))
+    }
+
     /// The error of an input that has lines, but none of the days that are needed for a night;
     /// `night` names it.
     #[must_use]
     pub fn out_of_reach(&self, night: &str) -> Error {
-        if let Some(error) = self.nothing_chosen() {
+        if let Some(error) = self.filtered_all() {
             return error;
         }
         let lines = match self.after_as_of {

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::columns::{ColumnPlace, ColumnRole, FoundColumn, FoundColumns, FoundFilter};
 use super::decoded_line::{DecodedLine, LineFacts, Quantity};
+use super::filter_values::ValuesMet;
 use super::ids::{RawId, is_null};
 use super::line_checker::LineChecker;
 use super::rejects::RejectedValue;
@@ -20,6 +21,8 @@ pub(super) enum Cell<'a> {
     Null,
     Integer(i64),
     Float(f64),
+    /// From a column of 32-bit floats.
+    Float32(f32),
     Boolean(bool),
     /// From a column of dates or timestamps.
     Time(ParsedTime),
@@ -40,6 +43,7 @@ impl Cell<'_> {
             Cell::Null => Cell::Null,
             Cell::Integer(number) => Cell::Integer(*number),
             Cell::Float(number) => Cell::Float(*number),
+            Cell::Float32(number) => Cell::Float32(*number),
             Cell::Boolean(value) => Cell::Boolean(*value),
             Cell::Time(time) => Cell::Time(*time),
             Cell::NotText => Cell::NotText,
@@ -52,6 +56,7 @@ impl Cell<'_> {
             Cell::Null => RawId::Null,
             Cell::Integer(id) => RawId::Integer(*id),
             Cell::Float(id) => RawId::Float(*id),
+            Cell::Float32(id) => RawId::Float32(*id),
             Cell::Untyped(id) => RawId::Untyped(id),
             Cell::Text(id) => RawId::Text(id),
             Cell::Boolean(_) | Cell::Time(_) | Cell::NotText => RawId::NotText,
@@ -66,6 +71,7 @@ impl Cell<'_> {
             Cell::Untyped(text) | Cell::Text(text) => rules.text(text),
             Cell::Integer(number) => rules.integer(*number),
             Cell::Float(number) => rules.float(*number),
+            Cell::Float32(number) => rules.float(f64::from(*number)),
             Cell::Boolean(_) | Cell::NotText => ParsedTime::Unreadable,
         }
     }
@@ -78,6 +84,7 @@ impl Cell<'_> {
             Cell::Untyped(text) | Cell::Text(text) => TimeOfDay::of(text),
             Cell::Integer(number) => TimeOfDay::of_integer(*number),
             Cell::Float(number) => TimeOfDay::of_float(*number),
+            Cell::Float32(number) => TimeOfDay::of_float(f64::from(*number)),
             Cell::Boolean(_) | Cell::NotText => TimeOfDay::Unreadable,
         }
     }
@@ -90,6 +97,7 @@ impl Cell<'_> {
             // Exact up to 2⁵³.
             Cell::Integer(number) => Quantity::Number(*number as f64),
             Cell::Float(number) => Quantity::Number(*number),
+            Cell::Float32(number) => Quantity::Number(f64::from(*number)),
             Cell::Untyped(text) | Cell::Text(text) => Quantity::of(text.as_bytes(), decimal_comma),
             Cell::Boolean(_) | Cell::Time(_) | Cell::NotText => Quantity::NotANumber,
         }
@@ -101,6 +109,7 @@ impl Cell<'_> {
             Cell::Null | Cell::NotText => None,
             Cell::Integer(number) => Some(number.to_string().into()),
             Cell::Float(number) => Some(number.to_string().into()),
+            Cell::Float32(number) => Some(number.to_string().into()),
             Cell::Boolean(value) => Some(value.to_string().into()),
             Cell::Time(time) => match time.rejected() {
                 RejectedValue::Literal(text) | RejectedValue::Text(text) => Some(text.into()),
@@ -162,8 +171,8 @@ impl RowReader {
     /// # Errors
     /// If there are more ids than codes.
     pub(super) fn add(&self, number: u64, row: &impl Row, lines: &mut LineChecker) -> Result<()> {
-        let filters = &self.columns.filters;
-        if !filters.iter().all(|filter| meets(filter, row)) {
+        let is_read = self.meets_filters(row, lines);
+        if !is_read {
             lines.filter_out();
             return Ok(());
         }
@@ -181,7 +190,7 @@ impl RowReader {
             customer: customer.id(),
             product: product.id(),
             quantity: self.quantity(ColumnRole::Quantity, row),
-            takes_back: self.columns.returns.iter().any(|filter| meets(filter, row)),
+            takes_back: self.takes_back(row, lines),
             facts: LineFacts {
                 basket: basket.id(),
                 price: self.quantity(ColumnRole::Price, row),
@@ -191,6 +200,24 @@ impl RowReader {
             },
         };
         lines.add(number, line, |role| self.at_fault(role, row))
+    }
+
+    /// Whether a row meets all filters. Each looks at all rows, so that it is known what it met.
+    fn meets_filters(&self, row: &impl Row, lines: &mut LineChecker) -> bool {
+        let mut meets_all = true;
+        for (at, filter) in self.columns.filters.iter().enumerate() {
+            meets_all &= meets(filter, row, lines.filter_values().of_filter(at));
+        }
+        meets_all
+    }
+
+    /// Whether a row meets one of the filters for returns.
+    fn takes_back(&self, row: &impl Row, lines: &mut LineChecker) -> bool {
+        let mut meets_one = false;
+        for (at, filter) in self.columns.returns.iter().enumerate() {
+            meets_one |= meets(filter, row, lines.filter_values().of_return(at));
+        }
+        meets_one
     }
 
     /// The cell of a role; null if no column has it.
@@ -228,10 +255,35 @@ impl RowReader {
     }
 }
 
-fn meets(filter: &FoundFilter, row: &impl Row) -> bool {
-    filter
-        .filter
-        .meets_cell(cell_of(&filter.column, row).text())
+fn meets(filter: &FoundFilter, row: &impl Row, values: Option<&mut ValuesMet>) -> bool {
+    let cell = cell_of(&filter.column, row);
+    let position = position_of(filter, &cell);
+    if let Some(values) = values {
+        values.note(position, &cell);
+    }
+    position.is_some() != filter.filter.is_negated
+}
+
+/// The position of a cell's value among those of a filter: numbers are compared as numbers.
+fn position_of(filter: &FoundFilter, cell: &Cell<'_>) -> Option<usize> {
+    let mut numbers = filter.numbers.iter();
+    let as_number = match *cell {
+        // Exact up to 2⁵³.
+        Cell::Integer(number) if number.unsigned_abs() < 1 << 53 => {
+            return numbers.position(|wanted| *wanted == Some(number as f64));
+        }
+        Cell::Float(number) => numbers.position(|wanted| *wanted == Some(number)),
+        Cell::Float32(number) => {
+            numbers.position(|wanted| wanted.is_some_and(|wanted| wanted as f32 == number))
+        }
+        Cell::Boolean(value) => {
+            let written = if value { "true" } else { "false" };
+            let mut values = filter.filter.values.iter();
+            return values.position(|wanted| wanted.eq_ignore_ascii_case(written));
+        }
+        _ => None,
+    };
+    as_number.or_else(|| filter.filter.position(&cell.text().unwrap_or_default()))
 }
 
 fn cell_of<'r>(column: &'r FoundColumn, row: &'r impl Row) -> Cell<'r> {

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::columns::in_shell;
 use crate::calendar::Day;
 use crate::purchases::CustomerTotals;
 
@@ -52,10 +53,23 @@ impl fmt::Display for Suspect {
         write!(
             f,
             "customer {customer} looks like a placeholder or a shared card, and not like a person: {lines} purchases (a product counts once a day), {:.1} % of those of all customers, on {days} of {of_days} days, \
-             far beyond the other customers. It is left out of learning, scoring and offers; keep it with --keep-customer {customer}, or name it with \
-             --anonymous {customer}, so that its sales count for what the store sells",
-            100.0 * share
+             far beyond the other customers. It is left out of learning, scoring and offers; keep it with {}, or name it with \
+             {}, so that its sales count for what the store sells",
+            100.0 * share,
+            named_with("--keep-customer", "keep_customers", customer),
+            named_with("--anonymous", "anonymous", customer),
         )
+    }
+}
+
+/// How an id is given with a flag in a shell, or in okuo.toml where commas would divide it.
+fn named_with(flag: &str, key: &str, id: &str) -> String {
+    if id.contains(',') {
+        return format!("{key} = [{id:?}] under [input] in okuo.toml");
+    }
+    match id.starts_with('-') {
+        true => format!("{flag}={}", in_shell(id)),
+        false => format!("{flag} {}", in_shell(id)),
     }
 }
 
@@ -154,6 +168,22 @@ mod tests {
             "two customers tell nothing"
         );
         assert!(candidates(&[]).is_empty());
+    }
+
+    #[test]
+    fn an_id_is_named_as_it_can_be_pasted() {
+        let named: Vec<String> = ["7", "-1", "Walk-in Customer", "A, x"]
+            .map(|id| named_with("--anonymous", "anonymous", id))
+            .to_vec();
+        assert_eq!(
+            named,
+            [
+                "--anonymous 7",
+                "--anonymous=-1",
+                "--anonymous 'Walk-in Customer'",
+                "anonymous = [\"A, x\"] under [input] in okuo.toml"
+            ]
+        );
     }
 
     fn lines(days: impl Iterator<Item = i32>, products: u32) -> Vec<(Day, u32)> {

@@ -11,7 +11,7 @@ use crate::ingest::chunk::ChunkRequest;
 use crate::ingest::columns::{ColumnRole, WantedColumns};
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::rejects::{RejectReason, RejectedValue};
-use crate::ingest::row_reader::RowReader;
+use crate::ingest::row_reader::{Cell, RowReader};
 use crate::ingest::sample::TableSample;
 use crate::ingest::source::Source;
 use crate::ingest::stream::ByteStream;
@@ -116,7 +116,7 @@ struct JsonDecoder {
     /// How the records follow each other; known from the first bytes on.
     layout: Option<JsonLayout>,
     /// Where the wanted columns are.
-    table: Option<(JsonColumns, RowReader)>,
+    table: Option<JsonTable>,
     /// Whether what was read so far ends with the bracket of an array.
     is_closed: bool,
     /// Records that were read.
@@ -132,7 +132,7 @@ impl ChunkDecoder for JsonDecoder {
     }
 
     fn has_quantity(&self) -> bool {
-        let rows = self.table.as_ref().map(|(_, rows)| rows);
+        let rows = self.table.as_ref().map(|table| &table.rows);
         rows.is_some_and(|rows| rows.columns().of(ColumnRole::Quantity).is_some())
     }
 }
@@ -140,7 +140,7 @@ impl ChunkDecoder for JsonDecoder {
 impl JsonDecoder {
     fn decode_buffer(&mut self, lines: &mut LineChecker) -> Result<bool> {
         let Some(layout) = self.layout else {
-            return self.begin();
+            return self.begin(lines);
         };
         self.stream.fill(self.row)?;
         let data = self.stream.data();
@@ -186,7 +186,7 @@ impl JsonDecoder {
     }
 
     /// Finds the wanted columns by the keys of the first objects.
-    fn begin(&mut self) -> Result<bool> {
+    fn begin(&mut self, lines: &mut LineChecker) -> Result<bool> {
         let LineBeginning {
             layout,
             mut columns,
@@ -208,9 +208,40 @@ impl JsonDecoder {
         if let Some(name) = without_cell.into_iter().find(|name| found.has_name(name)) {
             return Err(no_values(&name, is_alone));
         }
+        let others = self.wanted.other_positions(&names)?;
+        if let Some(warning) = self.wanted.warning_of_alike(&names) {
+            lines.warn(&warning);
+        }
         columns.want(&found.fields());
-        self.table = Some((columns, RowReader::new(found, false)));
+        columns.want(&others.iter().map(|(_, other)| *other).collect::<Vec<_>>());
+        self.table = Some(JsonTable {
+            columns,
+            others,
+            rows: RowReader::new(found, false),
+        });
         Ok(true)
+    }
+}
+
+/// How objects become lines.
+struct JsonTable {
+    columns: JsonColumns,
+    /// Where a column has several names: the position of the first, and of each other. Objects may
+    /// have any of them.
+    others: Vec<(usize, usize)>,
+    rows: RowReader,
+}
+
+impl JsonTable {
+    /// The wanted cells of an object, each under the first name of its column.
+    fn cells<'o>(&mut self, object: &'o [u8]) -> serde_json::Result<Vec<Cell<'o>>> {
+        let mut cells = self.columns.row(object)?;
+        for (first, other) in &self.others {
+            if cells.get(*first) == Some(&Cell::Null) && *other < cells.len() {
+                cells.swap(*first, *other);
+            }
+        }
+        Ok(cells)
     }
 }
 
@@ -304,20 +335,21 @@ impl LineBeginning {
 
 /// Adds one object to the lines.
 fn add(
-    table: &mut Option<(JsonColumns, RowReader)>,
+    table: &mut Option<JsonTable>,
     wanted: &WantedColumns,
     layout: JsonLayout,
     (row, object): (u64, &[u8]),
     lines: &mut LineChecker,
 ) -> Result<()> {
-    let Some((columns, rows)) = table else {
+    let Some(table) = table else {
         return bad_record(layout, row, object, lines);
     };
-    let Ok(cells) = columns.row(object) else {
+    let Ok(cells) = table.cells(object) else {
         return bad_record(layout, row, object, lines);
     };
-    rows.add(row, &cells, lines)?;
-    let late = columns.take_new_keys().into_iter().find(|key| {
+    table.rows.add(row, &cells, lines)?;
+    let rows = &table.rows;
+    let late = table.columns.take_new_keys().into_iter().find(|key| {
         wanted.count_present(std::slice::from_ref(key)) > 0 && !rows.columns().has_name(key)
     });
     match late {

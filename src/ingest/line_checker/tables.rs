@@ -90,9 +90,13 @@ impl LineChecker {
     }
 
     /// The person that a customer is: nobody, if the customer stands for nobody or is not known.
-    fn person<'p>(&self, persons: &'p PersonTable, customer: RawId<'p>) -> RawId<'p> {
+    fn person<'p>(&mut self, persons: &'p PersonTable, customer: RawId<'p>) -> RawId<'p> {
         match self.anonymous.buyer(customer) {
-            Ok(Buyer::Anonymous | Buyer::Listed(_)) => RawId::Null,
+            Ok(Buyer::Anonymous) => RawId::Null,
+            Ok(Buyer::Named(at)) => {
+                self.anonymous.mark(at);
+                RawId::Null
+            }
             Ok(Buyer::Known) => persons.person(customer),
             // Told as what is wrong with the customer.
             Err(_) => customer,
@@ -195,6 +199,7 @@ fn reason_of_header(reason: RejectReason) -> RejectReason {
     match reason {
         RejectReason::NullProduct => RejectReason::NullTicket,
         RejectReason::FractionalProduct
+        | RejectReason::RoundedProduct
         | RejectReason::ScientificProduct
         | RejectReason::ProductNotText => RejectReason::TicketNotAnId,
         other => other,

@@ -332,6 +332,8 @@ fn a_table_of_a_lake_is_refused_however_it_is_named() {
         "lake/sales/part-*.parquet",
         "lake/*/*.parquet",
         "lake/sales/date=1",
+        "lake/sales/part-0.parquet",
+        "lake/sales/date=1/part-1.parquet",
     ] {
         let message = message(read_folder(&delta, uri));
         assert!(

@@ -395,3 +395,29 @@ fn a_full_sheet_is_probably_cut() {
     );
     assert_eq!(read.report.kept, 1);
 }
+
+#[test]
+fn each_object_of_json_may_have_another_name_of_a_column() {
+    let text = "{\"customer_id\":7,\"product_id\":10,\"timestamp\":\"2017-10-30\"}\n\
+                {\"Customer_ID\":8,\"product_id\":10,\"timestamp\":\"2017-10-30\"}\n\
+                {\"Customer_ID\":null,\"customer_id\":9,\"product_id\":10,\"timestamp\":\"2017-10-30\"}\n";
+    let both = InputOptions {
+        columns: ColumnNames {
+            customer: serde_json::from_str(r#"["customer_id", "Customer_ID"]"#).unwrap(),
+            ..ColumnNames::default()
+        },
+        ..options()
+    };
+    let read = read_all(&both, None, &[("a.jsonl", csv(text))]).unwrap();
+    assert_eq!(read.purchases.customers(), &Ids::Integer(vec![7, 8, 9]));
+    assert!(!read.warnings.join("\n").contains("Customer_ID"));
+    // With one name, the other is told.
+    let read = read_one("a.jsonl", csv(text)).unwrap();
+    assert_eq!(read.report.anonymous, 1);
+    let warnings = read.warnings.join("\n");
+    assert!(
+        warnings.contains("the key \"Customer_ID\", which is not read")
+            && warnings.contains("--customer"),
+        "{warnings}"
+    );
+}

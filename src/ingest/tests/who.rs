@@ -270,23 +270,6 @@ fn a_filter_that_meets_no_line_is_named() {
 }
 
 #[test]
-fn an_id_for_nobody_that_no_line_has_is_named() {
-    let said = |ids: &[&str]| {
-        let options = InputOptions {
-            anonymous: ids.iter().map(|id| (*id).to_owned()).collect(),
-            ..options()
-        };
-        let read = read_all(&options, None, &[("a.csv", tickets(|_| 1))]).unwrap();
-        (read.report.anonymous, read.warnings.join("\n"))
-    };
-    let (anonymous, warnings) = said(&["3", "007"]);
-    assert_eq!(anonymous, 5);
-    let expected = "no line is of the customers \"007\"";
-    assert!(warnings.contains(expected), "{warnings}");
-    assert!(!said(&["3"]).1.contains("no line is of"));
-}
-
-#[test]
 fn a_form_that_reads_no_time_is_named_with_those_that_do() {
     let text = "customer_id,product_id,timestamp\n1,2,13/03/2025\n";
     let hint = |form: &str| {
@@ -307,5 +290,97 @@ fn a_form_that_reads_no_time_is_named_with_those_that_do() {
     assert!(
         refused.contains("give --time-format day-first,"),
         "{refused}"
+    );
+}
+
+#[test]
+fn a_filter_value_that_no_row_has_is_told() {
+    let text =
+        "customer_id,product_id,timestamp,type\n1,10,2024-03-01,VOID\n2,10,2024-03-01,SALE\n";
+    let with = |filters: &[&str], returns: &[&str]| {
+        let parsed = |texts: &[&str]| {
+            let parse = |text: &&str| RowFilter::parse(text, "--where").unwrap();
+            texts.iter().map(parse).collect()
+        };
+        let options = InputOptions {
+            filters: parsed(filters),
+            returns: parsed(returns),
+            ..options()
+        };
+        read_all(&options, None, &[("a.csv", csv(text))]).unwrap()
+    };
+    let read = with(&["type!=Void"], &["type=void,SALE"]);
+    let warnings = read.warnings.join("\n");
+    for part in [
+        "no row that was read has \"Void\" in the column \"type\", which --where names; other values are \"VOID\", \"SALE\"",
+        "no row that was read has \"void\" in the column \"type\", which --returns names; other values are \"VOID\"",
+    ] {
+        assert!(warnings.contains(part), "{part:?} is not in {warnings}");
+    }
+    let right = with(&["type!=VOID"], &[]).warnings.join("\n");
+    assert!(!right.contains("no row that was read"), "{right}");
+    let none = with(&["type=Sale"], &[]);
+    let error = none.report.out_of_reach("2024-03-02").to_string();
+    assert!(
+        error.contains("--where leaves out all 2 lines") && error.contains("\"SALE\""),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_customer_whom_nobody_has_is_told() {
+    let named = InputOptions {
+        anonymous: vec!["0".into(), "99".into(), "N/A".into()],
+        keep_customers: vec!["1".into(), "88".into()],
+        ..options()
+    };
+    let text = "customer_id,product_id,timestamp\n1,10,2024-03-01\n0,10,2024-03-01\n";
+    let warnings = read_all(&named, None, &[("a.csv", csv(text))]).unwrap();
+    let warnings = warnings.warnings.join("\n");
+    for part in [
+        "customers \"99\", which --anonymous names",
+        "customers \"88\", which --keep-customer names",
+    ] {
+        assert!(warnings.contains(part), "{part:?} is not in {warnings}");
+    }
+}
+
+#[test]
+fn filters_compare_numbers_as_numbers() {
+    let file = parquet(vec![
+        Column::new("customer_id".into(), [1_i64, 2, 3]),
+        Column::new("product_id".into(), [10_i64; 3]),
+        text_column("timestamp", &["2024-03-01"; 3]),
+        Column::new("store".into(), [1.0_f64, 2.0, 3.0]),
+        Column::new("till".into(), [1_i64, 2, 3]),
+        Column::new("is_open".into(), [true, true, false]),
+    ]);
+    for (filter, kept) in [
+        ("store=1.0,2", vec![1, 2]),
+        ("till=01,3", vec![1, 3]),
+        ("is_open=True", vec![1, 2]),
+    ] {
+        let options = InputOptions {
+            filters: vec![RowFilter::parse(filter, "--where").unwrap()],
+            ..options()
+        };
+        let read = read_all(&options, None, &[("a.parquet", file.clone())]).unwrap();
+        assert_eq!(read.purchases.customers(), &Ids::Integer(kept), "{filter}");
+        assert!(!read.warnings.join("\n").contains("no row"), "{filter}");
+    }
+}
+
+#[test]
+fn ids_that_32_bit_floats_have_rounded_are_refused() {
+    let file = parquet(vec![
+        Column::new("customer_id".into(), [20_000_001_f32, 20_000_003_f32]),
+        Column::new("product_id".into(), [10_i64; 2]),
+        text_column("timestamp", &["2024-03-01"; 2]),
+    ]);
+    let error = read_all(&options(), None, &[("a.parquet", file)]).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("customer that 32-bit floats have rounded") && error.contains("BIGINT"),
+        "{error}"
     );
 }

@@ -36,7 +36,7 @@ pub(super) fn cell(array: &dyn Array, at: usize) -> Cell<'_> {
                 .map_or_else(|_| Cell::Text(number.to_string().into()), Cell::Integer),
             None => Cell::NotText,
         },
-        A::Float32 => float(value::<f32>(array, at).map(f64::from)),
+        A::Float32 => value::<f32>(array, at).map_or(Cell::NotText, Cell::Float32),
         A::Float64 => float(value::<f64>(array, at)),
         A::Decimal(_, scale) => match value::<i128>(array, at) {
             Some(number) => decimal(number, *scale),

@@ -94,6 +94,7 @@ impl CellColumn {
                 RawId::Null => Cell::Null,
                 RawId::Integer(id) => Cell::Integer(id),
                 RawId::Float(id) => Cell::Float(id),
+                RawId::Float32(id) => Cell::Float32(id),
                 RawId::Untyped(id) => Cell::Untyped(Cow::Borrowed(id)),
                 RawId::Text(id) => Cell::Text(Cow::Borrowed(id)),
                 RawId::NotText => Cell::NotText,

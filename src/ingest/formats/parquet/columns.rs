@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use polars::prelude::{
-    BinaryChunked, ChunkedArray, DataType, Float64Type, Int32Type, Int64Type, PolarsResult, Series,
-    StringChunked, TimeUnit, UInt32Type,
+    BinaryChunked, ChunkedArray, DataType, Float32Type, Float64Type, Int32Type, Int64Type,
+    PolarsResult, Series, StringChunked, TimeUnit, UInt32Type,
 };
 
 use super::cells::CellColumn;
@@ -147,6 +147,7 @@ pub(super) enum IdColumn {
     Int64(ChunkedArray<Int64Type>),
     UInt32(ChunkedArray<UInt32Type>),
     Float(ChunkedArray<Float64Type>),
+    Float32(ChunkedArray<Float32Type>),
     /// Unsigned integers beyond `i64`, written out.
     Written(StringChunked),
     Text(StringChunked),
@@ -165,6 +166,7 @@ impl IdColumn {
             },
             DataType::String => IdColumn::Text(series.str()?.clone()),
             DataType::Binary => IdColumn::Binary(series.binary()?.clone()),
+            DataType::Float32 => IdColumn::Float32(series.f32()?.clone()),
             _ => IdColumn::Float(series.cast(&DataType::Float64)?.f64()?.clone()),
         })
     }
@@ -187,9 +189,11 @@ impl IdColumn {
                     .collect(),
             ),
             IdColumn::Int64(ids) => ids.cont_slice().ok().map(Cow::Borrowed),
-            IdColumn::Float(_) | IdColumn::Written(_) | IdColumn::Text(_) | IdColumn::Binary(_) => {
-                None
-            }
+            IdColumn::Float(_)
+            | IdColumn::Float32(_)
+            | IdColumn::Written(_)
+            | IdColumn::Text(_)
+            | IdColumn::Binary(_) => None,
         }
     }
 
@@ -200,6 +204,7 @@ impl IdColumn {
             IdColumn::Int64(ids) => ids.get(at).map(RawId::Integer),
             IdColumn::UInt32(ids) => ids.get(at).map(|id| RawId::Integer(i64::from(id))),
             IdColumn::Float(ids) => ids.get(at).map(RawId::Float),
+            IdColumn::Float32(ids) => ids.get(at).map(RawId::Float32),
             IdColumn::Written(ids) => ids.get(at).map(RawId::Untyped),
             IdColumn::Text(ids) => ids.get(at).map(RawId::Text),
             IdColumn::Binary(ids) => ids
