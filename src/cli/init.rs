@@ -8,7 +8,7 @@ use super::table::{Align, Column, Table};
 use crate::calendar::AsOf;
 use crate::domain::words::{in_one_line, shortened};
 use crate::error::{Error, Result};
-use crate::ingest::survey::{Certainty, ColumnProfile, RoleChoice, Survey};
+use crate::ingest::survey::{Certainty, ColumnProfile, RoleChoice};
 use crate::jobs::{self, InitRequest, InitSummary, TicketFacts};
 use crate::recurrence::RuleGrid;
 
@@ -53,8 +53,12 @@ fn text(summary: &InitSummary) -> String {
             .iter()
             .map(|note| format!("; {note}"))
             .collect::<String>(),
-        columns(survey)
+        columns(&survey.columns, &survey.roles, false)
     );
+    if !survey.header_columns.is_empty() {
+        text.push_str("\nthe table of ticket headers:\n");
+        text.push_str(&columns(&survey.header_columns, &survey.roles, true));
+    }
     for (title, items) in [("sure", &survey.sure), ("to check", &survey.check)] {
         if !items.is_empty() {
             text.push_str(&format!("\n{title}:\n"));
@@ -79,12 +83,13 @@ fn text(summary: &InitSummary) -> String {
 }
 
 /// Each column, what it is taken for, and examples of its values.
-fn columns(survey: &Survey) -> String {
+fn columns(columns: &[ColumnProfile], roles: &[RoleChoice], are_in_headers: bool) -> String {
     let mut table = Table::new([Column::fitted(Align::Left); 4]);
     table.row(["column", "is", "why", "for example"]);
-    for column in &survey.columns {
-        let mut roles = survey.roles.iter();
-        let choice = roles.find(|choice| choice.column == column.name);
+    for column in columns {
+        let mut roles = roles.iter();
+        let choice = roles
+            .find(|choice| choice.column == column.name && choice.is_in_headers == are_in_headers);
         let (is, why) = choice.map_or((String::new(), String::new()), role);
         table.row([shown(&column.name), is, why, examples(column)]);
     }

@@ -44,6 +44,8 @@ pub struct GivenSettings {
     pub columns: GivenColumns,
     /// The settings that were given, by their places in okuo.toml: nothing is proposed for them.
     pub paths: BTreeSet<String>,
+    /// The objects that were named as tables beside the ticket lines.
+    pub tables: BTreeSet<String>,
 }
 
 /// What samples tell.
@@ -51,6 +53,9 @@ pub struct GivenSettings {
 pub struct Survey {
     /// The columns of the table of ticket lines, with what stands in them.
     pub columns: Vec<ColumnProfile>,
+    /// The columns of the table of ticket headers, where customer and time stand in one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub header_columns: Vec<ColumnProfile>,
     /// Which column is what.
     pub roles: Vec<RoleChoice>,
     /// What should stand in okuo.toml, beside the columns.
@@ -69,6 +74,12 @@ pub struct Survey {
     pub objects: Vec<String>,
     /// The objects that have another table.
     pub other_objects: Vec<String>,
+    /// What is said in `check` of dates whose order the sample does not tell: all lines may.
+    #[serde(skip)]
+    pub open_dates: Option<String>,
+    /// Roles that are better not mapped.
+    #[serde(skip)]
+    pub left_out: Vec<ColumnMeaning>,
 }
 
 /// A table with what its columns look like.
@@ -92,6 +103,12 @@ impl ProfiledTable {
             profiles,
             roles,
         }
+    }
+
+    /// Whether the owner named all its objects as another table.
+    fn is_named(&self, given: &GivenSettings) -> bool {
+        let mut objects = self.table.objects.iter();
+        objects.all(|object| given.tables.contains(object))
     }
 
     /// The needed roles that no column has.
@@ -133,6 +150,7 @@ pub fn survey(tables: Vec<SampledTable>, given: &GivenSettings) -> Survey {
         .iter()
         .map(|table| TableColumns {
             profiles: &table.profiles,
+            given: &given.columns,
         })
         .collect();
     let lines = tables.iter().position(|table| std::ptr::eq(table, main));
@@ -156,7 +174,7 @@ pub fn survey(tables: Vec<SampledTable>, given: &GivenSettings) -> Survey {
         if other.missing().is_empty() {
             survey.objects.extend(other.table.objects.iter().cloned());
             add_alternatives(&mut survey, other);
-        } else {
+        } else if !other.is_named(given) {
             survey
                 .other_objects
                 .extend(other.table.objects.iter().cloned());
@@ -176,6 +194,7 @@ fn survey_of_table(main: &ProfiledTable, given: &GivenSettings) -> Survey {
         check,
         signed,
         left_out,
+        open_dates,
         ..
     } = proposals;
     settings.retain(|setting| !given.paths.contains(&setting.path));
@@ -187,6 +206,7 @@ fn survey_of_table(main: &ProfiledTable, given: &GivenSettings) -> Survey {
     }
     Survey {
         columns: main.profiles.clone(),
+        header_columns: vec![],
         roles,
         settings,
         sure,
@@ -196,6 +216,8 @@ fn survey_of_table(main: &ProfiledTable, given: &GivenSettings) -> Survey {
         notes: main.table.sample.notes.clone(),
         objects: main.table.objects.clone(),
         other_objects: vec![],
+        open_dates,
+        left_out,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ingest::survey::{
     BY_NAME_AND_VALUES, Certainty, ColumnMeaning, GivenColumns, GivenSettings, RoleChoice,
     SampledTable, Survey, survey,
 };
-use crate::ingest::{self, ColumnRole, ObjectSample, TableSample};
+use crate::ingest::{self, ColumnRole, InputTables, ObjectSample, TableSample};
 use crate::store::{self, PutMode};
 pub use facts::TicketFacts;
 
@@ -68,8 +68,12 @@ pub async fn init(
         check_target(file, request.force).await?;
     }
     progress.stage("looking at the tickets");
-    let objects = ingest::sample(uris, &config.input, SAMPLED_ROWS).await?;
+    let mut objects = ingest::sample(uris, &config.input, SAMPLED_ROWS).await?;
     let names: Vec<String> = objects.iter().map(|object| object.object.clone()).collect();
+    let tables = given_tables(config, &names).await?;
+    let mut given = given(config)?;
+    given.tables = tables.iter().map(|table| table.object.clone()).collect();
+    objects.extend(tables);
     let mut summary = InitSummary {
         file: None,
         document: String::new(),
@@ -78,7 +82,7 @@ pub async fn init(
             .iter()
             .filter(|object| object.sample.is_some())
             .count(),
-        survey: survey_of(objects, config)?,
+        survey: survey_of(objects, &given)?,
         tickets: None,
         commands: vec![],
         refusal: None,
@@ -144,7 +148,7 @@ async fn write(file: &str, text: &str, force: bool) -> Result<()> {
 }
 
 /// What the samples tell. An object that cannot be looked at is named, if others can.
-fn survey_of(objects: Vec<ObjectSample>, config: &Config) -> Result<Survey> {
+fn survey_of(objects: Vec<ObjectSample>, given: &GivenSettings) -> Result<Survey> {
     let mut samples: Vec<(String, TableSample)> = vec![];
     let mut failed: Vec<Error> = vec![];
     for ObjectSample { object, sample, .. } in objects {
@@ -157,13 +161,32 @@ fn survey_of(objects: Vec<ObjectSample>, config: &Config) -> Result<Survey> {
     if samples.is_empty() && !failed.is_empty() {
         return Err(failed.remove(0));
     }
-    let mut survey = survey(SampledTable::group(samples), &given(config)?);
+    let mut survey = survey(SampledTable::group(samples), given);
     survey.check.extend(
         failed
             .into_iter()
             .map(|error| format!("cannot be looked at: {error}")),
     );
     Ok(survey)
+}
+
+/// Samples of the tables that were named beside the tickets, without those of `names`.
+async fn given_tables(config: &Config, names: &[String]) -> Result<Vec<ObjectSample>> {
+    let InputTables {
+        tickets,
+        customers,
+        products,
+    } = &config.input.tables;
+    let mut samples: Vec<ObjectSample> = vec![];
+    for table in [tickets, customers, products].into_iter().flatten() {
+        for sample in ingest::sample(&table.paths, &config.input, SAMPLED_ROWS).await? {
+            let is_known = |known: &ObjectSample| known.object == sample.object;
+            if !names.contains(&sample.object) && !samples.iter().any(is_known) {
+                samples.push(sample);
+            }
+        }
+    }
+    Ok(samples)
 }
 
 /// What the owner has settled.
@@ -183,7 +206,32 @@ fn given(config: &Config) -> Result<GivenSettings> {
             columns.insert(meaning, names.names().to_vec());
         }
     }
-    Ok(GivenSettings { columns, paths })
+    add_header_columns(&mut columns, &paths, config);
+    Ok(GivenSettings {
+        columns,
+        paths,
+        tables: BTreeSet::new(),
+    })
+}
+
+/// Adds the columns that were named of a table of ticket headers.
+fn add_header_columns(columns: &mut GivenColumns, paths: &BTreeSet<String>, config: &Config) {
+    let Some(tickets) = &config.input.tables.tickets else {
+        return;
+    };
+    for (key, meaning) in [
+        ("customer", ColumnMeaning::Customer),
+        ("time", ColumnMeaning::Time),
+        ("ticket", ColumnMeaning::Basket),
+    ] {
+        let names = meaning.role().and_then(|role| tickets.columns.of(role));
+        if let Some(names) = names
+            && paths.contains(&format!("input.tickets.{key}"))
+        {
+            let known = columns.entry(meaning).or_default();
+            known.extend(names.names().to_vec());
+        }
+    }
 }
 
 /// Why the tickets cannot be read yet.
@@ -276,7 +324,13 @@ fn settings(survey: &Survey, config: &Config, objects: &[String]) -> Result<Vec<
 }
 
 fn written_column(choice: &RoleChoice) -> Option<WrittenSetting> {
-    let path = format!("columns.{}", choice.role.key());
+    // The headers' customer, time and ticket are proposed with their table.
+    let path = match choice.role {
+        ColumnMeaning::Store => "columns.store".to_owned(),
+        ColumnMeaning::TimeOfDay if choice.is_in_headers => "input.tickets.time_of_day".to_owned(),
+        _ if choice.is_in_headers => return None,
+        role => format!("columns.{}", role.key()),
+    };
     let value = match choice.alternatives.as_slice() {
         [] => choice.column.clone().into(),
         others => [std::slice::from_ref(&choice.column), others]

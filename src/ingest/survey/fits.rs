@@ -95,6 +95,19 @@ pub(super) fn list_of_products(profile: &ColumnProfile) -> String {
     )
 }
 
+pub(super) fn rounded(profile: &ColumnProfile) -> String {
+    format!(
+        "{} has numbers that a spreadsheet has rounded, such as {}: digits of the ids are lost, and different ids look the same. \
+         Export them anew from where they come from, as text, without opening the file in a spreadsheet",
+        quoted(&profile.name),
+        profile
+            .examples
+            .first()
+            .map(String::as_str)
+            .unwrap_or_default()
+    )
+}
+
 /// A name in quotation marks.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{name}\"")

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::meaning::{NameMeaning, meaning_of};
-use super::values::{DateForm, TimePart, ValueShape, date_of, is_list, number_of, shape_of};
+use super::values::{
+    DateForm, TimePart, ValueShape, date_of, is_list, is_rounded, number_of, quantity_of, shape_of,
+};
 
 /// How many different values are shown of a column.
 const EXAMPLES: usize = 3;
@@ -104,6 +106,27 @@ impl ColumnProfile {
         self.share(|shape| matches!(shape, ValueShape::Whole | ValueShape::Decimal))
     }
 
+    /// The share of values for whose texts this holds, 0 if there is none.
+    fn share_of_texts(&self, holds: impl Fn(&str) -> bool) -> f64 {
+        let count: usize = self
+            .counts
+            .iter()
+            .filter(|(value, _)| holds(value))
+            .map(|(_, count)| *count)
+            .sum();
+        count as f64 / self.values().max(1) as f64
+    }
+
+    /// The share of values that are quantities: numbers, also with a unit.
+    pub(super) fn share_of_quantities(&self) -> f64 {
+        self.share_of_texts(|value| quantity_of(value).is_some())
+    }
+
+    /// The share of values that a spreadsheet has rounded: `4,00638E+12`.
+    pub(super) fn share_of_rounded(&self) -> f64 {
+        self.share_of_texts(is_rounded)
+    }
+
     /// The share of values that are lists.
     pub(super) fn share_of_lists(&self) -> f64 {
         self.share(|shape| shape == ValueShape::List)
@@ -111,13 +134,7 @@ impl ColumnProfile {
 
     /// The share of values that are lists, where numbers with a decimal comma are none: `7,12`.
     pub(super) fn share_of_lists_of_ids(&self) -> f64 {
-        let lists: usize = self
-            .counts
-            .iter()
-            .filter(|(value, _)| is_list(value))
-            .map(|(_, count)| *count)
-            .sum();
-        lists as f64 / self.values().max(1) as f64
+        self.share_of_texts(|value| is_list(value) && !is_rounded(value))
     }
 
     /// How many dates are in a form.
@@ -161,11 +178,11 @@ impl ColumnProfile {
             .flatten()
     }
 
-    /// How many values are below 0.
+    /// How many values are below 0, whatever their unit.
     pub(super) fn negative(&self) -> usize {
         self.counts
             .iter()
-            .filter(|(value, _)| number_of(value).is_some_and(|number| number < 0.0))
+            .filter(|(value, _)| quantity_of(value).is_some_and(|number| number < 0.0))
             .map(|(_, count)| *count)
             .sum()
     }
@@ -191,7 +208,7 @@ impl ColumnProfile {
         let mut numbers: Vec<(f64, usize)> = self
             .counts
             .iter()
-            .filter_map(|(value, count)| Some((number_of(value)?, *count)))
+            .filter_map(|(value, count)| Some((quantity_of(value)?, *count)))
             .collect();
         numbers.sort_by(|one, other| one.0.total_cmp(&other.0));
         let half = numbers.iter().map(|(_, count)| count).sum::<usize>() / 2;

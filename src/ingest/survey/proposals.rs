@@ -11,7 +11,7 @@ use super::habits::{PlaceholderCustomer, TakenBackLines, placeholders, taken_bac
 use super::meaning::ColumnMeaning;
 use super::profile::{ColumnProfile, NumericTime};
 use super::roles::{Certainty, RoleChoice, Roles};
-use super::values::{DateForm, number_of};
+use super::values::{DateForm, quantity_of};
 use super::words::fold;
 use super::zones::{ZoneCandidate, ZoneEvidence, zone_evidence};
 use crate::ingest::sample::TableSample;
@@ -61,6 +61,8 @@ pub(super) struct Proposals<'a> {
     pub(super) signed: Option<RoleChoice>,
     /// Roles that are better not mapped.
     pub(super) left_out: Vec<ColumnMeaning>,
+    /// What was said of dates whose order the sample does not tell.
+    pub(super) open_dates: Option<String>,
 }
 
 /// Words of a name that say that a price is that of the whole line, folded.
@@ -84,22 +86,46 @@ impl<'a> Proposals<'a> {
             check: vec![],
             signed: None,
             left_out: vec![],
+            open_dates: None,
         }
     }
 
     /// Everything.
     pub(super) fn propose(&mut self, given: &GivenSettings) {
-        if !given.paths.contains("input.time_format") && !given.paths.contains("input.day_zero") {
-            self.propose_time_format();
-        }
-        self.propose_zone();
-        self.propose_day_start(given);
+        self.propose_times(given);
         self.propose_encoding();
         self.propose_returns();
         self.propose_signed_amounts(given);
         self.propose_anonymous();
         self.judge_basket();
         self.judge_price();
+    }
+
+    /// What a table of ticket headers tells: times and customers.
+    pub(super) fn propose_for_headers(&mut self, given: &GivenSettings) {
+        self.propose_times(given);
+        self.propose_encoding();
+        self.propose_anonymous();
+        for setting in &mut self.settings {
+            if setting.path == "columns.time_of_day" {
+                setting.path = "input.tickets.time_of_day".to_owned();
+            }
+        }
+    }
+
+    /// What lines tell whose customers and times stand in a table of headers.
+    pub(super) fn propose_for_lines(&mut self) {
+        self.propose_encoding();
+        self.propose_returns();
+        self.judge_price();
+    }
+
+    fn propose_times(&mut self, given: &GivenSettings) {
+        if !given.paths.contains("input.time_format") && !given.paths.contains("input.day_zero") {
+            self.propose_time_format();
+        }
+        self.propose_zone();
+        self.propose_day_start(given);
     }
 
     fn profile(&self, role: ColumnMeaning) -> Option<&'a ColumnProfile> {
@@ -119,11 +145,15 @@ impl<'a> Proposals<'a> {
         .map(|form| time.dates_in(form));
         match (day, month, either) {
             (0, 0, 0) => self.propose_numeric_time(time),
-            (0, 0, _) => self.check.push(format!(
-                "in {column}, {} can be read day first or month first, and no value looked at settles it; \
-                 okuo goes by all values, or by --time-format day-first or month-first",
-                time.examples.join(", ")
-            )),
+            (0, 0, _) => {
+                let open = format!(
+                    "in {column}, {} can be read day first or month first, and no value looked at settles it; \
+                     okuo goes by all values, or by --time-format day-first or month-first",
+                    time.examples.join(", ")
+                );
+                self.check.push(open.clone());
+                self.open_dates = Some(open);
+            }
             (_, 0, _) => self.propose_form(time, "day-first", day),
             (0, _, _) => self.propose_form(time, "month-first", month),
             _ => self.check.push(format!(
@@ -135,7 +165,7 @@ impl<'a> Proposals<'a> {
 
     fn propose_form(&mut self, time: &ColumnProfile, form: &str, evidence: usize) {
         let reason = format!(
-            "{evidence} of {} values can be read in no other way, and none contradicts",
+            "{evidence} of the {} values that were looked at can be read in no other way, and none contradicts",
             time.values()
         );
         self.sure.push(format!(
@@ -290,7 +320,7 @@ impl<'a> Proposals<'a> {
             };
             let is_negative = quantity
                 .and_then(|quantity| cell(row, quantity.position))
-                .and_then(number_of)
+                .and_then(quantity_of)
                 .is_some_and(|number| number < 0.0);
             let (negative, all) = counts.entry(value).or_default();
             *negative += usize::from(is_negative);
@@ -351,7 +381,7 @@ impl<'a> Proposals<'a> {
             && quantity.negative() > 0
         {
             self.sure.push(format!(
-                "{} of {} values of {} are below 0: they take back what the customer bought on that day",
+                "{} of the {} values of {} that were looked at are below 0: they take back what the customer bought on that day",
                 quantity.negative(),
                 quantity.values(),
                 quoted(&quantity.name)
@@ -397,6 +427,7 @@ impl<'a> Proposals<'a> {
              If these are discounts, name the column of pieces with --quantity"
         ));
         self.signed = Some(RoleChoice {
+            is_in_headers: false,
             role: ColumnMeaning::Quantity,
             column: amount.name.clone(),
             certainty: Certainty::Check,
@@ -412,7 +443,7 @@ impl<'a> Proposals<'a> {
         };
         if customer.nulls > 0 {
             self.sure.push(format!(
-                "{} of {} lines have no customer in {}: they count for what the store sells, and for no customer",
+                "{} of the {} lines that were looked at have no customer in {}: they count for what the store sells, and for no customer",
                 customer.nulls,
                 customer.rows,
                 quoted(&customer.name)
@@ -429,12 +460,12 @@ impl<'a> Proposals<'a> {
             let percent = 100.0 * share;
             if is_known_word {
                 self.check.push(format!(
-                    "the customer \"{value}\" has {percent:.0} % of the lines: taken for sales without a customer"
+                    "the customer \"{value}\" has {percent:.0} % of the lines that were looked at: taken for sales without a customer"
                 ));
                 names.push(value);
             } else {
                 self.check.push(format!(
-                    "the customer \"{value}\" has {percent:.0} % of the lines, {times:.0} times as many as the next: is it a cashier's card? \
+                    "the customer \"{value}\" has {percent:.0} % of the lines that were looked at, {times:.0} times as many as the next: is it a cashier's card? \
                      Then add it to anonymous"
                 ));
             }

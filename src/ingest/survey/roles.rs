@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::GivenSettings;
 use super::fits::{
     NEARLY_ALL, cell, day_numbers, day_of, is_clock, is_count, is_id, is_time, list_of_products,
-    quoted, same_within_moments,
+    quoted, rounded, same_within_moments,
 };
 use super::meaning::{CLEAR, ColumnMeaning};
 use super::profile::{ColumnProfile, NumericTime};
@@ -44,6 +44,9 @@ pub struct RoleChoice {
     pub reason: String,
     /// What the column is called in other objects.
     pub alternatives: Vec<String>,
+    /// Whether it is a column of the table of ticket headers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_in_headers: bool,
     #[serde(skip)]
     pub(super) position: Option<usize>,
 }
@@ -53,6 +56,28 @@ impl RoleChoice {
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.position.is_some()
+    }
+
+    /// The column by which tables belong together, or one that was found beside it.
+    pub(super) fn of_join(role: ColumnMeaning, column: &str, reason: &str) -> Self {
+        Self {
+            role,
+            column: column.to_owned(),
+            certainty: Certainty::Sure,
+            reason: reason.to_owned(),
+            alternatives: vec![],
+            is_in_headers: false,
+            position: None,
+        }
+    }
+
+    /// The same, as a column of the table of headers.
+    #[must_use]
+    pub(super) fn in_headers(self) -> Self {
+        Self {
+            is_in_headers: true,
+            ..self
+        }
     }
 }
 
@@ -77,6 +102,9 @@ impl Roles {
 
 /// So many different customers are needed to judge whether they come back.
 const CUSTOMERS: usize = 30;
+
+/// Where so many ids were rounded, they are ids no longer.
+const ROUNDED: f64 = 0.3;
 
 /// Finds the columns of all roles. What is given stands.
 pub(super) fn find_roles(
@@ -143,6 +171,7 @@ impl<'a> RoleFinder<'a> {
             certainty: Certainty::Given,
             reason: "you said so".to_owned(),
             alternatives: vec![],
+            is_in_headers: false,
             position: present.map(|profile| profile.position),
         });
     }
@@ -161,6 +190,7 @@ impl<'a> RoleFinder<'a> {
             certainty,
             reason: reason.to_owned(),
             alternatives: vec![],
+            is_in_headers: false,
             position: Some(profile.position),
         });
     }
@@ -246,6 +276,9 @@ impl<'a> RoleFinder<'a> {
             return;
         }
         let mut named = self.named(&[ColumnMeaning::Customer]);
+        if self.refuse_rounded(&named) {
+            return;
+        }
         named.retain(|profile| is_id(profile));
         let Some(first) = named.first().copied() else {
             return self.find_customer_by_tickets();
@@ -365,11 +398,24 @@ impl<'a> RoleFinder<'a> {
         }
     }
 
+    /// Whether the clearest column of ids has lost digits in a spreadsheet, which is told.
+    fn refuse_rounded(&mut self, named: &[&ColumnProfile]) -> bool {
+        let first = named.first();
+        let first = first.filter(|profile| profile.share_of_rounded() > ROUNDED);
+        self.roles
+            .problems
+            .extend(first.map(|profile| rounded(profile)));
+        first.is_some()
+    }
+
     fn find_product(&mut self) {
         if self.is_found(ColumnMeaning::Product) {
             return;
         }
         let named = self.named(&[ColumnMeaning::Product]);
+        if self.refuse_rounded(&named) {
+            return;
+        }
         if let Some(list) = named
             .iter()
             .find(|profile| profile.share_of_lists_of_ids() > 0.3)
@@ -409,7 +455,7 @@ impl<'a> RoleFinder<'a> {
                     || NumericTime::of(time) == Some(NumericTime::Compact)
             });
         let found = self.named(&[role]).into_iter().find(|profile| match role {
-            ColumnMeaning::Quantity => profile.share_of_numbers() >= NEARLY_ALL,
+            ColumnMeaning::Quantity => profile.share_of_quantities() >= NEARLY_ALL,
             ColumnMeaning::Price => profile.share_of_numbers() >= NEARLY_ALL,
             ColumnMeaning::TimeOfDay => bare_dates && is_clock(profile),
             _ => true,

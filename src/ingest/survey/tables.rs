@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::fits::{NEARLY_ALL, is_time};
 use super::meaning::{CLEAR, ColumnMeaning};
 use super::profile::ColumnProfile;
+use super::roles::GivenColumns;
 
 /// A table of a folder, for this question.
 #[derive(Debug)]
 pub(super) struct TableColumns<'a> {
     pub(super) profiles: &'a [ColumnProfile],
+    /// The columns that the owner named.
+    pub(super) given: &'a GivenColumns,
 }
 
 /// Tables that belong together.
@@ -37,8 +41,18 @@ pub(super) struct NamedProducts {
 }
 
 impl TableColumns<'_> {
-    /// The clearest column of a meaning.
+    /// Whether the owner named a column for a meaning.
+    fn is_given(&self, profile: &ColumnProfile, meaning: ColumnMeaning) -> bool {
+        let names = self.given.get(&meaning);
+        names.is_some_and(|names| names.contains(&profile.name))
+    }
+
+    /// The column that the owner named, or else the clearest column of a meaning.
     fn column(&self, meaning: ColumnMeaning) -> Option<&ColumnProfile> {
+        let mut profiles = self.profiles.iter();
+        if let Some(given) = profiles.find(|profile| self.is_given(profile, meaning)) {
+            return Some(given);
+        }
         self.profiles
             .iter()
             .filter_map(|profile| Some((profile, profile.meaning?)))
@@ -47,9 +61,27 @@ impl TableColumns<'_> {
             .map(|(profile, _)| profile)
     }
 
+    /// The column of the time: the one that was named, or one whose name says it, or the only one
+    /// with dates, whatever its name.
     fn time(&self) -> Option<&ColumnProfile> {
-        self.column(ColumnMeaning::Time)
-            .filter(|profile| profile.share_of_dates() >= 0.9 || profile.values() == 0)
+        let has_time = |profile: &&ColumnProfile| {
+            self.is_given(profile, ColumnMeaning::Time)
+                || profile.values() == 0
+                || is_time(profile, false)
+        };
+        let named = self.column(ColumnMeaning::Time).filter(has_time);
+        named.or_else(|| match self.columns_of_dates().as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        })
+    }
+
+    /// All columns of dates.
+    pub(super) fn columns_of_dates(&self) -> Vec<&ColumnProfile> {
+        self.profiles
+            .iter()
+            .filter(|profile| profile.values() > 0 && profile.share_of_dates() >= NEARLY_ALL)
+            .collect()
     }
 }
 
@@ -92,9 +124,10 @@ fn shared_ticket(headers: &TableColumns<'_>, lines: &TableColumns<'_>) -> Option
         .profiles
         .iter()
         .filter(|profile| {
-            profile
+            let is_named = profile
                 .meaning
-                .is_some_and(|name| name.meaning == ColumnMeaning::Basket)
+                .is_some_and(|name| name.meaning == ColumnMeaning::Basket);
+            is_named || headers.is_given(profile, ColumnMeaning::Basket)
         })
         .filter(|profile| profile.distinct * 10 >= profile.values() * 9)
         .filter_map(|profile| {
@@ -173,7 +206,11 @@ mod tests {
         let products = table("product_id,product_name,aisle_id\n7,milk,1\n8,bread,2");
         let lines = table("order_id,product_id,add_to_cart_order\n1,7,1\n1,8,2\n2,7,1");
         let headers = table("order_id,user_id,order_dow\n1,55,3\n2,56,4");
-        let tables = [&products, &lines, &headers].map(|profiles| TableColumns { profiles });
+        let given = GivenColumns::new();
+        let tables = [&products, &lines, &headers].map(|profiles| TableColumns {
+            profiles,
+            given: &given,
+        });
         let found = tables_to_join(&tables).unwrap();
         assert_eq!((found.lines, found.headers), (1, 2));
         assert_eq!(
@@ -192,8 +229,31 @@ mod tests {
     fn tables_that_share_nothing_are_not_joined() {
         let lines = table("order_id,product_id\n1,7\n1,8");
         let others = table("customer_id,city\n5,Rome\n6,Bari");
-        let tables = [&lines, &others].map(|profiles| TableColumns { profiles });
+        let given = GivenColumns::new();
+        let tables = [&lines, &others].map(|profiles| TableColumns {
+            profiles,
+            given: &given,
+        });
         assert_eq!(tables_to_join(&tables), None);
         assert_eq!(product_table(&tables, 0, "product_id"), None);
+    }
+
+    #[test]
+    fn the_time_of_headers_is_a_column_of_dates_or_the_named_one() {
+        let lines = table("ticket,article\n1,7\n1,8");
+        let headers =
+            table("ticket,member,sold\n1,55,2025-01-09 13:53:57\n2,56,2025-01-10 09:01:00");
+        let two = table(
+            "ticket,member,sold,paid\n1,55,2025-01-09,2025-01-09\n2,56,2025-01-10,2025-01-11",
+        );
+        let time = |headers: &Vec<ColumnProfile>, given: &GivenColumns| {
+            let tables = [&lines, headers].map(|profiles| TableColumns { profiles, given });
+            tables_to_join(&tables).unwrap().time
+        };
+        let none = GivenColumns::new();
+        let named = GivenColumns::from([(ColumnMeaning::Time, vec!["sold".to_owned()])]);
+        assert_eq!(time(&headers, &none).as_deref(), Some("sold"));
+        assert_eq!(time(&two, &none), None, "it could be either");
+        assert_eq!(time(&two, &named).as_deref(), Some("sold"));
     }
 }

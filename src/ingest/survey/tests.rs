@@ -123,7 +123,7 @@ fn what_the_owner_says_stands() {
     });
     let given = GivenSettings {
         columns: GivenColumns::from([(ColumnMeaning::Customer, vec!["card".into()])]),
-        paths: BTreeSet::new(),
+        ..GivenSettings::default()
     };
     let found = survey(vec![table(&text)], &given);
     assert_eq!(column(&found, ColumnMeaning::Customer), Some("card"));
@@ -366,6 +366,7 @@ fn amounts_below_0_take_back_where_quantities_do_not_say_it() {
     let given = GivenSettings {
         columns: [(ColumnMeaning::Quantity, vec!["Quantita".to_owned()])].into(),
         paths: ["columns.quantity".to_owned()].into(),
+        ..GivenSettings::default()
     };
     let given = super::survey(vec![table(&with)], &given);
     assert_eq!(column(&given, ColumnMeaning::Quantity), Some("Quantita"));
@@ -374,4 +375,90 @@ fn amounts_below_0_take_back_where_quantities_do_not_say_it() {
         "{:?}",
         given.check
     );
+}
+/// A table of headers and one of lines, of which customer 7's are taken back.
+fn headers_and_lines(time: &str) -> Vec<SampledTable> {
+    let mut headers = table(&lines(
+        &format!("ticket;member;{time};shop"),
+        |customer, day| {
+            format!(
+                "{};{customer};2024-03-{day:02} 10:15:00;6",
+                customer * 100 + day
+            )
+        },
+    ));
+    headers.objects = vec!["headers.csv".into()];
+    let of_lines = table(&lines("ticket;article;qty;price", |customer, day| {
+        let quantity = if customer == 7 { -1 } else { 2 };
+        format!("{};{day};{quantity};1.46", customer * 100 + day)
+    }));
+    vec![headers, of_lines]
+}
+
+#[test]
+fn lines_of_joined_tables_keep_their_columns() {
+    let found = survey(headers_and_lines("sold_at"), &GivenSettings::default());
+    use ColumnMeaning as M;
+    for (role, name) in [
+        (M::Customer, "member"),
+        (M::Product, "article"),
+        (M::Time, "sold_at"),
+        (M::Quantity, "qty"),
+        (M::Basket, "ticket"),
+        (M::Price, "price"),
+        (M::Store, "shop"),
+    ] {
+        assert_eq!(column(&found, role), Some(name));
+    }
+    assert_eq!(found.header_columns.len(), 4);
+    let are_below_0 = |sure: &String| sure.contains("\"qty\"") && sure.contains("below 0");
+    assert!(found.sure.iter().any(are_below_0), "{found:?}");
+}
+
+#[test]
+fn the_time_of_headers_needs_no_name_that_says_so() {
+    let found = survey(headers_and_lines("sold"), &GivenSettings::default());
+    assert_eq!(found.problems, [""; 0]);
+    assert_eq!(setting(&found, "input.tickets.time"), Some("sold".into()));
+    let given = GivenSettings {
+        columns: GivenColumns::from([
+            (ColumnMeaning::Customer, vec!["member".into()]),
+            (ColumnMeaning::Time, vec!["sold".into()]),
+        ]),
+        ..GivenSettings::default()
+    };
+    let found = survey(headers_and_lines("sold"), &given);
+    assert!(
+        found.missing.is_empty() && found.problems.is_empty(),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn quantities_may_have_units() {
+    let text = lines("Cliente;Articolo;Data;Pezzi", |customer, day| {
+        let sign = if customer == 7 { "-" } else { "" };
+        format!("{customer};{day};2024-03-{day:02};{sign}1 pz")
+    });
+    let found = of(&text);
+    assert_eq!(column(&found, ColumnMeaning::Quantity), Some("Pezzi"));
+    assert!(
+        found.sure.iter().any(|sure| sure.contains("below 0")),
+        "{found:?}"
+    );
+    let words = of(&text.replace("1 pz", "1 void"));
+    assert_eq!(column(&words, ColumnMeaning::Quantity), None);
+}
+
+#[test]
+fn ids_that_a_spreadsheet_has_rounded_are_no_list() {
+    let text = lines("customer;product_id;timestamp", |customer, day| {
+        format!("{customer};4,00638E+12;2024-03-{day:02}")
+    });
+    let found = of(&text);
+    assert!(
+        found.problems[0].contains("a spreadsheet has rounded"),
+        "{found:?}"
+    );
+    assert!(!found.problems[0].contains("list"), "{found:?}");
 }

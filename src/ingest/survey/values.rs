@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use crate::ingest::quantity::Quantity;
 use crate::ingest::time::MONTHS;
 
 /// What a text looks like.
@@ -106,6 +107,27 @@ pub(super) fn number_of(text: &str) -> Option<f64> {
         _ => text,
     };
     decimal.parse().ok()
+}
+
+/// A quantity: a number, also with a unit, as it will be read: `2 kg`, `-1 Stk`.
+pub(super) fn quantity_of(text: &str) -> Option<f64> {
+    number_of(text).or_else(|| match Quantity::of(text.as_bytes(), true) {
+        Quantity::Number(number) => Some(number),
+        Quantity::Absent | Quantity::Null | Quantity::NotANumber => None,
+    })
+}
+
+/// Whether a text is a number with an exponent, as spreadsheets write long ids: `4,00638E+12`.
+pub(super) fn is_rounded(text: &str) -> bool {
+    let Some((number, exponent)) = text.split_once(['E', 'e']) else {
+        return false;
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_decimal = number
+        .split_once(['.', ','])
+        .is_some_and(|(whole, decimals)| digits(whole) && digits(decimals));
+    let is_whole_with_sign = digits(number) && exponent.starts_with('+');
+    (is_decimal || is_whole_with_sign) && digits(exponent.strip_prefix('+').unwrap_or(exponent))
 }
 
 /// The form of a date at the start of a text, and what follows it; `None` if there is no date.
@@ -310,5 +332,28 @@ mod tests {
         assert_eq!(number_of("3-"), Some(-3.0));
         assert_eq!(number_of("1,234.5"), Some(1_234.5));
         assert_eq!(number_of("A3"), None);
+    }
+
+    #[test]
+    fn a_quantity_may_have_a_unit() {
+        for (text, quantity) in [
+            ("1 Stk", Some(1.0)),
+            ("-1 Stk", Some(-1.0)),
+            ("0,350 kg", Some(0.35)),
+            ("3-", Some(-3.0)),
+            ("3 void", None),
+        ] {
+            assert_eq!(quantity_of(text), quantity, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_number_with_an_exponent_was_rounded() {
+        for text in ["4,00638E+12", "9.28000E+12", "4.0E12", "4E+12"] {
+            assert!(is_rounded(text), "{text}");
+        }
+        for text in ["12E5", "4,5", "1,2,3E+4", "E+12", "85123E", "a.bE+1"] {
+            assert!(!is_rounded(text), "{text}");
+        }
     }
 }

@@ -9,7 +9,9 @@ const MOST: usize = 50;
 /// objects; `None` if there are none, or no few paths name the others.
 pub(super) fn of_tickets(survey: &Survey, objects: &[String]) -> Option<Vec<String>> {
     let of_archive = |object: &String| object.to_ascii_lowercase().contains(".zip/");
-    if survey.other_objects.is_empty() || objects.iter().any(of_archive) {
+    // Those of a table that was named apart are none of the paths.
+    let is_listed = |other: &String| objects.contains(other);
+    if !survey.other_objects.iter().any(is_listed) || objects.iter().any(of_archive) {
         return None;
     }
     let tickets: Vec<&str> = survey.objects.iter().map(String::as_str).collect();
