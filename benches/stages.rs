@@ -104,7 +104,8 @@ fn features(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
 }
 
 fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
-    let as_of = AsOf(all.span().expect("there are purchases").last);
+    let days = all.span().expect("there are purchases");
+    let as_of = AsOf(days.last);
     let history = PartitionedHistory::new(all, as_of);
     let mut parameters = Parameters::default();
     // Fewer rows than by default, since each fit is repeated ten times.
@@ -112,7 +113,7 @@ fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
     parameters.timing.max_training_rows = 40_000;
     let rule = rule();
     let fit_timing = || {
-        PersonDaySample::new(as_of, &rule, &parameters.timing, SEED)
+        PersonDaySample::new(days, false, &rule, &parameters.timing, SEED)
             .walk(history)
             .and_then(|sample| TimingModel::fit(sample, history.customers()))
             .expect("there is enough to learn from")

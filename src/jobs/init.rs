@@ -308,7 +308,11 @@ fn settings(survey: &Survey, config: &Config, objects: &[String]) -> Result<Vec<
         .roles
         .iter()
         .filter(|choice| choice.certainty != Certainty::Given);
-    settings.extend(chosen.filter_map(written_column));
+    settings.extend(
+        chosen
+            .filter_map(written_column)
+            .filter(|setting| !is_given.contains(&setting.path)),
+    );
     for proposed in &survey.settings {
         if !is_given.contains(&proposed.path) || proposed.path == "input.paths" {
             settings.retain(|setting| setting.path != proposed.path);

@@ -245,3 +245,42 @@ fn a_command_without_columns_proposes_init() {
         assert!(!run.err.contains(wrong), "{wrong}: {run}");
     }
 }
+
+#[test]
+fn tables_in_two_folders_are_found_by_the_flags_that_train_takes() {
+    let sandbox = Sandbox::empty();
+    let (mut headers, mut lines) = (
+        "ticket,member,sold\n".to_owned(),
+        "ticket,article,qty\n".to_owned(),
+    );
+    for ticket in 0..400 {
+        let day = ticket / 40;
+        headers.push_str(&format!(
+            "{ticket},{},2025-01-{:02} 10:00:00\n",
+            ticket % 40,
+            day + 1
+        ));
+        lines.push_str(&format!("{ticket},{},2\n{ticket},99,-1\n", day % 7));
+    }
+    sandbox.write("heads/tickets.csv", headers);
+    sandbox.write("rows/lines.csv", lines);
+    let run = sandbox.okuo(&[
+        "init",
+        "--input",
+        "rows/lines.csv",
+        "--tickets",
+        "heads/tickets.csv",
+        "--basket",
+        "ticket",
+        "--customer",
+        "member",
+        "--time",
+        "sold",
+    ]);
+    run.done();
+    let tickets = written(&sandbox, "input", "tickets").unwrap();
+    assert_eq!(tickets["time"].as_str(), Some("sold"), "{run}");
+    let quantity = written(&sandbox, "columns", "quantity").unwrap();
+    assert_eq!(quantity.as_str(), Some("qty"), "{run}");
+    assert!(!run.out.contains("no part of the tickets"), "{run}");
+}

@@ -71,7 +71,7 @@ const WORDS: [(WordSense, &str); 15] = [
     ),
     (
         WordSense::Quantity,
-        "quantity quantities qty qnty qte quantite quant menge anzahl stuck stueck stk units pieces pcs count \
+        "quantity quantities qty qnty qte quantite quant menge anzahl stuck stueck stk units pieces pcs pezzi pezzo piezas count \
          cantidad cant quantita qta quantidade qtd qtde aantal hoeveelheid maara kpl lkm antal mangd mangde \
          ilosc adet miktar mnozstvi pocet mennyiseg jumlah volume количество колво кол ποσοτητα 数量 個数 수량",
     ),
