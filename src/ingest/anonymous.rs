@@ -155,7 +155,7 @@ mod tests {
         named.mark(0);
         let warning = named.warning().unwrap();
         assert!(
-            warning.starts_with("no line is of the customers \"7\","),
+            warning.starts_with("no line that was read is of the customers \"7\","),
             "{warning}"
         );
         named.merge(&[false, true]);
