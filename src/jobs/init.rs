@@ -96,6 +96,14 @@ pub async fn init(
     let proposed = Layer::parse(FILE_NAME, &text).and_then(Layer::check)?;
     match facts::read(&proposed, progress).await {
         Ok((facts, advice)) => {
+            if facts.lines.dates.is_some() {
+                // All values have settled what the first rows left open.
+                let open = summary.survey.open_dates.take();
+                summary
+                    .survey
+                    .check
+                    .retain(|check| Some(check) != open.as_ref());
+            }
             summary.survey.sure.extend(advice.sure);
             summary.survey.check.extend(advice.check);
             settings.extend(advice.settings);
@@ -388,6 +396,9 @@ fn commands(summary: &InitSummary, request: &InitRequest) -> Vec<String> {
     let Some(facts) = &summary.tickets else {
         return vec![];
     };
+    if facts.refusal.is_some() {
+        return vec![];
+    }
     let config = match &request.file {
         Some(file) if file != FILE_NAME => format!(" --config {}", in_shell(file)),
         _ => String::new(),

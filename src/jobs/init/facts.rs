@@ -8,10 +8,10 @@ use crate::config::{Config, WrittenSetting};
 use crate::domain::Funnel;
 use crate::error::Result;
 use crate::ingest::report::Report;
-use crate::ingest::{self, InputOptions};
+use crate::ingest::{self, Ingested, InputOptions};
 use crate::jobs::{Progress, compute};
 use crate::models;
-use crate::purchases::{History, PartitionedHistory, Partitions};
+use crate::purchases::{History, PartitionedHistory, PartitionedPurchases, Partitions};
 use crate::recurrence::{Rule, RuleGrid, recurrent};
 use crate::stats;
 use crate::store::InputObject;
@@ -57,6 +57,8 @@ pub struct TicketFacts {
     pub grid: RuleGrid,
     /// What was noticed while the lines were read.
     pub warnings: Vec<String>,
+    /// Why a run would refuse these lines: too many of them are bad.
+    pub refusal: Option<String>,
 }
 
 /// What to say of the facts, and what to write.
@@ -75,8 +77,29 @@ pub(super) async fn read(
     config: &Config,
     progress: &dyn Progress,
 ) -> Result<(TicketFacts, Advice)> {
+    let ingested = read_lines(config, 1.0, progress).await?;
+    if ingested.report.kept == 0 {
+        // What training would say of the bad lines says more than that there is no other.
+        read_lines(config, config.input.max_bad_share, progress).await?;
+    }
+    progress.stage("counting customers");
+    let (report, warnings) = (ingested.report, ingested.warnings);
+    let facts = compute(|| {
+        let partitions = ingested.purchases.partitions()?;
+        facts_of(&*partitions, report, warnings, config)
+    })?;
+    let advice = advice(&facts, config);
+    Ok((facts, advice))
+}
+
+/// Reads all lines, of which so large a share may be bad.
+async fn read_lines(
+    config: &Config,
+    max_bad_share: f64,
+    progress: &dyn Progress,
+) -> Result<Ingested<PartitionedPurchases>> {
     let options = InputOptions {
-        max_bad_share: 1.0,
+        max_bad_share,
         ..config.input.clone()
     };
     let (ingested, _) = ingest::read(
@@ -87,14 +110,7 @@ pub(super) async fn read(
         &|count: usize, object: &InputObject| progress.object(object, count),
     )
     .await?;
-    progress.stage("counting customers");
-    let (report, warnings) = (ingested.report, ingested.warnings);
-    let facts = compute(|| {
-        let partitions = ingested.purchases.partitions()?;
-        facts_of(&*partitions, report, warnings, config)
-    })?;
-    let advice = advice(&facts, config);
-    Ok((facts, advice))
+    Ok(ingested)
 }
 
 fn facts_of(
@@ -129,7 +145,9 @@ fn facts_of(
     periods.push(config.rule.periods);
     periods.sort_unstable();
     periods.dedup();
+    let refusal = lines.judge(config.input.max_bad_share).err();
     Ok(TicketFacts {
+        refusal: refusal.map(|error| error.to_string()),
         lines,
         span,
         last_full_day,
@@ -199,6 +217,12 @@ impl PurchasesInSight {
 /// What to say of the facts.
 fn advice(facts: &TicketFacts, config: &Config) -> Advice {
     let mut advice = Advice::default();
+    if let Some(refusal) = &facts.refusal {
+        advice.check.push(format!(
+            "a run refuses these lines: mend this before all else. {refusal}"
+        ));
+    }
+    advise_on_dates(facts, &mut advice);
     let span = facts.span;
     let days = span.days();
     if days < facts.days_needed {
@@ -206,7 +230,7 @@ fn advice(facts: &TicketFacts, config: &Config) -> Advice {
             "the history has {days} days, from {} to {}, and a model that can be measured needs {}: give older tickets too, or lower --periods",
             span.first, span.last, facts.days_needed
         ));
-    } else {
+    } else if facts.refusal.is_none() {
         advice.sure.push(format!(
             "the history is long enough: {days} days, from {} to {}; training needs {}",
             span.first, span.last, facts.days_needed
@@ -242,8 +266,28 @@ fn advice(facts: &TicketFacts, config: &Config) -> Advice {
     }
     advise_on_bad_lines(facts, config, &mut advice);
     advise_on_rule(facts, config, &mut advice);
-    advice.check.extend(facts.warnings.iter().cloned());
+    let decided = facts.lines.dates.as_ref().map(ToString::to_string);
+    let others = facts
+        .warnings
+        .iter()
+        .filter(|warning| decided.as_ref() != Some(warning));
+    advice.check.extend(others.cloned());
     advice
+}
+
+/// Writes the order of dates that all values have settled.
+fn advise_on_dates(facts: &TicketFacts, advice: &mut Advice) {
+    let Some(decided) = &facts.lines.dates else {
+        return;
+    };
+    let reason = decided.to_string();
+    advice.sure.push(reason.clone());
+    advice.settings.extend(WrittenSetting::new(
+        "input.time_format",
+        &json!(decided.order.to_string()),
+        true,
+        &reason,
+    ));
 }
 
 fn advise_on_bad_lines(facts: &TicketFacts, config: &Config, advice: &mut Advice) {
@@ -252,11 +296,13 @@ fn advise_on_bad_lines(facts: &TicketFacts, config: &Config, advice: &mut Advice
         return;
     }
     let share = bad as f64 / facts.lines.lines_read.max(1) as f64;
-    advice.check.push(format!(
-        "{bad} of {} lines are bad:{}",
-        facts.lines.lines_read,
-        facts.lines.causes()
-    ));
+    if facts.refusal.is_none() {
+        advice.check.push(format!(
+            "{bad} of {} lines are bad:{}",
+            facts.lines.lines_read,
+            facts.lines.causes()
+        ));
+    }
     if share > config.input.max_bad_share {
         // Rounded up, so that it is enough.
         let enough = (share * 1_000.0).ceil() / 1_000.0;
@@ -340,6 +386,20 @@ mod tests {
             Some(facts.funnel.recurrent),
             "the grid has the rule"
         );
+    }
+
+    #[test]
+    fn lines_that_a_run_refuses_are_said_first() {
+        let config = config("");
+        let mut facts = facts(&config);
+        assert!(advice(&facts, &config).sure[0].contains("long enough"));
+        facts.refusal = Some("half of the lines are bad".into());
+        let advice = advice(&facts, &config);
+        assert!(
+            advice.check[0].contains("a run refuses these lines"),
+            "{advice:?}"
+        );
+        assert!(!advice.sure.iter().any(|sure| sure.contains("long enough")));
     }
 
     #[test]
