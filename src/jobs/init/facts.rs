@@ -392,6 +392,7 @@ mod tests {
     fn lines_that_a_run_refuses_are_said_first() {
         let config = config("");
         let mut facts = facts(&config);
+        facts.refusal = None;
         assert!(advice(&facts, &config).sure[0].contains("long enough"));
         facts.refusal = Some("half of the lines are bad".into());
         let advice = advice(&facts, &config);
