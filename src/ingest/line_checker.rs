@@ -365,6 +365,12 @@ impl LineChecker {
         self.report.filtered += 1;
     }
 
+    /// Counts rows that the filters leave out, and that are not read.
+    pub(super) fn filter_out_all(&mut self, rows: u64) {
+        self.report.lines_read += rows;
+        self.report.filtered += rows;
+    }
+
     /// Which of the values that filters name were met.
     pub(super) fn filter_values(&mut self) -> &mut FilterValues {
         &mut self.filter_values

@@ -4,6 +4,7 @@
 //! shorter ways of their own for the columns that nearly all files have.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use super::columns::{ColumnPlace, ColumnRole, FoundColumn, FoundColumns, FoundFilter};
 use super::decoded_line::{DecodedLine, LineFacts, Quantity};
@@ -211,6 +212,41 @@ impl RowReader {
         meets_all
     }
 
+    /// Whether a filter leaves out all rows of a group, by what is known of the columns without reading
+    /// them: `known` tells it of a column by its position. What was met is noted in `lines`.
+    pub(super) fn leaves_out_all(
+        &self,
+        known: impl Fn(usize) -> Option<KnownValues>,
+        lines: &mut LineChecker,
+    ) -> bool {
+        let mut filters = self.columns.filters.iter().enumerate();
+        filters.any(|(at, filter)| {
+            let values = match &filter.column.place {
+                ColumnPlace::Field(column) => known(*column),
+                ColumnPlace::Path(value) => Some(KnownValues::One(Cell::Untyped(Cow::Owned(
+                    value.to_string(),
+                )))),
+            };
+            match values {
+                Some(KnownValues::One(cell)) => {
+                    let position = position_of(filter, &cell);
+                    let is_left_out = position.is_some() == filter.filter.is_negated;
+                    if let Some(values) = lines.filter_values().of_filter(at)
+                        && is_left_out
+                    {
+                        values.note(position, &cell);
+                    }
+                    is_left_out
+                }
+                Some(KnownValues::Integers(range)) => {
+                    let mut numbers = filter.numbers.iter().flatten();
+                    !filter.filter.is_negated && !numbers.any(|wanted| may_contain(&range, *wanted))
+                }
+                None => false,
+            }
+        })
+    }
+
     /// Whether a row meets one of the filters for returns.
     fn takes_back(&self, row: &impl Row, lines: &mut LineChecker) -> bool {
         let mut meets_one = false;
@@ -253,6 +289,21 @@ impl RowReader {
             None => (None, RejectedValue::null()),
         }
     }
+}
+
+/// What is known of all values of a column in a group of rows.
+pub(super) enum KnownValues {
+    /// All are this one.
+    One(Cell<'static>),
+    /// They lie between these.
+    Integers(RangeInclusive<i64>),
+}
+
+/// Whether a number may be among integers: exact up to 2⁵³, so that larger ones always may.
+fn may_contain(range: &RangeInclusive<i64>, number: f64) -> bool {
+    const EXACT: i64 = 1 << 53;
+    let is_exact = -EXACT < *range.start() && *range.end() < EXACT;
+    !is_exact || (*range.start() as f64..=*range.end() as f64).contains(&number)
 }
 
 fn meets(filter: &FoundFilter, row: &impl Row, values: Option<&mut ValuesMet>) -> bool {

@@ -697,6 +697,76 @@ fn data_without_a_quantity_are_warned_of_once() {
     );
 }
 
+/// Groups of 100 rows: the store "B" and till 1, "A" and 2, both and 3 or 4.
+fn groups_of_stores() -> Vec<u8> {
+    let store = |row: u32| match row / 100 {
+        0 => "B",
+        1 => "A",
+        _ => ["A", "B"][row as usize % 2],
+    };
+    let till = |row: u32| match row / 100 {
+        2 => 3 + i64::from(row % 2),
+        group => i64::from(group) + 1,
+    };
+    let mut frame = DataFrame::new(
+        300,
+        vec![
+            Column::new("customer_id".into(), (0..300_u32).collect::<Vec<u32>>()),
+            Column::new("product_id".into(), vec![1_i64; 300]),
+            text_column("timestamp", &["2017-10-30"; 300]),
+            text_column("store", &(0..300).map(store).collect::<Vec<&str>>()),
+            Column::new("till".into(), (0..300).map(till).collect::<Vec<i64>>()),
+        ],
+    )
+    .unwrap();
+    let mut out = vec![];
+    ParquetWriter::new(&mut out)
+        .with_row_group_size(Some(100))
+        .finish(&mut frame)
+        .unwrap();
+    out
+}
+
+#[test]
+fn groups_that_a_filter_leaves_out_are_counted_and_not_read() {
+    let whole = groups_of_stores();
+    let mut damaged = whole.clone();
+    // The pages of the first group come first.
+    damaged[4..200].fill(0xff);
+    let read = |filter: &str, file: &[u8]| {
+        let options = InputOptions {
+            filters: vec![RowFilter::parse(filter, "--where").unwrap()],
+            ..options()
+        };
+        read_all(&options, None, &[("a.parquet", file.to_vec())])
+    };
+    for (filter, kept) in [
+        ("store=A", 150),
+        ("store!=B", 150),
+        ("till=2,4", 150),
+        ("till!=1", 200),
+        ("store=A, none", 150),
+    ] {
+        let of = [&whole, &damaged].map(|file| read(filter, file).unwrap());
+        for read in &of {
+            assert_eq!(
+                (read.report.kept, read.report.filtered),
+                (kept, 300 - kept),
+                "{filter}"
+            );
+            assert!(read.report.balanced());
+        }
+        assert_eq!(of[0].warnings, of[1].warnings);
+        let is_unmet = of[0].warnings.join("\n").contains("no row that was read");
+        assert_eq!(is_unmet, filter.contains("none"), "{:?}", of[0].warnings);
+    }
+    // What is wanted of the first group is read.
+    for filter in ["store=B", "till=1,2", "store!=A"] {
+        assert!(read(filter, &damaged).is_err(), "{filter}");
+        assert!(read(filter, &whole).is_ok(), "{filter}");
+    }
+}
+
 #[test]
 fn many_row_groups_keep_their_row_numbers() {
     let rows = 1_000_u32;

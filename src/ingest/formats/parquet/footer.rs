@@ -18,7 +18,8 @@ use super::{MAGIC, damaged, guarded};
 use crate::error::{Error, Result};
 use crate::ingest::columns::{ColumnRole, WantedColumns};
 use crate::ingest::kind::FileKind;
-use crate::ingest::row_reader::RowReader;
+use crate::ingest::line_checker::LineChecker;
+use crate::ingest::row_reader::{Cell, KnownValues, RowReader};
 use crate::ingest::source::{self, Source};
 use crate::ingest::time::ParsedTime;
 
@@ -219,6 +220,48 @@ impl ParquetFooter {
                 .and_then(range_of)
                 .unwrap_or_default()
         })
+    }
+
+    /// Whether a filter leaves out all rows of a group, by what its statistics say.
+    pub(super) fn leaves_out(&self, group: usize, lines: &mut LineChecker) -> bool {
+        let Some(rows) = &self.rows else {
+            return false;
+        };
+        rows.leaves_out_all(|column| self.values_in(group, column), lines)
+    }
+
+    /// What the statistics of a group tell of all values of a column, by its position among those that
+    /// are read.
+    fn values_in(&self, group: usize, column: usize) -> Option<KnownValues> {
+        let (chunk, NamedColumn { field, .. }) = self.chunk_at(group, column).ok()?;
+        let statistics = chunk.statistics(&self.metadata.footer_buf)?.ok()?;
+        match field.dtype {
+            ArrowDataType::Int32 | ArrowDataType::Int64 => {
+                let (nulls, least, most) = match (statistics.as_int32(), statistics.as_int64()) {
+                    (Some(it), _) => (
+                        it.null_count,
+                        it.min_value.map(i64::from),
+                        it.max_value.map(i64::from),
+                    ),
+                    (_, Some(it)) => (it.null_count, it.min_value, it.max_value),
+                    _ => return None,
+                };
+                let known = (nulls == Some(0)).then_some(least?..=most?)?;
+                Some(match known.start() == known.end() {
+                    true => KnownValues::One(Cell::Integer(*known.start())),
+                    false => KnownValues::Integers(known),
+                })
+            }
+            ArrowDataType::Utf8 | ArrowDataType::LargeUtf8 | ArrowDataType::Utf8View => {
+                let texts = statistics.as_binary()?;
+                // Statistics of long texts are cut off, and then differ.
+                let least = texts.min_value.as_ref()?;
+                let is_one = texts.null_count == Some(0) && texts.max_value.as_ref() == Some(least);
+                let text = String::from_utf8(least.clone()).ok().filter(|_| is_one)?;
+                Some(KnownValues::One(Cell::Text(text.into())))
+            }
+            _ => None,
+        }
     }
 
     /// The earliest and the latest time in a group, where its statistics tell them of all rows.

@@ -19,17 +19,18 @@ pub(super) struct RowGroups {
     unneeded: Vec<UnneededGroup>,
 }
 
-/// A group of rows of days that are not needed.
+/// A group of rows that are not needed.
 #[derive(Debug)]
-struct UnneededGroup {
-    rows: u64,
-    earliest: ParsedTime,
-    latest: ParsedTime,
+enum UnneededGroup {
+    /// Of other days: how many, the earliest and the latest.
+    OfOtherDays(u64, ParsedTime, ParsedTime),
+    /// A filter leaves all of them out: the group, and how many.
+    LeftOut(usize, u64),
 }
 
 impl RowGroups {
-    /// All groups of rows in parts of a useful size, at least one. Those of days that are not needed,
-    /// by what `lines` says of their times, are left out.
+    /// All groups of rows in parts of a useful size, at least one. Those that filters leave out, and
+    /// those of days that are not needed, by what `lines` says of their times, are not among them.
     pub(super) fn of(footer: &Arc<ParquetFooter>, mut lines: LineChecker) -> Vec<Self> {
         let mut present = Self::none(footer);
         let mut parts = vec![];
@@ -76,22 +77,30 @@ impl RowGroups {
     /// Counts the rows that are not needed.
     pub(super) fn skip_unneeded(&self, lines: &mut LineChecker) {
         for group in &self.unneeded {
-            lines.skip(group.rows, group.earliest, group.latest);
+            match *group {
+                UnneededGroup::OfOtherDays(rows, earliest, latest) => {
+                    lines.skip(rows, earliest, latest);
+                }
+                UnneededGroup::LeftOut(group, rows) => {
+                    self.footer.leaves_out(group, lines);
+                    lines.filter_out_all(rows);
+                }
+            }
         }
     }
 }
 
-/// The group, if all of its rows are of days that are not needed by what the footer says.
+/// The group, if none of its rows is needed by what the footer says.
 fn unneeded(
     footer: &ParquetFooter,
     group: usize,
     lines: &mut LineChecker,
 ) -> Option<UnneededGroup> {
-    let (earliest, latest) = footer.times_in(group)?;
     let rows = footer.rows_in(group) as u64;
-    lines.skip(rows, earliest, latest).then_some(UnneededGroup {
-        rows,
-        earliest,
-        latest,
-    })
+    if footer.leaves_out(group, lines) {
+        return Some(UnneededGroup::LeftOut(group, rows));
+    }
+    let (earliest, latest) = footer.times_in(group)?;
+    let is_of_other_days = lines.skip(rows, earliest, latest);
+    is_of_other_days.then_some(UnneededGroup::OfOtherDays(rows, earliest, latest))
 }
