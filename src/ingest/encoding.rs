@@ -116,7 +116,8 @@ pub(super) fn encoding_of(
     set: Option<&'static Encoding>,
 ) -> Result<Option<&'static Encoding>> {
     if matches!(first_bytes, [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..]) {
-        return Err(Error::input("the file is UTF-32").hint("write it as UTF-8: iconv -f UTF-32 -t UTF-8 FILE > utf-8.csv"));
+        return Err(Error::input("the file is UTF-32")
+            .hint("write it as UTF-8: iconv -f UTF-32 -t UTF-8 FILE > utf-8.csv"));
     }
     if let Some(encoding) = set
         && encoding.is_single_byte()
