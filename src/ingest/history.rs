@@ -13,6 +13,7 @@ use super::line_checker::{LineBatch, LineQuantity, UndecidedSale};
 use super::lists::refuse_lists;
 use super::netting::{self, AllTakeBacks, NO_TICKET, with_codes};
 use super::overlap::OverlappingObjects;
+use super::rejects::Rejects;
 use super::report::{LinesFarAfter, Report};
 use super::return_names::ReturnsByName;
 use super::suspects::{self, Suspect};
@@ -430,6 +431,8 @@ impl HistoryAssembler {
             warnings.extend(self.anonymous.warning());
         }
         warnings.extend(self.report.filter_notes.iter().cloned());
+        let rejects = self.report.rejects.iter();
+        warnings.extend(rejects.filter_map(Rejects::warning_of_ruined_ids));
         warnings
     }
 

@@ -140,6 +140,25 @@ pub struct Rejects {
 }
 
 impl Rejects {
+    /// A warning if digits of an id are lost: the other ids of the column may be ruined too, though
+    /// nothing shows it.
+    pub(super) fn warning_of_ruined_ids(&self) -> Option<String> {
+        let is_ruined = matches!(
+            self.reason,
+            RejectReason::ScientificCustomer
+                | RejectReason::ScientificProduct
+                | RejectReason::RoundedCustomer
+                | RejectReason::RoundedProduct
+        );
+        let first = self.first.first().filter(|_| is_ruined)?;
+        Some(format!(
+            "{} × {}, first {first}: other ids of the column may have lost digits too; {}",
+            self.lines,
+            self.reason,
+            self.reason.hint()
+        ))
+    }
+
     /// Counts a bad line in a list that is sorted by reason; `line` is asked for only while places
     /// of the reason are wanted.
     pub(super) fn count(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use calamine::{Reader, Xlsx as Workbook, XlsxError};
 
 use super::{Access, ChunkDecoder, InputFormat};
+use crate::domain::words::shortened;
 use crate::error::{Error, Result};
 use crate::ingest::archive::is_zip;
 use crate::ingest::chunk::ChunkRequest;
@@ -25,6 +26,11 @@ const MAX_ROWS: u32 = 1 << 20;
 
 /// How many rows of a sheet may stand above its header: titles.
 const ABOVE_HEADER: usize = 50;
+
+/// How many sheets a message names, and how many characters of a name it shows.
+const SHOWN_SHEETS: usize = 12;
+/// See [`SHOWN_SHEETS`].
+const SHOWN_NAME: usize = 31;
 
 /// Excel workbooks.
 #[derive(Debug)]
@@ -91,7 +97,9 @@ impl InputFormat for Xlsx {
             let header = Header::find(&top, &wanted).map(|(header, _)| header);
             let has_columns = header.is_ok();
             let at = header.map_or_else(|_| sheet::likely_header(&top), |header| header.row);
-            if has_columns || (first.is_none() && !top.is_empty()) {
+            // Where no sheet has the columns by their names, the longest is most likely the table.
+            let is_longer = |first: &(String, Vec<_>, usize)| top.len() > first.1.len();
+            if has_columns || first.as_ref().map_or(!top.is_empty(), is_longer) {
                 first = Some((name, top, at));
             }
             if has_columns {
@@ -136,7 +144,7 @@ struct XlsxDecoder {
 impl ChunkDecoder for XlsxDecoder {
     fn decode(&mut self, lines: &mut LineChecker) -> Result<bool> {
         let mut workbook = open_workbook(&self.source)?;
-        let mut has_read = false;
+        let mut read: Vec<String> = vec![];
         let mut lacking: Option<Error> = None;
         let mut others = vec![];
         for name in workbook.sheet_names() {
@@ -149,7 +157,7 @@ impl ChunkDecoder for XlsxDecoder {
                 Ok((header, columns)) => {
                     self.has_quantity |= columns.of(ColumnRole::Quantity).is_some();
                     read_sheet(&mut workbook, &name, header, columns, lines)?;
-                    has_read = true;
+                    read.push(name);
                 }
                 Err(_) if top.is_empty() => {}
                 Err(error) => {
@@ -159,10 +167,13 @@ impl ChunkDecoder for XlsxDecoder {
             }
         }
         match lacking {
-            Some(error) if !has_read => Err(error),
+            Some(error) if read.is_empty() => Err(error),
             _ => {
                 for sheet in others {
                     lines.leave_out(&sheet, "a sheet without the columns");
+                }
+                if read.len() > 1 {
+                    lines.warn(&several_sheets(&read));
                 }
                 Ok(false)
             }
@@ -172,6 +183,24 @@ impl ChunkDecoder for XlsxDecoder {
     fn has_quantity(&self) -> bool {
         self.has_quantity
     }
+}
+
+/// What is said of a workbook of which several sheets are read: one of them may be a copy, or of
+/// returns.
+fn several_sheets(names: &[String]) -> String {
+    let mut shown: Vec<String> = names
+        .iter()
+        .take(SHOWN_SHEETS)
+        .map(|name| format!("\"{}\"", shortened(name, SHOWN_NAME)))
+        .collect();
+    if names.len() > SHOWN_SHEETS {
+        shown.push(format!("{} more", names.len() - SHOWN_SHEETS));
+    }
+    format!(
+        "{} sheets have the columns, and all of them are read: {}",
+        names.len(),
+        shown.join(", ")
+    )
 }
 
 /// Adds the rows of a sheet below its header.

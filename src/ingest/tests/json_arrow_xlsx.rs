@@ -340,6 +340,12 @@ fn every_sheet_with_the_columns_is_read_and_the_others_are_said() {
         (left.len(), left[0].object.as_str(), left[0].why.as_str()),
         (1, "a.xlsx/S2", "a sheet without the columns")
     );
+    let said = "a.xlsx: 2 sheets have the columns, and all of them are read: \"S1\", \"S4\"";
+    assert!(
+        read.warnings.iter().any(|warning| warning == said),
+        "{:?}",
+        read.warnings
+    );
     // By its content, and in an archive.
     let packed = zip(&[("export/tickets", &workbook(&sheets))]);
     let read = read_one("a.csv", packed).unwrap();

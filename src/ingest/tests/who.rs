@@ -61,6 +61,16 @@ fn ids_that_a_spreadsheet_has_rounded_are_named() {
             "{error}"
         );
     }
+    // Where a few bad lines are allowed, it is named all the same.
+    let allowed = InputOptions {
+        max_bad_share: 0.5,
+        ..options()
+    };
+    let text = "customer_id,product_id,timestamp\n8.41003E+12,10,2024-03-01\n7,10,2024-03-01\n";
+    let read = read_all(&allowed, None, &[("a.csv", csv(text))]).unwrap();
+    let said = "1 × customer that a spreadsheet has rounded, first a.csv: row 1, column \"customer_id\": \"8.41003E+12\"";
+    let warnings = read.warnings.join("\n");
+    assert!(warnings.contains(said), "{warnings}");
     // An article may be called so.
     let text = "customer_id,product_id,timestamp\n1,12E4,2024-03-01\n";
     let read = read_all(&options(), None, &[("a.csv", csv(text))]).unwrap();
