@@ -419,16 +419,11 @@ impl HistoryAssembler {
         warnings.extend(overlapping.and_then(OverlappingObjects::warning_of_copies));
         if !is_lines {
             warnings.extend(self.customers.warnings());
-            // Of persons another id is known than that of the lines.
-            let is_compared = options.tables.customers.is_none();
-            warnings.extend(is_compared.then(|| self.anonymous.warning()).flatten());
+            warnings.extend(self.anonymous.warning());
         }
         warnings.extend(self.products.warnings());
         if !is_headers {
             warnings.extend(self.excluded.warning());
-        }
-        if !is_lines {
-            warnings.extend(self.anonymous.warning());
         }
         warnings.extend(self.report.filter_notes.iter().cloned());
         let rejects = self.report.rejects.iter();
