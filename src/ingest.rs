@@ -80,6 +80,7 @@ mod lake;
 mod line_checker;
 mod lists;
 mod missing_tables;
+mod named_ids;
 mod netting;
 mod other_table;
 mod overlap;

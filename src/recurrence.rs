@@ -71,10 +71,12 @@ section! {
 const MOST_DAYS: u64 = 3_653;
 
 impl Rule {
-    /// Fewest purchases of a customer who meets the rule.
+    /// How many purchases to ask of a customer: as many as are `wanted`, but no more than one who
+    /// meets the rule has.
     #[must_use]
-    pub fn least_purchases(&self) -> usize {
-        self.periods.saturating_mul(self.min_purchases) as usize
+    pub fn least_purchases(&self, wanted: usize) -> usize {
+        let of_rule = self.periods.saturating_mul(self.min_purchases) as usize;
+        wanted.min(of_rule).max(1)
     }
 
     /// The rule itself, if its parameters make sense.

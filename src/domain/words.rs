@@ -47,6 +47,16 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     }
 }
 
+/// The first of some texts in quotation marks, and how many more there are.
+pub(crate) fn first_quoted<T: AsRef<str>>(texts: &[T], most: usize) -> String {
+    let shown = texts.iter().take(most);
+    let mut shown: Vec<String> = shown.map(|text| format!("\"{}\"", text.as_ref())).collect();
+    if texts.len() > most {
+        shown.push(format!("{} more", texts.len() - most));
+    }
+    shown.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +66,12 @@ mod tests {
         assert_eq!(in_one_line("a\nb\u{1b}c"), "a b c");
         assert_eq!(shortened("ääää", 3), "äää…");
         assert_eq!(shortened("ääää", 4), "ääää");
+    }
+
+    #[test]
+    fn many_texts_are_cut_to_some() {
+        assert_eq!(first_quoted(&["a", "b"], 2), "\"a\", \"b\"");
+        assert_eq!(first_quoted(&["a", "b", "c"], 1), "\"a\", 2 more");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Sales without a customer: cash sales, and those under an id that stands for nobody.
 
-use polars::prelude::PlHashMap;
+use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::ids::{IdFault, IdKey, RawId, is_null};
+use super::named_ids::NamedIds;
+use crate::domain::words::first_quoted;
 
 /// How many ids a warning lists.
 const SHOWN: usize = 5;
@@ -19,11 +21,10 @@ pub(super) enum Buyer {
 }
 
 /// The ids that stand for nobody.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct AnonymousCustomers {
-    ids: Vec<String>,
-    /// Whether a line named the id.
-    met: Vec<bool>,
+    /// Which of them lines have.
+    pub(super) named: NamedIds,
     /// Positions in the ids.
     integers: PlHashMap<i64, usize>,
     texts: PlHashMap<String, usize>,
@@ -32,25 +33,19 @@ pub(super) struct AnonymousCustomers {
 impl AnonymousCustomers {
     /// The ids that someone named, written as in the input.
     pub(super) fn new(ids: &[String]) -> Self {
-        let mut named = Self {
-            ids: ids.to_vec(),
-            met: vec![false; ids.len()],
-            ..Self::default()
-        };
+        let (mut integers, mut texts) = (PlHashMap::new(), PlHashMap::new());
         for (at, id) in ids.iter().enumerate() {
             match IdKey::of(id.trim_ascii()) {
                 // A column with nulls may write 0 as 0.0.
-                IdKey::Integer(id) | IdKey::WholeFloat(id) => _ = named.integers.insert(id, at),
-                IdKey::Text(id) => _ = named.texts.insert(id.to_owned(), at),
+                IdKey::Integer(id) | IdKey::WholeFloat(id) => _ = integers.insert(id, at),
+                IdKey::Text(id) => _ = texts.insert(id.to_owned(), at),
             }
         }
-        named
-    }
-
-    /// Whether nobody named an id.
-    #[inline]
-    pub(super) fn are_none(&self) -> bool {
-        self.integers.is_empty() && self.texts.is_empty()
+        Self {
+            named: NamedIds::new(ids),
+            integers,
+            texts,
+        }
     }
 
     /// Who bought a line: nobody, where there is no id.
@@ -60,7 +55,7 @@ impl AnonymousCustomers {
     #[inline]
     pub(super) fn buyer(&self, customer: RawId<'_>) -> Result<Buyer, IdFault> {
         match customer.key() {
-            Ok(_) if self.are_none() => Ok(Buyer::Known),
+            Ok(_) if self.named.are_none() => Ok(Buyer::Known),
             Ok(IdKey::Integer(id) | IdKey::WholeFloat(id)) => Ok(named_at(self.integers.get(&id))),
             Ok(IdKey::Text(id)) => Ok(named_at(self.texts.get(id))),
             Err(IdFault::Null) => Ok(Buyer::Anonymous),
@@ -68,32 +63,10 @@ impl AnonymousCustomers {
         }
     }
 
-    /// A line names the id at this position.
-    pub(super) fn mark(&mut self, at: usize) {
-        if let Some(met) = self.met.get_mut(at) {
-            *met = true;
-        }
-    }
-
-    /// Which of the ids were met, in their order.
-    pub(super) fn met(&self) -> &[bool] {
-        &self.met
-    }
-
-    /// Adds the ids that were met elsewhere.
-    pub(super) fn merge(&mut self, met: &[bool]) {
-        let marked = met.iter().enumerate().filter(|(_, met)| **met);
-        marked.for_each(|(at, _)| self.mark(at));
-    }
-
     /// A warning of the ids that no line names, which are most likely slips. What stands for nobody
     /// anyway is met without a look at it.
     pub(super) fn warning(&self) -> Option<String> {
-        let ids = self.ids.iter().zip(&self.met);
-        let unmet: Vec<&str> = ids
-            .filter(|(id, met)| !**met && !is_null(id))
-            .map(|(id, _)| id.as_str())
-            .collect();
+        let unmet: Vec<&str> = self.named.unmet().filter(|id| !is_null(id)).collect();
         unmet_warning("--anonymous", &unmet)
     }
 }
@@ -103,17 +76,9 @@ pub(super) fn unmet_warning(flag: &str, ids: &[&str]) -> Option<String> {
     if ids.is_empty() {
         return None;
     }
-    let mut shown: Vec<String> = ids
-        .iter()
-        .take(SHOWN)
-        .map(|id| format!("\"{id}\""))
-        .collect();
-    if ids.len() > SHOWN {
-        shown.push(format!("{} more", ids.len() - SHOWN));
-    }
     Some(format!(
         "no line that was read is of the customers {}, which {flag} names: ids are compared as the data write them",
-        shown.join(", ")
+        first_quoted(ids, SHOWN)
     ))
 }
 
@@ -152,13 +117,13 @@ mod tests {
     #[test]
     fn ids_that_no_line_has_are_named() {
         let mut named = AnonymousCustomers::new(&["0".into(), "7".into()]);
-        named.mark(0);
+        named.named.mark(0);
         let warning = named.warning().unwrap();
         assert!(
             warning.starts_with("no line that was read is of the customers \"7\","),
             "{warning}"
         );
-        named.merge(&[false, true]);
+        named.named.merge(&[false, true]);
         assert_eq!(named.warning(), None);
     }
 }

@@ -3,6 +3,7 @@
 use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::ids::{IdFault, IdKey, RawId};
+use super::named_ids::NamedIds;
 
 /// How many excluded products a warning lists.
 const SHOWN: usize = 5;
@@ -10,9 +11,8 @@ const SHOWN: usize = 5;
 /// Products that are no purchase.
 #[derive(Debug, Clone)]
 pub(super) struct ExcludedProducts {
-    ids: Vec<String>,
-    /// Whether a line named the id.
-    met: Vec<bool>,
+    /// Which of them lines have.
+    pub(super) named: NamedIds,
     /// Positions in the ids.
     integers: PlHashMap<i64, usize>,
     whole_floats: PlHashMap<i64, usize>,
@@ -41,17 +41,11 @@ impl ExcludedProducts {
             };
         }
         Self {
-            ids: ids.to_vec(),
-            met: vec![false; ids.len()],
+            named: NamedIds::new(ids),
             integers,
             whole_floats,
             texts,
         }
-    }
-
-    /// Whether nothing is excluded.
-    pub(super) fn are_none(&self) -> bool {
-        self.ids.is_empty()
     }
 
     /// Whether a product has an id, and is on the list.
@@ -62,7 +56,7 @@ impl ExcludedProducts {
 
     #[inline]
     fn of(&self, product: IdKey<'_>) -> Exclusion {
-        if self.are_none() {
+        if self.named.are_none() {
             return Exclusion::None;
         }
         let found = match product {
@@ -81,33 +75,9 @@ impl ExcludedProducts {
         .map_or(Exclusion::None, |at| Exclusion::IfInteger(*at))
     }
 
-    /// Adds the ids that were met elsewhere.
-    pub(super) fn merge(&mut self, met: &[bool]) {
-        self.met
-            .iter_mut()
-            .zip(met)
-            .for_each(|(met, theirs)| *met |= theirs);
-    }
-
-    /// Which of the ids were met, in the order of the list.
-    pub(super) fn met(&self) -> &[bool] {
-        &self.met
-    }
-
-    /// A line names the id at this position.
-    pub(super) fn mark(&mut self, at: usize) {
-        if let Some(met) = self.met.get_mut(at) {
-            *met = true;
-        }
-    }
-
     /// A warning of the ids that no line names, which are most likely slips.
     pub(super) fn warning(&self) -> Option<String> {
-        let listed = self.ids.iter().zip(&self.met);
-        let mut unmet: Vec<&str> = listed
-            .filter(|(_, met)| !**met)
-            .map(|(id, _)| id.as_str())
-            .collect();
+        let mut unmet: Vec<&str> = self.named.unmet().collect();
         if unmet.is_empty() {
             return None;
         }

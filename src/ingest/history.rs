@@ -137,8 +137,8 @@ impl HistoryAssembler {
         self.report.merge(batch.report);
         self.text.merge(batch.text);
         self.times.merge(batch.times);
-        self.excluded.merge(&batch.excluded);
-        self.anonymous.merge(&batch.anonymous);
+        self.excluded.named.merge(&batch.excluded);
+        self.anonymous.named.merge(&batch.anonymous);
         self.filter_values.merge(batch.filter_values);
         self.customers
             .merge(batch.customers, &mut self.customer_codes)?;
@@ -355,7 +355,7 @@ impl HistoryAssembler {
                 self.builder.record(record)?;
             } else {
                 self.report.excluded += 1;
-                self.excluded.mark(excluded);
+                self.excluded.named.mark(excluded);
             }
         }
         Ok(())

@@ -326,7 +326,7 @@ impl LineChecker {
         let quantity = quantity.millionths()?;
         let is_anonymous = buyer != Buyer::Known;
         if let Buyer::Named(at) = buyer {
-            self.anonymous.mark(at);
+            self.anonymous.named.mark(at);
         }
         self.report.lines_read += 1;
         if quantity <= 0 {
@@ -346,7 +346,7 @@ impl LineChecker {
             Exclusion::None => None,
             Exclusion::IfInteger(at) => Some(at),
             Exclusion::Listed(at) => {
-                self.excluded.mark(at);
+                self.excluded.named.mark(at);
                 self.report.excluded += 1;
                 return Ok(None);
             }
@@ -359,14 +359,8 @@ impl LineChecker {
         }))
     }
 
-    /// Counts a row that the filters leave out, and looks at it no further.
-    pub(super) fn filter_out(&mut self) {
-        self.report.lines_read += 1;
-        self.report.filtered += 1;
-    }
-
-    /// Counts rows that the filters leave out, and that are not read.
-    pub(super) fn filter_out_all(&mut self, rows: u64) {
+    /// Counts rows that the filters leave out, and that are looked at no further.
+    pub(super) fn filter_out(&mut self, rows: u64) {
         self.report.lines_read += rows;
         self.report.filtered += rows;
     }
@@ -570,8 +564,8 @@ impl LineChecker {
             report: std::mem::take(&mut self.report),
             text: std::mem::take(&mut self.text),
             times: self.days.take_seen(),
-            excluded: self.excluded.met().to_vec(),
-            anonymous: self.anonymous.met().to_vec(),
+            excluded: self.excluded.named.met().to_vec(),
+            anonymous: self.anonymous.named.met().to_vec(),
             filter_values: std::mem::take(&mut self.filter_values),
             undecided: std::mem::take(&mut self.undecided),
             line_quantities: replace_by_as_large(&mut self.line_quantities),

@@ -174,7 +174,7 @@ impl RowReader {
     pub(super) fn add(&self, number: u64, row: &impl Row, lines: &mut LineChecker) -> Result<()> {
         let is_read = self.meets_filters(row, lines);
         if !is_read {
-            lines.filter_out();
+            lines.filter_out(1);
             return Ok(());
         }
         let [customer, product, basket, category, store, name] = [

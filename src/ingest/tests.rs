@@ -64,9 +64,15 @@ fn gz(text: &str) -> Vec<u8> {
 }
 
 fn parquet(columns: Vec<Column>) -> Vec<u8> {
+    parquet_in_groups(columns, None)
+}
+
+/// As [`parquet`], with so many rows in a group.
+fn parquet_in_groups(columns: Vec<Column>, rows: Option<usize>) -> Vec<u8> {
     let mut out = vec![];
     let height = columns[0].len();
     ParquetWriter::new(&mut out)
+        .with_row_group_size(rows)
         .finish(&mut DataFrame::new(height, columns).unwrap())
         .unwrap();
     out

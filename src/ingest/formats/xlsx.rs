@@ -8,7 +8,7 @@ use std::sync::Arc;
 use calamine::{Reader, Xlsx as Workbook, XlsxError};
 
 use super::{Access, ChunkDecoder, InputFormat};
-use crate::domain::words::shortened;
+use crate::domain::words::{first_quoted, shortened};
 use crate::error::{Error, Result};
 use crate::ingest::archive::is_zip;
 use crate::ingest::chunk::ChunkRequest;
@@ -188,18 +188,14 @@ impl ChunkDecoder for XlsxDecoder {
 /// What is said of a workbook of which several sheets are read: one of them may be a copy, or of
 /// returns.
 fn several_sheets(names: &[String]) -> String {
-    let mut shown: Vec<String> = names
+    let shown: Vec<String> = names
         .iter()
-        .take(SHOWN_SHEETS)
-        .map(|name| format!("\"{}\"", shortened(name, SHOWN_NAME)))
+        .map(|name| shortened(name, SHOWN_NAME))
         .collect();
-    if names.len() > SHOWN_SHEETS {
-        shown.push(format!("{} more", names.len() - SHOWN_SHEETS));
-    }
     format!(
         "{} sheets have the columns, and all of them are read: {}",
         names.len(),
-        shown.join(", ")
+        first_quoted(&shown, SHOWN_SHEETS)
     )
 }
 

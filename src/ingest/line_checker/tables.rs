@@ -94,7 +94,7 @@ impl LineChecker {
         match self.anonymous.buyer(customer) {
             Ok(Buyer::Anonymous) => RawId::Null,
             Ok(Buyer::Named(at)) => {
-                self.anonymous.mark(at);
+                self.anonymous.named.mark(at);
                 RawId::Null
             }
             Ok(Buyer::Known) => persons.person(customer),

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use crate::ingest::ids::is_digits;
 use crate::ingest::quantity::Quantity;
 use crate::ingest::time::MONTHS;
 
@@ -122,12 +123,11 @@ pub(super) fn is_rounded(text: &str) -> bool {
     let Some((number, exponent)) = text.split_once(['E', 'e']) else {
         return false;
     };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_decimal = number
         .split_once(['.', ','])
-        .is_some_and(|(whole, decimals)| digits(whole) && digits(decimals));
-    let is_whole_with_sign = digits(number) && exponent.starts_with('+');
-    (is_decimal || is_whole_with_sign) && digits(exponent.strip_prefix('+').unwrap_or(exponent))
+        .is_some_and(|(whole, decimals)| is_digits(whole) && is_digits(decimals));
+    let is_whole_with_sign = is_digits(number) && exponent.starts_with('+');
+    (is_decimal || is_whole_with_sign) && is_digits(exponent.strip_prefix('+').unwrap_or(exponent))
 }
 
 /// The form of a date at the start of a text, and what follows it; `None` if there is no date.

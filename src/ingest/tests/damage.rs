@@ -119,38 +119,29 @@ fn compressed_data_cut_or_flipped_anywhere_are_an_error_or_whole() {
 /// Every kind of column, dictionary pages and several row groups.
 fn many_columns() -> Vec<u8> {
     let rows = 300_i64;
-    let mut out = vec![];
     let texts: Vec<String> = (0..rows).map(|row| format!("p{}", row % 7)).collect();
-    let mut frame = DataFrame::new(
-        rows as usize,
-        vec![
-            Column::new(
-                "customer_id".into(),
-                (0..rows)
-                    .map(|row| (row % 5 > 0).then_some(row))
-                    .collect::<Vec<_>>(),
-            ),
-            Column::new("product_id".into(), texts),
-            Column::new(
-                "timestamp".into(),
-                (0..rows)
-                    .map(|row| 1_509_354_000_000_000 + row * 3_600_000_000)
-                    .collect::<Vec<_>>(),
-            )
-            .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
-            .unwrap(),
-            Column::new(
-                "quantity".into(),
-                (0..rows).map(|row| row as f64 / 2.0).collect::<Vec<_>>(),
-            ),
-        ],
-    )
-    .unwrap();
-    ParquetWriter::new(&mut out)
-        .with_row_group_size(Some(100))
-        .finish(&mut frame)
-        .unwrap();
-    out
+    let columns = vec![
+        Column::new(
+            "customer_id".into(),
+            (0..rows)
+                .map(|row| (row % 5 > 0).then_some(row))
+                .collect::<Vec<_>>(),
+        ),
+        Column::new("product_id".into(), texts),
+        Column::new(
+            "timestamp".into(),
+            (0..rows)
+                .map(|row| 1_509_354_000_000_000 + row * 3_600_000_000)
+                .collect::<Vec<_>>(),
+        )
+        .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+        .unwrap(),
+        Column::new(
+            "quantity".into(),
+            (0..rows).map(|row| row as f64 / 2.0).collect::<Vec<_>>(),
+        ),
+    ];
+    parquet_in_groups(columns, Some(100))
 }
 
 #[test]

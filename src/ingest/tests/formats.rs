@@ -708,23 +708,14 @@ fn groups_of_stores() -> Vec<u8> {
         2 => 3 + i64::from(row % 2),
         group => i64::from(group) + 1,
     };
-    let mut frame = DataFrame::new(
-        300,
-        vec![
-            Column::new("customer_id".into(), (0..300_u32).collect::<Vec<u32>>()),
-            Column::new("product_id".into(), vec![1_i64; 300]),
-            text_column("timestamp", &["2017-10-30"; 300]),
-            text_column("store", &(0..300).map(store).collect::<Vec<&str>>()),
-            Column::new("till".into(), (0..300).map(till).collect::<Vec<i64>>()),
-        ],
-    )
-    .unwrap();
-    let mut out = vec![];
-    ParquetWriter::new(&mut out)
-        .with_row_group_size(Some(100))
-        .finish(&mut frame)
-        .unwrap();
-    out
+    let columns = vec![
+        Column::new("customer_id".into(), (0..300_u32).collect::<Vec<u32>>()),
+        Column::new("product_id".into(), vec![1_i64; 300]),
+        text_column("timestamp", &["2017-10-30"; 300]),
+        text_column("store", &(0..300).map(store).collect::<Vec<&str>>()),
+        Column::new("till".into(), (0..300).map(till).collect::<Vec<i64>>()),
+    ];
+    parquet_in_groups(columns, Some(100))
 }
 
 #[test]
@@ -770,23 +761,15 @@ fn groups_that_a_filter_leaves_out_are_counted_and_not_read() {
 #[test]
 fn many_row_groups_keep_their_row_numbers() {
     let rows = 1_000_u32;
-    let mut out = vec![];
     let times: Vec<Option<&str>> = (0..rows)
         .map(|row| (row != 777).then_some("2017-10-30"))
         .collect();
-    let mut frame = DataFrame::new(
-        rows as usize,
-        vec![
-            Column::new("customer_id".into(), (0..rows).collect::<Vec<u32>>()),
-            Column::new("product_id".into(), vec![1_i64; rows as usize]),
-            Column::new("timestamp".into(), times),
-        ],
-    )
-    .unwrap();
-    ParquetWriter::new(&mut out)
-        .with_row_group_size(Some(100))
-        .finish(&mut frame)
-        .unwrap();
+    let columns = vec![
+        Column::new("customer_id".into(), (0..rows).collect::<Vec<u32>>()),
+        Column::new("product_id".into(), vec![1_i64; rows as usize]),
+        Column::new("timestamp".into(), times),
+    ];
+    let out = parquet_in_groups(columns, Some(100));
     let read = read_all(&lenient(), None, &[("a.parquet", out)]).unwrap();
     assert_eq!((read.report.lines_read, read.report.kept), (1_000, 999));
     assert_eq!(

@@ -164,7 +164,7 @@ impl PickedBasketPilot<'_> {
             return Err(Error::input(format!(
                 "up to {} no customer has {} purchases and a next one to learn from",
                 history.as_of(),
-                parameters.min_purchases.min(rule.least_purchases())
+                rule.least_purchases(parameters.min_purchases)
             ))
             .hint("train on a longer history, or with a later --as-of"));
         }

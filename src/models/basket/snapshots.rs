@@ -83,8 +83,7 @@ impl<'a> SnapshotGrid<'a> {
 
     /// Fewest purchases before a night for the night to count at all.
     fn least_purchases(&self) -> usize {
-        let wanted = self.parameters.min_purchases;
-        wanted.min(self.rule.least_purchases()).max(1)
+        self.rule.least_purchases(self.parameters.min_purchases)
     }
 
     /// Customers with few purchases come in where the others leave room.

@@ -205,8 +205,7 @@ impl PersonDaySampler<'_> {
 
     /// Fewest purchases before an eve.
     fn least_purchases(&self) -> usize {
-        let wanted = self.parameters.min_purchases;
-        wanted.min(self.rule.least_purchases()).max(1)
+        self.rule.least_purchases(self.parameters.min_purchases)
     }
 
     /// The share of each stratum that is sampled.

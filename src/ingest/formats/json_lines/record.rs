@@ -47,13 +47,12 @@ impl<'de> Visitor<'de> for KeysVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
-            match map.next_value_seed(NestingSeed)? {
-                Nesting::Cell => {}
-                Nesting::Table if self.0.nested.is_none() => {
-                    self.0.nested = Some(key.clone());
-                    self.0.without_cell.push(key.clone());
-                }
-                _ => self.0.without_cell.push(key.clone()),
+            let nesting = map.next_value_seed(NestingSeed)?;
+            if nesting == Nesting::Table {
+                self.0.nested.get_or_insert_with(|| key.clone());
+            }
+            if nesting != Nesting::Cell {
+                self.0.without_cell.push(key.clone());
             }
             self.0.names.push(key);
         }

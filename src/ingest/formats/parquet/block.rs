@@ -322,7 +322,7 @@ impl RowValues for PlainRows<'_> {
         anonymous: &AnonymousCustomers,
         _known: &KnownIdCodes,
     ) -> Result<Buyer, IdFault> {
-        if anonymous.are_none() {
+        if anonymous.named.are_none() {
             Ok(Buyer::Known)
         } else {
             anonymous.buyer(self.customer(at))
@@ -337,7 +337,7 @@ impl RowValues for PlainRows<'_> {
         excluded: &ExcludedProducts,
         _known: &KnownIdCodes,
     ) -> Result<Exclusion, IdFault> {
-        if excluded.are_none() {
+        if excluded.named.are_none() {
             Ok(Exclusion::None)
         } else {
             excluded.judge(self.product(at))
@@ -393,7 +393,7 @@ impl RowValues for AnyRows<'_> {
         excluded: &ExcludedProducts,
         known: &KnownIdCodes,
     ) -> Result<Exclusion, IdFault> {
-        if excluded.are_none() && known.products.has(self.0.products.positions(), at) {
+        if excluded.named.are_none() && known.products.has(self.0.products.positions(), at) {
             Ok(Exclusion::None)
         } else {
             excluded.judge(self.product(at))

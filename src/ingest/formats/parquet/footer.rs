@@ -10,6 +10,7 @@ use polars::prelude::{
     ArrowDataType, ArrowField, ArrowSchema, ParquetReader, PlSmallStr, SerReader, TimeUnit,
 };
 use polars_parquet::parquet::schema::types::PhysicalType;
+use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::ColumnChunkMetadata;
 
 use super::columns::microseconds;
@@ -237,19 +238,10 @@ impl ParquetFooter {
         let statistics = chunk.statistics(&self.metadata.footer_buf)?.ok()?;
         match field.dtype {
             ArrowDataType::Int32 | ArrowDataType::Int64 => {
-                let (nulls, least, most) = match (statistics.as_int32(), statistics.as_int64()) {
-                    (Some(it), _) => (
-                        it.null_count,
-                        it.min_value.map(i64::from),
-                        it.max_value.map(i64::from),
-                    ),
-                    (_, Some(it)) => (it.null_count, it.min_value, it.max_value),
-                    _ => return None,
-                };
-                let known = (nulls == Some(0)).then_some(least?..=most?)?;
-                Some(match known.start() == known.end() {
-                    true => KnownValues::One(Cell::Integer(*known.start())),
-                    false => KnownValues::Integers(known),
+                let (least, most) = least_and_most(&statistics)?;
+                Some(match least == most {
+                    true => KnownValues::One(Cell::Integer(least)),
+                    false => KnownValues::Integers(least..=most),
                 })
             }
             ArrowDataType::Utf8 | ArrowDataType::LargeUtf8 | ArrowDataType::Utf8View => {
@@ -271,23 +263,26 @@ impl ParquetFooter {
             columns.find(|column| column.role == Some(ColumnRole::Time))?;
         let chunk = self.chunk(group, field).ok()?;
         let statistics = chunk.statistics(&self.metadata.footer_buf)?.ok()?;
-        let (nulls, earliest, latest) = match (statistics.as_int32(), statistics.as_int64()) {
-            (Some(days), _) => (
-                days.null_count,
-                days.min_value.map(i64::from),
-                days.max_value.map(i64::from),
-            ),
-            (_, Some(times)) => (times.null_count, times.min_value, times.max_value),
-            _ => return None,
-        };
-        match (nulls, earliest, latest) {
-            (Some(0), Some(earliest), Some(latest)) => Some((
-                time_of(field.dtype(), earliest),
-                time_of(field.dtype(), latest),
-            )),
-            _ => None,
-        }
+        let (earliest, latest) = least_and_most(&statistics)?;
+        Some((
+            time_of(field.dtype(), earliest),
+            time_of(field.dtype(), latest),
+        ))
     }
+}
+
+/// The least and the most of the integers that statistics are of, if they are of all rows.
+fn least_and_most(statistics: &Statistics) -> Option<(i64, i64)> {
+    let (nulls, least, most) = match (statistics.as_int32(), statistics.as_int64()) {
+        (Some(it), _) => (
+            it.null_count,
+            it.min_value.map(i64::from),
+            it.max_value.map(i64::from),
+        ),
+        (_, Some(it)) => (it.null_count, it.min_value, it.max_value),
+        _ => return None,
+    };
+    (nulls == Some(0)).then_some((least?, most?))
 }
 
 /// Whether a column has the former type of timestamps.

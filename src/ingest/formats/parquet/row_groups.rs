@@ -83,7 +83,7 @@ impl RowGroups {
                 }
                 UnneededGroup::LeftOut(group, rows) => {
                     self.footer.leaves_out(group, lines);
-                    lines.filter_out_all(rows);
+                    lines.filter_out(rows);
                 }
             }
         }
