@@ -174,7 +174,8 @@ fn check(header: &ModelHeader, model: &Model) -> Result<()> {
         );
     }
     model.rule.check()?;
-    if !model.is_consistent() {
+    let (_, basket) = split_tables(&header.description.feature_names);
+    if !model.is_consistent() || model.basket.width() != basket.len() {
         return Err(
             Error::input("its trees and tables do not fit together").hint("train the model again")
         );
@@ -183,10 +184,16 @@ fn check(header: &ModelHeader, model: &Model) -> Result<()> {
 }
 
 /// A model knows its features by position alone. If they had other names or another order, it would
-/// predict nonsense, and nothing would show it.
+/// predict nonsense, and nothing would show it. Features that have come since stand at the end, and
+/// an older model does not read them.
 fn check_features(description: &Description, okuo_version: &str) -> Result<()> {
     let (theirs, ours) = (&description.feature_names, feature_names());
-    if *theirs == ours {
+    let (their_timing, their_basket) = split_tables(theirs);
+    let (our_timing, our_basket) = split_tables(&ours);
+    if their_timing == our_timing
+        && !their_basket.is_empty()
+        && our_basket.starts_with(their_basket)
+    {
         return Ok(());
     }
     let what = if let Some(name) = theirs.iter().find(|name| !ours.contains(name)) {
@@ -200,6 +207,12 @@ fn check_features(description: &Description, okuo_version: &str) -> Result<()> {
         "the model was made by another version of okuo ({okuo_version}): {what}"
     ))
     .hint("train again with this okuo, or score with the one that trained the model"))
+}
+
+/// The names of timing features, and those of basket features, which follow.
+fn split_tables(names: &[String]) -> (&[String], &[String]) {
+    let timing = names.partition_point(|name| name.starts_with("timing."));
+    names.split_at(timing)
 }
 
 fn sha256(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {

@@ -118,7 +118,7 @@ feature_table! {
     /// Share of all customers' purchases of the last 112 days that had the product.
     product_share_112d: Share = product.sales.share(SalesWindow::Days112);
     /// Share of the purchases of the last 14 days that had the product ÷ that of the last 56.
-    product_trend: Ratio = product.sales.trend();
+    product_trend: Ratio = product.sales.trend(SalesWindow::Days14);
     /// Share of the purchases after a buyer's first one with the product that had it again.
     product_repeat_rate: Share = product.repeat_rate;
     /// Share of the purchases with the product whose next purchase had it again.
@@ -138,6 +138,8 @@ feature_table! {
     /// Share of the purchases after the first one with the product that had it again, drawn to
     /// `product_repeat_rate`; for a new product `neighbour_score`.
     expected_rate: Share = own.expected_rate(product), new product.neighbour_score;
+    /// Share of the purchases of the last 3 days that had the product ÷ that of the last 56.
+    product_trend_3d: Ratio = product.sales.trend(SalesWindow::Days3);
 }
 
 /// What is known of one (customer, product) pair besides its features.

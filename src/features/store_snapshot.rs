@@ -50,6 +50,21 @@ impl StoreSnapshot {
     /// The store of which all customers were counted.
     #[must_use]
     pub fn of(store_counts: PartialStoreCounts, limits: CandidateLimits) -> Self {
+        Self::with_popular(store_counts, limits, true)
+    }
+
+    /// The store as models see it that know nothing of launches: what was first sold lately is
+    /// popular only if it has sold as much as products that were sold for 28 days.
+    #[must_use]
+    pub fn without_launches(store_counts: PartialStoreCounts, limits: CandidateLimits) -> Self {
+        Self::with_popular(store_counts, limits, false)
+    }
+
+    fn with_popular(
+        store_counts: PartialStoreCounts,
+        limits: CandidateLimits,
+        launches: bool,
+    ) -> Self {
         let purchases = store_counts.purchases();
         let PartialStoreCounts {
             night,
@@ -60,7 +75,12 @@ impl StoreSnapshot {
         } = store_counts;
         let (references, (means, popular)) = rayon::join(
             || ReferenceIndex::new(references, &counts, totals.customers),
-            || (StoreMeans::new(&counts), popular(&counts, limits.new)),
+            || {
+                (
+                    StoreMeans::new(&counts),
+                    popular(&counts, &purchases, limits.new, launches),
+                )
+            },
         );
         let mut popular_by_code = popular.clone();
         popular_by_code.sort_unstable();
@@ -155,13 +175,12 @@ impl ProductSales<'_> {
         f64::from(self.counts.bought_within(window)) / self.store.purchases_within(window)
     }
 
-    /// How much more often the product sells lately: its share of the last 14 days to that of the
-    /// last 56, shrunk towards 1.
+    /// How much more often the product sells lately: its share of a window to that of the last 56
+    /// days, shrunk towards 1.
     #[must_use]
-    pub fn trend(&self) -> f64 {
-        let expected =
-            self.share(SalesWindow::Days56) * self.store.purchases_within(SalesWindow::Days14);
-        let bought = f64::from(self.counts.bought_within(SalesWindow::Days14));
+    pub fn trend(&self, window: SalesWindow) -> f64 {
+        let expected = self.share(SalesWindow::Days56) * self.store.purchases_within(window);
+        let bought = f64::from(self.counts.bought_within(window));
         (bought + 5.0) / (expected + 5.0)
     }
 
@@ -281,10 +300,19 @@ impl StoreMeans {
 }
 
 /// The products of the most purchases of the last 28 days, the most popular first; at most `most`.
-fn popular(counts: &[ProductCounts], most: usize) -> Vec<u32> {
+fn popular(
+    counts: &[ProductCounts],
+    purchases: &WindowCounts,
+    most: usize,
+    launches: bool,
+) -> Vec<u32> {
+    // In a store that is young itself, every product is.
+    let [of_28_days, of_56_days] =
+        [SalesWindow::Days28, SalesWindow::Days56].map(|window| purchases[window as usize]);
+    let launches = launches && of_56_days > of_28_days;
     let mut popular: Vec<(Reverse<u32>, u32)> = (0..)
         .zip(counts)
-        .map(|(product, count)| (Reverse(count.bought_within(SalesWindow::Days28)), product))
+        .map(|(product, count)| (Reverse(popularity(count, launches)), product))
         .filter(|(Reverse(bought), _)| *bought > 0)
         .collect();
     if popular.len() > most {
@@ -295,6 +323,20 @@ fn popular(counts: &[ProductCounts], most: usize) -> Vec<u32> {
     popular.into_iter().map(|(_, product)| product).collect()
 }
 
+/// How many purchases of 28 days have a product. One that was first sold in the last 14 days
+/// (`launches`) has half of them still before it, so that it can be a candidate from its second week
+/// on.
+fn popularity(count: &ProductCounts, launches: bool) -> u32 {
+    let bought = count.bought_within(SalesWindow::Days28);
+    let is_launch =
+        count.bought_within(SalesWindow::Days112) == count.bought_within(SalesWindow::Days14);
+    if launches && is_launch {
+        bought.saturating_mul(2)
+    } else {
+        bought
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,16 +344,30 @@ mod tests {
     #[test]
     fn of_equally_popular_products_the_first_ones_are_popular() {
         let counts = [3, 0, 5, 3, 5, 3, 1].map(|times| ProductCounts {
-            bought: [0, times, times, times],
+            bought: [0, 0, times, times, times],
             ..ProductCounts::NONE
         });
         for most in 0..9 {
             let mut sorted: Vec<u32> = (0..7)
-                .filter(|product| counts[*product as usize].bought[1] > 0)
+                .filter(|product| counts[*product as usize].bought[2] > 0)
                 .collect();
-            sorted.sort_by_key(|product| Reverse(counts[*product as usize].bought[1]));
+            sorted.sort_by_key(|product| Reverse(counts[*product as usize].bought[2]));
             sorted.truncate(most);
-            assert_eq!(popular(&counts, most), sorted);
+            assert_eq!(popular(&counts, &[0, 9, 9, 9, 9], most, true), sorted);
         }
+    }
+
+    #[test]
+    fn a_launch_is_popular_from_its_second_week() {
+        let sold = |bought| ProductCounts {
+            bought,
+            ..ProductCounts::NONE
+        };
+        let counts = [sold([3, 15, 30, 60, 120]), sold([4, 20, 20, 20, 20])];
+        let old_store = [90, 400, 900, 1_800, 3_600];
+        assert_eq!(popular(&counts, &old_store, 1, true), [1]);
+        assert_eq!(popular(&counts, &old_store, 1, false), [0]);
+        let young_store = [90, 400, 900, 900, 900];
+        assert_eq!(popular(&counts, &young_store, 1, true), [0], "no launch");
     }
 }

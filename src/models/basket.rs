@@ -17,7 +17,9 @@ use super::tree::CorrectionParameters;
 use crate::domain::Ids;
 use crate::domain::ProductModel;
 use crate::error::Result;
-use crate::features::basket::{BASKET_WIDTH, BasketScratch, Candidate, basket_features};
+use crate::features::basket::{
+    BASKET_COLUMNS, BASKET_WIDTH, BasketScratch, Candidate, basket_features,
+};
 use crate::features::store_snapshot::{CandidateLimits, PartialStoreCounts, StoreSnapshot};
 use crate::purchases::{CustomerPurchases, History};
 use crate::sampling::Draw;
@@ -280,11 +282,15 @@ impl BasketModel {
         &self.products
     }
 
-    /// The store on a night as this model looks at it, of the merged counts that
+    /// The store on a night as this model looks at it (launches came with `product_trend_3d`), of the merged counts that
     /// [`BasketModel::store_counts`] makes of each part of the customers.
     #[must_use]
     pub fn store(&self, store_counts: PartialStoreCounts) -> StoreSnapshot {
-        StoreSnapshot::of(store_counts, self.limits)
+        if self.width() > BASKET_COLUMNS.product_trend_3d {
+            StoreSnapshot::of(store_counts, self.limits)
+        } else {
+            StoreSnapshot::without_launches(store_counts, self.limits)
+        }
     }
 
     /// What some customers add to the store on the history's night.
@@ -323,7 +329,7 @@ impl BasketModel {
         let first = (self.pooled.trees() / FIRST_SHARE).max(FEWEST_FIRST);
         let shortlist = self
             .pooled
-            .log_odds_of_best(&scratch.rows, first, SHORTLIST);
+            .log_odds_of_best(&scratch.rows, BASKET_WIDTH, first, SHORTLIST);
         let mut out = Vec::with_capacity(shortlist.len());
         for (at, log_odds) in shortlist {
             let candidate = scratch.candidates[at];
@@ -359,11 +365,18 @@ impl BasketModel {
         self.products.get(at as usize)
     }
 
+    /// How many of the basket features the model reads: the first ones.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.pooled.width()
+    }
+
     /// Whether everything is finite and in range.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
         self.pooled.is_consistent()
-            && self.pooled.width() == BASKET_WIDTH
+            // Features are only ever added at the end: older models read the first ones.
+            && self.pooled.width() <= BASKET_WIDTH
             && self.calibration.is_consistent()
             && (0.0..=1.0).contains(&self.corrections.strength)
             && self

@@ -141,20 +141,27 @@ impl Boosted {
     /// The log-odds of each of several rows (row-major).
     #[must_use]
     pub fn log_odds_of(&self, rows: &[f32]) -> Vec<f64> {
-        let mut out = vec![self.base; rows.len() / self.width.max(1)];
-        self.add_trees(0..self.trees.len(), rows, &mut out);
+        let stride = self.width.max(1);
+        let mut out = vec![self.base; rows.len() / stride];
+        self.add_trees(0..self.trees.len(), rows, stride, &mut out);
         out
     }
 
-    /// The log-odds of the rows (row-major) that are worth it: all rows see the first `trees`
-    /// trees, and the `keep` best of them the others. Gives the position and the log-odds of each
+    /// The log-odds of the rows (row-major, `stride` features each, of which the model reads the
+    /// first ones) that are worth it: all rows see the first `trees` trees, and the `keep` best of them the others. Gives the position and the log-odds of each
     /// row that was kept, in the order of the rows.
     #[must_use]
-    pub fn log_odds_of_best(&self, rows: &[f32], trees: usize, keep: usize) -> Vec<(usize, f64)> {
-        let width = self.width.max(1);
+    pub fn log_odds_of_best(
+        &self,
+        rows: &[f32],
+        stride: usize,
+        trees: usize,
+        keep: usize,
+    ) -> Vec<(usize, f64)> {
+        let stride = stride.max(1);
         let first = trees.min(self.trees.len());
-        let mut score = vec![self.base; rows.len() / width];
-        self.add_trees(0..first, rows, &mut score);
+        let mut score = vec![self.base; rows.len() / stride];
+        self.add_trees(0..first, rows, stride, &mut score);
         let mut kept: Vec<usize> = (0..score.len()).collect();
         if kept.len() > keep {
             kept.select_nth_unstable_by(keep, |a, b| {
@@ -166,19 +173,24 @@ impl Boosted {
         let mut best: Vec<f64> = kept.iter().map(|at| score[*at]).collect();
         let best_rows: Vec<f32> = kept
             .iter()
-            .flat_map(|at| &rows[at * width..(at + 1) * width])
+            .flat_map(|at| &rows[at * stride..(at + 1) * stride])
             .copied()
             .collect();
-        self.add_trees(first..self.trees.len(), &best_rows, &mut best);
+        self.add_trees(first..self.trees.len(), &best_rows, stride, &mut best);
         kept.into_iter().zip(best).collect()
     }
 
     /// Tree by tree over blocks of rows, so that a tree stays in the cache.
-    fn add_trees(&self, trees: std::ops::Range<usize>, rows: &[f32], out: &mut [f64]) {
-        let width = self.width.max(1);
+    fn add_trees(
+        &self,
+        trees: std::ops::Range<usize>,
+        rows: &[f32],
+        stride: usize,
+        out: &mut [f64],
+    ) {
         let mut waiting = vec![];
-        for (rows, out) in rows.chunks(width * ROWS).zip(out.chunks_mut(ROWS)) {
-            let block = RawBlock::new(rows, width);
+        for (rows, out) in rows.chunks(stride * ROWS).zip(out.chunks_mut(ROWS)) {
+            let block = RawBlock::new(rows, stride);
             for tree in &self.trees[trees.clone()] {
                 block.walk(tree.nodes(), &mut waiting, |row, value| {
                     out[row] += f64::from(value)

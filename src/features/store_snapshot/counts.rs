@@ -19,6 +19,8 @@ const CUSTOMERS_A_TASK: usize = 256;
 /// The last days of which sales are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SalesWindow {
+    /// The last 3 days.
+    Days3,
     /// The last 14 days.
     Days14,
     /// The last 28 days.
@@ -31,12 +33,19 @@ pub enum SalesWindow {
 
 impl SalesWindow {
     /// All of them, in the order of [`ProductCounts::bought`].
-    pub const ALL: [Self; 4] = [Self::Days14, Self::Days28, Self::Days56, Self::Days112];
+    pub const ALL: [Self; 5] = [
+        Self::Days3,
+        Self::Days14,
+        Self::Days28,
+        Self::Days56,
+        Self::Days112,
+    ];
 
     /// Its length in days.
     #[must_use]
     pub const fn days(self) -> i32 {
         match self {
+            Self::Days3 => 3,
             Self::Days14 => 14,
             Self::Days28 => 28,
             Self::Days56 => 56,
@@ -486,7 +495,7 @@ mod tests {
     fn every_product_is_added_up_however_many_there_are() {
         let mut counts: Vec<ProductCounts> = (0..2 * PRODUCTS_A_TASK as u32 + 7)
             .map(|times| ProductCounts {
-                bought: [0, times, times, times],
+                bought: [0, 0, times, times, times],
                 buyers: times,
                 ..ProductCounts::NONE
             })

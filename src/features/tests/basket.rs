@@ -266,8 +266,8 @@ impl CandidateCase<'_> {
         with / all.max(1.0)
     }
 
-    fn product_trend(&self) -> Option<f64> {
-        let (all, with) = self.sold(14);
+    fn product_trend(&self, days: i32) -> Option<f64> {
+        let (all, with) = self.sold(days);
         Some((with + 5.0) / (self.product_share(56) * all.max(1.0) + 5.0))
     }
 
@@ -413,7 +413,7 @@ pub(super) const ORACLES: [(&str, BasketOracle); BASKET_WIDTH] = [
     ("decay_rank", |case| case.decay_rank()),
     ("product_share_28d", |case| Some(case.product_share(28))),
     ("product_share_112d", |case| Some(case.product_share(112))),
-    ("product_trend", |case| case.product_trend()),
+    ("product_trend", |case| case.product_trend(14)),
     ("product_repeat_rate", |case| {
         Some(case.product_repeat_rate())
     }),
@@ -440,6 +440,7 @@ pub(super) const ORACLES: [(&str, BasketOracle); BASKET_WIDTH] = [
     }),
     ("due_product", |case| case.due_product()),
     ("expected_rate", |case| case.expected_rate()),
+    ("product_trend_3d", |case| case.product_trend(3)),
 ];
 
 /// Compares all candidates of all customers with the oracles.

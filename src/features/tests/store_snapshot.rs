@@ -20,7 +20,7 @@ pub(super) fn counts(story: &Story, product: u32, night: i32) -> ProductCounts {
         let with: Vec<usize> = (0..purchases.len())
             .filter(|at| purchases[*at].1.contains(&product))
             .collect();
-        for (bought, window) in counts.bought.iter_mut().zip([14, 28, 56, 112]) {
+        for (bought, window) in counts.bought.iter_mut().zip([3, 14, 28, 56, 112]) {
             let inside = |at: &&usize| night - purchases[**at].0 < window;
             *bought += with.iter().filter(inside).count() as u32;
         }

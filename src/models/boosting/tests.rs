@@ -112,18 +112,18 @@ fn the_best_rows_get_the_scores_that_all_would_get() {
         .unwrap()
         .model;
     let all = model.log_odds_of(&raw);
-    let best = model.log_odds_of_best(&raw, 20, 100);
+    let best = model.log_odds_of_best(&raw, 4, 20, 100);
     assert_eq!(best.len(), 100);
     assert!(
         best.windows(2).all(|pair| pair[0].0 < pair[1].0)
             && best.iter().all(|(at, score)| *score == all[*at])
     );
     assert_eq!(
-        model.log_odds_of_best(&raw, 20, 5_000),
+        model.log_odds_of_best(&raw, 4, 20, 5_000),
         all.into_iter().enumerate().collect::<Vec<_>>()
     );
     // The best by 20 trees of 60 are mostly the best by all.
-    let mut ranked = model.log_odds_of_best(&raw, 1_000, 100);
+    let mut ranked = model.log_odds_of_best(&raw, 4, 1_000, 100);
     ranked.retain(|one| best.contains(one));
     assert!(ranked.len() > 60, "{}", ranked.len());
 }
