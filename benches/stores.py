@@ -3,7 +3,7 @@
 
     benches/stores.py target/release/okuo
 
-Simulates a store of each style, evaluates its last two months and prints a Markdown table; exit code 1 if a baseline is better beyond the
+Simulates a store of each style, and a short history of one, evaluates its last two months and prints a Markdown table; exit code 1 if a baseline is better beyond the
 bootstrap's doubt (its 95 % interval of the difference excludes 0). Needs Python 3 alone.
 """
 import json
@@ -18,7 +18,18 @@ STORES = {
     "sparse": ["--min-purchases", "1", "--min-products", "1"],
     "seasonal": ["--basket-share", "0.5"],
     "drifting": ["--basket-share", "0.5"],
+    "promotions": ["--basket-share", "0.5"],
+    "short": ["--basket-share", "0.5", "--periods", "2"],
 }
+
+# A short history is that of a grocery of 116 days, whose last month is held out.
+STYLES = {"short": "grocery"}
+DAYS = {"short": "116"}
+
+
+def held_out(style: str) -> list[str]:
+    months = ["2024-04"] if style == "short" else ["2024-11", "2024-12"]
+    return [argument for month in months for argument in ("--holdout", month)]
 
 
 def main(okuo: str) -> int:
@@ -27,9 +38,9 @@ def main(okuo: str) -> int:
     for style, rule in STORES.items():
         with tempfile.TemporaryDirectory() as folder:
             tickets = f"{folder}/tickets.parquet"
-            subprocess.run([okuo, "simulate", "-o", tickets, "--style", style, "--customers", "800", "--days", "366", "--seed", "11", "-q"],
+            subprocess.run([okuo, "simulate", "-o", tickets, "--style", STYLES.get(style, style), "--customers", "800", "--days", DAYS.get(style, "366"), "--seed", "11", "-q"],
                            check=True, stdout=subprocess.DEVNULL)
-            run = subprocess.run([okuo, "eval", "--input", tickets, "--holdout", "2024-11", "--holdout", "2024-12", "--json", "-q", *rule],
+            run = subprocess.run([okuo, "eval", "--input", tickets, *held_out(style), "--json", "-q", *rule],
                                  check=True, stdout=subprocess.PIPE)
         okuo_row, *others = json.loads(run.stdout)["evaluation"]["contenders"]
         figures = {contender["name"]: contender["figures"] for contender in [okuo_row, *others]}

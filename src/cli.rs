@@ -225,6 +225,6 @@ fn warn_of_unknown_variables(output: &Output) {
 fn style(name: &str) -> Result<Style> {
     serde_json::from_value(serde_json::Value::String(name.to_owned())).map_err(|_| {
         Error::request(format!("\"{name}\" is not a kind of store"))
-            .hint("the kinds are grocery, dense, sparse, seasonal and drifting")
+            .hint("the kinds are grocery, dense, sparse, seasonal, drifting and promotions")
     })
 }

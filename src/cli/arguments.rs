@@ -282,7 +282,7 @@ pub(super) struct SimulateArguments {
     /// File to write: .csv, .csv.gz or .parquet; local or s3://
     #[arg(long, short, value_name = "URI")]
     pub(super) output: String,
-    /// Kind of store: grocery, dense, sparse, seasonal or drifting
+    /// Kind of store: grocery, dense, sparse, seasonal, drifting or promotions
     #[arg(long, default_value = "grocery", value_name = "STYLE")]
     pub(super) style: String,
     /// How many customers

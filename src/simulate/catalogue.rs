@@ -84,10 +84,6 @@ pub(super) const CATEGORIES: [Category; 24] = categories! {
 
 /// How many brands a category has at most.
 const MAX_BRANDS: u8 = 8;
-/// How much more a product sells in a promotion week.
-const PROMOTION_LIFT: f64 = 2.0;
-/// The share of a product's weeks in which it is promoted.
-const PROMOTION_SHARE: f64 = 0.06;
 /// Chance that a product has a season of its own, where the style does not give one to all.
 const OWN_SEASON: f64 = 0.12;
 /// A yearly wave repeats after this many days; leap days move it by one.
@@ -152,6 +148,9 @@ pub(super) struct Catalogue {
     wave: Vec<f64>,
     /// No product's demand is higher.
     highest_demand: f64,
+    /// See [`StyleParameters`].
+    promotion_share: f64,
+    promotion_lift: f64,
     seed: u64,
 }
 
@@ -176,7 +175,7 @@ impl Catalogue {
             };
             builder.add_category(position, count);
         }
-        builder.catalogue.highest_demand *= PROMOTION_LIFT;
+        builder.catalogue.highest_demand *= style.promotion_lift;
         builder.catalogue
     }
 
@@ -291,7 +290,7 @@ impl Catalogue {
         } = *self.product(product);
         let day_of_wave = (today.day + drift_phase).rem_euclid(drift_period) * YEAR / drift_period;
         let promotion = if self.is_promoted(product, today) {
-            PROMOTION_LIFT
+            self.promotion_lift
         } else {
             1.0
         };
@@ -304,7 +303,7 @@ impl Catalogue {
         unit(mix(self.seed
             ^ (u64::from(product) << 32)
             ^ u64::from(week.unsigned_abs())))
-            < PROMOTION_SHARE
+            < self.promotion_share
     }
 
     /// The brand of a category to which the customer is loyal.
@@ -349,6 +348,8 @@ impl<'a> CatalogueBuilder<'a> {
                 cumulative: Vec::with_capacity(products),
                 wave,
                 highest_demand: 0.0,
+                promotion_share: style.promotion_share,
+                promotion_lift: style.promotion_lift,
                 seed: parameters.seed,
             },
         }

@@ -129,16 +129,20 @@ pub enum Style {
     /// A supermarket in which tastes and popularity change from month to month, and many products
     /// come and go.
     Drifting,
+    /// A supermarket in which one product in seven is promoted in any week, and then sells six times
+    /// as often.
+    Promotions,
 }
 
 impl Style {
     /// All styles.
-    pub const ALL: [Style; 5] = [
+    pub const ALL: [Style; 6] = [
         Style::Grocery,
         Style::Dense,
         Style::Sparse,
         Style::Seasonal,
         Style::Drifting,
+        Style::Promotions,
     ];
 
     /// The style's name in parameters.
@@ -150,6 +154,7 @@ impl Style {
             Style::Sparse => "sparse",
             Style::Seasonal => "seasonal",
             Style::Drifting => "drifting",
+            Style::Promotions => "promotions",
         }
     }
 
@@ -170,6 +175,8 @@ impl Style {
             popularity_drift: 0.2,
             staple_life_days: 500.0,
             turnover: 0.08,
+            promotion_share: 0.06,
+            promotion_lift: 2.0,
             newcomers: 0.12,
             churn_per_year: 0.10,
         };
@@ -208,6 +215,11 @@ impl Style {
                 staple_life_days: 75.0,
                 turnover: 0.5,
                 churn_per_year: 0.25,
+                ..grocery
+            },
+            Style::Promotions => StyleParameters {
+                promotion_share: 1.0 / 7.0,
+                promotion_lift: 6.0,
                 ..grocery
             },
         }
@@ -256,6 +268,10 @@ pub(super) struct StyleParameters {
     pub(super) staple_life_days: f64,
     /// Share of the products that are launched, and that are discontinued, in a year.
     pub(super) turnover: f64,
+    /// The share of a product's weeks in which it is promoted.
+    pub(super) promotion_share: f64,
+    /// How much more a product sells in a promotion week.
+    pub(super) promotion_lift: f64,
     /// Share of the customers who first come in the middle.
     pub(super) newcomers: f64,
     /// Rate at which customers leave for good, per year.
