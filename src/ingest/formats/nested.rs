@@ -11,14 +11,14 @@ use crate::ingest::columns;
 const SHOWN_FIELDS: usize = 8;
 
 /// What the values of a column are that are neither text nor numbers.
-enum Nesting<'a> {
+enum NestedType<'a> {
     List,
     ListOfStructs(&'a [Field]),
     Struct(&'a [Field]),
     Map,
 }
 
-impl<'a> Nesting<'a> {
+impl<'a> NestedType<'a> {
     fn of(dtype: &'a ArrowDataType) -> Option<Self> {
         use ArrowDataType as A;
         match dtype {
@@ -84,10 +84,10 @@ fn in_sql(name: &str) -> String {
 
 /// The error of a column that is wanted and has no single values, if it is so. `flag` names it.
 pub(super) fn refusal(column: &str, dtype: &ArrowDataType, flag: &str) -> Option<Error> {
-    let nesting = Nesting::of(dtype)?;
+    let nesting = NestedType::of(dtype)?;
     let rows = match nesting {
-        Nesting::Struct(_) => "a column of each field",
-        Nesting::List | Nesting::ListOfStructs(_) | Nesting::Map => "a row of each value",
+        NestedType::Struct(_) => "a column of each field",
+        NestedType::List | NestedType::ListOfStructs(_) | NestedType::Map => "a row of each value",
     };
     let error = Error::input(format!(
         "its type is {}, and single values are needed",
@@ -104,8 +104,8 @@ pub(super) fn advice<'a>(
     columns: impl IntoIterator<Item = (&'a str, &'a ArrowDataType)>,
 ) -> Option<String> {
     let columns = columns.into_iter();
-    let mut nested = columns.filter_map(|(name, dtype)| Some((name, Nesting::of(dtype)?)));
-    let (name, nesting) = nested.find(|(_, nesting)| !matches!(nesting, Nesting::Map))?;
+    let mut nested = columns.filter_map(|(name, dtype)| Some((name, NestedType::of(dtype)?)));
+    let (name, nesting) = nested.find(|(_, nesting)| !matches!(nesting, NestedType::Map))?;
     Some(format!(
         "the column \"{name}\" is {}: if what is missing is in it, take it out in DuckDB: {}",
         nesting.words(),
