@@ -182,6 +182,16 @@ impl Error {
         self
     }
 
+    /// Says first what else the reader can do, and then what was said before.
+    #[must_use]
+    pub fn advised_first(mut self, advice: &str) -> Self {
+        self.0.hint = Some(match self.0.hint {
+            Some(hint) => format!("{advice}\n      or {hint}"),
+            None => advice.to_owned(),
+        });
+        self
+    }
+
     /// Says that an object lacks a column: it may be another table than the one that is meant.
     #[must_use]
     pub fn for_lack_of_columns(mut self) -> Self {

@@ -79,6 +79,7 @@ mod kind;
 mod lake;
 mod line_checker;
 mod lists;
+mod missing_columns;
 mod missing_tables;
 mod named_ids;
 mod netting;

@@ -41,6 +41,10 @@ pub(super) async fn run(arguments: InitArguments, output: &Output) -> Result<()>
     refusal.map_or(Ok(()), |error: Error| Err(error))
 }
 
+/// What comes between the commands, if the first model is not promoted.
+const FIRST_MODEL: &str = "score takes the promoted model: train promotes the first one if it is no worse than simple baselines on days that it has not seen,\n\
+and says so; if it is not promoted, `okuo models promote` or train with --promote always does it all the same\n";
+
 /// What was found, for people.
 fn text(summary: &InitSummary) -> String {
     let survey = &summary.survey;
@@ -78,6 +82,7 @@ fn text(summary: &InitSummary) -> String {
         for command in &summary.commands {
             text.push_str(&format!("  {command}\n"));
         }
+        text.push_str(FIRST_MODEL);
     }
     text
 }

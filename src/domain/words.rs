@@ -57,6 +57,17 @@ pub(crate) fn first_quoted<T: AsRef<str>>(texts: &[T], most: usize) -> String {
     shown.join(", ")
 }
 
+/// A name, a path or a URI as it is typed in a shell.
+pub(crate) fn in_shell(name: &str) -> String {
+    let is_plain = name
+        .chars()
+        .all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/' | ':'));
+    match is_plain {
+        true => name.to_owned(),
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,5 @@
-//! Ids that are alike: they differ by case or leading zeros alone, and may be one thing that two
-//! programs write in two ways.
+//! Ids that are alike: they differ by case, by leading zeros or by how Unicode composes their letters
+//! alone, and may be one thing that two programs write in two ways.
 
 use crate::sampling::hash_bytes;
 
@@ -12,7 +12,7 @@ pub(super) struct AlikeIds {
     pub(super) example: [String; 2],
 }
 
-/// Finds ids that differ by case or leading zeros alone.
+/// Finds ids that differ by case, leading zeros or the composition of letters alone.
 pub(super) fn alike<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> Option<AlikeIds> {
     let mut hashes: Vec<u64> = ids.clone().map(hash_of_kind).collect();
     hashes.sort_unstable();
@@ -42,9 +42,44 @@ fn hash_of_kind(id: &str) -> u64 {
     hash_bytes(kind(id).as_bytes())
 }
 
-/// An id without its case and its leading zeros.
+/// The letters of European alphabets that Unicode also writes as a letter and a mark: each mark, the
+/// letters that it stands on, and what they are as one character.
+const COMPOSED: [(char, &str, &str); 14] = [
+    ('\u{300}', "aeiou", "àèìòù"),
+    ('\u{301}', "aeiouyclnrsz", "áéíóúýćĺńŕśź"),
+    ('\u{302}', "aeioucghjswy", "âêîôûĉĝĥĵŝŵŷ"),
+    ('\u{303}', "anoiu", "ãñõĩũ"),
+    ('\u{304}', "aeiou", "āēīōū"),
+    ('\u{306}', "aegouи", "ăĕğŏŭй"),
+    ('\u{307}', "cegz", "ċėġż"),
+    ('\u{308}', "aeiouyеі", "äëïöüÿёї"),
+    ('\u{30a}', "au", "åů"),
+    ('\u{30b}', "ou", "őű"),
+    ('\u{30c}', "cdelnrstz", "čďěľňřšťž"),
+    ('\u{326}', "st", "șț"),
+    ('\u{327}', "cgklnrst", "çģķļņŗşţ"),
+    ('\u{328}', "aeiu", "ąęįų"),
+];
+
+/// An id without its case and its leading zeros, its letters apart from their marks: `é` may also be
+/// written as `e` and an accent.
 fn kind(id: &str) -> String {
-    id.trim_start_matches('0').to_lowercase()
+    let kind = id.trim_start_matches('0').to_lowercase();
+    if kind.is_ascii() {
+        return kind;
+    }
+    let mut apart = String::with_capacity(2 * kind.len());
+    for letter in kind.chars() {
+        let parts = COMPOSED.iter().find_map(|(mark, letters, composed)| {
+            let at = composed.chars().position(|known| known == letter)?;
+            Some((letters.chars().nth(at)?, *mark))
+        });
+        match parts {
+            Some((letter, mark)) => apart.extend([letter, mark]),
+            None => apart.push(letter),
+        }
+    }
+    apart
 }
 
 #[cfg(test)]
@@ -57,5 +92,19 @@ mod tests {
         assert_eq!(found.count, 5);
         assert_eq!(found.example, ["a7", "A7"]);
         assert_eq!(alike(["a", "b", "70", "7"].into_iter()), None);
+    }
+
+    #[test]
+    fn a_letter_and_its_parts_make_ids_alike() {
+        let found = alike(["Ren\u{e9}", "Rene", "Rene\u{301}"].into_iter()).unwrap();
+        assert_eq!(found.count, 2);
+        assert_eq!(found.example, ["Ren\u{e9}", "Rene\u{301}"]);
+        for (_, letters, composed) in COMPOSED {
+            assert_eq!(
+                letters.chars().count(),
+                composed.chars().count(),
+                "{composed}"
+            );
+        }
     }
 }

@@ -128,7 +128,7 @@ impl Chunk {
             begins_object: batch.begins_chunk && self.is_first,
             ends_object: !goes_on && self.is_last,
             ends_chunk: !goes_on,
-            has_quantity: self.decoder.has_quantity(),
+            quantity: self.decoder.quantity(),
             ..batch
         })
     }

@@ -7,23 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::InputOptions;
 use super::filters::RowFilter;
-use super::missing_tables::table_to_join;
+use super::missing_columns::{likeliest_column, listed, missing_columns};
 use super::path_columns::PathColumns;
-use super::survey::{CLEAR, meaning_of};
-use crate::domain::words::shortened;
 use crate::error::{Error, Result};
 use crate::settings::{Setting, SettingValue, ValueKind};
 use crate::suggest;
-
-/// How many of an object's columns a message lists.
-const LISTED: usize = 40;
-
-/// How many characters of a column's name a message shows: what is no header may have very long
-/// ones.
-const SHOWN: usize = 60;
-
-/// How alike a name that means nothing must be to be taken for a slip (Jaro–Winkler, 0 to 1).
-const SLIP: f64 = 0.85;
 
 /// The names that a column may have, tried in order in each object: one, or several where objects
 /// name it differently.
@@ -203,7 +191,7 @@ impl ColumnNames {
     }
 
     /// Whether a column has a role by its name.
-    fn have(&self, column: &str) -> bool {
+    pub(super) fn have(&self, column: &str) -> bool {
         ColumnRole::ALL
             .into_iter()
             .filter_map(|role| self.of(role))
@@ -372,8 +360,16 @@ impl WantedColumns {
             let present: Vec<&str> = present.iter().copied().chain(self.path.names()).collect();
             return Err(missing_columns(&self.names, &missing, &present));
         }
+        let quantity = match roles.iter().any(|(role, _)| *role == ColumnRole::Quantity) {
+            true => QuantityPresence::Present,
+            false => likeliest_column(&self.names, ColumnRole::Quantity, present)
+                .map_or(QuantityPresence::Missing, |name| {
+                    QuantityPresence::Like(name.into())
+                }),
+        };
         Ok(FoundColumns {
             roles,
+            quantity,
             is_looked_up: self.is_looked_up,
             filters: self.find_filters(&self.filters, "--where", present)?,
             returns: self.find_filters(&self.returns, "--returns", present)?,
@@ -409,6 +405,13 @@ impl WantedColumns {
             }
         }
         Ok(others)
+    }
+
+    /// All names of the roles that have a column.
+    pub(super) fn alternatives(&self, found: &FoundColumns) -> Vec<String> {
+        let roles = found.roles.iter();
+        let names = roles.filter_map(|(role, _)| self.names.of(*role));
+        names.flat_map(|names| names.names().to_vec()).collect()
     }
 
     /// A warning of columns that are not read, though they differ from those of a role by case alone.
@@ -456,7 +459,15 @@ impl WantedColumns {
                     filter.column,
                     listed(present)
                 ))
-                .hint(format!("name one of these columns with {flag}")));
+                .hint(
+                    match suggest::nearest(&filter.column, present.iter().copied(), suggest::ALIKE)
+                    {
+                        Some(nearest) => {
+                            format!("the nearest is \"{nearest}\": name that one with {flag}")
+                        }
+                        None => format!("name one of these columns with {flag}"),
+                    },
+                ));
             };
             found.push(FoundFilter {
                 column,
@@ -473,9 +484,20 @@ impl WantedColumns {
 pub(super) struct FoundColumns {
     /// In the order of [`ColumnRole::ALL`].
     roles: Vec<(ColumnRole, FoundColumn)>,
+    quantity: QuantityPresence,
     is_looked_up: bool,
     pub(super) filters: Vec<FoundFilter>,
     pub(super) returns: Vec<FoundFilter>,
+}
+
+/// Whether an object has a column of quantities.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum QuantityPresence {
+    #[default]
+    Missing,
+    /// Not under the name that is looked for: this one may be it.
+    Like(Arc<str>),
+    Present,
 }
 
 /// A column with the name that it has in an object.
@@ -543,6 +565,11 @@ impl FoundColumns {
                 *at = position.unwrap_or_default();
             }
         }
+    }
+
+    /// Whether there is a column of quantities.
+    pub(super) fn quantity(&self) -> QuantityPresence {
+        self.quantity.clone()
     }
 
     /// The name of the column of a role, as the object has it.
@@ -626,10 +653,15 @@ fn position_of(name: &str, present: &[&str]) -> Result<Option<usize>> {
     let first = found.next();
     match found.next() {
         None => Ok(first.or_else(|| numbered_position(name).filter(|at| *at < present.len()))),
-        Some(_) => Err(Error::input("the column stands there twice")
-            .column(name)
-            .hint("name the columns of the export apart")),
+        Some(_) => Err(stands_twice(name)),
     }
+}
+
+/// The error of a column whose name another column has, too.
+pub(super) fn stands_twice(name: &str) -> Error {
+    Error::input("the column stands there twice")
+        .column(name)
+        .hint(format!("name the columns of the export apart, in SQL with AS: \"{name}\" and \"{name}_2\"; or leave one out"))
 }
 
 /// Whether two names differ by case alone.
@@ -643,120 +675,4 @@ pub(super) fn numbered_position(name: &str) -> Option<usize> {
         .parse::<usize>()
         .ok()?
         .checked_sub(1)
-}
-
-fn missing_columns(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> Error {
-    let mut hints = proposals(names, missing, present);
-    if hints.is_empty() {
-        let flags: Vec<&str> = missing.iter().map(|role| names.table.flag(*role)).collect();
-        hints.push(format!("name the columns with {}", flags.join(", ")));
-    }
-    hints.extend(table_to_join(names.table, missing).map(str::to_owned));
-    let wanted: Vec<String> = missing
-        .iter()
-        .filter_map(|role| names.of(*role))
-        .map(ColumnAlternatives::to_string)
-        .collect();
-    Error::input(format!(
-        "there is no column {}; the columns are {}",
-        wanted.join(", "),
-        listed(present)
-    ))
-    .hint(format!("{}{}", hints.join("; "), proposal_of_init(missing)))
-    .for_lack_of_columns()
-}
-
-/// A line that proposes `okuo init`, if a column is missing that all tickets have.
-fn proposal_of_init(missing: &[ColumnRole]) -> &'static str {
-    let needed = [ColumnRole::Customer, ColumnRole::Product, ColumnRole::Time];
-    match missing.iter().any(|role| needed.contains(role)) {
-        true => "\n      or let `okuo init --input …` look at the tickets and write an okuo.toml",
-        false => "",
-    }
-}
-
-/// The columns of an object as a message lists them.
-fn listed(present: &[&str]) -> String {
-    if present.is_empty() {
-        return "none".to_owned();
-    }
-    let mut listed: Vec<String> = present
-        .iter()
-        .take(LISTED)
-        .map(|name| format!("\"{}\"", shortened(name, SHOWN)))
-        .collect();
-    if present.len() > LISTED {
-        listed.push(format!("and {} more", present.len() - LISTED));
-    }
-    listed.join(", ")
-}
-
-/// A column that may be the one of a role.
-struct Proposal<'a> {
-    rank: i32,
-    role: ColumnRole,
-    column: &'a str,
-}
-
-/// For each missing column the one that most probably means it, with the flag that names it.
-fn proposals(names: &ColumnNames, missing: &[ColumnRole], present: &[&str]) -> Vec<String> {
-    // A column that has a role is proposed for no other.
-    let mut free: Vec<&str> = present.to_vec();
-    free.retain(|column| !column.is_empty() && !names.have(column));
-    let mut possible: Vec<Proposal<'_>> = vec![];
-    for role in missing {
-        possible.extend(free.iter().filter_map(|column| {
-            Some(Proposal {
-                rank: rank_of(*role, names.name(*role), column)?,
-                role: *role,
-                column,
-            })
-        }));
-    }
-    // The likeliest pair first, so that no role takes a column that means another.
-    possible.sort_by_key(|proposal| std::cmp::Reverse(proposal.rank));
-    let mut chosen: Vec<Proposal<'_>> = vec![];
-    for proposal in possible {
-        let is_taken = chosen
-            .iter()
-            .any(|other| other.role == proposal.role || other.column == proposal.column);
-        if !is_taken {
-            chosen.push(proposal);
-        }
-    }
-    chosen
-        .iter()
-        .map(|Proposal { role, column, .. }| {
-            format!(
-                "for \"{}\" the nearest is \"{column}\": {} {}",
-                names.name(*role),
-                names.table.flag(*role),
-                in_shell(column)
-            )
-        })
-        .collect()
-}
-
-/// How probably a column is that of a role: it means the role by its name, or it is the wanted name
-/// with a slip. `None` if it means something else, however alike its letters are.
-fn rank_of(role: ColumnRole, wanted: &str, column: &str) -> Option<i32> {
-    let meaning = meaning_of(column).filter(|name| name.clearness >= CLEAR);
-    let likeness = suggest::likeness(wanted, column);
-    match meaning {
-        Some(name) if name.meaning.is_of(role) => Some(name.clearness + (10.0 * likeness) as i32),
-        Some(_) => None,
-        None => (likeness >= SLIP).then_some((100.0 * likeness) as i32),
-    }
-}
-
-/// A name as it is typed in a shell.
-pub(super) fn in_shell(name: &str) -> String {
-    let plain = name
-        .chars()
-        .all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '.'));
-    if plain {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', r"'\''"))
-    }
 }

@@ -2,15 +2,18 @@
 //!
 //! A new compression is an entry of [`COMPRESSIONS`].
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 /// The most memory that a decoder may need for what it has unpacked, as a power of two in bytes.
 ///
 /// It is what zstd allows of itself, and twice what `xz -9` needs.
 const MAX_WINDOW_LOG: u32 = 27;
+
+/// How many packed bytes of a gzip object are buffered.
+const PACKED_BYTES: usize = 1 << 15;
 
 /// A way to compress.
 #[derive(Debug)]
@@ -67,7 +70,70 @@ pub(super) static COMPRESSIONS: [Compression; 4] = [
 ];
 
 fn unpack_gzip(packed: BoxedRead) -> std::io::Result<BoxedRead> {
-    Ok(Box::new(MultiGzDecoder::new(packed)))
+    Ok(Box::new(GzipMembers {
+        member: Some(GzDecoder::new(BufReader::with_capacity(
+            PACKED_BYTES,
+            packed,
+        ))),
+    }))
+}
+
+/// The members of a gzip object, one after the other. Zeros after the last are no data, as gzip itself
+/// has it: tapes and other media of blocks fill their last block up with them.
+struct GzipMembers {
+    /// The member that is read; nothing at the end, and after an error.
+    member: Option<GzDecoder<BufReader<BoxedRead>>>,
+}
+
+impl Read for GzipMembers {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        while let Some(mut member) = self.member.take() {
+            let read = member.read(out)?;
+            if read > 0 {
+                self.member = Some(member);
+                return Ok(read);
+            }
+            let mut packed = member.into_inner();
+            self.member = match skip_zeros(&mut packed)? {
+                PackedRest::Nothing => None,
+                PackedRest::Member => Some(GzDecoder::new(packed)),
+                PackedRest::Other => return Err(std::io::ErrorKind::InvalidData.into()),
+            };
+        }
+        Ok(0)
+    }
+}
+
+/// What follows a member of a gzip object, after zeros.
+enum PackedRest {
+    Nothing,
+    /// Another member, or what must be one.
+    Member,
+    /// Something after zeros, which stand at the end only.
+    Other,
+}
+
+fn skip_zeros(packed: &mut impl BufRead) -> std::io::Result<PackedRest> {
+    let mut any = false;
+    loop {
+        let bytes = packed.fill_buf()?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        any |= zeros > 0;
+        let is_all = zeros == bytes.len();
+        if bytes.is_empty() {
+            return Ok(PackedRest::Nothing);
+        }
+        packed.consume(zeros);
+        if !is_all {
+            return Ok(match any {
+                true => PackedRest::Other,
+                false => PackedRest::Member,
+            });
+        }
+    }
 }
 
 fn unpack_zstd(packed: BoxedRead) -> std::io::Result<BoxedRead> {

@@ -389,7 +389,7 @@ impl IdDictionary {
             example: [one, other],
         } = alike(written.iter().map(|id| &**id))?;
         Some(format!(
-            "{count} {} ids differ from another one by case or leading zeros alone, for example \"{one}\" and \"{other}\": they count as different; \
+            "{count} {} ids differ from another one by case, leading zeros or the Unicode form of letters alone, for example \"{one}\" and \"{other}\": they count as different; \
              write them in one way if they are the same",
             self.what
         ))

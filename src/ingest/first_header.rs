@@ -1,13 +1,13 @@
 //! The header of the first object that has one: it holds for objects that have none, as `split` and
 //! Hadoop leave them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use tokio::runtime::Handle;
 
 use super::InputOptions;
 use super::formats::Formats;
-use super::source::Source;
+use super::source::{self, Source};
 use crate::store::InputObject;
 
 /// In how many objects a header is looked for.
@@ -25,16 +25,18 @@ pub(super) struct HeaderNames {
 #[derive(Debug)]
 pub(super) struct FirstHeader {
     options: InputOptions,
-    /// The first objects in a store, with their formats, and where their bytes are fetched.
-    stored: Option<(Vec<InputObject>, Formats, Handle)>,
+    formats: Formats,
+    /// The first objects in a store, and where their bytes are fetched.
+    stored: Option<(Vec<InputObject>, Handle)>,
     found: OnceLock<Option<HeaderNames>>,
 }
 
 impl FirstHeader {
     /// For objects in memory, one after the other: see [`FirstHeader::look_into`].
-    pub(super) fn of_memory(options: &InputOptions) -> Self {
+    pub(super) fn of_memory(options: &InputOptions, formats: Formats) -> Self {
         Self {
             options: options.clone(),
+            formats,
             stored: None,
             found: OnceLock::new(),
         }
@@ -48,31 +50,44 @@ impl FirstHeader {
     ) -> Self {
         let first = objects.iter().take(OBJECTS).cloned().collect();
         Self {
-            stored: Some((first, formats, Handle::current())),
-            ..Self::of_memory(options)
+            stored: Some((first, Handle::current())),
+            ..Self::of_memory(options, formats)
         }
     }
 
-    /// Takes the header of an object in memory, unless one before it has one, or objects are stored.
-    pub(super) fn look_into(&self, source: &Arc<Source>) {
+    /// Takes the header of an object in memory, or of the first member of an archive that has one,
+    /// unless an object before it has one, or objects are stored.
+    pub(super) fn look_into(&self, source: &Source) {
         if self.stored.is_none()
             && self.found.get().is_none()
-            && let Some(header) = source.header(&self.options)
+            && let Some(header) = self.header_in(source)
         {
             _ = self.found.set(Some(header));
         }
     }
 
+    /// The header of an object, or of the first member of an archive that has one.
+    fn header_in(&self, source: &Source) -> Option<HeaderNames> {
+        if !source.is_archive() {
+            return source.header(&self.options);
+        }
+        let members = source::members_of(source).ok()?;
+        members.into_iter().take(OBJECTS).find_map(|member| {
+            let member = source.member(member, self.formats).ok()?;
+            member.header(&self.options)
+        })
+    }
+
     /// The header, if there is one. Waits for the store.
     pub(super) fn get(&self) -> Option<HeaderNames> {
         match &self.stored {
-            Some((objects, formats, runtime)) => {
+            Some((objects, runtime)) => {
                 let find = || {
                     objects.iter().find_map(|object| {
                         let source = runtime
-                            .block_on(Source::fetch(object.clone(), formats))
+                            .block_on(Source::fetch(object.clone(), self.formats))
                             .ok()?;
-                        Arc::new(source).header(&self.options)
+                        self.header_in(&source)
                     })
                 };
                 self.found.get_or_init(find).clone()

@@ -7,6 +7,7 @@
 mod arrow;
 mod csv;
 mod json_lines;
+mod nested;
 mod parquet;
 mod xlsx;
 
@@ -14,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::chunk::ChunkRequest;
+use super::columns::QuantityPresence;
 use super::compression::COMPRESSIONS;
 use super::first_header::HeaderNames;
 use super::line_checker::LineChecker;
@@ -64,7 +66,7 @@ pub(super) trait InputFormat: fmt::Debug + Send + Sync {
 
     /// The header of an object, which holds for those that have none; `None` if it has none itself,
     /// or objects of the format always have one. May wait for the store.
-    fn header(&self, _source: &Arc<Source>, _options: &InputOptions) -> Option<HeaderNames> {
+    fn header(&self, _source: &Source, _options: &InputOptions) -> Option<HeaderNames> {
         None
     }
 
@@ -105,7 +107,7 @@ pub(super) trait ChunkDecoder: Send {
     fn decode(&mut self, lines: &mut LineChecker) -> Result<bool>;
 
     /// Whether there is a column of quantities, by what was decoded so far.
-    fn has_quantity(&self) -> bool;
+    fn quantity(&self) -> QuantityPresence;
 }
 
 /// How the names of objects end that are read where a folder is named, in alphabetical order.

@@ -1,14 +1,17 @@
 //! All lines so far: what chunks gave batch by batch, in their order, becomes the history.
 
+use std::sync::Arc;
+
 use super::Ingested;
 use super::InputOptions;
 use super::anonymous::{AnonymousCustomers, unmet_warning};
-use super::columns::{ColumnRole, TicketTable};
+use super::columns::{ColumnRole, QuantityPresence, TicketTable};
 use super::days::{ClockCheck, TimesSeen, far_after, gaps};
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::facts::FactsAssembler;
 use super::filter_values::FilterValues;
+use super::ids::IdKey;
 use super::line_checker::{LineBatch, LineQuantity, UndecidedSale};
 use super::lists::refuse_lists;
 use super::netting::{self, AllTakeBacks, NO_TICKET, with_codes};
@@ -21,6 +24,7 @@ use super::text_notes::TextNotes;
 use super::time::{DateDecision, DecidedForms, TimeRules};
 use crate::calendar::Day;
 use crate::domain::Ids;
+use crate::domain::words::in_shell;
 use crate::error::Result;
 use crate::purchases::{
     Facts, Line, MemoryLimit, PartitionedPurchases, PurchasesBuilder, RunQuantities,
@@ -66,6 +70,8 @@ pub(super) struct HistoryAssembler {
     with_quantity: u64,
     without_quantity: u64,
     first_without_quantity: Option<String>,
+    /// A column that may have the quantities, by its name.
+    like_quantity: Option<Arc<str>>,
     facts: Option<FactsAssembler>,
     returns_by_name: ReturnsByName,
     /// Lines that take something back, before the present object.
@@ -101,6 +107,7 @@ impl HistoryAssembler {
             with_quantity: 0,
             without_quantity: 0,
             first_without_quantity: None,
+            like_quantity: None,
             facts: None,
             returns_by_name: ReturnsByName::default(),
             returned_before: 0,
@@ -178,7 +185,7 @@ impl HistoryAssembler {
             self.take_backs.merge(take_backs)?;
         }
         if batch.ends_object {
-            self.end_object(&batch.object, batch.has_quantity);
+            self.end_object(&batch.object, &batch.quantity);
         }
         Ok(())
     }
@@ -206,7 +213,7 @@ impl HistoryAssembler {
         Ok(())
     }
 
-    fn end_object(&mut self, object: &str, has_quantity: bool) {
+    fn end_object(&mut self, object: &str, quantity: &QuantityPresence) {
         self.report.objects += 1;
         if let Some(overlapping) = &mut self.overlapping {
             overlapping.end(object);
@@ -218,12 +225,15 @@ impl HistoryAssembler {
         if self.report.lines_read == self.lines_before {
             self.report.empty_objects += 1;
             self.empty.push(object.to_owned());
-        } else if has_quantity {
+        } else if *quantity == QuantityPresence::Present {
             self.with_quantity += 1;
         } else {
             self.without_quantity += 1;
             self.first_without_quantity
                 .get_or_insert_with(|| object.to_owned());
+            if let QuantityPresence::Like(name) = quantity {
+                self.like_quantity.get_or_insert_with(|| Arc::clone(name));
+            }
         }
     }
 
@@ -265,8 +275,10 @@ impl HistoryAssembler {
         // Headers are not sales: their lines are judged.
         if options.columns.table != TicketTable::Headers {
             self.set_far_lines_apart();
-            self.find_suspects(&customers.ids, &options.keep_customers)?;
-            warnings.extend(warning_of_unknown(&customers.ids, &options.keep_customers));
+            let keep = options.keep_customers.iter();
+            let kept: Vec<Option<u32>> = keep.map(|id| code_of(&customers.ids, id)).collect();
+            self.find_suspects(&customers.ids, &kept)?;
+            warnings.extend(warning_of_unknown(&options.keep_customers, &kept));
             warnings.extend(self.report.suspects.iter().map(Suspect::to_string));
             warnings.extend(self.report.far_after.as_ref().map(LinesFarAfter::to_string));
             warnings.extend(gaps::warning(&self.by_day, *Day::PLAUSIBLE.start()));
@@ -303,7 +315,7 @@ impl HistoryAssembler {
     }
 
     /// Leaves customers out who look like no person, unless someone asked to keep them.
-    fn find_suspects(&mut self, customers: &Ids, keep: &[String]) -> Result<()> {
+    fn find_suspects(&mut self, customers: &Ids, kept: &[Option<u32>]) -> Result<()> {
         let totals = self.builder.customer_totals()?;
         let candidates = suspects::candidates(totals);
         if candidates.is_empty() {
@@ -312,10 +324,10 @@ impl HistoryAssembler {
         let basket = suspects::mean_basket(totals, &candidates);
         let all_lines = totals.iter().map(|totals| u64::from(totals.lines)).sum();
         for code in candidates {
-            let customer = customers.text(code);
-            if keep.contains(&customer) {
+            if kept.contains(&Some(code)) {
                 continue;
             }
+            let customer = customers.text(code);
             let lines = self.builder.lines_of(code)?;
             let is_open = |day: Day| is_day_with_lines(&self.by_day, day);
             let suspect = suspects::judge(customer, &lines, is_open, all_lines, basket);
@@ -457,30 +469,47 @@ impl HistoryAssembler {
 
     /// A warning if objects have no column of quantities.
     fn warning_of_missing_quantities(&self, column: &str) -> Option<String> {
+        let like = self.like_quantity.as_deref();
         match (self.with_quantity, self.without_quantity) {
             (_, 0) => None,
             (0, _) => Some(format!(
-                "there is no column \"{column}\": all lines count as sales, and no return can be dropped; name the column with --quantity"
+                "there is no column \"{column}\": all lines count as sales, and no return can be dropped; {}",
+                like.map_or_else(
+                    || "name the column with --quantity".to_owned(),
+                    |like| format!("the nearest is \"{like}\": --quantity {}", in_shell(like))
+                )
             )),
             (with, without) => Some(format!(
-                "{without} of {} objects have no column \"{column}\", the first is {}: all of their lines count as sales",
+                "{without} of {} objects have no column \"{column}\", the first is {}: all of their lines count as sales{}",
                 with + without,
-                self.first_without_quantity.as_deref().unwrap_or_default()
+                self.first_without_quantity.as_deref().unwrap_or_default(),
+                like.map_or_else(String::new, |like| format!(
+                    "; if \"{like}\" is the same, name both in okuo.toml: quantity = [{column:?}, {like:?}] under [columns]"
+                ))
             )),
         }
     }
 }
 
+/// The code of a customer who is named as the data write it; `None` if no line has the id. The ids are
+/// in no order yet.
+fn code_of(customers: &Ids, named: &str) -> Option<u32> {
+    let named = named.trim_ascii();
+    let position = match (customers, IdKey::of(named)) {
+        // A column with nulls may write 7 as 7.0.
+        (Ids::Integer(known), IdKey::Integer(id) | IdKey::WholeFloat(id)) => {
+            known.iter().position(|known| *known == id)
+        }
+        (Ids::Integer(_), IdKey::Text(_)) => None,
+        (Ids::Text(known), _) => known.iter().position(|known| known == named),
+    };
+    u32::try_from(position?).ok()
+}
+
 /// A warning of customers to keep whom no line names.
-fn warning_of_unknown(customers: &Ids, keep: &[String]) -> Option<String> {
-    let unknown: Vec<&str> = keep
-        .iter()
-        .filter(|id| match customers {
-            Ids::Integer(known) => id.parse().map_or(true, |id: i64| !known.contains(&id)),
-            Ids::Text(known) => !known.contains(id),
-        })
-        .map(String::as_str)
-        .collect();
+fn warning_of_unknown(keep: &[String], kept: &[Option<u32>]) -> Option<String> {
+    let unknown = keep.iter().zip(kept).filter(|(_, code)| code.is_none());
+    let unknown: Vec<&str> = unknown.map(|(id, _)| id.as_str()).collect();
     unmet_warning("--keep-customer", &unknown)
 }
 

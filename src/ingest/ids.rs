@@ -105,7 +105,7 @@ impl<'a> IdKey<'a> {
 }
 
 /// Whether text is a number like `8.41003E+12`.
-fn is_scientific(text: &str) -> bool {
+pub(super) fn is_scientific(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
         return false;
     };
@@ -213,6 +213,16 @@ mod tests {
             (f32::NAN, IdFault::Null),
         ] {
             assert_eq!(RawId::Float32(id).key(), Err(fault), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_long_number_with_an_exponent_was_rounded() {
+        for text in ["4,00638E+12", "9.28000E+12", "4.0E12", "4E+12"] {
+            assert!(is_scientific(text), "{text}");
+        }
+        for text in ["12E5", "4,5", "E+12", "85123E", "a.bE+1"] {
+            assert!(!is_scientific(text), "{text}");
         }
     }
 

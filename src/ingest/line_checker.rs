@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::anonymous::{AnonymousCustomers, Buyer};
-use super::columns::ColumnRole;
+use super::columns::{ColumnRole, QuantityPresence};
 use super::days::{DayResolver, TimesSeen};
 use super::decoded_line::{DecodedLine, Quantity};
 use super::dictionary::{IdDictionary, NewIds};
@@ -89,7 +89,7 @@ pub(super) struct LineBatch {
     pub(super) begins_object: bool,
     pub(super) ends_object: bool,
     /// Whether the chunk has a column of quantities, as far as is known.
-    pub(super) has_quantity: bool,
+    pub(super) quantity: QuantityPresence,
     pub(super) customers: NewIds,
     pub(super) products: NewIds,
     pub(super) lines: Vec<Line>,
@@ -557,7 +557,7 @@ impl LineChecker {
             ends_chunk: false,
             begins_object: false,
             ends_object: false,
-            has_quantity: false,
+            quantity: QuantityPresence::default(),
             customers: self.customers.take_new(),
             products: self.products.take_new(),
             lines: std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH)),

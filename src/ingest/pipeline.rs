@@ -216,6 +216,10 @@ pub(super) fn open_tables(
     first_header: &Arc<FirstHeader>,
 ) -> Result<(Vec<ChunkRequest>, Vec<NoTable>)> {
     let source = source.with_first_header(first_header);
+    if source.is_archive() {
+        // A member may borrow the header of another, whichever comes first.
+        first_header.look_into(&source);
+    }
     let tables = SourceTables::of(source, is_candidate, options, formats)?;
     let mut requests = vec![];
     for source in tables.sources {

@@ -56,7 +56,7 @@ impl Reader {
             options: options.clone(),
             days,
             formats,
-            first_header: Arc::new(FirstHeader::of_memory(options)),
+            first_header: Arc::new(FirstHeader::of_memory(options, formats)),
             chunks: VecDeque::new(),
             assembler: HistoryAssembler::new(options, limit.clone()),
             limit,

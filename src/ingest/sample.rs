@@ -23,6 +23,9 @@ pub struct TableSample {
     pub types: Vec<String>,
     /// The rows, each with as many cells as there are columns; `None` is a null.
     pub rows: Vec<Vec<Option<String>>>,
+    /// What to do if columns are missing that may be within the values of another one, which are
+    /// lists or objects.
+    pub nested: Option<String>,
     /// What was noticed, in words for a person: the format, the encoding, the separator.
     pub notes: Vec<String>,
 }

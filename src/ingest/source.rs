@@ -154,7 +154,7 @@ impl Source {
     }
 
     /// The object's own header. Waits for the store.
-    pub(super) fn header(self: &Arc<Self>, options: &InputOptions) -> Option<HeaderNames> {
+    pub(super) fn header(&self, options: &InputOptions) -> Option<HeaderNames> {
         self.format.header(self, options)
     }
 

@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::columns::in_shell;
 use crate::calendar::Day;
+use crate::domain::words::in_shell;
 use crate::purchases::CustomerTotals;
 
 /// Fewer days with sales than these tell nothing.

@@ -2,6 +2,7 @@
 
 mod facts;
 mod paths;
+mod refusal;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::Progress;
 use crate::config::{Config, FILE_NAME, Layer, WrittenSetting, document};
+use crate::domain::words::in_shell;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::survey::{
     BY_NAME_AND_VALUES, Certainty, ColumnMeaning, GivenColumns, GivenSettings, RoleChoice,
@@ -17,6 +19,7 @@ use crate::ingest::survey::{
 use crate::ingest::{self, ColumnRole, InputTables, ObjectSample, TableSample};
 use crate::store::{self, PutMode};
 pub use facts::TicketFacts;
+use refusal::{nested, refusal, refuse_without_rows};
 
 /// How many rows are looked at before all tickets are read.
 const SAMPLED_ROWS: usize = 20_000;
@@ -74,6 +77,8 @@ pub async fn init(
     let mut given = given(config)?;
     given.tables = tables.iter().map(|table| table.object.clone()).collect();
     objects.extend(tables);
+    refuse_without_rows(&objects)?;
+    let nested = nested(&objects);
     let mut summary = InitSummary {
         file: None,
         document: String::new(),
@@ -87,7 +92,7 @@ pub async fn init(
         commands: vec![],
         refusal: None,
     };
-    summary.refusal = refusal(&summary.survey);
+    summary.refusal = refusal(&summary.survey, nested.as_deref());
     if summary.refusal.is_some() {
         return Ok(summary);
     }
@@ -242,59 +247,6 @@ fn add_header_columns(columns: &mut GivenColumns, paths: &BTreeSet<String>, conf
     }
 }
 
-/// Why the tickets cannot be read yet.
-fn refusal(survey: &Survey) -> Option<Error> {
-    if survey.missing.is_empty() && survey.problems.is_empty() {
-        return None;
-    }
-    if survey.columns.is_empty() {
-        return Some(
-            Error::input("there is no table in the input").hint("check the --input location"),
-        );
-    }
-    let named = |role: &ColumnMeaning| survey.roles.iter().find(|choice| choice.role == *role);
-    let missing: Vec<&str> = survey
-        .missing
-        .iter()
-        .filter(|role| named(role).is_none())
-        .map(|role| role.words())
-        .collect();
-    let not_there = survey.missing.iter().filter_map(named);
-    let mut parts: Vec<String> = not_there
-        .map(|choice| {
-            format!(
-                "there is no column \"{}\", which was named for {}",
-                choice.column,
-                choice.role.words()
-            )
-        })
-        .collect();
-    let flags: Vec<&str> = survey
-        .missing
-        .iter()
-        .filter_map(|role| Some(role.role()?.flag()))
-        .collect();
-    if !missing.is_empty() {
-        parts.push(format!(
-            "no column is known to have {}",
-            missing.join(", nor ")
-        ));
-    }
-    parts.extend(survey.problems.iter().cloned());
-    let error = Error::input(parts.join("\n  "));
-    Some(match flags.is_empty() || !survey.problems.is_empty() {
-        true => error.hint("mend the tickets as said above, and run `okuo init` again"),
-        false => error.hint(format!(
-            "if one of the columns above has it, name it: okuo init {} …",
-            flags
-                .iter()
-                .map(|flag| format!("{flag} COLUMN"))
-                .collect::<Vec<_>>()
-                .join(" ")
-        )),
-    })
-}
-
 /// The settings that are written: what was given, what was found.
 fn settings(survey: &Survey, config: &Config, objects: &[String]) -> Result<Vec<WrittenSetting>> {
     let mut settings = WrittenSetting::given(&config.given)?;
@@ -356,17 +308,6 @@ fn written_column(choice: &RoleChoice) -> Option<WrittenSetting> {
         Certainty::Given | Certainty::Sure => choice.reason.clone(),
     };
     WrittenSetting::new(&path, &value, true, &reason)
-}
-
-/// A name as it is typed in a shell.
-fn in_shell(name: &str) -> String {
-    let is_plain = name
-        .chars()
-        .all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/' | ':'));
-    match is_plain {
-        true => name.to_owned(),
-        false => format!("'{}'", name.replace('\'', r"'\''")),
-    }
 }
 
 /// The comments at the beginning of the file.

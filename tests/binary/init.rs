@@ -49,6 +49,7 @@ fn what_init_writes_is_what_train_and_score_need() {
         "sure:",
         "wrote okuo.toml",
         "next:\n  okuo train --as-of 2024-07-18",
+        "train with --promote always",
         "periods ↓ basket_share →",
         " lines read = ",
     ] {
@@ -208,6 +209,52 @@ fn lists_and_orders_without_a_date_are_refused_with_the_way_out() {
     sandbox.write("shop/lines.csv", "order_id,product_id\n1,7\n2,8\n3,7\n");
     let run = sandbox.okuo(&["init", "-i", "shop/"]);
     assert!(run.code == 1 && run.err.contains("no date"), "{run}");
+}
+
+#[test]
+fn what_has_no_rows_or_nested_ones_is_refused_with_what_it_is() {
+    let ticket = r#"{"customer_id":7,"timestamp":"2024-03-01","lines":[{"product_id":10}]}"#;
+    let tickets = format!("{ticket}\n{ticket}\n");
+    let wrapped = format!("{{\"orders\":[{ticket},{ticket}]}}");
+    for (name, text, parts) in [
+        (
+            "empty.csv",
+            "",
+            ["empty.csv: it is empty\n", "check that the export has run"],
+        ),
+        (
+            "empty.json",
+            "[]",
+            ["empty.json: it is empty\n", "okuo init --input"],
+        ),
+        (
+            "header.csv",
+            "customer_id,product_id,timestamp\n",
+            [
+                "header.csv: there is a header, \"customer_id\", \"product_id\", \"timestamp\", and no row",
+                "has run",
+            ],
+        ),
+        (
+            "wrapped.json",
+            &wrapped,
+            ["below \"orders\"", "jq -c '.orders[]' FILE"],
+        ),
+        (
+            "tickets.jsonl",
+            &tickets,
+            ["below \"lines\"", "jq -c 'del(.lines) + .lines[]' FILE"],
+        ),
+    ] {
+        let sandbox = Sandbox::empty();
+        sandbox.write(name, text);
+        let run = sandbox.okuo(&["init", "--input", name]);
+        let error = &run.failed(1).err;
+        assert!(
+            parts.iter().all(|part| error.contains(part)),
+            "{name}: {error}"
+        );
+    }
 }
 
 #[test]

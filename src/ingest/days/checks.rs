@@ -353,10 +353,12 @@ impl ClockCheck<'_> {
         let spring = quiet_hours::SPRING;
         let instants = quiet_hours::Sales {
             by_hour: self.seen.instants.hours,
+            has_zone: true,
             ahead: zones::local(self.zone(), spring).unwrap_or(spring) - spring,
         };
         let naive = quiet_hours::Sales {
             by_hour: self.seen.naive.hours,
+            has_zone: clock.utc(),
             ahead: if clock.utc() { instants.ahead } else { 0 },
         };
         let flags = if clock.utc() {

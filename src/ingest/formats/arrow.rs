@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use polars::error::PolarsResult;
 use polars_arrow::array::Array;
-use polars_arrow::datatypes::ArrowSchema;
+use polars_arrow::datatypes::{ArrowDataType, ArrowSchema};
 use polars_arrow::io::ipc::read::{StreamReader, StreamState, read_stream_metadata};
 use polars_arrow::record_batch::RecordBatchT;
 
-use super::{Access, ChunkDecoder, InputFormat};
+use super::{Access, ChunkDecoder, InputFormat, nested};
 use crate::error::{Error, Result};
 use crate::ingest::chunk::ChunkRequest;
-use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::columns::{QuantityPresence, WantedColumns};
 use crate::ingest::compression::BoxedRead;
 use crate::ingest::content::okuo_error;
 use crate::ingest::line_checker::LineChecker;
@@ -81,6 +81,7 @@ impl InputFormat for Arrow {
         let mut sample = TableSample {
             columns: batches.names.clone(),
             types: batches.types.clone(),
+            nested: batches.nested.clone(),
             notes: vec!["Arrow".to_owned()],
             rows: vec![],
         };
@@ -130,18 +131,32 @@ impl ChunkDecoder for ArrowDecoder {
         Ok(true)
     }
 
-    fn has_quantity(&self) -> bool {
-        let rows = self.reading.as_ref().map(|(_, rows)| rows);
-        rows.is_some_and(|rows| rows.columns().of(ColumnRole::Quantity).is_some())
+    fn quantity(&self) -> QuantityPresence {
+        let reading = self.reading.as_ref();
+        reading.map_or_else(QuantityPresence::default, |(_, rows)| {
+            rows.columns().quantity()
+        })
     }
 }
 
 impl ArrowDecoder {
     fn begin(&mut self, stream: ByteStream) -> Result<()> {
         let mut found = None;
-        let batches = BatchReader::begin(stream, |names| {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let columns = self.wanted.find(&names)?;
+        let batches = BatchReader::begin(stream, |schema| {
+            let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
+            let columns = self
+                .wanted
+                .find(&names)
+                .map_err(|error| nested::with_advice(error, types_of(schema)))?;
+            for (role, at) in columns.read_columns() {
+                let flag = role.map_or("--where", |role| self.wanted.names.table.flag(role));
+                let refusal = schema
+                    .get_at_index(at)
+                    .and_then(|(name, field)| nested::refusal(name, &field.dtype, flag));
+                if let Some(refusal) = refusal {
+                    return Err(refusal);
+                }
+            }
             let fields = columns.fields();
             found = Some(columns);
             Ok(Some(fields))
@@ -172,22 +187,24 @@ struct BatchReader {
     reader: StreamReader<ForwardReader>,
     names: Vec<String>,
     types: Vec<String>,
+    /// What the sample says of columns that are missing.
+    nested: Option<String>,
     places: Vec<Option<usize>>,
 }
 
 impl BatchReader {
-    /// Reads the schema. `columns` gets the columns' names, and says which are read: all, if it says
-    /// nothing.
+    /// Reads the schema. `columns` gets it, and says which columns are read: all, if it says nothing.
     fn begin(
         stream: ByteStream,
-        columns: impl FnOnce(&[String]) -> Result<Option<Vec<usize>>>,
+        columns: impl FnOnce(&ArrowSchema) -> Result<Option<Vec<usize>>>,
     ) -> Result<Self> {
         let mut bytes = ForwardReader::of(stream)?;
         let metadata = guarded(0, || read_stream_metadata(&mut bytes))?;
         let names = names_of(&metadata.schema);
         let types = metadata.schema.iter_values();
         let types = types.map(|field| format!("{:?}", field.dtype)).collect();
-        let mut projection = columns(&names)?;
+        let nested = nested::advice(types_of(&metadata.schema));
+        let mut projection = columns(&metadata.schema)?;
         if let Some(projection) = &mut projection {
             projection.sort_unstable();
             projection.dedup();
@@ -206,6 +223,7 @@ impl BatchReader {
             reader,
             names,
             types,
+            nested,
             places,
         })
     }
@@ -221,6 +239,13 @@ impl BatchReader {
             .hint("it may be cut off: close its writer, and write or pipe it again")),
         }
     }
+}
+
+/// The columns' names and types.
+fn types_of(schema: &ArrowSchema) -> impl Iterator<Item = (&str, &ArrowDataType)> {
+    schema
+        .iter()
+        .map(|(name, field)| (name.as_str(), &field.dtype))
 }
 
 fn names_of(schema: &ArrowSchema) -> Vec<String> {

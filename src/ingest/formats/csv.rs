@@ -23,7 +23,7 @@ use encoding_rs::Encoding;
 use super::{Access, ChunkDecoder, InputFormat};
 use crate::error::Result;
 use crate::ingest::chunk::ChunkRequest;
-use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::columns::{ColumnRole, QuantityPresence, WantedColumns};
 use crate::ingest::decoded_line::{DecodedLine, LineFacts, Quantity};
 use crate::ingest::encoding::{UTF8_MARK, encoding_named};
 use crate::ingest::first_header::{FirstHeader, HeaderNames};
@@ -89,7 +89,7 @@ impl InputFormat for Csv {
         sample::sample(stream, &options, rows).map_err(|error| error.object(&**source.name()))
     }
 
-    fn header(&self, source: &Arc<Source>, options: &InputOptions) -> Option<HeaderNames> {
+    fn header(&self, source: &Source, options: &InputOptions) -> Option<HeaderNames> {
         let options = CsvOptions::new(options).ok()?;
         let mut stream = source.stream().into_text(options.encoding);
         stream.fill(0).ok()?;
@@ -156,9 +156,11 @@ impl ChunkDecoder for CsvDecoder {
         Ok(!stream.has_ended())
     }
 
-    fn has_quantity(&self) -> bool {
+    fn quantity(&self) -> QuantityPresence {
         let header = self.parser.header.as_ref();
-        header.is_some_and(|header| header.rows.columns().of(ColumnRole::Quantity).is_some())
+        header.map_or_else(QuantityPresence::default, |header| {
+            header.rows.columns().quantity()
+        })
     }
 }
 

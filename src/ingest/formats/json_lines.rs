@@ -1,5 +1,7 @@
 //! JSON: an object a line, objects one after the other, or one array of objects.
 
+mod late_keys;
+mod nesting;
 mod record;
 mod split;
 
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use super::{Access, ChunkDecoder, InputFormat};
 use crate::error::{Error, Result};
 use crate::ingest::chunk::ChunkRequest;
-use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::columns::{FoundColumns, QuantityPresence, WantedColumns};
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::rejects::{RejectReason, RejectedValue};
 use crate::ingest::row_reader::{Cell, RowReader};
@@ -16,6 +18,8 @@ use crate::ingest::sample::TableSample;
 use crate::ingest::source::Source;
 use crate::ingest::stream::ByteStream;
 use crate::ingest::{InputOptions, NeededDays};
+use late_keys::LateKeys;
+use nesting::Nesting;
 use record::{JsonColumns, keys_of};
 use split::{JsonLayout, JsonRecord};
 
@@ -55,8 +59,10 @@ impl InputFormat for JsonLines {
         _days: NeededDays,
     ) -> Result<Vec<ChunkRequest>> {
         let wanted = WantedColumns::new(options, source.name());
-        Ok(vec![ChunkRequest::stream(source, |stream| {
+        let again = Arc::clone(source);
+        Ok(vec![ChunkRequest::stream(source, move |stream| {
             Box::new(JsonDecoder {
+                source: again,
                 stream,
                 wanted,
                 layout: None,
@@ -74,15 +80,18 @@ impl InputFormat for JsonLines {
         rows: usize,
     ) -> Result<TableSample> {
         let mut stream = source.stream();
+        let beginning = LineBeginning::read(&mut stream)?;
+        let nested = beginning.nesting.advice();
         let LineBeginning {
             layout,
             mut columns,
             ..
-        } = LineBeginning::read(&mut stream)?;
+        } = beginning;
         let mut sample = TableSample {
             columns: columns.names().to_vec(),
             types: vec![String::new(); columns.names().len()],
             notes: vec![layout.describe().to_owned()],
+            nested,
             rows: vec![],
         };
         let everything: Vec<usize> = (0..columns.names().len()).collect();
@@ -111,6 +120,8 @@ impl InputFormat for JsonLines {
 
 /// Decodes an object, one buffer of whole records after the other.
 struct JsonDecoder {
+    /// The object, to be looked through for keys.
+    source: Arc<Source>,
     stream: ByteStream,
     wanted: WantedColumns,
     /// How the records follow each other; known from the first bytes on.
@@ -131,9 +142,11 @@ impl ChunkDecoder for JsonDecoder {
         }
     }
 
-    fn has_quantity(&self) -> bool {
-        let rows = self.table.as_ref().map(|table| &table.rows);
-        rows.is_some_and(|rows| rows.columns().of(ColumnRole::Quantity).is_some())
+    fn quantity(&self) -> QuantityPresence {
+        let table = self.table.as_ref();
+        table.map_or_else(QuantityPresence::default, |table| {
+            table.rows.columns().quantity()
+        })
     }
 }
 
@@ -190,24 +203,20 @@ impl JsonDecoder {
         let LineBeginning {
             layout,
             mut columns,
-            nested,
-            without_cell,
-            is_alone,
+            nesting,
         } = LineBeginning::read(&mut self.stream)?;
         self.layout = Some(layout);
         if columns.names().is_empty() {
             return Ok(true);
         }
-        let names: Vec<&str> = columns.names().iter().map(String::as_str).collect();
-        let found = self.wanted.find(&names).map_err(|error| match nested {
-            Some(key) => Error::input(error.what()).for_lack_of_columns().hint(format!(
-                "the rows seem to lie below \"{key}\": pipe them with jq -c '.{key}[]' FILE | okuo … --input -"
-            )),
-            None => error,
-        })?;
-        if let Some(name) = without_cell.into_iter().find(|name| found.has_name(name)) {
-            return Err(no_values(&name, is_alone));
+        let found = self.find(&mut columns, &nesting)?;
+        let mut without_cell = nesting.without_cell.iter();
+        if let Some(name) = without_cell.find(|name| found.has_name(name)) {
+            return Err(no_values(name, nesting.is_alone));
         }
+        // Any of the names may come later.
+        columns.add(self.wanted.alternatives(&found));
+        let names: Vec<&str> = columns.names().iter().map(String::as_str).collect();
         let others = self.wanted.other_positions(&names)?;
         if let Some(warning) = self.wanted.warning_of_alike(&names) {
             lines.warn(&warning);
@@ -221,6 +230,32 @@ impl JsonDecoder {
         });
         Ok(true)
     }
+}
+
+impl JsonDecoder {
+    /// Finds the wanted columns among the keys. A key that no object has that was looked at may come
+    /// later: then all objects are looked at, until it comes.
+    fn find(&self, columns: &mut JsonColumns, nesting: &Nesting) -> Result<FoundColumns> {
+        let error = match find_columns(&self.wanted, columns) {
+            Ok(found) => return Ok(found),
+            Err(error) => error,
+        };
+        LateKeys {
+            stream: self.source.stream(),
+            columns,
+        }
+        .look_until(|columns| find_columns(&self.wanted, columns).is_ok());
+        find_columns(&self.wanted, columns).map_err(|_| match nesting.advice() {
+            Some(advice) if error.lacks_columns() => error.advised_first(&advice),
+            _ => error,
+        })
+    }
+}
+
+/// Finds the wanted columns among the keys that are known.
+fn find_columns(wanted: &WantedColumns, columns: &JsonColumns) -> Result<FoundColumns> {
+    let names: Vec<&str> = columns.names().iter().map(String::as_str).collect();
+    wanted.find(&names)
 }
 
 /// How objects become lines.
@@ -251,12 +286,7 @@ struct LineBeginning {
     layout: JsonLayout,
     /// Their keys, in the order in which they come.
     columns: JsonColumns,
-    /// The first key whose value is an array of objects.
-    nested: Option<String>,
-    /// The keys of the first object whose values are objects or other arrays.
-    without_cell: Vec<String>,
-    /// Whether there is one object only.
-    is_alone: bool,
+    nesting: Nesting,
 }
 
 impl LineBeginning {
@@ -293,9 +323,7 @@ impl LineBeginning {
         let mut beginning = Self {
             layout: JsonLayout::of(data),
             columns: JsonColumns::default(),
-            nested: None,
-            without_cell: vec![],
-            is_alone: false,
+            nesting: Nesting::default(),
         };
         let mut at = 0;
         let mut objects = 0;
@@ -316,7 +344,7 @@ impl LineBeginning {
                 JsonRecord::Other => return Err(no_objects(1)),
             }
         }
-        beginning.is_alone = is_last && objects == 1;
+        beginning.nesting.is_alone = is_last && objects == 1;
         Ok((beginning, objects))
     }
 
@@ -325,10 +353,12 @@ impl LineBeginning {
         let Ok(keys) = keys_of(object) else {
             return;
         };
-        self.nested = self.nested.take().or(keys.nested);
+        let nesting = &mut self.nesting;
+        nesting.rows = nesting.rows.take().or(keys.nested);
+        nesting.object = nesting.object.take().or(keys.object);
         self.columns.add(keys.names);
         if is_first {
-            self.without_cell = keys.without_cell;
+            nesting.without_cell = keys.without_cell;
         }
     }
 }

@@ -19,10 +19,10 @@ use bytes::Bytes;
 use polars::error::PolarsError;
 use polars::prelude::PolarsResult;
 
-use super::{Access, ChunkDecoder, InputFormat};
+use super::{Access, ChunkDecoder, InputFormat, nested};
 use crate::error::{Error, Result};
 use crate::ingest::chunk::ChunkRequest;
-use crate::ingest::columns::WantedColumns;
+use crate::ingest::columns::{QuantityPresence, WantedColumns};
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::source::Source;
 use crate::ingest::{InputOptions, NeededDays, TableSample};
@@ -166,8 +166,8 @@ impl ChunkDecoder for ParquetDecoder {
         Ok(true)
     }
 
-    fn has_quantity(&self) -> bool {
-        self.groups.footer.has_quantity()
+    fn quantity(&self) -> QuantityPresence {
+        self.groups.footer.quantity.clone()
     }
 }
 
@@ -176,6 +176,9 @@ fn damaged() -> Error {
 }
 
 fn unreadable(error: PolarsError) -> Error {
+    if let Some(error) = nested::stands_twice(&error) {
+        return error;
+    }
     Error::input("the Parquet file cannot be read")
         .source(error)
         .hint("it may be truncated or damaged: write or transfer the object again")

@@ -12,7 +12,7 @@ use crate::domain::words::{first_quoted, shortened};
 use crate::error::{Error, Result};
 use crate::ingest::archive::is_zip;
 use crate::ingest::chunk::ChunkRequest;
-use crate::ingest::columns::{ColumnRole, FoundColumns, WantedColumns};
+use crate::ingest::columns::{FoundColumns, QuantityPresence, WantedColumns};
 use crate::ingest::content::ContentReader;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::row_reader::{Cell, RowReader};
@@ -74,7 +74,7 @@ impl InputFormat for Xlsx {
             Box::new(XlsxDecoder {
                 source: workbook,
                 wanted,
-                has_quantity: false,
+                quantity: QuantityPresence::default(),
             })
         })])
     }
@@ -130,6 +130,7 @@ fn sample_of(name: &str, top: Vec<Vec<Option<String>>>, header: usize, rows: usi
             })
             .collect(),
         columns,
+        nested: None,
         notes: vec![format!("an Excel workbook, the sheet \"{name}\"")],
     }
 }
@@ -138,7 +139,7 @@ fn sample_of(name: &str, top: Vec<Vec<Option<String>>>, header: usize, rows: usi
 struct XlsxDecoder {
     source: Arc<Source>,
     wanted: WantedColumns,
-    has_quantity: bool,
+    quantity: QuantityPresence,
 }
 
 impl ChunkDecoder for XlsxDecoder {
@@ -155,7 +156,9 @@ impl ChunkDecoder for XlsxDecoder {
             })?;
             match Header::find(&top, &self.wanted) {
                 Ok((header, columns)) => {
-                    self.has_quantity |= columns.of(ColumnRole::Quantity).is_some();
+                    if self.quantity != QuantityPresence::Present {
+                        self.quantity = columns.quantity();
+                    }
                     read_sheet(&mut workbook, &name, header, columns, lines)?;
                     read.push(name);
                 }
@@ -180,8 +183,8 @@ impl ChunkDecoder for XlsxDecoder {
         }
     }
 
-    fn has_quantity(&self) -> bool {
-        self.has_quantity
+    fn quantity(&self) -> QuantityPresence {
+        self.quantity.clone()
     }
 }
 

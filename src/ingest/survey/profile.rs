@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::meaning::{NameMeaning, meaning_of};
 use super::values::{
-    DateForm, TimePart, ValueShape, date_of, is_list, is_rounded, number_of, quantity_of, shape_of,
+    DateForm, TimePart, ValueShape, date_of, is_list, number_of, quantity_of, shape_of,
 };
+use crate::ingest::ids::is_scientific;
 
 /// How many different values are shown of a column.
 const EXAMPLES: usize = 3;
@@ -124,7 +125,7 @@ impl ColumnProfile {
 
     /// The share of values that a spreadsheet has rounded: `4,00638E+12`.
     pub(super) fn share_of_rounded(&self) -> f64 {
-        self.share_of_texts(is_rounded)
+        self.share_of_texts(is_scientific)
     }
 
     /// The share of values that are lists.
@@ -134,7 +135,7 @@ impl ColumnProfile {
 
     /// The share of values that are lists, where numbers with a decimal comma are none: `7,12`.
     pub(super) fn share_of_lists_of_ids(&self) -> f64 {
-        self.share_of_texts(|value| is_list(value) && !is_rounded(value))
+        self.share_of_texts(|value| is_list(value) && !is_scientific(value))
     }
 
     /// How many dates are in a form.

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::ingest::ids::is_digits;
+use crate::ingest::ids::is_null;
 use crate::ingest::quantity::Quantity;
 use crate::ingest::time::MONTHS;
 
@@ -51,21 +51,11 @@ pub(super) enum TimePart {
     Hour(u8),
 }
 
-/// The words that stand for no value, folded.
-const NULL_WORDS: [&str; 13] = [
-    "", "null", "na", "nan", "none", "<na>", "\\n", "#n/a", "n/a", "(null)", "nil", "#null!", "nat",
-];
-
-/// Whether a text stands for no value.
-pub(super) fn is_null_word(text: &str) -> bool {
-    let text = text.trim().to_ascii_lowercase();
-    NULL_WORDS.contains(&text.as_str())
-}
-
 /// What a text looks like.
 pub(super) fn shape_of(text: &str) -> ValueShape {
     let text = text.trim();
-    if is_null_word(text) {
+    // pandas writes a time that is missing as NaT.
+    if is_null(text) || text.eq_ignore_ascii_case("nat") {
         return ValueShape::Null;
     }
     if let Some((form, _)) = date_of(text) {
@@ -116,18 +106,6 @@ pub(super) fn quantity_of(text: &str) -> Option<f64> {
         Quantity::Number(number) => Some(number),
         Quantity::Absent | Quantity::Null | Quantity::NotANumber => None,
     })
-}
-
-/// Whether a text is a number with an exponent, as spreadsheets write long ids: `4,00638E+12`.
-pub(super) fn is_rounded(text: &str) -> bool {
-    let Some((number, exponent)) = text.split_once(['E', 'e']) else {
-        return false;
-    };
-    let is_decimal = number
-        .split_once(['.', ','])
-        .is_some_and(|(whole, decimals)| is_digits(whole) && is_digits(decimals));
-    let is_whole_with_sign = is_digits(number) && exponent.starts_with('+');
-    (is_decimal || is_whole_with_sign) && is_digits(exponent.strip_prefix('+').unwrap_or(exponent))
 }
 
 /// The form of a date at the start of a text, and what follows it; `None` if there is no date.
@@ -344,16 +322,6 @@ mod tests {
             ("3 void", None),
         ] {
             assert_eq!(quantity_of(text), quantity, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_long_number_with_an_exponent_was_rounded() {
-        for text in ["4,00638E+12", "9.28000E+12", "4.0E12", "4E+12"] {
-            assert!(is_rounded(text), "{text}");
-        }
-        for text in ["12E5", "4,5", "1,2,3E+4", "E+12", "85123E", "a.bE+1"] {
-            assert!(!is_rounded(text), "{text}");
         }
     }
 }

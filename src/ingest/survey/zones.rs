@@ -1,7 +1,9 @@
 //! Which time zones make sense of times that carry one, or are UTC.
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeZone};
+use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
+
+use crate::ingest::time::{MICROSECONDS_PER_SECOND, ParsedTime};
 
 /// At most this many different instants are looked at.
 const INSTANTS: usize = 2_000;
@@ -11,6 +13,16 @@ const INSTANTS: usize = 2_000;
 pub(super) struct WrittenInstant {
     pub(super) instant: i64,
     pub(super) offset: i32,
+}
+
+impl WrittenInstant {
+    /// From microseconds, and how many minutes the clock that showed it was ahead of UTC.
+    fn new(microseconds: i64, ahead: i16) -> Self {
+        Self {
+            instant: microseconds.div_euclid(MICROSECONDS_PER_SECOND),
+            offset: i32::from(ahead) * 60,
+        }
+    }
 }
 
 /// What instants tell of the store's time zone.
@@ -76,13 +88,11 @@ const WELL_KNOWN: [&str; 28] = [
 pub(super) fn zone_evidence<'a>(values: impl Iterator<Item = &'a str>) -> ZoneEvidence {
     let (mut instants, mut naive): (Vec<WrittenInstant>, Vec<WrittenInstant>) = (vec![], vec![]);
     for value in values {
-        match (
-            written_instant(value),
-            written_instant(&format!("{value}Z")),
-        ) {
-            (Some(instant), _) => instants.push(instant),
-            (None, Some(time)) => naive.push(time),
-            (None, None) => return ZoneEvidence::NoInstants,
+        match ParsedTime::of(value) {
+            ParsedTime::Instant(at) => instants.push(WrittenInstant::new(at, 0)),
+            ParsedTime::Offset(at, ahead) => instants.push(WrittenInstant::new(at, ahead)),
+            ParsedTime::Naive(at) => naive.push(WrittenInstant::new(at, 0)),
+            _ => return ZoneEvidence::NoInstants,
         }
     }
     match (instants.is_empty(), naive.is_empty()) {
@@ -166,54 +176,6 @@ fn offset_at(zone: Tz, instant: i64) -> Option<i32> {
             .fix()
             .local_minus_utc(),
     )
-}
-
-/// An instant as files write it: a date, a time of day, and `Z`, `UTC` or an offset.
-pub(super) fn written_instant(text: &str) -> Option<WrittenInstant> {
-    let text = text.trim();
-    let (naive, offset) = match text.strip_suffix(['Z', 'z']) {
-        Some(naive) => (naive, 0),
-        None => match text
-            .strip_suffix("UTC")
-            .or_else(|| text.strip_suffix("GMT"))
-        {
-            Some(naive) => (naive, 0),
-            None => split_offset(text)?,
-        },
-    };
-    let naive = naive.trim().replacen(' ', "T", 1);
-    let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(&naive, form).ok())?;
-    Some(WrittenInstant {
-        instant: naive.and_utc().timestamp() - i64::from(offset),
-        offset,
-    })
-}
-
-/// A text that ends with an offset like `+01:00`, `-0530` or `+02`, and the offset in seconds.
-fn split_offset(text: &str) -> Option<(&str, i32)> {
-    // A sign before the time of day belongs to the date.
-    let at = text.rfind(['+', '-']).filter(|at| *at > 13)?;
-    let (naive, offset) = text.split_at_checked(at)?;
-    let digits: String = offset.chars().filter(char::is_ascii_digit).collect();
-    if !matches!(digits.len(), 2 | 4) {
-        return None;
-    }
-    let hours: i32 = digits.get(..2)?.parse().ok()?;
-    let minutes: i32 = digits
-        .get(2..)
-        .filter(|rest| !rest.is_empty())
-        .map_or(Some(0), |rest| rest.parse().ok())?;
-    let seconds = hours * 3_600 + minutes * 60;
-    Some((
-        naive,
-        if offset.starts_with('-') {
-            -seconds
-        } else {
-            seconds
-        },
-    ))
 }
 
 #[cfg(test)]

@@ -85,6 +85,68 @@ fn every_compression_is_read_by_its_first_bytes() {
 }
 
 #[test]
+fn a_member_without_a_header_borrows_that_of_another() {
+    let (first, rest) = TEXT.split_at(TEXT.match_indices('\n').nth(1).unwrap().0 + 1);
+    let members: [(&str, &[u8]); 2] = [
+        ("part-0.csv", rest.as_bytes()),
+        ("part-1.csv", first.as_bytes()),
+    ];
+    let one = zip(&members);
+    let two = [("a.zip", zip(&members[..1])), ("b.zip", zip(&members[1..]))];
+    let sorted = |read: &Ingested| {
+        let mut lines = spelled_out(&read.purchases);
+        lines.sort();
+        lines
+    };
+    let mut expected = LINES.map(str::to_owned);
+    expected.sort();
+    let in_memory = read_all(&options(), None, &[("a.zip", one.clone())]).unwrap();
+    let in_folder = read_folder(&[("a.zip", one)], "").unwrap();
+    let of_two = read_folder(&two, "").unwrap();
+    for read in [in_memory, in_folder, of_two] {
+        assert_eq!(sorted(&read), expected);
+        assert!(
+            read.report.left_out.is_empty(),
+            "{:?}",
+            read.report.left_out
+        );
+        let lent = "part-0.csv has no header: the columns of the first object with one hold for it";
+        assert!(
+            read.warnings.iter().any(|warning| warning.contains(lent)),
+            "{:?}",
+            read.warnings
+        );
+    }
+}
+
+#[test]
+fn zeros_after_gzip_are_no_data_and_other_bytes_are_damage() {
+    let packed = gz(TEXT);
+    let parts = [gz(&TEXT[..60]), gz(""), gz(&TEXT[60..])].concat();
+    for whole in [&packed, &parts] {
+        for zeros in [1, 9_000, 100_000] {
+            let padded = [whole.clone(), vec![0; zeros]].concat();
+            let read = read_all(&options(), None, &[("a.csv.gz", padded)]).unwrap();
+            assert_eq!(spelled_out(&read.purchases), LINES, "{zeros}");
+        }
+    }
+    let zeros = vec![0; 512];
+    for rest in [
+        b"more".to_vec(),
+        [&*zeros, b"more"].concat(),
+        [&*zeros, &*packed].concat(),
+    ] {
+        let read = read_all(
+            &options(),
+            None,
+            &[("a.csv.gz", [packed.clone(), rest].concat())],
+        );
+        let message = message(read);
+        assert!(message.contains("truncated or damaged"), "{message}");
+    }
+}
+
+#[test]
 fn a_header_that_begins_like_bzip2_is_text() {
     let text = TEXT.replace("store", "BZh9").replace("customer_id,", "");
     let text = text.replace("\n7,", "\n").replace("\n8,", "\n");

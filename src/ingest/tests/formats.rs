@@ -172,10 +172,12 @@ fn types_that_are_no_id_are_named_with_a_way_out() {
     };
     let decimals = read_all(&options(), None, &[("a.parquet", DECIMALS.to_vec())]).unwrap();
     assert_eq!(decimals.purchases.customers(), &Ids::Integer(vec![7]));
+    let nested = error(NESTED);
     assert!(
-        error(NESTED).contains("integers or text is needed"),
-        "{}",
-        error(NESTED)
+        nested.contains("column \"customer_id\": its type is a ")
+            && nested.contains("in DuckDB: COPY (SELECT * EXCLUDE (\"customer_id\")")
+            && nested.contains("--customer"),
+        "{nested}"
     );
     assert!(
         error(NULLS).contains("none of the 2 lines has a customer"),
@@ -675,6 +677,64 @@ fn ids_with_a_decimal_comma_are_warned_of() {
     let read = read_all(&options(), None, &[("a.csv", csv(text))]).unwrap();
     assert!(
         read.warnings[0].starts_with("1 customer ids have a decimal comma, for example \"7,0\""),
+        "{:?}",
+        read.warnings
+    );
+}
+
+#[test]
+fn a_column_that_stands_twice_in_parquet_is_named() {
+    let file = parquet(vec![
+        Column::new("customer_id".into(), [7_i64]),
+        Column::new("product_id".into(), [10_i64]),
+        Column::new("product_ix".into(), [11_i64]),
+        text_column("timestamp", &["2017-10-30"]),
+    ]);
+    let mut twice = file.clone();
+    for at in 0..file.len() {
+        if file[at..].starts_with(b"product_ix") {
+            twice[at + 9] = b'd';
+        }
+    }
+    let error = read_all(&options(), None, &[("a.parquet", twice)]).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.starts_with("a.parquet: column \"product_id\": the column stands there twice\nhint: name the columns of the export apart"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_column_that_may_have_the_quantities_is_named() {
+    let warning = |header: &str| {
+        let text = format!("{header}\n1,1,2017-10-30,1\n");
+        let read = read_all(&options(), None, &[("a.csv", csv(&text))]).unwrap();
+        read.warnings.concat()
+    };
+    for (column, flag) in [
+        ("Quantity", "--quantity Quantity"),
+        ("qty", "--quantity qty"),
+        ("Menge", "--quantity Menge"),
+    ] {
+        let warning = warning(&format!("customer_id,product_id,timestamp,{column}"));
+        assert!(
+            warning.starts_with("there is no column \"quantity\": all lines count as sales")
+                && warning.ends_with(&format!("the nearest is \"{column}\": {flag}")),
+            "{warning}"
+        );
+    }
+    let warning = warning("customer_id,product_id,timestamp,colour");
+    assert!(
+        warning.ends_with("name the column with --quantity"),
+        "{warning}"
+    );
+    let with = csv("customer_id,product_id,timestamp,quantity\n1,1,2017-10-30,1\n");
+    let like = csv("customer_id,product_id,timestamp,Qty\n1,1,2017-10-30,1\n");
+    let read = read_all(&options(), None, &[("a.csv", with), ("b.csv", like)]).unwrap();
+    assert!(
+        read.warnings
+            .concat()
+            .contains("quantity = [\"quantity\", \"Qty\"] under [columns]"),
         "{:?}",
         read.warnings
     );

@@ -140,6 +140,64 @@ fn json_without_the_columns_says_where_the_rows_may_be() {
     assert!(early.contains("no quantity"), "{early}");
 }
 
+#[test]
+fn a_key_that_comes_late_is_a_column_and_null_before() {
+    let mut lines: Vec<String> = (0..10_001)
+        .map(|row| {
+            format!(r#"{{"customer_id":{row},"product_id":1,"timestamp":"2017-10-30","till":2}}"#)
+        })
+        .collect();
+    lines.push(
+        r#"{"customer_id":7,"product_id":1,"timestamp":"2017-10-30","shop":3,"ticket":"a"}"#
+            .to_owned(),
+    );
+    let text = csv(&lines.join("\n"));
+    let with = |columns: ColumnNames| {
+        let options = InputOptions {
+            columns,
+            ..options()
+        };
+        read_all(&options, None, &[("a.jsonl", text.clone())])
+    };
+    let basket = with(ColumnNames {
+        basket: Some("ticket".into()),
+        ..ColumnNames::default()
+    });
+    assert_eq!(basket.unwrap().report.kept, 10_002);
+    // One of the names of a column may come late, too.
+    let names: ColumnAlternatives = serde_json::from_str(r#"["till", "shop"]"#).unwrap();
+    let store = with(ColumnNames {
+        store: Some(names),
+        ..ColumnNames::default()
+    });
+    assert_eq!(store.unwrap().report.kept, 10_002);
+    let nowhere = with(ColumnNames {
+        basket: Some("basket_number".into()),
+        ..ColumnNames::default()
+    });
+    let nowhere = nowhere.unwrap_err().to_string();
+    assert!(
+        nowhere.contains("there is no column \"basket_number\""),
+        "{nowhere}"
+    );
+}
+
+#[test]
+fn json_with_objects_in_it_says_how_to_take_them_out() {
+    let lines = r#"{"customer_id":7,"timestamp":"2017-10-30","lines":[{"product_id":1}]}"#;
+    let lines = message("a.jsonl", csv(&[lines, lines].join("\n")));
+    assert!(
+        lines.contains("jq -c 'del(.lines) + .lines[]' FILE"),
+        "{lines}"
+    );
+    let order = r#"{"order":{"customer_id":7,"product_id":1},"timestamp":"2017-10-30"}"#;
+    let order = message("a.jsonl", csv(&[order, order].join("\n")));
+    assert!(
+        order.contains("jq -c '(. + .order) | del(.order)' FILE"),
+        "{order}"
+    );
+}
+
 fn arrow_schema() -> ArrowSchema {
     [
         ("store", ArrowDataType::Int64),

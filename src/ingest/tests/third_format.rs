@@ -1,6 +1,7 @@
 //! Formats that are a file and an entry of the table: no other code knows of them.
 
 use super::super::chunk::ChunkRequest;
+use super::super::columns::QuantityPresence;
 use super::super::decoded_line::{DecodedLine, LineFacts, Quantity};
 use super::super::formats::{Access, ChunkDecoder, FORMATS, Formats, InputFormat};
 use super::super::ids::RawId;
@@ -86,8 +87,8 @@ impl ChunkDecoder for TicketLogDecoder {
         Ok(!self.stream.has_ended())
     }
 
-    fn has_quantity(&self) -> bool {
-        false
+    fn quantity(&self) -> QuantityPresence {
+        QuantityPresence::Missing
     }
 }
 
@@ -149,8 +150,8 @@ impl ChunkDecoder for FixedWidthDecoder {
         Ok(false)
     }
 
-    fn has_quantity(&self) -> bool {
-        false
+    fn quantity(&self) -> QuantityPresence {
+        QuantityPresence::Missing
     }
 }
 

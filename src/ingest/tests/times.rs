@@ -651,6 +651,50 @@ fn quiet_hours_by_day_propose_the_zone() {
 }
 
 #[test]
+fn a_clock_of_12_hours_is_told_from_a_zone() {
+    // Open from 8 to 21, by a clock that counts to 12.
+    let text = |first: i32| {
+        let mut text = "customer_id,product_id,timestamp\n".to_owned();
+        for day in 1..=28 {
+            for slot in 0..26 {
+                let minutes = first * 60 + slot * 30;
+                let hour = (minutes / 60 + 11) % 12 + 1;
+                text.push_str(&format!(
+                    "{slot},1,2024-06-{day:02} {hour:02}:{:02}:00\n",
+                    minutes % 60
+                ));
+            }
+        }
+        text
+    };
+    let read = read_text(&text(8)).unwrap();
+    let [warning] = time_warnings(&read)[..] else {
+        panic!("{:?}", read.warnings);
+    };
+    assert!(
+        warning.starts_with("no time is before 01:00 or after 12:59")
+            && warning.contains("export the times with 24 hours, or with AM and PM"),
+        "{warning}"
+    );
+    // With its half of the day it is a time as any other.
+    let mut halves = "customer_id,product_id,timestamp\n".to_owned();
+    for line in text(8).lines().skip(1) {
+        let half = if line.contains(" 12:") || line.contains(" 0") && !line.contains(" 08") {
+            "PM"
+        } else {
+            "AM"
+        };
+        halves.push_str(&format!("{line} {half}\n"));
+    }
+    let read = read_text(&halves).unwrap();
+    assert!(
+        !read.warnings.concat().contains("12:59"),
+        "{:?}",
+        read.warnings
+    );
+}
+
+#[test]
 fn int96_is_an_instant() {
     // Midnights of Rome as Spark writes them.
     let content = include_bytes!("fixtures/types_int96.parquet");

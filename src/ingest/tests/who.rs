@@ -194,6 +194,30 @@ fn a_shared_card_is_left_out_unless_someone_keeps_it() {
 }
 
 #[test]
+fn a_customer_to_keep_is_named_as_the_data_write_it() {
+    let text = tickets_with_a_shared_card("9");
+    let keep = |id: &str| {
+        let options = InputOptions {
+            keep_customers: vec![id.into()],
+            ..options()
+        };
+        let read = read_all(&options, None, &[("a.csv", csv(&text))]).unwrap();
+        let unknown = "which --keep-customer names";
+        let is_unknown = read
+            .warnings
+            .iter()
+            .any(|warning| warning.contains(unknown));
+        (read.report.suspects.len(), is_unknown)
+    };
+    assert_eq!(keep("9"), (0, false));
+    assert_eq!(
+        keep("009"),
+        (1, true),
+        "one way for the card and for the warning"
+    );
+}
+
+#[test]
 fn a_card_that_is_written_in_two_ways_is_left_out_too() {
     let text = tickets_with_a_shared_card("9").replace("\n100,", "\n100.0,");
     let read = read_all(

@@ -61,6 +61,7 @@ pub(super) fn sample(
         types: vec![String::new(); columns.len()],
         rows: first_rows(rest, &style, columns.len(), rows),
         columns,
+        nested: None,
         notes,
     })
 }

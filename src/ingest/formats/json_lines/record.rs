@@ -14,6 +14,8 @@ pub(super) struct Keys {
     pub(super) names: Vec<String>,
     /// The first whose value is an array that begins with an object.
     pub(super) nested: Option<String>,
+    /// The first whose value is an object.
+    pub(super) object: Option<String>,
     /// Those whose values are objects or arrays.
     pub(super) without_cell: Vec<String>,
 }
@@ -48,10 +50,13 @@ impl<'de> Visitor<'de> for KeysVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             let nesting = map.next_value_seed(NestingSeed)?;
-            if nesting == Nesting::Table {
+            if nesting == ValueNesting::Table {
                 self.0.nested.get_or_insert_with(|| key.clone());
             }
-            if nesting != Nesting::Cell {
+            if nesting == ValueNesting::Object {
+                self.0.object.get_or_insert_with(|| key.clone());
+            }
+            if nesting != ValueNesting::Cell {
                 self.0.without_cell.push(key.clone());
             }
             self.0.names.push(key);
@@ -62,7 +67,7 @@ impl<'de> Visitor<'de> for KeysVisitor<'_> {
 
 /// What kind of value stands under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Nesting {
+enum ValueNesting {
     Cell,
     Object,
     /// An array that begins with an object.
@@ -74,11 +79,14 @@ enum Nesting {
 struct NestingSeed;
 
 impl<'de> DeserializeSeed<'de> for NestingSeed {
-    type Value = Nesting;
+    type Value = ValueNesting;
 
-    fn deserialize<D: Deserializer<'de>>(self, value: D) -> std::result::Result<Nesting, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        value: D,
+    ) -> std::result::Result<ValueNesting, D::Error> {
         Ok(match value.deserialize_any(CellVisitor)? {
-            CellOrNesting::Cell(_) => Nesting::Cell,
+            CellOrNesting::Cell(_) => ValueNesting::Cell,
             CellOrNesting::Nesting(nesting) => nesting,
         })
     }
@@ -240,7 +248,7 @@ impl<'de> DeserializeSeed<'de> for CellSeed {
 
 enum CellOrNesting<'de> {
     Cell(Cell<'de>),
-    Nesting(Nesting),
+    Nesting(ValueNesting),
 }
 
 struct CellVisitor;
@@ -290,8 +298,8 @@ impl<'de> Visitor<'de> for CellVisitor {
         let first = array.next_element_seed(NestingSeed)?;
         while array.next_element::<IgnoredAny>()?.is_some() {}
         Ok(CellOrNesting::Nesting(match first {
-            Some(Nesting::Object) => Nesting::Table,
-            _ => Nesting::OtherArray,
+            Some(ValueNesting::Object) => ValueNesting::Table,
+            _ => ValueNesting::OtherArray,
         }))
     }
 
@@ -300,6 +308,6 @@ impl<'de> Visitor<'de> for CellVisitor {
         mut map: A,
     ) -> std::result::Result<Self::Value, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(CellOrNesting::Nesting(Nesting::Object))
+        Ok(CellOrNesting::Nesting(ValueNesting::Object))
     }
 }

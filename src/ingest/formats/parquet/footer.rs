@@ -17,7 +17,8 @@ use super::columns::microseconds;
 use super::types::read_as;
 use super::{MAGIC, damaged, guarded};
 use crate::error::{Error, Result};
-use crate::ingest::columns::{ColumnRole, WantedColumns};
+use crate::ingest::columns::{ColumnRole, QuantityPresence, WantedColumns};
+use crate::ingest::formats::nested;
 use crate::ingest::kind::FileKind;
 use crate::ingest::line_checker::LineChecker;
 use crate::ingest::row_reader::{Cell, KnownValues, RowReader};
@@ -39,6 +40,8 @@ pub(super) struct ParquetFooter {
     metadata: FileMetadata,
     /// The columns that are read.
     pub(super) columns: Vec<NamedColumn>,
+    /// Whether there is a column of quantities.
+    pub(super) quantity: QuantityPresence,
     /// What makes lines of the rows, if more is wanted than nearly all files have. The positions in
     /// it are those of the columns that are read.
     pub(super) rows: Option<RowReader>,
@@ -80,12 +83,23 @@ impl ParquetFooter {
     pub(super) fn read(source: &Source, columns: &WantedColumns) -> Result<Self> {
         let (metadata, schema) = metadata_of(source)?;
         let present: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
-        let mut found = columns.find(&present)?;
+        let types = || {
+            schema
+                .iter()
+                .map(|(name, field)| (name.as_str(), &field.dtype))
+        };
+        let mut found = columns
+            .find(&present)
+            .map_err(|error| nested::with_advice(error, types()))?;
         let mut named = vec![];
         for (role, column) in found.read_columns() {
             let Some((name, field)) = schema.get_at_index(column) else {
                 return Err(damaged());
             };
+            let flag = role.map_or("--where", |role| columns.names.table.flag(role));
+            if let Some(refusal) = nested::refusal(name, &field.dtype, flag) {
+                return Err(refusal);
+            }
             let read_as =
                 read_as(role, &field.dtype).map_err(|error| error.column(name.as_str()))?;
             let read_as = match read_as {
@@ -105,6 +119,7 @@ impl ParquetFooter {
         let footer = Self {
             metadata,
             columns: named,
+            quantity: found.quantity(),
             rows: (!is_plain).then(|| RowReader::new(found, false)),
         };
         footer.check(source.size())?;
@@ -136,6 +151,7 @@ impl ParquetFooter {
         let footer = Self {
             metadata,
             columns: named,
+            quantity: QuantityPresence::default(),
             rows: None,
         };
         footer.check(source.size())?;
@@ -174,13 +190,6 @@ impl ParquetFooter {
     pub(super) fn rows_in(&self, group: usize) -> usize {
         let group = self.metadata.row_groups.get(group);
         group.map_or(0, |group| group.num_rows())
-    }
-
-    /// Whether there is a column of quantities.
-    pub(super) fn has_quantity(&self) -> bool {
-        self.columns
-            .iter()
-            .any(|column| column.role == Some(ColumnRole::Quantity))
     }
 
     /// The name of the column of a role, if there is one.

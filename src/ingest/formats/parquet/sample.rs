@@ -12,6 +12,7 @@ use super::footer::{ParquetFooter, PresentColumn};
 use super::unreadable;
 use crate::error::Result;
 use crate::ingest::TableSample;
+use crate::ingest::formats::nested;
 use crate::ingest::row_reader::Cell;
 use crate::ingest::source::Source;
 use crate::ingest::time::ParsedTime;
@@ -41,6 +42,11 @@ pub(super) fn sample(source: &Arc<Source>, rows: usize) -> Result<TableSample> {
             .iter()
             .map(|column| type_words(&column.dtype))
             .collect(),
+        nested: nested::advice(
+            present
+                .iter()
+                .map(|column| (column.name.as_str(), &column.dtype)),
+        ),
         rows: vec![],
         notes: vec!["the format is Parquet".to_owned()],
     };
