@@ -43,6 +43,7 @@ fn yes() -> Decision {
     Decision {
         promote: true,
         reason: "better".into(),
+        compared: vec![],
     }
 }
 
@@ -267,6 +268,7 @@ async fn a_lost_race_is_decided_anew() {
     let no = Decision {
         promote: false,
         reason: "worse".into(),
+        compared: vec![],
     };
     assert_eq!(
         registry
