@@ -2,6 +2,7 @@
 
 use super::TrainArguments;
 use super::evaluation::evaluation_text;
+use super::names::on_screen;
 use super::output::Output;
 use crate::calendar::AsOf;
 use crate::error::Result;
@@ -51,6 +52,9 @@ pub(super) fn print(summary: &TrainSummary, as_of: AsOf, output: &Output) -> Res
         }
     }
     output.text(&trees_text(&summary.trees, summary.products_with_a_tree))?;
+    for correction in &summary.corrections {
+        output.text(&format!("  {}", on_screen(&correction.words)))?;
+    }
     let verb = match summary.promoted {
         true => "promoted",
         false if summary.was_promoted => "it is the promoted model already, and stays so, though",

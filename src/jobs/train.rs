@@ -14,7 +14,7 @@ use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::eval::{self, Difference, HoldoutReport};
 use crate::ingest::report::Report;
-use crate::models::basket::CorrectionReport;
+use crate::models::basket::{CorrectionInWords, CorrectionReport};
 use crate::models::{self, HELD_OUT_DAYS, Model, Trained};
 use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide};
 use crate::publish::registry::Registry;
@@ -51,7 +51,12 @@ pub struct TrainSummary {
     pub was_promoted: bool,
     /// How strongly the products' own trees correct.
     pub trees: CorrectionReport,
+    /// The largest of their corrections, in words.
+    pub corrections: Vec<CorrectionInWords>,
 }
+
+/// How many corrections are said in words.
+const CORRECTIONS_SAID: usize = 5;
 
 /// Trains on the configured tickets up to and including `as_of`, and stores the model in the
 /// configured registry. The new model is promoted as `config.promote` says.
@@ -179,6 +184,7 @@ impl Training<'_> {
             funnel: self.population.funnel,
             registry_name: self.registry.name(),
             trees: basket.corrections.clone(),
+            corrections: basket.largest_corrections(CORRECTIONS_SAID),
         })
     }
 
@@ -299,6 +305,7 @@ impl Training<'_> {
             parameters: serde_json::to_value(&model.parameters).unwrap_or_default(),
             figures: held_out.map_or(json!(null), figures),
             origin: Some(origin),
+            corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
         };
         artifact::encode(description, model)
     }

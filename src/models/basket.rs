@@ -23,6 +23,7 @@ use crate::purchases::{CustomerPurchases, History};
 use crate::sampling::Draw;
 use crate::settings::{Allowed, section};
 
+mod correction_words;
 mod corrections;
 mod quotas;
 mod rows;
@@ -30,6 +31,7 @@ mod snapshot_looker;
 mod snapshots;
 pub(in crate::models) mod version_1;
 
+pub use correction_words::{AppliedCorrection, CorrectionInWords};
 use corrections::{CORRECTION_COLUMNS, CorrectionFit, Corrections};
 pub use corrections::{CorrectionReport, ProductTree};
 pub use rows::{BasketNights, BasketPilot, BasketRows, PickedBasketPilot};
@@ -278,6 +280,23 @@ impl BasketModel {
     #[must_use]
     pub fn products(&self) -> &[ProductTree] {
         &self.products
+    }
+
+    /// The same model with these trees of the products, at this strength.
+    #[cfg(test)]
+    pub(in crate::models) fn with_trees(
+        self,
+        products: impl Iterator<Item = ProductTree>,
+        strength: f64,
+    ) -> Self {
+        Self {
+            products: products.collect(),
+            corrections: CorrectionReport {
+                strength,
+                ..self.corrections
+            },
+            ..self
+        }
     }
 
     /// The store on a night as this model looks at it, of the merged counts that
