@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::funnel::rule_text;
-use super::names::on_screen;
 use super::output::Output;
 use super::table::{Align, Column, Table, figure};
 use super::{ModelsArguments, ModelsCommand, RegistryArguments, file};
@@ -111,7 +110,7 @@ fn corrections_text(corrections: &[CorrectionInWords]) -> String {
     }
     let lines: Vec<String> = corrections
         .iter()
-        .map(|correction| format!("  {}\n", on_screen(&correction.words)))
+        .map(|correction| format!("  {}\n", correction.words))
         .collect();
     format!(
         "largest corrections of the products' own trees:\n{}",

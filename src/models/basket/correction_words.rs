@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BasketModel;
 use super::corrections::{CORRECTION_COLUMNS, ProductTree};
+use crate::domain::words::{in_one_line, shortened};
 use crate::features::basket::{BASKET_COLUMNS, BASKET_FEATURES};
 use crate::models::tree::{CorrectionLeaf, FeatureRange};
 use crate::stats::rounded;
@@ -15,6 +16,9 @@ mod tests;
 
 /// A correction of the odds below this is none that a reader would notice.
 const LEAST_LOG_ODDS: f64 = 0.05;
+
+/// How many characters of a product's id stand in a sentence.
+const LONGEST_ID: usize = 60;
 
 /// How a product is bought otherwise than one model for all products says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,7 +95,7 @@ fn in_words(product: &ProductTree, strength: f64) -> Option<CorrectionInWords> {
         odds: rounded((strength * largest.value).exp(), 4),
         words: format!(
             "product {} is bought {}",
-            product.product,
+            shortened(&in_one_line(&product.product), LONGEST_ID),
             parts.join(", and ")
         ),
     })
@@ -196,13 +200,13 @@ const PHRASES: [Phrase; 13] = [
     ),
     of_bought(
         BASKET_COLUMNS.due_days,
-        "after",
-        "times the usual days since it was bought",
+        "",
+        "times its usual days after it was last bought",
     ),
     of_bought(
         BASKET_COLUMNS.due_visits,
-        "after",
-        "times the usual purchases since it was bought",
+        "",
+        "times its usual purchases after it was last bought",
     ),
     of_bought(
         BASKET_COLUMNS.size_fit,
