@@ -2,7 +2,6 @@
 
 use super::TrainArguments;
 use super::evaluation::evaluation_text;
-use super::names::on_screen;
 use super::output::Output;
 use crate::calendar::AsOf;
 use crate::error::Result;
@@ -51,9 +50,12 @@ pub(super) fn print(summary: &TrainSummary, as_of: AsOf, output: &Output) -> Res
             output.warn(warning);
         }
     }
+    if let Some(budget) = &summary.budget {
+        output.text(&budget.words())?;
+    }
     output.text(&trees_text(&summary.trees, summary.products_with_a_tree))?;
     for correction in &summary.corrections {
-        output.text(&format!("  {}", on_screen(&correction.words)))?;
+        output.text(&format!("  {}", correction.words))?;
     }
     let verb = match summary.promoted {
         true => "promoted",

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::eval::{self, Difference, HoldoutReport};
 use crate::ingest::report::Report;
 use crate::models::basket::{CorrectionInWords, CorrectionReport};
-use crate::models::{self, HELD_OUT_DAYS, Model, Trained};
+use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Trained};
 use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide};
 use crate::publish::registry::Registry;
 use crate::recurrence::{PopulationSummary, Provenance};
@@ -38,6 +38,9 @@ pub struct TrainSummary {
     pub held_out: Option<HoldoutReport>,
     /// How many products have a tree of their own.
     pub products_with_a_tree: usize,
+    /// What was chosen for a budget of time, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetChoice>,
     /// What became of each line of the input.
     pub lines: Report,
     /// How many customers pass each part of the rule.
@@ -180,6 +183,7 @@ impl Training<'_> {
             compared: decision.compared,
             held_out,
             products_with_a_tree: basket.products().len(),
+            budget: self.config.budget,
             lines: self.tickets.lines.clone(),
             funnel: self.population.funnel,
             registry_name: self.registry.name(),
@@ -189,6 +193,12 @@ impl Training<'_> {
     }
 
     fn fit(&self) -> Result<Trained> {
+        if let Some(budget) = self.config.budget.filter(BudgetChoice::is_exceeded) {
+            self.progress.warning(&format!(
+                "a budget of {:.0} s is too small: the smallest training takes about {:.1} s on 2 threads",
+                budget.seconds, budget.expected_seconds
+            ));
+        }
         let trained = models::train_with_backtest(
             &*self.tickets.partitions,
             &self.population,

@@ -389,3 +389,53 @@ async fn days_after_the_night_are_not_learned_from() {
     assert_eq!(known.held_out, alone.held_out);
     assert_eq!(trainer.memory.objects(), shorter.memory.objects());
 }
+
+#[tokio::test]
+async fn a_budget_gives_the_same_smaller_model_each_time_and_says_so() {
+    let of_budget = |budget: &str| {
+        let text = format!("budget = {budget}\n[training.basket]\nmax_training_rows = 40_000\n");
+        Layer::parse("okuo.toml", &text).unwrap().check().unwrap()
+    };
+    let config = of_budget("1.5");
+    let choice = config.budget.unwrap();
+    assert!(
+        choice.basket_trees < 300 && choice.basket_rows < 40_000,
+        "{choice:?}"
+    );
+    assert_eq!(config.parameters.basket.boosting.trees, choice.basket_trees);
+    assert_eq!(
+        config.parameters.timing.max_training_rows,
+        choice.timing_rows
+    );
+    assert_eq!(of_budget("1_000.0").parameters.basket.boosting.trees, 300);
+    let train = async || {
+        let trainer = Trainer::new();
+        let config = Config {
+            rule: rule(),
+            ..config.clone()
+        };
+        let registry = trainer.registry();
+        train_into(
+            &config,
+            &trainer.tickets,
+            NIGHT,
+            registry,
+            &trainer.warnings,
+        )
+        .await
+        .unwrap()
+    };
+    let (once, twice) = (train().await, train().await);
+    assert_eq!(
+        (&once.model_id, once.budget),
+        (&twice.model_id, Some(choice))
+    );
+    let json = serde_json::to_value(&once).unwrap();
+    assert_eq!(json["budget"]["basket_trees"], choice.basket_trees);
+    let refused = Layer::parse("okuo.toml", "budget = 0\n").unwrap().check();
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("budget should be at least 1, but is 0"),
+        "{refused}"
+    );
+}
