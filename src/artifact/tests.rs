@@ -446,8 +446,15 @@ fn the_fixture_of_format_2_loads_and_predicts_as_ever() {
     let bytes = include_bytes!("../../tests/fixtures/model-format-2.okuo");
     assert_eq!(bytes[8], 2);
     let (id, told) = told_by_fixture("model-format-2.okuo", bytes);
-    assert_eq!(id, "2017-10-31-");
-    assert_eq!(told, ["", "", ""]);
+    assert_eq!(id, "2017-10-31-c6af325d72c4");
+    assert_eq!(
+        told,
+        [
+            "3.000 0.9793 16 0.9989",
+            "3.000 0.9782 18 0.9989",
+            "3.000 0.9749 6 0.9465"
+        ]
+    );
 }
 
 /// Writes the fixture of this format once; a fixture that exists is never overwritten.
