@@ -28,6 +28,7 @@ use crate::domain::words::counted;
 use crate::error::{Error, Result};
 use crate::features::basket::BASKET_FEATURES;
 use crate::features::timing::TIMING_FEATURES;
+use crate::models::basket::CorrectionInWords;
 use crate::models::{Model, ModelVersion1};
 use crate::recurrence::Rule;
 use crate::store::hex;
@@ -68,6 +69,9 @@ pub struct Description {
     /// What tickets it was trained on; `None` in files of the first versions of okuo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The largest corrections of the products' own trees, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrections: Vec<CorrectionInWords>,
 }
 
 /// The readable part of a model file.
@@ -158,6 +162,27 @@ pub fn read_header(name: &str, bytes: &[u8]) -> Result<ModelHeader> {
     open(bytes)
         .map(|file| file.header)
         .map_err(|error| error.object(name))
+}
+
+/// Whether a file was written by a newer okuo than this one, as far as can be told: a later format
+/// version, or a later version of okuo in its header.
+#[must_use]
+pub fn is_of_newer_okuo(bytes: &[u8]) -> bool {
+    let mut reader = FrameReader { bytes, position: 0 };
+    let format = reader.magic().and_then(|()| reader.array());
+    format.is_ok_and(|version| u32::from_le_bytes(version) > FORMAT_VERSION)
+        || open(bytes).is_ok_and(|file| is_later_version(&file.header.okuo_version))
+}
+
+/// Whether a version of okuo is later than this one.
+fn is_later_version(version: &str) -> bool {
+    numbers_of(version) > numbers_of(env!("CARGO_PKG_VERSION"))
+}
+
+/// The numbers of a version such as `0.1.0` or `0.2.0-rc.1`, whose suffix is left out.
+fn numbers_of(version: &str) -> Vec<u32> {
+    let release = version.split(['-', '+']).next().unwrap_or_default();
+    release.split('.').map_while(|it| it.parse().ok()).collect()
 }
 
 fn check(header: &ModelHeader, model: &Model) -> Result<()> {

@@ -31,7 +31,7 @@ use crate::ingest::{
     ColumnAlternatives, ColumnNames, ColumnRole, DecidedForms, InputOptions, LoadedTables, Quotes,
     RowFilter, TimeFormat, check_encoding,
 };
-use crate::models::Parameters;
+use crate::models::{BudgetChoice, Parameters};
 use crate::offers::OfferParameters;
 use crate::publish::promotion::PromotionPolicy;
 use crate::recurrence::Rule;
@@ -78,6 +78,16 @@ section! {
             value("WHEN")
         )]
         pub promote: PromotionPolicy,
+        /// Seconds that fitting may take on a machine of 2 threads: rows and trees are cut down to it
+        #[setting(
+            default = None,
+            default_note("all rows and trees"),
+            allowed(Allowed::AtLeast(1.0)),
+            flag(Scope::Training),
+            value("SECONDS"),
+            hint("write seconds, such as 30; without it, models are fitted on all rows and trees that [training] allows")
+        )]
+        pub budget: Option<f64>,
         /// Number of threads; results do not depend on it
         #[setting(
             default = None,
@@ -258,6 +268,8 @@ pub struct Config {
     pub output: Option<String>,
     /// When a new model is promoted.
     pub promote: PromotionPolicy,
+    /// What was chosen for a budget of time, where there is one; the parameters have it.
+    pub budget: Option<BudgetChoice>,
     /// Threads to compute on; `None` for one a core.
     pub threads: Option<usize>,
     /// How much memory a history may take, in bytes; `None` for as much as it needs.
@@ -280,6 +292,7 @@ impl Config {
             registry,
             output,
             promote,
+            budget,
             threads,
             memory_limit,
         } = settings;
@@ -308,6 +321,14 @@ impl Config {
         }
         let mut columns = checked_columns(columns)?;
         let tables = tables::checked(tickets, customers, products, &mut columns)?;
+        let training = training.check()?;
+        let (parameters, budget) = match budget {
+            Some(seconds) => {
+                let (parameters, choice) = training.within_budget(seconds);
+                (parameters, Some(choice))
+            }
+            None => (training, None),
+        };
         Ok(Self {
             inputs: paths,
             input: InputOptions {
@@ -331,11 +352,12 @@ impl Config {
             },
             history_days,
             rule: rule.check()?,
-            parameters: training.check()?,
+            parameters,
             offers: offers.check()?,
             registry,
             output,
             promote,
+            budget,
             threads,
             memory_limit: memory_limit.as_ref().and_then(MemorySize::bytes),
             given,

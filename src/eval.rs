@@ -16,7 +16,7 @@ pub mod tifuknn;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::calendar::{AsOf, DateRange, Day, Month};
 use crate::error::{Error, Result};
@@ -103,6 +103,18 @@ pub enum Verdict {
     Tie,
     /// The whole interval is on the bad side of 0.
     Worse,
+}
+
+impl Verdict {
+    /// In words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Verdict::Better => "better",
+            Verdict::Tie => "a tie",
+            Verdict::Worse => "worse",
+        }
+    }
 }
 
 /// For each month: trains on what is known on its eve of the last `history_days` days; scores
@@ -296,6 +308,9 @@ pub struct HoldoutReport {
     /// Why the replaced model is not among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_compared: Option<String>,
+    /// Why what stands for the replaced model was trained again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trained_again: Option<String>,
 }
 
 /// Measures a training's backtest model on the days that it has not seen, beside the baselines and
@@ -340,58 +355,24 @@ pub fn held_out(
     Ok(HoldoutReport {
         evaluation: backtest.finish()?,
         not_compared,
+        trained_again: None,
     })
 }
 
-/// The figures on held-out nights that decide a promotion. A figure that a contender does not have
-/// is `None`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HoldoutMetrics {
-    /// Whose figures these are: a model's id or a baseline's name.
-    pub name: String,
-    /// Normalised discounted cumulative gain of the first 10 products; higher is better.
-    pub ndcg_at_10: Option<f64>,
-    /// Mean absolute error of the days to the next purchase, including customers who did not return
-    /// within the horizon; lower is better.
-    pub mae_all: Option<f64>,
-}
-
-impl HoldoutMetrics {
-    fn of(contender: &Contender) -> Self {
-        Self {
-            name: contender.name.clone(),
-            ndcg_at_10: contender.figures.ndcg_at_10,
-            mae_all: contender.figures.mae_all,
-        }
-    }
-}
-
 impl HoldoutReport {
-    /// The figures that decide a promotion: of the new model, of the replaced one, of the
-    /// baselines.
+    /// A contender, by its name.
     #[must_use]
-    pub fn contenders(&self) -> (HoldoutMetrics, Option<HoldoutMetrics>, Vec<HoldoutMetrics>) {
-        let new = self.metrics_of(OKUO).unwrap_or_else(|| HoldoutMetrics {
-            name: OKUO.to_owned(),
-            ndcg_at_10: None,
-            mae_all: None,
-        });
-        let baselines = self
-            .evaluation
-            .contenders
-            .iter()
-            .filter(|contender| contender.baseline)
-            .map(HoldoutMetrics::of)
-            .collect();
-        (new, self.metrics_of(REPLACED), baselines)
+    pub fn contender(&self, name: &str) -> Option<&Contender> {
+        let mut contenders = self.evaluation.contenders.iter();
+        contenders.find(|contender| contender.name == name)
     }
 
-    fn metrics_of(&self, name: &str) -> Option<HoldoutMetrics> {
-        let contenders = &self.evaluation.contenders;
-        contenders
-            .iter()
-            .find(|contender| contender.name == name)
-            .map(HoldoutMetrics::of)
+    /// How the backtest model differs from another contender in a figure; `None` if one of them
+    /// does not have it, or too few customers were measured for an interval.
+    #[must_use]
+    pub fn difference(&self, figure: Figure, to: &str) -> Option<&Difference> {
+        let mut differences = self.contender(OKUO)?.differences.iter();
+        differences.find(|difference| difference.figure == figure && difference.to == to)
     }
 }
 

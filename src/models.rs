@@ -2,6 +2,7 @@
 
 pub mod basket;
 pub mod boosting;
+mod budget;
 pub mod calibration;
 pub mod linear;
 pub mod timing;
@@ -16,6 +17,7 @@ mod version_1;
 
 use serde::{Deserialize, Serialize};
 
+pub use budget::BudgetChoice;
 pub use night::{
     NightScorer, NightSummary, NightSummaryBuilder, refuse_future, score, score_in_slices,
     score_some,

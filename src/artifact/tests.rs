@@ -18,6 +18,7 @@ fn description() -> Description {
         parameters: serde_json::json!({"seed": 1}),
         figures: serde_json::json!({"ndcg_at_10": 0.29, "mae_all": 3.6}),
         origin: None,
+        corrections: vec![],
     }
 }
 
@@ -195,6 +196,33 @@ fn foreign_and_future_files_are_told_apart() {
         error.contains("format version 3; this okuo reads 1 to 2") && error.contains("hint: "),
         "{error}"
     );
+}
+
+#[test]
+fn a_newer_okuo_is_told_by_the_format_or_the_version() {
+    let file = encode(description(), &model()).unwrap();
+    assert!(!is_of_newer_okuo(&file));
+    let mut future = file.clone();
+    future[8] += 1;
+    assert!(is_of_newer_okuo(&future));
+    let of_version = |version: &str| {
+        let body = [1, 2, 3];
+        frame(&ModelHeader::new(version, description(), &body), &body).unwrap()
+    };
+    for (version, is_newer) in [
+        ("99.0.0", true),
+        ("0.1.1-rc.1", true),
+        ("0.0.9", false),
+        ("0.1.0", false),
+        ("unknown", false),
+    ] {
+        assert_eq!(
+            is_of_newer_okuo(&of_version(version)),
+            is_newer,
+            "{version}"
+        );
+    }
+    assert!(!is_of_newer_okuo(b"PAR1 and so on") && !is_of_newer_okuo(&file[..9]));
 }
 
 #[test]
@@ -378,47 +406,64 @@ fn of_earlier_features(basket: usize) -> Description {
     earlier
 }
 
-/// Format 1 keeps loading, with the predictions that it had.
-#[test]
-fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
+/// A fixture's id and what it says of the first three customers of the example store: days to the
+/// next purchase, probability to return within 7, the likeliest product and its probability.
+fn told_by_fixture(name: &str, bytes: &[u8]) -> (String, Vec<String>) {
     use crate::models::examples::{NIGHT, read, rule, store};
-    let bytes = include_bytes!("../../tests/fixtures/model-format-1.okuo");
-    let (header, model) = decode("model-format-1.okuo", bytes).unwrap();
+    let (header, model) = decode(name, bytes).unwrap();
     assert_eq!(
         header.description,
         of_earlier_features(model.basket.width())
     );
-    assert_eq!(
-        (header.model_id().as_str(), header.okuo_version.as_str()),
-        ("2017-10-31-7db2d3699495", "0.1.0")
-    );
+    assert_eq!(header.okuo_version, "0.1.0");
     let purchases = read(store(40, 150, 3)).known(NIGHT).unwrap();
     let model = Model {
         as_of: NIGHT,
         ..model
     };
     let predictions = crate::models::score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
-    let words: Vec<String> = predictions
-        .customers
-        .iter()
-        .take(3)
-        .map(|customer| {
-            let product = &customer.products[0];
-            format!(
-                "{:.3} {:.4} {} {:.4}",
-                customer.days_to_next,
-                customer.return_probability[0],
-                product.product,
-                product.probability
-            )
-        })
-        .collect();
+    let customers = predictions.customers.iter().take(3).map(|customer| {
+        let product = &customer.products[0];
+        format!(
+            "{:.3} {:.4} {} {:.4}",
+            customer.days_to_next,
+            customer.return_probability[0],
+            product.product,
+            product.probability
+        )
+    });
+    (header.model_id(), customers.collect())
+}
+
+/// Format 1 keeps loading, with the predictions that it had.
+#[test]
+fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
+    let bytes = include_bytes!("../../tests/fixtures/model-format-1.okuo");
+    let (id, told) = told_by_fixture("model-format-1.okuo", bytes);
+    assert_eq!(id, "2017-10-31-7db2d3699495");
     assert_eq!(
-        words,
+        told,
         [
             "3.000 0.9793 16 0.9992",
             "3.000 0.9782 12 0.9992",
             "3.000 0.9749 6 0.9992"
+        ]
+    );
+}
+
+/// So does format 2.
+#[test]
+fn the_fixture_of_format_2_loads_and_predicts_as_ever() {
+    let bytes = include_bytes!("../../tests/fixtures/model-format-2.okuo");
+    assert_eq!(bytes[8], 2);
+    let (id, told) = told_by_fixture("model-format-2.okuo", bytes);
+    assert_eq!(id, "2017-10-31-c6af325d72c4");
+    assert_eq!(
+        told,
+        [
+            "3.000 0.9793 16 0.9989",
+            "3.000 0.9782 18 0.9989",
+            "3.000 0.9749 6 0.9465"
         ]
     );
 }

@@ -1,7 +1,7 @@
 //! An evaluation as text for people.
 
 use super::table::{Align, Column, Table, figure};
-use crate::eval::{Contender, Difference, Evaluation, Figure, Figures, OKUO, Verdict};
+use crate::eval::{Contender, Difference, Evaluation, Figure, Figures, OKUO};
 
 /// A figure that has a column: its heading, its value, and its decimals.
 type FigureColumn = (&'static str, fn(&Figures) -> Option<f64>, usize);
@@ -184,11 +184,6 @@ fn gain(difference: &Difference, okuo: &Contender, contenders: &[Contender]) -> 
     let own = okuo.intervals.get(of).map_or_else(String::new, |own| {
         format!("({:.4} … {:.4})", own.low, own.high)
     });
-    let verdict = match verdict {
-        Verdict::Better => "better",
-        Verdict::Tie => "a tie",
-        Verdict::Worse => "worse",
-    };
     [
         of.name().to_owned(),
         figure(of.of(&okuo.figures), 4),
@@ -196,7 +191,7 @@ fn gain(difference: &Difference, okuo: &Contender, contenders: &[Contender]) -> 
         figure(other, 4),
         format!("{difference:+.4}"),
         format!("({:+.4} … {:+.4})", interval.low, interval.high),
-        verdict.to_owned(),
+        verdict.words().to_owned(),
         to.clone(),
     ]
 }

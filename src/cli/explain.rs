@@ -234,13 +234,31 @@ fn likely(product: &Product) -> String {
         .map(|(name, value)| format!("{name} {}", number(*value)))
         .collect();
     format!(
-        "  {:>2}.  {:>3.0} %  product {:<8}  {model:<8}  {}\n{}        {}\n",
+        "  {:>2}.  {:>3.0} %  product {:<8}  {model:<8}  {}\n{}{}        {}\n",
         product.rank,
         100.0 * product.probability,
         product.product_id,
         product.reason,
         details(product),
+        correction(product),
         main.join(", ")
+    )
+}
+
+/// What the product's own tree makes of the probability, in a line of its own; nothing without one.
+fn correction(product: &Product) -> String {
+    let Some(correction) = &product.correction else {
+        return String::new();
+    };
+    let when = match correction.when.as_str() {
+        "" => String::new(),
+        when => format!(": {when}"),
+    };
+    format!(
+        "        own tree: {:.1} % without it, {:.1} % with it (odds × {:.2}{when})\n",
+        100.0 * correction.probability_without,
+        100.0 * product.probability,
+        correction.odds
     )
 }
 

@@ -8,6 +8,7 @@ use super::table::{Align, Column, Table, figure};
 use super::{ModelsArguments, ModelsCommand, RegistryArguments, file};
 use crate::error::Result;
 use crate::jobs::{self, ListedModel, ShownModel};
+use crate::models::basket::CorrectionInWords;
 use crate::store;
 
 pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
@@ -88,8 +89,9 @@ fn shown_text(shown: &ShownModel) -> String {
         Some(contenders) => contenders_table(contenders).to_string(),
         None => "  none: it could not be measured\n".to_owned(),
     };
+    let corrections = corrections_text(&description.corrections);
     format!(
-        "model {}{promoted}\ntrained up to {} by okuo {} on data {}\nrule: {}\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n{figures}",
+        "model {}{promoted}\ntrained up to {} by okuo {} on data {}\nrule: {}\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n{figures}{corrections}",
         card.model_id,
         description.as_of,
         card.header.okuo_version,
@@ -98,6 +100,21 @@ fn shown_text(shown: &ShownModel) -> String {
         card.file_bytes,
         card.file_sha256,
         description.as_of
+    )
+}
+
+/// The largest corrections of the products' own trees; nothing if there are none.
+fn corrections_text(corrections: &[CorrectionInWords]) -> String {
+    if corrections.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = corrections
+        .iter()
+        .map(|correction| format!("  {}\n", correction.words))
+        .collect();
+    format!(
+        "largest corrections of the products' own trees:\n{}",
+        lines.concat()
     )
 }
 

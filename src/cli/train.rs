@@ -50,7 +50,13 @@ pub(super) fn print(summary: &TrainSummary, as_of: AsOf, output: &Output) -> Res
             output.warn(warning);
         }
     }
+    if let Some(budget) = &summary.budget {
+        output.text(&budget.words())?;
+    }
     output.text(&trees_text(&summary.trees, summary.products_with_a_tree))?;
+    for correction in &summary.corrections {
+        output.text(&format!("  {}", correction.words))?;
+    }
     let verb = match summary.promoted {
         true => "promoted",
         false if summary.was_promoted => "it is the promoted model already, and stays so, though",

@@ -1,5 +1,7 @@
 //! Train a model, measure it, decide whether it is promoted, store it, and move the pointer.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -10,11 +12,11 @@ use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
-use crate::eval::{self, HoldoutReport};
+use crate::eval::{self, Difference, HoldoutReport};
 use crate::ingest::report::Report;
-use crate::models::basket::CorrectionReport;
-use crate::models::{self, HELD_OUT_DAYS, Model, Trained};
-use crate::publish::promotion::{Decision, StandingModel, decide};
+use crate::models::basket::{CorrectionInWords, CorrectionReport};
+use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Trained};
+use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide};
 use crate::publish::registry::Registry;
 use crate::recurrence::{PopulationSummary, Provenance};
 
@@ -29,10 +31,16 @@ pub struct TrainSummary {
     pub promoted: bool,
     /// Why it was promoted, or why not: one sentence.
     pub reason: String,
+    /// The differences by which it was decided: to the replaced model, where it could be compared,
+    /// then to the best baseline by each figure.
+    pub compared: Vec<Difference>,
     /// How the training does on the last 28 days; `None` if it could not be measured.
     pub held_out: Option<HoldoutReport>,
     /// How many products have a tree of their own.
     pub products_with_a_tree: usize,
+    /// What was chosen for a budget of time, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetChoice>,
     /// What became of each line of the input.
     pub lines: Report,
     /// How many customers pass each part of the rule.
@@ -46,7 +54,12 @@ pub struct TrainSummary {
     pub was_promoted: bool,
     /// How strongly the products' own trees correct.
     pub trees: CorrectionReport,
+    /// The largest of their corrections, in words.
+    pub corrections: Vec<CorrectionInWords>,
 }
+
+/// How many corrections are said in words.
+const CORRECTIONS_SAID: usize = 5;
 
 /// Trains on the configured tickets up to and including `as_of`, and stores the model in the
 /// configured registry. The new model is promoted as `config.promote` says.
@@ -167,16 +180,25 @@ impl Training<'_> {
             registry: self.config.registry.clone(),
             promoted: decision.promote,
             reason: decision.reason,
+            compared: decision.compared,
             held_out,
             products_with_a_tree: basket.products().len(),
+            budget: self.config.budget,
             lines: self.tickets.lines.clone(),
             funnel: self.population.funnel,
             registry_name: self.registry.name(),
             trees: basket.corrections.clone(),
+            corrections: basket.largest_corrections(CORRECTIONS_SAID),
         })
     }
 
     fn fit(&self) -> Result<Trained> {
+        if let Some(budget) = self.config.budget.filter(BudgetChoice::is_exceeded) {
+            self.progress.warning(&format!(
+                "a budget of {:.0} s is too small: the smallest training takes about {:.1} s on 2 threads",
+                budget.seconds, budget.expected_seconds
+            ));
+        }
         let trained = models::train_with_backtest(
             &*self.tickets.partitions,
             &self.population,
@@ -201,7 +223,8 @@ impl Training<'_> {
                 self.progress.warning(&format!(
                     "the promoted model {model_id} cannot be compared: {error}"
                 ));
-                Ok((StandingModel::Unreadable { model_id }, None))
+                let is_newer = self.registry.is_of_newer_okuo(&model_id).await?;
+                Ok((StandingModel::Unreadable { model_id, is_newer }, None))
             }
             Err(error) => Err(error),
         }
@@ -212,15 +235,63 @@ impl Training<'_> {
             self.not_measured(&"the history is too short to train without them");
             return None;
         };
+        let again = replaced.and_then(|replaced| self.trained_again(replaced, backtest_model));
         let report = eval::held_out(
             backtest_model,
-            replaced,
+            again.as_deref().or(replaced),
             &*self.tickets.partitions,
             &self.population,
             self.config.history_days,
             eval::HELD_OUT_CUSTOMERS,
         );
-        report.map_err(|error| self.not_measured(&error)).ok()
+        let mut report = report.map_err(|error| self.not_measured(&error)).ok()?;
+        report.trained_again = again.map(|_| {
+            format!(
+                "trained again up to {}, with its own settings, since it has seen the days after",
+                backtest_model.as_of
+            )
+        });
+        Some(report)
+    }
+
+    /// What stands for a replaced model that has seen the held-out days: the backtest model of a
+    /// training with its rule and its parameters. `None` if it has not seen them, if it knows more
+    /// days than the new model, if the figures do not decide, or if that training fails: then the
+    /// two cannot be compared.
+    fn trained_again<'m>(
+        &self,
+        replaced: &Model,
+        backtest_model: &'m Model,
+    ) -> Option<Cow<'m, Model>> {
+        let has_seen = backtest_model.as_of < replaced.as_of;
+        let is_comparable = replaced.as_of <= self.population.as_of;
+        if !has_seen || !is_comparable || self.config.promote != PromotionPolicy::IfBetter {
+            return None;
+        }
+        if (&replaced.rule, &replaced.parameters)
+            == (&backtest_model.rule, &backtest_model.parameters)
+        {
+            // The same days, rule and parameters give the same model.
+            return Some(Cow::Borrowed(backtest_model));
+        }
+        self.progress
+            .stage("training the promoted model again, without the last 28 days");
+        let again = self.backtest_of(replaced);
+        let again = again.map_err(|error| {
+            self.progress.warning(&format!(
+                "the promoted model cannot be trained again without the days that it has seen: {error}"
+            ));
+        });
+        again.ok().flatten().map(Cow::Owned)
+    }
+
+    /// The backtest model of a training with the rule and the parameters of a model.
+    fn backtest_of(&self, model: &Model) -> Result<Option<Model>> {
+        let parameters = model.parameters.clone().check()?;
+        let partitions = &*self.tickets.partitions;
+        let population = PopulationSummary::new(partitions, self.population.as_of, &model.rule)?;
+        let trained = models::train_with_backtest(partitions, &population, &parameters, &|_| ())?;
+        Ok(trained.backtest_model)
     }
 
     fn not_measured(&self, why: &dyn std::fmt::Display) {
@@ -244,6 +315,7 @@ impl Training<'_> {
             parameters: serde_json::to_value(&model.parameters).unwrap_or_default(),
             figures: held_out.map_or(json!(null), figures),
             origin: Some(origin),
+            corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
         };
         artifact::encode(description, model)
     }
@@ -264,7 +336,16 @@ impl Training<'_> {
                 } else {
                     &StandingModel::Moved
                 };
-                decide(held_out, standing, self.config.promote)
+                let (as_of, policy) = (self.population.as_of, self.config.promote);
+                let decision = decide(held_out, as_of, standing, policy);
+                match now == Some(model_id) && policy == PromotionPolicy::IfBetter {
+                    true => Decision {
+                        promote: true,
+                        reason: "it is the promoted model already".to_owned(),
+                        ..decision
+                    },
+                    false => decision,
+                }
             })
             .await
     }

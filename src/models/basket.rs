@@ -25,6 +25,7 @@ use crate::purchases::{CustomerPurchases, History};
 use crate::sampling::Draw;
 use crate::settings::{Allowed, section};
 
+mod correction_words;
 mod corrections;
 mod quotas;
 mod rows;
@@ -32,6 +33,7 @@ mod snapshot_looker;
 mod snapshots;
 pub(in crate::models) mod version_1;
 
+pub use correction_words::{AppliedCorrection, CorrectionInWords};
 use corrections::{CORRECTION_COLUMNS, CorrectionFit, Corrections};
 pub use corrections::{CorrectionReport, ProductTree};
 pub use rows::{BasketNights, BasketPilot, BasketRows, PickedBasketPilot};
@@ -282,7 +284,25 @@ impl BasketModel {
         &self.products
     }
 
-    /// The store on a night as this model looks at it (launches came with `product_trend_3d`), of the merged counts that
+    /// The same model with these trees of the products, at this strength.
+    #[cfg(test)]
+    pub(in crate::models) fn with_trees(
+        self,
+        products: impl Iterator<Item = ProductTree>,
+        strength: f64,
+    ) -> Self {
+        Self {
+            products: products.collect(),
+            corrections: CorrectionReport {
+                strength,
+                ..self.corrections
+            },
+            ..self
+        }
+    }
+
+    /// The store on a night as this model looks at it (launches came with `product_trend_3d`), of
+    /// the merged counts that
     /// [`BasketModel::store_counts`] makes of each part of the customers.
     #[must_use]
     pub fn store(&self, store_counts: PartialStoreCounts) -> StoreSnapshot {

@@ -14,6 +14,7 @@ use crate::features::basket::{BASKET_FEATURES, BASKET_WIDTH, BasketScratch};
 use crate::features::timing::{TIMING_FEATURES, TimingFeatures, timing_features};
 use crate::features::{Feature, MISSING};
 use crate::models::Model;
+use crate::models::basket::AppliedCorrection;
 use crate::models::timing::ReturnTimeDistribution;
 use crate::purchases::{CustomerPurchases, History, Purchases};
 use crate::recurrence::{PeriodCount, PopulationSummary, Rule, recurrent};
@@ -204,6 +205,9 @@ pub struct Product {
     pub typical_gap_days: Option<f64>,
     /// Which model has spoken.
     pub model: ProductModel,
+    /// What the product's own tree makes of the probability, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correction: Option<AppliedCorrection>,
     /// Why, in a few words.
     pub reason: String,
     /// What the basket model sees of it.
@@ -260,7 +264,7 @@ fn explained(
     } else {
         why_not(&judgement)
     };
-    let likely = likely(&prediction, history.products(), &scratch, products);
+    let likely = likely(&scorer, &prediction, history.products(), &scratch, products);
     Some(Explanation {
         customer_id: history.customers().get(code)?.owned(),
         store: None,
@@ -382,6 +386,7 @@ fn why_not(judgement: &Judgement) -> Vec<String> {
 }
 
 fn likely(
+    night: &NightScorer<'_>,
     prediction: &CustomerPrediction,
     ids: &Ids,
     scratch: &BasketScratch,
@@ -390,11 +395,12 @@ fn likely(
     (1..)
         .zip(&prediction.products)
         .take(products)
-        .filter_map(|(rank, product)| likely_product(rank, product, ids, scratch))
+        .filter_map(|(rank, product)| likely_product(night, rank, product, ids, scratch))
         .collect()
 }
 
 fn likely_product(
+    night: &NightScorer<'_>,
     rank: usize,
     product: &ProductPrediction,
     ids: &Ids,
@@ -416,6 +422,7 @@ fn likely_product(
         days_since_bought: product.days_since_bought,
         typical_gap_days: product.typical_gap_days,
         model: product.model,
+        correction: night.correction(product.product, row),
         reason: product.reason(),
         features: Features::new(&BASKET_FEATURES, row),
     })

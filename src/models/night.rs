@@ -9,7 +9,7 @@ use crate::features::basket::BasketScratch;
 use crate::features::store_snapshot::{PartialStoreCounts, SalesWindow, StoreSnapshot};
 use crate::features::timing::TimingFeatures;
 use crate::models::Model;
-use crate::models::basket::ScoredCandidate;
+use crate::models::basket::{AppliedCorrection, ScoredCandidate};
 use crate::models::timing::ReturnTimeDistribution;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory, Partitions, Purchases};
 use crate::recurrence::{PopulationSummary, Rule};
@@ -255,6 +255,12 @@ impl<'a> NightScorer<'a> {
             store: model.basket.store(store_counts),
             trees: model.basket.trees_by_code(products),
         }
+    }
+
+    /// What the own tree of a product makes of its row of features; `None` without a tree.
+    pub(super) fn correction(&self, product: u32, row: &[f32]) -> Option<AppliedCorrection> {
+        let basket = &self.model.basket;
+        basket.applied_correction(&self.trees, product, row)
     }
 
     /// What is predicted for some customers, by ascending id, under the codes of the ids that come

@@ -35,6 +35,61 @@ struct CorrectionNode {
     rows: u32,
 }
 
+/// The values of one feature with which a row goes to a leaf.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FeatureRange {
+    /// Position among the features that corrections may use.
+    pub feature: u16,
+    /// They are above this.
+    pub above: Option<f32>,
+    /// They are at most this.
+    pub up_to: Option<f32>,
+}
+
+/// A leaf of a tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CorrectionLeaf {
+    /// Which rows go to it: all of these hold. In the order of the splits.
+    pub ranges: Vec<FeatureRange>,
+    /// The correction, in log-odds.
+    pub value: f64,
+}
+
+impl FeatureRange {
+    /// Whether a value is inside.
+    #[must_use]
+    pub fn contains(&self, value: f32) -> bool {
+        self.above.is_none_or(|above| value > above)
+            && self.up_to.is_none_or(|up_to| value <= up_to)
+    }
+}
+
+impl CorrectionNode {
+    /// Adds to some ranges what is known of a row on one side of this split.
+    fn narrow(&self, ranges: &mut Vec<FeatureRange>, goes_left: bool) {
+        if self.threshold.is_infinite() {
+            return;
+        }
+        let known = ranges
+            .iter()
+            .position(|range| range.feature == self.feature);
+        let at = known.unwrap_or_else(|| {
+            ranges.push(FeatureRange {
+                feature: self.feature,
+                above: None,
+                up_to: None,
+            });
+            ranges.len() - 1
+        });
+        let range = &mut ranges[at];
+        // A split below another of the same feature is within its range.
+        match goes_left {
+            true => range.up_to = Some(self.threshold),
+            false => range.above = Some(self.threshold),
+        }
+    }
+}
+
 /// One product's rows: features in bins (row-major), what happened, and what the pooled model said.
 #[derive(Debug, Clone, Default)]
 pub struct ProductRows {
@@ -152,6 +207,71 @@ impl CorrectionTree {
                 node.right
             } as usize;
         }
+    }
+
+    /// The leaf that a row goes to, as [`Self::correction`] does.
+    #[must_use]
+    pub fn leaf(&self, feature: impl Fn(usize) -> f32) -> CorrectionLeaf {
+        let (mut at, mut ranges) = (0, vec![]);
+        loop {
+            let node = self.nodes[at];
+            if node.left == 0 {
+                let value = f64::from(node.value);
+                return CorrectionLeaf { ranges, value };
+            }
+            let goes_left = feature(usize::from(node.feature)) <= node.threshold;
+            node.narrow(&mut ranges, goes_left);
+            at = if goes_left { node.left } else { node.right } as usize;
+        }
+    }
+
+    /// All leaves of a tree that was fitted here: in one from a file, nodes may share children, and
+    /// a leaf come up too often.
+    #[must_use]
+    pub fn every_leaf(&self) -> Vec<CorrectionLeaf> {
+        let mut leaves = vec![];
+        let mut waiting = vec![(0, vec![])];
+        while let Some((at, ranges)) = waiting.pop() {
+            let node: CorrectionNode = self.nodes[at];
+            if node.left == 0 {
+                let value = f64::from(node.value);
+                leaves.push(CorrectionLeaf { ranges, value });
+                continue;
+            }
+            for (child, goes_left) in [(node.right, false), (node.left, true)] {
+                let mut ranges = ranges.clone();
+                node.narrow(&mut ranges, goes_left);
+                waiting.push((child as usize, ranges));
+            }
+        }
+        leaves
+    }
+
+    /// A tree of nodes in their order, each with its feature, its threshold and its correction: the
+    /// left child of a split is the next node, and a correction of 0 makes a split.
+    #[cfg(test)]
+    pub(in crate::models) fn of_nodes(nodes: &[(usize, f32, f32)]) -> Self {
+        fn add(rest: &mut &[(usize, f32, f32)], nodes: &mut Vec<CorrectionNode>) -> u32 {
+            let (feature, threshold, value) = rest[0];
+            *rest = &rest[1..];
+            let at = nodes.len();
+            nodes.push(CorrectionNode {
+                feature: feature as u16,
+                threshold,
+                left: 0,
+                right: 0,
+                value,
+                rows: 0,
+            });
+            if value == 0.0 {
+                nodes[at].left = add(rest, nodes);
+                nodes[at].right = add(rest, nodes);
+            }
+            at as u32
+        }
+        let (mut rest, mut tree) = (nodes, vec![]);
+        add(&mut rest, &mut tree);
+        Self { nodes: tree }
     }
 
     /// How many leaves.

@@ -1,19 +1,28 @@
 //! Whether a new model takes the place of the promoted one.
+//!
+//! Figures of two models on the same days differ by chance. So what decides is the 95 % interval of
+//! their difference, by bootstrap over customers ([`crate::eval::bootstrap`]): a difference whose
+//! interval holds 0 is a tie, and a tie is no reason to stay with the older model.
 
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::AsOf;
 use crate::error::{Error, Result};
-use crate::eval::{HoldoutMetrics, HoldoutReport};
+use crate::eval::{Difference, Figure, HoldoutReport, Interval, OKUO, REPLACED, Verdict};
 use crate::models::HELD_OUT_DAYS;
+
+#[cfg(test)]
+mod tests;
 
 /// When a newly trained model is promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PromotionPolicy {
-    /// If it is no worse than the model that it replaces and than every baseline, on the same
-    /// held-out nights.
+    /// Unless it is significantly worse than the model that it replaces or than the best baseline,
+    /// on the same held-out nights.
     #[default]
     IfBetter,
     /// Whatever its figures.
@@ -38,28 +47,15 @@ impl FromStr for PromotionPolicy {
 }
 
 /// What was decided, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decision {
     /// Whether the pointer moves.
     pub promote: bool,
     /// One sentence for the user.
     pub reason: String,
-}
-
-impl Decision {
-    fn promote(reason: impl Into<String>) -> Self {
-        Self {
-            promote: true,
-            reason: reason.into(),
-        }
-    }
-
-    fn refuse(reason: impl Into<String>) -> Self {
-        Self {
-            promote: false,
-            reason: reason.into(),
-        }
-    }
+    /// The differences that were looked at: to the promoted model, where it could be compared, then
+    /// to the best baseline by each figure.
+    pub compared: Vec<Difference>,
 }
 
 /// What is known of the model that a new one would replace.
@@ -76,6 +72,8 @@ pub enum StandingModel {
     Unreadable {
         /// Its id.
         model_id: String,
+        /// Whether a newer okuo wrote it, which can still read it.
+        is_newer: bool,
     },
     /// Another model was promoted while the new one was trained and measured.
     Moved,
@@ -86,412 +84,293 @@ impl StandingModel {
     #[must_use]
     pub fn model_id(&self) -> Option<&str> {
         match self {
-            Self::Readable { model_id } | Self::Unreadable { model_id } => Some(model_id),
+            Self::Readable { model_id } | Self::Unreadable { model_id, .. } => Some(model_id),
             Self::Absent | Self::Moved => None,
         }
     }
+
+    /// The night up to which it was trained, which its id begins with.
+    fn as_of(&self) -> Option<AsOf> {
+        self.model_id()?.get(.."YYYY-MM-DD".len())?.parse().ok()
+    }
 }
 
-/// Decides whether a new model takes the place of the one that stands. `held_out` has the figures
-/// of both and of the baselines on the same nights; `None` if the new model could not be measured.
+/// Decides whether a new model, trained up to `as_of`, takes the place of the one that stands.
+/// `held_out` has the differences between the new model, the standing one and the baselines on the
+/// same nights; `None` if the new model could not be measured.
 ///
-/// Under [`PromotionPolicy::IfBetter`] the new model's ndcg@10 must not be lower and its mae_all not
-/// higher than those of the standing model and of every baseline. A figure that another does not
-/// have is not compared, and the reason says so; a figure that the new model does not have, or that
-/// is not a number, loses. A baseline has only one of the two figures.
+/// Under [`PromotionPolicy::IfBetter`] a model is promoted unless it is significantly worse, in
+/// ndcg@10 or mae_all, than the standing model or than the best baseline by that figure. Where
+/// mae_all ties with the standing model's, mae must not be significantly worse either. A model that
+/// knows fewer days than the standing one is not promoted, nor one that could not be compared with
+/// a standing model that is still of use. A figure that another does not have is not compared, and
+/// the reason says so; a figure that the new model alone does not have loses.
 #[must_use]
 pub fn decide(
     held_out: Option<&HoldoutReport>,
+    as_of: AsOf,
     standing: &StandingModel,
     policy: PromotionPolicy,
 ) -> Decision {
-    match (policy, held_out) {
-        (PromotionPolicy::Always, _) => {
-            Decision::promote("promotion was asked for, whatever the figures")
-        }
-        _ if *standing == StandingModel::Moved => {
-            Decision::refuse("another model was promoted in the meantime, and was not compared")
-        }
-        (_, None) => Decision::refuse(format!(
-            "it could not be measured on the last {HELD_OUT_DAYS} days"
-        )),
-        (PromotionPolicy::Never, Some(_)) => Decision::refuse("promotion was not asked for"),
-        (PromotionPolicy::IfBetter, Some(report)) => if_better(report, standing),
-    }
-}
-
-fn if_better(report: &HoldoutReport, standing: &StandingModel) -> Decision {
-    let (new, replaced, baselines) = report.contenders();
-    let decision = by_figures(&new, replaced.as_ref(), &baselines);
-    let not_compared = match standing {
-        _ if report.not_compared.is_some() => report.not_compared.clone(),
-        StandingModel::Unreadable { model_id } => Some(format!(
-            "the promoted model {model_id} could not be read and was not compared"
-        )),
-        _ => None,
+    let decided = match policy {
+        PromotionPolicy::Always => Ok("promotion was asked for, whatever the figures".to_owned()),
+        PromotionPolicy::Never => Err("promotion was not asked for".to_owned()),
+        PromotionPolicy::IfBetter => unless_worse(held_out, as_of, standing),
     };
-    match not_compared {
-        Some(why) if decision.promote => {
-            Decision::promote(format!("it is no worse than the baselines; {why}"))
-        }
-        _ => decision,
+    Decision {
+        promote: decided.is_ok(),
+        reason: decided.unwrap_or_else(|refusal| refusal),
+        compared: held_out.map(compared).unwrap_or_default(),
     }
 }
 
-fn by_figures(
-    new: &HoldoutMetrics,
-    replaced: Option<&HoldoutMetrics>,
-    baselines: &[HoldoutMetrics],
-) -> Decision {
-    let mut others = replaced.into_iter().chain(baselines);
-    if let Some(reason) = others.find_map(|other| worse_than(new, other)) {
-        return Decision::refuse(reason);
-    }
-    let reason = match replaced {
-        Some(replaced) => format!("it is no worse than {} and the baselines", replaced.name),
-        None => "it is no worse than the baselines, and no model was promoted before".to_owned(),
+/// The differences to the replaced model, then those to the best baselines.
+fn compared(report: &HoldoutReport) -> Vec<Difference> {
+    let both = [
+        Comparison::with_promoted(report, REPLACED),
+        Comparison::with_baselines(report),
+    ];
+    both.iter()
+        .flat_map(Comparison::differences)
+        .cloned()
+        .collect()
+}
+
+/// Why a model is promoted, or why it is not.
+fn unless_worse(
+    held_out: Option<&HoldoutReport>,
+    as_of: AsOf,
+    standing: &StandingModel,
+) -> Result<String, String> {
+    refuse_unseen(as_of, standing)?;
+    let report = held_out
+        .ok_or_else(|| format!("it could not be measured on the last {HELD_OUT_DAYS} days"))?;
+    let baselines = Comparison::with_baselines(report);
+    let StandingModel::Readable { model_id } = standing else {
+        baselines.refuse_worse()?;
+        let before = match standing.model_id() {
+            Some(id) => format!("the promoted model {id} could not be read and was not compared"),
+            None => "no model was promoted before".to_owned(),
+        };
+        return Ok(format!(
+            "{before}, and it is no worse than the baselines: {baselines}"
+        ));
     };
-    let gaps = not_compared(replaced, baselines);
-    Decision::promote(if gaps.is_empty() {
-        reason
-    } else {
-        format!("{reason}; not compared: {}", gaps.join(", "))
-    })
+    if let Some(why) = &report.not_compared {
+        return Err(format!(
+            "it could not be compared with the promoted model {model_id}: {why}"
+        ));
+    }
+    let promoted = Comparison::with_promoted(report, &format!("the promoted model {model_id}"));
+    promoted.refuse_worse()?;
+    baselines.refuse_worse()?;
+    let newer = match standing.as_of() {
+        Some(theirs) if theirs < as_of => ", and has newer data",
+        _ => "",
+    };
+    let again = match &report.trained_again {
+        Some(why) => format!(" ({why})"),
+        None => String::new(),
+    };
+    Ok(format!(
+        "it is no worse than the promoted model {model_id}{again} and the baselines{newer}: {promoted}"
+    ))
 }
 
-/// The first figure in which a model is worse than another, as a reason.
-fn worse_than(new: &HoldoutMetrics, other: &HoldoutMetrics) -> Option<String> {
-    FIGURES.iter().find_map(|figure| {
-        let known = figure.finite(other)?;
-        let no_worse = figure.finite(new).is_some_and(|new| {
-            if figure.higher_is_better {
-                new >= known
-            } else {
-                new <= known
+/// Refuses whatever the figures are: where the standing model is not to be replaced by a model
+/// that was not, or could not be, compared with it.
+fn refuse_unseen(as_of: AsOf, standing: &StandingModel) -> Result<(), String> {
+    match standing {
+        StandingModel::Moved => {
+            Err("another model was promoted in the meantime, and was not compared".to_owned())
+        }
+        StandingModel::Unreadable {
+            model_id,
+            is_newer: true,
+        } => Err(format!(
+            "the promoted model {model_id} was written by a newer okuo and cannot be compared; \
+             train with that okuo, or with `--promote always`"
+        )),
+        StandingModel::Readable { model_id } | StandingModel::Unreadable { model_id, .. } => {
+            match standing.as_of() {
+                Some(theirs) if theirs > as_of => Err(format!(
+                    "the promoted model {model_id} was trained up to a later night; \
+                     `--promote always` goes back"
+                )),
+                _ => Ok(()),
+            }
+        }
+        StandingModel::Absent => Ok(()),
+    }
+}
+
+/// The figures that decide.
+const DECIDING: [Figure; 2] = [Figure::NdcgAt10, Figure::MaeAll];
+
+/// How the new model does beside another one, or beside the best baseline by each figure.
+struct Comparison<'a> {
+    figures: Vec<FigureComparison<'a>>,
+}
+
+/// How the new model does in one figure.
+struct FigureComparison<'a> {
+    figure: Figure,
+    /// The other, as a sentence names it.
+    whom: String,
+    is_baseline: bool,
+    measured: Measured<'a>,
+}
+
+/// What is known of a figure of two contenders.
+#[derive(Clone, Copy)]
+enum Measured<'a> {
+    /// Both have it, and there is an interval of their difference.
+    Interval(&'a Difference),
+    /// Both have it, without an interval.
+    TooFewCustomers,
+    /// Only the other has it.
+    OnlyTheirs(f64),
+    /// The other does not have it.
+    NotTheirs,
+}
+
+impl<'a> Comparison<'a> {
+    /// `whom` is the replaced model, as a sentence names it. Where mae_all does not tell the two
+    /// apart, mae may.
+    fn with_promoted(report: &'a HoldoutReport, whom: &str) -> Self {
+        let mut figures: Vec<_> = DECIDING
+            .into_iter()
+            .map(|figure| FigureComparison::with_promoted(report, figure, whom))
+            .collect();
+        let mae = FigureComparison::with_promoted(report, Figure::Mae, whom);
+        let is_told_apart = figures
+            .iter()
+            .any(|it| it.figure == Figure::MaeAll && it.is_told_apart());
+        if !is_told_apart && mae.interval().is_some() {
+            figures.push(mae);
+        }
+        Self { figures }
+    }
+
+    fn with_baselines(report: &'a HoldoutReport) -> Self {
+        let best = DECIDING.into_iter().map(|figure| {
+            let name = report.evaluation.best_baselines.get(&figure);
+            FigureComparison {
+                figure,
+                whom: name.map_or("any baseline", |name| name).to_owned(),
+                is_baseline: true,
+                measured: name.map_or(Measured::NotTheirs, |name| {
+                    Measured::new(report, figure, name)
+                }),
             }
         });
-        let new = (figure.value)(new).map_or("unknown".to_owned(), |new| format!("{new:.4}"));
-        let (name, other) = (figure.name, &other.name);
-        (!no_worse).then(|| format!("its {name} is {new}, that of {other} is {known:.4}"))
-    })
-}
-
-/// The figures that the others do not have.
-fn not_compared(replaced: Option<&HoldoutMetrics>, baselines: &[HoldoutMetrics]) -> Vec<String> {
-    let mut gaps = vec![];
-    for figure in &FIGURES {
-        let name = figure.name;
-        if let Some(replaced) = replaced.filter(|replaced| figure.finite(replaced).is_none()) {
-            gaps.push(format!("{name} with {}, which has none", replaced.name));
-        }
-        if baselines.iter().all(|other| figure.finite(other).is_none()) {
-            gaps.push(format!("{name} with a baseline, of which none has it"));
+        Self {
+            figures: best.collect(),
         }
     }
-    gaps
-}
 
-/// A figure that decides.
-struct DecidingFigure {
-    name: &'static str,
-    value: fn(&HoldoutMetrics) -> Option<f64>,
-    higher_is_better: bool,
-}
+    fn differences(&self) -> impl Iterator<Item = &Difference> {
+        self.figures.iter().filter_map(FigureComparison::interval)
+    }
 
-impl DecidingFigure {
-    fn finite(&self, of: &HoldoutMetrics) -> Option<f64> {
-        (self.value)(of).filter(|value| value.is_finite())
+    /// The first figure in which the new model is worse, as a reason.
+    fn refuse_worse(&self) -> Result<(), String> {
+        match self.figures.iter().find_map(FigureComparison::worse) {
+            Some(worse) => Err(format!("{worse}: {self}")),
+            None => Ok(()),
+        }
     }
 }
 
-const FIGURES: [DecidingFigure; 2] = [
-    DecidingFigure {
-        name: "ndcg@10",
-        value: |held_out| held_out.ndcg_at_10,
-        higher_is_better: true,
-    },
-    DecidingFigure {
-        name: "mae_all",
-        value: |held_out| held_out.mae_all,
-        higher_is_better: false,
-    },
-];
+impl fmt::Display for Comparison<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figures: Vec<String> = self.figures.iter().map(ToString::to_string).collect();
+        f.write_str(&figures.join("; "))
+    }
+}
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
+impl<'a> Measured<'a> {
+    fn new(report: &'a HoldoutReport, figure: Figure, other: &str) -> Self {
+        match (
+            finite(report, figure, OKUO),
+            finite(report, figure, other),
+            report.difference(figure, other),
+        ) {
+            (_, None, _) => Self::NotTheirs,
+            (None, Some(theirs), _) => Self::OnlyTheirs(theirs),
+            (Some(_), Some(_), None) => Self::TooFewCustomers,
+            (Some(_), Some(_), Some(difference)) => Self::Interval(difference),
+        }
+    }
+}
 
-    use super::*;
-    use crate::eval::{Contender, Evaluation, Figures, OKUO, REPLACED};
+/// A figure of a contender, if it has it.
+fn finite(report: &HoldoutReport, figure: Figure, contender: &str) -> Option<f64> {
+    let figures = &report.contender(contender)?.figures;
+    figure.of(figures).filter(|value| value.is_finite())
+}
 
-    fn figures(name: &str, ndcg_at_10: f64, mae_all: f64) -> HoldoutMetrics {
-        HoldoutMetrics {
-            name: name.into(),
-            ndcg_at_10: Some(ndcg_at_10),
-            mae_all: Some(mae_all),
+impl<'a> FigureComparison<'a> {
+    fn with_promoted(report: &'a HoldoutReport, figure: Figure, whom: &str) -> Self {
+        Self {
+            figure,
+            whom: whom.to_owned(),
+            is_baseline: false,
+            measured: Measured::new(report, figure, REPLACED),
         }
     }
 
-    #[test]
-    fn it_must_be_no_worse_than_all_others_in_both_figures() {
-        let old = figures("old", 0.29, 3.6);
-        let counting = [
-            HoldoutMetrics {
-                name: "personal median gap".into(),
-                ndcg_at_10: None,
-                mae_all: Some(3.8),
-            },
-            HoldoutMetrics {
-                name: "tifuknn".into(),
-                ndcg_at_10: Some(0.285),
-                mae_all: None,
-            },
-        ];
-        assert!(by_figures(&figures("new", 0.30, 3.5), Some(&old), &counting).promote);
-        assert!(
-            by_figures(&figures("new", 0.29, 3.6), Some(&old), &counting).promote,
-            "a tie is no worse"
-        );
-        assert!(by_figures(&figures("new", 0.285, 3.8), None, &counting).promote);
-        for (new, reason) in [
-            (
-                figures("new", 0.28, 3.5),
-                "its ndcg@10 is 0.2800, that of old is 0.2900",
-            ),
-            (
-                figures("new", 0.30, 3.7),
-                "its mae_all is 3.7000, that of old is 3.6000",
-            ),
-            (
-                figures("new", f64::NAN, 3.5),
-                "its ndcg@10 is NaN, that of old is 0.2900",
-            ),
-            (
-                HoldoutMetrics {
-                    mae_all: None,
-                    ..figures("new", 0.3, 3.5)
-                },
-                "its mae_all is unknown, that of old is 3.6000",
-            ),
-        ] {
-            assert_eq!(
-                by_figures(&new, Some(&old), &counting),
-                Decision {
-                    promote: false,
-                    reason: reason.into()
-                }
-            );
-        }
-        assert!(
-            by_figures(&figures("new", 0.284, 3.5), None, &counting)
-                .reason
-                .contains("tifuknn")
-        );
-        assert!(
-            by_figures(&figures("new", 0.30, 3.9), None, &counting)
-                .reason
-                .contains("personal median gap")
-        );
-    }
-
-    #[test]
-    fn what_could_not_be_compared_is_said() {
-        let counting = [
-            HoldoutMetrics {
-                name: "personal median gap".into(),
-                ndcg_at_10: None,
-                mae_all: Some(3.8),
-            },
-            HoldoutMetrics {
-                name: "tifuknn".into(),
-                ndcg_at_10: Some(0.285),
-                mae_all: None,
-            },
-        ];
-        let new = figures("new", 0.30, 3.5);
-        assert_eq!(
-            by_figures(&new, None, &counting).reason,
-            "it is no worse than the baselines, and no model was promoted before"
-        );
-        assert_eq!(
-            by_figures(&new, Some(&figures("old", f64::NAN, 3.6)), &counting).reason,
-            "it is no worse than old and the baselines; not compared: ndcg@10 with old, which has none"
-        );
-        let reason = by_figures(&new, Some(&figures("old", 0.29, 3.6)), &counting[..1]).reason;
-        assert_eq!(
-            reason,
-            "it is no worse than old and the baselines; not compared: ndcg@10 with a baseline, of which none has it"
-        );
-    }
-
-    /// A report in which okuo, the replaced model where there is one, and one baseline stand.
-    fn report(new: (f64, f64), replaced: Option<(f64, f64)>) -> HoldoutReport {
-        let contender = |name: &str, (ndcg_at_10, mae_all): (f64, f64), baseline| Contender {
-            name: name.into(),
-            baseline,
-            figures: Figures {
-                ndcg_at_10: Some(ndcg_at_10),
-                mae_all: Some(mae_all),
-                ..Figures::default()
-            },
-            intervals: BTreeMap::new(),
-            differences: vec![],
-        };
-        let mut contenders = vec![
-            contender(OKUO, new, false),
-            contender("counting", (0.2, 4.0), true),
-        ];
-        contenders.extend(replaced.map(|figures| contender(REPLACED, figures, false)));
-        HoldoutReport {
-            evaluation: Evaluation {
-                nights: vec![],
-                contenders,
-                best_baselines: BTreeMap::new(),
-                warnings: vec![],
-            },
-            not_compared: None,
+    fn interval(&self) -> Option<&'a Difference> {
+        match self.measured {
+            Measured::Interval(difference) => Some(difference),
+            _ => None,
         }
     }
 
-    fn readable() -> StandingModel {
-        StandingModel::Readable {
-            model_id: "old".into(),
-        }
+    fn is_told_apart(&self) -> bool {
+        self.interval()
+            .is_some_and(|difference| difference.verdict != Verdict::Tie)
     }
 
-    fn unreadable() -> StandingModel {
-        StandingModel::Unreadable {
-            model_id: "old".into(),
+    /// Why the new model loses by this figure, if it does.
+    fn worse(&self) -> Option<String> {
+        let (figure, whom) = (self.figure.name(), &self.whom);
+        match self.measured {
+            Measured::Interval(difference) if difference.verdict == Verdict::Worse => Some(
+                format!("its {figure} is significantly worse than that of {whom}"),
+            ),
+            Measured::OnlyTheirs(theirs) => Some(format!(
+                "its {figure} is unknown, that of {whom} is {theirs:.4}"
+            )),
+            _ => None,
         }
     }
+}
 
-    #[test]
-    fn each_thing_that_may_be_known_has_its_sentence() {
-        let better = report((0.3, 3.0), Some((0.29, 3.1)));
-        let worse = report((0.28, 3.0), Some((0.29, 3.1)));
-        let alone = report((0.3, 3.0), None);
-        let below_counting = report((0.1, 3.0), None);
-        let seen = HoldoutReport {
-            not_compared: Some("the replaced model has seen these days".into()),
-            ..alone.clone()
-        };
-        let (absent, moved) = (StandingModel::Absent, StandingModel::Moved);
-        for (held_out, standing, promote, reason) in [
-            (
-                Some(&better),
-                readable(),
-                true,
-                "it is no worse than replaced model and the baselines",
-            ),
-            (
-                Some(&worse),
-                readable(),
-                false,
-                "its ndcg@10 is 0.2800, that of replaced model is 0.2900",
-            ),
-            (
-                Some(&alone),
-                absent.clone(),
-                true,
-                "it is no worse than the baselines, and no model was promoted before",
-            ),
-            (
-                Some(&below_counting),
-                absent.clone(),
-                false,
-                "its ndcg@10 is 0.1000, that of counting is 0.2000",
-            ),
-            (
-                Some(&seen),
-                readable(),
-                true,
-                "it is no worse than the baselines; the replaced model has seen these days",
-            ),
-            (
-                Some(&alone),
-                unreadable(),
-                true,
-                "it is no worse than the baselines; the promoted model old could not be read and was not compared",
-            ),
-            (
-                Some(&below_counting),
-                unreadable(),
-                false,
-                "its ndcg@10 is 0.1000, that of counting is 0.2000",
-            ),
-            (
-                Some(&better),
-                moved.clone(),
-                false,
-                "another model was promoted in the meantime, and was not compared",
-            ),
-            (
-                None,
-                moved,
-                false,
-                "another model was promoted in the meantime, and was not compared",
-            ),
-            (
-                None,
-                absent,
-                false,
-                "it could not be measured on the last 28 days",
-            ),
-            (
-                None,
-                readable(),
-                false,
-                "it could not be measured on the last 28 days",
-            ),
-        ] {
-            let decision = decide(held_out, &standing, PromotionPolicy::IfBetter);
-            assert_eq!(
-                (decision.promote, decision.reason.as_str()),
-                (promote, reason)
-            );
-        }
-    }
-
-    #[test]
-    fn a_policy_may_overrule_the_figures() {
-        let (better, worse) = (
-            report((0.3, 3.0), Some((0.29, 3.1))),
-            report((0.1, 9.0), Some((0.29, 3.1))),
-        );
-        for held_out in [Some(&worse), None] {
-            for standing in [
-                readable(),
-                unreadable(),
-                StandingModel::Absent,
-                StandingModel::Moved,
-            ] {
-                assert_eq!(
-                    decide(held_out, &standing, PromotionPolicy::Always),
-                    Decision::promote("promotion was asked for, whatever the figures")
-                );
+impl fmt::Display for FigureComparison<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (figure, whom) = (self.figure.name(), &self.whom);
+        let it = match self.measured {
+            Measured::Interval(difference) => difference,
+            Measured::TooFewCustomers => {
+                return write!(f, "{figure} not compared (too few customers)");
             }
+            Measured::OnlyTheirs(_) => return write!(f, "{figure} unknown"),
+            Measured::NotTheirs => {
+                return write!(f, "{figure} not compared (there is none of {whom})");
+            }
+        };
+        let Interval { low, high } = it.interval;
+        write!(
+            f,
+            "{figure} {:+.4} ({low:+.4} … {high:+.4}), {}",
+            it.difference,
+            it.verdict.words()
+        )?;
+        match (self.is_baseline, it.verdict) {
+            (false, _) => Ok(()),
+            (true, Verdict::Tie) => write!(f, " with {whom}"),
+            (true, _) => write!(f, " than {whom}"),
         }
-        assert_eq!(
-            decide(Some(&better), &readable(), PromotionPolicy::Never),
-            Decision::refuse("promotion was not asked for")
-        );
-        assert!(!decide(None, &StandingModel::Absent, PromotionPolicy::Never).promote);
-    }
-
-    #[test]
-    fn policies_are_read_as_they_are_written() {
-        for policy in [
-            PromotionPolicy::IfBetter,
-            PromotionPolicy::Always,
-            PromotionPolicy::Never,
-        ] {
-            let text = serde_json::to_value(policy).unwrap();
-            assert_eq!(
-                text.as_str().unwrap().parse::<PromotionPolicy>().unwrap(),
-                policy
-            );
-        }
-        let error = "yes".parse::<PromotionPolicy>().unwrap_err().to_string();
-        assert!(error.contains("hint: the ways are"), "{error}");
     }
 }

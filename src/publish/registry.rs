@@ -251,6 +251,18 @@ impl Registry {
         })
     }
 
+    /// Whether there is a file of this model that a newer okuo than this one wrote.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn is_of_newer_okuo(&self, id: &str) -> Result<bool> {
+        match self.file(id).await {
+            Ok(file) => Ok(artifact::is_of_newer_okuo(&file)),
+            Err(error) if matches!(error.kind(), Kind::Input | Kind::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The pointer; `None` if no model was promoted yet.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 use super::*;
 use crate::calendar::AsOf;
 use crate::eval::Interval;
+use crate::eval::Verdict;
 
 fn contender(name: &str, baseline: bool, figures: Figures) -> Contender {
     Contender {

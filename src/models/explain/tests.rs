@@ -2,8 +2,10 @@ use std::sync::OnceLock;
 
 use super::*;
 use crate::domain::MAX_RANK;
+use crate::models::basket::ProductTree;
 use crate::models::examples::{NIGHT, read, rule, store, tiny_model};
 use crate::models::score;
+use crate::models::tree::CorrectionTree;
 use crate::purchases::Line;
 
 /// The example store, with one who comes rarely (190), one who came twice (191), and what follows
@@ -204,4 +206,50 @@ fn ids_that_nobody_has_are_refused_with_an_example() {
         explained("192").is_err(),
         "who comes after the night is not known on it"
     );
+}
+
+/// The likeliest products of a customer, by a model in which every product has the same tree: bought
+/// more often by customers who came lately.
+fn told_with_trees(strength: f64) -> Vec<Product> {
+    let product = |id: u32| ProductTree {
+        product: id.to_string(),
+        tree: CorrectionTree::of_nodes(&[(0, 1.5, 0.0), (0, 0.0, 1.2), (0, 0.0, -0.8)]),
+        bought: 40,
+    };
+    let mut model = model().clone();
+    model.basket = model.basket.with_trees((0..70).map(product), strength);
+    let night = NightSummary::new(&model, purchases(), NIGHT, &rule()).unwrap();
+    let explanation = explain(&model, "m", purchases(), night, "0", MAX_RANK).unwrap();
+    explanation.prediction.unwrap().products
+}
+
+#[test]
+fn what_a_products_own_tree_makes_of_the_probability_is_told() {
+    assert!(
+        explained("0").unwrap().prediction.unwrap().products[0]
+            .correction
+            .is_none()
+    );
+    for (strength, moves) in [(0.5, true), (0.0, false)] {
+        let products = told_with_trees(strength);
+        assert!(!products.is_empty());
+        for product in &products {
+            let correction = product.correction.as_ref().unwrap();
+            let (_, elapsed) = product.features.0[1];
+            let (value, when) = match elapsed.unwrap() <= 1.5 {
+                true => (1.2_f64, "up to 1.5 days after the customer's last purchase"),
+                false => (-0.8, "over 1.5 days after the customer's last purchase"),
+            };
+            // As a correction is kept.
+            let value = f64::from(value as f32);
+            assert_eq!(
+                (correction.odds, correction.when.as_str()),
+                ((strength * value).exp(), when)
+            );
+            // The calibration rises, so the probability moves as the odds do.
+            let moved = product.probability - correction.probability_without;
+            assert!(moved * value >= 0.0, "{correction:?} {moved}");
+            assert!(moves || moved.abs() < 1e-9, "{correction:?} {moved}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ fn file(seed: u64, note: &str) -> Bytes {
         parameters: serde_json::json!({"seed": seed}),
         figures: serde_json::json!({"note": note}),
         origin: None,
+        corrections: vec![],
     };
     let model = crate::models::examples::tiny_model(as_of, seed);
     artifact::encode(description, &model).unwrap().into()
@@ -43,6 +44,7 @@ fn yes() -> Decision {
     Decision {
         promote: true,
         reason: "better".into(),
+        compared: vec![],
     }
 }
 
@@ -267,6 +269,7 @@ async fn a_lost_race_is_decided_anew() {
     let no = Decision {
         promote: false,
         reason: "worse".into(),
+        compared: vec![],
     };
     assert_eq!(
         registry
