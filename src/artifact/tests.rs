@@ -189,10 +189,10 @@ fn foreign_and_future_files_are_told_apart() {
         assert!(error.contains("not a model file of okuo"), "{error}");
     }
     let mut future = encode(description(), &model()).unwrap();
-    future[8..12].copy_from_slice(&3_u32.to_le_bytes());
+    future[8..12].copy_from_slice(&4_u32.to_le_bytes());
     let error = decode("x", &future).unwrap_err().to_string();
     assert!(
-        error.contains("format version 3; this okuo reads 1 to 2") && error.contains("hint: "),
+        error.contains("format version 4; this okuo reads 1 to 3") && error.contains("hint: "),
         "{error}"
     );
 }
@@ -370,44 +370,60 @@ proptest! {
     }
 }
 
-/// Format 1 keeps loading, with the predictions that it had.
-#[test]
-fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
+/// What the model of a fixture predicts for three customers.
+fn predictions_of_fixture(file: &str, bytes: &[u8]) -> (ModelHeader, Vec<String>) {
     use crate::models::examples::{NIGHT, read, rule, store};
-    let bytes = include_bytes!("../../tests/fixtures/model-format-1.okuo");
-    let (header, model) = decode("model-format-1.okuo", bytes).unwrap();
-    assert_eq!(header.description, description());
-    assert_eq!(
-        (header.model_id().as_str(), header.okuo_version.as_str()),
-        ("2017-10-31-7db2d3699495", "0.1.0")
-    );
+    let (header, model) = decode(file, bytes).unwrap();
     let purchases = read(store(40, 150, 3)).known(NIGHT).unwrap();
     let model = Model {
         as_of: NIGHT,
         ..model
     };
     let predictions = crate::models::score(&model, "m", &purchases, NIGHT, &rule()).unwrap();
-    let words: Vec<String> = predictions
-        .customers
-        .iter()
-        .take(3)
-        .map(|customer| {
-            let product = &customer.products[0];
-            format!(
-                "{:.3} {:.4} {} {:.4}",
-                customer.days_to_next,
-                customer.return_probability[0],
-                product.product,
-                product.probability
-            )
-        })
-        .collect();
+    let words = predictions.customers.iter().take(3).map(|customer| {
+        let product = &customer.products[0];
+        format!(
+            "{:.3} {:.4} {} {:.4}",
+            customer.days_to_next,
+            customer.return_probability[0],
+            product.product,
+            product.probability
+        )
+    });
+    (header, words.collect())
+}
+
+/// Format 1 keeps loading, with the predictions that it had.
+#[test]
+fn the_fixture_of_format_1_loads_and_predicts_as_ever() {
+    let bytes = include_bytes!("../../tests/fixtures/model-format-1.okuo");
+    let (header, words) = predictions_of_fixture("model-format-1.okuo", bytes);
+    assert_eq!(header.description, description());
+    assert_eq!(
+        (header.model_id().as_str(), header.okuo_version.as_str()),
+        ("2017-10-31-7db2d3699495", "0.1.0")
+    );
     assert_eq!(
         words,
         [
             "3.000 0.9793 16 0.9992",
             "3.000 0.9782 12 0.9992",
             "3.000 0.9749 6 0.9992"
+        ]
+    );
+}
+
+/// And so does format 2.
+#[test]
+fn the_fixture_of_format_2_loads_and_predicts_as_ever() {
+    let bytes = include_bytes!("../../tests/fixtures/model-format-2.okuo");
+    let (_, words) = predictions_of_fixture("model-format-2.okuo", bytes);
+    assert_eq!(
+        words,
+        [
+            "3.000 0.9793 16 0.9989",
+            "3.000 0.9782 18 0.9989",
+            "3.000 0.9749 6 0.9465"
         ]
     );
 }

@@ -167,8 +167,8 @@ const DAMAGES: [Damage; 3] = [
         "the model file is damaged: the body's checksum does not match",
     ),
     (
-        |file| file[8..12].copy_from_slice(&3_u32.to_le_bytes()),
-        "the model file has format version 3; this okuo reads 1 to 2",
+        |file| file[8..12].copy_from_slice(&4_u32.to_le_bytes()),
+        "the model file has format version 4; this okuo reads 1 to 3",
     ),
 ];
 
