@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::features::basket::BASKET_FEATURES;
 use crate::features::timing::TIMING_FEATURES;
 use crate::models::basket::CorrectionInWords;
-use crate::models::{Model, ModelVersion1};
+use crate::models::{Model, ModelVersion1, ModelVersion2};
 use crate::recurrence::Rule;
 use crate::store::hex;
 
@@ -40,7 +40,7 @@ mod tests;
 pub use origin::Origin;
 
 /// The format version that this okuo writes. It reads this one and those before.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The largest file that is read as a model, in bytes.
 pub const MAX_FILE_BYTES: usize = MAX_BODY_BYTES + MAX_HEADER_BYTES + FRAME_BYTES;
@@ -150,6 +150,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<(ModelHeader, Model)> {
 fn decode_model(version: u32, body: &[u8]) -> Result<Model> {
     match version {
         1 => decode_bincode::<ModelVersion1>(body).map(Model::from),
+        2 => decode_bincode::<ModelVersion2>(body).map(Model::from),
         _ => decode_bincode(body),
     }
 }

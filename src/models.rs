@@ -14,6 +14,7 @@ mod parameters;
 mod strata;
 mod training;
 mod version_1;
+mod version_2;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ pub use night::{
 pub use parameters::Parameters;
 pub use training::{HELD_OUT_DAYS, Trained, needed_days, train, train_with_backtest};
 pub use version_1::ModelVersion1;
+pub use version_2::ModelVersion2;
 
 use crate::calendar::AsOf;
 use crate::recurrence::Rule;

@@ -1,5 +1,6 @@
 //! The recurrence rule and its funnel: which customers come back regularly.
 
+mod closed_days;
 mod grid;
 mod population;
 
@@ -11,6 +12,7 @@ use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::purchases::{CustomerPurchases, History};
 use crate::settings::{Allowed, section};
+pub use closed_days::ClosedDays;
 pub use grid::{GridRow, RuleGrid};
 pub use population::{PopulationSummary, Provenance};
 

@@ -190,10 +190,10 @@ fn foreign_and_future_files_are_told_apart() {
         assert!(error.contains("not a model file of okuo"), "{error}");
     }
     let mut future = encode(description(), &model()).unwrap();
-    future[8..12].copy_from_slice(&3_u32.to_le_bytes());
+    future[8..12].copy_from_slice(&4_u32.to_le_bytes());
     let error = decode("x", &future).unwrap_err().to_string();
     assert!(
-        error.contains("format version 3; this okuo reads 1 to 2") && error.contains("hint: "),
+        error.contains("format version 4; this okuo reads 1 to 3") && error.contains("hint: "),
         "{error}"
     );
 }
@@ -466,6 +466,15 @@ fn the_fixture_of_format_2_loads_and_predicts_as_ever() {
             "3.000 0.9749 6 0.9465"
         ]
     );
+}
+
+/// So does format 3, written when there were fewer features.
+#[test]
+fn the_fixture_of_format_3_loads_and_predicts_as_ever() {
+    let bytes = include_bytes!("../../tests/fixtures/model-format-3.okuo");
+    assert_eq!(bytes[8], 3);
+    let (id, told) = told_by_fixture("model-format-3.okuo", bytes);
+    assert_eq!((id.as_str(), told.join(", ").as_str()), ("", ""));
 }
 
 /// Writes the fixture of this format once; a fixture that exists is never overwritten.

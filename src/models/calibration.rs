@@ -4,4 +4,4 @@ mod isotonic;
 mod platt;
 
 pub use isotonic::Isotonic;
-pub use platt::Platt;
+pub use platt::{LogisticLine, Platt, fit_shift};

@@ -344,7 +344,9 @@ impl<'a> NightScorer<'a> {
             days_to_next: wait.median(),
             earliest: night + first,
             latest: night + last,
-            return_probability: model.timing.return_probability(&wait),
+            return_probability: model
+                .timing
+                .return_probability(&wait, night - last_purchase),
             expected_basket_size: expected_basket_size(&purchases),
             products,
         };

@@ -11,30 +11,34 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::boosting::{Boosted, BoostingParameters, sigmoid};
-use super::calibration::Platt;
 use super::linear::LogDays;
 use super::parameters::TRAINING_DAYS;
 use crate::calendar::{AsOf, Day, HORIZON_DAYS};
 use crate::domain::{Ids, RETURN_HORIZONS};
 use crate::error::Result;
-use crate::features::timing::TimingFeatures;
+use crate::features::timing::{TIMING_COLUMNS, TimingFeatures};
 use crate::purchases::{CustomerPurchases, History};
 use crate::sampling::Draw;
 use crate::settings::{Allowed, section};
 
+mod calibration;
 mod calibration_sample;
 mod hazard;
 mod person_days;
 mod return_time;
+mod strength;
 #[cfg(test)]
 mod tests;
+pub(super) mod version_2;
 
+pub(super) use calibration::is_away;
+pub use calibration::too_few_for_intervals;
 pub use calibration_sample::{CalibrationSample, LEAST_FOLLOWED};
 pub use hazard::HazardRows;
 pub use person_days::PersonDaySample;
 pub use return_time::ReturnTimeDistribution;
 
-use calibration_sample::{COVERAGE, GROUPS, group, interval_masses, return_calibration};
+use calibration::TimingCalibration;
 use hazard::{HAZARD_WIDTH, hazard_row};
 use person_days::PersonDayRow;
 use return_time::HORIZON;
@@ -83,9 +87,9 @@ section! {
 pub struct TimingModel {
     linear: LogDays,
     hazard: Boosted,
-    return_calibration: [Platt; RETURN_HORIZONS.len()],
-    /// Mass that a nested interval must exceed, one for each group of expected days.
-    interval_masses: [f64; GROUPS],
+    calibration: TimingCalibration,
+    /// From Monday on. No customer comes on such a day.
+    closed_weekdays: [bool; 7],
 }
 
 impl TimingModel {
@@ -96,15 +100,17 @@ impl TimingModel {
     /// If there is too little to learn from.
     pub fn fit(sample: PersonDaySample<'_>, customers: &Ids) -> Result<Self> {
         let (end, first_eve) = (sample.end(), sample.first_eve());
+        let closed_weekdays = sample.closed_weekdays();
         let (parameters, seed) = (sample.parameters(), sample.seed());
         let person_days = sample.finish()?;
         let linear = fit_least_squares(&person_days, end, customers, seed)?;
-        let rows = HazardRows::of_person_days(linear, from_eve(person_days, first_eve));
+        let person_days = from_eve(person_days, first_eve);
+        let rows = HazardRows::of_person_days(linear, closed_weekdays, person_days);
         Ok(Self {
             hazard: rows.fit(parameters, seed)?,
             linear: rows.linear,
-            return_calibration: [Platt::IDENTITY; 3],
-            interval_masses: [COVERAGE; GROUPS],
+            calibration: TimingCalibration::NONE,
+            closed_weekdays,
         })
     }
 
@@ -118,13 +124,18 @@ impl TimingModel {
     pub fn hazard_rows(&self, sample: PersonDaySample<'_>, customers: &Ids) -> Result<HazardRows> {
         let (end, first_eve) = (sample.end(), sample.first_eve());
         let (is_young, seed) = (sample.is_young(), sample.seed());
+        let closed_weekdays = sample.closed_weekdays();
         let person_days = sample.finish()?;
         let anew = is_young
             .then(|| fit_least_squares(&person_days, end, customers, seed).ok())
             .flatten();
         let linear = anew.unwrap_or_else(|| self.linear.clone());
         let person_days = from_eve(person_days, first_eve);
-        Ok(HazardRows::of_person_days(linear, person_days))
+        Ok(HazardRows::of_person_days(
+            linear,
+            closed_weekdays,
+            person_days,
+        ))
     }
 
     /// The hazards fitted anew. Calibration needs nights that a fit has not seen, and therefore the earlier
@@ -141,6 +152,7 @@ impl TimingModel {
         Ok(Self {
             linear: rows.linear.clone(),
             hazard: rows.fit(parameters, seed)?,
+            closed_weekdays: rows.closed_weekdays,
             ..self.clone()
         })
     }
@@ -167,51 +179,68 @@ impl TimingModel {
         night: Day,
     ) -> ReturnTimeDistribution {
         let mut rows = Vec::with_capacity(HORIZON * HAZARD_WIDTH);
-        for ahead in 0..HORIZON_DAYS {
-            rows.extend(hazard_row(
-                &self.linear,
-                &features.on(purchases, night + ahead),
-            ));
+        let mut elapsed = [0; HORIZON];
+        for (ahead, elapsed) in (0..HORIZON_DAYS).zip(&mut elapsed) {
+            let features = features.on(purchases, night + ahead);
+            // Missing only where there is no purchase at all, and no customer to speak of.
+            *elapsed = features[TIMING_COLUMNS.elapsed] as i32;
+            rows.extend(hazard_row(&self.linear, &features));
         }
         let scores = self.hazard.log_odds_of(&rows);
-        ReturnTimeDistribution::from_hazards(scores.into_iter().map(sigmoid))
+        let strength = self.calibration.hazards;
+        ReturnTimeDistribution::from_hazards((1..).zip(scores).zip(elapsed).map(
+            |((ahead, score), elapsed): ((i32, f64), i32)| {
+                if self.closed_weekdays[(night + ahead).weekday()] {
+                    0.0
+                } else {
+                    strength.hazard(sigmoid(score), elapsed)
+                }
+            },
+        ))
     }
 
     /// The 80 % interval of the next purchase: first and last day after the night. The median is in
     /// it, whatever the calibration says.
     #[must_use]
     pub fn interval(&self, return_time: &ReturnTimeDistribution) -> (i32, i32) {
-        let (first, last) = return_time.interval(self.interval_masses[group(return_time)]);
+        let (first, last) = self.calibration.interval(return_time);
         let median = return_time.median() as i32;
         (first.min(median), last.max(median))
     }
 
-    /// Calibrated probabilities of a purchase within 7, 14 and 28 days, ascending.
+    /// Calibrated probabilities of a purchase within 7, 14 and 28 days, ascending, of a customer
+    /// whose latest purchase is `elapsed` days ago.
     #[must_use]
     pub fn return_probability(
         &self,
         return_time: &ReturnTimeDistribution,
+        elapsed: i32,
     ) -> [f64; RETURN_HORIZONS.len()] {
         let mut least = 0.0;
-        let mut out = RETURN_HORIZONS.map(|days| return_time.within(days));
-        for (probability, calibration) in out.iter_mut().zip(&self.return_calibration) {
-            least = calibration.probability(*probability).max(least);
-            *probability = least;
-        }
-        out
+        std::array::from_fn(|position| {
+            let uncalibrated = return_time.within(RETURN_HORIZONS[position]);
+            let calibrated = self
+                .calibration
+                .return_probability(position, uncalibrated, elapsed);
+            least = f64::max(calibrated, least);
+            least
+        })
     }
 
     /// What this fit says on `nights` after the days that it knew, (customer, night) pairs, and
-    /// what became of them in `history`.
+    /// what became of them in `history`. `are_scored` says whether a run would have scored them.
     #[must_use]
     pub fn calibration_samples(
         &self,
         history: &History<'_>,
         nights: &[(u32, Day)],
+        are_scored: bool,
     ) -> Vec<CalibrationSample> {
         nights
             .par_iter()
-            .map(|(customer, night)| self.calibration_sample(history, *customer, *night))
+            .filter_map(|(customer, night)| {
+                self.calibration_sample(history, *customer, *night, are_scored)
+            })
             .collect()
     }
 
@@ -220,31 +249,29 @@ impl TimingModel {
         history: &History<'_>,
         customer: u32,
         night: Day,
-    ) -> CalibrationSample {
-        let return_time = self.return_time(
-            &mut TimingFeatures::default(),
-            &history.purchases_of(customer).until(night),
-            night,
-        );
+        is_scored: bool,
+    ) -> Option<CalibrationSample> {
+        let known = history.purchases_of(customer).until(night);
+        let elapsed = night - *known.days().last()?;
+        let return_time = self.return_time(&mut TimingFeatures::default(), &known, night);
         let days = history
             .following(customer, night)
             .map(|(day, _)| day - night);
-        CalibrationSample {
+        Some(CalibrationSample {
             customer,
             night,
+            is_scored,
+            elapsed,
             return_time,
             days,
             followed: history.as_of().day() - night,
-        }
+        })
     }
 
-    /// Calibrates intervals and return probabilities by what an earlier fit, the same but for the
-    /// days it knew, said on later nights of the customers whom a run would score.
+    /// Calibrates by what an earlier fit, the same but for the days it knew, said on later nights of
+    /// the customers whom a run would score, and of those who were away.
     pub fn calibrate(&mut self, samples: &[CalibrationSample]) {
-        self.return_calibration = return_calibration(samples);
-        if let Some(masses) = interval_masses(samples) {
-            self.interval_masses = masses;
-        }
+        self.calibration = TimingCalibration::of(samples);
     }
 
     /// Whether everything is finite and in range.
@@ -253,11 +280,7 @@ impl TimingModel {
         self.linear.is_consistent()
             && self.hazard.is_consistent()
             && self.hazard.width() == HAZARD_WIDTH
-            && self.return_calibration.iter().all(Platt::is_consistent)
-            && self
-                .interval_masses
-                .iter()
-                .all(|mass| (0.0..=1.0).contains(mass))
+            && self.calibration.is_consistent()
     }
 }
 
@@ -282,7 +305,7 @@ fn fit_least_squares(
     let (mut features, mut days) = (vec![], vec![]);
     for row in person_days {
         let person_day = &row.person_day;
-        if person_day.eve > latest {
+        if person_day.eve > latest || person_day.is_long_gone() {
             continue;
         }
         let names = [

@@ -4,13 +4,17 @@
 use rayon::prelude::*;
 
 use super::basket::{BasketModel, BasketNights, BasketRows, FittedBasket};
-use super::timing::{CalibrationSample, HazardRows, LEAST_FOLLOWED, PersonDaySample, TimingModel};
+use super::timing::{
+    CalibrationSample, HazardRows, PersonDaySample, TimingModel, too_few_for_intervals,
+};
 use super::{Model, Parameters};
 use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::{Error, Kind, Result};
-use crate::purchases::{History, PartitionedHistory, Partitions};
-use crate::recurrence::{PopulationSummary, Rule, recurrent};
-use crate::sampling::Draw;
+use crate::purchases::{PartitionedHistory, Partitions};
+use crate::recurrence::{ClosedDays, PopulationSummary, Rule};
+use calibration_nights::CalibrationNights;
+
+mod calibration_nights;
 
 /// The last days before the as-of date are held out to calibrate, to gate the products' trees and
 /// to measure.
@@ -22,12 +26,6 @@ const LONGER_HISTORY: i32 = 82;
 
 /// A fit to fewer days than this sees hardly a customer for longer than a customer may stay away.
 const YOUNG_DAYS: i32 = 3 * HELD_OUT_DAYS;
-
-/// About how many (customer, night) pairs calibrate the timing model at most.
-const MAX_CALIBRATION_SAMPLES: usize = 30_000;
-
-/// Days between two nights that calibrate the timing model.
-const CALIBRATION_STEP_DAYS: usize = 2;
 
 /// What training gives.
 #[derive(Debug, Clone)]
@@ -105,6 +103,7 @@ fn fit(
         // nobody came.
         history: PartitionedHistory::new(purchases, AsOf(span.last)),
         rule,
+        closed: population.closed_days(),
         parameters,
         splits: Splits::new(&length),
     };
@@ -118,8 +117,22 @@ fn fit(
             .backtest_timing
             .zip(fitted.basket.backtest_model)
             .map(|(timing, basket)| training.model(backtest_night, timing, basket)),
-        warnings: length.warning().into_iter().collect(),
+        warnings: length
+            .warning()
+            .into_iter()
+            .chain(fitted.uncalibrated.map(warn_of_intervals))
+            .collect(),
     })
+}
+
+/// What a user should know where this many (customer, night) pairs are all that is known of past
+/// nights.
+fn warn_of_intervals(pairs: usize) -> String {
+    format!(
+        "what the model said on past nights can be compared with what followed for only {pairs} \
+         customers and nights, too few to calibrate the 80 % intervals, which are wider instead; a \
+         longer history or a rule that keeps more customers gives more"
+    )
 }
 
 /// How long the history is, and how long it should be.
@@ -207,6 +220,7 @@ struct TrainingRun<'a> {
     /// Up to the last day with a purchase.
     history: PartitionedHistory<'a>,
     rule: &'a Rule,
+    closed: ClosedDays,
     parameters: &'a Parameters,
     splits: Splits,
 }
@@ -216,6 +230,8 @@ struct FittedParts {
     timing: TimingModel,
     backtest_timing: Option<TimingModel>,
     basket: FittedBasket,
+    /// How many samples there were for the intervals, if they were too few.
+    uncalibrated: Option<usize>,
 }
 
 /// What the models are fitted to.
@@ -265,6 +281,7 @@ impl TrainingRun<'_> {
         Ok(FittedParts {
             timing: timing?,
             basket: basket?,
+            uncalibrated: too_few_for_intervals(&rows.whole.samples),
             backtest_timing: backtest_timing
                 .transpose()
                 .or_else(none_if_insufficient_data)?,
@@ -289,12 +306,12 @@ impl TrainingRun<'_> {
         with_backtest: bool,
         stage: &(dyn Fn(&str) + Sync),
     ) -> Result<TrainingRows> {
-        let (history, share) = (self.history, counted.calibration_share());
+        let history = self.history;
         let first = TimingModel::fit(counted.first.drawn(history)?, history.customers())?;
         stage("timing and basket: looking at the past nights");
         let mut samples = vec![];
         history.each(|partition| {
-            samples = self.calibration_samples(partition, &first, share);
+            samples = counted.calibration.samples(partition, &first);
             Ok(())
         })?;
         let whole = TimingRefit::new(
@@ -319,7 +336,6 @@ impl TrainingRun<'_> {
         with_backtest: bool,
         stage: &(dyn Fn(&str) + Sync),
     ) -> Result<TrainingRows> {
-        let share = counted.calibration_share();
         let mut pilot = counted.basket.pilot();
         self.history.each(|partition| {
             counted.first.draw(partition);
@@ -331,7 +347,7 @@ impl TrainingRun<'_> {
         let mut samples = vec![];
         let mut pilot = pilot.pick();
         self.history.each(|partition| {
-            samples.extend(self.calibration_samples(partition, &first, share));
+            samples.extend(counted.calibration.samples(partition, &first));
             counted.whole.draw(partition);
             pilot.look(partition, &first);
             Ok(())
@@ -365,18 +381,20 @@ impl TrainingRun<'_> {
                 &self.parameters.basket,
                 self.parameters.seed,
             ),
-            calibration_samples: 0,
+            calibration: CalibrationNights::new(
+                self.splits.first_fit_end,
+                self.splits.end,
+                AsOf(self.splits.backtest_end),
+                self.rule,
+                self.parameters,
+            ),
         };
-        let nights = self.calibration_nights().count();
         self.history.each(|partition| {
             counts.first.count(partition);
             counts.whole.count(partition);
             counts.backtest.count(partition);
             counts.basket.count(partition);
-            // The recurrent customers of one night are about as many as those of each of the
-            // others.
-            let known_to_backtest = partition.until(AsOf(self.splits.backtest_end));
-            counts.calibration_samples += recurrent(&known_to_backtest, self.rule).0.len() * nights;
+            counts.calibration.count(partition);
             Ok(())
         })?;
         Ok(counts)
@@ -388,7 +406,7 @@ impl TrainingRun<'_> {
             first, is_young, ..
         } = self.splits;
         let days = DateRange { first, last: end };
-        PersonDaySample::new(days, is_young, self.rule, timing, seed)
+        PersonDaySample::new(days, is_young, self.rule, &self.closed, timing, seed)
     }
 
     fn model(&self, as_of: AsOf, timing: TimingModel, basket: BasketModel) -> Model {
@@ -430,37 +448,6 @@ impl TrainingRun<'_> {
         model.calibrate(&refit.samples);
         Ok(model)
     }
-
-    /// The nights that calibrate the timing model: every second one after the last day of its first
-    /// fit, as long as a week follows.
-    fn calibration_nights(&self) -> impl Iterator<Item = Day> {
-        let first = self.splits.first_fit_end;
-        let last = self.splits.end - LEAST_FOLLOWED;
-        (first.epoch()..=last.epoch())
-            .step_by(CALIBRATION_STEP_DAYS)
-            .map(Day::from_epoch)
-    }
-
-    /// What `timing` says on these nights of a partition's customers whom a run would have scored,
-    /// and what became of it: of a sample with this share of them. The share is known by the last
-    /// day of the backtest model, after which that model sees nothing.
-    fn calibration_samples(
-        &self,
-        partition: &History<'_>,
-        timing: &TimingModel,
-        share: f64,
-    ) -> Vec<CalibrationSample> {
-        let mut pairs = vec![];
-        for night in self.calibration_nights() {
-            let (customers, _) = recurrent(&partition.until(AsOf(night)), self.rule);
-            let of_night = customers.into_iter().map(|customer| (customer, night));
-            pairs.extend(of_night.filter(|(customer, night)| {
-                let names = [partition.customers().key(*customer), night.epoch() as u64];
-                Draw::CalibrationSamples.keeps(self.parameters.seed, &names, share)
-            }));
-        }
-        timing.calibration_samples(partition, &pairs)
-    }
 }
 
 /// What is counted in the first walk of a training, and drawn from in the next ones.
@@ -472,15 +459,7 @@ struct TrainingCounts<'a> {
     /// Person-days of the backtest model's.
     backtest: PersonDaySample<'a>,
     basket: BasketNights<'a>,
-    /// About how many (customer, night) pairs could calibrate the timing model.
-    calibration_samples: usize,
-}
-
-impl TrainingCounts<'_> {
-    /// The share of them that does.
-    fn calibration_share(&self) -> f64 {
-        MAX_CALIBRATION_SAMPLES as f64 / self.calibration_samples.max(1) as f64
-    }
+    calibration: CalibrationNights<'a>,
 }
 
 /// What is too little to fit a backtest model to may be enough to train on.

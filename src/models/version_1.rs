@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::basket::version_1::{BasketModelVersion1, BasketParametersVersion1};
-use super::timing::{TimingModel, TimingParameters};
+use super::timing::TimingParameters;
+use super::timing::version_2::TimingModelVersion2;
 use super::{Model, Parameters};
 use crate::calendar::AsOf;
 use crate::recurrence::Rule;
@@ -14,7 +15,7 @@ pub struct ModelVersion1 {
     as_of: AsOf,
     rule: Rule,
     parameters: ParametersVersion1,
-    timing: TimingModel,
+    timing: TimingModelVersion2,
     basket: BasketModelVersion1,
 }
 
@@ -36,7 +37,7 @@ impl From<ModelVersion1> for Model {
                 timing: old.parameters.timing,
                 basket: old.parameters.basket.into(),
             },
-            timing: old.timing,
+            timing: old.timing.into(),
             basket: old.basket.into(),
         }
     }

@@ -1,5 +1,6 @@
 //! The summary of a history on one night, computed in one pass over its partitions.
 
+use super::closed_days::{ClosedDays, PurchasesByDay};
 use super::{Rule, recurrent};
 use crate::calendar::{AsOf, DateRange, RECENT_DAYS};
 use crate::domain::Funnel;
@@ -24,6 +25,7 @@ pub struct PopulationSummary {
     pub recurrent: Vec<u32>,
     /// Which products were bought in the last [`RECENT_DAYS`] days, by code.
     pub bought_lately: Vec<bool>,
+    purchases_by_day: PurchasesByDay,
 }
 
 /// Which purchases a history has up to a night: what a model file keeps of the data that it was
@@ -104,7 +106,14 @@ impl PopulationSummary {
             funnel: Funnel::default(),
             recurrent: vec![],
             bought_lately: vec![false; product_count],
+            purchases_by_day: PurchasesByDay::default(),
         }
+    }
+
+    /// The days amid the history on which the store was closed.
+    #[must_use]
+    pub fn closed_days(&self) -> ClosedDays {
+        self.purchases_by_day.closed_days()
     }
 
     /// Adds the customers of one more partition, as they stand on the night.
@@ -112,6 +121,7 @@ impl PopulationSummary {
         let (recurrent, funnel) = recurrent(history, &self.rule);
         self.span = DateRange::union(self.span, history.span());
         self.distinct_lines += history.distinct_lines();
+        self.purchases_by_day.add(history);
         self.funnel = std::mem::take(&mut self.funnel).merge(&funnel);
         self.recurrent.extend(recurrent);
         // Stable, since it merges what is ascending already.

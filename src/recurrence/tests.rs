@@ -132,3 +132,56 @@ fn senseless_parameters_are_named() {
         .contains("3653")
     );
 }
+
+/// A store of 60 customers, of whom 40 come on each open day.
+fn store_open_on(is_open: impl Fn(i32) -> bool) -> Purchases {
+    let visits = |customer: i32| {
+        (17_000..17_100)
+            .filter(|day| is_open(*day) && (day + customer) % 3 != 0)
+            .map(|day| (day, 1))
+            .collect::<Vec<_>>()
+    };
+    purchases(&(0..60).map(visits).collect::<Vec<_>>())
+}
+
+fn closed_days(purchases: &Purchases) -> ClosedDays {
+    let last = AsOf(Day::from_epoch(17_099));
+    PopulationSummary::new(purchases, last, &Rule::default())
+        .unwrap()
+        .closed_days()
+}
+
+#[test]
+fn days_on_which_the_store_sold_nothing_are_closed() {
+    let sunday = 6;
+    let is_sunday = |day: i32| Day::from_epoch(day).weekday() == sunday;
+    let found = closed_days(&store_open_on(|day| !is_sunday(day) && day != 17_050));
+    let days = (17_000..17_110).map(Day::from_epoch);
+    let closed: Vec<i32> = days
+        .filter(|day| found.contains(*day))
+        .map(Day::epoch)
+        .collect();
+    // The first week has too few days before to tell.
+    let expected: Vec<i32> = (17_008..17_100)
+        .filter(|day| is_sunday(*day) || *day == 17_050)
+        .collect();
+    assert_eq!(closed, expected);
+    let mut weekdays = [false; 7];
+    assert_eq!(
+        closed_days(&store_open_on(|_| true)).weekdays(Day::from_epoch(17_099)),
+        weekdays
+    );
+    weekdays[sunday] = true;
+    assert_eq!(found.weekdays(Day::from_epoch(17_099)), weekdays);
+    // After four weeks too few Sundays are known.
+    assert_eq!(found.weekdays(Day::from_epoch(17_030)), [false; 7]);
+}
+
+#[test]
+fn a_small_store_that_nobody_comes_to_is_not_closed() {
+    let one = (17_000..17_100)
+        .filter(|day| day % 5 != 0)
+        .map(|day| (day, 1));
+    let found = closed_days(&purchases(&[one.collect()]));
+    assert!((17_000..17_100).all(|day| !found.contains(Day::from_epoch(day))));
+}

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::models::boosting::{log_odds, sigmoid};
 
+/// Steps of Newton's method at most.
+const MAX_STEPS: usize = 50;
+
 /// Logistic recalibration of log-odds by slope and intercept (Platt 1999), for outcomes too few for
 /// [`Isotonic`](super::Isotonic).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -25,46 +28,18 @@ impl Platt {
         Self { intercept, slope }
     }
 
-    /// Fits to `(log-odds, outcome)` by Newton's method, drawn to the identity as by `prior`
-    /// outcomes.
+    /// Fits to `(log-odds, outcome)`, drawn to the identity by a penalty of half this weight on the
+    /// squares of the intercept and of what the slope differs from 1.
     #[must_use]
-    pub fn fit(points: &[(f64, bool)], prior: f64) -> Self {
-        let (mut a, mut b) = (0.0, 1.0);
-        for _ in 0..30 {
-            let mut gradient = [-prior * 0.1 * a, -prior * 0.1 * (b - 1.0)];
-            let mut hessian = [prior * 0.1 + 1e-9, 0.0, prior * 0.1 + 1e-9];
-            for (x, hit) in points {
-                let p = sigmoid(a + b * x);
-                let (error, weight) = (f64::from(u8::from(*hit)) - p, p * (1.0 - p));
-                gradient[0] += error;
-                gradient[1] += error * x;
-                hessian[0] += weight;
-                hessian[1] += weight * x;
-                hessian[2] += weight * x * x;
-            }
-            let determinant = hessian[0] * hessian[2] - hessian[1] * hessian[1];
-            if determinant.abs() < 1e-12 {
-                return Self::IDENTITY;
-            }
-            let step = [
-                (hessian[2] * gradient[0] - hessian[1] * gradient[1]) / determinant,
-                (hessian[0] * gradient[1] - hessian[1] * gradient[0]) / determinant,
-            ];
-            a += step[0].clamp(-1.0, 1.0);
-            b += step[1].clamp(-1.0, 1.0);
-            if step[0].abs() + step[1].abs() < 1e-10 {
-                break;
-            }
-        }
+    pub fn fit(points: &[(f64, bool)], penalty: f64) -> Self {
         // A falling map would turn the order round: then the log-odds say nothing and stay as they
         // are.
-        if b <= 0.05 || !a.is_finite() || !b.is_finite() {
-            Self::IDENTITY
-        } else {
-            Self {
-                intercept: a,
-                slope: b,
-            }
+        match LogisticLine::fit(points, penalty) {
+            Some(line) if line.slope > 0.05 => Self {
+                intercept: line.intercept,
+                slope: line.slope,
+            },
+            _ => Self::IDENTITY,
         }
     }
 
@@ -79,6 +54,78 @@ impl Platt {
     pub fn is_consistent(&self) -> bool {
         self.intercept.is_finite() && self.slope.is_finite() && self.slope > 0.0
     }
+}
+
+/// A logistic regression of outcomes on one variable.
+#[derive(Debug, Clone, Copy)]
+pub struct LogisticLine {
+    /// The log-odds at 0.
+    pub intercept: f64,
+    /// What the log-odds rise by for 1.
+    pub slope: f64,
+    /// The standard error of the slope, for independent outcomes.
+    pub slope_error: f64,
+}
+
+impl LogisticLine {
+    /// Fits to `(variable, outcome)` by Newton's method, drawn to intercept 0 and slope 1 by a
+    /// penalty of half this weight on the squares. `None` where the data do not determine it.
+    #[must_use]
+    pub fn fit(points: &[(f64, bool)], penalty: f64) -> Option<Self> {
+        let (mut a, mut b) = (0.0, 1.0);
+        for _ in 0..MAX_STEPS {
+            let mut gradient = [-penalty * a, -penalty * (b - 1.0)];
+            let mut hessian = [penalty, 0.0, penalty];
+            for (x, hit) in points {
+                let p = sigmoid(a + b * x);
+                let (error, weight) = (f64::from(u8::from(*hit)) - p, p * (1.0 - p));
+                gradient[0] += error;
+                gradient[1] += error * x;
+                hessian[0] += weight;
+                hessian[1] += weight * x;
+                hessian[2] += weight * x * x;
+            }
+            let determinant = hessian[0] * hessian[2] - hessian[1] * hessian[1];
+            if determinant.is_nan() || determinant <= 1e-12 * hessian[0] * hessian[2] {
+                return None;
+            }
+            let step = [
+                (hessian[2] * gradient[0] - hessian[1] * gradient[1]) / determinant,
+                (hessian[0] * gradient[1] - hessian[1] * gradient[0]) / determinant,
+            ];
+            a += step[0].clamp(-1.0, 1.0);
+            b += step[1].clamp(-1.0, 1.0);
+            if step[0].abs() + step[1].abs() < 1e-10 {
+                return Some(Self {
+                    intercept: a,
+                    slope: b,
+                    slope_error: (hessian[0] / determinant).sqrt(),
+                });
+            }
+        }
+        None
+    }
+}
+
+/// The shift of log-odds after which `(log-odds, outcome)` have as many outcomes as they say, drawn
+/// to 0 by a penalty of half this weight on its square.
+#[must_use]
+pub fn fit_shift(points: &[(f64, bool)], penalty: f64) -> f64 {
+    let mut shift = 0.0;
+    for _ in 0..MAX_STEPS {
+        let (mut gradient, mut hessian) = (-penalty * shift, penalty);
+        for (x, hit) in points {
+            let p = sigmoid(shift + x);
+            gradient += f64::from(u8::from(*hit)) - p;
+            hessian += p * (1.0 - p);
+        }
+        let step = gradient / hessian.max(1e-9);
+        shift += step.clamp(-1.0, 1.0);
+        if step.abs() < 1e-10 {
+            break;
+        }
+    }
+    shift
 }
 
 #[cfg(test)]

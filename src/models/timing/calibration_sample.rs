@@ -2,33 +2,22 @@
 //! return probabilities.
 
 use super::ReturnTimeDistribution;
+use super::strength::HazardStrength;
 use crate::calendar::Day;
-use crate::domain::RETURN_HORIZONS;
 use crate::models::boosting::log_odds;
-use crate::models::calibration::Platt;
-use crate::stats::conformal_quantile;
 
 /// Nights that the data follow for fewer days calibrate nothing.
 pub const LEAST_FOLLOWED: i32 = 7;
-/// Nights that the data follow for fewer days do not calibrate intervals: too many customers who
-/// have not returned yet still will.
-const LEAST_FOLLOWED_FOR_INTERVALS: i32 = 14;
-/// Share of the outcomes that an interval should hold.
-pub(super) const COVERAGE: f64 = 0.8;
-/// Edges of the groups that intervals are calibrated for, in median days to the next purchase.
-const GROUP_EDGES: [f64; 2] = [2.5, 5.5];
-/// How many groups these are.
-pub(super) const GROUPS: usize = GROUP_EDGES.len() + 1;
-/// Fewest samples that calibrate a group of its own.
-const MIN_GROUP: usize = 150;
-/// Return probabilities are drawn to the uncalibrated ones as by this many samples.
-const PLATT_PRIOR: f64 = 100.0;
 
 /// What a fit said on a night that it had not seen, and what became of it.
 #[derive(Debug, Clone)]
 pub struct CalibrationSample {
     pub(super) customer: u32,
     pub(super) night: Day,
+    /// Whether a run would have scored the customer; else they were away.
+    pub(super) is_scored: bool,
+    /// Days from the latest purchase to the night.
+    pub(super) elapsed: i32,
     pub(super) return_time: ReturnTimeDistribution,
     /// Days to the next purchase, if it is known by now.
     pub(super) days: Option<i32>,
@@ -62,9 +51,33 @@ impl CalibrationSample {
         self.followed >= LEAST_FOLLOWED
     }
 
+    /// The first `days` days after the night, up to the next purchase: the log-odds of a purchase on
+    /// each, given none before, and whether there was one.
+    pub(super) fn person_days(&self, days: usize) -> impl Iterator<Item = (f64, bool)> {
+        let last = self.days.unwrap_or(i32::MAX).min(self.followed);
+        let bought = self.days;
+        (1..=last)
+            .zip(self.return_time.hazards())
+            .take(days)
+            // Nobody can come on a day on which the store is always closed.
+            .filter(|(_, hazard)| *hazard > 0.0)
+            .map(move |(day, hazard)| (log_odds(hazard), bought == Some(day)))
+    }
+
+    /// The same with hazards at a strength.
+    pub(super) fn at_strength(&self, strength: HazardStrength) -> Self {
+        let hazards = (self.elapsed..)
+            .zip(self.return_time.hazards())
+            .map(|(elapsed, hazard)| strength.hazard(hazard, elapsed));
+        Self {
+            return_time: ReturnTimeDistribution::from_hazards(hazards),
+            ..*self
+        }
+    }
+
     /// The log-odds of a return within the horizon, and whether there was one; `None` where the
     /// data end before.
-    fn return_within(&self, horizon: u32) -> Option<(f64, bool)> {
+    pub(super) fn return_within(&self, horizon: u32) -> Option<(f64, bool)> {
         (self.followed >= days_of(horizon)).then(|| {
             (
                 log_odds(self.return_time.within(horizon)),
@@ -76,55 +89,4 @@ impl CalibrationSample {
 
 fn days_of(horizon: u32) -> i32 {
     i32::try_from(horizon).unwrap_or(i32::MAX)
-}
-
-/// The calibration of the probabilities of a return within each of [`RETURN_HORIZONS`].
-pub(super) fn return_calibration(samples: &[CalibrationSample]) -> [Platt; RETURN_HORIZONS.len()] {
-    RETURN_HORIZONS.map(|horizon| {
-        let points: Vec<(f64, bool)> = samples
-            .iter()
-            .filter_map(|sample| sample.return_within(horizon))
-            .collect();
-        Platt::fit(&points, PLATT_PRIOR)
-    })
-}
-
-/// The group whose intervals are calibrated together with those of this distribution.
-pub(super) fn group(return_time: &ReturnTimeDistribution) -> usize {
-    let median = return_time.median();
-    GROUP_EDGES.iter().filter(|edge| median > **edge).count()
-}
-
-/// The mass that an interval of each group must exceed to hold the share [`COVERAGE`] of the
-/// outcomes: split-conformal (Papadopoulos et al., ECML 2002). A small group gets the mass of all
-/// groups together; `None` where these are few.
-///
-/// A customer who has not come back while the data follow counts as held by no interval.
-pub(super) fn interval_masses(samples: &[CalibrationSample]) -> Option<[f64; GROUPS]> {
-    let followed: Vec<&CalibrationSample> = samples
-        .iter()
-        .filter(|sample| sample.followed >= LEAST_FOLLOWED_FOR_INTERVALS)
-        .collect();
-    let all = sorted_scores(&followed);
-    (all.len() >= MIN_GROUP).then(|| {
-        std::array::from_fn(|wanted| {
-            let of_group: Vec<&CalibrationSample> = followed
-                .iter()
-                .copied()
-                .filter(|sample| group(&sample.return_time) == wanted)
-                .collect();
-            let own = sorted_scores(&of_group);
-            let scores = if own.len() < MIN_GROUP { &all } else { &own };
-            conformal_quantile(scores, COVERAGE).unwrap_or(1.0)
-        })
-    })
-}
-
-fn sorted_scores(samples: &[&CalibrationSample]) -> Vec<f64> {
-    let mut scores: Vec<f64> = samples
-        .iter()
-        .map(|sample| sample.return_time.conformal_score(sample.days))
-        .collect();
-    scores.sort_unstable_by(f64::total_cmp);
-    scores
 }

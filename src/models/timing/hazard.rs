@@ -34,12 +34,17 @@ pub(super) fn hazard_row(linear: &LogDays, features: &[f32; TIMING_WIDTH]) -> [f
 pub struct HazardRows {
     /// What the expectations among the features are of.
     pub(super) linear: LogDays,
+    pub(super) closed_weekdays: [bool; 7],
     rows: BinnedRows,
     bins: Bins,
 }
 
 impl HazardRows {
-    pub(super) fn of_person_days(linear: LogDays, person_days: Vec<PersonDayRow>) -> Self {
+    pub(super) fn of_person_days(
+        linear: LogDays,
+        closed_weekdays: [bool; 7],
+        person_days: Vec<PersonDayRow>,
+    ) -> Self {
         let step = person_days.len().div_ceil(BINNING_SAMPLE).max(1);
         let sample: Vec<f32> = person_days
             .iter()
@@ -57,9 +62,18 @@ impl HazardRows {
                 .iter()
                 .map(|row| row.person_day.bought())
                 .collect();
-            rows.extend(&binned, &label, &vec![1.0; label.len()]);
+            let weight: Vec<f32> = person_days
+                .iter()
+                .map(|row| row.person_day.weight())
+                .collect();
+            rows.extend(&binned, &label, &weight);
         }
-        Self { linear, rows, bins }
+        Self {
+            linear,
+            closed_weekdays,
+            rows,
+            bins,
+        }
     }
 
     pub(super) fn fit(&self, parameters: &TimingParameters, seed: u64) -> Result<Boosted> {

@@ -9,11 +9,17 @@ use crate::features::MISSING;
 use crate::features::timing::{TIMING_COLUMNS, TIMING_WIDTH, TimingFeatures};
 use crate::models::strata::{Strata, Stratum};
 use crate::purchases::{History, PartitionedHistory};
-use crate::recurrence::Rule;
+use crate::recurrence::{ClosedDays, Rule};
 use crate::sampling::Draw;
 
-/// Person-days that long after the latest purchase are out of reach of the horizon.
-const MAX_ELAPSED: i32 = 58;
+/// So many days after the latest purchase, a day of a customer whom a run scores is out of reach of
+/// the horizon: the customer is *long gone*.
+pub(super) const LONG_GONE: i32 = 58;
+/// Of the person-days of customers who are long gone, one of so many is a row and weighs as much as
+/// all of them: hardly anything changes from one of these days to the next. No multiple of a week.
+const LONG_GONE_STEP: i32 = 3;
+/// Person-days that long after the latest purchase are of customers who will not come again.
+const MAX_ELAPSED: i32 = 240;
 
 /// One (customer, eve) that a model may be fitted on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,9 +29,25 @@ pub(super) struct PersonDay {
     pub(super) eve: Day,
     /// The next purchase, if it is known by now.
     pub(super) next: Option<Day>,
+    /// Days from the latest purchase to the eve.
+    pub(super) elapsed: i32,
 }
 
 impl PersonDay {
+    /// Whether the latest purchase is longer ago than a run's own customers ever stay away.
+    pub(super) fn is_long_gone(&self) -> bool {
+        self.elapsed > LONG_GONE
+    }
+
+    /// How many person-days the row stands for.
+    pub(super) fn weight(&self) -> f32 {
+        if self.is_long_gone() {
+            LONG_GONE_STEP as f32
+        } else {
+            1.0
+        }
+    }
+
     /// Whether there is a purchase on the day after the eve.
     pub(super) fn bought(&self) -> bool {
         self.next == Some(self.eve + 1)
@@ -65,6 +87,8 @@ pub(super) struct PersonDaySampler<'a> {
     pub(super) is_young: bool,
     /// Says who belongs to the target stratum.
     pub(super) rule: &'a Rule,
+    /// Days on which nobody could come are nobody's.
+    pub(super) closed: &'a ClosedDays,
     pub(super) parameters: &'a TimingParameters,
     pub(super) seed: u64,
 }
@@ -78,12 +102,14 @@ pub struct PersonDaySample<'a> {
 }
 
 impl<'a> PersonDaySample<'a> {
-    /// Of the days of a history. `rule` says whose days count first. Features that stand for the calendar are left out where the history `is_young`.
+    /// Of the days of a history but those that are `closed`. `rule` says whose days count first.
+    /// Features that stand for the calendar are left out where the history `is_young`.
     #[must_use]
     pub fn new(
         days: DateRange,
         is_young: bool,
         rule: &'a Rule,
+        closed: &'a ClosedDays,
         parameters: &'a TimingParameters,
         seed: u64,
     ) -> Self {
@@ -93,6 +119,7 @@ impl<'a> PersonDaySample<'a> {
                 first: days.first,
                 is_young,
                 rule,
+                closed,
                 parameters,
                 seed,
             },
@@ -153,6 +180,11 @@ impl<'a> PersonDaySample<'a> {
 
     pub(super) fn is_young(&self) -> bool {
         self.sampler.is_young
+    }
+
+    /// The weekdays on which the store is always closed.
+    pub(super) fn closed_weekdays(&self) -> [bool; 7] {
+        self.sampler.closed.weekdays(self.end().day())
     }
 
     /// The first eve whose rows the hazards learn from. In a young history most customers' first days
@@ -286,7 +318,11 @@ impl PersonDaySampler<'_> {
         let first = AsOf(end - 1).first_of(self.parameters.days).max(days[0]);
         for eve in (first.epoch()..end.epoch()).map(Day::from_epoch) {
             let known = days.partition_point(|day| *day <= eve);
-            if known < least || eve - days[known - 1] > MAX_ELAPSED {
+            if known < least || self.closed.contains(eve + 1) {
+                continue;
+            }
+            let elapsed = eve - days[known - 1];
+            if elapsed > MAX_ELAPSED || (elapsed > LONG_GONE && elapsed % LONG_GONE_STEP != 0) {
                 continue;
             }
             let week = (end - eve) / 7 + 1;
@@ -298,6 +334,7 @@ impl PersonDaySampler<'_> {
                 customer,
                 eve,
                 next,
+                elapsed,
             };
             visit(person_day, of_week.1);
         }

@@ -25,6 +25,20 @@ impl ReturnTimeDistribution {
         Self { probability }
     }
 
+    /// The hazard of each day: the probability of a purchase on it, given none before.
+    pub(super) fn hazards(&self) -> [f64; HORIZON] {
+        let mut stays_away = 1.0;
+        self.probability.map(|probability| {
+            let hazard = if stays_away > 0.0 {
+                f64::min(probability / stays_away, 1.0)
+            } else {
+                1.0
+            };
+            stays_away -= probability;
+            hazard
+        })
+    }
+
     /// The probability of a purchase within `days`.
     #[must_use]
     pub fn within(&self, days: u32) -> f64 {

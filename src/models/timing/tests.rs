@@ -1,23 +1,43 @@
 use proptest::prelude::*;
 
+use super::calibration::{group, interval_masses, return_calibration};
+use super::person_days::LONG_GONE;
 use super::return_time::tests::{any_distribution, distribution};
 use super::*;
 use crate::calendar::{AsOf, DateRange};
 use crate::domain::Ids;
 use crate::features::timing::TIMING_COLUMNS;
 use crate::models::boosting::log_odds;
+use crate::models::calibration::Platt;
 use crate::models::examples::{NIGHT, read, rule, store, tiny_model};
 use crate::purchases::PartitionedHistory;
 use crate::purchases::{Line, Purchases};
+use crate::recurrence::ClosedDays;
 use crate::sampling::{hash, unit};
+
+/// A store that is always open.
+static OPEN: ClosedDays = ClosedDays::NONE;
 
 /// The timing model of [`tiny_model`], uncalibrated.
 fn model() -> TimingModel {
     TimingModel {
-        return_calibration: [Platt::IDENTITY; 3],
-        interval_masses: [COVERAGE; GROUPS],
+        calibration: TimingCalibration::NONE,
         ..tiny_model(NIGHT, 1).timing
     }
+}
+
+/// The same with these masses of intervals.
+fn model_of_masses(interval_masses: [f64; 3]) -> TimingModel {
+    let mut model = model();
+    model.calibration.interval_masses = interval_masses;
+    model
+}
+
+/// The same with these calibrations of the probabilities of a return.
+fn model_of_returns(returns: [Platt; 3]) -> TimingModel {
+    let mut model = model();
+    model.calibration.returns = returns;
+    model
 }
 
 /// One customer who buys on these days.
@@ -39,6 +59,8 @@ fn sample(
     CalibrationSample {
         customer: 0,
         night: NIGHT.day(),
+        is_scored: true,
+        elapsed: 2,
         return_time,
         days,
         followed,
@@ -89,10 +111,7 @@ fn a_night_later_says_the_same_of_the_days_to_come() {
 
 #[test]
 fn the_interval_of_a_group_has_the_mass_of_the_group() {
-    let model = TimingModel {
-        interval_masses: [0.4, 0.6, 0.9],
-        ..model()
-    };
+    let model = model_of_masses([0.4, 0.6, 0.9]);
     let quick = distribution(&[0.5, 0.25, 0.125]);
     assert_eq!((quick.median(), model.interval(&quick)), (1.0, (1, 1)));
     // The median is day 3: days 2 to 4 have .75, days 3 and 4 .625.
@@ -105,10 +124,7 @@ fn the_interval_of_a_group_has_the_mass_of_the_group() {
 
 #[test]
 fn an_interval_that_calibration_makes_small_still_holds_the_median() {
-    let model = TimingModel {
-        interval_masses: [0.0; GROUPS],
-        ..model()
-    };
+    let model = model_of_masses([0.0; 3]);
     let mut late = distribution(&[0.2, 0.2, 0.2]);
     late.probability[19] = 0.3;
     // The likeliest day is the 20th, but half return by the third.
@@ -122,7 +138,7 @@ proptest! {
         days in any_distribution(),
         masses in [0.0..=1.0_f64, 0.0..=1.0, 0.0..=1.0],
     ) {
-        let model = TimingModel { interval_masses: masses, ..model() };
+        let model = model_of_masses(masses);
         let (first, last) = model.interval(&days);
         let median = days.median() as i32;
         prop_assert!(1 <= first && first <= median && median <= last && last <= 28);
@@ -134,15 +150,15 @@ proptest! {
         maps in [(-3.0..3.0_f64, 0.1..3.0_f64), (-3.0..3.0, 0.1..3.0), (-3.0..3.0, 0.1..3.0)],
     ) {
         let maps = maps.map(|(intercept, slope)| Platt::new(intercept, slope));
-        let model = TimingModel { return_calibration: maps, ..model() };
-        let [week, fortnight, month] = model.return_probability(&days);
+        let model = model_of_returns(maps);
+        let [week, fortnight, month] = model.return_probability(&days, 0);
         prop_assert!(0.0 < week && week <= fortnight && fortnight <= month && month < 1.0);
         prop_assert_eq!(week, maps[0].probability(days.within(7)));
     }
 
     #[test]
     fn uncalibrated_return_probabilities_are_those_of_the_days(days in any_distribution()) {
-        let found = model().return_probability(&days);
+        let found = model().return_probability(&days, 0);
         for (found, horizon) in found.into_iter().zip(RETURN_HORIZONS) {
             // Kept away from 0 and 1 by a millionth.
             prop_assert!((found - days.within(horizon)).abs() < 1.1e-6);
@@ -153,12 +169,9 @@ proptest! {
 #[test]
 fn a_horizon_is_at_least_as_likely_as_the_one_before() {
     let days = distribution(&[0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.2]);
-    let model = TimingModel {
-        return_calibration: [Platt::new(3.0, 1.0), Platt::IDENTITY, Platt::new(4.0, 1.0)],
-        ..model()
-    };
+    let model = model_of_returns([Platt::new(3.0, 1.0), Platt::IDENTITY, Platt::new(4.0, 1.0)]);
     // Odds of .3/.7 · e³ = 8.6082: .89592. Within 14 days .5 is less. Odds of 1 · e⁴: .98201.
-    let found = model.return_probability(&days);
+    let found = model.return_probability(&days, 0);
     assert!((found[0] - 0.895_92).abs() < 1e-5, "{found:?}");
     assert_eq!(found[1], found[0]);
     assert!((found[2] - 0.982_01).abs() < 1e-5, "{found:?}");
@@ -176,22 +189,52 @@ fn drawn(count: u64, followed: i32, truth: impl Fn(f64) -> f64) -> Vec<Calibrati
         .collect()
 }
 
+/// What a calibration sees of one month does not hold in full in the next one, however many customers
+/// there are: probabilities move towards the shares that returned, and not all the way.
 #[test]
-fn calibrated_return_probabilities_are_the_shares_that_return() {
+fn calibrated_return_probabilities_move_towards_the_shares_that_return() {
     let truth = |x: f64| sigmoid(0.6 * x - 0.5);
+    let moved = |count: u64| {
+        let returns = return_calibration(&drawn(count, 28, truth).iter().collect::<Vec<_>>());
+        // At log-odds of 1, .731 was said and .525 seen.
+        (sigmoid(1.0) - returns[0].probability(sigmoid(1.0))) / (sigmoid(1.0) - truth(1.0))
+    };
+    let [small, large, huge] = [200, 20_000, 60_000].map(moved);
+    assert!(small < 0.1, "{small}");
+    assert!((0.15..0.4).contains(&large), "{large}");
+    assert!((large - huge).abs() < 0.02, "{large} {huge}");
+}
+
+/// Customers who are away have a calibration of their own: the trees hardly see any, and those whom
+/// a run scores say nothing of them.
+#[test]
+fn customers_who_are_away_return_as_often_as_is_said() {
+    let mut samples = drawn(6_000, 28, sigmoid);
+    let away = drawn(6_000, 28, |x| sigmoid(x - 1.5));
+    samples.extend(away.into_iter().map(|sample| CalibrationSample {
+        is_scored: false,
+        elapsed: 80,
+        ..sample
+    }));
     let mut model = model();
-    model.calibrate(&drawn(20_000, 28, truth));
-    for x in [-2.0, -1.0, 0.0, 1.0, 2.0] {
-        for found in model.return_probability(&distribution(&[sigmoid(x)])) {
-            assert!((found - truth(x)).abs() < 0.02, "{x}: {found} {}", truth(x));
-        }
-    }
+    model.calibrate(&samples);
+    let said = |elapsed: i32| model.return_probability(&distribution(&[0.5]), elapsed)[0];
+    assert!((said(5) - 0.5).abs() < 0.02, "{}", said(5));
+    assert!((0.18..0.32).contains(&said(80)), "{}", said(80));
+    // From 28 to 58 days on there are no samples: nothing is added.
+    assert!((said(40) - 0.5).abs() < 1e-6, "{}", said(40));
+    // Three samples say next to nothing.
+    let few: Vec<CalibrationSample> = samples.split_off(11_997);
+    model.calibrate(&few);
+    let said = model.return_probability(&distribution(&[0.5]), 80)[0];
+    assert!((said - 0.5).abs() < 0.02, "{said}");
 }
 
 #[test]
 fn a_night_says_nothing_of_horizons_that_the_data_do_not_follow() {
     let honest = drawn(3_000, 28, sigmoid);
-    let calibrated = |samples: &[CalibrationSample]| return_calibration(samples);
+    let calibrated =
+        |samples: &[CalibrationSample]| return_calibration(&samples.iter().collect::<Vec<_>>());
     let before = calibrated(&honest);
     // Nobody of these has come back, as far as is known after so many days.
     let after =
@@ -231,19 +274,34 @@ fn samples_of(
         .collect()
 }
 
+/// The masses of samples without what most stores need.
+fn own_masses(samples: &[CalibrationSample]) -> [f64; 3] {
+    interval_masses(&samples.iter().collect::<Vec<_>>()).map(|mass| {
+        // Half of it is .77.
+        let own = 2.0 * mass - 0.77;
+        (own * 1e9).round() / 1e9
+    })
+}
+
+/// What masses are where too few samples say anything.
+const UNCALIBRATED: [f64; 3] = [0.85; 3];
+
 #[test]
 fn the_mass_of_an_interval_is_a_conformal_quantile() {
     // Nested intervals: day 1 (.5), days 1 and 2 (.75). Outcomes score 0, .5 and 1.
     let days = distribution(&[0.5, 0.25]);
-    let mass = |outcomes: &[(usize, Option<i32>)]| interval_masses(&samples_of(&days, outcomes));
+    let mass = |outcomes: &[(usize, Option<i32>)]| own_masses(&samples_of(&days, outcomes));
     // Of 199 scores the ⌈.8 · 200⌉ = 160th counts.
-    assert_eq!(mass(&[(160, Some(1)), (39, Some(2))]), Some([0.0; GROUPS]));
-    assert_eq!(mass(&[(159, Some(1)), (40, Some(2))]), Some([0.5; GROUPS]));
+    assert_eq!(mass(&[(160, Some(1)), (39, Some(2))]), [0.0; 3]);
+    assert_eq!(mass(&[(159, Some(1)), (40, Some(2))]), [0.5; 3]);
     // Who does not come back is in no interval.
-    assert_eq!(mass(&[(159, Some(1)), (40, None)]), Some([1.0; GROUPS]));
+    assert_eq!(mass(&[(159, Some(1)), (40, None)]), [1.0; 3]);
+    assert_eq!(mass(&[(150, Some(1))]), [0.0; 3]);
     // 149 are too few to say anything.
-    assert_eq!(mass(&[(149, Some(1))]), None);
-    assert_eq!(mass(&[(150, Some(1))]), Some([0.0; GROUPS]));
+    let samples = samples_of(&days, &[(149, Some(1))]);
+    assert_eq!(too_few_for_intervals(&samples), Some(149));
+    let samples: Vec<&CalibrationSample> = samples.iter().collect();
+    assert_eq!(interval_masses(&samples), UNCALIBRATED);
 }
 
 #[test]
@@ -258,15 +316,15 @@ fn a_group_has_a_mass_of_its_own_where_it_is_large_enough() {
             samples_of(&quick, &[(300, Some(1))]),
             samples_of(&slow, &[(slow_count, Some(7))]),
         ];
-        interval_masses(&samples.concat())
+        own_masses(&samples.concat())
     };
     // Day 7 is outside of day 6 (.5): with 300 zeros of 450 the 361st is .5 for all, and so for
     // the group in the middle, which has no samples.
-    assert_eq!(masses(150), Some([0.0, 0.5, 0.5]));
+    assert_eq!(masses(150), [0.0, 0.5, 0.5]);
     // 149 are no group of their own: the 360th of 449 scores is .5 for all the same.
-    assert_eq!(masses(149), Some([0.0, 0.5, 0.5]));
+    assert_eq!(masses(149), [0.0, 0.5, 0.5]);
     // Of 350 scores the 281st is 0: too few to be told from the others.
-    assert_eq!(masses(50), Some([0.0, 0.0, 0.0]));
+    assert_eq!(masses(50), [0.0, 0.0, 0.0]);
 }
 
 #[test]
@@ -275,26 +333,61 @@ fn nights_that_are_followed_for_less_than_a_fortnight_do_not_calibrate_intervals
     let known = samples_of(&days, &[(200, Some(1))]);
     let with_open_ones = |followed: i32| {
         let open = vec![sample(days.clone(), None, followed); 400];
-        interval_masses(&[known.clone(), open].concat())
+        own_masses(&[known.clone(), open].concat())
     };
-    assert_eq!(with_open_ones(13), Some([0.0; GROUPS]));
-    assert_eq!(with_open_ones(14), Some([1.0; GROUPS]));
+    assert_eq!(with_open_ones(13), [0.0; 3]);
+    assert_eq!(with_open_ones(14), [1.0; 3]);
 }
 
 #[test]
-fn few_samples_leave_the_masses_as_they_are() {
+fn where_few_samples_are_known_intervals_are_wider() {
     let mut model = model();
     let days = distribution(&[0.5, 0.25]);
     model.calibrate(&samples_of(&days, &[(149, Some(1))]));
-    assert_eq!(model.interval_masses, [COVERAGE; GROUPS]);
+    assert_eq!(model.calibration.interval_masses, UNCALIBRATED);
     model.calibrate(&samples_of(&days, &[(150, Some(1))]));
-    assert_eq!(model.interval_masses, [0.0; GROUPS]);
+    assert_eq!(model.calibration.interval_masses, [0.385; 3]);
+    // Those of customers who are away do not count.
+    let mut samples = samples_of(&days, &[(150, Some(1))]);
+    samples[0].is_scored = false;
+    assert_eq!(too_few_for_intervals(&samples), Some(149));
+}
+
+/// Trees that learned noise say different hazards for customers who come at one rate: later nights
+/// show it, and all are said to come at that rate.
+#[test]
+fn hazards_without_a_signal_become_the_same() {
+    let geometric = |hazard: f64| ReturnTimeDistribution::from_hazards([hazard; HORIZON]);
+    let samples = |truth: &dyn Fn(f64) -> f64| -> Vec<CalibrationSample> {
+        (0..4_000)
+            .map(|i| {
+                let said = 0.15 + 0.2 * unit(hash(i, &[1]));
+                let u = unit(hash(i, &[2]));
+                let days = (1..=28_u32).find(|day| geometric(truth(said)).within(*day) > u);
+                sample(geometric(said), days.map(|day| day as i32), 28)
+            })
+            .collect()
+    };
+    let mut model = model();
+    model.calibrate(&samples(&|_| 0.25));
+    let strength = model.calibration.hazards;
+    let [low, high] = [0.15, 0.35].map(|hazard| strength.hazard(hazard, 3));
+    assert!(
+        high - low < 0.05 && low < 0.25 && high > 0.24,
+        "{low} {high}"
+    );
+    // The long gone are of another kind.
+    assert_eq!(strength.hazard(0.15, LONG_GONE + 1), 0.15);
+    // Where the hazards hold, nothing changes at all.
+    model.calibrate(&samples(&|said| said));
+    let strength = model.calibration.hazards;
+    assert_eq!([0.15, 0.35].map(|it| strength.hazard(it, 3)), [0.15, 0.35]);
 }
 
 /// A model that believes in quicker returns than there are: its own 80 % intervals are too short,
-/// the calibrated ones are not.
+/// the calibrated ones are longer.
 #[test]
-fn calibrated_intervals_hold_the_share_that_they_say() {
+fn calibrated_intervals_move_towards_the_share_that_they_say() {
     let geometric = |hazard: f64| ReturnTimeDistribution::from_hazards([hazard; HORIZON]);
     let (said, truth) = (geometric(0.3), geometric(0.12));
     let outcomes = |seed: u64| -> Vec<CalibrationSample> {
@@ -317,11 +410,11 @@ fn calibrated_intervals_hold_the_share_that_they_say() {
             .count() as f64
             / later.len() as f64
     };
-    assert!(share_held(&model) < 0.6, "{}", share_held(&model));
+    let before = share_held(&model_of_masses([0.77; 3]));
+    assert!(before < 0.55, "{before}");
     model.calibrate(&outcomes(1));
-    // Days are whole, and so the share is .8 or somewhat more.
     let held = share_held(&model);
-    assert!((0.79..0.84).contains(&held), "{held}");
+    assert!((before + 0.03..0.8).contains(&held), "{before} {held}");
 }
 
 /// From the first purchase to a night.
@@ -337,6 +430,17 @@ fn all_days(purchases: &Purchases, night: AsOf) -> DateRange {
 
 /// The person-days of a customer who buys on `days`, at the end of the history.
 fn person_days(days: &[i32], end: i32, parameters: &TimingParameters) -> Vec<(i32, Option<i32>)> {
+    person_days_but(days, end, parameters, &[])
+}
+
+/// The same in a store that was closed on some days.
+fn person_days_but(
+    days: &[i32],
+    end: i32,
+    parameters: &TimingParameters,
+    closed: &[i32],
+) -> Vec<(i32, Option<i32>)> {
+    let closed = ClosedDays::on(closed.iter().copied().map(Day::from_epoch).collect());
     let purchases = purchases_on(days);
     let history = PartitionedHistory::new(&purchases, AsOf(Day::from_epoch(end)));
     let rule = rule();
@@ -344,6 +448,7 @@ fn person_days(days: &[i32], end: i32, parameters: &TimingParameters) -> Vec<(i3
         all_days(&purchases, history.as_of()),
         false,
         &rule,
+        &closed,
         parameters,
         1,
     )
@@ -375,16 +480,101 @@ fn a_customer_counts_for_every_day_that_they_stay_away() {
     };
     let found = person_days(&[100, 102, 104, 110], 120, &longer);
     assert_eq!(found.first(), Some(&(104, Some(110))));
-    // Someone who does not come back counts for 58 days, and as never having bought.
+    // Someone who does not come back counts for every day up to the 58th, as never having bought,
+    // and then for every third one up to the 240th.
     let long = TimingParameters {
-        days: 200,
+        days: 400,
         ..parameters
     };
-    let found = person_days(&[100, 101, 102], 200, &long);
+    let found = person_days(&[100, 101, 102], 400, &long);
+    let gone = (162..=342).step_by(3);
     assert_eq!(
         found,
-        (102..=160).map(|eve| (eve, None)).collect::<Vec<_>>()
+        (102..=160)
+            .chain(gone)
+            .map(|eve| (eve, None))
+            .collect::<Vec<_>>()
     );
+}
+
+/// Every third day of customers who are long gone stands for three, and least squares, which
+/// expects a return within the horizon, does not see them.
+#[test]
+fn the_days_of_the_long_gone_keep_their_weight() {
+    let on = |elapsed: i32| person_days::PersonDay {
+        customer: 0,
+        eve: Day::from_epoch(100),
+        next: None,
+        elapsed,
+    };
+    assert_eq!([58, 59].map(|elapsed| on(elapsed).weight()), [1.0, 3.0]);
+    let purchases = read(store(60, 200, 1));
+    let history = PartitionedHistory::new(&purchases, NIGHT);
+    let (rule, parameters) = (rule(), TimingParameters::default());
+    let sample = PersonDaySample::new(
+        all_days(&purchases, NIGHT),
+        false,
+        &rule,
+        &OPEN,
+        &parameters,
+        1,
+    );
+    let rows = sample.walk(history).unwrap().finish().unwrap();
+    let fit =
+        |rows: &[PersonDayRow]| fit_least_squares(rows, NIGHT, history.customers(), 1).unwrap();
+    let mut with_gone = rows.clone();
+    with_gone.extend(rows.iter().map(|row| {
+        let mut row = *row;
+        row.person_day.elapsed = 59;
+        row.features = [1e6; _];
+        row
+    }));
+    assert_eq!(fit(&rows), fit(&with_gone));
+}
+
+/// A closed day is not a day on which the customer stayed away.
+#[test]
+fn closed_days_are_no_person_days() {
+    let parameters = TimingParameters {
+        days: 15,
+        min_purchases: 3,
+        ..TimingParameters::default()
+    };
+    let found = person_days_but(&[100, 102, 104, 110], 120, &parameters, &[107, 115]);
+    let eves = (105..120).filter(|eve| *eve != 106 && *eve != 114);
+    let expected: Vec<_> = eves.map(|eve| (eve, (eve < 110).then_some(110))).collect();
+    assert_eq!(found, expected);
+}
+
+/// Nobody is expected on a weekday on which the store is always closed.
+#[test]
+fn a_weekday_that_is_always_closed_is_no_day_of_return() {
+    let night = NIGHT.day();
+    let closed = (night + 3).weekday();
+    let mut lines = store(150, 200, 3);
+    lines.retain(|line| line.day.weekday() != closed);
+    let purchases = read(lines);
+    let model = crate::models::train(
+        &purchases,
+        NIGHT,
+        &rule(),
+        &crate::models::examples::small(),
+        &|_| {},
+    )
+    .unwrap()
+    .model;
+    let history = purchases.until(NIGHT);
+    for customer in 0..20 {
+        let return_time = model.timing.return_time(
+            &mut TimingFeatures::default(),
+            &history.purchases_of(customer),
+            night,
+        );
+        for (ahead, probability) in (1..).zip(return_time.probability) {
+            let is_closed = (night + ahead).weekday() == closed;
+            assert_eq!(probability == 0.0, is_closed, "{customer} {ahead}");
+        }
+    }
 }
 
 #[test]
@@ -393,6 +583,7 @@ fn a_purchase_on_the_next_day_is_an_outcome_and_a_long_wait_is_censored() {
         customer: 0,
         eve: Day::from_epoch(eve),
         next: next.map(Day::from_epoch),
+        elapsed: 0,
     };
     assert!(on(100, Some(101)).bought());
     assert!(!on(100, Some(102)).bought() && !on(100, None).bought());
@@ -410,7 +601,14 @@ fn a_sample_of_the_person_days_has_the_size_that_is_wanted() {
     };
     let sampled = |parameters: &TimingParameters| {
         let (history, rule) = (PartitionedHistory::new(&purchases, NIGHT), rule());
-        let sample = PersonDaySample::new(all_days(&purchases, NIGHT), false, &rule, parameters, 1);
+        let sample = PersonDaySample::new(
+            all_days(&purchases, NIGHT),
+            false,
+            &rule,
+            &OPEN,
+            parameters,
+            1,
+        );
         sample.walk(history).unwrap().finish().unwrap()
     };
     let all = sampled(&TimingParameters {
@@ -436,7 +634,14 @@ fn least_squares_sees_only_nights_that_are_followed_for_the_whole_horizon() {
     let purchases = read(store(60, 200, 1));
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (rule, parameters) = (rule(), TimingParameters::default());
-    let sample = PersonDaySample::new(all_days(&purchases, NIGHT), false, &rule, &parameters, 1);
+    let sample = PersonDaySample::new(
+        all_days(&purchases, NIGHT),
+        false,
+        &rule,
+        &OPEN,
+        &parameters,
+        1,
+    );
     let rows = sample.walk(history).unwrap().finish().unwrap();
     let latest = NIGHT.day() - HORIZON_DAYS;
     let changed: Vec<PersonDayRow> = rows
@@ -481,7 +686,7 @@ fn a_young_history_does_not_teach_the_calendar() {
     let (rule, parameters) = (rule(), TimingParameters::default());
     let days = all_days(&purchases, NIGHT);
     let rows = |is_young: bool| {
-        let sample = PersonDaySample::new(days, is_young, &rule, &parameters, 1);
+        let sample = PersonDaySample::new(days, is_young, &rule, &OPEN, &parameters, 1);
         let sample = sample.walk(history).unwrap();
         (sample.first_eve(), sample.finish().unwrap())
     };

@@ -161,15 +161,16 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
     let purchases = read(store(80, 250, 1));
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (from, split) = (NIGHT.day() - 84, NIGHT.day() - HELD_OUT_DAYS);
-    let (rule, parameters) = (rule(), small());
+    let (rule, open, parameters) = (rule(), ClosedDays::NONE, small());
     let first = NIGHT.day() - 250;
     let days = DateRange { first, last: from };
-    let sample = PersonDaySample::new(days, false, &rule, &parameters.timing, 1);
+    let sample = PersonDaySample::new(days, false, &rule, &open, &parameters.timing, 1);
     let timing = TimingModel::fit(sample.walk(history).unwrap(), history.customers()).unwrap();
     let found = |history: PartitionedHistory<'_>| {
         let run = TrainingRun {
             history,
             rule: &rule,
+            closed: ClosedDays::NONE,
             parameters: &parameters,
             splits: Splits {
                 first,
@@ -179,10 +180,12 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
                 end: history.as_of().day(),
             },
         };
-        let counted = run.count().unwrap().calibration_samples;
-        let share = MAX_CALIBRATION_SAMPLES as f64 / counted.max(1) as f64;
-        let mut samples =
-            run.calibration_samples(&purchases.until(run.history.as_of()), &timing, share);
+        let partition = purchases.until(run.history.as_of());
+        let mut samples = run
+            .count()
+            .unwrap()
+            .calibration
+            .samples(&partition, &timing);
         samples.sort_by_key(CalibrationSample::key);
         samples
     };
@@ -200,6 +203,25 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
         later.len()
     );
     assert_eq!(format!("{known:?}"), format!("{earlier:?}"));
+}
+
+/// Where hardly a customer meets the rule, nothing tells how wide an interval must be, and training
+/// says so.
+#[test]
+fn training_says_where_intervals_are_not_calibrated() {
+    let warnings = |customers: u32| {
+        let purchases = read(store(customers, 250, 1));
+        train(&purchases, NIGHT, &rule(), &small(), &|_| {})
+            .unwrap()
+            .warnings
+    };
+    let few = warnings(3);
+    assert!(
+        few.iter()
+            .any(|warning| warning.contains("too few to calibrate the 80 % intervals")),
+        "{few:?}"
+    );
+    assert_eq!(warnings(60), Vec::<String>::new());
 }
 
 #[test]

@@ -1,0 +1,237 @@
+//! How a timing model is calibrated by what an earlier fit said on nights that it had not seen.
+
+use serde::{Deserialize, Serialize};
+
+use super::strength::HazardStrength;
+use super::{CalibrationSample, ReturnTimeDistribution};
+use crate::domain::RETURN_HORIZONS;
+use crate::models::boosting::{log_odds, sigmoid};
+use crate::models::calibration::{Platt, fit_shift};
+use crate::stats::conformal_quantile;
+
+/// Nights that the data follow for fewer days do not calibrate intervals: too many customers who
+/// have not returned yet still will.
+const LEAST_FOLLOWED_FOR_INTERVALS: i32 = 14;
+/// Share of the outcomes that an interval should hold.
+const COVERAGE: f64 = 0.8;
+/// Edges of the groups that intervals are calibrated for, in median days to the next purchase.
+const GROUP_EDGES: [f64; 2] = [2.5, 5.5];
+/// How many groups these are.
+const GROUPS: usize = GROUP_EDGES.len() + 1;
+/// Fewest samples that calibrate a group of its own.
+const MIN_GROUP: usize = 150;
+/// The mass that intervals must exceed on most stores to hold [`COVERAGE`]. It is below that since
+/// days are whole: the smallest interval that exceeds a mass has rather more.
+const USUAL_MASS: f64 = 0.77;
+/// How much the nights of one store count beside [`USUAL_MASS`]. They are of one to three months,
+/// in which a store differs from the months to come, however many customers it has.
+const OWN_WEIGHT: f64 = 0.5;
+/// The mass where too little is known to calibrate: rather too wide.
+const UNCALIBRATED_MASS: f64 = 0.85;
+
+/// Return probabilities are drawn to the uncalibrated ones by at least this weight.
+const LEAST_RETURN_PENALTY: f64 = 1_000.0;
+/// And by so much for each sample: that a month was different from those that the fit knew does not
+/// average out with more customers.
+const RETURN_PENALTY_OF_SAMPLE: f64 = 0.5;
+
+/// From so many days after the latest purchase on, a customer is *away*, and has a calibration of
+/// their own; and from so many on, another one.
+const AWAY_EDGES: [i32; 2] = [28, 59];
+/// As [`LEAST_RETURN_PENALTY`].
+const LEAST_AWAY_PENALTY: f64 = 30.0;
+/// As [`RETURN_PENALTY_OF_SAMPLE`].
+const AWAY_PENALTY_OF_SAMPLE: f64 = 0.1;
+
+/// Whether a customer whose latest purchase is so many days ago is away.
+pub(in crate::models) fn is_away(elapsed: i32) -> bool {
+    elapsed >= AWAY_EDGES[0]
+}
+
+/// What is added to the log-odds of a return of customers who are away, for each of
+/// [`AWAY_EDGES`].
+type AwayShifts = [[f64; RETURN_HORIZONS.len()]; AWAY_EDGES.len()];
+
+/// What later nights say about a fit: how strong its hazards are, what its probabilities of a
+/// return mean, and how much an interval must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct TimingCalibration {
+    pub(super) hazards: HazardStrength,
+    pub(super) returns: [Platt; RETURN_HORIZONS.len()],
+    /// `None` in models of former versions, which did not tell them from the others.
+    pub(super) away: Option<AwayShifts>,
+    /// Mass that a nested interval must exceed, one for each group of expected days.
+    pub(super) interval_masses: [f64; GROUPS],
+}
+
+impl TimingCalibration {
+    /// What nothing is known about.
+    pub(super) const NONE: Self = Self {
+        hazards: HazardStrength::FULL,
+        returns: [Platt::IDENTITY; RETURN_HORIZONS.len()],
+        away: None,
+        interval_masses: [UNCALIBRATED_MASS; GROUPS],
+    };
+
+    /// As files of format versions 1 and 2 hold it.
+    pub(super) fn version_2(
+        returns: [Platt; RETURN_HORIZONS.len()],
+        interval_masses: [f64; GROUPS],
+    ) -> Self {
+        Self {
+            returns,
+            interval_masses,
+            ..Self::NONE
+        }
+    }
+
+    /// Of samples in a fixed order.
+    pub(super) fn of(samples: &[CalibrationSample]) -> Self {
+        let scored: Vec<&CalibrationSample> = samples.iter().filter(|it| it.is_scored).collect();
+        let away: Vec<&CalibrationSample> = samples.iter().filter(|it| !it.is_scored).collect();
+        let hazards = HazardStrength::of(&scored);
+        let at_strength: Vec<CalibrationSample>;
+        let scored = if hazards == HazardStrength::FULL {
+            scored
+        } else {
+            at_strength = scored.iter().map(|it| it.at_strength(hazards)).collect();
+            at_strength.iter().collect()
+        };
+        Self {
+            hazards,
+            returns: return_calibration(&scored),
+            away: Some(away_calibration(&away)),
+            interval_masses: interval_masses(&scored),
+        }
+    }
+
+    /// The 80 % interval: first and last day after the night.
+    pub(super) fn interval(&self, return_time: &ReturnTimeDistribution) -> (i32, i32) {
+        return_time.interval(self.interval_masses[group(return_time)])
+    }
+
+    /// The probability of a return within the horizon at a position of [`RETURN_HORIZONS`], of a
+    /// customer whose latest purchase is so many days ago.
+    pub(super) fn return_probability(
+        &self,
+        position: usize,
+        probability: f64,
+        elapsed: i32,
+    ) -> f64 {
+        match self.away.zip(away_group(elapsed)) {
+            Some((shifts, group)) => sigmoid(log_odds(probability) + shifts[group][position]),
+            None => self.returns[position].probability(probability),
+        }
+    }
+
+    pub(super) fn is_consistent(&self) -> bool {
+        self.hazards.is_consistent()
+            && self.returns.iter().all(Platt::is_consistent)
+            && self
+                .away
+                .iter()
+                .flatten()
+                .flatten()
+                .all(|shift| shift.is_finite())
+            && self
+                .interval_masses
+                .iter()
+                .all(|mass| (0.0..=1.0).contains(mass))
+    }
+}
+
+/// The group of [`AWAY_EDGES`] that the days since the latest purchase are in; `None` of customers
+/// who are not away.
+fn away_group(elapsed: i32) -> Option<usize> {
+    AWAY_EDGES.iter().rposition(|edge| elapsed >= *edge)
+}
+
+/// The outcomes of those samples that the data follow for the horizon, with the log-odds of a
+/// return within it.
+fn outcomes<'a>(
+    samples: impl Iterator<Item = &'a CalibrationSample>,
+    horizon: u32,
+) -> Vec<(f64, bool)> {
+    samples
+        .filter_map(|sample| sample.return_within(horizon))
+        .collect()
+}
+
+/// The calibration of the probabilities of a return within each of [`RETURN_HORIZONS`].
+pub(super) fn return_calibration(samples: &[&CalibrationSample]) -> [Platt; RETURN_HORIZONS.len()] {
+    RETURN_HORIZONS.map(|horizon| {
+        let points = outcomes(samples.iter().copied(), horizon);
+        let penalty = RETURN_PENALTY_OF_SAMPLE * points.len() as f64;
+        Platt::fit(&points, penalty.max(LEAST_RETURN_PENALTY))
+    })
+}
+
+/// What is added to the log-odds of customers who are away.
+fn away_calibration(samples: &[&CalibrationSample]) -> AwayShifts {
+    std::array::from_fn(|group| {
+        RETURN_HORIZONS.map(|horizon| {
+            let of_group = samples
+                .iter()
+                .copied()
+                .filter(|sample| away_group(sample.elapsed) == Some(group));
+            let points = outcomes(of_group, horizon);
+            let penalty = AWAY_PENALTY_OF_SAMPLE * points.len() as f64;
+            fit_shift(&points, penalty + LEAST_AWAY_PENALTY)
+        })
+    })
+}
+
+/// The group whose intervals are calibrated together with those of this distribution.
+pub(super) fn group(return_time: &ReturnTimeDistribution) -> usize {
+    let median = return_time.median();
+    GROUP_EDGES.iter().filter(|edge| median > **edge).count()
+}
+
+/// Whether a sample says anything about intervals.
+fn calibrates_intervals(sample: &CalibrationSample) -> bool {
+    sample.is_scored && sample.followed >= LEAST_FOLLOWED_FOR_INTERVALS
+}
+
+/// How many samples calibrate intervals, if they are too few for it.
+#[must_use]
+pub fn too_few_for_intervals(samples: &[CalibrationSample]) -> Option<usize> {
+    let count = samples.iter().filter(|it| calibrates_intervals(it)).count();
+    (count < MIN_GROUP).then_some(count)
+}
+
+/// The mass that an interval of each group must exceed to hold the share [`COVERAGE`] of the
+/// outcomes: split-conformal (Papadopoulos et al., ECML 2002), drawn half-way to what most stores
+/// need. A small group gets the mass of all groups together.
+///
+/// A customer who has not come back while the data follow counts as held by no interval.
+pub(super) fn interval_masses(samples: &[&CalibrationSample]) -> [f64; GROUPS] {
+    let followed: Vec<&CalibrationSample> = samples
+        .iter()
+        .copied()
+        .filter(|sample| calibrates_intervals(sample))
+        .collect();
+    let all = sorted_scores(&followed);
+    if all.len() < MIN_GROUP {
+        return [UNCALIBRATED_MASS; GROUPS];
+    }
+    std::array::from_fn(|wanted| {
+        let of_group: Vec<&CalibrationSample> = followed
+            .iter()
+            .copied()
+            .filter(|sample| group(&sample.return_time) == wanted)
+            .collect();
+        let own = sorted_scores(&of_group);
+        let scores = if own.len() < MIN_GROUP { &all } else { &own };
+        let mass = conformal_quantile(scores, COVERAGE).unwrap_or(1.0);
+        OWN_WEIGHT * mass + (1.0 - OWN_WEIGHT) * USUAL_MASS
+    })
+}
+
+fn sorted_scores(samples: &[&CalibrationSample]) -> Vec<f64> {
+    let mut scores: Vec<f64> = samples
+        .iter()
+        .map(|sample| sample.return_time.conformal_score(sample.days))
+        .collect();
+    scores.sort_unstable_by(f64::total_cmp);
+    scores
+}
