@@ -64,7 +64,7 @@ fn a_promoted_model_that_cannot_be_read_is_a_warning_of_the_training() {
     newer_format[8] += 1;
     for (content, what) in [
         (&b"damaged"[..], "this is not a model file of okuo"),
-        (&newer_format, "the model file has format version 3"),
+        (&newer_format, "the model file has format version 4"),
     ] {
         sandbox.write(&file, content);
         let run = train(&sandbox, TRAINED, "if-better");
