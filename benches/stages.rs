@@ -30,7 +30,7 @@ use okuo::models::{score, train};
 use okuo::offers::{OfferParameters, offers};
 use okuo::publish::tables::files;
 use okuo::purchases::{PartitionedHistory, Purchases};
-use okuo::recurrence::{ClosedDays, Rule};
+use okuo::recurrence::{ClosedDays, recurrent};
 use support::{LIMITS, SEED, lines, read, rule, tickets};
 
 /// Customers and days of the simulated stores.
@@ -112,15 +112,9 @@ fn models(group: &mut BenchmarkGroup<'_, WallTime>, all: &Purchases) {
     parameters.basket.max_training_rows = 100_000;
     parameters.timing.max_training_rows = 40_000;
     let rule = rule();
+    let open = ClosedDays::NONE;
     let fit_timing = || {
-        PersonDaySample::new(
-            days,
-            false,
-            &rule,
-            &ClosedDays::NONE,
-            &parameters.timing,
-            SEED,
-        )
+        PersonDaySample::new(days, false, &rule, &open, &parameters.timing, SEED)
             .walk(history)
             .and_then(|sample| TimingModel::fit(sample, history.customers()))
             .expect("there is enough to learn from")

@@ -63,7 +63,7 @@ fn a_promoted_model_that_cannot_be_read_is_a_warning_of_the_training() {
     let mut newer_format = sandbox.read(&file);
     newer_format[8] += 1;
     for (content, what) in [
-        (&newer_format[..], "the model file has format version 3"),
+        (&newer_format[..], "the model file has format version 4"),
         (b"damaged", "this is not a model file of okuo"),
     ] {
         sandbox.write(&file, content);
