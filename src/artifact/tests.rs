@@ -474,7 +474,15 @@ fn the_fixture_of_format_3_loads_and_predicts_as_ever() {
     let bytes = include_bytes!("../../tests/fixtures/model-format-3.okuo");
     assert_eq!(bytes[8], 3);
     let (id, told) = told_by_fixture("model-format-3.okuo", bytes);
-    assert_eq!((id.as_str(), told.join(", ").as_str()), ("", ""));
+    assert_eq!(id, "2017-10-31-62e157407b4d");
+    assert_eq!(
+        told,
+        [
+            "3.000 0.9121 16 0.9989",
+            "3.000 0.9093 18 0.9989",
+            "3.000 0.9016 6 0.9465"
+        ]
+    );
 }
 
 /// Writes the fixture of this format once; a fixture that exists is never overwritten.

@@ -674,7 +674,7 @@ fn parameters_out_of_range_are_refused() {
     let style = "huge".parse::<Style>().unwrap_err().to_string();
     assert_eq!(
         style,
-        "\"huge\" is not a style of store\nhint: use one of grocery, dense, sparse, seasonal, drifting"
+        "\"huge\" is not a style of store\nhint: use one of grocery, dense, sparse, seasonal, drifting, promotions"
     );
     assert!(serde_json::from_str::<SimulationParameters>(r#"{"customer": 3}"#).is_err());
     let some: SimulationParameters =
