@@ -22,9 +22,9 @@ STORES = {
     "short": ["--basket-share", "0.5", "--periods", "2"],
 }
 
-# A short history is that of a grocery of 116 days, whose last month is held out.
+# A short history is that of a grocery of 149 days, whose fourth month is held out: 28 days follow.
 STYLES = {"short": "grocery"}
-DAYS = {"short": "116"}
+DAYS = {"short": "149"}
 
 
 def held_out(style: str) -> list[str]:
