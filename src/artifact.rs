@@ -28,6 +28,7 @@ use crate::domain::words::counted;
 use crate::error::{Error, Result};
 use crate::features::basket::BASKET_FEATURES;
 use crate::features::timing::TIMING_FEATURES;
+use crate::guards::TrainingFeed;
 use crate::models::{Model, ModelVersion1};
 use crate::recurrence::Rule;
 use crate::store::hex;
@@ -68,6 +69,9 @@ pub struct Description {
     /// What tickets it was trained on; `None` in files of the first versions of okuo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// What the feed was like that it was trained on; `None` in files of earlier versions of okuo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<TrainingFeed>,
 }
 
 /// The readable part of a model file.

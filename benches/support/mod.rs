@@ -91,6 +91,7 @@ pub fn artifact(model: &Model) -> Vec<u8> {
         parameters: serde_json::Value::Null,
         figures: serde_json::Value::Null,
         origin: None,
+        feed: None,
     };
     artifact::encode(description, model).expect("a model can be encoded")
 }

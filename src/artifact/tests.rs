@@ -18,6 +18,7 @@ fn description() -> Description {
         parameters: serde_json::json!({"seed": 1}),
         figures: serde_json::json!({"ndcg_at_10": 0.29, "mae_all": 3.6}),
         origin: None,
+        feed: None,
     }
 }
 
@@ -105,6 +106,7 @@ fn where_a_model_comes_from_comes_back() {
     let bytes = encode(
         Description {
             origin: Some(origin.clone()),
+            feed: None,
             ..description()
         },
         &model(),

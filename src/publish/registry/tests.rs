@@ -17,6 +17,7 @@ fn file(seed: u64, note: &str) -> Bytes {
         parameters: serde_json::json!({"seed": seed}),
         figures: serde_json::json!({"note": note}),
         origin: None,
+        feed: None,
     };
     let model = crate::models::examples::tiny_model(as_of, seed);
     artifact::encode(description, &model).unwrap().into()
