@@ -28,6 +28,7 @@ use crate::domain::words::counted;
 use crate::error::{Error, Result};
 use crate::features::basket::BASKET_FEATURES;
 use crate::features::timing::TIMING_FEATURES;
+use crate::guards::TrainingFeed;
 use crate::models::basket::CorrectionInWords;
 use crate::models::{Model, ModelVersion1, ModelVersion2};
 use crate::recurrence::Rule;
@@ -72,6 +73,9 @@ pub struct Description {
     /// The largest corrections of the products' own trees, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub corrections: Vec<CorrectionInWords>,
+    /// What the feed was like that it was trained on; `None` in files of earlier versions of okuo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<TrainingFeed>,
 }
 
 /// The readable part of a model file.

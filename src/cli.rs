@@ -2,6 +2,7 @@
 //! all printing in `output`.
 
 mod arguments;
+mod check;
 mod config;
 mod demo;
 mod eval;
@@ -29,9 +30,9 @@ use crate::simulate::Style;
 use crate::store;
 use crate::suggest;
 use arguments::{
-    Arguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments, ExplainArguments,
-    InitArguments, ModelsArguments, ModelsCommand, RegistryArguments, ScoreArguments, Screen,
-    SimulateArguments, TrainArguments,
+    Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
+    ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, RegistryArguments,
+    ScoreArguments, Screen, SimulateArguments, TrainArguments,
 };
 use output::Output;
 
@@ -168,6 +169,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Init(arguments) => Output::new(&arguments.screen),
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
+        Command::Check(arguments) => Output::new(&arguments.common.screen),
         Command::Explain(arguments) => Output::new(&arguments.common.screen),
         Command::Eval(arguments) => Output::new(&arguments.common.screen),
         Command::Simulate(arguments) => Output::new(&arguments.screen),
@@ -180,6 +182,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Init(arguments) => init::run(arguments, &screen).await,
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
+        Command::Check(arguments) => check::run(arguments, &screen).await,
         Command::Explain(arguments) => explain::run(arguments, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,

@@ -27,6 +27,7 @@ pub use values::MemorySize;
 
 use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
+use crate::guards::GuardSettings;
 use crate::ingest::{
     ColumnAlternatives, ColumnNames, ColumnRole, DecidedForms, InputOptions, LoadedTables, Quotes,
     RowFilter, TimeFormat, check_encoding,
@@ -62,6 +63,9 @@ section! {
         /// Which likely products are offered, to whom and when
         #[setting(default = OfferParameters::default())]
         pub offers: OfferParameters,
+        /// What a feed may be like: a night's run that finds it otherwise publishes nothing
+        #[setting(default = GuardSettings::default())]
+        pub guards: GuardSettings,
         /// How models are fitted
         #[setting(default = Parameters::default())]
         pub training: Parameters,
@@ -262,6 +266,8 @@ pub struct Config {
     pub parameters: Parameters,
     /// How offers are made.
     pub offers: OfferParameters,
+    /// What a feed may be like.
+    pub guards: GuardSettings,
     /// Where models are.
     pub registry: String,
     /// Where predictions go.
@@ -288,6 +294,7 @@ impl Config {
             input,
             rule,
             offers,
+            guards,
             training,
             registry,
             output,
@@ -354,6 +361,7 @@ impl Config {
             rule: rule.check()?,
             parameters,
             offers: offers.check()?,
+            guards: guards.check()?,
             registry,
             output,
             promote,
@@ -415,6 +423,7 @@ impl Config {
             tables: TableUris<'a>,
             rule: Rule,
             offers: &'a OfferParameters,
+            guards: &'a GuardSettings,
         }
         let input = &self.input;
         serde_json::to_value(Summary {
@@ -437,6 +446,7 @@ impl Config {
             tables: TableUris::of(&input.tables),
             rule: self.rule,
             offers: &self.offers,
+            guards: &self.guards,
         })
         .unwrap_or_default()
     }

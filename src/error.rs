@@ -15,6 +15,8 @@ pub enum Kind {
     Conflict,
     /// okuo, the disk, the network or a permission failed.
     System,
+    /// A guard found the feed unlike what it was.
+    Guard,
 }
 
 impl Kind {
@@ -24,6 +26,7 @@ impl Kind {
         match self {
             Kind::Request | Kind::Input | Kind::NotFound => ExitCode::Refused,
             Kind::Conflict | Kind::System => ExitCode::Failed,
+            Kind::Guard => ExitCode::Stopped,
         }
     }
 }
@@ -37,11 +40,13 @@ pub enum ExitCode {
     Refused,
     /// okuo or what it runs on failed.
     Failed,
+    /// A guard stopped it.
+    Stopped,
 }
 
 impl ExitCode {
     /// All of them, by number.
-    pub const ALL: [Self; 3] = [Self::Done, Self::Refused, Self::Failed];
+    pub const ALL: [Self; 4] = [Self::Done, Self::Refused, Self::Failed, Self::Stopped];
 
     /// The process's exit code.
     #[must_use]
@@ -50,6 +55,7 @@ impl ExitCode {
             Self::Done => 0,
             Self::Refused => 1,
             Self::Failed => 2,
+            Self::Stopped => 3,
         }
     }
 
@@ -60,6 +66,7 @@ impl ExitCode {
             Self::Done => "done",
             Self::Refused => "the input or the request was wrong",
             Self::Failed => "okuo or its surroundings (disk, network, permissions) failed",
+            Self::Stopped => "a guard found the feed unlike what it was",
         }
     }
 
@@ -77,6 +84,11 @@ impl ExitCode {
                 "Retry. If it fails again, check the disk, the network or the permission that the \
                  message names. A run also ends this way if another one wrote the same object at \
                  the same time. Nothing half-written was published"
+            }
+            Self::Stopped => {
+                "Look at the feed: the message names each guard with its value and its limit. Nothing \
+                 was published, and the night before still stands. Do not retry before the feed has \
+                 changed. If the feed is right, run again with --force"
             }
         }
     }
@@ -121,6 +133,12 @@ impl Error {
             lacks_columns: false,
             source: None,
         }))
+    }
+
+    /// A guard found the feed unlike what it was.
+    #[must_use]
+    pub fn guard(what: impl Into<String>) -> Self {
+        Self::new(Kind::Guard, what)
     }
 
     /// What was asked for cannot be done.

@@ -68,6 +68,7 @@ mod dictionary;
 mod encoding;
 mod excluded;
 mod facts;
+mod feed;
 mod filter_values;
 mod filters;
 mod first_header;
@@ -116,6 +117,7 @@ use crate::purchases::{Facts, MemoryLimit, PartitionedPurchases, Purchases, Spil
 use crate::store::{InputObject, SpillFile};
 pub use columns::{ColumnAlternatives, ColumnNames, ColumnRole, TicketTable};
 pub use encoding::check_encoding;
+pub use feed::{DAYS_BY_HOUR, FeedDays, HourCounts, LinesOfDay};
 pub use filters::RowFilter;
 use joined::EachObject;
 pub use joined::{InputTables, LoadedTables, ProductTable, TableSource, read_products};
@@ -250,6 +252,8 @@ pub struct Ingested<P = Purchases> {
     pub facts: Facts,
     /// What became of each line.
     pub report: Report,
+    /// The same by day, for the guards.
+    pub feed: FeedDays,
     /// What a user should know: empty objects, a last day that looks partial, ids that look like
     /// floats.
     pub warnings: Vec<String>,
@@ -268,6 +272,7 @@ impl Ingested<PartitionedPurchases> {
             purchases,
             facts: self.facts,
             report,
+            feed: self.feed,
             warnings: self.warnings,
         })
     }

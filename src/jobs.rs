@@ -12,8 +12,10 @@
 //! memory.
 
 pub mod blocking;
+mod check;
 mod evaluate;
 mod explain;
+mod guards;
 mod init;
 mod progress;
 mod registry;
@@ -23,6 +25,7 @@ mod train;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+pub use check::{CheckRequest, CheckSummary, check};
 pub use evaluate::{EvaluateRequest, EvaluateSummary, evaluate, evaluate_on};
 pub use explain::{ExplainRequest, explain};
 pub use init::{InitRequest, InitSummary, TicketFacts, init};

@@ -60,7 +60,7 @@
 //! The modules are rooms in one order, and a room uses only those above it in this list:
 //! [`error`], [`suggest`], [`settings`], [`calendar`], [`stats`], [`sampling`] and [`domain`] are shared ground;
 //! [`store`] reads and writes objects on disk, S3 or in memory; [`purchases`] is the compact
-//! history, and [`ingest`] reads tickets into it; [`recurrence`], [`features`], [`models`] and
+//! history, and [`ingest`] reads tickets into it; [`guards`] judges what was read; [`recurrence`], [`features`], [`models`] and
 //! [`offers`] compute, without I/O and without chance; [`artifact`] is a model as a file; [`eval`]
 //! measures; [`publish`] makes results visible; [`simulate`] makes tickets whose truth is known;
 //! [`config`], [`jobs`] and [`cli`] put all of it together.
@@ -75,6 +75,7 @@ pub mod domain;
 pub mod store;
 pub mod purchases;
 pub mod ingest;
+pub mod guards;
 pub mod recurrence;
 pub mod features;
 pub mod models;

@@ -92,6 +92,7 @@ pub fn artifact(model: &Model) -> Vec<u8> {
         figures: serde_json::Value::Null,
         origin: None,
         corrections: vec![],
+        feed: None,
     };
     artifact::encode(description, model).expect("a model can be encoded")
 }

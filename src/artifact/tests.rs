@@ -19,6 +19,7 @@ fn description() -> Description {
         figures: serde_json::json!({"ndcg_at_10": 0.29, "mae_all": 3.6}),
         origin: None,
         corrections: vec![],
+        feed: None,
     }
 }
 
@@ -106,6 +107,7 @@ fn where_a_model_comes_from_comes_back() {
     let bytes = encode(
         Description {
             origin: Some(origin.clone()),
+            feed: None,
             ..description()
         },
         &model(),

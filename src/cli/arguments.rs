@@ -66,6 +66,8 @@ pub(super) enum Command {
     Train(TrainArguments),
     /// Score one night: who is recurrent, when each comes back, with what, and what to offer
     Score(ScoreArguments),
+    /// Check a night's feed: is it what it was? The guards of score alone, for a sensor
+    Check(CheckArguments),
     /// Explain one customer on one night: history, rule, prediction, and what the model sees
     Explain(ExplainArguments),
     /// Evaluate on months that the model has not seen, beside baselines
@@ -184,6 +186,35 @@ pub(super) struct ScoreArguments {
     /// Write the offers also as csv or jsonl
     #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
     pub(super) format: Vec<Format>,
+    /// Publish although guards would stop the night; the manifest keeps what they said
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  okuo check --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo
+  okuo check --input tickets/ --as-of 2017-11-07 --output nightly/ --junit guards.xml
+
+Nothing is published. The feed is compared with the weeks before, with what the model was trained on
+if the registry has one, and with the last published night if --output says where it is. A breach
+ends with exit code 3, as in `okuo score`; the limits stand under [guards] in okuo.toml.")]
+pub(super) struct CheckArguments {
+    /// The night to speak from: everything up to and including this day is known
+    #[arg(long, value_name = "DATE")]
+    pub(super) as_of: AsOf,
+    #[command(flatten)]
+    _registry: RegistryFlags,
+    /// A model of the registry by its id, or a model file [default: the promoted one, if any]
+    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
+    pub(super) model: Option<String>,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
+    /// Also write the outcome of each guard as a JUnit report
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<String>,
     #[command(flatten)]
     pub(super) common: Common,
 }

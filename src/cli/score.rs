@@ -19,6 +19,7 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
         model: arguments.model,
         formats: arguments.format,
         examples: EXAMPLES,
+        force: arguments.force,
     };
     let progress = output.progress();
     let summary = jobs::score(&config, &request, &progress).await?;

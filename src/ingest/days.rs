@@ -14,6 +14,7 @@ use chrono::{DateTime, Datelike, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use super::InputOptions;
+use super::feed::HourCounts;
 use super::rejects::{RejectReason, RejectedLine};
 use super::time::{
     MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR, MICROSECONDS_PER_SECOND, ParsedTime, TimeRules,
@@ -44,6 +45,9 @@ pub(super) struct DayResolver {
     /// The certain day that was noted last.
     last_certain: i64,
     seen: TimesSeen,
+    /// Sales by the hour, if there is a night.
+    hours: Option<Box<HourCounts>>,
+    night: Option<Day>,
     /// The last date whose order is not known, until its place is kept.
     ambiguous: Option<UncertainDate>,
 }
@@ -78,7 +82,18 @@ impl DayResolver {
             last_noted: i64::MIN,
             last_certain: i64::MIN,
             seen: TimesSeen::default(),
+            hours: None,
+            night: None,
             ambiguous: None,
+        }
+    }
+
+    /// Counts sales by the hour up to a night.
+    pub(super) fn counting_hours_until(self, night: Option<Day>) -> Self {
+        Self {
+            hours: night.map(|night| Box::new(HourCounts::new(night))),
+            night,
+            ..self
         }
     }
 
@@ -99,17 +114,50 @@ impl DayResolver {
             ParsedTime::Naive(microseconds) | ParsedTime::Instant(microseconds) => {
                 if self.last_noted != microseconds {
                     self.note(time, microseconds);
+                    return self.day_of_next_time(time);
                 }
             }
             ParsedTime::Offset(instant, ahead) => {
                 if self.last_noted != instant {
                     self.note(ParsedTime::Instant(instant), instant);
                     self.seen.note_offset(instant, ahead);
+                    return self.day_of_next_time(time);
                 }
             }
             other => return self.day_of_other(other),
         }
         self.day_of_certain(time)
+    }
+
+    /// The day of a time that differs from the last one: its hour counts.
+    fn day_of_next_time(&mut self, time: ParsedTime) -> Result<Day, RejectReason> {
+        let day = self.day_of_certain(time)?;
+        let of_day = match time {
+            ParsedTime::Naive(microseconds) if !self.clock.utc() => {
+                Some((microseconds - self.shift).rem_euclid(MICROSECONDS_PER_DAY))
+            }
+            ParsedTime::Naive(instant)
+            | ParsedTime::Instant(instant)
+            | ParsedTime::Offset(instant, _) => self.time_of_day(instant),
+            _ => None,
+        };
+        if let (Some(hours), Some(of_day)) = (&mut self.hours, of_day) {
+            hours.count(day, (of_day / MICROSECONDS_PER_HOUR) as usize);
+        }
+        Ok(day)
+    }
+
+    /// How long after the beginning of its day an instant is, by the clock.
+    fn time_of_day(&self, instant: i64) -> Option<i64> {
+        let at = usize::try_from(instant.div_euclid(MICROSECONDS_PER_DAY) - FIRST_DAY).ok()?;
+        let seconds = match self.offsets.get(at)? {
+            Offsets::Fixed(seconds) => *seconds,
+            Offsets::Vary | Offsets::Unknown => {
+                offset_at(self.zone?, instant.div_euclid(MICROSECONDS_PER_SECOND))?
+            }
+        };
+        let east = i64::from(seconds) * MICROSECONDS_PER_SECOND - self.shift;
+        Some((instant + east).rem_euclid(MICROSECONDS_PER_DAY))
     }
 
     /// The day of a date, a naive time or an instant.
@@ -180,7 +228,7 @@ impl DayResolver {
             ParsedTime::NumberedTime(..) => Err(RejectReason::AmbiguousTime),
             settled => {
                 self.note_settled(settled);
-                self.day_of_certain(settled)
+                self.day_of_next_time(settled)
             }
         }
     }
@@ -276,6 +324,12 @@ impl DayResolver {
             }
             _ => Offsets::Vary,
         }
+    }
+
+    /// The sales by the hour since this was last asked.
+    pub(super) fn take_hours(&mut self) -> Option<Box<HourCounts>> {
+        let night = self.night?;
+        self.hours.replace(Box::new(HourCounts::new(night)))
     }
 
     /// What times there were since this was last asked.

@@ -1,5 +1,6 @@
 //! All lines so far: what chunks gave batch by batch, in their order, becomes the history.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Ingested;
@@ -10,6 +11,7 @@ use super::days::{ClockCheck, TimesSeen, far_after, gaps};
 use super::dictionary::IdDictionary;
 use super::excluded::ExcludedProducts;
 use super::facts::FactsAssembler;
+use super::feed::{FeedDays, HourCounts, LinesOfDay};
 use super::filter_values::FilterValues;
 use super::ids::IdKey;
 use super::line_checker::{LineBatch, LineQuantity, UndecidedSale};
@@ -60,6 +62,11 @@ pub(super) struct HistoryAssembler {
     undecided: Vec<UndecidedSale>,
     /// Kept lines by day, from the first of [`Day::PLAUSIBLE`] on.
     by_day: Vec<u64>,
+    /// Lines by day that are not kept.
+    others_by_day: BTreeMap<Day, LinesOfDay>,
+    /// The newest day so far: bad lines of objects without any day count on it.
+    newest_day: Option<Day>,
+    hours: Option<HourCounts>,
     /// Days of several objects, where there are several.
     overlapping: Option<OverlappingObjects>,
     /// Lines before the present object.
@@ -101,6 +108,9 @@ impl HistoryAssembler {
             filter_values: FilterValues::default(),
             undecided: vec![],
             by_day: vec![0; (*Day::PLAUSIBLE.end() - *Day::PLAUSIBLE.start()) as usize + 1],
+            others_by_day: BTreeMap::new(),
+            newest_day: None,
+            hours: None,
             overlapping: None,
             lines_before: 0,
             empty: vec![],
@@ -138,8 +148,12 @@ impl HistoryAssembler {
             self.product_codes.clear();
             self.take_backs.begin_chunk();
         }
-        for (day, lines) in batch.kept_by_day {
-            count(&mut self.by_day, day, lines);
+        self.count_days(&batch.lines_by_day, batch.bad_without_day);
+        if let Some(hours) = batch.hours {
+            match &mut self.hours {
+                Some(all) => all.merge(&hours),
+                none => *none = Some(*hours),
+            }
         }
         self.report.merge(batch.report);
         self.text.merge(batch.text);
@@ -188,6 +202,21 @@ impl HistoryAssembler {
             self.end_object(&batch.object, &batch.quantity);
         }
         Ok(())
+    }
+
+    fn count_days(&mut self, lines_by_day: &[(Day, LinesOfDay)], bad_without_day: u64) {
+        let newest = lines_by_day.iter().map(|(day, _)| *day).max();
+        self.newest_day = self.newest_day.max(newest);
+        for (day, lines) in lines_by_day {
+            count(&mut self.by_day, *day, lines.kept);
+            if lines.returned + lines.bad > 0 {
+                let others = LinesOfDay { kept: 0, ..*lines };
+                self.others_by_day.entry(*day).or_default().merge(others);
+            }
+        }
+        if let Some(day) = newest.or(self.newest_day).filter(|_| bad_without_day > 0) {
+            self.others_by_day.entry(day).or_default().bad += bad_without_day;
+        }
     }
 
     /// Takes what is known of the quantities of lines.
@@ -300,6 +329,12 @@ impl HistoryAssembler {
             purchases,
             facts,
             report: self.report,
+            feed: FeedDays::new(
+                *Day::PLAUSIBLE.start(),
+                &self.by_day,
+                self.others_by_day,
+                self.hours,
+            ),
             warnings,
         })
     }

@@ -12,6 +12,7 @@ use super::decoded_line::{DecodedLine, Quantity};
 use super::dictionary::{IdDictionary, NewIds};
 use super::excluded::{ExcludedProducts, Exclusion};
 use super::facts::{BatchFacts, FactCollector};
+use super::feed::{HourCounts, LinesOfDay, ReadingPosition};
 use super::filter_values::FilterValues;
 use super::ids::{IdFault, RawId};
 use super::netting::{self, NO_TICKET, NewTakeBacks, TakeBacks};
@@ -20,7 +21,7 @@ use super::report::{LeftOut, Report};
 use super::text_notes::TextNotes;
 use super::time::{ParsedTime, TimeRules};
 use super::{InputOptions, NeededDays};
-use crate::calendar::Day;
+use crate::calendar::{AsOf, Day};
 use crate::error::Result;
 use crate::purchases::{Line, Millionths, PIECE, QuantityRecord, RecordKind, RunQuantities};
 use tables::TableReading;
@@ -109,8 +110,12 @@ pub(super) struct LineBatch {
     pub(super) tickets: Vec<u64>,
     /// Lines that take something back, if there are any.
     pub(super) take_backs: Option<NewTakeBacks>,
-    /// Kept lines by day; a day may come twice.
-    pub(super) kept_by_day: Vec<(Day, u64)>,
+    /// Lines by day; a day may come twice.
+    pub(super) lines_by_day: Vec<(Day, LinesOfDay)>,
+    /// Bad lines before the first line that has a day.
+    pub(super) bad_without_day: u64,
+    /// Sales by the hour, if there is a night.
+    pub(super) hours: Option<Box<HourCounts>>,
     /// Lines without a customer by day and product.
     pub(super) anonymous_sales: BTreeMap<(Day, u32), u32>,
     /// What else the lines tell, where something is mapped.
@@ -137,10 +142,12 @@ pub(super) struct LineChecker {
     line_quantities: Vec<LineQuantity>,
     tickets: Vec<u64>,
     take_backs: Option<Box<TakeBacks>>,
-    /// Kept lines by day. Those of the present day are counted apart, because lines mostly come day by
+    /// Lines by day. Those of the present day are counted apart, because lines mostly come day by
     /// day.
-    by_day: BTreeMap<Day, u64>,
-    today: Option<(Day, u64)>,
+    by_day: BTreeMap<Day, LinesOfDay>,
+    today: (Day, LinesOfDay),
+    position: ReadingPosition,
+    bad_without_day: u64,
     has_given_batch: bool,
     facts: Option<Box<FactCollector>>,
     /// How lines are taken where tickets stand in more than one table.
@@ -157,7 +164,7 @@ impl LineChecker {
             lines: vec![],
             report: Report::default(),
             text: TextNotes::default(),
-            days: DayResolver::new(options),
+            days: DayResolver::new(options).counting_hours_until(needed.until.map(AsOf::day)),
             needed,
             excluded: ExcludedProducts::new(&options.exclude_products),
             anonymous: AnonymousCustomers::new(&options.anonymous),
@@ -169,7 +176,9 @@ impl LineChecker {
             tickets: vec![],
             take_backs: None,
             by_day: BTreeMap::new(),
-            today: None,
+            today: (Day::from_epoch(0), LinesOfDay::default()),
+            position: ReadingPosition::Unknown,
+            bad_without_day: 0,
             has_given_batch: false,
             facts: FactCollector::new(options).map(Box::new),
             tables: TableReading::new(options).map(Box::new),
@@ -315,12 +324,15 @@ impl LineChecker {
     ) -> Result<Option<CheckedLine>, RejectReason> {
         if self.needed.until.is_some_and(|until| day > until.day()) {
             self.count_after(day, 1);
+            self.position = ReadingPosition::NotNeeded;
             return Ok(None);
         }
         if self.needed.first.is_some_and(|first| day < first) {
             self.count_before(1);
+            self.position = ReadingPosition::NotNeeded;
             return Ok(None);
         }
+        self.position = ReadingPosition::On(day);
         let buyer = customer(&self.anonymous).map_err(reason_of_customer)?;
         let exclusion = product(&self.excluded).map_err(reason_of_product)?;
         let quantity = quantity.millionths()?;
@@ -331,6 +343,7 @@ impl LineChecker {
         self.report.lines_read += 1;
         if quantity <= 0 {
             self.report.returned += 1;
+            self.lines_of(day).returned += 1;
             self.report.zero_quantities += u64::from(quantity == 0);
             // Nothing is taken back from who is not known, or from what is excluded.
             let may_void =
@@ -469,14 +482,7 @@ impl LineChecker {
             return;
         }
         self.report.kept += 1;
-        match &mut self.today {
-            Some((day, lines)) if *day == sale.day => *lines += 1,
-            today => {
-                if let Some((day, lines)) = today.replace((sale.day, 1)) {
-                    *self.by_day.entry(day).or_default() += lines;
-                }
-            }
-        }
+        self.lines_of(sale.day).kept += 1;
         // The same product scanned twice in a row is the commonest repeat.
         let in_run = self.lines.last() != Some(&line);
         if in_run {
@@ -498,6 +504,16 @@ impl LineChecker {
         }
     }
 
+    /// The counts of a day, which becomes the present one.
+    #[inline]
+    fn lines_of(&mut self, day: Day) -> &mut LinesOfDay {
+        if self.today.0 != day {
+            let (before, lines) = std::mem::replace(&mut self.today, (day, LinesOfDay::default()));
+            self.by_day.entry(before).or_default().merge(lines);
+        }
+        &mut self.today.1
+    }
+
     /// Counts a bad line; `at_fault` as in [`LineChecker::add`].
     pub(super) fn reject<'a>(
         &mut self,
@@ -505,6 +521,11 @@ impl LineChecker {
         reason: RejectReason,
         at_fault: impl FnOnce(Option<ColumnRole>) -> (Option<&'a str>, RejectedValue),
     ) {
+        match self.position {
+            ReadingPosition::On(day) => self.lines_of(day).bad += 1,
+            ReadingPosition::Unknown => self.bad_without_day += 1,
+            ReadingPosition::NotNeeded => {}
+        }
         let object = &self.object;
         let line = || {
             let (column, value) = at_fault(reason.column());
@@ -551,6 +572,7 @@ impl LineChecker {
     /// chunk.
     pub(super) fn take_batch(&mut self) -> LineBatch {
         let by_day = std::mem::take(&mut self.by_day);
+        let today = (self.today.0, std::mem::take(&mut self.today.1));
         LineBatch {
             object: Arc::clone(&self.object),
             begins_chunk: !std::mem::replace(&mut self.has_given_batch, true),
@@ -571,7 +593,13 @@ impl LineChecker {
             line_quantities: replace_by_as_large(&mut self.line_quantities),
             tickets: std::mem::take(&mut self.tickets),
             take_backs: self.take_backs.as_mut().map(|lines| lines.take_new()),
-            kept_by_day: by_day.into_iter().chain(self.today.take()).collect(),
+            lines_by_day: by_day
+                .into_iter()
+                .chain([today])
+                .filter(|(_, lines)| *lines != LinesOfDay::default())
+                .collect(),
+            bad_without_day: std::mem::take(&mut self.bad_without_day),
+            hours: self.days.take_hours(),
             anonymous_sales: std::mem::take(&mut self.anonymous_sales),
             facts: self.facts.as_mut().map(|facts| facts.take_batch()),
         }

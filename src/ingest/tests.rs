@@ -5,6 +5,7 @@ mod containers;
 mod json_arrow_xlsx;
 mod damage;
 mod decimals;
+mod feed;
 mod formats;
 mod joined;
 mod large;

@@ -7,8 +7,8 @@ use std::future::Future;
 use tokio::runtime::{Builder, Handle};
 
 use super::{
-    EvaluateRequest, EvaluateSummary, ExplainRequest, ModelList, Progress, ScoreRequest,
-    ScoreSummary, ShownModel, TrainSummary,
+    CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest, ModelList,
+    Progress, ScoreRequest, ScoreSummary, ShownModel, TrainSummary,
 };
 use crate::calendar::AsOf;
 use crate::config::Config;
@@ -34,6 +34,18 @@ pub fn score(
     progress: &dyn Progress,
 ) -> Result<ScoreSummary> {
     wait_for(super::score(config, request, progress))
+}
+
+/// As [`super::check`].
+///
+/// # Errors
+/// As [`super::check`]; if it is called from async code.
+pub fn check(
+    config: &Config,
+    request: &CheckRequest,
+    progress: &dyn Progress,
+) -> Result<CheckSummary> {
+    wait_for(super::check(config, request, progress))
 }
 
 /// As [`super::explain`].

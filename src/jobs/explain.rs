@@ -40,7 +40,7 @@ pub async fn explain(
     let days = days_up_to(request.as_of, &config);
     let mut tickets = Tickets::read(&config, days, Purpose::Scoring, progress).await?;
     progress.stage("looking at the store");
-    let night = tickets.summarize_night(&config, &model, request.as_of, progress)?;
+    let night = tickets.summarize_night(&config, &model, request.as_of, progress, &mut |_| {})?;
     progress.stage("looking at the store and the customer");
     compute(|| {
         let purchases = partition_of(&*tickets.partitions, &request.customer)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::guards::{NightFeed, WarningLog, settle};
 use super::registry::load_for_night;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
@@ -11,11 +12,12 @@ use crate::calendar::{AsOf, Day};
 use crate::config::Config;
 use crate::domain::{CustomerPrediction, Details, Funnel, OwnedId, Predictions, ProductPrediction};
 use crate::error::{Error, Result};
+use crate::guards::{FeedCounts, Warning};
 use crate::ingest::report::Report;
 use crate::models::{self, NightSummary};
 use crate::offers::{Action, Arm, Offer, OfferParameters, offers, unknown_exclusions};
-use crate::publish::manifest::{MANIFEST, ModelReference, night_folder};
-use crate::publish::runs::{NightRun, publish_run};
+use crate::publish::manifest::{GuardRecord, MANIFEST, ModelReference, night_folder};
+use crate::publish::runs::{NightRun, night_before, publish_run};
 use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, TableFile, Tables};
 use crate::store;
 
@@ -36,6 +38,8 @@ pub struct ScoreRequest {
     pub formats: Vec<Format>,
     /// How many customers the summary shows as examples.
     pub examples: usize,
+    /// Whether the night is published although guards would stop it.
+    pub force: bool,
 }
 
 impl ScoreRequest {
@@ -47,6 +51,7 @@ impl ScoreRequest {
             model: None,
             formats: vec![],
             examples: 0,
+            force: false,
         }
     }
 }
@@ -70,6 +75,10 @@ pub struct ScoreSummary {
     pub lines: Report,
     /// How many customers pass each part of the rule.
     pub funnel: Funnel,
+    /// What the run warned of.
+    pub warnings: Vec<Warning>,
+    /// What the guards said of the feed.
+    pub guards: GuardRecord,
     /// How many of the offers are to be sent.
     #[serde(skip)]
     pub offers_to_send: usize,
@@ -106,7 +115,8 @@ pub struct ExampleProduct {
 ///
 /// # Errors
 /// If no output is configured, the model cannot be used on the night, the tickets cannot be read,
-/// nobody meets the rule, or the output cannot be written. A run that was published before still
+/// a guard stops the night ([`crate::error::Kind::Guard`]), nobody meets the rule, or the output cannot
+/// be written. A run that was published before still
 /// stands then.
 pub async fn score(
     config: &Config,
@@ -115,6 +125,7 @@ pub async fn score(
 ) -> Result<ScoreSummary> {
     let output = required_output(config)?;
     config.required_inputs()?;
+    let progress = &WarningLog::new(progress);
     let named = request.model.as_deref();
     let (model, config) = load_for_night(config, named, request.as_of, progress).await?;
     // An output that cannot be reached is told now, not after the scoring.
@@ -126,7 +137,7 @@ pub async fn score(
     let days = days_up_to(request.as_of, &config);
     let tickets = Tickets::read(&config, days, Purpose::Scoring, progress).await?;
     progress.stage("looking at the store");
-    score_on(&config, &model, tickets, request, progress).await
+    score_logged(&config, &model, tickets, request, progress).await
 }
 
 /// Scores tickets that have been read, as [`score`] does, with a model that has been loaded.
@@ -137,12 +148,36 @@ pub async fn score(
 pub async fn score_on(
     config: &Config,
     model: &StoredModel,
-    mut tickets: Tickets,
+    tickets: Tickets,
     request: &ScoreRequest,
     progress: &dyn Progress,
 ) -> Result<ScoreSummary> {
-    let output = required_output(config)?;
-    let night = tickets.summarize_night(config, model, request.as_of, progress)?;
+    score_logged(config, model, tickets, request, &WarningLog::new(progress)).await
+}
+
+async fn score_logged(
+    config: &Config,
+    model: &StoredModel,
+    mut tickets: Tickets,
+    request: &ScoreRequest,
+    progress: &WarningLog<'_>,
+) -> Result<ScoreSummary> {
+    let output = store::open(required_output(config)?).await?;
+    let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
+    let night =
+        tickets.summarize_night(config, model, request.as_of, progress, &mut |history| {
+            if config.guards.enabled {
+                counts.add(history);
+            }
+        })?;
+    let feed = NightFeed {
+        counts,
+        days: &tickets.feed,
+        model: Some(model),
+        recurrent: night.population.funnel.recurrent,
+        published: night_before(&output, request.as_of, &config.rule).await?,
+    };
+    let guards = settle(&feed.judge(config)?, config, request.force, progress)?;
     progress.tickets(&tickets.lines, &night.population)?;
     progress.stage("scoring");
     warn_of_unknown_exclusions(&tickets, &config.offers, progress);
@@ -161,8 +196,10 @@ pub async fn score_on(
         inputs: objects,
         lines: serde_json::to_value(&lines).unwrap_or_default(),
         funnel,
+        warnings: progress.warnings(),
+        guards,
     };
-    let published = publish_run(&store::open(output).await?, &run).await?;
+    let published = publish_run(&output, &run).await?;
     for warning in &published.warnings {
         progress.warning(warning);
     }
@@ -175,6 +212,8 @@ pub async fn score_on(
         offers: scored.offers,
         lines,
         funnel: run.funnel,
+        warnings: progress.warnings(),
+        guards: run.guards,
         offers_to_send: scored.offers_to_send,
         examples: scored.examples,
     })

@@ -10,10 +10,10 @@ use crate::config::Config;
 use crate::domain::{Details, OwnedId};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
-use crate::ingest::{self, NeededDays, ProductTable, Reader};
+use crate::ingest::{self, FeedDays, NeededDays, ProductTable, Reader};
 use crate::models::{self, NightSummary};
 use crate::publish::manifest::ManifestInput;
-use crate::purchases::{Facts, Partitions};
+use crate::purchases::{Facts, History, Partitions};
 use crate::recurrence::PopulationSummary;
 use crate::store::{InputObject, sha256_hex};
 
@@ -32,6 +32,8 @@ pub struct Tickets {
     pub partitions: Box<dyn Partitions + Send>,
     /// What became of each line.
     pub lines: Report,
+    /// What was read of each day.
+    pub feed: FeedDays,
     /// The objects that were read.
     pub objects: Vec<ManifestInput>,
     /// What lines tell beside purchases, where it is mapped.
@@ -76,6 +78,7 @@ impl Tickets {
         Ok(Self {
             partitions,
             lines: ingested.report,
+            feed: ingested.feed,
             objects: found.into_iter().map(manifest_input).collect(),
             facts: ingested.facts,
             products,
@@ -101,6 +104,7 @@ impl Tickets {
         Ok(Self {
             partitions: Box::new(ingested.purchases),
             lines: ingested.report,
+            feed: ingested.feed,
             objects: vec![object],
             facts: ingested.facts,
             products: None,
@@ -147,7 +151,8 @@ impl Tickets {
     }
 
     /// Summarizes the tickets on a night for a model. Warns of stale data, and if the tickets do
-    /// not seem to come from the store that the model was trained on.
+    /// not seem to come from the store that the model was trained on. `look` is shown each partition
+    /// of the history in the same pass.
     ///
     /// # Errors
     /// If no purchase is known on the night.
@@ -157,9 +162,12 @@ impl Tickets {
         model: &StoredModel,
         as_of: AsOf,
         progress: &dyn Progress,
+        look: &mut dyn FnMut(&History<'_>),
     ) -> Result<NightSummary> {
-        let night =
-            compute(|| NightSummary::new(&model.model, &*self.partitions, as_of, &config.rule))?;
+        let (model_of_night, rule) = (&model.model, &config.rule);
+        let night = compute(|| {
+            NightSummary::with_each(model_of_night, &*self.partitions, as_of, rule, look)
+        })?;
         self.count_repeated(&night.population);
         self.warn_if_stale(&night.population, progress)?;
         if let Some(origin) = &model.header.description.origin {

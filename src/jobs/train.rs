@@ -13,11 +13,13 @@ use crate::config::Config;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::eval::{self, Difference, HoldoutReport};
+use crate::guards::{FeedCounts, TrainingFeed};
 use crate::ingest::report::Report;
 use crate::models::basket::{CorrectionInWords, CorrectionReport};
 use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Trained};
 use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide};
 use crate::publish::registry::Registry;
+use crate::purchases::History;
 use crate::recurrence::{PopulationSummary, Provenance};
 
 /// What a training came to.
@@ -75,7 +77,7 @@ pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Res
     registry.promoted().await?;
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
-    let (population, provenance) = summarize(config, &tickets, as_of)?;
+    let (population, provenance, feed) = summarize(config, &tickets, as_of)?;
     tickets.count_repeated(&population);
     tickets.warn_if_stale(&population, progress)?;
     refuse_late_night(&population)?;
@@ -85,6 +87,7 @@ pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Res
         tickets: &tickets,
         population,
         provenance,
+        feed,
         registry,
         progress,
     };
@@ -115,13 +118,14 @@ pub(super) async fn train_into(
     registry: Registry,
     progress: &dyn Progress,
 ) -> Result<TrainSummary> {
-    let (population, provenance) = summarize(config, tickets, as_of)?;
+    let (population, provenance, feed) = summarize(config, tickets, as_of)?;
     refuse_late_night(&population)?;
     let training = Training {
         config,
         tickets,
         population,
         provenance,
+        feed,
         registry,
         progress,
     };
@@ -132,8 +136,14 @@ fn summarize(
     config: &Config,
     tickets: &Tickets,
     as_of: AsOf,
-) -> Result<(PopulationSummary, Provenance)> {
-    compute(|| PopulationSummary::with_provenance(&*tickets.partitions, as_of, &config.rule))
+) -> Result<(PopulationSummary, Provenance, TrainingFeed)> {
+    let partitions = &*tickets.partitions;
+    let mut counts = FeedCounts::new(as_of, partitions.products().len());
+    let look = |history: &History<'_>| counts.add(history);
+    let (population, provenance) =
+        compute(|| PopulationSummary::with_provenance(partitions, as_of, &config.rule, look))?;
+    let feed = TrainingFeed::new(&counts.finish(&tickets.feed));
+    Ok((population, provenance, feed))
 }
 
 /// Refuses a night long after the data, which is most likely a slip in the date: the model would be
@@ -158,6 +168,7 @@ struct Training<'a> {
     tickets: &'a Tickets,
     population: PopulationSummary,
     provenance: Provenance,
+    feed: TrainingFeed,
     registry: Registry,
     progress: &'a dyn Progress,
 }
@@ -316,6 +327,7 @@ impl Training<'_> {
             figures: held_out.map_or(json!(null), figures),
             origin: Some(origin),
             corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
+            feed: Some(self.feed.clone()),
         };
         artifact::encode(description, model)
     }

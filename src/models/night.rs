@@ -34,10 +34,25 @@ impl NightSummary {
         as_of: AsOf,
         rule: &Rule,
     ) -> Result<Self> {
+        Self::with_each(model, partitions, as_of, rule, &mut |_| {})
+    }
+
+    /// The summary. `look` is shown each partition up to the night in the same pass.
+    ///
+    /// # Errors
+    /// As [`NightSummary::new`].
+    pub fn with_each(
+        model: &Model,
+        partitions: &dyn Partitions,
+        as_of: AsOf,
+        rule: &Rule,
+        look: &mut dyn FnMut(&History<'_>),
+    ) -> Result<Self> {
         let products = partitions.products().len();
         let mut builder = NightSummaryBuilder::new([model], products, as_of, rule);
         PartitionedHistory::new(partitions, as_of).each(|history| {
             builder.add(history);
+            look(history);
             Ok(())
         })?;
         let (population, mut store_counts) = builder.finish()?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::AsOf;
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
+use crate::guards::Warning;
 use crate::publish::tables::TableFile;
 use crate::store::sha256_hex;
 
@@ -46,6 +47,23 @@ pub struct Manifest {
     pub lines: serde_json::Value,
     /// How many customers pass each part of the recurrence rule.
     pub funnel: Funnel,
+    /// What the run warned of.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+    /// What the guards said of the feed; `None` in manifests of earlier versions of okuo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guards: Option<GuardRecord>,
+}
+
+/// What the guards said of a published night.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GuardRecord {
+    /// Whether the feed was judged.
+    pub enabled: bool,
+    /// Whether breaches were overruled with `--force`.
+    pub forced: bool,
+    /// The breaches that were overruled.
+    pub breaches: Vec<Warning>,
 }
 
 /// One table of a run.

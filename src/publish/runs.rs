@@ -14,19 +14,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::manifest::{
-    MANIFEST, Manifest, ManifestInput, ModelReference, TableEntry, is_run_id, night_folder,
-    run_folder, run_id,
+    GuardRecord, MANIFEST, Manifest, ManifestInput, ModelReference, TableEntry, is_run_id,
+    night_folder, run_folder, run_id,
 };
 use super::{ATTEMPTS, manifest, replacing, to_json};
 use crate::calendar::AsOf;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
+use crate::guards::{PublishedNight, Warning};
 use crate::publish::parquet::row_count;
 use crate::publish::tables::TableFile;
+use crate::recurrence::Rule;
 use crate::store::{Location, ObjectMeta, PutMode, sha256_hex};
 
 #[cfg(test)]
 mod tests;
+
+/// Days in which the last published night is looked for.
+const WEEK: i32 = 7;
 
 /// What is published for one night.
 #[derive(Debug, Clone)]
@@ -45,6 +50,10 @@ pub struct NightRun {
     pub lines: serde_json::Value,
     /// How many customers pass each part of the recurrence rule.
     pub funnel: Funnel,
+    /// What the run warned of.
+    pub warnings: Vec<Warning>,
+    /// What the guards said of the feed.
+    pub guards: GuardRecord,
 }
 
 /// What publishing did.
@@ -200,6 +209,8 @@ fn next_manifest(
         inputs: run.inputs.clone(),
         lines: run.lines.clone(),
         funnel: run.funnel.clone(),
+        warnings: run.warnings.clone(),
+        guards: Some(run.guards.clone()),
     };
     (manifest, removable)
 }
@@ -233,6 +244,35 @@ async fn remove(night: &Location, removable: &[String]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The last night before `as_of` that was published in the week before it, by the same rule, with
+/// how many customers were recurrent. A manifest that cannot be read is none.
+///
+/// # Errors
+/// If the store fails.
+pub async fn night_before(
+    output: &Location,
+    as_of: AsOf,
+    rule: &Rule,
+) -> Result<Option<PublishedNight>> {
+    let rule = serde_json::to_value(rule).unwrap_or_default();
+    for days in 1..=WEEK {
+        let before = AsOf(as_of.day() - days);
+        let night = output.child(&night_folder(before));
+        let Some((content, _)) = night.find(MANIFEST).await? else {
+            continue;
+        };
+        let manifest = Manifest::read(&night.name_of(MANIFEST), &content).ok();
+        let same = manifest.filter(|manifest| manifest.config.get("rule") == Some(&rule));
+        if let Some(manifest) = same {
+            return Ok(Some(PublishedNight {
+                as_of: before,
+                recurrent: manifest.funnel.recurrent,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// A published night: its manifest, and the files of its tables by name, which are as the manifest

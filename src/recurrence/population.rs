@@ -59,7 +59,8 @@ impl PopulationSummary {
         }
     }
 
-    /// The summary, and which purchases it is of.
+    /// The summary, and which purchases it is of. `look` is shown each partition as in
+    /// [`PopulationSummary::with_each`].
     ///
     /// # Errors
     /// As [`PopulationSummary::new`].
@@ -67,12 +68,16 @@ impl PopulationSummary {
         partitions: &dyn Partitions,
         as_of: AsOf,
         rule: &Rule,
+        mut look: impl FnMut(&History<'_>),
     ) -> Result<(Self, Provenance)> {
         let mut provenance = Provenance {
             fingerprint: Fingerprint::default(),
             bought_ever: vec![false; partitions.products().len()],
         };
-        let summary = Self::with_each(partitions, as_of, rule, |history| provenance.add(history))?;
+        let summary = Self::with_each(partitions, as_of, rule, |history| {
+            provenance.add(history);
+            look(history);
+        })?;
         Ok((summary, provenance))
     }
 
@@ -172,7 +177,7 @@ mod tests {
         let counted = CountedPartitions::new(&*partitions);
         let [one, many] = [&whole as &dyn Partitions, &counted].map(|partitions| {
             let (summary, provenance) =
-                PopulationSummary::with_provenance(partitions, NIGHT, &rule()).unwrap();
+                PopulationSummary::with_provenance(partitions, NIGHT, &rule(), |_| {}).unwrap();
             text(&summary, &provenance)
         });
         assert_eq!(one, many);
@@ -184,7 +189,7 @@ mod tests {
         let all = read(store(80, 250, 1));
         let known = all.known(NIGHT).unwrap();
         let of = |purchases: &Purchases| {
-            PopulationSummary::with_provenance(purchases, NIGHT, &rule()).unwrap()
+            PopulationSummary::with_provenance(purchases, NIGHT, &rule(), |_| {}).unwrap()
         };
         let ((all_summary, all_provenance), (summary, provenance)) = (of(&all), of(&known));
         assert_eq!(

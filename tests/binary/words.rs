@@ -28,6 +28,11 @@ fn help_of_score() {
 }
 
 #[test]
+fn help_of_check() {
+    assert_run!(Sandbox::empty().okuo(&["check", "--help"]));
+}
+
+#[test]
 fn help_of_explain() {
     assert_run!(Sandbox::empty().okuo(&["explain", "--help"]));
 }

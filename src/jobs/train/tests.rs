@@ -4,6 +4,7 @@ use super::*;
 use crate::calendar::Day;
 use crate::config::Layer;
 use crate::eval::{Figure, Verdict};
+use crate::ingest::FeedDays;
 use crate::models::Parameters;
 use crate::models::examples::{NIGHT, read, rule, small, store};
 use crate::publish::faulty_store::FaultyStore;
@@ -38,6 +39,7 @@ impl Trainer {
             tickets: Tickets {
                 partitions: Box::new(read(store(60, 200, 3)).known(NIGHT).unwrap()),
                 lines: Report::default(),
+                feed: FeedDays::default(),
                 objects: vec![],
                 facts: Facts::default(),
                 products: None,

@@ -108,7 +108,7 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
     assert!(partitions.count() > 10, "{}", partitions.count());
     let [whole, by_parts] = [&purchases as &dyn Partitions, &*partitions].map(|purchases| {
         let (population, provenance) =
-            PopulationSummary::with_provenance(purchases, NIGHT, &rule()).unwrap();
+            PopulationSummary::with_provenance(purchases, NIGHT, &rule(), |_| {}).unwrap();
         let trained = train_with_backtest(purchases, &population, &small(), &|_| {}).unwrap();
         let report = crate::eval::held_out(
             trained.backtest_model.as_ref().unwrap(),

@@ -20,6 +20,8 @@ fn make_run(variant: u32) -> NightRun {
     predictions.customers[0].purchases_90d = variant;
     let offers = offers(&predictions, &OfferParameters::default()).unwrap();
     NightRun {
+        warnings: vec![],
+        guards: GuardRecord::default(),
         as_of: predictions.as_of,
         model: ModelReference {
             id: predictions.model_id.clone(),
@@ -118,7 +120,9 @@ async fn a_run_is_seen_as_it_was_published() {
             "config",
             "inputs",
             "lines",
-            "funnel"
+            "funnel",
+            "warnings",
+            "guards"
         ]
     );
     assert_eq!(Manifest::read("m", text.as_bytes()).unwrap(), *manifest);

@@ -1,0 +1,147 @@
+//! Guards: what stops a night, what only warns, and what `okuo check` says.
+
+use crate::sandbox::{NIGHT, Run, Sandbox, TICKETS, TRAINED};
+
+/// The tickets, each line with its time; the header has none.
+fn tickets(keep: impl Fn(&str) -> bool) -> String {
+    let text = String::from_utf8(TICKETS.clone()).unwrap();
+    let (header, lines) = text.split_once('\n').unwrap();
+    let time = header
+        .split(',')
+        .position(|name| name == "timestamp")
+        .unwrap();
+    let kept = lines
+        .lines()
+        .filter(|line| keep(line.split(',').nth(time).unwrap()));
+    kept.fold(format!("{header}\n"), |text, line| text + line + "\n")
+}
+
+/// A trained sandbox whose tickets have lost the night's own day.
+fn stale() -> Sandbox {
+    let sandbox = Sandbox::trained();
+    sandbox.write("tickets.csv", tickets(|time| !time.starts_with(NIGHT)));
+    sandbox
+}
+
+fn okuo(sandbox: &Sandbox, command: &str, more: &[&str]) -> Run {
+    let arguments = [command, "-i", "tickets.csv", "--as-of", NIGHT, "-o", "out"];
+    sandbox.okuo(&[&arguments[..], more].concat())
+}
+
+fn manifest(sandbox: &Sandbox) -> serde_json::Value {
+    serde_json::from_slice(&sandbox.read(&format!("out/as_of={NIGHT}/manifest.json"))).unwrap()
+}
+
+#[test]
+fn a_breach_publishes_nothing_and_force_is_on_record() {
+    let sandbox = stale();
+    let run = okuo(&sandbox, "score", &[]);
+    run.failed(3);
+    for part in [
+        "1 day up to the night 2024-07-10 has none (max_stale_days = 0)",
+        "--force",
+    ] {
+        assert!(run.err.contains(part), "{part}: {run}");
+    }
+    assert_eq!(sandbox.files("out"), [], "something was published");
+
+    okuo(&sandbox, "score", &["--force"]).done();
+    let forced = manifest(&sandbox);
+    assert_eq!(forced["guards"]["forced"], true);
+    assert_eq!(forced["guards"]["breaches"][0]["code"], "stale");
+    let warnings = forced["warnings"].as_array().unwrap();
+    let stale = warnings
+        .iter()
+        .find(|warning| warning["code"] == "stale")
+        .unwrap();
+    assert_eq!(
+        (&stale["value"], &stale["limit"]),
+        (&1.0.into(), &0.0.into())
+    );
+}
+
+#[test]
+fn a_limit_that_allows_it_and_guards_that_are_off_let_the_night_pass() {
+    let sandbox = stale();
+    for settings in [
+        "max_stale_days = 1",
+        "enabled = false",
+        "closed_days = [\"07-10\"]",
+    ] {
+        let before = String::from_utf8(sandbox.read("okuo.toml")).unwrap();
+        let rule = before.split("[guards]").next().unwrap();
+        sandbox.write("okuo.toml", format!("{rule}[guards]\n{settings}\n"));
+        okuo(&sandbox, "score", &[]).done();
+        assert_eq!(manifest(&sandbox)["guards"]["forced"], false, "{settings}");
+    }
+}
+
+#[test]
+fn a_quiet_night_has_a_record_without_findings() {
+    let sandbox = Sandbox::trained();
+    okuo(&sandbox, "score", &[]).done();
+    let quiet = manifest(&sandbox);
+    assert_eq!(
+        quiet["guards"],
+        serde_json::json!({"enabled": true, "forced": false, "breaches": []})
+    );
+    let run = okuo(&sandbox, "check", &["--json"]).json();
+    assert_eq!(
+        (&run["passed"], &run["breaches"]),
+        (&true.into(), &serde_json::json!([]))
+    );
+    assert_eq!(run["model_id"], sandbox.model_id());
+}
+
+#[test]
+fn check_says_what_would_stop_the_night_and_publishes_nothing() {
+    let sandbox = stale();
+    let run = okuo(&sandbox, "check", &["--json", "--junit", "guards.xml"]);
+    assert_eq!(run.code, 3, "{run}");
+    let said: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(said["passed"], false);
+    assert_eq!(said["breaches"][0]["code"], "stale");
+    let report = String::from_utf8(sandbox.read("guards.xml")).unwrap();
+    assert!(
+        report.contains("failures=\"1\"") && report.contains("<failure message="),
+        "{report}"
+    );
+    assert_eq!(sandbox.files("out"), []);
+    // Without a registry, the feed is compared with itself alone.
+    let alone = okuo(&sandbox, "check", &["--registry", "none"]);
+    assert_eq!(alone.code, 3, "{alone}");
+    assert!(
+        alone.out.contains("without a model") && alone.out.contains("stop  stale"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn a_jump_of_recurrent_customers_since_the_night_before_is_a_breach() {
+    let sandbox = Sandbox::trained();
+    let before = format!("out/as_of={TRAINED}/manifest.json");
+    let score = [
+        "score",
+        "-i",
+        "tickets.csv",
+        "--as-of",
+        TRAINED,
+        "-o",
+        "out",
+    ];
+    sandbox.okuo(&score).done();
+    let text = String::from_utf8(sandbox.read(&before)).unwrap();
+    let mut night: serde_json::Value = serde_json::from_str(&text).unwrap();
+    night["funnel"]["recurrent"] = 5_000.into();
+    // It is the night before.
+    sandbox.write(
+        "out/as_of=2024-07-09/manifest.json",
+        serde_json::to_vec(&night).unwrap(),
+    );
+    let run = okuo(&sandbox, "score", &[]);
+    run.failed(3);
+    assert!(
+        run.err.contains("recurrent-customers: ") && run.err.contains("5000 were on 2024-07-09"),
+        "{run}"
+    );
+}
