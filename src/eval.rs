@@ -311,6 +311,10 @@ pub struct HoldoutReport {
     /// Why what stands for the replaced model was trained again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trained_again: Option<String>,
+    /// What a model has that has seen these days and whose training again would give the backtest
+    /// model itself, so that these days cannot tell the two apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_settings: Option<String>,
 }
 
 /// Measures a training's backtest model on the days that it has not seen, beside the baselines and
@@ -356,6 +360,7 @@ pub fn held_out(
         evaluation: backtest.finish()?,
         not_compared,
         trained_again: None,
+        same_settings: None,
     })
 }
 

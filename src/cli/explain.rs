@@ -252,10 +252,10 @@ fn correction(product: &Product) -> String {
     };
     let when = match correction.when.as_str() {
         "" => String::new(),
-        when => format!(": {when}"),
+        when => format!(" {when}"),
     };
     format!(
-        "        own tree: {:.1} % without it, {:.1} % with it (odds × {:.2}{when})\n",
+        "        own tree: {:.1} % without it, {:.1} % with it; odds × {:.2}{when}\n",
         100.0 * correction.probability_without,
         100.0 * product.probability,
         correction.odds

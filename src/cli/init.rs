@@ -10,7 +10,8 @@ use crate::domain::words::{in_one_line, shortened};
 use crate::error::{Error, Result};
 use crate::ingest::survey::{Certainty, ColumnProfile, RoleChoice};
 use crate::jobs::{self, InitRequest, InitSummary, TicketFacts};
-use crate::recurrence::RuleGrid;
+use crate::models::needed_days;
+use crate::recurrence::{Rule, RuleGrid};
 
 /// What stands for stdout where a file is named.
 const STDOUT: &str = "-";
@@ -35,18 +36,24 @@ pub(super) async fn run(arguments: InitArguments, output: &Output) -> Result<()>
     let refusal = summary.refusal.take();
     match is_shown && refusal.is_none() {
         true => output.text(&summary.document)?,
-        false => output.text(&text(&summary))?,
+        false => output.text(&text(&summary, &config.rule))?,
     }
     output.summary(&summary)?;
     refusal.map_or(Ok(()), |error: Error| Err(error))
 }
 
 /// What comes between the commands, if the first model is not promoted.
-const FIRST_MODEL: &str = "score takes the promoted model: train promotes the first one if it is no worse than simple baselines on days that it has not seen,\n\
-and says so; if it is not promoted, `okuo models promote` or train with --promote always does it all the same\n";
+fn first_model(rule: &Rule) -> String {
+    format!(
+        "score takes the promoted model: train promotes the first one unless it is significantly worse than simple baselines on days that it has not seen,\n\
+         and says so; one of a history below {} days cannot be measured and is not promoted by itself\n\
+         if it is not promoted, `okuo models promote` or train with --promote always does it all the same\n",
+        needed_days(rule)
+    )
+}
 
 /// What was found, for people.
-fn text(summary: &InitSummary) -> String {
+fn text(summary: &InitSummary, rule: &Rule) -> String {
     let survey = &summary.survey;
     let mut text = format!(
         "looked at {} of {} objects{}\n\n{}",
@@ -82,7 +89,7 @@ fn text(summary: &InitSummary) -> String {
         for command in &summary.commands {
             text.push_str(&format!("  {command}\n"));
         }
-        text.push_str(FIRST_MODEL);
+        text.push_str(&first_model(rule));
     }
     text
 }

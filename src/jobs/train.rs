@@ -1,13 +1,11 @@
 //! Train a model, measure it, decide whether it is promoted, store it, and move the pointer.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use serde_json::json;
 
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, Tickets, compute, registry};
-use crate::artifact::{self, Description, Origin};
+use crate::artifact::{self, Description, ModelHeader, Origin};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::domain::Funnel;
@@ -16,7 +14,7 @@ use crate::eval::{self, Difference, HoldoutReport};
 use crate::guards::{FeedCounts, TrainingFeed};
 use crate::ingest::report::Report;
 use crate::models::basket::{CorrectionInWords, CorrectionReport};
-use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Trained};
+use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Parameters, Trained};
 use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide};
 use crate::publish::registry::Registry;
 use crate::purchases::History;
@@ -222,14 +220,14 @@ impl Training<'_> {
         Ok(trained)
     }
 
-    /// What is known of the promoted model, and the model itself if it can be read.
-    async fn standing(&self) -> Result<(StandingModel, Option<Model>)> {
+    /// What is known of the promoted model, and its file if it can be read.
+    async fn standing(&self) -> Result<(StandingModel, Option<ReplacedModel>)> {
         let Some(promoted) = self.registry.promoted().await? else {
             return Ok((StandingModel::Absent, None));
         };
         let model_id = promoted.pointer.model_id;
         match self.registry.load(&model_id).await {
-            Ok((_, model)) => Ok((StandingModel::Readable { model_id }, Some(model))),
+            Ok(read) => Ok((StandingModel::Readable { model_id }, Some(read))),
             Err(error) if matches!(error.kind(), Kind::Input | Kind::NotFound) => {
                 self.progress.warning(&format!(
                     "the promoted model {model_id} cannot be compared: {error}"
@@ -241,39 +239,51 @@ impl Training<'_> {
         }
     }
 
-    fn measure(&self, trained: &Trained, replaced: Option<&Model>) -> Option<HoldoutReport> {
+    fn measure(
+        &self,
+        trained: &Trained,
+        replaced: Option<&ReplacedModel>,
+    ) -> Option<HoldoutReport> {
         let Some(backtest_model) = &trained.backtest_model else {
             self.not_measured(&"the history is too short to train without them");
             return None;
         };
-        let again = replaced.and_then(|replaced| self.trained_again(replaced, backtest_model));
+        let stand_in = replaced.and_then(|replaced| self.stand_in(replaced, backtest_model));
+        let compared = match &stand_in {
+            Some(StandIn::TrainedAgain(again)) => Some(&**again),
+            Some(StandIn::SameSettings(_)) => None,
+            None => replaced.map(|(_, model)| model),
+        };
         let report = eval::held_out(
             backtest_model,
-            again.as_deref().or(replaced),
+            compared,
             &*self.tickets.partitions,
             &self.population,
             self.config.history_days,
             eval::HELD_OUT_CUSTOMERS,
         );
         let mut report = report.map_err(|error| self.not_measured(&error)).ok()?;
-        report.trained_again = again.map(|_| {
-            format!(
-                "trained again up to {}, with its own settings, since it has seen the days after",
-                backtest_model.as_of
-            )
-        });
+        match stand_in {
+            Some(StandIn::TrainedAgain(_)) => {
+                report.trained_again = Some(format!(
+                    "trained again up to {}, with its own settings, since it has seen the days after",
+                    backtest_model.as_of
+                ));
+            }
+            Some(StandIn::SameSettings(what)) => report.same_settings = Some(what),
+            None => {}
+        }
         Some(report)
     }
 
-    /// What stands for a replaced model that has seen the held-out days: the backtest model of a
-    /// training with its rule and its parameters. `None` if it has not seen them, if it knows more
-    /// days than the new model, if the figures do not decide, or if that training fails: then the
-    /// two cannot be compared.
-    fn trained_again<'m>(
+    /// What stands for a replaced model that has seen the held-out days. `None` if it has not seen
+    /// them, if it knows more days than the new model, if the figures do not decide, or if a training
+    /// with its settings fails: then the two cannot be compared.
+    fn stand_in(
         &self,
-        replaced: &Model,
-        backtest_model: &'m Model,
-    ) -> Option<Cow<'m, Model>> {
+        (header, replaced): &ReplacedModel,
+        backtest_model: &Model,
+    ) -> Option<StandIn> {
         let has_seen = backtest_model.as_of < replaced.as_of;
         let is_comparable = replaced.as_of <= self.population.as_of;
         if !has_seen || !is_comparable || self.config.promote != PromotionPolicy::IfBetter {
@@ -282,8 +292,12 @@ impl Training<'_> {
         if (&replaced.rule, &replaced.parameters)
             == (&backtest_model.rule, &backtest_model.parameters)
         {
-            // The same days, rule and parameters give the same model.
-            return Some(Cow::Borrowed(backtest_model));
+            // The same days, rule and parameters give the same model, whatever okuo trained the
+            // replaced one.
+            return Some(StandIn::SameSettings(same_settings(&header.okuo_version)));
+        }
+        if self.exceeds_budget(&replaced.parameters) {
+            return None;
         }
         self.progress
             .stage("training the promoted model again, without the last 28 days");
@@ -293,7 +307,10 @@ impl Training<'_> {
                 "the promoted model cannot be trained again without the days that it has seen: {error}"
             ));
         });
-        again.ok().flatten().map(Cow::Owned)
+        again
+            .ok()
+            .flatten()
+            .map(|model| StandIn::TrainedAgain(Box::new(model)))
     }
 
     /// The backtest model of a training with the rule and the parameters of a model.
@@ -303,6 +320,25 @@ impl Training<'_> {
         let population = PopulationSummary::new(partitions, self.population.as_of, &model.rule)?;
         let trained = models::train_with_backtest(partitions, &population, &parameters, &|_| ())?;
         Ok(trained.backtest_model)
+    }
+
+    /// Whether training the promoted model again would take longer than the budget, which is said
+    /// then.
+    fn exceeds_budget(&self, parameters: &Parameters) -> bool {
+        let Some(budget) = &self.config.budget else {
+            return false;
+        };
+        let expected = parameters.expected_seconds();
+        let is_exceeded = expected > budget.seconds.max(budget.expected_seconds);
+        if is_exceeded {
+            self.progress.warning(&format!(
+                "the promoted model has seen the last 28 days and is not trained again without them, which \
+                 may take {expected:.0} s, more than the budget of {:.0} s; give a larger --budget to \
+                 compare the two, or promote without that by --promote always",
+                budget.seconds
+            ));
+        }
+        is_exceeded
     }
 
     fn not_measured(&self, why: &dyn std::fmt::Display) {
@@ -360,6 +396,27 @@ impl Training<'_> {
                 }
             })
             .await
+    }
+}
+
+/// The promoted model, which the new one may replace.
+type ReplacedModel = (ModelHeader, Model);
+
+/// What stands for a replaced model that has seen the held-out days.
+enum StandIn {
+    /// The backtest model of a training with its rule and its parameters.
+    TrainedAgain(Box<Model>),
+    /// Nothing, since that would be the new model's own backtest model: what the two have in common.
+    SameSettings(String),
+}
+
+/// What a model with the new model's rule and parameters, by a version of okuo, has in common with it.
+fn same_settings(okuo_version: &str) -> String {
+    match okuo_version == env!("CARGO_PKG_VERSION") {
+        true => "the same settings".to_owned(),
+        false => format!(
+            "the same settings, by okuo {okuo_version} (what this okuo does otherwise is not measured),"
+        ),
     }
 }
 

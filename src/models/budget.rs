@@ -2,7 +2,7 @@
 //!
 //! Trees take most of it. A tree looks at a share of the features of a share of the rows, and a
 //! training fits each model several times, so that the time goes with rows × trees × features. The
-//! two constants below were measured once. Nothing looks at a clock or at the number of threads:
+//! three constants below were measured once. Nothing looks at a clock or at the number of threads:
 //! the same budget, settings and data give the same model on every machine, sooner or later.
 
 use serde::{Deserialize, Serialize};
@@ -75,15 +75,12 @@ impl Parameters {
     #[must_use]
     pub fn within_budget(&self, seconds: f64) -> (Self, BudgetChoice) {
         let whole = self.in_effect();
+        let smallest = whole.shrunk(0.0);
         let mut share: f64 = 1.0;
         let mut chosen = whole.clone();
-        while chosen.expected_seconds() > seconds {
+        while chosen.expected_seconds() > seconds && chosen != smallest {
             share *= STEP;
-            let smaller = whole.shrunk(share.sqrt());
-            if smaller == chosen {
-                break;
-            }
-            chosen = smaller;
+            chosen = whole.shrunk(share.sqrt());
         }
         let choice = BudgetChoice {
             seconds,
@@ -97,7 +94,8 @@ impl Parameters {
     }
 
     /// How long a training with all of its rows takes two threads, in seconds.
-    fn expected_seconds(&self) -> f64 {
+    #[must_use]
+    pub fn expected_seconds(&self) -> f64 {
         let timing = seconds_of_one_core(
             self.timing.max_training_rows,
             &self.timing.boosting,
@@ -188,6 +186,22 @@ mod tests {
         assert_eq!((choice.basket_rows, choice.timing_rows), (20_000, 20_000));
         assert_eq!((choice.basket_trees, choice.timing_trees), (20, 20));
         assert!(choice.is_exceeded());
+        // Also where a step of the share changes no count.
+        let mut near = Parameters::default();
+        for (rows, trees) in [
+            (
+                &mut near.timing.max_training_rows,
+                &mut near.timing.boosting.trees,
+            ),
+            (
+                &mut near.basket.max_training_rows,
+                &mut near.basket.boosting.trees,
+            ),
+        ] {
+            (*rows, *trees) = (20_000, 30);
+        }
+        let (_, choice) = near.within_budget(0.001);
+        assert_eq!((choice.basket_trees, choice.timing_trees), (20, 20));
         // Fewer than these that were set stay.
         let mut few = Parameters::default();
         (few.basket.boosting.trees, few.basket.max_training_rows) = (5, 1_000);

@@ -103,8 +103,9 @@ impl StandingModel {
 /// ndcg@10 or mae_all, than the standing model or than the best baseline by that figure. Where
 /// mae_all ties with the standing model's, mae must not be significantly worse either. A model that
 /// knows fewer days than the standing one is not promoted, nor one that could not be compared with
-/// a standing model that is still of use. A figure that another does not have is not compared, and
-/// the reason says so; a figure that the new model alone does not have loses.
+/// a standing model that is still of use. One of the same settings that has seen the held-out days
+/// is not told apart from it, and the baselines alone decide. A figure that another does not have is
+/// not compared, and the reason says so; a figure that the new model alone does not have loses.
 #[must_use]
 pub fn decide(
     held_out: Option<&HoldoutReport>,
@@ -152,10 +153,21 @@ fn unless_worse(
             Some(id) => format!("the promoted model {id} could not be read and was not compared"),
             None => "no model was promoted before".to_owned(),
         };
-        return Ok(format!(
-            "{before}, and it is no worse than the baselines: {baselines}"
-        ));
+        let verdict = baselines.verdict(BASELINES);
+        return Ok(format!("{before}, and {verdict}: {baselines}"));
     };
+    let newer = match standing.as_of() {
+        Some(theirs) if theirs < as_of => ", and it has newer data",
+        _ => "",
+    };
+    if let Some(same) = &report.same_settings {
+        baselines.refuse_worse()?;
+        let verdict = baselines.verdict(BASELINES);
+        return Ok(format!(
+            "the promoted model {model_id} has {same} and has seen these days, which cannot tell \
+             the two apart; {verdict}{newer}: {baselines}"
+        ));
+    }
     if let Some(why) = &report.not_compared {
         return Err(format!(
             "it could not be compared with the promoted model {model_id}: {why}"
@@ -164,18 +176,24 @@ fn unless_worse(
     let promoted = Comparison::with_promoted(report, &format!("the promoted model {model_id}"));
     promoted.refuse_worse()?;
     baselines.refuse_worse()?;
-    let newer = match standing.as_of() {
-        Some(theirs) if theirs < as_of => ", and has newer data",
-        _ => "",
-    };
     let again = match &report.trained_again {
         Some(why) => format!(" ({why})"),
         None => String::new(),
     };
-    Ok(format!(
-        "it is no worse than the promoted model {model_id}{again} and the baselines{newer}: {promoted}"
-    ))
+    let whom = format!("the promoted model {model_id}{again}");
+    let verdicts = match promoted.is_empty() == baselines.is_empty() {
+        true => promoted.verdict(&format!("{whom} and {BASELINES}")),
+        false => format!(
+            "{}, and {}",
+            promoted.verdict(&whom),
+            baselines.verdict(BASELINES)
+        ),
+    };
+    Ok(format!("{verdicts}{newer}: {promoted}"))
 }
+
+/// The baselines, as a sentence names them.
+const BASELINES: &str = "the baselines";
 
 /// Refuses whatever the figures are: where the standing model is not to be replaced by a model
 /// that was not, or could not be, compared with it.
@@ -230,8 +248,10 @@ enum Measured<'a> {
     TooFewCustomers,
     /// Only the other has it.
     OnlyTheirs(f64),
-    /// The other does not have it.
+    /// Only the new model has it.
     NotTheirs,
+    /// Neither has it.
+    Neither,
 }
 
 impl<'a> Comparison<'a> {
@@ -254,14 +274,13 @@ impl<'a> Comparison<'a> {
 
     fn with_baselines(report: &'a HoldoutReport) -> Self {
         let best = DECIDING.into_iter().map(|figure| {
-            let name = report.evaluation.best_baselines.get(&figure);
+            let best = report.evaluation.best_baselines.get(&figure);
+            let name = best.map_or("any baseline", String::as_str);
             FigureComparison {
                 figure,
-                whom: name.map_or("any baseline", |name| name).to_owned(),
+                whom: name.to_owned(),
                 is_baseline: true,
-                measured: name.map_or(Measured::NotTheirs, |name| {
-                    Measured::new(report, figure, name)
-                }),
+                measured: Measured::new(report, figure, name),
             }
         });
         Self {
@@ -271,6 +290,19 @@ impl<'a> Comparison<'a> {
 
     fn differences(&self) -> impl Iterator<Item = &Difference> {
         self.figures.iter().filter_map(FigureComparison::interval)
+    }
+
+    /// Whether no figure could be compared.
+    fn is_empty(&self) -> bool {
+        self.differences().next().is_none()
+    }
+
+    /// What the comparison says of the new model where it is not refused.
+    fn verdict(&self, whom: &str) -> String {
+        match self.is_empty() {
+            true => format!("nothing tells it from {whom}"),
+            false => format!("it is no worse than {whom}"),
+        }
     }
 
     /// The first figure in which the new model is worse, as a reason.
@@ -296,7 +328,8 @@ impl<'a> Measured<'a> {
             finite(report, figure, other),
             report.difference(figure, other),
         ) {
-            (_, None, _) => Self::NotTheirs,
+            (None, None, _) => Self::Neither,
+            (Some(_), None, _) => Self::NotTheirs,
             (None, Some(theirs), _) => Self::OnlyTheirs(theirs),
             (Some(_), Some(_), None) => Self::TooFewCustomers,
             (Some(_), Some(_), Some(difference)) => Self::Interval(difference),
@@ -359,6 +392,7 @@ impl fmt::Display for FigureComparison<'_> {
             Measured::NotTheirs => {
                 return write!(f, "{figure} not compared (there is none of {whom})");
             }
+            Measured::Neither => return write!(f, "{figure} not compared (there is none)"),
         };
         let Interval { low, high } = it.interval;
         write!(

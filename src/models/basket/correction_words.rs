@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::BasketModel;
 use super::corrections::{CORRECTION_COLUMNS, ProductTree};
 use crate::domain::words::{in_one_line, shortened};
+use crate::features::MISSING;
 use crate::features::basket::{BASKET_COLUMNS, BASKET_FEATURES};
 use crate::models::tree::{CorrectionLeaf, FeatureRange};
 use crate::stats::rounded;
@@ -14,7 +15,7 @@ use crate::stats::rounded;
 #[cfg(test)]
 mod tests;
 
-/// A correction of the odds below this is none that a reader would notice.
+/// Corrections of the log-odds below this are left out: a reader would not notice them.
 const LEAST_LOG_ODDS: f64 = 0.05;
 
 /// How many characters of a product's id stand in a sentence.
@@ -25,7 +26,8 @@ const LONGEST_ID: usize = 60;
 pub struct CorrectionInWords {
     /// The product's id.
     pub product_id: String,
-    /// Its largest correction at the strength applied: what the odds are multiplied by.
+    /// Its largest correction at the strength applied: what the odds are multiplied by, before the
+    /// probability is calibrated.
     pub odds: f64,
     /// A sentence.
     pub words: String,
@@ -36,7 +38,8 @@ pub struct CorrectionInWords {
 pub struct AppliedCorrection {
     /// The probability by one model for all products alone.
     pub probability_without: f64,
-    /// What its odds are multiplied by.
+    /// What the odds are multiplied by, before the probability is calibrated: those of the two
+    /// probabilities may differ by another factor.
     pub odds: f64,
     /// When this is so; empty if always.
     pub when: String,
@@ -60,7 +63,7 @@ impl BasketModel {
     }
 
     /// What the own tree of a product, by what [`BasketModel::trees_by_code`] gives, makes of a row
-    /// of features; `None` without a tree.
+    /// of features; `None` without a tree, or where trees correct nothing.
     #[must_use]
     pub fn applied_correction(
         &self,
@@ -68,12 +71,17 @@ impl BasketModel {
         product: u32,
         row: &[f32],
     ) -> Option<AppliedCorrection> {
+        let strength = self.corrections.strength;
         let tree = &self.tree_of(trees, product)?.tree;
+        if strength <= 0.0 {
+            return None;
+        }
+        let is_new = row[BASKET_COLUMNS.last_visits] <= MISSING;
         let leaf = tree.leaf(|feature| row[CORRECTION_COLUMNS[feature]]);
         Some(AppliedCorrection {
             probability_without: self.calibration.probability(self.pooled.log_odds(row)),
-            odds: (self.corrections.strength * leaf.value).exp(),
-            when: when(&leaf),
+            odds: (strength * leaf.value).exp(),
+            when: when(&leaf, is_new),
         })
     }
 }
@@ -101,22 +109,26 @@ fn in_words(product: &ProductTree, strength: f64) -> Option<CorrectionInWords> {
     })
 }
 
-/// One leaf: "more often up to 9 days after it was last bought (odds × 1.80)".
+/// One leaf: "more often (odds × 1.80) up to 9 days after it was last bought".
 fn part(leaf: &CorrectionLeaf, strength: f64) -> String {
     let direction = match leaf.value.total_cmp(&0.0) {
         Ordering::Less => "less often",
         _ => "more often",
     };
     let odds = (strength * leaf.value).exp();
-    match when(leaf) {
+    match when(leaf, true) {
         when if when.is_empty() => format!("{direction} (odds × {odds:.2})"),
-        when => format!("{direction} {when} (odds × {odds:.2})"),
+        when => format!("{direction} (odds × {odds:.2}) {when}"),
     }
 }
 
-/// When a row falls into a leaf; empty if always.
-fn when(leaf: &CorrectionLeaf) -> String {
-    let ranges: Vec<String> = leaf.ranges.iter().map(range_in_words).collect();
+/// When a row falls into a leaf; empty if always. Products that are new to a customer are spoken of
+/// only if `may_be_new`.
+fn when(leaf: &CorrectionLeaf, may_be_new: bool) -> String {
+    let ranges = leaf.ranges.iter();
+    let ranges: Vec<String> = ranges
+        .map(|range| range_in_words(range, may_be_new))
+        .collect();
     ranges.join(" and ")
 }
 
@@ -152,7 +164,7 @@ const fn percent(column: usize, before: &'static str, after: &'static str) -> Ph
 /// The phrases of what only a product that was bought before has.
 const fn of_bought(column: usize, before: &'static str, after: &'static str) -> Phrase {
     Phrase {
-        new: ", or if it never was",
+        new: " (or if it never was)",
         ..phrase(column, before, after)
     }
 }
@@ -225,7 +237,7 @@ const PHRASES: [Phrase; 13] = [
     ),
 ];
 
-fn range_in_words(range: &FeatureRange) -> String {
+fn range_in_words(range: &FeatureRange, may_be_new: bool) -> String {
     let column = CORRECTION_COLUMNS[usize::from(range.feature)];
     if column == BASKET_COLUMNS.target_weekday {
         return weekdays(range);
@@ -234,10 +246,9 @@ fn range_in_words(range: &FeatureRange) -> String {
         let name = BASKET_FEATURES.get(column).map_or("?", |it| it.name);
         return format!("where {name} is {}", values(range, 1.0));
     };
-    let new = if range.above.is_none() {
-        phrase.new
-    } else {
-        ""
+    let new = match may_be_new && range.above.is_none() {
+        true => phrase.new,
+        false => "",
     };
     let words = [phrase.before, &values(range, phrase.factor), phrase.after];
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
@@ -270,7 +281,7 @@ fn number(value: f32) -> String {
     }
 }
 
-/// "for Monday to Wednesday".
+/// "on a Monday", "from Monday to Wednesday".
 fn weekdays(range: &FeatureRange) -> String {
     const NAMES: [&str; 7] = [
         "Monday",
@@ -289,6 +300,6 @@ fn weekdays(range: &FeatureRange) -> String {
     match inside.as_slice() {
         [] => "on no day".to_owned(),
         [day] => format!("on a {day}"),
-        [first, .., last] => format!("on {first} to {last}"),
+        [first, .., last] => format!("from {first} to {last}"),
     }
 }

@@ -72,6 +72,7 @@ fn report(gains: [f64; 3]) -> HoldoutReport {
         },
         not_compared: None,
         trained_again: None,
+        same_settings: None,
     }
 }
 
@@ -119,7 +120,7 @@ fn a_tie_in_both_figures_is_promoted_with_the_newer_data() {
         (
             true,
             "it is no worse than the promoted model 2017-10-31-0123456789ab and the baselines, and \
-             has newer data: ndcg@10 -0.0020 (-0.0120 … +0.0080), a tie; \
+             it has newer data: ndcg@10 -0.0020 (-0.0120 … +0.0080), a tie; \
              mae_all +0.0050 (-0.0050 … +0.0150), a tie; mae -0.0010 (-0.0110 … +0.0090), a tie"
         )
     );
@@ -286,17 +287,61 @@ fn what_could_not_be_compared_is_said() {
     let mut no_baseline = first_model(0.5, 0.5);
     no_baseline.evaluation.best_baselines = BTreeMap::new();
     let (promote, reason) = decided(&no_baseline, &StandingModel::Absent);
-    let said = "mae_all not compared (there is none of any baseline)";
-    assert!(promote && reason.ends_with(said), "{reason}");
+    assert_eq!(
+        (promote, reason.as_str()),
+        (
+            true,
+            "no model was promoted before, and nothing tells it from the baselines: \
+             ndcg@10 not compared (there is none of any baseline); \
+             mae_all not compared (there is none of any baseline)"
+        )
+    );
     // A single customer gives no interval.
     let mut one_customer = report([0.5; 3]);
     one_customer.evaluation.contenders[0].differences = vec![];
     let (promote, reason) = decided(&one_customer, &readable());
-    assert!(promote, "{reason}");
-    assert!(
-        reason.contains("ndcg@10 not compared (too few customers)"),
-        "{reason}"
+    let nothing = format!(
+        "nothing tells it from the promoted model {STANDING} and the baselines, and it has newer data: \
+         ndcg@10 not compared (too few customers); mae_all not compared (too few customers)"
     );
+    assert_eq!((promote, reason), (true, nothing));
+    // Nor do figures that neither has; the baselines may tell all the same.
+    let mut neither = report([0.5; 3]);
+    for contender in [0, 2] {
+        let figures = &mut neither.evaluation.contenders[contender].figures;
+        (figures.ndcg_at_10, figures.mae_all, figures.mae) = (None, None, None);
+    }
+    neither.evaluation.best_baselines = BTreeMap::new();
+    let (promote, reason) = decided(&neither, &readable());
+    let none = "ndcg@10 not compared (there is none); mae_all not compared (there is none)";
+    assert!(promote && reason.ends_with(none), "{reason}");
+    let mut baselines_alone = report([0.5; 3]);
+    baselines_alone.evaluation.contenders[0]
+        .differences
+        .retain(|difference| difference.to != REPLACED);
+    let (promote, reason) = decided(&baselines_alone, &readable());
+    let said = format!(
+        "nothing tells it from the promoted model {STANDING}, and it is no worse than the baselines, \
+         and it has newer data: ndcg@10 not compared (too few customers)"
+    );
+    assert!(promote && reason.starts_with(&said), "{reason}");
+}
+
+#[test]
+fn one_of_the_same_settings_is_not_told_apart_and_the_baselines_decide() {
+    let same = |gain| HoldoutReport {
+        same_settings: Some("the same settings".to_owned()),
+        ..first_model(gain, 0.02)
+    };
+    let (promote, reason) = decided(&same(0.02), &readable());
+    let said = format!(
+        "the promoted model {STANDING} has the same settings and has seen these days, which cannot \
+         tell the two apart; it is no worse than the baselines, and it has newer data: ndcg@10 +0.0200 "
+    );
+    assert!(promote && reason.starts_with(&said), "{reason}");
+    let (promote, reason) = decided(&same(-0.02), &readable());
+    let worse = "its ndcg@10 is significantly worse than that of counting: ";
+    assert!(!promote && reason.starts_with(worse), "{reason}");
 }
 
 #[test]

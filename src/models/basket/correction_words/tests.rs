@@ -1,4 +1,5 @@
 use super::*;
+use crate::features::basket::BASKET_WIDTH;
 use crate::models::tree::CorrectionTree;
 
 fn feature(column: usize) -> usize {
@@ -35,9 +36,9 @@ fn the_largest_corrections_both_ways_are_said_at_the_strength_applied() {
         CorrectionInWords {
             product_id: "82".to_owned(),
             odds: 1.8221,
-            words: "product 82 is bought more often up to 9 days after it was last bought, or if it \
-                    never was and where similar customers have it in up to 12 % of their baskets \
-                    (odds × 1.82), and less often over 9 days after it was last bought (odds × 0.67)"
+            words: "product 82 is bought more often (odds × 1.82) up to 9 days after it was last \
+                    bought (or if it never was) and where similar customers have it in up to 12 % of \
+                    their baskets, and less often (odds × 0.67) over 9 days after it was last bought"
                 .to_owned(),
         }
     );
@@ -50,6 +51,34 @@ fn a_tree_of_one_leaf_is_always_so() {
     let tree = CorrectionTree::of_nodes(&[(0, 0.0, -0.5)]);
     let words = in_words(&product(tree), 1.0).unwrap().words;
     assert_eq!(words, "product 82 is bought less often (odds × 0.61)");
+}
+
+#[test]
+fn of_a_row_only_what_can_be_so_is_said() {
+    let model = crate::models::examples::tiny_model("2017-10-31".parse().unwrap(), 1);
+    let basket = model.basket.with_trees([weekly()].into_iter(), 0.5);
+    let row_of = |last_days, last_visits| {
+        let mut row = [0.0; BASKET_WIDTH];
+        row[BASKET_COLUMNS.last_days] = last_days;
+        row[BASKET_COLUMNS.last_visits] = last_visits;
+        row
+    };
+    let when = |row: &[f32]| basket.applied_correction(&[Some(0)], 0, row).unwrap().when;
+    let similar = "where similar customers have it in up to 12 % of their baskets";
+    assert_eq!(
+        when(&row_of(5.0, 2.0)),
+        format!("up to 9 days after it was last bought and {similar}")
+    );
+    assert_eq!(
+        when(&row_of(0.0, MISSING)),
+        format!("up to 9 days after it was last bought (or if it never was) and {similar}")
+    );
+    // Trees that are not applied have nothing to say.
+    let silent = basket.clone().with_trees([weekly()].into_iter(), 0.0);
+    assert_eq!(
+        silent.applied_correction(&[Some(0)], 0, &row_of(5.0, 2.0)),
+        None
+    );
 }
 
 #[test]
@@ -85,7 +114,7 @@ fn every_feature_has_words() {
                 above,
                 up_to,
             };
-            let words = range_in_words(&range);
+            let words = range_in_words(&range, true);
             let name = BASKET_FEATURES[column].name;
             assert!(
                 !words.contains("where ") || !words.contains(name),
@@ -100,8 +129,8 @@ fn every_feature_has_words() {
             up_to,
         })
     };
-    assert_eq!(days(None, Some(1.5)), "on Monday to Tuesday");
-    assert_eq!(days(Some(4.5), None), "on Saturday to Sunday");
+    assert_eq!(days(None, Some(1.5)), "from Monday to Tuesday");
+    assert_eq!(days(Some(4.5), None), "from Saturday to Sunday");
     assert_eq!(days(Some(4.5), Some(5.0)), "on a Saturday");
     assert_eq!(
         [0.123, 1.25, 9.0, 10.4].map(number),
