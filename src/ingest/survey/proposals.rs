@@ -13,7 +13,7 @@ use super::profile::{ColumnProfile, NumericTime};
 use super::roles::{Certainty, RoleChoice, Roles};
 use super::values::{DateForm, quantity_of};
 use super::words::fold;
-use super::zones::{ZoneCandidate, ZoneEvidence, zone_evidence};
+use super::zones::{SameOffset, ZoneCandidate, ZoneEvidence, zone_evidence};
 use crate::ingest::sample::TableSample;
 
 /// A setting that is proposed.
@@ -223,6 +223,7 @@ impl<'a> Proposals<'a> {
                      or sales near midnight fall on the wrong day"
                 ));
             }
+            ZoneEvidence::SameOffset(same) => return self.propose_same_offset(&column, &same),
             ZoneEvidence::NaiveMidnights(zone) => return self.propose_utc_midnights(&column, zone),
             ZoneEvidence::Midnights(candidate) => (candidate, "is a midnight"),
             ZoneEvidence::Offsets(candidate) => (candidate, "has the offset"),
@@ -247,6 +248,36 @@ impl<'a> Proposals<'a> {
                 &reason,
             ));
         }
+    }
+
+    fn propose_same_offset(&mut self, column: &str, same: &SameOffset) {
+        let (name, fixed) = (same.name(), same.fixed_zone());
+        let found = format!(
+            "every time in {column} that was looked at, from {} to {}, has the same offset, {name}",
+            same.first, same.last
+        );
+        let all_year = fixed
+            .as_ref()
+            .map_or_else(String::new, |zone| format!(": --time-zone {zone}"));
+        let (zone, which) = match same.changing {
+            Some(zone) => (
+                Some(zone.to_owned()),
+                format!(
+                    ", as in {zone} and in others: name the store's zone with --time-zone. Times from the other half of the year that have it too \
+                     are shown by a clock that never changes{all_year}"
+                ),
+            ),
+            None => (
+                fixed.clone(),
+                format!(
+                    ", whatever the season: they are shown by a clock that never changes{all_year}. If the store's clocks do change, name its zone \
+                     with --time-zone: then sales near midnight may fall on other days than the file says"
+                ),
+            ),
+        };
+        self.check.push(format!("{found}{which}"));
+        let shown = zone.map(|zone| ProposedSetting::shown("input.time_zone", json!(zone), &found));
+        self.settings.extend(shown);
     }
 
     fn propose_utc_midnights(&mut self, column: &str, zone: &str) {
