@@ -144,6 +144,7 @@ pub async fn score_on(
     let output = required_output(config)?;
     let night = tickets.summarize_night(config, model, request.as_of, progress)?;
     progress.tickets(&tickets.lines, &night.population)?;
+    tickets.warn_of_frequent_products(&night.population, progress);
     progress.stage("scoring");
     warn_of_unknown_exclusions(&tickets, &config.offers, progress);
     let funnel = night.population.funnel.clone();
