@@ -356,6 +356,7 @@ impl Config {
                 quotes,
                 tables,
                 loaded: LoadedTables::default(),
+                settings_file: given.file().map(str::to_owned),
             },
             history_days,
             rule: rule.check()?,

@@ -165,6 +165,9 @@ pub struct InputOptions {
     pub tables: InputTables,
     /// Those of them that have been read: [`read`] fills it in.
     pub loaded: LoadedTables,
+    /// The file that the settings were read from: where it lies among the tickets, nothing is said
+    /// of it.
+    pub settings_file: Option<String>,
 }
 
 /// What quotes in CSV are.
@@ -212,6 +215,7 @@ impl Default for InputOptions {
             quotes: Quotes::Auto,
             tables: InputTables::default(),
             loaded: LoadedTables::default(),
+            settings_file: None,
         }
     }
 }

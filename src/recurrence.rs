@@ -2,6 +2,7 @@
 
 mod closed_days;
 mod grid;
+mod lately;
 mod population;
 
 use rayon::prelude::*;
@@ -14,6 +15,7 @@ use crate::purchases::{CustomerPurchases, History};
 use crate::settings::{Allowed, section};
 pub use closed_days::ClosedDays;
 pub use grid::{GridRow, RuleGrid};
+pub use lately::RecentPurchases;
 pub use population::{PopulationSummary, Provenance};
 
 section! {

@@ -114,6 +114,14 @@ impl Layer {
         }
     }
 
+    /// The file that values come from, if any does.
+    pub(super) fn file(&self) -> Option<&str> {
+        self.0.values().find_map(|given| match &given.source {
+            SettingSource::File(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether someone gave a setting, by its place in okuo.toml.
     pub(super) fn has(&self, path: &str) -> bool {
         self.0.contains_key(path)

@@ -64,6 +64,17 @@ pub(super) fn leave_out(found: &mut Found) -> Vec<NoTable> {
         .collect()
 }
 
+/// Whether an object that nobody named as a table is the file from which the settings of the run
+/// come.
+pub(super) fn is_settings_file(object: &InputObject, settings: &str) -> bool {
+    object.is_candidate && is_same_place(&object.uri, settings)
+}
+
+fn is_same_place(one: &str, other: &str) -> bool {
+    let absolute = |place: &str| std::path::absolute(place).ok();
+    one == other || (absolute(one).is_some() && absolute(one) == absolute(other))
+}
+
 /// What of okuo's an object belongs to, and where the name of its night's or model's folder begins.
 fn output_in(uri: &str) -> Option<(OwnOutput, usize)> {
     let mut at = 0;
@@ -150,6 +161,15 @@ mod tests {
         ] {
             assert_eq!(output_in(uri), None, "{uri}");
         }
+    }
+
+    #[test]
+    fn a_place_is_known_however_it_is_written() {
+        let here = std::path::absolute("okuo.toml").unwrap();
+        for place in ["okuo.toml", "./okuo.toml", &here.to_string_lossy()] {
+            assert!(is_same_place(place, "okuo.toml"), "{place}");
+        }
+        assert!(!is_same_place("t/okuo.toml", "okuo.toml"));
     }
 
     #[test]

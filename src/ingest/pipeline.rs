@@ -59,8 +59,13 @@ pub(super) async fn read(
     reader: Reader,
     each: &(dyn Fn(usize, &InputObject) + Sync),
 ) -> Result<(Ingested<PartitionedPurchases>, Vec<InputObject>)> {
-    let FoundObjects { objects, left_out } =
-        find(uris, &formats::endings(reader.formats())).await?;
+    let FoundObjects {
+        mut objects,
+        left_out,
+    } = find(uris, &formats::endings(reader.formats())).await?;
+    if let Some(settings) = &reader.options().settings_file {
+        objects.retain(|object| !own_output::is_settings_file(object, settings));
+    }
     let (options, formats) = (reader.options().clone(), reader.formats());
     match read_found(objects.clone(), left_out, reader, each).await {
         Err(error) if error.lacks_columns() => {

@@ -6,6 +6,7 @@
 //! Whatever may be otherwise is said.
 
 mod fits;
+mod flags;
 mod habits;
 mod meaning;
 mod parts;

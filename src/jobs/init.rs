@@ -345,8 +345,13 @@ fn commands(summary: &InitSummary, request: &InitRequest) -> Vec<String> {
         _ => String::new(),
     };
     let night = facts.last_full_day;
+    let periods = match (facts.is_short(), facts.fitting_periods()) {
+        (true, None) => return vec![],
+        (true, Some(periods)) => format!(" --periods {periods}"),
+        (false, _) => String::new(),
+    };
     vec![
-        format!("okuo train{config} --as-of {night}"),
-        format!("okuo score{config} --as-of {night} --output nightly/"),
+        format!("okuo train{config}{periods} --as-of {night}"),
+        format!("okuo score{config}{periods} --as-of {night} --output nightly/"),
     ]
 }

@@ -179,6 +179,7 @@ async fn score_logged(
     };
     let guards = settle(&feed.judge(config)?, config, request.force, progress)?;
     progress.tickets(&tickets.lines, &night.population)?;
+    tickets.warn_of_frequent_products(&night.population, progress);
     progress.stage("scoring");
     warn_of_unknown_exclusions(&tickets, &config.offers, progress);
     let funnel = night.population.funnel.clone();

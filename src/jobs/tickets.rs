@@ -5,16 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Progress, StoredModel, compute};
-use crate::calendar::AsOf;
+use crate::calendar::{AsOf, RECENT_DAYS};
 use crate::config::Config;
-use crate::domain::{Details, OwnedId};
+use crate::domain::words::in_shell;
+use crate::domain::{Details, Ids, OwnedId};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
 use crate::ingest::{self, FeedDays, NeededDays, ProductTable, Reader};
 use crate::models::{self, NightSummary};
 use crate::publish::manifest::ManifestInput;
 use crate::purchases::{Facts, History, Partitions};
-use crate::recurrence::PopulationSummary;
+use crate::recurrence::{PopulationSummary, RecentPurchases};
 use crate::store::{InputObject, sha256_hex};
 
 /// What tickets are read for. It decides how many days of history are needed at least.
@@ -25,6 +26,9 @@ pub enum Purpose {
     /// To use a model that exists.
     Scoring,
 }
+
+/// At most so many products that stand in nearly all purchases are named.
+const FREQUENT_PRODUCTS: usize = 5;
 
 /// Tickets that have been read.
 pub struct Tickets {
@@ -173,7 +177,7 @@ impl Tickets {
         if let Some(origin) = &model.header.description.origin {
             let doubts = origin.doubts(
                 self.partitions.products(),
-                &night.population.bought_lately,
+                &night.population.lately.bought(),
                 as_of,
                 &config.input.clock,
                 config.history_days,
@@ -188,6 +192,17 @@ impl Tickets {
     /// Counts the lines that repeat another, now that the distinct ones are known.
     pub(super) fn count_repeated(&mut self, population: &PopulationSummary) {
         self.lines.count_repeated(population.distinct_lines as u64);
+    }
+
+    /// Warns of products that stand in nearly all purchases.
+    pub(super) fn warn_of_frequent_products(
+        &self,
+        population: &PopulationSummary,
+        progress: &dyn Progress,
+    ) {
+        for warning in frequent_products(self.partitions.products(), &population.lately) {
+            progress.warning(&warning);
+        }
     }
 
     /// Warns if the data end some days before the night.
@@ -205,6 +220,25 @@ impl Tickets {
         }
         Ok(())
     }
+}
+
+/// What to say of products that stand in nearly all purchases.
+pub(super) fn frequent_products(products: &Ids, lately: &RecentPurchases) -> Vec<String> {
+    let frequent = lately.in_nearly_all().into_iter();
+    let frequent = frequent.take(FREQUENT_PRODUCTS).map(|(code, share)| {
+        let product = products.text(code);
+        let leave_out = match product.contains(',') || product.starts_with('-') {
+            true => format!("exclude_products = [{product:?}] under [input] in okuo.toml"),
+            false => format!("--exclude-product {}", in_shell(&product)),
+        };
+        format!(
+            "the product \"{product}\" stands in {:.0} % of the {} purchases of the last {RECENT_DAYS} days, as a ticket's total, a bag or a \
+             deposit does, and hardly any product: if it is none, leave it out with {leave_out}",
+            100.0 * share,
+            lately.count
+        )
+    });
+    frequent.collect()
 }
 
 /// The days up to a night that are configured to be looked at.

@@ -78,6 +78,7 @@ pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Res
     let (population, provenance, feed) = summarize(config, &tickets, as_of)?;
     tickets.count_repeated(&population);
     tickets.warn_if_stale(&population, progress)?;
+    tickets.warn_of_frequent_products(&population, progress);
     refuse_late_night(&population)?;
     progress.tickets(&tickets.lines, &population)?;
     let training = Training {

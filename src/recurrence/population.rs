@@ -1,8 +1,8 @@
 //! The summary of a history on one night, computed in one pass over its partitions.
 
 use super::closed_days::{ClosedDays, PurchasesByDay};
-use super::{Rule, recurrent};
-use crate::calendar::{AsOf, DateRange, RECENT_DAYS};
+use super::{RecentPurchases, Rule, recurrent};
+use crate::calendar::{AsOf, DateRange};
 use crate::domain::Funnel;
 use crate::error::Result;
 use crate::purchases::{Fingerprint, History, PartitionedHistory, Partitions};
@@ -23,8 +23,8 @@ pub struct PopulationSummary {
     pub funnel: Funnel,
     /// Those who meet the rule, by ascending code.
     pub recurrent: Vec<u32>,
-    /// Which products were bought in the last [`RECENT_DAYS`] days, by code.
-    pub bought_lately: Vec<bool>,
+    /// What was bought in the last weeks.
+    pub lately: RecentPurchases,
     purchases_by_day: PurchasesByDay,
 }
 
@@ -110,7 +110,7 @@ impl PopulationSummary {
             distinct_lines: 0,
             funnel: Funnel::default(),
             recurrent: vec![],
-            bought_lately: vec![false; product_count],
+            lately: RecentPurchases::none(product_count),
             purchases_by_day: PurchasesByDay::default(),
         }
     }
@@ -131,10 +131,7 @@ impl PopulationSummary {
         self.recurrent.extend(recurrent);
         // Stable, since it merges what is ascending already.
         self.recurrent.sort();
-        mark(
-            &mut self.bought_lately,
-            &history.products_bought_within(RECENT_DAYS),
-        );
+        self.lately.add(history);
     }
 }
 

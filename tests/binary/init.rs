@@ -42,7 +42,7 @@ fn written(sandbox: &Sandbox, table: &str, key: &str) -> Option<toml::Value> {
 fn what_init_writes_is_what_train_and_score_need() {
     let sandbox = Sandbox::empty();
     sandbox.write("tickets.parquet", parquet());
-    let run = sandbox.okuo(&["init", "--input", "tickets.parquet", "--basket-share", "0"]);
+    let run = sandbox.okuo(&["init", "--input", ".", "--basket-share", "0"]);
     run.done();
     for part in [
         "the customer's id",
@@ -63,7 +63,8 @@ fn what_init_writes_is_what_train_and_score_need() {
         "okuo.toml",
         format!("{text}\n{}", settings.replace("[rule]\n", "")),
     );
-    sandbox.okuo(&train).done();
+    let run = sandbox.okuo(&train);
+    assert!(!run.done().err.contains("okuo.toml"), "its own file: {run}");
     let score = ["score", "--as-of", "2024-07-10", "--output", "out"];
     let run = sandbox.okuo(&score);
     assert!(!run.done().out.contains("→ 0 recurrent"), "{run}");
@@ -331,4 +332,48 @@ fn tables_in_two_folders_are_found_by_the_flags_that_train_takes() {
     let quantity = written(&sandbox, "columns", "quantity").unwrap();
     assert_eq!(quantity.as_str(), Some("qty"), "{run}");
     assert!(!run.out.contains("no part of the tickets"), "{run}");
+}
+
+#[test]
+fn voided_lines_totals_and_a_short_history_are_said() {
+    let sandbox = Sandbox::empty();
+    let text = shop("Bon;Datum;Kunde;Artikel;Menge;Storniert", |sale| {
+        let flag = if sale.product == 7 { "ja" } else { "nein" };
+        let head = format!("{};{};{}", sale.ticket, sale.date, sale.customer);
+        format!("{head};{};1;{flag}\n{head};SUMME;1;nein", sale.product)
+    });
+    sandbox.write("t.csv", &text);
+    let run = sandbox.okuo(&["init", "-i", "t.csv", "--min-products", "2"]);
+    run.done();
+    let rows = written(&sandbox, "input", "where").unwrap();
+    assert_eq!(rows[0].as_str(), Some("Storniert!=ja"), "{run}");
+    for part in [
+        "lines that were looked at as voided: only lines with Storniert!=ja are read",
+        "the product \"SUMME\" stands in 100 % of the ",
+        "--exclude-product SUMME",
+        "okuo train --as-of",
+    ] {
+        assert!(run.out.contains(part), "{part} is missing: {run}");
+    }
+    for (end, train) in [
+        ("2024-04-10", Some("okuo train --periods 1 --as-of")),
+        ("2024-03-01", None),
+    ] {
+        let lines = text.lines().enumerate();
+        let short: Vec<&str> = lines
+            .filter(|(at, line)| *at == 0 || line.split(';').nth(1).unwrap() <= end)
+            .map(|(_, line)| line)
+            .collect();
+        sandbox.write("t.csv", short.join("\n"));
+        let run = sandbox.okuo(&["init", "-i", "t.csv", "--min-products", "2", "--force"]);
+        run.done();
+        assert!(
+            run.out.contains("more days, give older tickets too"),
+            "{run}"
+        );
+        match train {
+            Some(train) => assert!(run.out.contains(train), "{run}"),
+            None => assert!(!run.out.contains("okuo train"), "{run}"),
+        }
+    }
 }

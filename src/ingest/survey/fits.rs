@@ -13,9 +13,10 @@ pub(super) fn is_time(profile: &ColumnProfile, has_day_zero: bool) -> bool {
     profile.share_of_dates() >= 0.9 || is_numeric
 }
 
-/// Whether a column can have ids: no dates, no times, no lists.
+/// Whether a column can have ids: no dates, no times, no lists, no flags.
 pub(super) fn is_id(profile: &ColumnProfile) -> bool {
     profile.values() > 0
+        && !profile.is_boolean()
         && profile.share_of_dates() < 0.5
         && profile.share_of_clock_times() < 0.5
         && profile.share_of_lists() < 0.3

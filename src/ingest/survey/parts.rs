@@ -130,7 +130,7 @@ fn add_proposals(
     let [mut of_headers, mut of_lines] = [headers, lines]
         .map(|table| Proposals::new(&table.profiles, &table.table.sample, &table.roles));
     of_headers.propose_for_headers(given);
-    of_lines.propose_for_lines();
+    of_lines.propose_for_lines(given);
     for proposals in [of_headers, of_lines] {
         survey.sure.extend(proposals.sure);
         survey.check.extend(proposals.check);

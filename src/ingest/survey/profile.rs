@@ -8,6 +8,7 @@ use super::meaning::{NameMeaning, meaning_of};
 use super::values::{
     DateForm, TimePart, ValueShape, date_of, is_list, number_of, quantity_of, shape_of,
 };
+use super::words::fold;
 use crate::ingest::ids::is_scientific;
 
 /// How many different values are shown of a column.
@@ -142,6 +143,12 @@ impl ColumnProfile {
     pub(super) fn dates_in(&self, form: DateForm) -> usize {
         let count = self.shapes.get(&ValueShape::Date(form));
         count.copied().unwrap_or_default()
+    }
+
+    /// Whether all values are `true` or `false`.
+    pub(super) fn is_boolean(&self) -> bool {
+        let are_booleans = |value: &String| ["true", "false"].contains(&fold(value).as_str());
+        self.values() > 0 && self.counts.keys().all(are_booleans)
     }
 
     /// Whether every row has another value.

@@ -13,7 +13,7 @@ use super::profile::{ColumnProfile, NumericTime};
 use super::roles::{Certainty, RoleChoice, Roles};
 use super::values::{DateForm, quantity_of};
 use super::words::fold;
-use super::zones::{ZoneCandidate, ZoneEvidence, zone_evidence};
+use super::zones::{SameOffset, ZoneCandidate, ZoneEvidence, zone_evidence};
 use crate::ingest::sample::TableSample;
 
 /// A setting that is proposed.
@@ -52,8 +52,8 @@ impl ProposedSetting {
 /// Proposes settings for a table of ticket lines.
 pub(super) struct Proposals<'a> {
     profiles: &'a [ColumnProfile],
-    sample: &'a TableSample,
-    roles: &'a Roles,
+    pub(super) sample: &'a TableSample,
+    pub(super) roles: &'a Roles,
     pub(super) settings: Vec<ProposedSetting>,
     pub(super) sure: Vec<String>,
     pub(super) check: Vec<String>,
@@ -94,7 +94,7 @@ impl<'a> Proposals<'a> {
     pub(super) fn propose(&mut self, given: &GivenSettings) {
         self.propose_times(given);
         self.propose_encoding();
-        self.propose_returns();
+        self.propose_returns(given);
         self.propose_signed_amounts(given);
         self.propose_anonymous();
         self.judge_basket();
@@ -114,9 +114,9 @@ impl<'a> Proposals<'a> {
     }
 
     /// What lines tell whose customers and times stand in a table of headers.
-    pub(super) fn propose_for_lines(&mut self) {
+    pub(super) fn propose_for_lines(&mut self, given: &GivenSettings) {
         self.propose_encoding();
-        self.propose_returns();
+        self.propose_returns(given);
         self.judge_price();
     }
 
@@ -223,6 +223,7 @@ impl<'a> Proposals<'a> {
                      or sales near midnight fall on the wrong day"
                 ));
             }
+            ZoneEvidence::SameOffset(same) => return self.propose_same_offset(&column, &same),
             ZoneEvidence::NaiveMidnights(zone) => return self.propose_utc_midnights(&column, zone),
             ZoneEvidence::Midnights(candidate) => (candidate, "is a midnight"),
             ZoneEvidence::Offsets(candidate) => (candidate, "has the offset"),
@@ -247,6 +248,36 @@ impl<'a> Proposals<'a> {
                 &reason,
             ));
         }
+    }
+
+    fn propose_same_offset(&mut self, column: &str, same: &SameOffset) {
+        let (name, fixed) = (same.name(), same.fixed_zone());
+        let found = format!(
+            "every time in {column} that was looked at, from {} to {}, has the same offset, {name}",
+            same.first, same.last
+        );
+        let all_year = fixed
+            .as_ref()
+            .map_or_else(String::new, |zone| format!(": --time-zone {zone}"));
+        let (zone, which) = match same.changing {
+            Some(zone) => (
+                Some(zone.to_owned()),
+                format!(
+                    ", as in {zone} and in others: name the store's zone with --time-zone. Times from the other half of the year that have it too \
+                     are shown by a clock that never changes{all_year}"
+                ),
+            ),
+            None => (
+                fixed.clone(),
+                format!(
+                    ", whatever the season: they are shown by a clock that never changes{all_year}. If the store's clocks do change, name its zone \
+                     with --time-zone: then sales near midnight may fall on other days than the file says"
+                ),
+            ),
+        };
+        self.check.push(format!("{found}{which}"));
+        let shown = zone.map(|zone| ProposedSetting::shown("input.time_zone", json!(zone), &found));
+        self.settings.extend(shown);
     }
 
     fn propose_utc_midnights(&mut self, column: &str, zone: &str) {
@@ -329,7 +360,10 @@ impl<'a> Proposals<'a> {
         counts
     }
 
-    fn propose_returns(&mut self) {
+    fn propose_returns(&mut self, given: &GivenSettings) {
+        let is_given = ["input.where", "input.returns"]
+            .iter()
+            .any(|path| given.paths.contains(*path));
         for profile in self.profiles {
             if self
                 .roles
@@ -346,7 +380,7 @@ impl<'a> Proposals<'a> {
                     .is_some_and(|(negative, all)| negative * 10 >= all * 9)
             };
             match taken_back(profile, is_negative) {
-                None => {}
+                None => self.propose_void_flag(profile, is_given),
                 Some(TakenBackLines::Returns { column, words }) => {
                     let lines = format!("{column}={}", words.join(","));
                     let reason = format!(
@@ -356,11 +390,7 @@ impl<'a> Proposals<'a> {
                     self.check.push(format!(
                         "lines with {lines} take back what was sold: okuo subtracts them from the customer's day"
                     ));
-                    self.settings.push(ProposedSetting::set(
-                        "input.returns",
-                        json!([lines]),
-                        &reason,
-                    ));
+                    self.add_rows("input.returns", lines, &reason);
                 }
                 Some(TakenBackLines::NoSales { column, words }) => {
                     let lines = format!("{column}!={}", words.join(","));
@@ -369,11 +399,7 @@ impl<'a> Proposals<'a> {
                         quoted(&column)
                     );
                     self.check.push(format!("only lines with {lines} are read"));
-                    self.settings.push(ProposedSetting::set(
-                        "input.where",
-                        json!([lines]),
-                        &reason,
-                    ));
+                    self.add_rows("input.where", lines, &reason);
                 }
             }
         }
@@ -387,6 +413,20 @@ impl<'a> Proposals<'a> {
                 quoted(&quantity.name)
             ));
         }
+    }
+
+    /// Sets a condition on rows, beside those that another column sets.
+    pub(super) fn add_rows(&mut self, path: &str, condition: String, reason: &str) {
+        let mut settings = self.settings.iter_mut();
+        if let Some(setting) = settings.find(|setting| setting.path == path)
+            && let Value::Array(conditions) = &mut setting.value
+        {
+            conditions.push(condition.into());
+            setting.reason = format!("{}; {reason}", setting.reason);
+            return;
+        }
+        self.settings
+            .push(ProposedSetting::set(path, json!([condition]), reason));
     }
 
     /// Where the sign of an amount alone says what was taken back, the amount is taken for the

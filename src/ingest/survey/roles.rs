@@ -432,7 +432,7 @@ impl<'a> RoleFinder<'a> {
             );
         }
         let names = self.named(&[ColumnMeaning::ProductName]);
-        if let Some(profile) = names.first() {
+        if let Some(profile) = names.iter().find(|profile| !profile.is_boolean()) {
             self.take(
                 ColumnMeaning::Product,
                 profile,
@@ -458,7 +458,7 @@ impl<'a> RoleFinder<'a> {
             ColumnMeaning::Quantity => profile.share_of_quantities() >= NEARLY_ALL,
             ColumnMeaning::Price => profile.share_of_numbers() >= NEARLY_ALL,
             ColumnMeaning::TimeOfDay => bare_dates && is_clock(profile),
-            _ => true,
+            _ => !profile.is_boolean(),
         });
         if let Some(profile) = found {
             self.take(role, profile, Certainty::Sure, BY_NAME_AND_VALUES);

@@ -462,3 +462,104 @@ fn ids_that_a_spreadsheet_has_rounded_are_no_list() {
     );
     assert!(!found.problems[0].contains("list"), "{found:?}");
 }
+
+/// A till's lines with a flag: customer 7 has `yes`, and the quantity `voided`.
+fn flagged(name: &str, yes: &str, no: &str, voided: &str) -> String {
+    lines(
+        &format!("timestamp;customer;product;quantity;{name}"),
+        |customer, day| {
+            let (flag, quantity) = if customer == 7 {
+                (yes, voided)
+            } else {
+                (no, "2")
+            };
+            format!("2024-03-{day:02} 09:00:00;{customer};{day};{quantity};{flag}")
+        },
+    )
+}
+
+#[test]
+fn lines_that_a_column_flags_as_voided_are_left_out() {
+    for (name, yes, no) in [
+        ("Storniert", "ja", "nein"),
+        ("void", "1", "0"),
+        ("is_void", "true", "false"),
+        ("Stornokennzeichen", "X", ""),
+        ("annulé", "oui", "non"),
+        ("Belegart", "STORNO", "BON"),
+    ] {
+        let found = of(&flagged(name, yes, no, "2"));
+        let condition = format!("{name}!={yes}");
+        assert_eq!(
+            setting(&found, "input.where"),
+            Some(serde_json::json!([condition])),
+            "{found:?}"
+        );
+        let is_said = |check: &String| check.contains("flags 20 of the 800 lines");
+        assert!(found.check.iter().any(is_said), "{found:?}");
+    }
+    let at = of(&flagged("voided_at", "2024-03-21 10:00:00", "", "2"));
+    let condition = Some(serde_json::json!(["voided_at="]));
+    assert_eq!(setting(&at, "input.where"), condition, "{at:?}");
+}
+
+#[test]
+fn flagged_lines_that_cancel_others_are_not_left_out() {
+    let negative = of(&flagged("void", "1", "0", "-2"));
+    assert_eq!(setting(&negative, "input.where"), None);
+    let is_said = |sure: &String| sure.contains("cancel what they take back");
+    assert!(negative.sure.iter().any(is_said), "{negative:?}");
+    // Each stands beside the line that it takes back.
+    let text = flagged("void", "1", "0", "2");
+    let twins =
+        text.replace(";1\n", ";0\n") + &text.replace(";0\n", ";1\n")[text.find('\n').unwrap()..];
+    let twins: String = twins
+        .lines()
+        .enumerate()
+        .filter(|(at, line)| *at <= 800 || line.contains(";7;"))
+        .map(|(_, line)| format!("{line}\n"))
+        .collect();
+    let twins = of(&twins);
+    assert_eq!(
+        setting(&twins, "input.returns"),
+        Some(serde_json::json!(["void=1"])),
+        "{twins:?}"
+    );
+    assert_eq!(setting(&twins, "input.where"), None);
+}
+
+#[test]
+fn a_flag_that_no_line_of_the_sample_has_is_told() {
+    let found = of(&flagged("Storno", "0", "0", "2"));
+    assert_eq!(setting(&found, "input.where"), None);
+    let is_said = |check: &String| check.contains("--where 'Storno=0'");
+    assert!(found.check.iter().any(is_said), "{found:?}");
+}
+
+#[test]
+fn two_columns_leave_out_lines_together() {
+    let text = flagged("void;status", "1;shipped", "0;ok", "2").replace(";ok", ";delivered");
+    let text = text.replacen(";delivered", ";cancelled", 30);
+    assert_eq!(
+        setting(&of(&text), "input.where"),
+        Some(serde_json::json!(["void!=1", "status!=cancelled"]))
+    );
+}
+
+#[test]
+fn a_boolean_is_no_customer() {
+    let text = lines("time;loyalty;customer_key;product", |customer, day| {
+        format!("2024-03-{day:02};true;{customer};{day}")
+    });
+    let found = of(&text);
+    assert_eq!(
+        column(&found, ColumnMeaning::Customer),
+        Some("customer_key")
+    );
+    let without = of(&text.replace("customer_key", "x"));
+    assert_eq!(
+        column(&without, ColumnMeaning::Customer),
+        None,
+        "{without:?}"
+    );
+}

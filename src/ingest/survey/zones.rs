@@ -1,12 +1,16 @@
 //! Which time zones make sense of times that carry one, or are UTC.
 
-use chrono::{DateTime, Offset, TimeZone};
+use chrono::{DateTime, NaiveDate, Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::ingest::time::{MICROSECONDS_PER_SECOND, ParsedTime};
 
 /// At most this many different instants are looked at.
 const INSTANTS: usize = 2_000;
+
+/// In January and in July of 2024, when the clocks of zones that change them differ.
+const JANUARY: i64 = 1_704_110_400;
+const JULY: i64 = 1_719_835_200;
 
 /// An instant, and the offset that is written with it, both in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +43,71 @@ pub(super) enum ZoneEvidence {
     NaiveMidnights(&'static str),
     /// The offsets that are written are those of this zone.
     Offsets(ZoneCandidate),
+    /// All instants carry the same offset.
+    SameOffset(SameOffset),
     /// Instants that tell no zone.
     Instants,
+}
+
+/// The offset that all instants carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SameOffset {
+    /// In seconds.
+    pub(super) offset: i32,
+    /// The first and the last day, as they are written.
+    pub(super) first: NaiveDate,
+    pub(super) last: NaiveDate,
+    /// A zone that has the offset at all of the instants, and another one in the rest of the year.
+    pub(super) changing: Option<&'static str>,
+}
+
+impl SameOffset {
+    fn of(instants: &[WrittenInstant], fits: impl Fn(Tz) -> bool) -> Option<Self> {
+        let (first, last) = (instants.first()?, instants.last()?);
+        if instants
+            .iter()
+            .any(|written| written.offset != first.offset)
+        {
+            return None;
+        }
+        let date = |written: &WrittenInstant| {
+            let local = written.instant + i64::from(written.offset);
+            Some(DateTime::from_timestamp(local, 0)?.date_naive())
+        };
+        let changes = |zone: &Tz| {
+            let offsets = [JANUARY, JULY].map(|instant| offset_at(*zone, instant));
+            offsets[0] != offsets[1]
+        };
+        let well_known = WELL_KNOWN.iter().filter_map(|name| name.parse::<Tz>().ok());
+        Some(Self {
+            offset: first.offset,
+            first: date(first)?,
+            last: date(last)?,
+            changing: well_known
+                .filter(changes)
+                .find(|zone| fits(*zone))
+                .map(|zone| zone.name()),
+        })
+    }
+
+    /// `UTC+1`, `UTC+5:30`.
+    pub(super) fn name(&self) -> String {
+        let sign = if self.offset < 0 { '-' } else { '+' };
+        let minutes = self.offset.unsigned_abs() / 60;
+        match minutes % 60 {
+            0 => format!("UTC{sign}{}", minutes / 60),
+            rest => format!("UTC{sign}{}:{rest:02}", minutes / 60),
+        }
+    }
+
+    /// The zone whose clocks have the offset all the year, by the name that is given to
+    /// `--time-zone`: its sign is the other way round.
+    pub(super) fn fixed_zone(&self) -> Option<String> {
+        let hours = self.offset / 3_600;
+        let name = format!("Etc/GMT{:+}", -hours);
+        let is_known = self.offset % 3_600 == 0 && name.parse::<Tz>().is_ok();
+        is_known.then_some(name)
+    }
 }
 
 /// A zone that fits.
@@ -125,6 +192,9 @@ pub(super) fn zone_evidence<'a>(values: impl Iterator<Item = &'a str>) -> ZoneEv
             .iter()
             .all(|written| offset_at(zone, written.instant) == Some(written.offset))
     };
+    if let Some(same) = SameOffset::of(&instants, offsets) {
+        return ZoneEvidence::SameOffset(same);
+    }
     first_zone(&instants, offsets).map_or(ZoneEvidence::Instants, ZoneEvidence::Offsets)
 }
 
@@ -251,6 +321,31 @@ mod tests {
                 zone: "America/New_York",
                 is_certain: true
             })
+        );
+    }
+
+    #[test]
+    fn an_offset_that_never_changes_is_told_with_its_days() {
+        let same = |values: &[&str]| match evidence(values) {
+            ZoneEvidence::SameOffset(same) => same,
+            other => panic!("{other:?}"),
+        };
+        let winter = same(&["2024-01-02T09:55:00+01:00", "2024-02-03T00:05:00+01:00"]);
+        assert_eq!(winter.changing, Some("Europe/Berlin"));
+        let all_year = same(&["2024-01-02T09:55:00+01:00", "2024-07-03T00:05:00+01:00"]);
+        assert_eq!(all_year.changing, None);
+        assert_eq!(
+            (all_year.name(), all_year.fixed_zone()),
+            ("UTC+1".to_owned(), Some("Etc/GMT-1".to_owned()))
+        );
+        assert_eq!(
+            [all_year.first, all_year.last].map(|date| date.to_string()),
+            ["2024-01-02", "2024-07-03"]
+        );
+        let india = same(&["2024-01-02T09:55:00+05:30", "2024-07-03T00:05:00+05:30"]);
+        assert_eq!(
+            (india.name(), india.fixed_zone()),
+            ("UTC+5:30".to_owned(), None)
         );
     }
 

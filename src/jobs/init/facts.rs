@@ -9,10 +9,11 @@ use crate::domain::Funnel;
 use crate::error::Result;
 use crate::ingest::report::Report;
 use crate::ingest::{self, Ingested, InputOptions};
+use crate::jobs::tickets::frequent_products;
 use crate::jobs::{Progress, compute};
 use crate::models;
 use crate::purchases::{History, PartitionedHistory, PartitionedPurchases, Partitions};
-use crate::recurrence::{Rule, RuleGrid, recurrent};
+use crate::recurrence::{RecentPurchases, Rule, RuleGrid, recurrent};
 use crate::stats;
 use crate::store::InputObject;
 
@@ -59,6 +60,32 @@ pub struct TicketFacts {
     pub warnings: Vec<String>,
     /// Why a run would refuse these lines: too many of them are bad.
     pub refusal: Option<String>,
+}
+
+impl TicketFacts {
+    /// How many days the history has, up to the last whole one.
+    fn days(&self) -> i32 {
+        self.last_full_day - self.span.first + 1
+    }
+
+    /// Whether the history is too short for a model that can be measured.
+    pub(super) fn is_short(&self) -> bool {
+        self.days() < self.days_needed
+    }
+
+    /// The rule, with so many periods.
+    fn rule_of(&self, periods: u32) -> Rule {
+        Rule {
+            periods,
+            ..self.rule
+        }
+    }
+
+    /// The most periods, fewer than the rule has, for which the history is long enough.
+    pub(super) fn fitting_periods(&self) -> Option<u32> {
+        let fits = |periods: &u32| models::needed_days(&self.rule_of(*periods)) <= self.days();
+        (1..self.rule.periods).rev().find(fits)
+    }
 }
 
 /// What to say of the facts, and what to write.
@@ -116,7 +143,7 @@ async fn read_lines(
 fn facts_of(
     partitions: &dyn Partitions,
     mut lines: Report,
-    warnings: Vec<String>,
+    mut warnings: Vec<String>,
     config: &Config,
 ) -> Result<TicketFacts> {
     let all = PartitionedHistory::all(partitions);
@@ -136,11 +163,14 @@ fn facts_of(
     let last_full_day = counts.last_full_day();
     let night = AsOf(last_full_day);
     let mut funnel = Funnel::default();
+    let mut lately = RecentPurchases::none(partitions.products().len());
     PartitionedHistory::new(partitions, night).each(|history| {
+        lately.add(history);
         let (_, more) = recurrent(history, &config.rule);
         funnel = std::mem::take(&mut funnel).merge(&more);
         Ok(())
     })?;
+    warnings.extend(frequent_products(partitions.products(), &lately));
     let mut periods = PERIODS.to_vec();
     periods.push(config.rule.periods);
     periods.sort_unstable();
@@ -223,17 +253,22 @@ fn advice(facts: &TicketFacts, config: &Config) -> Advice {
         ));
     }
     advise_on_dates(facts, &mut advice);
-    let span = facts.span;
-    let days = span.days();
-    if days < facts.days_needed {
+    let (first, last, days) = (facts.span.first, facts.last_full_day, facts.days());
+    if facts.is_short() {
+        let fewer = facts.fitting_periods().map_or_else(String::new, |periods| {
+            let needed = models::needed_days(&facts.rule_of(periods));
+            format!(", or look back less far: --periods {periods} needs {needed}")
+        });
         advice.check.push(format!(
-            "the history has {days} days, from {} to {}, and a model that can be measured needs {}: give older tickets too, or lower --periods",
-            span.first, span.last, facts.days_needed
+            "the history has {days} days, from {first} to {last}, and a model that can be measured needs {}: wait for {} more days, \
+             give older tickets too{fewer}",
+            facts.days_needed,
+            facts.days_needed - days
         ));
     } else if facts.refusal.is_none() {
         advice.sure.push(format!(
-            "the history is long enough: {days} days, from {} to {}; training needs {}",
-            span.first, span.last, facts.days_needed
+            "the history is long enough: {days} days, from {first} to {last}; training needs {}",
+            facts.days_needed
         ));
     }
     let once = facts.customers_with_one_purchase as f64 / facts.customers.max(1) as f64;
@@ -412,6 +447,7 @@ mod tests {
         let advice = advice(&facts, &config);
         for part in [
             "a model that can be measured needs",
+            "wait for 1 more days, give older tickets too, or look back less far: --periods 2 needs 116",
             "have a single purchase",
         ] {
             assert!(
