@@ -251,7 +251,7 @@ fn check_history_days(config: &Config, purpose: Purpose) -> Result<()> {
         Purpose::Scoring => (config.rule.window_days(), "the rule looks back"),
         Purpose::Training => (
             models::needed_days(&config.rule),
-            "training needs the rule's window and 56 days more,",
+            "training needs the rule's window, or 56 days if it is shorter, and 56 days more:",
         ),
     };
     if i64::from(config.history_days) >= i64::from(least) {

@@ -100,7 +100,7 @@ impl TimingModel {
     /// If there is too little to learn from.
     pub fn fit(sample: PersonDaySample<'_>, customers: &Ids) -> Result<Self> {
         let (end, first_eve) = (sample.end(), sample.first_eve());
-        let closed_weekdays = sample.closed_weekdays();
+        let (closed_weekdays, long_gone) = (sample.closed_weekdays(), sample.long_gone());
         let (parameters, seed) = (sample.parameters(), sample.seed());
         let person_days = sample.finish()?;
         let linear = fit_least_squares(&person_days, end, customers, seed)?;
@@ -109,7 +109,7 @@ impl TimingModel {
         Ok(Self {
             hazard: rows.fit(parameters, seed)?,
             linear: rows.linear,
-            calibration: TimingCalibration::NONE,
+            calibration: TimingCalibration::uncalibrated(long_gone),
             closed_weekdays,
         })
     }
@@ -187,13 +187,12 @@ impl TimingModel {
             rows.extend(hazard_row(&self.linear, &features));
         }
         let scores = self.hazard.log_odds_of(&rows);
-        let strength = self.calibration.hazards;
         ReturnTimeDistribution::from_hazards((1..).zip(scores).zip(elapsed).map(
             |((ahead, score), elapsed): ((i32, f64), i32)| {
                 if self.closed_weekdays[(night + ahead).weekday()] {
                     0.0
                 } else {
-                    strength.hazard(sigmoid(score), elapsed)
+                    self.calibration.hazard(sigmoid(score), elapsed)
                 }
             },
         ))
@@ -271,7 +270,7 @@ impl TimingModel {
     /// Calibrates by what an earlier fit, the same but for the days it knew, said on later nights of
     /// the customers whom a run would score, and of those who were away.
     pub fn calibrate(&mut self, samples: &[CalibrationSample]) {
-        self.calibration = TimingCalibration::of(samples);
+        self.calibration = TimingCalibration::of(samples, self.calibration.long_gone);
     }
 
     /// Whether everything is finite and in range.
@@ -305,7 +304,7 @@ fn fit_least_squares(
     let (mut features, mut days) = (vec![], vec![]);
     for row in person_days {
         let person_day = &row.person_day;
-        if person_day.eve > latest || person_day.is_long_gone() {
+        if person_day.eve > latest || person_day.is_long_gone {
             continue;
         }
         let names = [

@@ -24,6 +24,10 @@ pub const HELD_OUT_DAYS: i32 = HORIZON_DAYS;
 /// model's first fit: intervals and return probabilities vary from month to month.
 const LONGER_HISTORY: i32 = 82;
 
+/// However short the rule's window, a first fit that leaves days for a backtest has so many: least
+/// squares learns from those that a whole horizon follows, and two weeks of these are too few.
+const LEAST_FIRST_FIT: i32 = 2 * HORIZON_DAYS;
+
 /// A fit to fewer days than this sees hardly a customer for longer than a customer may stay away.
 const YOUNG_DAYS: i32 = 3 * HELD_OUT_DAYS;
 
@@ -75,7 +79,9 @@ pub fn train_with_backtest(
 /// How many days a history must have for a model that can be measured.
 #[must_use]
 pub fn needed_days(rule: &Rule) -> i32 {
-    rule.window_days().saturating_add(2 * HELD_OUT_DAYS)
+    rule.window_days()
+        .max(LEAST_FIRST_FIT)
+        .saturating_add(2 * HELD_OUT_DAYS)
 }
 
 fn fit(

@@ -3,15 +3,19 @@
 use crate::calendar::{DateRange, Day};
 use crate::purchases::History;
 
-/// A day counts as open or closed by the days before it: at least so many that had a purchase.
+/// A day without a purchase can be told from a closed one where so many days before it had purchases.
 const LEAST_DAYS_BEFORE: usize = 7;
-/// And by at most so many.
+/// At most so many of these days, the latest, are looked at.
 const DAYS_BEFORE: usize = 14;
-/// A day without a purchase is closed where the days before it had this many on average: on an
-/// open day, all of them would hardly stay away by chance.
+/// The day is closed where they had at least this many purchases on average: on an open day, all of
+/// those customers would hardly stay away by chance.
 const LEAST_PURCHASES: f64 = 20.0;
-/// A weekday is closed where it was on each of the last so many weeks.
-const WEEKS: i32 = 6;
+/// A weekday is closed where it was on each of the last so many weeks in which the store was open.
+const WEEKS: usize = 6;
+/// A weekday that is not is *partly* closed where it was on a few of the last so many of these weeks.
+const WEEKS_OF_PARTLY_CLOSED: usize = 12;
+/// So many are a few: holidays alone are fewer.
+const LEAST_CLOSED: usize = 3;
 
 /// How many purchases the store had on each day, from the first one on.
 #[derive(Debug, Clone, Default)]
@@ -65,8 +69,7 @@ impl PurchasesByDay {
     }
 }
 
-/// The days on which a store was closed amid its history. On such a day nobody could come: it says
-/// nothing of the customers.
+/// The days on which a store was closed amid its history. Nobody could come on them.
 #[derive(Debug, Clone)]
 pub struct ClosedDays(Vec<Day>);
 
@@ -87,13 +90,42 @@ impl ClosedDays {
     }
 
     /// The weekdays, from Monday on, on which the store was closed in each of the last six weeks up to
-    /// a day.
+    /// a day. Weeks without an open day do not count: a gap says nothing of weekdays.
     #[must_use]
     pub fn weekdays(&self, until: Day) -> [bool; 7] {
-        let mut weekdays = [true; 7];
-        for day in (0..7 * WEEKS).map(|ago| until - ago) {
-            weekdays[day.weekday()] &= self.contains(day);
+        self.closed_weeks(until, WEEKS)
+            .map(|closed| closed == WEEKS)
+    }
+
+    /// The closed days that say nothing of the customers, to a model that learns up to a day: all but
+    /// those of weekdays that are now closed and now open. On these, whether the store opens is a
+    /// part of whether customers come.
+    #[must_use]
+    pub fn without_partly_closed_weekdays(&self, until: Day) -> Self {
+        let always = self.weekdays(until);
+        let closed = self.closed_weeks(until, WEEKS_OF_PARTLY_CLOSED);
+        let says_nothing = |day: &Day| {
+            let weekday = day.weekday();
+            let is_partly = closed[weekday] >= LEAST_CLOSED && !always[weekday];
+            !is_partly || !self.has_open_day(*day)
+        };
+        Self(self.0.iter().copied().filter(says_nothing).collect())
+    }
+
+    /// On how many of the last `weeks` weeks that had an open day each weekday was closed.
+    fn closed_weeks(&self, until: Day, weeks: usize) -> [usize; 7] {
+        let mut closed = [0; 7];
+        let last_days = (0..).map(|ago| until - 7 * ago);
+        for last in last_days.filter(|day| self.has_open_day(*day)).take(weeks) {
+            for day in (0..7).map(|ago| last - ago) {
+                closed[day.weekday()] += usize::from(self.contains(day));
+            }
         }
-        weekdays
+        closed
+    }
+
+    /// Whether the store was open within the seven days up to one.
+    fn has_open_day(&self, last: Day) -> bool {
+        (0..7).any(|ago| !self.contains(last - ago))
     }
 }

@@ -185,3 +185,57 @@ fn a_small_store_that_nobody_comes_to_is_not_closed() {
     let found = closed_days(&purchases(&[one.collect()]));
     assert!((17_000..17_100).all(|day| !found.contains(Day::from_epoch(day))));
 }
+
+/// A gap of any length says nothing of weekdays, neither on a day within it nor after it.
+#[test]
+fn weeks_without_an_open_day_close_no_weekday() {
+    let is_sunday = |day: i32| Day::from_epoch(day).weekday() == 6;
+    let gap = 17_042..17_095;
+    let found = closed_days(&store_open_on(|day| !is_sunday(day) && !gap.contains(&day)));
+    let mut sunday = [false; 7];
+    sunday[6] = true;
+    let early = closed_days(&store_open_on(|day| !gap.contains(&day)));
+    for until in [17_085, 17_094, 17_099].map(Day::from_epoch) {
+        assert_eq!(early.weekdays(until), [false; 7], "{until}");
+    }
+    let longer = ClosedDays::on(
+        (17_000..17_150)
+            .filter(|day| is_sunday(*day) || (17_050..17_110).contains(day))
+            .map(Day::from_epoch)
+            .collect(),
+    );
+    for until in [17_100, 17_109, 17_112, 17_149].map(Day::from_epoch) {
+        assert_eq!(longer.weekdays(until), sunday, "{until}");
+    }
+    // The days of the gap say nothing, on whatever weekday.
+    let until = Day::from_epoch(17_099);
+    let left_out = found.without_partly_closed_weekdays(until);
+    let gap_is_left_out = gap
+        .skip(6)
+        .all(|day| left_out.contains(Day::from_epoch(day)));
+    assert!(gap_is_left_out);
+}
+
+/// A weekday that is closed now and again says how often nobody comes; a holiday does not.
+#[test]
+fn only_weekdays_that_are_now_closed_and_now_open_say_something() {
+    let last = Day::from_epoch(17_099);
+    let sundays: Vec<Day> = (17_000..17_100)
+        .map(Day::from_epoch)
+        .filter(|day| day.weekday() == 6)
+        .collect();
+    let left_out = |open: usize, holiday: Day| {
+        let mut days = sundays.clone();
+        days.remove(days.len() - open);
+        days.push(holiday);
+        days.sort_unstable();
+        let found = ClosedDays::on(days).without_partly_closed_weekdays(last);
+        assert!(found.contains(holiday));
+        (0..7)
+            .filter(|weeks| found.contains(sundays[*weeks]))
+            .count()
+    };
+    let monday = sundays[5] + 1;
+    // The third last Sunday was open: none is left out. The tenth last: closed for good.
+    assert_eq!([left_out(3, monday), left_out(10, monday)], [0, 6]);
+}

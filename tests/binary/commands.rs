@@ -270,7 +270,7 @@ fn a_night_does_not_depend_on_what_comes_after_it_or_on_threads() {
     ]);
     assert!(
         run.failed(1).err.contains(
-            "training needs the rule's window and 56 days more, 146 days, and history_days is 100"
+            "training needs the rule's window, or 56 days if it is shorter, and 56 days more: 146 days, and history_days is 100"
         ),
         "{run}"
     );

@@ -107,16 +107,17 @@ impl LogisticLine {
     }
 }
 
-/// The shift of log-odds after which `(log-odds, outcome)` have as many outcomes as they say, drawn
-/// to 0 by a penalty of half this weight on its square.
+/// The shift of log-odds after which `(log-odds, probability)` say as much as the probabilities
+/// together, drawn to 0 by a penalty of half this weight on its square. An outcome has the
+/// probability 0 or 1.
 #[must_use]
-pub fn fit_shift(points: &[(f64, bool)], penalty: f64) -> f64 {
+pub fn fit_shift(points: &[(f64, f64)], penalty: f64) -> f64 {
     let mut shift = 0.0;
     for _ in 0..MAX_STEPS {
         let (mut gradient, mut hessian) = (-penalty * shift, penalty);
-        for (x, hit) in points {
+        for (x, wanted) in points {
             let p = sigmoid(shift + x);
-            gradient += f64::from(u8::from(*hit)) - p;
+            gradient += wanted - p;
             hessian += p * (1.0 - p);
         }
         let step = gradient / hessian.max(1e-9);
@@ -132,6 +133,24 @@ pub fn fit_shift(points: &[(f64, bool)], penalty: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::sampling::{hash, unit};
+
+    #[test]
+    fn a_shift_gives_the_mean_that_is_wanted() {
+        let points: Vec<(f64, f64)> = (0..1_000)
+            .map(|i| {
+                (
+                    4.0 * unit(hash(1, &[i])) - 2.0,
+                    f64::from(u8::from(i % 5 == 0)),
+                )
+            })
+            .collect();
+        let sum = |shift: f64| points.iter().map(|(x, _)| sigmoid(x + shift)).sum::<f64>();
+        let free = fit_shift(&points, 0.0);
+        assert!((sum(free) - 200.0).abs() < 1e-6, "{}", sum(free));
+        let drawn = fit_shift(&points, 200.0);
+        assert!(free < 0.6 * drawn && drawn < 0.0, "{free} {drawn}");
+        assert_eq!(fit_shift(&[], 0.0), 0.0);
+    }
 
     #[test]
     fn platt_recovers_slope_and_intercept() {

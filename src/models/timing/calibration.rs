@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::person_days::LongGoneAfter;
 use super::strength::HazardStrength;
 use super::{CalibrationSample, ReturnTimeDistribution};
 use crate::domain::RETURN_HORIZONS;
@@ -36,8 +37,10 @@ const LEAST_RETURN_PENALTY: f64 = 1_000.0;
 const RETURN_PENALTY_OF_SAMPLE: f64 = 0.5;
 
 /// From so many days after the latest purchase on, a customer is *away*, and has a calibration of
-/// their own; and from so many on, another one.
-const AWAY_EDGES: [i32; 2] = [28, 59];
+/// their own.
+const AWAY_DAYS: i32 = 28;
+/// Those who are away, and those of them who are long gone.
+const AWAY_GROUPS: usize = 2;
 /// As [`LEAST_RETURN_PENALTY`].
 const LEAST_AWAY_PENALTY: f64 = 30.0;
 /// As [`RETURN_PENALTY_OF_SAMPLE`].
@@ -45,12 +48,11 @@ const AWAY_PENALTY_OF_SAMPLE: f64 = 0.1;
 
 /// Whether a customer whose latest purchase is so many days ago is away.
 pub(in crate::models) fn is_away(elapsed: i32) -> bool {
-    elapsed >= AWAY_EDGES[0]
+    elapsed >= AWAY_DAYS
 }
 
-/// What is added to the log-odds of a return of customers who are away, for each of
-/// [`AWAY_EDGES`].
-type AwayShifts = [[f64; RETURN_HORIZONS.len()]; AWAY_EDGES.len()];
+/// What is added to the log-odds of a return of customers who are away, for each group of them.
+type AwayShifts = [[f64; RETURN_HORIZONS.len()]; AWAY_GROUPS];
 
 /// What later nights say about a fit: how strong its hazards are, what its probabilities of a
 /// return mean, and how much an interval must hold.
@@ -62,16 +64,21 @@ pub(super) struct TimingCalibration {
     pub(super) away: Option<AwayShifts>,
     /// Mass that a nested interval must exceed, one for each group of expected days.
     pub(super) interval_masses: [f64; GROUPS],
+    /// When hazards are as the trees say again, and when customers who are away are another group.
+    pub(super) long_gone: LongGoneAfter,
 }
 
 impl TimingCalibration {
-    /// What nothing is known about.
-    pub(super) const NONE: Self = Self {
-        hazards: HazardStrength::FULL,
-        returns: [Platt::IDENTITY; RETURN_HORIZONS.len()],
-        away: None,
-        interval_masses: [UNCALIBRATED_MASS; GROUPS],
-    };
+    /// Of a fit of which no later night is known.
+    pub(super) const fn uncalibrated(long_gone: LongGoneAfter) -> Self {
+        Self {
+            hazards: HazardStrength::FULL,
+            returns: [Platt::IDENTITY; RETURN_HORIZONS.len()],
+            away: None,
+            interval_masses: [UNCALIBRATED_MASS; GROUPS],
+            long_gone,
+        }
+    }
 
     /// As files of format versions 1 and 2 hold it.
     pub(super) fn version_2(
@@ -81,28 +88,41 @@ impl TimingCalibration {
         Self {
             returns,
             interval_masses,
-            ..Self::NONE
+            ..Self::uncalibrated(LongGoneAfter::LEAST)
         }
     }
 
     /// Of samples in a fixed order.
-    pub(super) fn of(samples: &[CalibrationSample]) -> Self {
+    pub(super) fn of(samples: &[CalibrationSample], long_gone: LongGoneAfter) -> Self {
         let scored: Vec<&CalibrationSample> = samples.iter().filter(|it| it.is_scored).collect();
-        let away: Vec<&CalibrationSample> = samples.iter().filter(|it| !it.is_scored).collect();
         let hazards = HazardStrength::of(&scored);
         let at_strength: Vec<CalibrationSample>;
-        let scored = if hazards == HazardStrength::FULL {
-            scored
+        let samples = if hazards == HazardStrength::FULL {
+            samples
         } else {
-            at_strength = scored.iter().map(|it| it.at_strength(hazards)).collect();
-            at_strength.iter().collect()
+            let weakened = samples.iter().map(|it| it.at_strength(hazards, long_gone));
+            at_strength = weakened.collect();
+            &at_strength
         };
+        let of_group = |group: Option<usize>| -> Vec<&CalibrationSample> {
+            let is_in = |it: &&CalibrationSample| away_group(it.elapsed, long_gone) == group;
+            samples.iter().filter(is_in).collect()
+        };
+        let scored: Vec<&CalibrationSample> = samples.iter().filter(|it| it.is_scored).collect();
         Self {
             hazards,
-            returns: return_calibration(&scored),
-            away: Some(away_calibration(&away)),
+            returns: return_calibration(&of_group(None)),
+            away: Some(std::array::from_fn(|group| {
+                away_calibration(&of_group(Some(group)))
+            })),
             interval_masses: interval_masses(&scored),
+            long_gone,
         }
+    }
+
+    /// The hazard so many days after the latest purchase, of the one that the trees say.
+    pub(super) fn hazard(&self, hazard: f64, elapsed: i32) -> f64 {
+        self.hazards.hazard(hazard, elapsed, self.long_gone)
     }
 
     /// The 80 % interval: first and last day after the night.
@@ -118,7 +138,7 @@ impl TimingCalibration {
         probability: f64,
         elapsed: i32,
     ) -> f64 {
-        match self.away.zip(away_group(elapsed)) {
+        match self.away.zip(away_group(elapsed, self.long_gone)) {
             Some((shifts, group)) => sigmoid(log_odds(probability) + shifts[group][position]),
             None => self.returns[position].probability(probability),
         }
@@ -126,6 +146,7 @@ impl TimingCalibration {
 
     pub(super) fn is_consistent(&self) -> bool {
         self.hazards.is_consistent()
+            && self.long_gone.is_consistent()
             && self.returns.iter().all(Platt::is_consistent)
             && self
                 .away
@@ -140,10 +161,11 @@ impl TimingCalibration {
     }
 }
 
-/// The group of [`AWAY_EDGES`] that the days since the latest purchase are in; `None` of customers
-/// who are not away.
-fn away_group(elapsed: i32) -> Option<usize> {
-    AWAY_EDGES.iter().rposition(|edge| elapsed >= *edge)
+/// The group of those who are away that the days since the latest purchase are in; `None` of
+/// customers who are not away. Whether a run scores them does not matter: a prediction does not ask
+/// either.
+fn away_group(elapsed: i32, long_gone: LongGoneAfter) -> Option<usize> {
+    is_away(elapsed).then(|| usize::from(long_gone.is_reached(elapsed)))
 }
 
 /// The outcomes of those samples that the data follow for the horizon, with the log-odds of a
@@ -166,18 +188,15 @@ pub(super) fn return_calibration(samples: &[&CalibrationSample]) -> [Platt; RETU
     })
 }
 
-/// What is added to the log-odds of customers who are away.
-fn away_calibration(samples: &[&CalibrationSample]) -> AwayShifts {
-    std::array::from_fn(|group| {
-        RETURN_HORIZONS.map(|horizon| {
-            let of_group = samples
-                .iter()
-                .copied()
-                .filter(|sample| away_group(sample.elapsed) == Some(group));
-            let points = outcomes(of_group, horizon);
-            let penalty = AWAY_PENALTY_OF_SAMPLE * points.len() as f64;
-            fit_shift(&points, penalty + LEAST_AWAY_PENALTY)
-        })
+/// What is added to the log-odds of a group of customers who are away.
+fn away_calibration(samples: &[&CalibrationSample]) -> [f64; RETURN_HORIZONS.len()] {
+    RETURN_HORIZONS.map(|horizon| {
+        let points: Vec<(f64, f64)> = outcomes(samples.iter().copied(), horizon)
+            .into_iter()
+            .map(|(x, returned)| (x, f64::from(u8::from(returned))))
+            .collect();
+        let penalty = AWAY_PENALTY_OF_SAMPLE * points.len() as f64;
+        fit_shift(&points, penalty + LEAST_AWAY_PENALTY)
     })
 }
 

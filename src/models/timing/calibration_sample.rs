@@ -2,6 +2,7 @@
 //! return probabilities.
 
 use super::ReturnTimeDistribution;
+use super::person_days::LongGoneAfter;
 use super::strength::HazardStrength;
 use crate::calendar::Day;
 use crate::models::boosting::log_odds;
@@ -14,7 +15,7 @@ pub const LEAST_FOLLOWED: i32 = 7;
 pub struct CalibrationSample {
     pub(super) customer: u32,
     pub(super) night: Day,
-    /// Whether a run would have scored the customer; else they were away.
+    /// Whether a run would have scored the customer.
     pub(super) is_scored: bool,
     /// Days from the latest purchase to the night.
     pub(super) elapsed: i32,
@@ -65,10 +66,10 @@ impl CalibrationSample {
     }
 
     /// The same with hazards at a strength.
-    pub(super) fn at_strength(&self, strength: HazardStrength) -> Self {
+    pub(super) fn at_strength(&self, strength: HazardStrength, long_gone: LongGoneAfter) -> Self {
         let hazards = (self.elapsed..)
             .zip(self.return_time.hazards())
-            .map(|(elapsed, hazard)| strength.hazard(hazard, elapsed));
+            .map(|(elapsed, hazard)| strength.hazard(hazard, elapsed, long_gone));
         Self {
             return_time: ReturnTimeDistribution::from_hazards(hazards),
             ..*self

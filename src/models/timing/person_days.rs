@@ -1,6 +1,7 @@
 //! Person-days: every day of every customer, and whether the next day has a purchase.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::TimingParameters;
 use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
@@ -12,14 +13,40 @@ use crate::purchases::{History, PartitionedHistory};
 use crate::recurrence::{ClosedDays, Rule};
 use crate::sampling::Draw;
 
-/// So many days after the latest purchase, a day of a customer whom a run scores is out of reach of
-/// the horizon: the customer is *long gone*.
-pub(super) const LONG_GONE: i32 = 58;
+/// So many days after the latest purchase, a day of a customer whom a run scores by a rule of 30 days
+/// is out of reach of the horizon.
+const LEAST_LONG_GONE: i32 = 58;
 /// Of the person-days of customers who are long gone, one of so many is a row and weighs as much as
 /// all of them: hardly anything changes from one of these days to the next. No multiple of a week.
 const LONG_GONE_STEP: i32 = 3;
-/// Person-days that long after the latest purchase are of customers who will not come again.
+/// Person-days that long after the latest purchase are of customers who will not come again, unless
+/// the rule keeps them.
 const MAX_ELAPSED: i32 = 240;
+
+/// After how many days since the latest purchase a customer is *long gone*: a run's own customers do
+/// not stay away for longer until the horizon ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LongGoneAfter(i32);
+
+impl LongGoneAfter {
+    /// Of a rule of 30 days or fewer, and of all models of former format versions.
+    pub(super) const LEAST: Self = Self(LEAST_LONG_GONE);
+
+    /// Whom the rule keeps has bought within its period.
+    pub(super) fn of(rule: &Rule) -> Self {
+        let period = i32::try_from(rule.period_days).unwrap_or(i32::MAX);
+        Self(period.saturating_add(HORIZON_DAYS).max(LEAST_LONG_GONE))
+    }
+
+    /// Whether a customer is long gone so many days after the latest purchase.
+    pub(super) fn is_reached(self, elapsed: i32) -> bool {
+        elapsed > self.0
+    }
+
+    pub(super) fn is_consistent(self) -> bool {
+        self.0 >= LEAST_LONG_GONE
+    }
+}
 
 /// One (customer, eve) that a model may be fitted on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,19 +56,14 @@ pub(super) struct PersonDay {
     pub(super) eve: Day,
     /// The next purchase, if it is known by now.
     pub(super) next: Option<Day>,
-    /// Days from the latest purchase to the eve.
-    pub(super) elapsed: i32,
+    /// Whether the latest purchase is longer ago than a run's own customers ever stay away.
+    pub(super) is_long_gone: bool,
 }
 
 impl PersonDay {
-    /// Whether the latest purchase is longer ago than a run's own customers ever stay away.
-    pub(super) fn is_long_gone(&self) -> bool {
-        self.elapsed > LONG_GONE
-    }
-
     /// How many person-days the row stands for.
     pub(super) fn weight(&self) -> f32 {
-        if self.is_long_gone() {
+        if self.is_long_gone {
             LONG_GONE_STEP as f32
         } else {
             1.0
@@ -87,8 +109,10 @@ pub(super) struct PersonDaySampler<'a> {
     pub(super) is_young: bool,
     /// Says who belongs to the target stratum.
     pub(super) rule: &'a Rule,
-    /// Days on which nobody could come are nobody's.
-    pub(super) closed: &'a ClosedDays,
+    pub(super) long_gone: LongGoneAfter,
+    /// Days on which nobody could come: no customer has a row for them.
+    pub(super) left_out: ClosedDays,
+    pub(super) closed_weekdays: [bool; 7],
     pub(super) parameters: &'a TimingParameters,
     pub(super) seed: u64,
 }
@@ -102,14 +126,15 @@ pub struct PersonDaySample<'a> {
 }
 
 impl<'a> PersonDaySample<'a> {
-    /// Of the days of a history but those that are `closed`. `rule` says whose days count first.
+    /// Of the days of a history but those that are `closed` and say nothing. `rule` says whose days
+    /// count first.
     /// Features that stand for the calendar are left out where the history `is_young`.
     #[must_use]
     pub fn new(
         days: DateRange,
         is_young: bool,
         rule: &'a Rule,
-        closed: &'a ClosedDays,
+        closed: &ClosedDays,
         parameters: &'a TimingParameters,
         seed: u64,
     ) -> Self {
@@ -119,7 +144,9 @@ impl<'a> PersonDaySample<'a> {
                 first: days.first,
                 is_young,
                 rule,
-                closed,
+                long_gone: LongGoneAfter::of(rule),
+                left_out: closed.without_partly_closed_weekdays(days.last),
+                closed_weekdays: closed.weekdays(days.last),
                 parameters,
                 seed,
             },
@@ -182,9 +209,13 @@ impl<'a> PersonDaySample<'a> {
         self.sampler.is_young
     }
 
+    pub(super) fn long_gone(&self) -> LongGoneAfter {
+        self.sampler.long_gone
+    }
+
     /// The weekdays on which the store is always closed.
     pub(super) fn closed_weekdays(&self) -> [bool; 7] {
-        self.sampler.closed.weekdays(self.end().day())
+        self.sampler.closed_weekdays
     }
 
     /// The first eve whose rows the hazards learn from. In a young history most customers' first days
@@ -318,11 +349,12 @@ impl PersonDaySampler<'_> {
         let first = AsOf(end - 1).first_of(self.parameters.days).max(days[0]);
         for eve in (first.epoch()..end.epoch()).map(Day::from_epoch) {
             let known = days.partition_point(|day| *day <= eve);
-            if known < least || self.closed.contains(eve + 1) {
+            if known < least || self.left_out.contains(eve + 1) {
                 continue;
             }
             let elapsed = eve - days[known - 1];
-            if elapsed > MAX_ELAPSED || (elapsed > LONG_GONE && elapsed % LONG_GONE_STEP != 0) {
+            let is_long_gone = self.long_gone.is_reached(elapsed);
+            if is_long_gone && (elapsed > MAX_ELAPSED || elapsed % LONG_GONE_STEP != 0) {
                 continue;
             }
             let week = (end - eve) / 7 + 1;
@@ -334,7 +366,7 @@ impl PersonDaySampler<'_> {
                 customer,
                 eve,
                 next,
-                elapsed,
+                is_long_gone,
             };
             visit(person_day, of_week.1);
         }

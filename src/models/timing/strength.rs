@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::CalibrationSample;
-use super::person_days::LONG_GONE;
+use super::person_days::LongGoneAfter;
 use crate::models::boosting::{log_odds, sigmoid};
-use crate::models::calibration::LogisticLine;
+use crate::models::calibration::{LogisticLine, fit_shift};
 
-/// Samples that fewer are too few to say anything.
+/// Fewer samples are too few to say anything.
 const LEAST_SAMPLES: usize = 150;
 /// The days after a night that are looked at: nights are as many days apart, and so a person-day
 /// counts once.
@@ -58,8 +58,8 @@ impl HazardStrength {
     /// The hazard at this strength, so many days after the latest purchase, of the hazard that the
     /// trees say. It is theirs where the customer is long gone: the nights that say the strength
     /// have no such customers.
-    pub(super) fn hazard(self, hazard: f64, elapsed: i32) -> f64 {
-        if self == Self::FULL || elapsed > LONG_GONE || hazard <= 0.0 {
+    pub(super) fn hazard(self, hazard: f64, elapsed: i32, long_gone: LongGoneAfter) -> f64 {
+        if self == Self::FULL || long_gone.is_reached(elapsed) || hazard <= 0.0 {
             hazard
         } else {
             sigmoid(self.shift + self.strength * log_odds(hazard))
@@ -73,20 +73,9 @@ impl HazardStrength {
 
 /// The shift of log-odds at a strength that leaves their mean probability as it is.
 fn shift_that_keeps_the_mean(points: &[(f64, bool)], strength: f64) -> f64 {
-    let mean: f64 = points.iter().map(|(x, _)| sigmoid(*x)).sum();
-    let mut shift = 0.0;
-    for _ in 0..50 {
-        let (mut sum, mut slope) = (0.0, 0.0);
-        for (x, _) in points {
-            let p = sigmoid(shift + strength * x);
-            sum += p;
-            slope += p * (1.0 - p);
-        }
-        let step = (mean - sum) / f64::max(slope, 1e-9);
-        shift += step.clamp(-1.0, 1.0);
-        if step.abs() < 1e-10 {
-            break;
-        }
-    }
-    shift
+    let wanted: Vec<(f64, f64)> = points
+        .iter()
+        .map(|(x, _)| (strength * x, sigmoid(*x)))
+        .collect();
+    fit_shift(&wanted, 0.0)
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::calibration::{group, interval_masses, return_calibration};
-use super::person_days::LONG_GONE;
+use super::person_days::LongGoneAfter;
 use super::return_time::tests::{any_distribution, distribution};
 use super::*;
 use crate::calendar::{AsOf, DateRange};
@@ -12,7 +12,7 @@ use crate::models::calibration::Platt;
 use crate::models::examples::{NIGHT, read, rule, store, tiny_model};
 use crate::purchases::PartitionedHistory;
 use crate::purchases::{Line, Purchases};
-use crate::recurrence::ClosedDays;
+use crate::recurrence::{ClosedDays, Rule};
 use crate::sampling::{hash, unit};
 
 /// A store that is always open.
@@ -21,7 +21,7 @@ static OPEN: ClosedDays = ClosedDays::NONE;
 /// The timing model of [`tiny_model`], uncalibrated.
 fn model() -> TimingModel {
     TimingModel {
-        calibration: TimingCalibration::NONE,
+        calibration: TimingCalibration::uncalibrated(LongGoneAfter::LEAST),
         ..tiny_model(NIGHT, 1).timing
     }
 }
@@ -230,6 +230,67 @@ fn customers_who_are_away_return_as_often_as_is_said() {
     assert!((said - 0.5).abs() < 0.02, "{said}");
 }
 
+/// Of a rule of 60 days, customers who are away are scored too: what became of them calibrates what
+/// is said of them, and nothing else.
+#[test]
+fn scored_customers_who_are_away_calibrate_those_who_are() {
+    let mut samples = drawn(6_000, 28, sigmoid);
+    let away = drawn(6_000, 28, |x| sigmoid(x - 1.5));
+    samples.extend(away.into_iter().map(|sample| CalibrationSample {
+        elapsed: 40,
+        ..sample
+    }));
+    let mut model = model();
+    // Of one who is long gone, the rule keeps nobody.
+    model.calibration.long_gone = LongGoneAfter::of(&Rule {
+        period_days: 60,
+        ..rule()
+    });
+    model.calibrate(&samples);
+    let said = |elapsed: i32| model.return_probability(&distribution(&[0.5]), elapsed)[0];
+    assert!((said(5) - 0.5).abs() < 0.02, "{}", said(5));
+    assert!((0.18..0.32).contains(&said(40)), "{}", said(40));
+    assert_eq!(said(88), said(40));
+    assert!((said(89) - 0.5).abs() < 1e-6, "{}", said(89));
+}
+
+/// The probabilities of customers who are away are calibrated as they are said: by hazards at the
+/// strength that they are taken at.
+#[test]
+fn customers_who_are_away_are_calibrated_at_the_strength_of_hazards() {
+    let geometric = |hazard: f64| ReturnTimeDistribution::from_hazards([hazard; HORIZON]);
+    let outcome = |i: u64, truth: f64| {
+        let u = unit(hash(i, &[2]));
+        let days = (1..=28_u32).find(|day| geometric(truth).within(*day) > u);
+        days.map(|day| day as i32)
+    };
+    // Whom a run scores come at one rate, whatever the trees say.
+    let mut samples: Vec<CalibrationSample> = (0..4_000)
+        .map(|i| {
+            let said = 0.15 + 0.2 * unit(hash(i, &[1]));
+            sample(geometric(said), outcome(i, 0.25), 28)
+        })
+        .collect();
+    // Trees say 2 % of those who are away, and it is true.
+    samples.extend((0..6_000).map(|i| CalibrationSample {
+        is_scored: false,
+        elapsed: 40,
+        ..sample(geometric(0.02), outcome(i, 0.02), 28)
+    }));
+    let mut model = model();
+    model.calibrate(&samples);
+    let hazards = (40..).zip([0.02; HORIZON]);
+    let said = ReturnTimeDistribution::from_hazards(
+        hazards.map(|(elapsed, hazard)| model.calibration.hazard(hazard, elapsed)),
+    );
+    let truth = geometric(0.02).within(7);
+    let [uncalibrated, found] = [said.within(7), model.return_probability(&said, 40)[0]];
+    assert!(
+        (found - truth).abs() < 0.5 * (uncalibrated - truth).abs(),
+        "{uncalibrated} {found} {truth}"
+    );
+}
+
 #[test]
 fn a_night_says_nothing_of_horizons_that_the_data_do_not_follow() {
     let honest = drawn(3_000, 28, sigmoid);
@@ -370,18 +431,19 @@ fn hazards_without_a_signal_become_the_same() {
     };
     let mut model = model();
     model.calibrate(&samples(&|_| 0.25));
-    let strength = model.calibration.hazards;
-    let [low, high] = [0.15, 0.35].map(|hazard| strength.hazard(hazard, 3));
+    let hazard =
+        |model: &TimingModel, said: f64, elapsed: i32| model.calibration.hazard(said, elapsed);
+    let [low, high] = [0.15, 0.35].map(|said| hazard(&model, said, 3));
     assert!(
         high - low < 0.05 && low < 0.25 && high > 0.24,
         "{low} {high}"
     );
     // The long gone are of another kind.
-    assert_eq!(strength.hazard(0.15, LONG_GONE + 1), 0.15);
+    assert_eq!(hazard(&model, 0.15, 59), 0.15);
     // Where the hazards hold, nothing changes at all.
     model.calibrate(&samples(&|said| said));
-    let strength = model.calibration.hazards;
-    assert_eq!([0.15, 0.35].map(|it| strength.hazard(it, 3)), [0.15, 0.35]);
+    let same = [0.15, 0.35];
+    assert_eq!(same.map(|said| hazard(&model, said, 3)), same);
 }
 
 /// A model that believes in quicker returns than there are: its own 80 % intervals are too short,
@@ -501,13 +563,13 @@ fn a_customer_counts_for_every_day_that_they_stay_away() {
 /// expects a return within the horizon, does not see them.
 #[test]
 fn the_days_of_the_long_gone_keep_their_weight() {
-    let on = |elapsed: i32| person_days::PersonDay {
+    let on = |is_long_gone: bool| person_days::PersonDay {
         customer: 0,
         eve: Day::from_epoch(100),
         next: None,
-        elapsed,
+        is_long_gone,
     };
-    assert_eq!([58, 59].map(|elapsed| on(elapsed).weight()), [1.0, 3.0]);
+    assert_eq!([false, true].map(|gone| on(gone).weight()), [1.0, 3.0]);
     let purchases = read(store(60, 200, 1));
     let history = PartitionedHistory::new(&purchases, NIGHT);
     let (rule, parameters) = (rule(), TimingParameters::default());
@@ -525,7 +587,7 @@ fn the_days_of_the_long_gone_keep_their_weight() {
     let mut with_gone = rows.clone();
     with_gone.extend(rows.iter().map(|row| {
         let mut row = *row;
-        row.person_day.elapsed = 59;
+        row.person_day.is_long_gone = true;
         row.features = [1e6; _];
         row
     }));
@@ -577,13 +639,67 @@ fn a_weekday_that_is_always_closed_is_no_day_of_return() {
     }
 }
 
+/// A weekday that was open once in six weeks is hardly a day of return.
+#[test]
+fn a_weekday_that_is_nearly_always_closed_is_hardly_a_day_of_return() {
+    let night = NIGHT.day();
+    let (closed, open_once) = (night + 3, night + 3 - 21);
+    let mut lines = store(150, 200, 3);
+    lines.retain(|line| line.day.weekday() != closed.weekday() || line.day == open_once);
+    let purchases = read(lines);
+    let model = crate::models::train(
+        &purchases,
+        NIGHT,
+        &rule(),
+        &crate::models::examples::small(),
+        &|_| {},
+    )
+    .unwrap()
+    .model;
+    let history = purchases.until(NIGHT);
+    let mut hazards = [0.0; HORIZON];
+    for customer in 0..150 {
+        let return_time = model.timing.return_time(
+            &mut TimingFeatures::default(),
+            &history.purchases_of(customer),
+            night,
+        );
+        for (sum, hazard) in hazards.iter_mut().zip(return_time.hazards()) {
+            *sum += hazard;
+        }
+    }
+    let [before, on, after] = [hazards[1], hazards[2], hazards[3]];
+    assert!(
+        0.0 < on && on < 0.5 * f64::min(before, after),
+        "{hazards:?}"
+    );
+}
+
+/// A rule of 60 days keeps customers who stay away for longer: they have each of their days.
+#[test]
+fn whom_a_longer_rule_keeps_is_not_long_gone() {
+    let of = |period_days: u32| {
+        LongGoneAfter::of(&Rule {
+            period_days,
+            ..rule()
+        })
+    };
+    for (period_days, last) in [(7, 58), (30, 58), (60, 88), (365, 393)] {
+        let long_gone = of(period_days);
+        assert_eq!(
+            [last, last + 1].map(|it| long_gone.is_reached(it)),
+            [false, true]
+        );
+    }
+}
+
 #[test]
 fn a_purchase_on_the_next_day_is_an_outcome_and_a_long_wait_is_censored() {
     let on = |eve: i32, next: Option<i32>| person_days::PersonDay {
         customer: 0,
         eve: Day::from_epoch(eve),
         next: next.map(Day::from_epoch),
-        elapsed: 0,
+        is_long_gone: false,
     };
     assert!(on(100, Some(101)).bought());
     assert!(!on(100, Some(102)).bought() && !on(100, None).bought());

@@ -569,6 +569,28 @@ fn a_backtest_model_has_not_seen_the_days_after_it() {
     assert_eq!(bytes(&first), bytes(&second));
 }
 
+/// A rule with a short window needs no long history, but a first fit needs some days to learn from:
+/// where a shorter history trains, so does one that is long enough to be measured.
+#[test]
+fn a_rule_of_one_period_trains_on_a_history_that_is_just_long_enough() {
+    let rule = Rule {
+        periods: 1,
+        ..rule()
+    };
+    assert_eq!(needed_days(&rule), 112);
+    for days in [85, 86, 111, 112] {
+        let lines = store(40, days - 1, 1);
+        let trained = train(
+            &read(lines).known(NIGHT).unwrap(),
+            NIGHT,
+            &rule,
+            &small(),
+            &|_| {},
+        );
+        assert!(trained.is_ok(), "{days}: {:?}", trained.err());
+    }
+}
+
 #[test]
 fn requests_that_cannot_be_met_say_so() {
     let purchases = read(store(80, 200, 1)).known(NIGHT).unwrap();
