@@ -7,7 +7,7 @@ use crate::purchases::History;
 const NEARLY_ALL: f64 = 0.8;
 
 /// Fewer purchases do not tell what stands in nearly all of them.
-const FEWEST_PURCHASES: u64 = 200;
+const FEWEST_PURCHASES: u64 = 100;
 
 /// How many purchases there are of the last [`RECENT_DAYS`] days, and of each product.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,7 +99,7 @@ mod tests {
     fn what_stands_in_nearly_all_purchases_is_found() {
         assert_eq!(lately(400, 360).in_nearly_all(), [(4, 0.9)]);
         assert_eq!(lately(400, 320).in_nearly_all(), [], "bread");
-        assert_eq!(lately(100, 100).in_nearly_all(), [], "too few purchases");
+        assert_eq!(lately(99, 99).in_nearly_all(), [], "too few purchases");
         assert_eq!(lately(400, 0).bought(), [true, true, true, true, false]);
     }
 

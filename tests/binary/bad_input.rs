@@ -138,9 +138,9 @@ fn no_line_is_a_sale() {
 }
 
 #[test]
-fn an_as_of_date_after_the_data_is_a_warning() {
+fn an_as_of_date_after_the_data_is_published_by_force_alone() {
     let sandbox = Sandbox::trained();
-    let run = sandbox.okuo(&[
+    let score = [
         "score",
         "--input",
         "tickets.csv",
@@ -150,7 +150,16 @@ fn an_as_of_date_after_the_data_is_a_warning() {
         "out",
         "--min-purchases",
         "1",
-    ]);
+    ];
+    let run = sandbox.okuo(&score);
+    assert!(
+        run.failed(3)
+            .err
+            .contains("stale: the last day with sales is 2024-07-18"),
+        "{run}"
+    );
+    assert!(!sandbox.path("out/as_of=2024-07-28").exists());
+    let run = sandbox.okuo(&[&score[..], &["--force"]].concat());
     run.done();
     assert!(
         run.err.contains(
