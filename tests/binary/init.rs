@@ -356,7 +356,7 @@ fn voided_lines_totals_and_a_short_history_are_said() {
         assert!(run.out.contains(part), "{part} is missing: {run}");
     }
     for (end, train) in [
-        ("2024-04-25", Some("okuo train --periods 1 --as-of")),
+        ("2024-04-25", Some("okuo train --periods 2 --as-of")),
         ("2024-03-01", None),
     ] {
         let lines = text.lines().enumerate();
