@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::settings::{Allowed, section};
 
 pub use against_model::TrainingFeed;
-pub use closed_days::ClosedDays;
+pub use closed_days::ClosedDates;
 pub use profile::{DayProfile, FeedCounts, FeedProfile, JUDGED_DAYS, Vanished};
 
 section! {
@@ -101,7 +101,7 @@ impl GuardSettings {
     /// If a value is out of its range, or a closed day is no date.
     pub fn check(self) -> Result<Self> {
         self.check_ranges("guards.")?;
-        ClosedDays::parse(&self.closed_days)?;
+        ClosedDates::parse(&self.closed_days)?;
         Ok(self)
     }
 }
@@ -207,7 +207,7 @@ pub fn judge(
     if !settings.enabled {
         return Ok(vec![]);
     }
-    let closed = ClosedDays::parse(&settings.closed_days)?;
+    let closed = ClosedDates::parse(&settings.closed_days)?;
     let mut findings = days::findings(feed, &closed, settings);
     findings.extend(ids::findings(feed, settings));
     findings.extend(lines::findings(feed, settings));

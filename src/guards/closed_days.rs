@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 
 /// Closed days: dates, dates of every year, and Easter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClosedDays {
+pub struct ClosedDates {
     days: BTreeSet<Day>,
     of_every_year: BTreeSet<(u32, u32)>,
     easter: bool,
 }
 
-impl ClosedDays {
+impl ClosedDates {
     /// Reads `YYYY-MM-DD`, `MM-DD` and `easter`.
     ///
     /// # Errors
@@ -73,9 +73,9 @@ fn easter(year: i32) -> Option<NaiveDate> {
 mod tests {
     use super::*;
 
-    fn closed(texts: &[&str]) -> Result<ClosedDays> {
+    fn closed(texts: &[&str]) -> Result<ClosedDates> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-        ClosedDays::parse(&texts)
+        ClosedDates::parse(&texts)
     }
 
     #[test]

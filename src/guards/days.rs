@@ -1,6 +1,6 @@
 //! Days that are missing, that have too little, or that stand on another one.
 
-use super::closed_days::ClosedDays;
+use super::closed_days::ClosedDates;
 use super::profile::{BEFORE, FeedProfile, JUDGED_DAYS, LATELY};
 use super::usual::{Deviation, FEWEST_LINES, Metric, deviation, is_expected, usual};
 use super::{GuardFinding, GuardSettings, percent};
@@ -30,7 +30,7 @@ struct Days<'a> {
 
 pub(super) fn findings(
     feed: &FeedProfile,
-    closed: &ClosedDays,
+    closed: &ClosedDates,
     settings: &GuardSettings,
 ) -> Vec<GuardFinding> {
     let expected = (0..JUDGED_DAYS.min(feed.days.len()))

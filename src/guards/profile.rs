@@ -88,7 +88,7 @@ impl FeedProfile {
 
 /// What is known of a product.
 #[derive(Debug, Clone, Copy)]
-struct ProductCounts {
+struct ProductSightings {
     first: Day,
     /// Lines on that day.
     on_first: u32,
@@ -96,7 +96,7 @@ struct ProductCounts {
     before: u32,
 }
 
-impl ProductCounts {
+impl ProductSightings {
     const NONE: Self = Self {
         first: Day::from_epoch(i32::MAX),
         on_first: 0,
@@ -133,7 +133,7 @@ pub struct FeedCounts {
     /// The first day with a purchase.
     first: Option<Day>,
     days: Vec<DayProfile>,
-    products: Vec<ProductCounts>,
+    products: Vec<ProductSightings>,
     customers: Vanished,
 }
 
@@ -145,7 +145,7 @@ impl FeedCounts {
             night: as_of.day(),
             first: None,
             days: vec![DayProfile::default(); LOOKED_AT_DAYS],
-            products: vec![ProductCounts::NONE; products],
+            products: vec![ProductSightings::NONE; products],
             customers: Vanished::default(),
         }
     }

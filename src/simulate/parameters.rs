@@ -160,26 +160,7 @@ impl Style {
 
     /// The numbers behind the style.
     pub(super) fn parameters(self) -> StyleParameters {
-        let grocery = StyleParameters {
-            segments: vec![
-                (0.36, PLANNER),
-                (0.28, MIXER),
-                (0.16, FREQUENT),
-                (0.20, OCCASIONAL),
-            ],
-            popularity_exponent: 1.0,
-            popularity_shift: 4.0,
-            individuality: 1.0,
-            season: 1.0,
-            visit_season: 0.05,
-            popularity_drift: 0.2,
-            staple_life_days: 500.0,
-            turnover: 0.08,
-            promotion_share: 0.06,
-            promotion_lift: 2.0,
-            newcomers: 0.12,
-            churn_per_year: 0.10,
-        };
+        let grocery = StyleParameters::grocery();
         match self {
             Style::Grocery => grocery,
             Style::Dense => StyleParameters {
@@ -276,6 +257,31 @@ pub(super) struct StyleParameters {
     pub(super) newcomers: f64,
     /// Rate at which customers leave for good, per year.
     pub(super) churn_per_year: f64,
+}
+
+impl StyleParameters {
+    fn grocery() -> Self {
+        Self {
+            segments: vec![
+                (0.36, PLANNER),
+                (0.28, MIXER),
+                (0.16, FREQUENT),
+                (0.20, OCCASIONAL),
+            ],
+            popularity_exponent: 1.0,
+            popularity_shift: 4.0,
+            individuality: 1.0,
+            season: 1.0,
+            visit_season: 0.05,
+            popularity_drift: 0.2,
+            staple_life_days: 500.0,
+            turnover: 0.08,
+            promotion_share: 0.06,
+            promotion_lift: 2.0,
+            newcomers: 0.12,
+            churn_per_year: 0.10,
+        }
+    }
 }
 
 /// A segment of shoppers. Spreads are standard deviations of logarithms.
