@@ -1,5 +1,4 @@
-use proptest::prelude::*;
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::profile::LOOKED_AT_DAYS;
 use super::*;
@@ -101,18 +100,22 @@ fn nothing() -> (Vec<String>, Vec<String>) {
     (vec![], vec![])
 }
 
-proptest! {
-    #[test]
-    fn chance_alone_is_no_finding(seed in any::<u64>(), customers in 1.0..2_000.0_f64) {
-        prop_assert_eq!(codes(&quiet(seed, customers)), nothing());
+/// Chance alone warns of a small store's night once in some hundreds, and stops none. The cases are
+/// always the same ones: a test of chance that draws anew would fail now and then.
+#[test]
+fn chance_alone_stops_no_night_and_hardly_ever_warns() {
+    let mut warned = 0;
+    for seed in 0..1_000_u64 {
+        let customers = 1.5_f64.powf(seed as f64 % 18.0) + seed as f64 / 500.0;
+        let mut feed = quiet(seed, customers);
+        if seed % 2 == 1 {
+            feed.days.truncate(seed as usize % LOOKED_AT_DAYS);
+        }
+        let (breaches, warnings) = codes(&feed);
+        assert_eq!(breaches, Vec::<String>::new(), "seed {seed}: {customers}");
+        warned += warnings.len();
     }
-
-    #[test]
-    fn any_length_of_history_is_judged(days in 0..LOOKED_AT_DAYS, seed in any::<u64>()) {
-        let mut feed = quiet(seed, 100.0);
-        feed.days.truncate(days);
-        prop_assert_eq!(codes(&feed), nothing());
-    }
+    assert!(warned <= 4, "{warned} of 1,000 nights");
 }
 
 #[test]
