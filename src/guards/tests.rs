@@ -223,14 +223,14 @@ fn ids_of_another_scheme_are_a_breach() {
 }
 
 #[test]
-fn products_and_customers_that_are_gone_are_a_breach() {
+fn customers_that_are_gone_are_a_breach_and_products_a_warning() {
     let half = Vanished {
         known: 800,
         gone: 400,
     };
     assert_eq!(
         after(|feed| feed.products = half),
-        breach("vanished-products")
+        warning("vanished-products")
     );
     assert_eq!(
         after(|feed| feed.customers = half),
@@ -371,7 +371,7 @@ fn sales_move_around_the_clock() {
 fn a_refusal_names_every_breach_with_its_value_and_limit() {
     let mut feed = quiet(1, 300.0);
     empty(&mut feed.days[0]);
-    feed.products = Vanished {
+    feed.customers = Vanished {
         known: 800,
         gone: 400,
     };
