@@ -80,6 +80,17 @@ impl Day {
         self.0
     }
 
+    /// The names of the weekdays, in the order of [`Day::weekday`].
+    pub const WEEKDAYS: [&'static str; 7] = [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+    ];
+
     /// The weekday, 0 = Monday … 6 = Sunday.
     #[must_use]
     pub const fn weekday(self) -> usize {

@@ -35,7 +35,10 @@ impl TrainingFeed {
         let customers = feed.sum(0..BEFORE, |day| day.customers);
         let kept = feed.sum(0..BEFORE, |day| day.kept);
         let days = LATELY.min(feed.days.len()).max(1) as f64;
-        let hours = feed.hours.as_ref().map(all_hours).unwrap_or([0.0; 24]);
+        let hours = feed
+            .hours
+            .as_ref()
+            .map_or([0.0; 24], HourCounts::of_all_days);
         let sales: f64 = hours.iter().sum();
         Self {
             lines_per_day: feed.sum(0..LATELY, |day| day.lines) / days,
@@ -51,14 +54,6 @@ impl TrainingFeed {
     }
 }
 
-fn all_hours(hours: &HourCounts) -> [f64; 24] {
-    let (mut all, earlier) = (hours.of_last_days(), hours.of_earlier_days());
-    for (all, earlier) in all.iter_mut().zip(earlier) {
-        *all += earlier;
-    }
-    all
-}
-
 pub(super) fn findings(
     feed: &FeedProfile,
     context: &GuardContext<'_>,
@@ -68,9 +63,10 @@ pub(super) fn findings(
     findings.extend(old_model(feed, context, settings));
     findings.extend(recurrent(context, settings));
     if let Some(training) = context.training {
-        findings.extend(other_baskets(feed, training, settings));
-        findings.extend(other_volume(feed, training));
-        findings.extend(other_repeats(feed, training, settings));
+        let now = TrainingFeed::new(feed);
+        findings.extend(other_baskets(&now, training, settings));
+        findings.extend(other_volume(&now, training));
+        findings.extend(other_repeats(&now, training, settings));
         findings.extend(other_hours(feed, training, settings));
     }
     findings
@@ -116,11 +112,11 @@ fn recurrent(context: &GuardContext<'_>, settings: &GuardSettings) -> Option<Gua
 }
 
 fn other_baskets(
-    feed: &FeedProfile,
+    feed: &TrainingFeed,
     training: &TrainingFeed,
     settings: &GuardSettings,
 ) -> Option<GuardFinding> {
-    let now = TrainingFeed::new(feed).products_per_customer;
+    let now = feed.products_per_customer;
     let limit = settings.min_basket_share;
     let share = now / training.products_per_customer;
     (share.is_finite() && (share < limit || share > 1.0 / limit.max(0.01))).then(|| {
@@ -136,8 +132,8 @@ fn other_baskets(
     })
 }
 
-fn other_volume(feed: &FeedProfile, training: &TrainingFeed) -> Option<GuardFinding> {
-    let now = TrainingFeed::new(feed).lines_per_day;
+fn other_volume(feed: &TrainingFeed, training: &TrainingFeed) -> Option<GuardFinding> {
+    let now = feed.lines_per_day;
     let share = now / training.lines_per_day;
     (share.is_finite() && !(1.0 / OTHER_STORE..=OTHER_STORE).contains(&share)).then(|| {
         GuardFinding::warn(
@@ -150,11 +146,11 @@ fn other_volume(feed: &FeedProfile, training: &TrainingFeed) -> Option<GuardFind
 }
 
 fn other_repeats(
-    feed: &FeedProfile,
+    feed: &TrainingFeed,
     training: &TrainingFeed,
     settings: &GuardSettings,
 ) -> Option<GuardFinding> {
-    let now = TrainingFeed::new(feed).repeated_share;
+    let now = feed.repeated_share;
     let (more, limit) = (now - training.repeated_share, settings.max_repeated_share);
     (more > limit).then(|| {
         GuardFinding::warn(
@@ -176,7 +172,7 @@ fn other_hours(
 ) -> Option<GuardFinding> {
     let mut trained: [f64; 24] = training.hours.as_slice().try_into().ok()?;
     trained = trained.map(|share| share * FEWEST_SALES * 2.0);
-    let moved = shift(&all_hours(feed.hours.as_ref()?), &trained, FEWEST_SALES)?;
+    let moved = shift(&feed.hours.as_ref()?.of_all_days(), &trained, FEWEST_SALES)?;
     let limit = settings.max_hour_shift;
     (moved > limit).then(|| {
         GuardFinding::warn(

@@ -4,6 +4,7 @@ use super::closed_days::ClosedDates;
 use super::profile::{BEFORE, FeedProfile, JUDGED_DAYS, LATELY};
 use super::usual::{Deviation, FEWEST_LINES, Metric, deviation, is_expected, usual};
 use super::{GuardFinding, GuardSettings, percent};
+use crate::domain::words::counted;
 
 /// A day far off differs by so many of the usual deviations at least.
 const FAR_OFF: f64 = 3.25;
@@ -77,7 +78,7 @@ impl Days<'_> {
                 format!(
                     "the last day with sales is {}: {} up to the night {} {} none (max_stale_days = {limit})",
                     self.feed.day(last),
-                    days(missing),
+                    counted(missing as i64, "day"),
                     self.feed.night,
                     if missing == 1 { "has" } else { "have" },
                 ),
@@ -104,7 +105,7 @@ impl Days<'_> {
         let limit = self.settings.max_missing_days;
         let text = format!(
             "{} of the last {JUDGED_DAYS} have no sales, {longest} in a row (max_missing_days = {limit}): {}. If the store was closed, add them to closed_days",
-            days(all.len()),
+            counted(all.len() as i64, "day"),
             all.join(", ")
         );
         let finding = GuardFinding::new("missing-days", f64::from(longest), f64::from(limit), text);
@@ -200,7 +201,7 @@ impl Days<'_> {
                 f64::from(limit),
                 format!(
                     "{} of the last {JUDGED_DAYS} have less than {} of the lines that are usual of their weekday (min_day_share; max_missing_days = {limit}): {}",
-                    days(low.len()), percent(share), low.join(", ")
+                    counted(low.len() as i64, "day"), percent(share), low.join(", ")
                 ),
             );
             GuardFinding {
@@ -289,11 +290,4 @@ fn weeks(feed: &FeedProfile) -> Option<(WeekCounts, WeekCounts)> {
 fn is_no_chance(share: f64, lately: &WeekCounts, before: &WeekCounts) -> bool {
     let variance = 2.0 / lately.customers.max(1.0) + 2.0 / before.customers.max(1.0);
     share.max(1e-6).ln() < -FAR_OFF_MONTH * variance.sqrt()
-}
-
-fn days(count: usize) -> String {
-    match count {
-        1 => "1 day".to_owned(),
-        count => format!("{count} days"),
-    }
 }

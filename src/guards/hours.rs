@@ -25,11 +25,7 @@ pub(super) fn findings(feed: &FeedProfile, settings: &GuardSettings) -> Vec<Guar
             ),
         )
     });
-    let mut all = lately;
-    for (all, earlier) in all.iter_mut().zip(earlier) {
-        *all += earlier;
-    }
-    let night = shift(&hours.of_night(), &all, FEWEST_OF_DAY);
+    let night = shift(&hours.of_night(), &hours.of_all_days(), FEWEST_OF_DAY);
     let night = night.filter(|shift| *shift > 2.0 * limit);
     let night = night.map(|shift| {
         GuardFinding::new(

@@ -17,23 +17,8 @@ const FEWEST_IDS: u64 = 20;
 pub(super) fn findings(feed: &FeedProfile, settings: &GuardSettings) -> Vec<GuardFinding> {
     let products = unseen(feed, settings, &UNSEEN_PRODUCTS);
     let customers = unseen(feed, settings, &UNSEEN_CUSTOMERS);
-    let gone_products = vanished(
-        "vanished-products",
-        "products that sold at least 10 times",
-        feed.products,
-        settings,
-    );
-    // Ten sales may be of one day: products come and go, so that these only warn.
-    let gone_products = gone_products.map(|finding| GuardFinding {
-        is_breach: false,
-        ..finding
-    });
-    let gone_customers = vanished(
-        "vanished-customers",
-        "customers who came on at least 5 days",
-        feed.customers,
-        settings,
-    );
+    let gone_products = vanished(feed.products, settings, &GONE_PRODUCTS);
+    let gone_customers = vanished(feed.customers, settings, &GONE_CUSTOMERS);
     [products, customers, gone_products, gone_customers]
         .into_iter()
         .flatten()
@@ -95,22 +80,38 @@ fn unseen(feed: &FeedProfile, settings: &GuardSettings, ids: &Unseen) -> Option<
     })
 }
 
-fn vanished(
-    code: &str,
-    what: &str,
-    ids: Vanished,
-    settings: &GuardSettings,
-) -> Option<GuardFinding> {
-    let share = ids.gone as f64 / ids.known.max(1) as f64;
+/// Which ids are missed.
+struct Gone {
+    code: &'static str,
+    what: &'static str,
+    finding: fn(&str, f64, f64, String) -> GuardFinding,
+}
+
+/// Ten sales may be of one day: products come and go, so that these only warn.
+const GONE_PRODUCTS: Gone = Gone {
+    code: "vanished-products",
+    what: "products that sold at least 10 times",
+    finding: GuardFinding::warn,
+};
+
+const GONE_CUSTOMERS: Gone = Gone {
+    code: "vanished-customers",
+    what: "customers who came on at least 5 days",
+    finding: GuardFinding::new,
+};
+
+/// The share of ids that are gone, if it is too large.
+fn vanished(counts: Vanished, settings: &GuardSettings, ids: &Gone) -> Option<GuardFinding> {
+    let share = counts.gone as f64 / counts.known.max(1) as f64;
     let limit = settings.max_vanished_share;
-    (ids.known >= FEWEST_IDS && share > limit).then(|| {
-        GuardFinding::new(
-            code,
+    (counts.known >= FEWEST_IDS && share > limit).then(|| {
+        (ids.finding)(
+            ids.code,
             share,
             limit,
             format!(
-                "of the {} {what} in the 56 days before, {} are not seen in the last {LATELY} days: {}, with at most {} allowed (max_vanished_share)",
-                ids.known, ids.gone, percent(share), percent(limit)
+                "of the {} {} in the 56 days before, {} are not seen in the last {LATELY} days: {}, with at most {} allowed (max_vanished_share)",
+                counts.known, ids.what, counts.gone, percent(share), percent(limit)
             ),
         )
     })

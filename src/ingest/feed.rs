@@ -98,6 +98,16 @@ impl HourCounts {
     pub fn of_earlier_days(&self) -> [f64; 24] {
         self.earlier.map(f64::from)
     }
+
+    /// The hours of all days.
+    #[must_use]
+    pub fn of_all_days(&self) -> [f64; 24] {
+        let mut all = self.of_last_days();
+        for (all, earlier) in all.iter_mut().zip(self.of_earlier_days()) {
+            *all += earlier;
+        }
+        all
+    }
 }
 
 fn add_hours(hours: &mut [u32; 24], others: &[u32; 24]) {

@@ -301,16 +301,10 @@ fn unknown(history: &History<'_>, rule: &Rule, id: &str) -> Error {
 }
 
 fn weekday(day: Day) -> &'static str {
-    const NAMES: [&str; 7] = [
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-    ];
-    NAMES.get(day.weekday()).copied().unwrap_or_default()
+    Day::WEEKDAYS
+        .get(day.weekday())
+        .copied()
+        .unwrap_or_default()
 }
 
 fn past(purchases: &CustomerPurchases<'_>, as_of: AsOf, purchases_90d: u32) -> Option<Past> {

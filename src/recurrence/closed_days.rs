@@ -25,9 +25,8 @@ pub(super) struct PurchasesByDay {
 }
 
 impl PurchasesByDay {
-    /// Adds the purchases of a partition.
-    pub(super) fn add(&mut self, history: &History<'_>) {
-        let Some(span) = history.span() else { return };
+    /// Adds the purchases of a partition, whose first and last day are known.
+    pub(super) fn add(&mut self, history: &History<'_>, span: DateRange) {
         let first = self.make_room(span);
         for customer in 0..history.customer_count() {
             for day in history.purchases_of(customer).days() {

@@ -124,9 +124,12 @@ impl PopulationSummary {
     /// Adds the customers of one more partition, as they stand on the night.
     pub(crate) fn add(&mut self, history: &History<'_>) {
         let (recurrent, funnel) = recurrent(history, &self.rule);
-        self.span = DateRange::union(self.span, history.span());
+        let span = history.span();
+        self.span = DateRange::union(self.span, span);
         self.distinct_lines += history.distinct_lines();
-        self.purchases_by_day.add(history);
+        if let Some(span) = span {
+            self.purchases_by_day.add(history, span);
+        }
         self.funnel = std::mem::take(&mut self.funnel).merge(&funnel);
         self.recurrent.extend(recurrent);
         // Stable, since it merges what is ascending already.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BasketModel;
 use super::corrections::{CORRECTION_COLUMNS, ProductTree};
+use crate::calendar::Day;
 use crate::domain::words::{in_one_line, shortened};
 use crate::features::MISSING;
 use crate::features::basket::{BASKET_COLUMNS, BASKET_FEATURES};
@@ -283,16 +284,7 @@ fn number(value: f32) -> String {
 
 /// "on a Monday", "from Monday to Wednesday".
 fn weekdays(range: &FeatureRange) -> String {
-    const NAMES: [&str; 7] = [
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-    ];
-    let days = (0_u8..).zip(NAMES);
+    let days = (0_u8..).zip(Day::WEEKDAYS);
     let inside: Vec<&str> = days
         .filter(|(day, _)| range.contains(f32::from(*day)))
         .map(|(_, name)| name)
