@@ -228,7 +228,15 @@ impl Training<'_> {
         };
         let model_id = promoted.pointer.model_id;
         match self.registry.load(&model_id).await {
-            Ok(read) => Ok((StandingModel::Readable { model_id }, Some(read))),
+            Ok(read) => {
+                let theirs = &read.0.description.data_fingerprint;
+                let has_same_data = *theirs == self.provenance.fingerprint.hex();
+                let standing = StandingModel::Readable {
+                    model_id,
+                    has_same_data,
+                };
+                Ok((standing, Some(read)))
+            }
             Err(error) if matches!(error.kind(), Kind::Input | Kind::NotFound) => {
                 self.progress.warning(&format!(
                     "the promoted model {model_id} cannot be compared: {error}"
