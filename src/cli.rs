@@ -11,10 +11,12 @@ mod explain;
 mod funnel;
 mod init;
 mod models;
+mod monitor;
 mod names;
 pub mod output;
 pub mod reference;
 mod score;
+mod score_range;
 mod simulate;
 mod table;
 mod train;
@@ -31,8 +33,8 @@ use crate::store;
 use crate::suggest;
 use arguments::{
     Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
-    ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, RegistryArguments,
-    ScoreArguments, Screen, SimulateArguments, TrainArguments,
+    ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, MonitorArguments,
+    RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
 };
 use output::Output;
 
@@ -170,6 +172,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
         Command::Check(arguments) => Output::new(&arguments.common.screen),
+        Command::Monitor(arguments) => Output::new(&arguments.common.screen),
         Command::Explain(arguments) => Output::new(&arguments.common.screen),
         Command::Eval(arguments) => Output::new(&arguments.common.screen),
         Command::Simulate(arguments) => Output::new(&arguments.screen),
@@ -183,6 +186,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
         Command::Check(arguments) => check::run(arguments, &screen).await,
+        Command::Monitor(arguments) => monitor::run(arguments, &screen).await,
         Command::Explain(arguments) => explain::run(arguments, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,

@@ -66,7 +66,9 @@ impl ExitCode {
             Self::Done => "done",
             Self::Refused => "the input or the request was wrong",
             Self::Failed => "okuo or its surroundings (disk, network, permissions) failed",
-            Self::Stopped => "a guard found the feed unlike what it was",
+            Self::Stopped => {
+                "a guard found the feed unlike what it was, or published nights worse than promised"
+            }
         }
     }
 
@@ -88,7 +90,8 @@ impl ExitCode {
             Self::Stopped => {
                 "Look at the feed: the message names each guard with its value and its limit. Nothing \
                  was published, and the night before still stands. Do not retry before the feed has \
-                 changed. If the feed is right, run again with --force"
+                 changed. If the feed is right, run again with --force. `okuo monitor \
+                 --fail-if-worse` ends so too: look at the figures that it names"
             }
         }
     }

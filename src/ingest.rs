@@ -120,7 +120,7 @@ pub use encoding::check_encoding;
 pub use feed::{DAYS_BY_HOUR, FeedDays, HourCounts, LinesOfDay};
 pub use filters::RowFilter;
 use joined::EachObject;
-pub use joined::{InputTables, LoadedTables, ProductTable, TableSource, read_products};
+pub use joined::{InputTables, LoadedTables, ProductTable, TableSource, objects, read_products};
 pub use reader::Reader;
 use report::Report;
 pub use sample::{ObjectSample, TableSample, sample};

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-pub use find::{Found, InputObject, find, find_tables};
+pub use find::{Found, InputObject, STANDARD_INPUT, find, find_tables};
 pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
 pub use memory::InMemory;

@@ -132,7 +132,7 @@ impl Terminal {
     }
 
     /// Prints while no spinner is in the way.
-    fn print<T>(&self, print: impl FnOnce() -> T) -> T {
+    pub(super) fn print<T>(&self, print: impl FnOnce() -> T) -> T {
         match self.spinner.get() {
             Some(spinner) => spinner.suspend(print),
             None => print(),

@@ -3,7 +3,8 @@
 use super::ScoreArguments;
 use super::names::on_screen;
 use super::output::Output;
-use crate::error::Result;
+use super::score_range;
+use crate::error::{Error, Result};
 use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
 
 /// How many customers are shown.
@@ -14,8 +15,12 @@ const PRODUCTS: usize = 5;
 
 pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()> {
     let config = arguments.common.config().await?;
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
+        return score_range::run(arguments, &config, (from, to), output).await;
+    }
+    let as_of = arguments.as_of.ok_or_else(no_night)?;
     let request = ScoreRequest {
-        as_of: arguments.as_of,
+        as_of,
         model: arguments.model,
         formats: arguments.format,
         examples: EXAMPLES,
@@ -32,6 +37,10 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
         examples_text(&summary.examples)
     ))?;
     output.summary(&summary)
+}
+
+fn no_night() -> Error {
+    Error::request("no night was named").hint("give --as-of DATE, or --from DATE and --to DATE")
 }
 
 /// How much was published, and where.

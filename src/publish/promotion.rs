@@ -14,6 +14,7 @@ use crate::calendar::AsOf;
 use crate::error::{Error, Result};
 use crate::eval::{Difference, Figure, HoldoutReport, Interval, OKUO, REPLACED, Verdict};
 use crate::models::HELD_OUT_DAYS;
+use crate::publish::registry::model_night;
 
 #[cfg(test)]
 mod tests;
@@ -94,7 +95,7 @@ impl StandingModel {
 
     /// The night up to which it was trained, which its id begins with.
     fn as_of(&self) -> Option<AsOf> {
-        self.model_id()?.get(.."YYYY-MM-DD".len())?.parse().ok()
+        model_night(self.model_id()?)
     }
 }
 

@@ -275,6 +275,46 @@ pub async fn night_before(
     Ok(None)
 }
 
+/// All nights that have a manifest, the oldest first.
+///
+/// # Errors
+/// If the store fails.
+pub async fn published_nights(output: &Location) -> Result<Vec<AsOf>> {
+    let found = output.list("as_of=").await?;
+    let nights = found.iter().filter_map(|object| {
+        let (folder, file) = object.key.split_once('/')?;
+        let night = folder.strip_prefix("as_of=")?.parse().ok()?;
+        (file == MANIFEST && folder == night_folder(night)).then_some(night)
+    });
+    let mut nights: Vec<AsOf> = nights.collect();
+    nights.sort_unstable();
+    Ok(nights)
+}
+
+/// The manifest of a night that is published whole: each of its tables is there and has the size that
+/// the manifest says. A manifest that cannot be read is none.
+///
+/// # Errors
+/// If the store fails.
+pub async fn standing_run(output: &Location, as_of: AsOf) -> Result<Option<Manifest>> {
+    let night = output.child(&night_folder(as_of));
+    let Some((content, _)) = night.find(MANIFEST).await? else {
+        return Ok(None);
+    };
+    let read = Manifest::read(&night.name_of(MANIFEST), &content).ok();
+    let Some(manifest) = read.filter(|manifest| manifest.as_of == as_of) else {
+        return Ok(None);
+    };
+    let listed = night
+        .list(&format!("{}/", run_folder(&manifest.run_id)))
+        .await?;
+    let is_whole = manifest.tables.values().all(|table| {
+        let mut objects = listed.iter();
+        objects.any(|object| object.key == table.path && object.size == table.bytes)
+    });
+    Ok(is_whole.then_some(manifest))
+}
+
 /// A published night: its manifest, and the files of its tables by name, which are as the manifest
 /// says.
 ///

@@ -44,6 +44,20 @@ pub(crate) static TICKETS: LazyLock<Vec<u8>> = LazyLock::new(|| {
     bytes
 });
 
+/// Those of [`TICKETS`] whose time is to be kept, with the header.
+pub(crate) fn tickets(keep: impl Fn(&str) -> bool) -> String {
+    let text = String::from_utf8(TICKETS.clone()).unwrap();
+    let (header, lines) = text.split_once('\n').unwrap();
+    let time = header
+        .split(',')
+        .position(|name| name == "timestamp")
+        .unwrap();
+    let kept = lines
+        .lines()
+        .filter(|line| keep(line.split(',').nth(time).unwrap()));
+    kept.fold(format!("{header}\n"), |text, line| text + line + "\n")
+}
+
 /// The same as Parquet.
 pub(crate) fn parquet() -> Vec<u8> {
     let mut bytes = vec![];
