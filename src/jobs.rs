@@ -20,6 +20,7 @@ mod init;
 mod progress;
 mod registry;
 mod score;
+mod sent;
 mod tickets;
 mod train;
 
