@@ -142,7 +142,7 @@ impl Purchases {
     #[must_use]
     pub fn distinct_lines(&self) -> usize {
         self.every_customer()
-            .map(|purchases| purchases.lines())
+            .map(|purchases| purchases.lines().len())
             .sum()
     }
 
@@ -254,7 +254,7 @@ impl<'a> History<'a> {
     #[must_use]
     pub fn distinct_lines(&self) -> usize {
         (0..self.customer_count())
-            .map(|customer| self.purchases_of(customer).lines())
+            .map(|customer| self.purchases_of(customer).lines().len())
             .sum()
     }
 
@@ -375,19 +375,22 @@ impl<'a> CustomerPurchases<'a> {
         })
     }
 
-    /// How many distinct (day, product) there are.
-    fn lines(&self) -> usize {
+    /// The distinct (day, product), of which the product: ascending within each day, in the order of
+    /// the days.
+    #[must_use]
+    pub fn lines(&self) -> &'a [u32] {
         match (
             self.basket_starts.first(),
             self.basket_starts.get(self.days.len()),
         ) {
-            (Some(start), Some(end)) => (end - start) as usize,
-            _ => 0,
+            (Some(start), Some(end)) => &self.baskets[*start as usize..*end as usize],
+            _ => &[],
         }
     }
 
     /// The purchases from a day on.
-    fn since(&self, day: Day) -> CustomerPurchases<'a> {
+    #[must_use]
+    pub fn since(&self, day: Day) -> CustomerPurchases<'a> {
         match self.days.first() {
             Some(first) if *first < day => {
                 let start = self.days.partition_point(|known| *known < day);

@@ -86,10 +86,11 @@ impl FeedProfile {
     }
 }
 
-/// What is known of a product.
+/// What is known of a product within the days looked at.
 #[derive(Debug, Clone, Copy)]
 struct ProductSightings {
-    first: Day,
+    /// How many days ago it was first bought.
+    first: usize,
     /// Lines on that day.
     on_first: u32,
     lately: u32,
@@ -98,29 +99,30 @@ struct ProductSightings {
 
 impl ProductSightings {
     const NONE: Self = Self {
-        first: Day::from_epoch(i32::MAX),
+        first: 0,
         on_first: 0,
         lately: 0,
         before: 0,
     };
 
     #[inline]
-    fn add(&mut self, day: Day, ago: usize) {
-        if day < self.first {
-            (self.first, self.on_first) = (day, 0);
-        }
-        self.on_first += u32::from(day == self.first);
+    fn add(&mut self, ago: usize) {
+        self.add_first(ago, 1);
         self.lately += u32::from(ago < LATELY);
         self.before += u32::from((LATELY..BEFORE).contains(&ago));
     }
 
+    fn add_first(&mut self, ago: usize, lines: u32) {
+        if ago > self.first {
+            (self.first, self.on_first) = (ago, 0);
+        }
+        if ago == self.first {
+            self.on_first += lines;
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
-        if other.first < self.first {
-            (self.first, self.on_first) = (other.first, 0);
-        }
-        if other.first == self.first {
-            self.on_first += other.on_first;
-        }
+        self.add_first(other.first, other.on_first);
         self.lately += other.lately;
         self.before += other.before;
     }
@@ -134,6 +136,9 @@ pub struct FeedCounts {
     first: Option<Day>,
     days: Vec<DayProfile>,
     products: Vec<ProductSightings>,
+    /// Which products were bought before the days looked at. Of these days nothing else is needed,
+    /// and they are most of a history.
+    known_products: Vec<bool>,
     customers: Vanished,
 }
 
@@ -146,6 +151,7 @@ impl FeedCounts {
             first: None,
             days: vec![DayProfile::default(); LOOKED_AT_DAYS],
             products: vec![ProductSightings::NONE; products],
+            known_products: vec![false; products],
             customers: Vanished::default(),
         }
     }
@@ -177,9 +183,15 @@ impl FeedCounts {
             return;
         };
         self.first = Some(self.first.map_or(*first, |known| known.min(*first)));
+        let first_looked_at = self.night - (LOOKED_AT_DAYS as i32 - 1);
+        for product in purchases.until(first_looked_at - 1).lines() {
+            if let Some(known) = self.known_products.get_mut(*product as usize) {
+                *known = true;
+            }
+        }
         let (mut lately, mut before) = (0, 0);
-        for (day, basket) in purchases.iter() {
-            let ago = usize::try_from(self.night - day).unwrap_or(usize::MAX);
+        for (day, basket) in purchases.since(first_looked_at).iter() {
+            let ago = (self.night - day) as usize;
             lately += usize::from(ago < LATELY);
             before += usize::from((LATELY..BEFORE).contains(&ago));
             if let Some(counts) = self.days.get_mut(ago) {
@@ -189,7 +201,7 @@ impl FeedCounts {
             }
             for product in basket {
                 if let Some(counts) = self.products.get_mut(*product as usize) {
-                    counts.add(day, ago);
+                    counts.add(ago);
                 }
             }
         }
@@ -207,6 +219,9 @@ impl FeedCounts {
         for (product, others) in self.products.iter_mut().zip(&other.products) {
             product.merge(others);
         }
+        for (known, others) in self.known_products.iter_mut().zip(&other.known_products) {
+            *known |= others;
+        }
         self.customers.known += other.customers.known;
         self.customers.gone += other.customers.gone;
     }
@@ -215,10 +230,10 @@ impl FeedCounts {
     #[must_use]
     pub fn finish(mut self, feed: &FeedDays) -> FeedProfile {
         let mut vanished = Vanished::default();
-        for product in &self.products {
-            let ago =
-                usize::try_from(i64::from(self.night.epoch()) - i64::from(product.first.epoch()));
-            if let Some(day) = ago.ok().and_then(|ago| self.days.get_mut(ago)) {
+        for (product, known) in self.products.iter().zip(&self.known_products) {
+            if let Some(day) = self.days.get_mut(product.first)
+                && !known
+            {
                 day.unseen_lines += u64::from(product.on_first);
             }
             vanished.known += u64::from(product.before >= WELL_SOLD);

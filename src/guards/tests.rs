@@ -444,6 +444,26 @@ fn a_profile_is_counted_from_purchases_whatever_the_partitions() {
 }
 
 #[test]
+fn a_product_bought_long_ago_is_not_unseen() {
+    let line = |day| Line {
+        customer: 0,
+        day,
+        product: 0,
+    };
+    let lines = vec![line(NIGHT - 400), line(NIGHT - 30), line(NIGHT)];
+    let purchases =
+        Purchases::from_lines(Ids::Integer(vec![10]), Ids::Integer(vec![1]), lines).unwrap();
+    let mut counts = FeedCounts::new(AsOf(NIGHT), 1);
+    counts.add(&purchases.until(AsOf(NIGHT)));
+    let feed = counts.finish(&FeedDays::default());
+    let of = |ago: usize| {
+        let day = feed.days[ago];
+        (day.lines, day.new_customers, day.unseen_lines)
+    };
+    assert_eq!([of(0), of(30), of(31)], [(1, 0, 0), (1, 0, 0), (0, 0, 0)]);
+}
+
+#[test]
 fn the_page_of_guards_has_all_of_them_and_their_limits() {
     let page = include_str!("../../docs/how-to/guard-the-feed.md");
     for (code, _) in GUARDS {

@@ -39,8 +39,12 @@ pub(super) struct DayResolver {
     /// Instants that fall on the day of the last one, in microseconds: lines mostly come in the
     /// order of time.
     same_day: Range<i64>,
+    /// When that day began, or would have with the offset that these have.
+    day_began: i64,
     last_day: Option<Day>,
-    /// The time or the date that was noted last: lines of a ticket have the same.
+    /// The last time and its day, if it was certain: lines of a ticket have the same.
+    last: Option<(ParsedTime, Day)>,
+    /// The time or the date that was noted last.
     last_noted: i64,
     /// The certain day that was noted last.
     last_certain: i64,
@@ -78,7 +82,9 @@ impl DayResolver {
             shift: i64::from(clock.day_start()) * MICROSECONDS_PER_HOUR,
             offsets: vec![Offsets::Unknown; DAYS],
             same_day: 0..0,
+            day_began: 0,
             last_day: None,
+            last: None,
             last_noted: i64::MIN,
             last_certain: i64::MIN,
             seen: TimesSeen::default(),
@@ -105,26 +111,45 @@ impl DayResolver {
     /// The store's day, if there is one and it is plausible.
     #[inline]
     pub(super) fn day(&mut self, time: ParsedTime) -> Result<Day, RejectReason> {
-        match time {
-            ParsedTime::Date(days) => {
-                if self.last_noted != i64::from(days) {
-                    self.note(time, i64::from(days));
-                }
-            }
-            ParsedTime::Naive(microseconds) | ParsedTime::Instant(microseconds) => {
-                if self.last_noted != microseconds {
-                    self.note(time, microseconds);
-                    return self.day_of_next_time(time);
-                }
-            }
-            ParsedTime::Offset(instant, ahead) => {
-                if self.last_noted != instant {
-                    self.note(ParsedTime::Instant(instant), instant);
-                    self.seen.note_offset(instant, ahead);
-                    return self.day_of_next_time(time);
-                }
-            }
+        match self.last {
+            Some((last, day)) if last == time => Ok(day),
+            _ => self.day_of_another(time),
+        }
+    }
+
+    /// The day of a time that differs from the last one.
+    fn day_of_another(&mut self, time: ParsedTime) -> Result<Day, RejectReason> {
+        self.last = None;
+        let day = match time {
+            ParsedTime::Date(_)
+            | ParsedTime::Naive(_)
+            | ParsedTime::Instant(_)
+            | ParsedTime::Offset(..) => self.day_and_hour(time)?,
             other => return self.day_of_other(other),
+        };
+        self.last = Some((time, day));
+        Ok(day)
+    }
+
+    /// The day of a certain time, which is noted, and whose hour counts, if it differs from the last
+    /// one that was.
+    fn day_and_hour(&mut self, time: ParsedTime) -> Result<Day, RejectReason> {
+        match time {
+            ParsedTime::Date(days) if self.last_noted != i64::from(days) => {
+                self.note(time, i64::from(days));
+            }
+            ParsedTime::Naive(microseconds) | ParsedTime::Instant(microseconds)
+                if self.last_noted != microseconds =>
+            {
+                self.note(time, microseconds);
+                return self.day_of_next_time(time);
+            }
+            ParsedTime::Offset(instant, ahead) if self.last_noted != instant => {
+                self.note(ParsedTime::Instant(instant), instant);
+                self.seen.note_offset(instant, ahead);
+                return self.day_of_next_time(time);
+            }
+            _ => {}
         }
         self.day_of_certain(time)
     }
@@ -147,15 +172,13 @@ impl DayResolver {
         Ok(day)
     }
 
-    /// How long after the beginning of its day an instant is, by the clock.
+    /// How long after the beginning of its day an instant is, by the clock. The day was just looked
+    /// up.
     fn time_of_day(&self, instant: i64) -> Option<i64> {
-        let at = usize::try_from(instant.div_euclid(MICROSECONDS_PER_DAY) - FIRST_DAY).ok()?;
-        let seconds = match self.offsets.get(at)? {
-            Offsets::Fixed(seconds) => *seconds,
-            Offsets::Vary | Offsets::Unknown => {
-                offset_at(self.zone?, instant.div_euclid(MICROSECONDS_PER_SECOND))?
-            }
-        };
+        if self.same_day.contains(&instant) {
+            return Some(instant - self.day_began);
+        }
+        let seconds = offset_at(self.zone?, instant.div_euclid(MICROSECONDS_PER_SECOND))?;
         let east = i64::from(seconds) * MICROSECONDS_PER_SECOND - self.shift;
         Some((instant + east).rem_euclid(MICROSECONDS_PER_DAY))
     }
@@ -301,6 +324,7 @@ impl DayResolver {
                 );
                 self.same_day = start.max(utc_start)
                     ..(start + MICROSECONDS_PER_DAY).min(utc_start + MICROSECONDS_PER_DAY);
+                self.day_began = start;
                 self.last_day = i32::try_from(day).ok().map(Day::from_epoch);
                 self.last_day
             }

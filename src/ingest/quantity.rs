@@ -82,6 +82,7 @@ impl Quantity {
 }
 
 /// A finite number in millionths. What is too small or too large keeps its sign.
+#[inline]
 fn millionths(number: f64) -> Millionths {
     // Most are whole, and need no rounding.
     let whole = number as Millionths;

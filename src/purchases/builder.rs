@@ -419,13 +419,12 @@ fn sort_shard(shard: usize, base: usize, pairs: &mut [DayProduct], starts: &[u32
             }
         }
         let totals = CustomerTotals {
-            purchases: distinct.chunk_by(DayProduct::is_same_day).count() as u32,
+            purchases: writer.push(row, &distinct) as u32,
             lines: distinct.len() as u32,
         };
         lines += u64::from(totals.lines);
         purchases += u64::from(totals.purchases);
         customers.push((row, totals));
-        writer.push(row, &distinct);
     }
     NewRun {
         bytes: writer.finish(),

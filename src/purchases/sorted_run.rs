@@ -60,39 +60,38 @@ pub(super) struct SortedRunWriter {
 }
 
 impl SortedRunWriter {
-    /// Appends a customer. The row is larger than all before; the pairs are ascending and distinct.
-    pub(super) fn push(&mut self, row: u32, pairs: &[DayProduct]) {
-        self.write(row - self.next_row);
-        self.next_row = row + 1;
+    /// Appends a customer, and returns on how many days there are pairs. The row is larger than all
+    /// before; the pairs are ascending and distinct.
+    pub(super) fn push(&mut self, row: u32, pairs: &[DayProduct]) -> usize {
         let days = pairs.chunk_by(DayProduct::is_same_day).count();
-        self.write_u64(days as u64);
+        let mut at = self.bytes.len();
+        // Room for all numbers at once, and what is left goes: cheaper than to ask at each byte.
+        self.bytes
+            .resize(at + varint::LONGEST * (2 + 2 * days + pairs.len()), 0);
+        let bytes = &mut *self.bytes;
+        varint::set(bytes, &mut at, u64::from(row - self.next_row));
+        self.next_row = row + 1;
+        varint::set(bytes, &mut at, days as u64);
         let mut previous_day = 0;
         for pairs_of_day in pairs.chunk_by(DayProduct::is_same_day) {
             let day = pairs_of_day[0].sortable_day();
-            self.write(day - previous_day);
+            varint::set(bytes, &mut at, u64::from(day - previous_day));
             previous_day = day;
-            self.write_u64(pairs_of_day.len() as u64);
+            varint::set(bytes, &mut at, pairs_of_day.len() as u64);
             let mut next_product = 0;
             for pair in pairs_of_day {
                 let product = u64::from(pair.product());
-                self.write_u64(product - next_product);
+                varint::set(bytes, &mut at, product - next_product);
                 next_product = product + 1;
             }
         }
+        self.bytes.truncate(at);
+        days
     }
 
     /// The bytes of the run.
     pub(super) fn finish(self) -> Vec<u8> {
         self.bytes
-    }
-
-    fn write(&mut self, value: u32) {
-        self.write_u64(u64::from(value));
-    }
-
-    #[inline]
-    fn write_u64(&mut self, value: u64) {
-        varint::write(&mut self.bytes, value);
     }
 }
 
@@ -203,7 +202,9 @@ mod tests {
             let customers: BTreeMap<u32, Vec<DayProduct>> =
                 customers.iter().map(|(row, pairs)| (*row, sorted_pairs(pairs))).collect();
             let mut writer = SortedRunWriter::default();
-            customers.iter().for_each(|(row, pairs)| writer.push(*row, pairs));
+            customers.iter().for_each(|(row, pairs)| {
+                writer.push(*row, pairs);
+            });
             let bytes = writer.finish();
             let mut reader = SortedRunReader::new(&bytes).unwrap();
             for (row, pairs) in &customers {

@@ -1,5 +1,8 @@
 //! Variable-length integers (LEB128): 7 bits a byte, the lowest first.
 
+/// Bytes of the longest number.
+pub(super) const LONGEST: usize = 10;
+
 /// Appends a number.
 #[inline]
 pub(super) fn write(bytes: &mut Vec<u8>, mut value: u64) {
@@ -8,6 +11,18 @@ pub(super) fn write(bytes: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     bytes.push(value as u8);
+}
+
+/// Sets a number at `at`, which moves behind it; there is room for it.
+#[inline]
+pub(super) fn set(bytes: &mut [u8], at: &mut usize, mut value: u64) {
+    while value >= 0x80 {
+        bytes[*at] = value as u8 | 0x80;
+        *at += 1;
+        value >>= 7;
+    }
+    bytes[*at] = value as u8;
+    *at += 1;
 }
 
 /// Appends a number that may be negative, so that those near 0 are short.
