@@ -96,6 +96,7 @@ pub mod report;
 mod return_names;
 mod row_reader;
 mod sample;
+mod sent;
 mod source;
 mod stream;
 pub mod survey;
@@ -124,6 +125,7 @@ pub use joined::{InputTables, LoadedTables, ProductTable, TableSource, objects, 
 pub use reader::Reader;
 use report::Report;
 pub use sample::{ObjectSample, TableSample, sample};
+pub use sent::read_sent;
 pub use suspects::Suspect;
 pub use time::{DecidedForms, TimeFormat, TimePattern};
 

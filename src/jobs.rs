@@ -23,6 +23,7 @@ mod progress;
 mod registry;
 mod score;
 mod score_range;
+mod sent;
 mod tickets;
 mod train;
 

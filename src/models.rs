@@ -9,6 +9,7 @@ pub mod timing;
 pub mod tree;
 
 pub mod explain;
+mod further;
 mod night;
 mod parameters;
 mod strata;

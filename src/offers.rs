@@ -5,16 +5,30 @@
 //! and brings nothing. So a share of the customers, the control arm, is never sent anything. The
 //! difference between the arms is what the offers bring.
 
-use serde::Serialize;
-use sha2::{Digest, Sha256};
-
-use crate::calendar::Day;
-use crate::domain::{CustomerPrediction, Id, Ids, MAX_RANK, Predictions, ProductPrediction, words};
-use crate::error::{Error, Result};
-use crate::settings::{Allowed, section};
-
+mod arm;
+mod choice;
+mod mix;
+#[cfg(test)]
+mod mix_tests;
+mod sent;
+#[cfg(test)]
+mod sent_tests;
 #[cfg(test)]
 mod tests;
+mod window;
+
+use serde::Serialize;
+
+use crate::calendar::Day;
+use crate::domain::{Ids, MAX_RANK, Predictions};
+use crate::error::{Error, Result};
+use crate::sampling::{Draw, hash_bytes, unit};
+use crate::settings::{Allowed, section};
+
+pub use arm::Arm;
+use choice::CustomerChoice;
+pub use mix::{OfferMix, Strategy};
+pub use sent::{LONGEST_QUIET, SentOffer, SentOffers, SentToCustomer, nights_to_remember};
 
 /// The days that a number of days in `[offers]` may be: up to a year.
 const UP_TO_A_YEAR: Allowed = Allowed::Between(0.0, 365.0);
@@ -31,6 +45,13 @@ section! {
         /// (`certain`)
         #[setting(default = 0.9, allowed(Allowed::SHARE))]
         pub certain_above: f64,
+        /// Of the three likeliest products of each customer, the share that is most certainly bought
+        /// while the offer would be valid: it is not offered either (`certain`)
+        #[setting(default = 0.1, allowed(Allowed::SHARE))]
+        pub certain_share: f64,
+        /// What is offered: how many of the offers each strategy chooses
+        #[setting(default = OfferMix::default())]
+        pub mix: OfferMix,
         /// A product is not due yet if, on the expected day, less than this share of its typical gap
         /// has passed since it was bought (`recent`)
         #[setting(default = 0.5, allowed(Allowed::SHARE))]
@@ -39,6 +60,21 @@ section! {
         /// only once
         #[setting(default = 3, allowed(UP_TO_A_YEAR))]
         pub recent_days: i32,
+        /// Days for which a product that was offered to a customer is not offered to them again
+        /// (`already_sent`)
+        #[setting(
+            default = None,
+            default_note("the customer's own gap between purchases of it, at most 84; 28 where there is none"),
+            allowed(UP_TO_A_YEAR)
+        )]
+        pub quiet_days_product: Option<u32>,
+        /// Most mailings that a customer gets in 7 days (`too_soon`)
+        #[setting(default = 1, allowed(Allowed::Between(1.0, 7.0)))]
+        pub max_per_week: usize,
+        /// Table of what was really sent, with the columns customer_id, product_id and sent_on: a file,
+        /// a folder or a glob, local or s3://
+        #[setting(default = None, default_note("the offers published under the same output"))]
+        pub sent: Option<String>,
         /// Ids of products that are never offered, such as tobacco (`excluded`)
         #[setting(default = vec![])]
         pub exclude_products: Vec<String>,
@@ -50,8 +86,9 @@ section! {
         /// every night
         #[setting(default = "okuo".into())]
         pub salt: String,
-        /// An offer is sent this many days before the expected day, but not before the day after the
-        /// night: a customer who is expected tomorrow is sent it tomorrow
+        /// An offer is sent this many days before the expected day, or on the first day of the 80 %
+        /// interval if that is earlier, but not before the day after the night: a customer who is
+        /// expected tomorrow is sent it tomorrow
         #[setting(default = 1, allowed(UP_TO_A_YEAR))]
         pub lead_days: i32,
         /// Fewest days that an offer is valid
@@ -64,12 +101,20 @@ section! {
 }
 
 impl OfferParameters {
+    /// The most days for which something that was sent holds back something else.
+    #[must_use]
+    pub fn longest_memory(&self) -> u32 {
+        let valid = u32::try_from(self.max_valid_days).unwrap_or_default();
+        self.quiet_days_product.unwrap_or(LONGEST_QUIET).max(valid)
+    }
+
     /// The parameters themselves, if they make sense.
     ///
     /// # Errors
     /// If a value is out of its range, or the fewest days are more than the most.
     pub fn check(self) -> Result<Self> {
         self.check_ranges("offers.")?;
+        self.mix.check()?;
         if self.min_valid_days > self.max_valid_days {
             return Err(Error::request(format!(
                 "min_valid_days should be at most max_valid_days, but is {} and max_valid_days is {}",
@@ -93,6 +138,12 @@ pub enum Action {
     Recent,
     /// It is on the exclusion list.
     Excluded,
+    /// It was offered to the customer within its cycle.
+    #[serde(rename = "already_sent")]
+    AlreadySent,
+    /// The customer was mailed and has not come back, or was mailed often this week.
+    #[serde(rename = "too_soon")]
+    TooSoon,
 }
 
 impl Action {
@@ -104,49 +155,8 @@ impl Action {
             Action::Certain => "certain",
             Action::Recent => "recent",
             Action::Excluded => "excluded",
-        }
-    }
-}
-
-/// Whether a customer is sent offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Arm {
-    /// Offers are sent.
-    Treatment,
-    /// Offers are recorded but not sent.
-    Control,
-}
-
-impl Arm {
-    /// The arm of a customer: control if the first 53 bits of SHA-256 over salt and id, read as a
-    /// number from 0 to 1, are below `control_share`. It depends on nothing else, so it stays the
-    /// same from night to night, and a larger share only adds customers to the control arm.
-    #[must_use]
-    pub fn of(customer: Id<'_>, salt: &str, control_share: f64) -> Self {
-        // The salt's length keeps ("a", "b1") and ("ab", "1") apart.
-        let digest = Sha256::new()
-            .chain_update((salt.len() as u64).to_le_bytes())
-            .chain_update(salt)
-            .chain_update(customer.to_string());
-        let bytes: [u8; 32] = digest.finalize().into();
-        let bits = bytes
-            .iter()
-            .take(8)
-            .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte))
-            >> 11;
-        match (bits as f64) / ((1_u64 << 53) as f64) < control_share {
-            true => Arm::Control,
-            false => Arm::Treatment,
-        }
-    }
-
-    /// The word in the table.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Arm::Treatment => "treatment",
-            Arm::Control => "control",
+            Action::AlreadySent => "already_sent",
+            Action::TooSoon => "too_soon",
         }
     }
 }
@@ -158,7 +168,7 @@ pub struct Offer {
     pub customer: u32,
     /// Product code.
     pub product: u32,
-    /// Its place among the customer's likely products, from 1.
+    /// Its place among the customer's candidates, from 1: the likely products come first.
     pub rank: u32,
     /// Probability that it is in the next basket, given that the customer comes.
     pub probability: f64,
@@ -168,8 +178,23 @@ pub struct Offer {
     pub action: Action,
     /// The customer's arm.
     pub arm: Arm,
+    /// Whether it is to be sent on the day after the night.
+    pub due: bool,
+    /// Which strategy looked at it.
+    pub strategy: Strategy,
+    /// Probability that the customer buys it, without an offer, while the offer is valid, or would
+    /// be.
+    pub p_window: f64,
     /// Why, in a few words.
     pub reason: String,
+}
+
+impl Offer {
+    /// [`Offer::p_window`] in plain words.
+    #[must_use]
+    pub fn buys_without(&self) -> String {
+        window::in_plain_words(self.p_window)
+    }
 }
 
 /// The days of an offer, all after T.
@@ -185,52 +210,102 @@ pub struct OfferDates {
     pub valid_until: Day,
 }
 
-/// Considers each customer's likely products in their order until `per_customer` of them are
-/// offered. Each product considered is a row, offered or not. Rows are by customer, then rank.
+/// Makes the offers of one night.
+#[derive(Debug, Clone)]
+pub struct OfferMaker<'a> {
+    parameters: OfferParameters,
+    sent: &'a SentOffers,
+    /// Product codes, ascending.
+    excluded: Vec<u32>,
+    /// Above this probability that it is bought in the window, one of a customer's likeliest products
+    /// is certain.
+    certain_window: Option<f64>,
+    seed: u64,
+}
+
+/// Customers whose likeliest products say what is certain: the first ones, however a night is cut
+/// into parts.
+const CUSTOMERS_LOOKED_AT: usize = 100_000;
+
+impl<'a> OfferMaker<'a> {
+    /// `products` are the ids behind the product codes of the night, and `sent` is what was sent
+    /// before it.
+    ///
+    /// # Errors
+    /// If the parameters do not pass [`OfferParameters::check`].
+    pub fn new(parameters: &OfferParameters, products: &Ids, sent: &'a SentOffers) -> Result<Self> {
+        let parameters = parameters.clone().check()?;
+        let excluded = parameters.exclude_products.iter();
+        let mut excluded: Vec<u32> = excluded.filter_map(|id| products.code(id)).collect();
+        excluded.sort_unstable();
+        Ok(Self {
+            seed: hash_bytes(parameters.salt.as_bytes()),
+            parameters,
+            sent,
+            excluded,
+            certain_window: None,
+        })
+    }
+
+    /// Considers each customer's candidates in their order until `per_customer` of them are offered,
+    /// or would be if it were not too soon. Each product considered is a row, offered or not. Rows
+    /// are by customer, then rank. A night may come in several parts, of which the first has
+    /// [`CUSTOMERS_LOOKED_AT`] customers at least if there are so many.
+    ///
+    /// # Errors
+    /// If a customer's code has no id.
+    pub fn offers(&mut self, predictions: &Predictions) -> Result<Vec<Offer>> {
+        if self.certain_window.is_none() {
+            self.certain_window = Some(self.certain_in_window(predictions));
+        }
+        let mut offers = Vec::new();
+        for customer in &predictions.customers {
+            let id = predictions.customer_ids.get(customer.customer);
+            let id = id.ok_or_else(|| {
+                Error::system(format!(
+                    "the predictions' customer {} has no id",
+                    customer.customer
+                ))
+            })?;
+            let arm = Arm::of(id, &self.parameters.salt, self.parameters.control_share);
+            let choice = CustomerChoice::new(self, predictions.as_of, customer, self.sent.to(id));
+            let key = predictions.customer_ids.key(customer.customer);
+            let night = predictions.as_of.day().epoch() as u64;
+            let draw = unit(Draw::OfferMix.hash(self.seed, &[key, night]));
+            let quotas = self
+                .parameters
+                .mix
+                .quotas(self.parameters.per_customer, draw);
+            choice.offers(arm, quotas, &mut offers);
+        }
+        Ok(offers)
+    }
+
+    /// The probability that `certain_share` of the customers' likeliest products exceed.
+    fn certain_in_window(&self, predictions: &Predictions) -> f64 {
+        let nothing = SentToCustomer::default();
+        let customers = predictions.customers.iter().take(CUSTOMERS_LOOKED_AT);
+        let mut likeliest: Vec<f64> = customers
+            .flat_map(|customer| {
+                CustomerChoice::new(self, predictions.as_of, customer, nothing).likeliest()
+            })
+            .collect();
+        likeliest.sort_unstable_by(f64::total_cmp);
+        let certain = (self.parameters.certain_share * likeliest.len() as f64) as usize;
+        let at = (likeliest.len() - certain).checked_sub(1);
+        at.and_then(|at| likeliest.get(at))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+/// The offers of a night before which nothing was sent: see [`OfferMaker::offers`].
 ///
 /// # Errors
-/// If the parameters do not pass [`OfferParameters::check`], or a customer's code has no id.
+/// As [`OfferMaker::new`] and [`OfferMaker::offers`].
 pub fn offers(predictions: &Predictions, parameters: &OfferParameters) -> Result<Vec<Offer>> {
-    let parameters = parameters.clone().check()?;
-    let mut excluded: Vec<u32> = parameters
-        .exclude_products
-        .iter()
-        .filter_map(|id| predictions.product_ids.code(id))
-        .collect();
-    excluded.sort_unstable();
-    let mut offers = Vec::new();
-    for customer in &predictions.customers {
-        let id = predictions.customer_ids.get(customer.customer);
-        let id = id.ok_or_else(|| {
-            Error::system(format!(
-                "the predictions' customer {} has no id",
-                customer.customer
-            ))
-        })?;
-        let arm = Arm::of(id, &parameters.salt, parameters.control_share);
-        let dates = dates(predictions, customer, &parameters);
-        let days_ahead = predictions.expected(customer) - predictions.as_of.day();
-        let mut offered = 0;
-        for (rank, product) in (1..).zip(&customer.products) {
-            if offered == parameters.per_customer {
-                break;
-            }
-            let (action, reason) = decide(product, days_ahead, &excluded, &parameters);
-            let is_offered = action == Action::Offer;
-            offered += usize::from(is_offered);
-            offers.push(Offer {
-                customer: customer.customer,
-                product: product.product,
-                rank,
-                probability: product.probability,
-                dates: is_offered.then_some(dates),
-                action,
-                arm,
-                reason,
-            });
-        }
-    }
-    Ok(offers)
+    let nothing = SentOffers::default();
+    OfferMaker::new(parameters, &predictions.product_ids, &nothing)?.offers(predictions)
 }
 
 /// The ids in `exclude_products` that occur in no ticket, in their order: most likely misspelt.
@@ -242,72 +317,4 @@ pub fn unknown_exclusions<'a>(products: &Ids, parameters: &'a OfferParameters) -
         .map(String::as_str)
         .filter(|id| products.code(id).is_none())
         .collect()
-}
-
-/// Whether a product is offered, and why or why not. The customer is expected `days_ahead` days
-/// after the night; `excluded` are product codes, ascending.
-fn decide(
-    product: &ProductPrediction,
-    days_ahead: i32,
-    excluded: &[u32],
-    parameters: &OfferParameters,
-) -> (Action, String) {
-    if excluded.binary_search(&product.product).is_ok() {
-        return (Action::Excluded, "on the exclusion list".to_owned());
-    }
-    if product.probability > parameters.certain_above {
-        let reason = format!("bought anyway with probability {:.2}", product.probability);
-        return (Action::Certain, reason);
-    }
-    match not_due(product, days_ahead, parameters) {
-        Some(reason) => (Action::Recent, reason),
-        None => (Action::Offer, product.reason()),
-    }
-}
-
-/// Why a product is not due yet on the expected day; `None` if it is due.
-fn not_due(
-    product: &ProductPrediction,
-    days_ahead: i32,
-    parameters: &OfferParameters,
-) -> Option<String> {
-    let since = product.days_since_bought?;
-    let by_then = since.saturating_add(days_ahead);
-    let bought = words::ago(since);
-    let Some(gap) = product.typical_gap_days else {
-        return (by_then < parameters.recent_days).then(|| format!("bought {bought}"));
-    };
-    let is_recent = f64::from(by_then) < parameters.recent_gap_share * gap;
-    if !is_recent {
-        return None;
-    }
-    // One gap is no habit.
-    let habit = match product.times_bought {
-        ..=2 => format!(
-            "for the second time, {} after the first",
-            words::counted(gap.round() as i32, "day")
-        ),
-        _ => format!("{} on average", words::every(gap)),
-    };
-    Some(format!("bought {bought}; {habit}"))
-}
-
-/// The dates of what is offered to a customer; see [`OfferDates`].
-fn dates(
-    predictions: &Predictions,
-    customer: &CustomerPrediction,
-    parameters: &OfferParameters,
-) -> OfferDates {
-    let send_on =
-        (predictions.expected(customer) - parameters.lead_days).max(predictions.as_of.day() + 1);
-    let valid_from = customer.earliest.max(send_on);
-    let valid_until = customer
-        .latest
-        .max(valid_from + (parameters.min_valid_days - 1))
-        .min(valid_from + (parameters.max_valid_days - 1));
-    OfferDates {
-        send_on,
-        valid_from,
-        valid_until,
-    }
 }

@@ -16,6 +16,7 @@ pub(crate) mod parquet;
 pub mod promotion;
 pub mod registry;
 pub mod runs;
+pub mod sent;
 pub mod tables;
 pub mod tickets;
 

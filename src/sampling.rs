@@ -75,6 +75,8 @@ pub enum Draw {
     ReferenceCustomers = 0x4e16,
     /// Which customers TIFUKNN looks for neighbours among.
     TifuknnPool = 0x71f,
+    /// Which strategies choose the offers of a customer on a night.
+    OfferMix = 0x0ff3,
     /// Which customers of a held-out night are measured.
     MeasuredCustomers = 0xd4a3,
 }

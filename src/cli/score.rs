@@ -49,13 +49,14 @@ pub(super) fn published_text(summary: &ScoreSummary) -> String {
         customers,
         model_id,
         offers,
-        offers_to_send,
+        offers_due,
+        customers_due,
         manifest,
         ..
     } = summary;
     format!(
-        "scored {customers} customers with model {model_id}; {offers} offers ({offers_to_send} to send, {} held back as control)\npublished: {manifest}",
-        offers - offers_to_send
+        "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {customers_due} customers\npublished: {manifest}",
+        summary.as_of.day() + 1
     )
 }
 

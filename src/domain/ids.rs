@@ -62,6 +62,17 @@ impl Ids {
         found.ok().and_then(|at| u32::try_from(at).ok())
     }
 
+    /// The code of an id, which may have come in the other way: as text where these are integers.
+    #[must_use]
+    pub fn code_of(&self, id: Id<'_>) -> Option<u32> {
+        let found = match (self, id) {
+            (Ids::Integer(ids), Id::Integer(id)) => ids.binary_search(&id),
+            (_, Id::Text(id)) => return self.code(id),
+            (Ids::Text(_), id) => return self.code(&id.to_string()),
+        };
+        found.ok().and_then(|at| u32::try_from(at).ok())
+    }
+
     /// A number for an id, to draw samples with. It depends on the id alone, so other ids that come
     /// or go change no draw.
     #[must_use]

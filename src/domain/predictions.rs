@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::calendar::{AsOf, Day};
+use crate::calendar::{AsOf, Day, HORIZON_DAYS};
 use crate::domain::{Funnel, Ids};
 
 /// The horizons of the return probabilities, in days.
@@ -46,11 +46,15 @@ pub struct CustomerPrediction {
     pub latest: Day,
     /// Probability of a purchase within 7, 14 and 28 days.
     pub return_probability: [f64; 3],
+    /// Probability that the next purchase comes on each day after T, from the first on.
+    pub next_on: [f64; HORIZON_DAYS as usize],
     /// Expected number of distinct products in the next basket.
     pub expected_basket_size: f64,
     /// The likeliest products of the next basket, at most [`MAX_RANK`], by descending probability,
     /// then by ascending product code.
     pub products: Vec<ProductPrediction>,
+    /// Other candidates for offers, in the same order.
+    pub further: Vec<ProductPrediction>,
 }
 
 /// One likely product of the next basket.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::guards::{NightFeed, WarningLog, settle};
 use super::registry::load_for_night;
+use super::sent::sent_before;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::{AsOf, Day};
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::guards::{FeedCounts, Warning};
 use crate::ingest::report::Report;
 use crate::models::{self, NightSummary};
-use crate::offers::{Action, Arm, Offer, OfferParameters, offers, unknown_exclusions};
+use crate::offers::{Action, Offer, OfferMaker, OfferParameters, SentOffers, unknown_exclusions};
 use crate::publish::manifest::{GuardRecord, MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{NightRun, night_before, publish_run};
 use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, TableFile, Tables};
@@ -25,7 +26,7 @@ use crate::store;
 const SLICE: usize = 10 * CUSTOMERS_AT_A_TIME;
 
 /// Bytes that a customer's predictions take until they are written, offers included.
-const CUSTOMER_BYTES: u64 = 3_000;
+const CUSTOMER_BYTES: u64 = 5_500;
 
 /// What is asked of [`score`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,9 +81,10 @@ pub struct ScoreSummary {
     pub warnings: Vec<Warning>,
     /// What the guards said of the feed.
     pub guards: GuardRecord,
-    /// How many of the offers are to be sent.
-    #[serde(skip)]
-    pub offers_to_send: usize,
+    /// How many of the offers are to be sent on the day after the night.
+    pub offers_due: usize,
+    /// To how many customers.
+    pub customers_due: usize,
     /// Some of the customers, spread over all of them.
     #[serde(skip)]
     pub examples: Vec<ExampleCustomer>,
@@ -196,7 +198,8 @@ async fn score_logged(
     progress.stage("scoring");
     warn_of_unknown_exclusions(&tickets, &config.offers, progress);
     let funnel = night.population.funnel.clone();
-    let scored = compute(|| predict(config, model, &tickets, night, request))?;
+    let (sent, of_sent) = sent_before(config, &output, &tickets, request.as_of, progress).await?;
+    let scored = compute(|| predict(config, model, &tickets, night, request, &sent))?;
     let Tickets { lines, objects, .. } = tickets;
     progress.stage("publishing");
     let run = NightRun {
@@ -207,7 +210,7 @@ async fn score_logged(
         },
         tables: scored.tables,
         config: config.summary(),
-        inputs: objects,
+        inputs: objects.into_iter().chain(of_sent).collect(),
         lines: serde_json::to_value(&lines).unwrap_or_default(),
         funnel,
         warnings: progress.warnings(),
@@ -228,7 +231,8 @@ async fn score_logged(
         funnel: run.funnel,
         warnings: progress.warnings(),
         guards: run.guards,
-        offers_to_send: scored.offers_to_send,
+        offers_due: scored.offers_due,
+        customers_due: scored.customers_due,
         examples: scored.examples,
     })
 }
@@ -256,7 +260,8 @@ struct ScoredNight {
     tables: Vec<TableFile>,
     customers: usize,
     offers: usize,
-    offers_to_send: usize,
+    offers_due: usize,
+    customers_due: usize,
     examples: Vec<ExampleCustomer>,
 }
 
@@ -266,20 +271,19 @@ fn predict(
     tickets: &Tickets,
     night: NightSummary,
     request: &ScoreRequest,
+    sent: &SentOffers,
 ) -> Result<ScoredNight> {
     let recurrent = night.population.recurrent.len();
     let details = tickets.details(night.population.as_of, &night.population.recurrent);
     let mut collector = NightCollector::new(recurrent, request, details);
+    let mut maker = OfferMaker::new(&config.offers, tickets.partitions.products(), sent)?;
     models::score_in_slices(
         &model.model,
         &model.id(),
         &*tickets.partitions,
         night,
         customers_at_a_time(tickets.partitions.count(), config.memory_limit),
-        &mut |predictions| {
-            let offers = offers(predictions, &config.offers)?;
-            collector.add(predictions, &offers)
-        },
+        &mut |predictions| collector.add(predictions, &maker.offers(predictions)?),
     )?;
     collector.finish()
 }
@@ -298,7 +302,8 @@ struct NightCollector {
     details: Details,
     customers: usize,
     offers: usize,
-    offers_to_send: usize,
+    offers_due: usize,
+    customers_due: usize,
     /// Customers from one example to the next, so that not only the smallest ids are shown.
     example_step: usize,
     most_examples: usize,
@@ -312,7 +317,8 @@ impl NightCollector {
             details,
             customers: 0,
             offers: 0,
-            offers_to_send: 0,
+            offers_due: 0,
+            customers_due: 0,
             example_step: (recurrent / request.examples.max(1)).max(1),
             most_examples: request.examples,
             examples: vec![],
@@ -321,10 +327,14 @@ impl NightCollector {
 
     fn add(&mut self, predictions: &Predictions, offers: &[Offer]) -> Result<()> {
         self.tables.push(predictions, offers)?;
-        for offer in offers.iter().filter(|offer| offer.action == Action::Offer) {
-            self.offers += 1;
-            self.offers_to_send += usize::from(offer.arm == Arm::Treatment);
-        }
+        let made = offers.iter().filter(|offer| offer.action == Action::Offer);
+        self.offers += made.count();
+        let due = offers.iter().filter(|offer| offer.due);
+        self.offers_due += due.count();
+        let of_customer = offers.chunk_by(|one, next| one.customer == next.customer);
+        self.customers_due += of_customer
+            .filter(|offers| offers.iter().any(|offer| offer.due))
+            .count();
         for (at, customer) in (self.customers..).zip(&predictions.customers) {
             if at % self.example_step == 0 && self.examples.len() < self.most_examples {
                 self.examples
@@ -340,7 +350,8 @@ impl NightCollector {
             tables: self.tables.finish()?,
             customers: self.customers,
             offers: self.offers,
-            offers_to_send: self.offers_to_send,
+            offers_due: self.offers_due,
+            customers_due: self.customers_due,
             examples: self.examples,
         })
     }
@@ -356,6 +367,7 @@ fn example(
         expected_date: predictions.expected(customer),
         prediction: CustomerPrediction {
             products: vec![],
+            further: vec![],
             ..customer.clone()
         },
         products: customer

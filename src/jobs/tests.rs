@@ -165,3 +165,135 @@ fn jobs_can_be_spawned() {
     sendable(delete_model("models", "m", RemoveOptions::default()));
     sendable(prune_models("models", 3, false, &Silent));
 }
+
+/// (customer, product) of the offers that are due after a night.
+async fn due(config: &Config, night: &str) -> Vec<(String, String)> {
+    let output = store::open(config.output.as_deref().unwrap())
+        .await
+        .unwrap();
+    let (_, tables) = crate::publish::runs::read_run(&output, night.parse().unwrap())
+        .await
+        .unwrap();
+    let text = std::str::from_utf8(&tables["offers.jsonl"])
+        .unwrap()
+        .to_owned();
+    let rows = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    rows.filter(|row| row["due"] == true)
+        .map(|row| {
+            (
+                row["customer_id"].to_string(),
+                row["product_id"].to_string(),
+            )
+        })
+        .collect()
+}
+
+const NIGHTS: [&str; 4] = ["2024-07-01", "2024-07-02", "2024-07-03", "2024-07-04"];
+
+#[tokio::test]
+async fn nights_in_a_row_do_not_repeat_themselves_and_are_the_same_again() {
+    let (_folder, mut config) = configured().await;
+    config.parameters.timing.boosting.trees = 5;
+    config.parameters.basket.boosting.trees = 5;
+    train(&config, "2024-06-30".parse().unwrap(), &Silent)
+        .await
+        .unwrap();
+    let with_lines = |night: &str| ScoreRequest {
+        formats: vec![crate::publish::tables::Format::Jsonl],
+        ..ScoreRequest::new(night.parse().unwrap())
+    };
+    let mut manifests = vec![];
+    let mut mailed = vec![];
+    for night in NIGHTS {
+        let summary = score(&config, &with_lines(night), &Silent).await.unwrap();
+        let output = store::open(config.output.as_deref().unwrap())
+            .await
+            .unwrap();
+        manifests.push(
+            output
+                .get(&format!("as_of={night}/manifest.json"))
+                .await
+                .unwrap()
+                .0,
+        );
+        let due = due(&config, night).await;
+        assert_eq!(due.len(), summary.offers_due, "{night}");
+        mailed.extend(due);
+    }
+    let all = mailed.len();
+    assert!(all > 10, "{all} offers were due");
+    mailed.sort();
+    mailed.dedup();
+    assert_eq!(mailed.len(), all, "an offer is repeated");
+    let text = std::str::from_utf8(&manifests[2]).unwrap();
+    assert_eq!(
+        text.matches("/offers.parquet\",\n      \"size\"").count(),
+        2,
+        "{text}"
+    );
+    // In any order, whatever was published after them.
+    for at in [2, 0, 3, 1] {
+        score(&config, &with_lines(NIGHTS[at]), &Silent)
+            .await
+            .unwrap();
+        let output = store::open(config.output.as_deref().unwrap())
+            .await
+            .unwrap();
+        let again = output
+            .get(&format!("as_of={}/manifest.json", NIGHTS[at]))
+            .await
+            .unwrap()
+            .0;
+        assert!(again == manifests[at], "{} is another one", NIGHTS[at]);
+    }
+}
+
+#[tokio::test]
+async fn what_the_campaign_tool_sent_goes_before_what_was_published() {
+    let (folder, mut config) = configured().await;
+    config.parameters.timing.boosting.trees = 5;
+    config.parameters.basket.boosting.trees = 5;
+    train(&config, "2024-06-30".parse().unwrap(), &Silent)
+        .await
+        .unwrap();
+    let place = folder.path().to_str().unwrap().to_owned();
+    let request = ScoreRequest {
+        formats: vec![crate::publish::tables::Format::Jsonl],
+        ..ScoreRequest::new("2024-07-02".parse().unwrap())
+    };
+    score(&config, &request, &Silent).await.unwrap();
+    let first = due(&config, "2024-07-02").await;
+    let (customer, _) = first.first().unwrap();
+    let put = async |days: &str| {
+        let text = format!("customer_id,product_id,sent_on\n{customer},no-product,{days}\n");
+        let location = store::open(&place).await.unwrap();
+        location
+            .put("sent.csv", text.into(), PutMode::Overwrite)
+            .await
+            .unwrap();
+    };
+    config.offers.sent = Some(format!("{place}/sent.csv"));
+    // After the night nothing counts; on it, this customer was mailed, and is not back.
+    put("2024-07-03").await;
+    score(&config, &request, &Silent).await.unwrap();
+    assert_eq!(due(&config, "2024-07-02").await, first);
+    put("2024-07-02").await;
+    let summary = score(&config, &request, &Silent).await.unwrap();
+    let others = first.iter().filter(|(mailed, _)| mailed != customer);
+    let bought = due(&config, "2024-07-02").await;
+    assert_eq!(bought, others.cloned().collect::<Vec<_>>());
+    let output = store::open(config.output.as_deref().unwrap())
+        .await
+        .unwrap();
+    let manifest = output
+        .get("as_of=2024-07-02/manifest.json")
+        .await
+        .unwrap()
+        .0;
+    assert!(
+        std::str::from_utf8(&manifest).unwrap().contains("sent.csv"),
+        "{summary:?}"
+    );
+}

@@ -264,7 +264,7 @@ fn check_history_days(config: &Config, purpose: Purpose) -> Result<()> {
     .hint("raise --history-days, or lower --periods or --period-days"))
 }
 
-fn manifest_input(object: InputObject) -> ManifestInput {
+pub(super) fn manifest_input(object: InputObject) -> ManifestInput {
     ManifestInput {
         object: object.uri,
         size: object.size,

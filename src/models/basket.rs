@@ -136,6 +136,14 @@ pub struct ScoredCandidate {
     pub model: ProductModel,
 }
 
+impl ScoredCandidate {
+    /// The likeliest first, then by code.
+    pub fn likelier_first(one: &Self, other: &Self) -> std::cmp::Ordering {
+        let by_probability = other.probability.total_cmp(&one.probability);
+        by_probability.then(one.candidate.product.cmp(&other.candidate.product))
+    }
+}
+
 /// What fitting gives.
 pub struct FittedBasket {
     /// Fitted on all.
@@ -350,33 +358,56 @@ impl BasketModel {
         let shortlist = self
             .pooled
             .log_odds_of_best(&scratch.rows, BASKET_WIDTH, first, SHORTLIST);
-        let mut out = Vec::with_capacity(shortlist.len());
-        for (at, log_odds) in shortlist {
-            let candidate = scratch.candidates[at];
-            let row = &scratch.rows[at * BASKET_WIDTH..(at + 1) * BASKET_WIDTH];
-            let tree = self.tree_of(trees, candidate.product);
-            let correction = tree.map_or(0.0, |product| {
-                product
-                    .tree
-                    .correction(|feature| row[CORRECTION_COLUMNS[feature]])
-            });
-            let correction = self.corrections.strength * correction;
-            out.push(ScoredCandidate {
-                candidate,
-                probability: self.calibration.probability(log_odds + correction),
-                model: if tree.is_some() {
-                    ProductModel::Product
-                } else {
-                    ProductModel::Pooled
-                },
-            });
-        }
-        out.sort_by(|a, b| {
-            b.probability
-                .total_cmp(&a.probability)
-                .then(a.candidate.product.cmp(&b.candidate.product))
-        });
+        let scored = shortlist.into_iter();
+        let scored = scored.map(|(at, log_odds)| self.scored(trees, scratch, at, log_odds));
+        let mut out: Vec<ScoredCandidate> = scored.collect();
+        out.sort_by(ScoredCandidate::likelier_first);
         out
+    }
+
+    /// The probabilities of the candidates at these positions, as [`BasketModel::score`] gives those
+    /// of the ones that it finds worth a full look.
+    pub fn score_at(
+        &self,
+        trees: &[Option<u32>],
+        scratch: &BasketScratch,
+        at: &[usize],
+    ) -> Vec<ScoredCandidate> {
+        let log_odds = self
+            .pooled
+            .log_odds_of_some(&scratch.rows, BASKET_WIDTH, at);
+        let scored = at.iter().zip(log_odds);
+        scored
+            .map(|(at, log_odds)| self.scored(trees, scratch, *at, log_odds))
+            .collect()
+    }
+
+    /// The candidate at a position, to which the pooled model gives these log-odds.
+    fn scored(
+        &self,
+        trees: &[Option<u32>],
+        scratch: &BasketScratch,
+        at: usize,
+        log_odds: f64,
+    ) -> ScoredCandidate {
+        let candidate = scratch.candidates[at];
+        let row = &scratch.rows[at * BASKET_WIDTH..(at + 1) * BASKET_WIDTH];
+        let tree = self.tree_of(trees, candidate.product);
+        let correction = tree.map_or(0.0, |product| {
+            product
+                .tree
+                .correction(|feature| row[CORRECTION_COLUMNS[feature]])
+        });
+        let correction = self.corrections.strength * correction;
+        ScoredCandidate {
+            candidate,
+            probability: self.calibration.probability(log_odds + correction),
+            model: if tree.is_some() {
+                ProductModel::Product
+            } else {
+                ProductModel::Pooled
+            },
+        }
     }
 
     /// The tree of a product, by what [`BasketModel::trees_by_code`] gives.

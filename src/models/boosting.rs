@@ -180,6 +180,18 @@ impl Boosted {
         kept.into_iter().zip(best).collect()
     }
 
+    /// The log-odds of the rows at some positions, of rows as in [`Boosted::log_odds_of_best`].
+    #[must_use]
+    pub fn log_odds_of_some(&self, rows: &[f32], stride: usize, at: &[usize]) -> Vec<f64> {
+        let some = at
+            .iter()
+            .flat_map(|at| &rows[at * stride..(at + 1) * stride]);
+        let some: Vec<f32> = some.copied().collect();
+        let mut out = vec![self.base; at.len()];
+        self.add_trees(0..self.trees.len(), &some, stride, &mut out);
+        out
+    }
+
     /// Tree by tree over blocks of rows, so that a tree stays in the cache.
     fn add_trees(
         &self,

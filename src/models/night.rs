@@ -10,6 +10,7 @@ use crate::features::store_snapshot::{PartialStoreCounts, SalesWindow, StoreSnap
 use crate::features::timing::TimingFeatures;
 use crate::models::Model;
 use crate::models::basket::{AppliedCorrection, ScoredCandidate};
+use crate::models::further::further_candidates;
 use crate::models::timing::ReturnTimeDistribution;
 use crate::purchases::{CustomerPurchases, History, PartitionedHistory, Partitions, Purchases};
 use crate::recurrence::{PopulationSummary, Rule};
@@ -342,11 +343,14 @@ impl<'a> NightScorer<'a> {
             expected,
             scratch,
         );
-        let products = scored
-            .iter()
-            .take(MAX_RANK)
-            .map(|scored| self.product(scored, purchases.len()))
-            .collect();
+        let (listed, others) = scored.split_at(scored.len().min(MAX_RANK));
+        let further = self.further(listed, others, scratch);
+        let of_customer = |scored: &[ScoredCandidate]| {
+            let products = scored.iter();
+            products
+                .map(|scored| self.product(scored, purchases.len()))
+                .collect()
+        };
         let purchases_90d = purchases
             .days()
             .iter()
@@ -362,10 +366,30 @@ impl<'a> NightScorer<'a> {
             return_probability: model
                 .timing
                 .return_probability(&wait, night - last_purchase),
+            next_on: wait.probability,
             expected_basket_size: expected_basket_size(&purchases),
-            products,
+            products: of_customer(listed),
+            further: of_customer(&further),
         };
         Some((prediction, wait))
+    }
+
+    /// Candidates for offers beyond the listed ones: the others that were worth a full look, and
+    /// [`further_candidates`].
+    fn further(
+        &self,
+        listed: &[ScoredCandidate],
+        others: &[ScoredCandidate],
+        scratch: &BasketScratch,
+    ) -> Vec<ScoredCandidate> {
+        let known = listed.iter().chain(others);
+        let mut known: Vec<u32> = known.map(|scored| scored.candidate.product).collect();
+        known.sort_unstable();
+        let at = further_candidates(scratch, &known);
+        let mut further = others.to_vec();
+        further.extend(self.model.basket.score_at(&self.trees, scratch, &at));
+        further.sort_by(ScoredCandidate::likelier_first);
+        further
     }
 
     /// What is predicted of one product for a customer with this many purchases.

@@ -2,11 +2,19 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::calendar::AsOf;
-use crate::domain::Ids;
 use crate::domain::examples::{self, customer, new_product, product};
+use crate::domain::{Id, Ids, ProductPrediction};
 
-fn night() -> AsOf {
+pub(super) fn night() -> AsOf {
     AsOf(Day::from_epoch(17_470))
+}
+
+/// The defaults, but for the strategy: the likeliest products alone.
+pub(super) fn only_likely() -> OfferParameters {
+    OfferParameters {
+        mix: OfferMix::ONLY_LIKELY,
+        ..OfferParameters::default()
+    }
 }
 
 fn one(products: Vec<ProductPrediction>) -> Predictions {
@@ -35,7 +43,7 @@ fn the_walk_ends_when_enough_offers_are_found() {
     ]);
     let two = OfferParameters {
         per_customer: 2,
-        ..OfferParameters::default()
+        ..only_likely()
     };
     let expected = [
         (1, Action::Certain),
@@ -69,23 +77,17 @@ fn the_walk_ends_when_enough_offers_are_found() {
 fn due_is_judged_on_the_expected_day() {
     // Expected in 4 days: 3 + 4 days of a gap of 14 are half of it, and no longer recent.
     assert_eq!(
-        actions(
-            &one(vec![product(0, 0.5, 3, Some(14.0))]),
-            &OfferParameters::default()
-        ),
+        actions(&one(vec![product(0, 0.5, 3, Some(14.0))]), &only_likely()),
         [(1, Action::Offer)]
     );
     assert_eq!(
-        actions(
-            &one(vec![product(0, 0.5, 3, Some(14.1))]),
-            &OfferParameters::default()
-        ),
+        actions(&one(vec![product(0, 0.5, 3, Some(14.1))]), &only_likely()),
         [(1, Action::Recent)]
     );
     // Without a known gap, the days count.
     let week = OfferParameters {
         recent_days: 8,
-        ..OfferParameters::default()
+        ..only_likely()
     };
     assert_eq!(
         actions(&one(vec![product(0, 0.5, 3, None)]), &week),
@@ -103,7 +105,7 @@ fn due_is_judged_on_the_expected_day() {
 #[test]
 fn a_product_that_is_not_due_says_why() {
     let reason = |product: ProductPrediction| {
-        offers(&one(vec![product]), &OfferParameters::default()).unwrap()[0]
+        offers(&one(vec![product]), &only_likely()).unwrap()[0]
             .reason
             .clone()
     };
@@ -129,7 +131,7 @@ fn a_product_that_is_not_due_says_why() {
             &once,
             &OfferParameters {
                 recent_days: 8,
-                ..OfferParameters::default()
+                ..only_likely()
             }
         )
         .unwrap()[0]
@@ -151,25 +153,26 @@ fn dates_come_from_the_expected_day_and_the_interval() {
         let dates = offers(&predictions, &parameters).unwrap()[0].dates.unwrap();
         [dates.send_on, dates.valid_from, dates.valid_until].map(|day| day - night().day())
     };
-    assert_eq!(dates(2, 9, 3.6, OfferParameters::default()), [3, 3, 9]);
-    assert_eq!(dates(5, 9, 5.2, OfferParameters::default()), [4, 5, 9]);
+    assert_eq!(dates(2, 9, 3.6, only_likely()), [2, 2, 9]);
+    assert_eq!(dates(3, 9, 3.6, only_likely()), [3, 3, 9]);
+    assert_eq!(dates(5, 9, 5.2, only_likely()), [4, 5, 9]);
     assert_eq!(
-        dates(1, 1, 0.4, OfferParameters::default()),
+        dates(1, 1, 0.4, only_likely()),
         [1, 1, 3],
         "never before the day after T, and at least min_valid_days"
     );
     assert_eq!(
-        dates(1, 4, 1.0, OfferParameters::default()),
+        dates(1, 4, 1.0, only_likely()),
         [1, 1, 4],
         "expected tomorrow, sent tomorrow"
     );
     assert_eq!(
-        dates(1, 2, 6.0, OfferParameters::default()),
-        [5, 5, 7],
-        "sent after the interval: valid from then on"
+        dates(1, 2, 6.0, only_likely()),
+        [1, 1, 3],
+        "sent on the first day of the interval"
     );
     assert_eq!(
-        dates(2, 400, 3.0, OfferParameters::default()),
+        dates(2, 400, 3.0, only_likely()),
         [2, 2, 29],
         "at most max_valid_days"
     );
@@ -180,7 +183,7 @@ fn dates_come_from_the_expected_day_and_the_interval() {
             3.6,
             OfferParameters {
                 lead_days: 30,
-                ..OfferParameters::default()
+                ..only_likely()
             }
         ),
         [1, 2, 9]
@@ -191,7 +194,7 @@ fn dates_come_from_the_expected_day_and_the_interval() {
 fn only_what_is_offered_has_dates() {
     let rows = offers(
         &one(vec![product(0, 0.95, 20, Some(7.0)), new_product(1, 0.4)]),
-        &OfferParameters::default(),
+        &only_likely(),
     )
     .unwrap();
     assert_eq!(
@@ -238,7 +241,7 @@ fn one_customer_has_one_arm() {
         &examples::text(),
         &OfferParameters {
             control_share: 0.5,
-            ..OfferParameters::default()
+            ..only_likely()
         },
     )
     .unwrap();
@@ -253,7 +256,7 @@ fn one_customer_has_one_arm() {
 
 #[test]
 fn parameters_outside_their_range_are_named() {
-    let default = OfferParameters::default;
+    let default = only_likely;
     for (parameters, name) in [
         (
             OfferParameters {
@@ -332,7 +335,7 @@ fn a_customer_without_an_id_is_an_error() {
         customer_ids: Ids::Integer(vec![]),
         ..examples::integer()
     };
-    assert!(offers(&predictions, &OfferParameters::default()).is_err());
+    assert!(offers(&predictions, &only_likely()).is_err());
 }
 
 proptest! {
@@ -345,7 +348,7 @@ proptest! {
         let mut predictions = one(products);
         let customer = &mut predictions.customers[0];
         (customer.days_to_next, customer.earliest, customer.latest) = (days_to_next, night().day() + earliest, night().day() + earliest + width);
-        let parameters = OfferParameters { lead_days, per_customer, ..OfferParameters::default() };
+        let parameters = OfferParameters { lead_days, per_customer, ..only_likely() };
         let rows = offers(&predictions, &parameters).unwrap();
         prop_assert!(rows.iter().filter(|row| row.action == Action::Offer).count() <= per_customer);
         prop_assert!(rows.iter().zip(1..).all(|(row, rank)| row.rank == rank));

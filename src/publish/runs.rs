@@ -367,7 +367,12 @@ async fn read_tables(night: &Location, manifest: &Manifest) -> Result<BTreeMap<S
 }
 
 /// Compares a table with what the manifest says of it.
-fn check_table(name: &str, object: &str, entry: &TableEntry, content: &Bytes) -> Result<()> {
+pub(super) fn check_table(
+    name: &str,
+    object: &str,
+    entry: &TableEntry,
+    content: &Bytes,
+) -> Result<()> {
     let checksum = sha256_hex(content);
     if checksum != entry.sha256 {
         let what = format!(

@@ -31,7 +31,7 @@ pub const CUSTOMERS_AT_A_TIME: usize = 10_000;
 
 const CUSTOMERS: &str = "customers";
 const PRODUCTS: &str = "products";
-const OFFERS: &str = "offers";
+pub(super) const OFFERS: &str = "offers";
 
 /// What readers may rely on of a published table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn schema() -> [TableSchema; 3] {
         },
         TableSchema {
             name: OFFERS,
-            meaning: "each customer's likely products by rank, until `per_customer` of them are offered",
+            meaning: "each customer's candidates by rank: those that a strategy of `mix` looked at until `per_customer` are offered, or would be if it were not too soon",
             columns: schema_of(&OFFER_COLUMNS),
         },
     ]

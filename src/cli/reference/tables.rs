@@ -57,6 +57,7 @@ fn types(tables: &[TableSchema]) -> String {
             ColumnType::Integer => ("a signed 32-bit integer", "a number"),
             ColumnType::Double => ("a 64-bit floating-point number", "a number"),
             ColumnType::Text => ("UTF-8 text", "UTF-8 text"),
+            ColumnType::Boolean => ("a boolean", "`true` or `false`"),
         };
         types.row(vec![column_type.to_string(), parquet.into(), text.into()]);
     }

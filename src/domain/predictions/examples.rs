@@ -50,8 +50,10 @@ pub(crate) fn customer(
         earliest: night.day() + 2,
         latest: night.day() + 9,
         return_probability: [0.7, 0.9, 0.97],
+        next_on: std::array::from_fn(|day| if day < 10 { 0.095 } else { 0.0 }),
         expected_basket_size: 14.5,
         products,
+        further: vec![],
     }
 }
 

@@ -64,8 +64,10 @@ fn customer(
         earliest: NIGHT + interval.0,
         latest: NIGHT + interval.1,
         return_probability: [0.2, 0.5, 0.9],
+        next_on: [0.0; 28],
         expected_basket_size: 1.0,
         products,
+        further: vec![],
     }
 }
 

@@ -263,7 +263,8 @@ fn what_is_longer_ago_than_the_history_changes_nothing() {
 fn by_ids(predictions: &Predictions) -> Vec<String> {
     let id = |ids: &Ids, code: u32| ids.get(code).unwrap().to_string();
     let one = |customer: &CustomerPrediction| {
-        let products = customer.products.iter().map(|product| {
+        let candidates = customer.products.iter().chain(&customer.further);
+        let products = candidates.map(|product| {
             let probability = product.probability.to_bits();
             format!(
                 "{} {probability:x} {:?}",
@@ -282,6 +283,7 @@ fn by_ids(predictions: &Predictions) -> Vec<String> {
         );
         let customer = CustomerPrediction {
             products: vec![],
+            further: vec![],
             customer: id(&predictions.customer_ids, customer.customer)
                 .parse()
                 .unwrap(),

@@ -21,6 +21,7 @@ pub(super) fn check(predictions: &Predictions) -> Result<()> {
             .and_then(|()| check_return_probabilities(customer))
             .and_then(|()| check_basket_size(customer))
             .and_then(|()| check_products(&customer.products))
+            .and_then(|()| check_further(&customer.further))
             .map_err(|what| wrong(predictions, customer, &what))?;
         previous = Some(customer.customer);
     }
@@ -107,6 +108,13 @@ fn check_products(products: &[ProductPrediction]) -> Checked {
         return Err("it lists a product twice".to_owned());
     }
     Ok(())
+}
+
+fn check_further(products: &[ProductPrediction]) -> Checked {
+    let mut products = products.iter();
+    products.try_for_each(|product| {
+        check_probability("the probability of a candidate", product.probability)
+    })
 }
 
 fn check_probability(name: &str, value: f64) -> Checked {

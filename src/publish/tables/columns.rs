@@ -40,6 +40,7 @@ enum Fill<Row> {
     Double(fn(&Row) -> f64),
     NullableDouble(fn(&Row) -> Option<f64>),
     Text(fn(&Row) -> String),
+    Truth(fn(&Row) -> bool),
     /// What is known of a product code or a customer code, where it is mapped: without that, the
     /// table has no such column.
     ProductName(fn(&Row) -> u32),
@@ -222,7 +223,7 @@ impl ProductRecord<'_> {
 }
 
 /// The columns of `offers`.
-pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 13] = [
+pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 17] = [
     TableColumn {
         name: "customer_id",
         meaning: "the customer, as in the tickets",
@@ -235,17 +236,17 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 13] = [
     },
     TableColumn {
         name: "rank",
-        meaning: "as in `products`",
+        meaning: "place among the customer's candidates: up to 25 as in `products`",
         fill: Fill::Count(|offer| offer.rank),
     },
     TableColumn {
         name: "probability",
-        meaning: "as in `products`",
+        meaning: "as in `products`: that it is in the next basket, whenever that is",
         fill: Fill::Double(|offer| offer.probability),
     },
     TableColumn {
         name: "send_on",
-        meaning: "the day to send the offer: `lead_days` before the expected day, but after T; null if nothing is offered",
+        meaning: "the day to send the offer: `lead_days` before the expected day or the first day of the 80 % interval, whichever is earlier, but after T; null if nothing is offered",
         fill: Fill::NullableDate(|offer| offer.dates.map(|dates| dates.send_on)),
     },
     TableColumn {
@@ -260,7 +261,7 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 13] = [
     },
     TableColumn {
         name: "action",
-        meaning: "`offer`, or why not: `certain` (bought anyway), `recent` (not due yet), `excluded`",
+        meaning: "`offer`, or why not: `certain` (bought anyway), `recent` (not due yet), `excluded`, `already_sent` (offered within its cycle), `too_soon` (mailed, and not back since)",
         fill: Fill::Text(|offer| offer.action.word().to_owned()),
     },
     TableColumn {
@@ -287,6 +288,26 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 13] = [
         name: "last_price",
         meaning: "the product's latest unit price; only where prices are mapped",
         fill: Fill::LastPrice(|offer| offer.product),
+    },
+    TableColumn {
+        name: "due",
+        meaning: "true if the offer is to be sent on the day after T: these rows, and no others, are the morning's mailings",
+        fill: Fill::Truth(|offer| offer.due),
+    },
+    TableColumn {
+        name: "strategy",
+        meaning: "which part of `mix` looked at it: `likely`; `overdue` (regular, past its cycle), `winback` (regular once, gone), `new` (never bought)",
+        fill: Fill::Text(|offer| offer.strategy.word().to_owned()),
+    },
+    TableColumn {
+        name: "p_window",
+        meaning: "probability that the customer comes while the offer is valid, or would be, and buys the product without it",
+        fill: Fill::Double(|offer| offer.p_window),
+    },
+    TableColumn {
+        name: "p_buy_without",
+        meaning: "`p_window` in plain words",
+        fill: Fill::Text(Offer::buys_without),
     },
 ];
 
@@ -323,6 +344,8 @@ pub enum ColumnType {
     Double,
     /// UTF-8 text.
     Text,
+    /// True or false.
+    Boolean,
 }
 
 impl fmt::Display for ColumnType {
@@ -333,6 +356,7 @@ impl fmt::Display for ColumnType {
             ColumnType::Integer => "int",
             ColumnType::Double => "double",
             ColumnType::Text => "text",
+            ColumnType::Boolean => "boolean",
         })
     }
 }
@@ -396,6 +420,7 @@ impl<Row: Sync> Fill<Row> {
             Fill::NullableDouble(value) => ColumnValues::Double(each.map(value).collect()),
             // Reasons are millions of sentences.
             Fill::Text(text) => ColumnValues::Text(rows.par_iter().map(text).collect()),
+            Fill::Truth(value) => ColumnValues::Truth(each.map(value).collect()),
             Fill::ProductName(code) => texts(each.map(|row| details.product_name(code(row)))),
             Fill::Category(code) => texts(each.map(|row| details.category(code(row)))),
             Fill::LastPrice(code) => {
@@ -421,6 +446,7 @@ impl<Row> Fill<Row> {
             Fill::Double(_) => (ColumnType::Double, false),
             Fill::NullableDouble(_) => (ColumnType::Double, true),
             Fill::Text(_) => (ColumnType::Text, false),
+            Fill::Truth(_) => (ColumnType::Boolean, false),
             Fill::ProductName(_) | Fill::Category(_) | Fill::UsualStore(_) => {
                 (ColumnType::Text, true)
             }

@@ -3,7 +3,7 @@ use polars::prelude::{AnyValue, DataFrame, ParquetReader, SerReader};
 use super::writer::FilledColumn;
 use super::*;
 use crate::domain::{Ids, OwnedId, examples};
-use crate::offers::{OfferParameters, offers};
+use crate::offers::{OfferMix, OfferParameters, offers};
 use crate::publish::parquet::row_count;
 
 fn all(predictions: &Predictions) -> Vec<TableFile> {
@@ -126,6 +126,10 @@ fn the_columns_and_types_are_those_of_the_contract() {
             ("action", "str"),
             ("arm", "str"),
             ("reason", "str"),
+            ("due", "bool"),
+            ("strategy", "str"),
+            ("p_window", "f64"),
+            ("p_buy_without", "str"),
         ];
         assert_eq!(types(&read(&files[2])), described(&offers));
         assert!(
@@ -152,6 +156,7 @@ fn the_declared_columns_are_those_of_the_files() {
                 ColumnType::Date => "date",
                 ColumnType::Integer => "i32",
                 ColumnType::Double => "f64",
+                ColumnType::Boolean => "bool",
             };
             assert_eq!(
                 (declared.name, polars_type),
@@ -264,6 +269,7 @@ fn csv_and_json_lines_say_the_same() {
         &OfferParameters {
             recent_gap_share: 1.0,
             per_customer: 1,
+            mix: OfferMix::ONLY_LIKELY,
             ..OfferParameters::default()
         },
     )
@@ -284,21 +290,22 @@ fn csv_and_json_lines_say_the_same() {
         )
         .unwrap()
     };
-    let arm = offers[0].arm.word();
+    let (arm, p_window) = (offers[0].arm.word(), offers[0].p_window);
     assert_eq!(
         text(Format::Csv),
         format!(
-            "customer_id,product_id,rank,probability,send_on,valid_from,valid_until,action,arm,reason\n\
-             \"bob, \"\"b\"\"\",oats,1,0.8,2017-11-03,2017-11-03,2017-11-09,offer,{arm},\"bought on 4 of the last 10 visits; \
-             every 10 days on average, last 20 days ago\"\n"
+            "customer_id,product_id,rank,probability,send_on,valid_from,valid_until,action,arm,reason,due,strategy,p_window,p_buy_without\n\
+             \"bob, \"\"b\"\"\",oats,1,0.8,2017-11-02,2017-11-02,2017-11-09,offer,{arm},\"bought on 4 of the last 10 visits; \
+             every 10 days on average, last 20 days ago\",false,likely,{p_window},7 in 10 would buy it without\n"
         )
     );
     assert_eq!(
         text(Format::Jsonl),
         format!(
-            "{{\"customer_id\":\"bob, \\\"b\\\"\",\"product_id\":\"oats\",\"rank\":1,\"probability\":0.8,\"send_on\":\"2017-11-03\",\
-             \"valid_from\":\"2017-11-03\",\"valid_until\":\"2017-11-09\",\"action\":\"offer\",\"arm\":\"{arm}\",\
-             \"reason\":\"bought on 4 of the last 10 visits; every 10 days on average, last 20 days ago\"}}\n"
+            "{{\"customer_id\":\"bob, \\\"b\\\"\",\"product_id\":\"oats\",\"rank\":1,\"probability\":0.8,\"send_on\":\"2017-11-02\",\
+             \"valid_from\":\"2017-11-02\",\"valid_until\":\"2017-11-09\",\"action\":\"offer\",\"arm\":\"{arm}\",\
+             \"reason\":\"bought on 4 of the last 10 visits; every 10 days on average, last 20 days ago\",\
+             \"due\":false,\"strategy\":\"likely\",\"p_window\":{p_window},\"p_buy_without\":\"7 in 10 would buy it without\"}}\n"
         )
     );
     let rows: Vec<ProductRecord<'_>> = product_rows(&predictions, &predictions.customers).collect();
@@ -331,9 +338,9 @@ fn details_are_columns_only_where_they_are_mapped() {
         ..Details::default()
     };
     let width = |files: &[TableFile]| [0, 1, 2].map(|at| read(&files[at]).width());
-    assert_eq!(width(&all(&predictions)), [14, 10, 10]);
-    assert_eq!(width(&all_with(&predictions, names)), [14, 11, 11]);
-    assert_eq!(width(&all_with(&predictions, details())), [15, 13, 13]);
+    assert_eq!(width(&all(&predictions)), [14, 10, 14]);
+    assert_eq!(width(&all_with(&predictions, names)), [14, 11, 15]);
+    assert_eq!(width(&all_with(&predictions, details())), [15, 13, 17]);
 }
 
 #[test]
@@ -384,7 +391,7 @@ fn details_stand_beside_their_products_and_customers() {
     let csv = files.iter().find(|file| file.file == "offers.csv").unwrap();
     let text = std::str::from_utf8(&csv.content).unwrap();
     assert!(
-        text.contains(",\"Rye \"\"bread\"\",\n500 g\",,2.5\n"),
+        text.contains(",\"Rye \"\"bread\"\",\n500 g\",,2.5,"),
         "{text}"
     );
 }

@@ -29,6 +29,7 @@ pub(super) enum ColumnValues {
     Count(Vec<Option<i32>>),
     Double(Vec<Option<f64>>),
     Date(Vec<Option<Day>>),
+    Truth(Vec<bool>),
 }
 
 impl ColumnValues {
@@ -40,6 +41,7 @@ impl ColumnValues {
             ColumnValues::Count(values) => values.len(),
             ColumnValues::Double(values) => values.len(),
             ColumnValues::Date(values) => values.len(),
+            ColumnValues::Truth(values) => values.len(),
         }
     }
 
@@ -52,6 +54,7 @@ impl ColumnValues {
             ColumnValues::Count(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Double(values) => serde_json::to_writer(content, &values.get(row)),
             ColumnValues::Date(values) => serde_json::to_writer(content, &values.get(row)),
+            ColumnValues::Truth(values) => serde_json::to_writer(content, &values.get(row)),
         }
     }
 }
@@ -184,6 +187,7 @@ fn data_frame(columns: Vec<FilledColumn>) -> Result<DataFrame, PolarsError> {
             ColumnValues::NullableText(values) => Series::new(name, values),
             ColumnValues::Count(values) => Series::new(name, values),
             ColumnValues::Double(values) => Series::new(name, values),
+            ColumnValues::Truth(values) => Series::new(name, values),
             ColumnValues::Date(values) => {
                 let days = values.into_iter().map(|day| day.map(Day::epoch));
                 let days: Vec<Option<i32>> = days.collect();

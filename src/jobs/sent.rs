@@ -1,0 +1,89 @@
+//! What was sent before a night: what earlier nights published, or what a campaign tool says.
+
+use super::progress::Progress;
+use super::tickets::{Tickets, manifest_input};
+use crate::calendar::AsOf;
+use crate::config::Config;
+use crate::domain::Ids;
+use crate::error::{Error, Result};
+use crate::ingest::{self, NeededDays};
+use crate::offers::{OfferParameters, SentOffer, SentOffers, nights_to_remember};
+use crate::publish::manifest::ManifestInput;
+use crate::publish::sent::published_offers;
+use crate::purchases::Purchases;
+use crate::store::{InputObject, Location};
+
+/// What was sent before the night `as_of`, and what says so: the nights before it that are
+/// published below `output`, or the table that `[offers] sent` names. Later nights change nothing.
+///
+/// # Errors
+/// If the store fails, or the table cannot be read.
+pub(super) async fn sent_before(
+    config: &Config,
+    output: &Location,
+    tickets: &Tickets,
+    as_of: AsOf,
+    progress: &dyn Progress,
+) -> Result<(SentOffers, Vec<ManifestInput>)> {
+    let (customers, products) = (
+        tickets.partitions.customers(),
+        tickets.partitions.products(),
+    );
+    let nights = nights_to_remember(as_of, config.offers.longest_memory());
+    if let Some(uri) = &config.offers.sent {
+        let each = |count: usize, object: &InputObject| progress.object(object, count);
+        let days = NeededDays {
+            first: Some(nights.first + 1),
+            until: Some(as_of),
+        };
+        let read = ingest::read_sent(uri, &config.input, days, &each).await;
+        let (sent, objects) = read.map_err(|error| in_settings(error, uri))?;
+        let offers = offers_of(&sent, as_of, &config.offers, customers, products);
+        let inputs = objects.into_iter().map(manifest_input).collect();
+        return Ok((SentOffers::new(customers, offers), inputs));
+    }
+    let published = published_offers(output, nights, customers, products).await?;
+    for warning in &published.warnings {
+        progress.warning(warning);
+    }
+    Ok((
+        SentOffers::new(customers, published.offers),
+        published.inputs,
+    ))
+}
+
+fn in_settings(error: Error, uri: &str) -> Error {
+    error.hint(format!(
+        "[offers] sent = \"{uri}\" is the table of what was sent: it has the columns customer_id, product_id and sent_on. Without the key, okuo goes by what it published"
+    ))
+}
+
+/// The offers that a table has, valid for as long as an offer may be: it does not say for how long.
+fn offers_of(
+    sent: &Purchases,
+    as_of: AsOf,
+    parameters: &OfferParameters,
+    customers: &Ids,
+    products: &Ids,
+) -> Vec<(u32, SentOffer)> {
+    let sent = sent.until(as_of);
+    let mut offers = vec![];
+    for code in 0..sent.customer_count() {
+        let id = sent.customers().get(code);
+        let Some(customer) = id.and_then(|id| customers.code_of(id)) else {
+            continue;
+        };
+        for (sent_on, mailed) in sent.purchases_of(code).iter() {
+            offers.extend(mailed.iter().map(|product| {
+                let id = sent.products().get(*product);
+                let offer = SentOffer {
+                    sent_on,
+                    valid_until: sent_on + (parameters.max_valid_days - 1),
+                    product: id.and_then(|id| products.code_of(id)),
+                };
+                (customer, offer)
+            }));
+        }
+    }
+    offers
+}

@@ -1,0 +1,42 @@
+//! Candidates for offers beyond the likeliest products: what a customer used to buy and is gone, and
+//! what similar customers buy. They are too unlikely for the list of the next basket, and are what a
+//! discount could change.
+
+use std::cmp::Reverse;
+
+use crate::features::basket::{BASKET_COLUMNS, BASKET_WIDTH, BasketScratch, Candidate};
+
+/// Most candidates of each of the two kinds.
+const OF_EACH_KIND: usize = 5;
+/// Fewest purchases of a product that was a habit.
+const HABIT: u32 = 3;
+/// Fewest days since the latest of them, for the habit to be gone.
+const GONE_DAYS: i32 = 42;
+
+/// The positions in `scratch` of more candidates than those that are `known`, whose product codes
+/// ascend.
+pub(super) fn further_candidates(scratch: &BasketScratch, known: &[u32]) -> Vec<usize> {
+    let unknown = (0..)
+        .zip(&scratch.candidates)
+        .filter(|(_, candidate)| known.binary_search(&candidate.product).is_err());
+    let (mut gone, mut new) = (vec![], vec![]);
+    for (at, candidate) in unknown {
+        if candidate.times == 0 {
+            let score = scratch
+                .rows
+                .get(at * BASKET_WIDTH + BASKET_COLUMNS.neighbour_score);
+            new.push((score.copied().unwrap_or_default(), at));
+        } else if is_gone(candidate) {
+            gone.push((Reverse(candidate.times), at));
+        }
+    }
+    gone.sort_unstable();
+    new.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let gone = gone.into_iter().take(OF_EACH_KIND).map(|(_, at)| at);
+    gone.chain(new.into_iter().take(OF_EACH_KIND).map(|(_, at)| at))
+        .collect()
+}
+
+fn is_gone(candidate: &Candidate) -> bool {
+    candidate.times >= HABIT && candidate.days_since_last >= GONE_DAYS
+}

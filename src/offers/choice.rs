@@ -1,0 +1,262 @@
+//! Which of one customer's likely products are offered, and why not the others.
+
+use super::mix::{STRATEGIES, Strategy};
+use super::sent::{QUIET_WITHOUT_GAP, WEEK};
+use super::window::OfferWindow;
+use super::{
+    Action, Arm, LONGEST_QUIET, Offer, OfferDates, OfferMaker, OfferParameters, SentToCustomer,
+};
+use crate::calendar::AsOf;
+use crate::domain::{CustomerPrediction, ProductPrediction, words};
+
+/// A product of the first so many in a customer's list may be certain.
+pub(super) const CERTAIN_RANKS: usize = 3;
+
+/// One customer on one night.
+pub(super) struct CustomerChoice<'a> {
+    maker: &'a OfferMaker<'a>,
+    customer: &'a CustomerPrediction,
+    sent: SentToCustomer<'a>,
+    /// Days from the night to the expected day.
+    days_ahead: i32,
+    /// The dates of whatever is offered.
+    dates: OfferDates,
+    window: OfferWindow<'a>,
+    /// Whether the dates are due on the day after the night.
+    is_due: bool,
+    /// Why the customer is not mailed again yet.
+    too_soon: Option<String>,
+}
+
+/// What became of a product.
+struct Considered {
+    strategy: Strategy,
+    action: Action,
+    reason: String,
+    p_window: f64,
+}
+
+impl<'a> CustomerChoice<'a> {
+    pub(super) fn new(
+        maker: &'a OfferMaker<'a>,
+        as_of: AsOf,
+        customer: &'a CustomerPrediction,
+        sent: SentToCustomer<'a>,
+    ) -> Self {
+        let dates = dates(as_of, customer, &maker.parameters);
+        Self {
+            maker,
+            customer,
+            sent,
+            days_ahead: customer.expected(as_of) - as_of.day(),
+            dates,
+            window: OfferWindow::new(as_of, customer, dates),
+            is_due: dates.send_on == as_of.day() + 1,
+            too_soon: too_soon(customer, sent, dates, &maker.parameters),
+        }
+    }
+
+    /// Adds the customer's rows by rank. Each strategy goes through the candidates that it may
+    /// choose, the likeliest first, until as many are offered, or would be, as its quota says. What
+    /// one strategy finds no candidates for goes to the next.
+    pub(super) fn offers(&self, arm: Arm, quotas: [usize; STRATEGIES], offers: &mut Vec<Offer>) {
+        let customer = self.customer;
+        let candidates: Vec<_> = customer.products.iter().chain(&customer.further).collect();
+        let mut considered: Vec<Option<Considered>> = Vec::new();
+        considered.resize_with(candidates.len(), || None);
+        let mut wanted = 0;
+        for strategy in Strategy::IN_ORDER {
+            let quota = quotas[strategy as usize];
+            if !self.maker.parameters.mix.uses(strategy) {
+                continue;
+            }
+            wanted += quota;
+            for (at, product) in candidates.iter().enumerate() {
+                if wanted == 0 {
+                    break;
+                }
+                let is_open = considered[at].is_none();
+                if is_open && strategy.may_choose(product, self.days_ahead) {
+                    let product = self.consider(at, product, strategy);
+                    let is_chosen = matches!(product.action, Action::Offer | Action::TooSoon);
+                    wanted -= usize::from(is_chosen);
+                    considered[at] = Some(product);
+                }
+            }
+        }
+        let rows = (1..).zip(candidates).zip(considered);
+        offers.extend(rows.filter_map(|((rank, product), considered)| {
+            Some(self.row(rank, product, considered?, arm))
+        }));
+    }
+
+    fn row(
+        &self,
+        rank: u32,
+        product: &ProductPrediction,
+        considered: Considered,
+        arm: Arm,
+    ) -> Offer {
+        let Considered {
+            strategy,
+            action,
+            reason,
+            p_window,
+        } = considered;
+        let is_offered = action == Action::Offer;
+        Offer {
+            customer: self.customer.customer,
+            product: product.product,
+            rank,
+            probability: product.probability,
+            dates: is_offered.then_some(self.dates),
+            action,
+            arm,
+            due: is_offered && self.is_due && arm == Arm::Treatment,
+            strategy,
+            p_window,
+            reason,
+        }
+    }
+
+    /// The probabilities that the customer buys the likeliest products in the window.
+    pub(super) fn likeliest(&self) -> Vec<f64> {
+        let likeliest = self.customer.products.iter().take(CERTAIN_RANKS);
+        likeliest
+            .map(|product| self.window.buys(product.probability))
+            .collect()
+    }
+
+    /// Whether the product at a position is offered, and why or why not.
+    fn consider(&self, at: usize, product: &ProductPrediction, strategy: Strategy) -> Considered {
+        let p_window = self.window.buys(product.probability);
+        let (action, reason) = self.decide(at, product, p_window);
+        Considered {
+            strategy,
+            action,
+            reason,
+            p_window,
+        }
+    }
+
+    fn decide(&self, at: usize, product: &ProductPrediction, p_window: f64) -> (Action, String) {
+        let parameters = &self.maker.parameters;
+        if self.maker.excluded.binary_search(&product.product).is_ok() {
+            return (Action::Excluded, "on the exclusion list".to_owned());
+        }
+        if product.probability > parameters.certain_above {
+            let reason = format!("bought anyway with probability {:.2}", product.probability);
+            return (Action::Certain, reason);
+        }
+        if at < CERTAIN_RANKS
+            && self
+                .maker
+                .certain_window
+                .is_some_and(|most| p_window > most)
+        {
+            let reason = format!(
+                "bought in the window anyway with probability {p_window:.2}, as few products of the night are"
+            );
+            return (Action::Certain, reason);
+        }
+        if let Some(reason) = not_due(product, self.days_ahead, parameters) {
+            return (Action::Recent, reason);
+        }
+        if let Some(reason) = self.already_sent(product) {
+            return (Action::AlreadySent, reason);
+        }
+        match &self.too_soon {
+            Some(reason) => (Action::TooSoon, reason.clone()),
+            None => (Action::Offer, product.reason()),
+        }
+    }
+
+    /// Why a product is not offered again yet; `None` if it may be.
+    fn already_sent(&self, product: &ProductPrediction) -> Option<String> {
+        let sent_on = self.sent.product(product.product)?;
+        let quiet = quiet_days(product, &self.maker.parameters);
+        let is_quiet = i64::from(self.dates.send_on - sent_on) < i64::from(quiet);
+        is_quiet.then(|| {
+            format!(
+                "offered on {sent_on}, and not again for {}",
+                words::counted(quiet, "day")
+            )
+        })
+    }
+}
+
+/// For how many days a product that was offered is not offered again.
+fn quiet_days(product: &ProductPrediction, parameters: &OfferParameters) -> u32 {
+    let by_gap = match product.typical_gap_days {
+        // A cast of a float saturates.
+        Some(gap) => (gap.ceil() as u32).clamp(1, LONGEST_QUIET),
+        None => QUIET_WITHOUT_GAP,
+    };
+    parameters.quiet_days_product.unwrap_or(by_gap)
+}
+
+/// Why a customer is not mailed again yet; `None` if it is time.
+fn too_soon(
+    customer: &CustomerPrediction,
+    sent: SentToCustomer<'_>,
+    dates: OfferDates,
+    parameters: &OfferParameters,
+) -> Option<String> {
+    let (sent_on, valid_until) = sent.latest_mailing()?;
+    if customer.last_purchase < sent_on && dates.send_on <= valid_until {
+        return Some(format!(
+            "mailed on {sent_on} and not back since; that is valid until {valid_until}"
+        ));
+    }
+    let of_week = sent.mailings_since(dates.send_on - (WEEK - 1));
+    (of_week >= parameters.max_per_week).then(|| {
+        format!(
+            "mailed {} in the 7 days up to {}",
+            words::times(of_week as u32),
+            dates.send_on
+        )
+    })
+}
+
+/// Why a product is not due yet on the expected day; `None` if it is due.
+fn not_due(
+    product: &ProductPrediction,
+    days_ahead: i32,
+    parameters: &OfferParameters,
+) -> Option<String> {
+    let since = product.days_since_bought?;
+    let by_then = since.saturating_add(days_ahead);
+    let bought = words::ago(since);
+    let Some(gap) = product.typical_gap_days else {
+        return (by_then < parameters.recent_days).then(|| format!("bought {bought}"));
+    };
+    let is_recent = f64::from(by_then) < parameters.recent_gap_share * gap;
+    if !is_recent {
+        return None;
+    }
+    // One gap is no habit.
+    let habit = match product.times_bought {
+        ..=2 => format!(
+            "for the second time, {} after the first",
+            words::counted(gap.round() as i32, "day")
+        ),
+        _ => format!("{} on average", words::every(gap)),
+    };
+    Some(format!("bought {bought}; {habit}"))
+}
+
+/// The dates of what is offered to a customer; see [`OfferDates`].
+fn dates(as_of: AsOf, customer: &CustomerPrediction, parameters: &OfferParameters) -> OfferDates {
+    let before_expected = customer.expected(as_of) - parameters.lead_days;
+    let send_on = before_expected.min(customer.earliest).max(as_of.day() + 1);
+    let valid_from = customer.earliest.max(send_on);
+    let valid_until = customer
+        .latest
+        .max(valid_from + (parameters.min_valid_days - 1))
+        .min(valid_from + (parameters.max_valid_days - 1));
+    OfferDates {
+        send_on,
+        valid_from,
+        valid_until,
+    }
+}

@@ -1,0 +1,282 @@
+//! Tests of the strategies, and of what they choose.
+
+use proptest::prelude::*;
+
+use super::mix::Strategy;
+use super::tests::night;
+use super::window::{OfferWindow, in_plain_words};
+use super::*;
+use crate::domain::examples::{self, customer, new_product, product};
+use crate::domain::{CustomerPrediction, Predictions, ProductPrediction};
+
+/// One customer, who is expected in 4 days.
+fn one(products: Vec<ProductPrediction>, further: Vec<ProductPrediction>) -> Predictions {
+    Predictions {
+        customers: vec![CustomerPrediction {
+            further,
+            ..customer(night(), 0, products)
+        }],
+        ..examples::integer()
+    }
+}
+
+fn mix(likely: f64, overdue: f64, winback: f64, new: f64) -> OfferMix {
+    OfferMix {
+        likely: Some(likely),
+        overdue: Some(overdue),
+        winback: Some(winback),
+        new: Some(new),
+    }
+}
+
+/// (rank, strategy, action) of the rows with so many offers.
+fn chosen(predictions: &Predictions, mix: OfferMix, most: usize) -> Vec<(u32, Strategy, Action)> {
+    let parameters = OfferParameters {
+        mix,
+        per_customer: most,
+        ..OfferParameters::default()
+    };
+    let rows = offers(predictions, &parameters).unwrap();
+    rows.iter()
+        .map(|row| (row.rank, row.strategy, row.action))
+        .collect()
+}
+
+#[test]
+fn each_strategy_has_its_own_products() {
+    let of = |product: ProductPrediction| -> Vec<Strategy> {
+        let chooses = Strategy::IN_ORDER.into_iter();
+        chooses
+            .filter(|strategy| strategy.may_choose(&product, 4))
+            .collect()
+    };
+    use Strategy::{Likely, New, Overdue, Winback};
+    assert_eq!(of(new_product(0, 0.3)), [New, Likely]);
+    assert_eq!(
+        of(product(0, 0.3, 400, None)),
+        [Likely],
+        "bought once: no habit"
+    );
+    assert_eq!(
+        of(product(0, 0.3, 6, Some(10.0))),
+        [Likely],
+        "in its cycle on the expected day"
+    );
+    assert_eq!(of(product(0, 0.3, 7, Some(10.0))), [Overdue, Likely]);
+    assert_eq!(
+        of(product(0, 0.3, 37, Some(10.0))),
+        [Overdue, Likely],
+        "not for long enough"
+    );
+    assert_eq!(of(product(0, 0.3, 38, Some(10.0))), [Winback, Likely]);
+    assert_eq!(
+        of(product(0, 0.3, 38, Some(14.1))),
+        [Overdue, Likely],
+        "not for three gaps"
+    );
+    let twice = ProductPrediction {
+        times_bought: 2,
+        ..product(0, 0.3, 38, Some(10.0))
+    };
+    assert_eq!(of(twice), [Likely]);
+}
+
+#[test]
+fn strategies_choose_by_their_weights() {
+    use Strategy::{Likely, New, Overdue, Winback};
+    let candidates = one(
+        vec![
+            product(0, 0.6, 6, Some(8.0)),
+            product(1, 0.5, 9, Some(10.0)),
+            product(2, 0.4, 5, Some(6.0)),
+        ],
+        vec![new_product(3, 0.2), product(4, 0.1, 90, Some(9.0))],
+    );
+    let offer = Action::Offer;
+    assert_eq!(
+        chosen(&candidates, mix(1.0, 0.0, 0.0, 0.0), 2),
+        [(1, Likely, offer), (2, Likely, offer)]
+    );
+    assert_eq!(
+        chosen(&candidates, mix(1.0, 1.0, 1.0, 1.0), 4),
+        [
+            (1, Overdue, offer),
+            (2, Likely, offer),
+            (4, New, offer),
+            (5, Winback, offer)
+        ]
+    );
+    // There is one product to win back: its other offer goes to the next strategy.
+    assert_eq!(
+        chosen(&candidates, mix(0.0, 0.0, 1.0, 1.0), 4),
+        [(4, New, offer), (5, Winback, offer)],
+        "no weight, no offer"
+    );
+    assert_eq!(chosen(&candidates, mix(1.0, 0.0, 1.0, 0.0), 4).len(), 4);
+}
+
+#[test]
+fn blocked_products_are_replaced_to_the_end_of_the_candidates() {
+    let listed = vec![
+        product(0, 0.6, 20, Some(8.0)),
+        product(1, 0.5, 0, Some(90.0)),
+    ];
+    let candidates = one(listed, vec![product(2, 0.01, 20, Some(8.0))]);
+    let parameters = OfferParameters {
+        mix: OfferMix::ONLY_LIKELY,
+        per_customer: 1,
+        exclude_products: vec!["10".into()],
+        ..OfferParameters::default()
+    };
+    let rows = offers(&candidates, &parameters).unwrap();
+    let actions: Vec<Action> = rows.iter().map(|row| row.action).collect();
+    assert_eq!(actions, [Action::Excluded, Action::Recent, Action::Offer]);
+}
+
+#[test]
+fn what_few_are_as_sure_to_buy_is_certain() {
+    let mut predictions = examples::integer();
+    let with = |probability: f64| {
+        customer(
+            night(),
+            0,
+            vec![
+                product(0, probability, 20, Some(7.0)),
+                product(1, 0.02, 20, Some(7.0)),
+            ],
+        )
+    };
+    let codes = 0..20_u32;
+    predictions.customer_ids = Ids::Integer(codes.clone().map(i64::from).collect());
+    predictions.customers = codes
+        .map(|code| CustomerPrediction {
+            customer: code,
+            ..with(0.1 + 0.03 * f64::from(code))
+        })
+        .collect();
+    let certain = |certain_share: f64| -> Vec<u32> {
+        let parameters = OfferParameters {
+            certain_share,
+            ..OfferParameters::default()
+        };
+        let rows = offers(&predictions, &parameters).unwrap();
+        let certain = rows.iter().filter(|row| row.action == Action::Certain);
+        certain.map(|row| row.customer).collect()
+    };
+    // Of 40 products of the customers' first three.
+    assert_eq!(certain(0.1), [16, 17, 18, 19]);
+    assert_eq!(certain(0.05), [18, 19]);
+    assert!(certain(0.0).is_empty());
+}
+
+#[test]
+fn weights_are_all_given_or_none() {
+    let none = OfferMix::default();
+    assert_eq!(none.quotas(3, 0.5).iter().sum::<usize>(), 3);
+    assert!(
+        Strategy::IN_ORDER
+            .iter()
+            .all(|strategy| none.uses(*strategy))
+    );
+    let only = OfferMix {
+        new: Some(2.0),
+        ..OfferMix::default()
+    };
+    assert!(only.uses(Strategy::New) && !only.uses(Strategy::Likely));
+    let zero = OfferParameters {
+        mix: mix(0.0, 0.0, 0.0, 0.0),
+        ..OfferParameters::default()
+    };
+    let error = zero.check().unwrap_err().to_string();
+    assert!(
+        error.contains("[offers] mix should not all be 0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_probability_is_said_in_plain_words() {
+    let said = [0.97, 0.42, 0.151, 0.149, 0.1, 0.012, 0.004, 0.0].map(in_plain_words);
+    let without = [
+        "nearly all",
+        "4 in 10",
+        "2 in 10",
+        "1 in 7",
+        "1 in 10",
+        "1 in 83",
+        "fewer than 1 in 100",
+        "fewer than 1 in 100",
+    ];
+    assert_eq!(
+        said,
+        without.map(|often| format!("{often} would buy it without"))
+    );
+}
+
+/// The customer's window with a return on one day, if at all.
+fn buys(comes_on: usize, comes: f64, first: i32, last: i32, probability: f64) -> f64 {
+    let mut customer = customer(night(), 0, vec![]);
+    customer.next_on = [0.0; 28];
+    customer.next_on[comes_on - 1] = comes;
+    customer.purchases_90d = 9;
+    let dates = OfferDates {
+        send_on: night().day() + first,
+        valid_from: night().day() + first,
+        valid_until: night().day() + last,
+    };
+    OfferWindow::new(night(), &customer, dates).buys(probability)
+}
+
+#[test]
+fn the_window_knows_when_and_what() {
+    let close = |one: f64, other: f64| assert!((one - other).abs() < 1e-12, "{one} {other}");
+    close(buys(4, 0.8, 2, 4, 0.5), 0.8 * 0.5);
+    close(buys(5, 0.8, 2, 4, 0.5), 0.0);
+    // 10 days after the purchase within the window, with 0.1 purchases a day, each counting 0.6.
+    close(
+        buys(4, 1.0, 2, 14, 0.5),
+        1.0 - 0.5 * f64::exp(-0.6 * 0.1 * 0.5 * 10.0),
+    );
+    // Came before the window: 13 days of it remain.
+    close(
+        buys(1, 1.0, 2, 14, 0.5),
+        1.0 - f64::exp(-0.6 * 0.1 * 0.5 * 13.0),
+    );
+    close(buys(4, 1.0, 2, 14, 0.0), 0.0);
+    close(buys(4, 1.0, 2, 14, 1.0), 1.0);
+}
+
+proptest! {
+    #[test]
+    fn quotas_are_the_weights_on_average(
+        weights in prop::array::uniform4(0.0..5.0_f64), offers in 1..6_usize,
+    ) {
+        prop_assume!(weights.iter().sum::<f64>() > 0.01);
+        let [likely, overdue, winback, new] = weights;
+        let mix = mix(likely, overdue, winback, new);
+        let mut sums = [0.0; 4];
+        for draw in 0..1_000 {
+            let quotas = mix.quotas(offers, f64::from(draw) / 1_000.0);
+            prop_assert_eq!(quotas.iter().sum::<usize>(), offers);
+            for (sum, quota) in sums.iter_mut().zip(quotas) {
+                *sum += quota as f64 / 1_000.0;
+            }
+        }
+        let total: f64 = weights.iter().sum();
+        for (sum, weight) in sums.iter().zip(weights) {
+            prop_assert!((sum - weight / total * offers as f64).abs() < 0.01, "{sums:?}");
+        }
+    }
+
+    #[test]
+    fn a_longer_window_and_a_likelier_product_are_likelier(
+        comes_on in 1..28_usize, first in 1..20_i32, days in 0..20_i32,
+        probability in 0.0..1.0_f64,
+    ) {
+        let short = buys(comes_on, 0.9, first, first + days, probability);
+        prop_assert!((0.0..=1.0).contains(&short));
+        prop_assert!(buys(comes_on, 0.9, first, first + days + 1, probability) >= short);
+        let likelier = f64::midpoint(probability, 1.0);
+        prop_assert!(buys(comes_on, 0.9, first, first + days, likelier) >= short);
+    }
+}

@@ -1,0 +1,197 @@
+//! What published nights say was sent: the offers that were due on the morning after each.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use polars::prelude::{DataFrame, DataType, ParquetReader, PolarsError, SerReader};
+
+use super::manifest::{MANIFEST, Manifest, ManifestInput, TableEntry, night_folder};
+use super::runs::check_table;
+use super::tables::OFFERS;
+use crate::calendar::{AsOf, DateRange, Day};
+use crate::domain::Ids;
+use crate::error::{Error, Kind, Result};
+use crate::offers::{Action, SentOffer};
+use crate::store::Location;
+
+#[cfg(test)]
+mod tests;
+
+/// Nights that are fetched at a time.
+const AT_A_TIME: usize = 8;
+
+/// The columns that are read.
+const COLUMNS: [&str; 5] = [
+    "customer_id",
+    "product_id",
+    "action",
+    "send_on",
+    "valid_until",
+];
+
+/// What was sent after some published nights.
+#[derive(Debug, Default)]
+pub struct PublishedOffers {
+    /// The offers, with the codes of their customers.
+    pub offers: Vec<(u32, SentOffer)>,
+    /// The tables that say so.
+    pub inputs: Vec<ManifestInput>,
+    /// Nights of which it is not known, and why.
+    pub warnings: Vec<String>,
+}
+
+/// Reads what was due after each of these nights that is published below `output`: by its manifest,
+/// so that what is being published does not count. `customers` and `products` are the ids behind the
+/// codes; offers to other customers are left out.
+///
+/// # Errors
+/// If the store fails. A night that is damaged is a warning.
+pub async fn published_offers(
+    output: &Location,
+    nights: DateRange,
+    customers: &Ids,
+    products: &Ids,
+) -> Result<PublishedOffers> {
+    let nights = (0..nights.days()).map(|after| AsOf(nights.first + after));
+    let mut tables = stream::iter(nights)
+        .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
+        .buffered(AT_A_TIME);
+    let mut published = PublishedOffers::default();
+    while let Some((night, table)) = tables.try_next().await? {
+        let read = table.and_then(|table| match table {
+            Some((input, content)) => {
+                let due = DueOffers {
+                    night,
+                    customers,
+                    products,
+                };
+                due.read(&input.object, content)
+                    .map(|offers| Some((input, offers)))
+            }
+            None => Ok(None),
+        });
+        match read {
+            Ok(Some((input, offers))) => {
+                published.inputs.push(input);
+                published.offers.extend(offers);
+            }
+            Ok(None) => {}
+            Err(error) => published.warnings.push(format!(
+                "what was sent after {night} is not known, and may be sent again: {error}"
+            )),
+        }
+    }
+    Ok(published)
+}
+
+/// The table of a night's offers, if the night is published; what is wrong with it, if it is
+/// damaged.
+///
+/// # Errors
+/// If the store fails.
+async fn offer_table(
+    output: &Location,
+    night: AsOf,
+) -> Result<Result<Option<(ManifestInput, bytes::Bytes)>>> {
+    let folder = output.child(&night_folder(night));
+    let mut before = None;
+    loop {
+        let Some((content, _)) = folder.find(MANIFEST).await? else {
+            return Ok(Ok(None));
+        };
+        let manifest = match Manifest::read(&folder.name_of(MANIFEST), &content) {
+            Ok(manifest) => manifest,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Some(entry) = manifest.tables.get(OFFERS) else {
+            return Ok(Ok(None));
+        };
+        let object = folder.name_of(&entry.path);
+        let checked = match folder.find(&entry.path).await? {
+            Some((table, _)) => check_table(OFFERS, &object, entry, &table).map(|()| table),
+            None => Err(Error::input("the table of offers is missing").object(&*object)),
+        };
+        match checked {
+            Ok(table) => return Ok(Ok(Some((input(object, entry), table)))),
+            // The run was replaced while it was read, unless the manifest is still the same.
+            Err(error) if before.as_ref() == Some(&content) => return Ok(Err(error)),
+            Err(error) if error.kind() == Kind::Input => before = Some(content),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn input(object: String, entry: &TableEntry) -> ManifestInput {
+    ManifestInput {
+        object,
+        size: entry.bytes,
+        etag: entry.sha256.clone(),
+    }
+}
+
+/// Finds what was due on the morning after a night.
+struct DueOffers<'a> {
+    night: AsOf,
+    customers: &'a Ids,
+    products: &'a Ids,
+}
+
+impl DueOffers<'_> {
+    /// # Errors
+    /// If it is no table of offers.
+    fn read(&self, object: &str, content: bytes::Bytes) -> Result<Vec<(u32, SentOffer)>> {
+        let rows = ParquetReader::new(std::io::Cursor::new(content))
+            .with_columns(Some(COLUMNS.map(String::from).to_vec()))
+            .finish();
+        let offers = rows.and_then(|rows| self.of_rows(&rows));
+        offers.map_err(|error| {
+            Error::input("it cannot be read as a table of offers")
+                .object(object)
+                .source(error)
+        })
+    }
+
+    fn of_rows(&self, rows: &DataFrame) -> Result<Vec<(u32, SentOffer)>, PolarsError> {
+        let sent_on = self.night.day() + 1;
+        let customers = codes(rows, "customer_id", self.customers)?;
+        let products = codes(rows, "product_id", self.products)?;
+        let [send_on, valid_until] = [days(rows, "send_on")?, days(rows, "valid_until")?];
+        let mut offers = vec![];
+        for (row, action) in rows.column("action")?.str()?.iter().enumerate() {
+            let is_due = action == Some(Action::Offer.word()) && send_on(row) == Some(sent_on);
+            if let (true, Some(customer)) = (is_due, customers(row)) {
+                let offer = SentOffer {
+                    sent_on,
+                    valid_until: valid_until(row).unwrap_or(sent_on),
+                    product: products(row),
+                };
+                offers.push((customer, offer));
+            }
+        }
+        Ok(offers)
+    }
+}
+
+/// Finds the code of the id in a row of a column, whatever the type of its ids.
+fn codes<'a>(
+    rows: &'a DataFrame,
+    column: &str,
+    ids: &'a Ids,
+) -> Result<Box<dyn Fn(usize) -> Option<u32> + 'a>, PolarsError> {
+    let column = rows.column(column)?;
+    if column.dtype() == &DataType::Int64 {
+        let values = column.i64()?;
+        return Ok(Box::new(move |row| {
+            ids.code_of(crate::domain::Id::Integer(values.get(row)?))
+        }));
+    }
+    let values = column.str()?;
+    Ok(Box::new(move |row| ids.code(values.get(row)?)))
+}
+
+/// Finds the day in a row of a column.
+fn days<'a>(
+    rows: &'a DataFrame,
+    column: &str,
+) -> Result<impl Fn(usize) -> Option<Day> + 'a, PolarsError> {
+    let values = rows.column(column)?.date()?;
+    Ok(move |row| values.physical().get(row).map(Day::from_epoch))
+}

@@ -1,0 +1,153 @@
+use std::sync::Arc;
+
+use super::super::faulty_store::FaultyStore;
+use super::super::manifest::{GuardRecord, ModelReference};
+use super::super::runs::{NightRun, publish_run};
+use super::*;
+use crate::domain::examples;
+use crate::offers::{OfferMix, OfferParameters, offers};
+use crate::publish::tables::files;
+use crate::store::PutMode;
+
+fn location(store: &Arc<FaultyStore>) -> Location {
+    Location::new(Arc::clone(store) as Arc<dyn crate::store::Store>, "out")
+}
+
+/// A night `after` days after that of the examples: its customers are expected on the next day.
+fn run(after: i32, parameters: &OfferParameters) -> NightRun {
+    let mut predictions = examples::integer();
+    predictions.as_of = AsOf(predictions.as_of.day() + after);
+    for customer in &mut predictions.customers {
+        customer.days_to_next = 1.0;
+        customer.last_purchase = predictions.as_of.day() - 3;
+        (customer.earliest, customer.latest) =
+            (predictions.as_of.day() + 1, predictions.as_of.day() + 4);
+    }
+    let offers = offers(&predictions, parameters).unwrap();
+    NightRun {
+        as_of: predictions.as_of,
+        model: ModelReference {
+            id: predictions.model_id.clone(),
+            sha256: "0123456789ab".repeat(5),
+        },
+        tables: files(&predictions, &offers, &[]).unwrap(),
+        config: serde_json::json!({}),
+        inputs: vec![],
+        lines: serde_json::json!({}),
+        funnel: predictions.funnel,
+        warnings: vec![],
+        guards: GuardRecord::default(),
+    }
+}
+
+fn one_each(control_share: f64) -> OfferParameters {
+    OfferParameters {
+        per_customer: 1,
+        control_share,
+        mix: OfferMix::ONLY_LIKELY,
+        ..OfferParameters::default()
+    }
+}
+
+async fn publish(store: &Arc<FaultyStore>, after: i32, parameters: &OfferParameters) {
+    publish_run(&location(store), &run(after, parameters))
+        .await
+        .unwrap();
+}
+
+/// What was sent in the week before the night of the examples.
+async fn sent(store: &Arc<FaultyStore>) -> PublishedOffers {
+    let predictions = examples::integer();
+    let night = predictions.as_of.day();
+    let nights = DateRange {
+        first: night - 7,
+        last: night - 1,
+    };
+    let (customers, products) = (&predictions.customer_ids, &predictions.product_ids);
+    published_offers(&location(store), nights, customers, products)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_due_offers_of_earlier_nights_were_sent() {
+    let store = FaultyStore::new();
+    assert!(sent(&store).await.offers.is_empty());
+    publish(&store, -2, &one_each(0.0)).await;
+    publish(&store, 0, &one_each(0.0)).await;
+    publish(&store, -9, &one_each(0.0)).await;
+    let read = sent(&store).await;
+    let night = examples::integer().as_of.day();
+    let offer = SentOffer {
+        sent_on: night - 1,
+        valid_until: night + 2,
+        product: Some(2),
+    };
+    assert_eq!(read.offers, [(0, offer), (2, offer)]);
+    assert!(read.warnings.is_empty());
+    let objects: Vec<&str> = read.inputs.iter().map(|input| &*input.object).collect();
+    assert!(
+        objects.len() == 1
+            && objects[0].starts_with("memory/out/as_of=2017-10-29/run=")
+            && objects[0].ends_with("/offers.parquet"),
+        "{objects:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_control_arms_offers_count_as_sent_and_later_ones_do_not() {
+    let store = FaultyStore::new();
+    publish(&store, -2, &one_each(1.0)).await;
+    assert_eq!(sent(&store).await.offers.len(), 2);
+    // A night that is published again counts as it is published now.
+    let none = OfferParameters {
+        certain_above: 0.0,
+        ..one_each(0.0)
+    };
+    publish(&store, -2, &none).await;
+    assert_eq!(sent(&store).await.offers, []);
+}
+
+#[tokio::test]
+async fn what_no_manifest_names_was_not_sent_and_damage_is_told() {
+    let store = FaultyStore::new();
+    publish(&store, -2, &one_each(0.0)).await;
+    publish(&store, -3, &one_each(0.0)).await;
+    let folder = location(&store).child("as_of=2017-10-29");
+    let manifest = folder.get("manifest.json").await.unwrap().0;
+    folder.delete("manifest.json").await.unwrap();
+    assert_eq!(sent(&store).await.offers.len(), 2);
+    let damaged = manifest.slice(..100);
+    folder
+        .put("manifest.json", damaged, PutMode::Overwrite)
+        .await
+        .unwrap();
+    let read = sent(&store).await;
+    assert_eq!((read.offers.len(), read.warnings.len()), (2, 1));
+    assert!(
+        read.warnings[0]
+            .starts_with("what was sent after 2017-10-29 is not known, and may be sent again: "),
+        "{}",
+        read.warnings[0]
+    );
+    folder
+        .put("manifest.json", manifest, PutMode::Overwrite)
+        .await
+        .unwrap();
+    let tables = folder.list("run=").await.unwrap();
+    let offers = tables
+        .iter()
+        .find(|object| object.key.ends_with("offers.parquet"))
+        .unwrap();
+    folder
+        .put(&offers.key, "PAR1".into(), PutMode::Overwrite)
+        .await
+        .unwrap();
+    let read = sent(&store).await;
+    assert_eq!((read.offers.len(), read.warnings.len()), (2, 1));
+    assert!(
+        read.warnings[0].contains("is damaged"),
+        "{}",
+        read.warnings[0]
+    );
+}
