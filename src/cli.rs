@@ -15,6 +15,7 @@ mod names;
 pub mod output;
 pub mod reference;
 mod score;
+mod signals;
 mod simulate;
 mod table;
 mod train;
@@ -137,7 +138,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         .enable_all()
         .build()
         .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| runtime.block_on(dispatch(command)));
+        .and_then(|runtime| {
+            runtime.spawn(signals::end_when_told());
+            runtime.block_on(dispatch(command))
+        });
     match result {
         Ok(()) => ExitCode::Done.number(),
         Err(error) => {
@@ -205,6 +209,7 @@ fn add_variables(command: &clap::Command, known: &mut Vec<String>) {
 fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
+    known.push(store::RETRY_SECONDS.to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

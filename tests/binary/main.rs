@@ -24,6 +24,8 @@ mod joined;
 mod init;
 mod reference;
 mod sandbox;
+#[cfg(unix)]
+mod signals;
 mod words;
 
 #[allow(dead_code, reason = "shared with tests/store.rs, which uses all of it")]
