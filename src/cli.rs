@@ -17,6 +17,7 @@ pub mod output;
 pub mod reference;
 mod score;
 mod score_range;
+mod signals;
 mod simulate;
 mod table;
 mod train;
@@ -139,7 +140,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         .enable_all()
         .build()
         .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| runtime.block_on(dispatch(command)));
+        .and_then(|runtime| {
+            runtime.spawn(signals::end_when_told());
+            runtime.block_on(dispatch(command))
+        });
     match result {
         Ok(()) => ExitCode::Done.number(),
         Err(error) => {
@@ -209,6 +213,7 @@ fn add_variables(command: &clap::Command, known: &mut Vec<String>) {
 fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
+    known.push(store::RETRY_SECONDS.to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

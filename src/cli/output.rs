@@ -189,6 +189,13 @@ pub fn error(error: &Error) {
     write_err(&format!("error: {error}"));
 }
 
+/// The process ends because of a signal.
+pub fn stopped(signal: &str) {
+    write_err(&format!(
+        "error: stopped by {signal}\nhint: nothing half-written was published; start it again"
+    ));
+}
+
 /// What more there is to say of an error.
 pub fn hint(text: &str) {
     write_err(&format!("hint: {text}"));

@@ -143,12 +143,12 @@ pub(super) async fn read_and_score(
     progress: &WarningLog<'_>,
 ) -> Result<ScoreSummary> {
     let output = required_output(config)?;
-    // An output that cannot be reached is told now, not after the scoring.
-    store::open(output)
+    // An output that cannot be read or written is told now, not after the scoring.
+    let night = store::open(output)
         .await?
-        .child(&night_folder(request.as_of))
-        .find(MANIFEST)
-        .await?;
+        .child(&night_folder(request.as_of));
+    night.find(MANIFEST).await?;
+    night.prove_writable().await?;
     let days = days_up_to(request.as_of, config);
     let tickets = Tickets::read(config, days, Purpose::Scoring, progress).await?;
     progress.stage("looking at the store");

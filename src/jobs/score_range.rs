@@ -5,13 +5,13 @@ use serde::Serialize;
 use super::guards::WarningLog;
 use super::registry::load_for_night;
 use super::score::{read_and_score, required_output};
+use super::sent::inputs_of_night;
 use super::{Progress, ScoreRequest, ScoreSummary, StoredModel};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::domain::Details;
 use crate::domain::words::counted;
 use crate::error::{Error, Kind, Result};
-use crate::ingest;
 use crate::publish::manifest::{Manifest, ManifestInput};
 use crate::publish::runs::standing_run;
 use crate::publish::tables::{Format, Tables};
@@ -147,8 +147,8 @@ async fn one_night(
     let named = request.model.as_deref();
     let (model, config) = load_for_night(config, named, as_of, &log).await?;
     if let Some(standing) = standing_run(output, as_of).await? {
-        let objects = ingest::objects(&config.inputs, &config.input).await?;
-        if is_same_run(&standing, &model, &config, request, &objects) {
+        let inputs = inputs_of_night(&config, output, as_of).await?;
+        if is_same_run(&standing, &model, &config, request, &inputs) {
             return Ok(NightOutcome::Unchanged {
                 as_of,
                 model_id: standing.model.id,
@@ -174,7 +174,7 @@ fn is_same_run(
     model: &StoredModel,
     config: &Config,
     request: &ScoreRangeRequest,
-    objects: &[InputObject],
+    inputs: &[ManifestInput],
 ) -> bool {
     let names = Tables::new(&request.formats, Details::default());
     let mut names: Vec<String> = names.names().collect();
@@ -186,18 +186,14 @@ fn is_same_run(
         && standing.config == config.summary()
         && standing.tables.keys().eq(&names)
         && (request.force || !is_forced)
-        && are_same_objects(&standing.inputs, objects)
+        && are_same(&standing.inputs, inputs)
 }
 
-fn are_same_objects(read: &[ManifestInput], found: &[InputObject]) -> bool {
-    let mut read: Vec<_> = read
-        .iter()
-        .map(|it| (&it.object, it.size, &it.etag))
-        .collect();
-    let mut found: Vec<_> = found
-        .iter()
-        .map(|it| (&it.uri, it.size, &it.etag))
-        .collect();
+fn are_same(read: &[ManifestInput], found: &[ManifestInput]) -> bool {
+    let [mut read, mut found] = [read, found].map(|inputs| {
+        let tags = inputs.iter().map(|it| (&it.object, it.size, &it.etag));
+        tags.collect::<Vec<_>>()
+    });
     read.sort_unstable();
     found.sort_unstable();
     read == found

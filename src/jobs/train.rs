@@ -71,8 +71,9 @@ const CORRECTIONS_SAID: usize = 5;
 pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Result<TrainSummary> {
     config.required_inputs()?;
     let registry = registry::open(&config.registry).await?;
-    // A registry that cannot be reached is told now, not after the training.
+    // A registry that cannot be read or written is told now, not after the training.
     registry.promoted().await?;
+    registry.prove_writable().await?;
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
     let (population, provenance, feed) = summarize(config, &tickets, as_of)?;

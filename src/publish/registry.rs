@@ -70,6 +70,14 @@ impl Registry {
         self.place.name()
     }
 
+    /// Proves that models can be stored here, and leaves nothing.
+    ///
+    /// # Errors
+    /// If they cannot.
+    pub async fn prove_writable(&self) -> Result<()> {
+        self.place.prove_writable().await
+    }
+
     /// Stores a model's file and its card, and returns the model's id. Saving the same bytes again
     /// is harmless.
     ///

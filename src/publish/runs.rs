@@ -100,7 +100,8 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
             let listed = night.list(&format!("{}/", run_folder(&id))).await?;
             upload(&night, run, &id, &listed).await?;
         }
-        if let Err(error) = remove(&night, &removable).await {
+        let files = table_files(run, current.as_ref());
+        if let Err(error) = remove(&night, &removable, &files).await {
             warnings.push(format!(
                 "the run is published, but an older one could not be removed: {error}"
             ));
@@ -226,13 +227,30 @@ fn table_entry(run_id: &str, table: &TableFile) -> (String, TableEntry) {
     (table.name.clone(), entry)
 }
 
-/// Removes runs, except one that the manifest in place by now names: another publisher may have
+/// The names of the files that runs of this night have: nothing else is okuo's to remove.
+fn table_files(run: &NightRun, current: Option<&Manifest>) -> BTreeSet<String> {
+    let present = run.tables.iter().map(|table| table.file.clone());
+    let named = current
+        .into_iter()
+        .flat_map(|manifest| manifest.tables.values());
+    let former = named.filter_map(|entry| entry.path.rsplit_once('/'));
+    present
+        .chain(former.map(|(_, file)| file.to_owned()))
+        .collect()
+}
+
+/// Removes the files of runs, except one that the manifest in place by now names: another publisher may have
 /// published it again, so the manifest is read before each removal. Between the two, one request's
 /// time remains. If a run is hit then, its readers report it, and it is whole again once it is
 /// published again.
-async fn remove(night: &Location, removable: &[String]) -> Result<()> {
+async fn remove(night: &Location, removable: &[String], files: &BTreeSet<String>) -> Result<()> {
     for id in removable {
-        for object in night.list(&format!("{}/", run_folder(id))).await? {
+        let folder = format!("{}/", run_folder(id));
+        for object in night.list(&folder).await? {
+            let file = object.key.strip_prefix(&folder).unwrap_or_default();
+            if !files.contains(file) {
+                continue;
+            }
             let Some((content, _)) = night.find(MANIFEST).await? else {
                 return Ok(());
             };

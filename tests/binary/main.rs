@@ -27,6 +27,8 @@ mod monitor;
 mod nights;
 mod reference;
 mod sandbox;
+#[cfg(unix)]
+mod signals;
 mod words;
 
 #[allow(dead_code, reason = "shared with tests/store.rs, which uses all of it")]

@@ -225,7 +225,7 @@ impl Sandbox {
         command
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_REGION", "us-east-1")
-            .env("AWS_MAX_ATTEMPTS", "1");
+            .env("OKUO_RETRY_SECONDS", "0");
         command
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use polars::prelude::{Column, DataFrame, DataType, ParquetReader, PolarsResult, SerReader};
 
 use super::{CUSTOMERS, PRODUCTS};
-use crate::calendar::Day;
+use crate::calendar::{Day, HORIZON_DAYS};
 use crate::domain::{
     CustomerPrediction, Evidence, Ids, Predictions, ProductModel, ProductPrediction,
 };
@@ -97,6 +97,9 @@ fn read_customers(frame: &DataFrame) -> PolarsResult<(Ids, Vec<CustomerPredictio
             latest: day_of(&latest, row),
             return_probability: [&within_7, &within_14, &within_28]
                 .map(|values| double_of(values, row)),
+            // Neither is published.
+            next_on: [0.0; HORIZON_DAYS as usize],
+            further: vec![],
             expected_basket_size: double_of(&sizes, row),
             products: vec![],
         });
