@@ -75,6 +75,7 @@ pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Res
     registry.promoted().await?;
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
+    tickets.read_names(config, progress).await;
     let summary = summarize(config, &tickets, as_of)?;
     let population = &summary.population;
     tickets.count_repeated(population);
@@ -203,11 +204,26 @@ impl Training<'_> {
             products_with_a_tree: basket.products().len(),
             budget: self.config.budget,
             lines: self.tickets.lines.clone(),
-            funnel: self.summary.population.funnel,
+            funnel: self.summary.population.funnel.clone(),
             registry_name: self.registry.name(),
             trees: basket.corrections.clone(),
-            corrections: basket.largest_corrections(CORRECTIONS_SAID),
+            corrections: self.named(basket.largest_corrections(CORRECTIONS_SAID)),
         })
+    }
+
+    /// Corrections with what their products are called, where a table says it.
+    fn named(&self, corrections: Vec<CorrectionInWords>) -> Vec<CorrectionInWords> {
+        let products = self.tickets.partitions.products();
+        let table = self.tickets.products.as_ref();
+        let named = corrections.into_iter().map(|correction| {
+            let code = products.code(&correction.product_id);
+            let id = code.and_then(|code| products.get(code));
+            match table.zip(id).and_then(|(table, id)| table.name_of(id)) {
+                Some(name) => correction.named(name),
+                None => correction,
+            }
+        });
+        named.collect()
     }
 
     fn fit(&self) -> Result<Trained> {
@@ -380,6 +396,7 @@ impl Training<'_> {
             feature_names: artifact::feature_names(),
             parameters: serde_json::to_value(&model.parameters).unwrap_or_default(),
             figures: held_out.map_or(json!(null), figures),
+            warnings: held_out.map_or(vec![], |report| report.evaluation.warnings.clone()),
             origin: Some(origin),
             corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
             feed: Some(self.summary.feed.clone()),
