@@ -8,6 +8,7 @@
 pub mod baselines;
 mod backtest;
 pub mod bootstrap;
+mod coverage;
 pub mod metrics;
 mod monitor;
 mod nights;
@@ -26,7 +27,7 @@ use crate::purchases::{PartitionedHistory, Partitions, RecentPartitions};
 use crate::recurrence::{PopulationSummary, Rule};
 use backtest::Backtest;
 pub use bootstrap::{Figure, Interval};
-pub use metrics::{Figures, figures};
+pub use metrics::{FigureBasis, Figures, figures};
 pub use monitor::{MonitoredNight, PromiseComparison, compare_with_promise, monitor_night};
 pub use protocol::{NightRows, night_rows};
 

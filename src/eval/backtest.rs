@@ -10,7 +10,7 @@ use super::nights::{
     each_partition,
 };
 use super::protocol::{NightRows, TextOrder};
-use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
+use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict, coverage};
 use crate::calendar::{AsOf, Day, HORIZON_DAYS};
 use crate::domain::{Funnel, Ids};
 use crate::error::{Error, Result};
@@ -262,6 +262,10 @@ impl<'a> Backtest<'a> {
         if self.drawn_from > 0 {
             let (most, all) = (self.most_customers, self.drawn_from);
             self.warn(format!("{most} of the up to {all} customers of a night are measured, drawn by their ids; `okuo eval` measures all"));
+        }
+        let okuo = self.entrants.iter().find(|entrant| entrant.name == OKUO);
+        if let Some(far) = okuo.and_then(|okuo| coverage::warning(&okuo.nights)) {
+            self.warn(far);
         }
         // Models first, the replaced one last.
         self.entrants

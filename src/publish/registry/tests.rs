@@ -16,6 +16,7 @@ fn file(seed: u64, note: &str) -> Bytes {
         feature_names: artifact::feature_names(),
         parameters: serde_json::json!({"seed": seed}),
         figures: serde_json::json!({"note": note}),
+        warnings: vec![],
         origin: None,
         corrections: vec![],
         feed: None,
