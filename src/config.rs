@@ -22,7 +22,9 @@ pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
 pub use document::{WrittenSetting, document};
 pub use layer::{Layer, SettingInForce, SettingSource};
 use tables::TableUris;
-pub use tables::{CustomerTableSettings, ProductTableSettings, TicketTableSettings};
+pub use tables::{
+    CustomerTableSettings, MailingSettings, ProductTableSettings, TicketTableSettings,
+};
 pub use values::MemorySize;
 
 use crate::calendar::{Day, StoreClock};
@@ -60,6 +62,9 @@ section! {
         /// Which customers are recurrent
         #[setting(default = Rule::default(), flag(Scope::Tickets), heading("Recurrence rule"))]
         pub rule: Rule,
+        /// Who may be mailed, and which segment customers are in
+        #[setting(default = MailingSettings::default())]
+        pub customers: MailingSettings,
         /// Which likely products are offered, to whom and when
         #[setting(default = OfferParameters::default())]
         pub offers: OfferParameters,
@@ -293,6 +298,7 @@ impl Config {
             columns,
             input,
             rule,
+            customers: mailing,
             offers,
             guards,
             training,
@@ -327,7 +333,7 @@ impl Config {
             check_encoding(name)?;
         }
         let mut columns = checked_columns(columns)?;
-        let tables = tables::checked(tickets, customers, products, &mut columns)?;
+        let tables = tables::checked(tickets, customers, products, mailing, &mut columns)?;
         let training = training.check()?;
         let (parameters, budget) = match budget {
             Some(seconds) => {

@@ -121,7 +121,10 @@ pub use encoding::check_encoding;
 pub use feed::{DAYS_BY_HOUR, FeedDays, HourCounts, LinesOfDay};
 pub use filters::RowFilter;
 use joined::EachObject;
-pub use joined::{InputTables, LoadedTables, ProductTable, TableSource, objects, read_products};
+pub use joined::{
+    InputTables, LoadedTables, MailingTable, ProductTable, TableSource, objects, read_mailing,
+    read_products,
+};
 pub use reader::Reader;
 use report::Report;
 pub use sample::{ObjectSample, TableSample, sample};

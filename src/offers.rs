@@ -6,10 +6,12 @@
 //! difference between the arms is what the offers bring.
 
 mod arm;
+mod category;
 mod choice;
 mod mix;
 #[cfg(test)]
 mod mix_tests;
+mod money;
 mod sent;
 #[cfg(test)]
 mod sent_tests;
@@ -20,14 +22,17 @@ mod window;
 use serde::Serialize;
 
 use crate::calendar::Day;
-use crate::domain::{Ids, MAX_RANK, Predictions};
+use crate::domain::{Details, Id, Ids, MAX_RANK, OwnedId, Predictions};
 use crate::error::{Error, Result};
 use crate::sampling::{Draw, hash_bytes, unit};
 use crate::settings::{Allowed, section};
 
 pub use arm::Arm;
+use category::OfferCategories;
+pub use category::unknown_categories;
 use choice::CustomerChoice;
 pub use mix::{OfferMix, Strategy};
+use money::OfferCosts;
 pub use sent::{LONGEST_QUIET, SentOffer, SentOffers, SentToCustomer, nights_to_remember};
 
 /// The days that a number of days in `[offers]` may be: up to a year.
@@ -78,6 +83,23 @@ section! {
         /// Ids of products that are never offered, such as tobacco (`excluded`)
         #[setting(default = vec![])]
         pub exclude_products: Vec<String>,
+        /// Categories whose products are never offered, such as tobacco (`excluded`)
+        #[setting(default = vec![])]
+        pub exclude_categories: Vec<String>,
+        /// Most offers of one category that a customer gets in one night (`category`)
+        #[setting(
+            default = None,
+            default_note("as many as there are"),
+            allowed(Allowed::Between(1.0, MAX_RANK as f64))
+        )]
+        pub max_per_category: Option<usize>,
+        /// The discount of an offer, as a share of the price: then the offers say what they cost
+        #[setting(default = None, allowed(Allowed::SHARE))]
+        pub discount: Option<f64>,
+        /// What is left of a price without a discount, as a share of it: then the offers say what they
+        /// have to bring
+        #[setting(default = None, allowed(Allowed::SHARE))]
+        pub margin: Option<f64>,
         /// Share of the customers in the control arm. They are sent nothing, to measure what offers
         /// bring
         #[setting(default = 0.1, allowed(Allowed::SHARE))]
@@ -136,8 +158,13 @@ pub enum Action {
     Certain,
     /// It was bought so recently that it is not due yet.
     Recent,
-    /// It is on the exclusion list.
+    /// It is on the exclusion list, or its category is.
     Excluded,
+    /// Other offers to the customer are of its category.
+    Category,
+    /// The customer may not be mailed.
+    #[serde(rename = "opted_out")]
+    OptedOut,
     /// It was offered to the customer within its cycle.
     #[serde(rename = "already_sent")]
     AlreadySent,
@@ -147,6 +174,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether the product would be offered if its customer were mailed.
+    fn is_chosen(self) -> bool {
+        matches!(self, Action::Offer | Action::TooSoon | Action::OptedOut)
+    }
+
     /// The word in the table.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -155,6 +187,8 @@ impl Action {
             Action::Certain => "certain",
             Action::Recent => "recent",
             Action::Excluded => "excluded",
+            Action::Category => "category",
+            Action::OptedOut => "opted_out",
             Action::AlreadySent => "already_sent",
             Action::TooSoon => "too_soon",
         }
@@ -185,6 +219,11 @@ pub struct Offer {
     /// Probability that the customer buys it, without an offer, while the offer is valid, or would
     /// be.
     pub p_window: f64,
+    /// What the discount costs if it changes nothing: its part of the price on a purchase that comes
+    /// anyway.
+    pub expected_cost: Option<f64>,
+    /// By how much the probability of the purchase has to rise for the offer to pay.
+    pub gain_needed: Option<f64>,
     /// Why, in a few words.
     pub reason: String,
 }
@@ -217,6 +256,10 @@ pub struct OfferMaker<'a> {
     sent: &'a SentOffers,
     /// Product codes, ascending.
     excluded: Vec<u32>,
+    categories: OfferCategories,
+    costs: OfferCosts,
+    /// By ascending id; `None` if all customers may be mailed.
+    may_mail: Option<Vec<OwnedId>>,
     /// Above this probability that it is bought in the window, one of a customer's likeliest products
     /// is certain.
     certain_window: Option<f64>,
@@ -243,7 +286,23 @@ impl<'a> OfferMaker<'a> {
             parameters,
             sent,
             excluded,
+            categories: OfferCategories::default(),
+            costs: OfferCosts::default(),
+            may_mail: None,
             certain_window: None,
+        })
+    }
+
+    /// The same with what is known of the products besides.
+    ///
+    /// # Errors
+    /// If the parameters need what is not known.
+    pub fn with_details(self, details: &Details) -> Result<Self> {
+        Ok(Self {
+            categories: OfferCategories::new(details, &self.parameters)?,
+            costs: OfferCosts::new(details, &self.parameters)?,
+            may_mail: details.may_mail.clone(),
+            ..self
         })
     }
 
@@ -268,6 +327,7 @@ impl<'a> OfferMaker<'a> {
                 ))
             })?;
             let arm = Arm::of(id, &self.parameters.salt, self.parameters.control_share);
+            let may_mail = self.may_mail(id);
             let choice = CustomerChoice::new(self, predictions.as_of, customer, self.sent.to(id));
             let key = predictions.customer_ids.key(customer.customer);
             let night = predictions.as_of.day().epoch() as u64;
@@ -276,9 +336,16 @@ impl<'a> OfferMaker<'a> {
                 .parameters
                 .mix
                 .quotas(self.parameters.per_customer, draw);
-            choice.offers(arm, quotas, &mut offers);
+            choice.may_mail(may_mail).offers(arm, quotas, &mut offers);
         }
         Ok(offers)
+    }
+
+    fn may_mail(&self, customer: Id<'_>) -> bool {
+        self.may_mail.as_ref().is_none_or(|allowed| {
+            let found = allowed.binary_search_by(|known| known.as_id().cmp(&customer));
+            found.is_ok()
+        })
     }
 
     /// The probability that `certain_share` of the customers' likeliest products exceed.

@@ -178,8 +178,9 @@ exit code is then 3.
 
 Readers follow <output>/as_of=DATE/manifest.json and so see one whole run.
 
-An offer is to be sent lead_days before the customer's expected day, or on the day after DATE where
-that day is past; it is valid from then or from the 80 % interval's first day, whichever is later.")]
+Send the offers with due = true on the day after DATE. Offers that are published for earlier nights
+below the same output count as sent: nobody is mailed again before coming back, or with the same
+product.")]
 pub(super) struct ScoreArguments {
     /// The night to speak from: everything up to and including this day is known
     #[arg(long, value_name = "DATE", required_unless_present_any = ["from", "to"])]
@@ -204,6 +205,9 @@ pub(super) struct ScoreArguments {
     /// Publish although guards would stop the night; the manifest keeps what they said
     #[arg(long)]
     pub(super) force: bool,
+    /// Print what is predicted for N of the customers, with their ids
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(super) examples: usize,
     #[command(flatten)]
     pub(super) common: Common,
 }

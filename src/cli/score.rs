@@ -7,9 +7,6 @@ use super::score_range;
 use crate::error::{Error, Result};
 use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
 
-/// How many customers are shown.
-const EXAMPLES: usize = 3;
-
 /// How many products of each are shown.
 const PRODUCTS: usize = 5;
 
@@ -23,19 +20,22 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
         as_of,
         model: arguments.model,
         formats: arguments.format,
-        examples: EXAMPLES,
+        examples: arguments.examples,
         force: arguments.force,
     };
     let progress = output.progress();
     let summary = jobs::score(&config, &request, &progress).await?;
     drop(progress);
     output.text(&published_text(&summary))?;
-    output.text(&format!(
-        "\n{} of the {} customers:\n{}",
-        summary.examples.len(),
-        summary.customers,
-        examples_text(&summary.examples)
-    ))?;
+    // Ids of customers go into no log unless asked for.
+    if !summary.examples.is_empty() {
+        output.text(&format!(
+            "\n{} of the {} customers:\n{}",
+            summary.examples.len(),
+            summary.customers,
+            examples_text(&summary.examples)
+        ))?;
+    }
     output.summary(&summary)
 }
 
@@ -54,9 +54,13 @@ pub(super) fn published_text(summary: &ScoreSummary) -> String {
         manifest,
         ..
     } = summary;
+    let cost = summary
+        .expected_cost
+        .map(|cost| format!("\nif nothing changes, the discounts that are due cost {cost:.2}"));
     format!(
-        "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {customers_due} customers\npublished: {manifest}",
-        summary.as_of.day() + 1
+        "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {customers_due} customers{}\npublished: {manifest}",
+        summary.as_of.day() + 1,
+        cost.unwrap_or_default()
     )
 }
 

@@ -115,6 +115,25 @@ section! {
     }
 }
 
+section! {
+    /// `[customers]`.
+    pub struct MailingSettings {
+        /// Table of customers: who may be mailed, and in which segment they are; named like --input
+        #[setting(default = vec![])]
+        pub paths: Vec<String>,
+        /// Column of the customer's id
+        #[setting(default = None, default_note("as --customer"), undivided())]
+        pub id: Option<ColumnAlternatives>,
+        /// Column that says whether the customer may be mailed: true or false, yes or no, 1 or 0.
+        /// Others than those who may are sent no offers (`opted_out`)
+        #[setting(default = None, undivided())]
+        pub may_mail: Option<ColumnAlternatives>,
+        /// Column of the customer's segment: a column of the tables
+        #[setting(default = None, undivided())]
+        pub segment: Option<ColumnAlternatives>,
+    }
+}
+
 /// Where the tables are, as a manifest keeps it.
 #[derive(Debug, Serialize)]
 pub(super) struct TableUris<'a> {
@@ -124,6 +143,8 @@ pub(super) struct TableUris<'a> {
     customers: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     products: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mailing: Option<&'a [String]>,
 }
 
 impl<'a> TableUris<'a> {
@@ -133,6 +154,7 @@ impl<'a> TableUris<'a> {
             tickets: paths(&tables.tickets),
             customers: paths(&tables.customers),
             products: paths(&tables.products),
+            mailing: paths(&tables.mailing),
         }
     }
 }
@@ -146,12 +168,14 @@ pub(super) fn checked(
     tickets: TicketTableSettings,
     customers: CustomerTableSettings,
     products: ProductTableSettings,
+    mailing: MailingSettings,
     columns: &mut ColumnNames,
 ) -> Result<InputTables> {
     Ok(InputTables {
         tickets: ticket_table(tickets, columns)?,
         customers: customer_table(customers, columns)?,
         products: product_table(products, columns)?,
+        mailing: mailing_table(mailing, columns)?,
     })
 }
 
@@ -210,6 +234,41 @@ fn customer_table(
             table: TicketTable::Customers,
             customer: id.unwrap_or_else(|| columns.customer.clone()),
             name: Some(person),
+            ..ColumnNames::default()
+        },
+        filters: vec![],
+    }))
+}
+
+fn mailing_table(settings: MailingSettings, columns: &ColumnNames) -> Result<Option<TableSource>> {
+    let MailingSettings {
+        paths,
+        id,
+        may_mail,
+        segment,
+    } = settings;
+    let named = [&id, &may_mail, &segment];
+    let is_named = named.iter().any(|name| name.is_some());
+    if paths.is_empty() && is_named {
+        return Err(
+            Error::request("columns of [customers] are named, but not the table")
+                .hint("say where it is with paths under [customers]"),
+        );
+    }
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    if may_mail.is_none() && segment.is_none() {
+        return Err(Error::request("nothing of the table under [customers] is used")
+            .hint("name the column that says who may be mailed with may_mail, or that of the segments with segment"));
+    }
+    Ok(Some(TableSource {
+        paths,
+        columns: ColumnNames {
+            table: TicketTable::Mailing,
+            customer: id.unwrap_or_else(|| columns.customer.clone()),
+            name: may_mail,
+            category: segment,
             ..ColumnNames::default()
         },
         filters: vec![],

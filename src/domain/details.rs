@@ -16,6 +16,10 @@ pub struct Details {
     pub last_prices: Option<Vec<Option<f64>>>,
     /// The usual stores of customers, by ascending id of the customer.
     pub stores: Option<Vec<(OwnedId, Arc<str>)>>,
+    /// The segments of customers, by ascending id of the customer.
+    pub segments: Option<Vec<(OwnedId, Arc<str>)>>,
+    /// The customers who may be mailed, by ascending id; `None` if all may.
+    pub may_mail: Option<Vec<OwnedId>>,
 }
 
 impl Details {
@@ -40,12 +44,25 @@ impl Details {
     /// The store in which a customer mostly buys, if it is known.
     #[must_use]
     pub fn store(&self, customer: Id<'_>) -> Option<&Arc<str>> {
-        let stores = self.stores.as_ref()?;
-        let at = stores.binary_search_by(|(known, _)| known.as_id().cmp(&customer));
-        at.ok()
-            .and_then(|at| stores.get(at))
-            .map(|(_, store)| store)
+        of_customer(&self.stores, customer)
     }
+
+    /// The segment of a customer, if it is known.
+    #[must_use]
+    pub fn segment(&self, customer: Id<'_>) -> Option<&Arc<str>> {
+        of_customer(&self.segments, customer)
+    }
+}
+
+fn of_customer<'a>(
+    values: &'a Option<Vec<(OwnedId, Arc<str>)>>,
+    customer: Id<'_>,
+) -> Option<&'a Arc<str>> {
+    let values = values.as_ref()?;
+    let at = values.binary_search_by(|(known, _)| known.as_id().cmp(&customer));
+    at.ok()
+        .and_then(|at| values.get(at))
+        .map(|(_, value)| value)
 }
 
 fn of_code<T>(values: &Option<Vec<Option<T>>>, code: u32) -> Option<&T> {

@@ -104,6 +104,8 @@ pub enum TicketTable {
     Products,
     /// Which person a customer's id belongs to.
     Customers,
+    /// Who may be mailed, and which segment a customer is in.
+    Mailing,
 }
 
 /// The names of the columns that are read.
@@ -273,6 +275,11 @@ impl TicketTable {
                 ColumnRole::Product | ColumnRole::Name | ColumnRole::Category | ColumnRole::Price
             ),
             Self::Customers => matches!(role, ColumnRole::Customer | ColumnRole::Name),
+            // Whether a customer may be mailed is taken like a name, and the segment like a category.
+            Self::Mailing => matches!(
+                role,
+                ColumnRole::Customer | ColumnRole::Name | ColumnRole::Category
+            ),
         }
     }
 
@@ -296,6 +303,9 @@ impl TicketTable {
             (Self::Products, ColumnRole::Price) => "--products-price",
             (Self::Customers, ColumnRole::Customer) => "--customers-id",
             (Self::Customers, ColumnRole::Name) => "--customers-person",
+            (Self::Mailing, ColumnRole::Customer) => "[customers] id",
+            (Self::Mailing, ColumnRole::Name) => "[customers] may_mail",
+            (Self::Mailing, ColumnRole::Category) => "[customers] segment",
             _ => role.flag(),
         }
     }

@@ -17,6 +17,8 @@ pub(super) enum RawId<'a> {
     Untyped(&'a str),
     /// From a text column.
     Text(&'a str),
+    /// From a column of true and false: no id, but an answer.
+    Boolean(bool),
     /// Bytes that are no UTF-8.
     NotText,
 }
@@ -68,7 +70,7 @@ impl<'a> RawId<'a> {
             RawId::Float32(id) if id.abs() >= 16_777_216.0 => Err(IdFault::Rounded),
             RawId::Float32(id) => Ok(IdKey::Integer(id as i64)),
             RawId::Null => Err(IdFault::Null),
-            RawId::NotText => Err(IdFault::NotText),
+            RawId::Boolean(_) | RawId::NotText => Err(IdFault::NotText),
         }
     }
 
@@ -86,6 +88,7 @@ impl<'a> RawId<'a> {
             RawId::Float(id) => RejectedValue::Literal(id.to_string()),
             RawId::Float32(id) => RejectedValue::Literal(id.to_string()),
             RawId::Untyped(id) | RawId::Text(id) => RejectedValue::text(id),
+            RawId::Boolean(value) => RejectedValue::Literal(value.to_string()),
             RawId::NotText => RejectedValue::Literal("bytes".to_owned()),
         }
     }

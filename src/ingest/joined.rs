@@ -24,8 +24,8 @@ use super::{InputOptions, NeededDays, read_lines};
 use crate::error::{Error, Result};
 use crate::store::InputObject;
 pub(super) use headers::TicketHeaders;
-pub use lookup::ProductTable;
 pub(super) use lookup::{LookupRows, PersonTable};
+pub use lookup::{MailingTable, ProductTable};
 
 /// Where another table is, and what its columns are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct InputTables {
     pub customers: Option<TableSource>,
     /// What products are called.
     pub products: Option<TableSource>,
+    /// Who may be mailed.
+    pub mailing: Option<TableSource>,
 }
 
 /// Tables that have been read, to be looked up while lines are read.
@@ -261,7 +263,12 @@ pub async fn read_products(
 /// If a URI names nothing.
 pub async fn objects(uris: &[String], options: &InputOptions) -> Result<Vec<InputObject>> {
     let tables = &options.tables;
-    let beside = [&tables.tickets, &tables.customers, &tables.products];
+    let beside = [
+        &tables.tickets,
+        &tables.customers,
+        &tables.products,
+        &tables.mailing,
+    ];
     let places = beside.into_iter().flatten().map(|table| &*table.paths);
     let endings = super::formats::endings(FORMATS);
     let mut all = vec![];
@@ -277,6 +284,26 @@ pub async fn objects(uris: &[String], options: &InputOptions) -> Result<Vec<Inpu
         !is_settings && !is_left_out
     });
     Ok(all)
+}
+
+/// Reads the table of who may be mailed, if there is one.
+///
+/// # Errors
+/// If it cannot be read.
+pub async fn read_mailing(
+    options: &InputOptions,
+    each: EachObject<'_>,
+) -> Result<Option<(MailingTable, Vec<InputObject>)>> {
+    let Some(mailing) = &options.tables.mailing else {
+        return Ok(None);
+    };
+    let (rows, objects) = read_lookup(mailing, options, each).await?;
+    let (has_may_mail, has_segments) = (
+        mailing.columns.name.is_some(),
+        mailing.columns.category.is_some(),
+    );
+    let table = MailingTable::new(rows, has_may_mail, has_segments)?;
+    Ok(Some((table, objects)))
 }
 
 /// Reads a table that is looked up by an id, object by object.

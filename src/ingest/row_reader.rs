@@ -60,7 +60,8 @@ impl Cell<'_> {
             Cell::Float32(id) => RawId::Float32(*id),
             Cell::Untyped(id) => RawId::Untyped(id),
             Cell::Text(id) => RawId::Text(id),
-            Cell::Boolean(_) | Cell::Time(_) | Cell::NotText => RawId::NotText,
+            Cell::Boolean(value) => RawId::Boolean(*value),
+            Cell::Time(_) | Cell::NotText => RawId::NotText,
         }
     }
 

@@ -16,7 +16,9 @@ use crate::error::{Error, Result};
 use crate::guards::{FeedCounts, Warning};
 use crate::ingest::report::Report;
 use crate::models::{self, NightSummary};
-use crate::offers::{Action, Offer, OfferMaker, OfferParameters, SentOffers, unknown_exclusions};
+use crate::offers::{
+    Action, Offer, OfferMaker, OfferParameters, SentOffers, unknown_categories, unknown_exclusions,
+};
 use crate::publish::manifest::{GuardRecord, MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{NightRun, night_before, publish_run};
 use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, TableFile, Tables};
@@ -85,6 +87,9 @@ pub struct ScoreSummary {
     pub offers_due: usize,
     /// To how many customers.
     pub customers_due: usize,
+    /// What the discounts of these offers cost if they change nothing; `None` without prices or
+    /// `[offers] discount`.
+    pub expected_cost: Option<f64>,
     /// Some of the customers, spread over all of them.
     #[serde(skip)]
     pub examples: Vec<ExampleCustomer>,
@@ -199,7 +204,7 @@ async fn score_logged(
     warn_of_unknown_exclusions(&tickets, &config.offers, progress);
     let funnel = night.population.funnel.clone();
     let (sent, of_sent) = sent_before(config, &output, &tickets, request.as_of, progress).await?;
-    let scored = compute(|| predict(config, model, &tickets, night, request, &sent))?;
+    let scored = compute(|| predict(config, model, &tickets, night, request, &sent, progress))?;
     let Tickets { lines, objects, .. } = tickets;
     progress.stage("publishing");
     let run = NightRun {
@@ -233,6 +238,7 @@ async fn score_logged(
         guards: run.guards,
         offers_due: scored.offers_due,
         customers_due: scored.customers_due,
+        expected_cost: scored.expected_cost,
         examples: scored.examples,
     })
 }
@@ -255,6 +261,18 @@ fn warn_of_unknown_exclusions(
     }
 }
 
+fn warn_of_unknown_categories(
+    details: &Details,
+    parameters: &OfferParameters,
+    progress: &dyn Progress,
+) {
+    for category in unknown_categories(details, parameters) {
+        progress.warning(&format!(
+            "the category {category}, which is excluded from offers, is that of no product"
+        ));
+    }
+}
+
 /// Predictions and offers of a night, before they are published.
 struct ScoredNight {
     tables: Vec<TableFile>,
@@ -262,6 +280,7 @@ struct ScoredNight {
     offers: usize,
     offers_due: usize,
     customers_due: usize,
+    expected_cost: Option<f64>,
     examples: Vec<ExampleCustomer>,
 }
 
@@ -272,11 +291,14 @@ fn predict(
     night: NightSummary,
     request: &ScoreRequest,
     sent: &SentOffers,
+    progress: &dyn Progress,
 ) -> Result<ScoredNight> {
     let recurrent = night.population.recurrent.len();
     let details = tickets.details(night.population.as_of, &night.population.recurrent);
+    warn_of_unknown_categories(&details, &config.offers, progress);
+    let maker = OfferMaker::new(&config.offers, tickets.partitions.products(), sent)?;
+    let mut maker = maker.with_details(&details)?;
     let mut collector = NightCollector::new(recurrent, request, details);
-    let mut maker = OfferMaker::new(&config.offers, tickets.partitions.products(), sent)?;
     models::score_in_slices(
         &model.model,
         &model.id(),
@@ -304,6 +326,7 @@ struct NightCollector {
     offers: usize,
     offers_due: usize,
     customers_due: usize,
+    expected_cost: Option<f64>,
     /// Customers from one example to the next, so that not only the smallest ids are shown.
     example_step: usize,
     most_examples: usize,
@@ -319,6 +342,7 @@ impl NightCollector {
             offers: 0,
             offers_due: 0,
             customers_due: 0,
+            expected_cost: None,
             example_step: (recurrent / request.examples.max(1)).max(1),
             most_examples: request.examples,
             examples: vec![],
@@ -329,8 +353,12 @@ impl NightCollector {
         self.tables.push(predictions, offers)?;
         let made = offers.iter().filter(|offer| offer.action == Action::Offer);
         self.offers += made.count();
-        let due = offers.iter().filter(|offer| offer.due);
-        self.offers_due += due.count();
+        for offer in offers.iter().filter(|offer| offer.due) {
+            self.offers_due += 1;
+            if let Some(cost) = offer.expected_cost {
+                *self.expected_cost.get_or_insert(0.0) += cost;
+            }
+        }
         let of_customer = offers.chunk_by(|one, next| one.customer == next.customer);
         self.customers_due += of_customer
             .filter(|offers| offers.iter().any(|offer| offer.due))
@@ -352,6 +380,7 @@ impl NightCollector {
             offers: self.offers,
             offers_due: self.offers_due,
             customers_due: self.customers_due,
+            expected_cost: self.expected_cost,
             examples: self.examples,
         })
     }

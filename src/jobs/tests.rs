@@ -297,3 +297,74 @@ async fn what_the_campaign_tool_sent_goes_before_what_was_published() {
         "{summary:?}"
     );
 }
+
+#[tokio::test]
+async fn a_table_says_who_may_be_mailed_and_who_is_in_which_segment() {
+    let (folder, mut config) = configured().await;
+    config.parameters.timing.boosting.trees = 5;
+    config.parameters.basket.boosting.trees = 5;
+    train(&config, "2024-06-30".parse().unwrap(), &Silent)
+        .await
+        .unwrap();
+    let place = folder.path().to_str().unwrap().to_owned();
+    let location = store::open(&place).await.unwrap();
+    let request = ScoreRequest {
+        formats: vec![crate::publish::tables::Format::Jsonl],
+        ..ScoreRequest::new("2024-07-02".parse().unwrap())
+    };
+    score(&config, &request, &Silent).await.unwrap();
+    let first = due(&config, "2024-07-02").await;
+    let (customer, _) = first.first().unwrap();
+    config.input.tables.mailing = Some(crate::ingest::TableSource {
+        paths: vec![format!("{place}/consent.csv")],
+        columns: crate::ingest::ColumnNames {
+            table: crate::ingest::TicketTable::Mailing,
+            customer: "card".into(),
+            name: Some("consent".into()),
+            category: Some("group".into()),
+            ..crate::ingest::ColumnNames::default()
+        },
+        filters: vec![],
+    });
+    let text = format!("card,consent,group\n{customer},Yes,gold\n999999,no,\n");
+    location
+        .put("consent.csv", text.into(), PutMode::Overwrite)
+        .await
+        .unwrap();
+    score(&config, &request, &Silent).await.unwrap();
+    let mailed: Vec<_> = first
+        .iter()
+        .filter(|(mailed, _)| mailed == customer)
+        .cloned()
+        .collect();
+    assert_eq!(
+        due(&config, "2024-07-02").await,
+        mailed,
+        "who is not in the table did not say yes"
+    );
+    let output = store::open(config.output.as_deref().unwrap())
+        .await
+        .unwrap();
+    let night = "2024-07-02".parse().unwrap();
+    let (manifest, tables) = crate::publish::runs::read_run(&output, night)
+        .await
+        .unwrap();
+    let text = std::str::from_utf8(&tables["offers.jsonl"]).unwrap();
+    assert!(text.contains("\"segment\":\"gold\"") && text.contains("\"action\":\"opted_out\""));
+    assert!(
+        manifest
+            .inputs
+            .iter()
+            .any(|input| input.object.ends_with("consent.csv"))
+    );
+    let text = format!("card,consent,group\n{customer},perhaps,gold\n");
+    location
+        .put("consent.csv", text.into(), PutMode::Overwrite)
+        .await
+        .unwrap();
+    let error = score(&config, &request, &Silent)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("says \"perhaps\""), "{error}");
+}

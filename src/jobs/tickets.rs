@@ -11,7 +11,7 @@ use crate::domain::words::in_shell;
 use crate::domain::{Details, Ids, OwnedId};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
-use crate::ingest::{self, FeedDays, NeededDays, ProductTable, Reader};
+use crate::ingest::{self, FeedDays, MailingTable, NeededDays, ProductTable, Reader};
 use crate::models::{self, NightSummary};
 use crate::publish::manifest::ManifestInput;
 use crate::purchases::{Facts, History, Partitions};
@@ -44,6 +44,8 @@ pub struct Tickets {
     pub facts: Facts,
     /// What products are called, if there is a table of it.
     pub products: Option<ProductTable>,
+    /// Who may be mailed, if there is a table of it.
+    pub mailing: Option<MailingTable>,
 }
 
 impl Tickets {
@@ -79,7 +81,19 @@ impl Tickets {
             }
             products
         });
+        let mailing = match purpose {
+            Purpose::Training => None,
+            Purpose::Scoring => ingest::read_mailing(&config.input, &each).await?,
+        };
+        let mailing = mailing.map(|(mailing, objects)| {
+            found.extend(objects);
+            for warning in &mailing.warnings {
+                progress.warning(warning);
+            }
+            mailing
+        });
         Ok(Self {
+            mailing,
             partitions,
             lines: ingested.report,
             feed: ingested.feed,
@@ -123,6 +137,7 @@ impl Tickets {
             objects: vec![object],
             facts: ingested.facts,
             products: None,
+            mailing: None,
         })
     }
 
@@ -135,7 +150,13 @@ impl Tickets {
         let table = self.products.as_ref();
         let categories = table.and_then(|table| table.categories_of(products));
         let prices = table.and_then(|table| table.prices_of(products));
+        let mailing = self.mailing.as_ref();
+        let ids = customers.iter();
+        let mut ids = ids.filter_map(|customer| self.partitions.customers().get(*customer));
+        let segments = mailing.and_then(|table| table.segments(&mut ids.clone()));
         Details {
+            segments,
+            may_mail: mailing.and_then(|table| table.may_mail(&mut ids)),
             product_names: table.map(|table| table.names_of(products)),
             categories: categories.or_else(|| {
                 facts.have_categories().then(|| {

@@ -24,8 +24,8 @@ pub(super) struct CustomerChoice<'a> {
     window: OfferWindow<'a>,
     /// Whether the dates are due on the day after the night.
     is_due: bool,
-    /// Why the customer is not mailed again yet.
-    too_soon: Option<String>,
+    /// Why the customer is not mailed, or not again yet.
+    held_back: Option<(Action, String)>,
 }
 
 /// What became of a product.
@@ -52,7 +52,21 @@ impl<'a> CustomerChoice<'a> {
             dates,
             window: OfferWindow::new(as_of, customer, dates),
             is_due: dates.send_on == as_of.day() + 1,
-            too_soon: too_soon(customer, sent, dates, &maker.parameters),
+            held_back: too_soon(customer, sent, dates, &maker.parameters)
+                .map(|reason| (Action::TooSoon, reason)),
+        }
+    }
+
+    /// The same for a customer who may be mailed, or may not.
+    pub(super) fn may_mail(self, may_mail: bool) -> Self {
+        let opted_out = || (Action::OptedOut, "may not be mailed".to_owned());
+        Self {
+            held_back: if may_mail {
+                self.held_back
+            } else {
+                Some(opted_out())
+            },
+            ..self
         }
     }
 
@@ -65,6 +79,7 @@ impl<'a> CustomerChoice<'a> {
         let mut considered: Vec<Option<Considered>> = Vec::new();
         considered.resize_with(candidates.len(), || None);
         let mut wanted = 0;
+        let mut categories = vec![];
         for strategy in Strategy::IN_ORDER {
             let quota = quotas[strategy as usize];
             if !self.maker.parameters.mix.uses(strategy) {
@@ -77,10 +92,12 @@ impl<'a> CustomerChoice<'a> {
                 }
                 let is_open = considered[at].is_none();
                 if is_open && strategy.may_choose(product, self.days_ahead) {
-                    let product = self.consider(at, product, strategy);
-                    let is_chosen = matches!(product.action, Action::Offer | Action::TooSoon);
-                    wanted -= usize::from(is_chosen);
-                    considered[at] = Some(product);
+                    let decided = self.consider(at, product, strategy, &categories);
+                    if decided.action.is_chosen() {
+                        wanted -= 1;
+                        categories.extend(self.maker.categories.of(product.product));
+                    }
+                    considered[at] = Some(decided);
                 }
             }
         }
@@ -115,6 +132,8 @@ impl<'a> CustomerChoice<'a> {
             due: is_offered && self.is_due && arm == Arm::Treatment,
             strategy,
             p_window,
+            expected_cost: self.maker.costs.expected_cost(product.product, p_window),
+            gain_needed: self.maker.costs.gain_needed(product.product, p_window),
             reason,
         }
     }
@@ -127,10 +146,21 @@ impl<'a> CustomerChoice<'a> {
             .collect()
     }
 
-    /// Whether the product at a position is offered, and why or why not.
-    fn consider(&self, at: usize, product: &ProductPrediction, strategy: Strategy) -> Considered {
+    /// Whether the product at a position is offered, and why or why not. `categories` are those of
+    /// what is offered already.
+    fn consider(
+        &self,
+        at: usize,
+        product: &ProductPrediction,
+        strategy: Strategy,
+        categories: &[u32],
+    ) -> Considered {
         let p_window = self.window.buys(product.probability);
-        let (action, reason) = self.decide(at, product, p_window);
+        let (action, reason) = self
+            .blocked(at, product, p_window)
+            .or_else(|| self.enough_of_category(product.product, categories))
+            .or_else(|| self.held_back.clone())
+            .unwrap_or_else(|| (Action::Offer, product.reason()));
         Considered {
             strategy,
             action,
@@ -139,36 +169,48 @@ impl<'a> CustomerChoice<'a> {
         }
     }
 
-    fn decide(&self, at: usize, product: &ProductPrediction, p_window: f64) -> (Action, String) {
+    /// Why a product cannot be offered, whatever else is; `None` if it can.
+    fn blocked(
+        &self,
+        at: usize,
+        product: &ProductPrediction,
+        p_window: f64,
+    ) -> Option<(Action, String)> {
         let parameters = &self.maker.parameters;
         if self.maker.excluded.binary_search(&product.product).is_ok() {
-            return (Action::Excluded, "on the exclusion list".to_owned());
+            return Some((Action::Excluded, "on the exclusion list".to_owned()));
+        }
+        if self.maker.categories.excludes(product.product) {
+            let reason = "its category is on the exclusion list".to_owned();
+            return Some((Action::Excluded, reason));
         }
         if product.probability > parameters.certain_above {
             let reason = format!("bought anyway with probability {:.2}", product.probability);
-            return (Action::Certain, reason);
+            return Some((Action::Certain, reason));
         }
-        if at < CERTAIN_RANKS
-            && self
-                .maker
-                .certain_window
-                .is_some_and(|most| p_window > most)
-        {
+        let certain = self.maker.certain_window.filter(|_| at < CERTAIN_RANKS);
+        if certain.is_some_and(|most| p_window > most) {
             let reason = format!(
                 "bought in the window anyway with probability {p_window:.2}, as few products of the night are"
             );
-            return (Action::Certain, reason);
+            return Some((Action::Certain, reason));
         }
         if let Some(reason) = not_due(product, self.days_ahead, parameters) {
-            return (Action::Recent, reason);
+            return Some((Action::Recent, reason));
         }
-        if let Some(reason) = self.already_sent(product) {
-            return (Action::AlreadySent, reason);
-        }
-        match &self.too_soon {
-            Some(reason) => (Action::TooSoon, reason.clone()),
-            None => (Action::Offer, product.reason()),
-        }
+        let reason = self.already_sent(product)?;
+        Some((Action::AlreadySent, reason))
+    }
+
+    fn enough_of_category(&self, product: u32, categories: &[u32]) -> Option<(Action, String)> {
+        let most = self.maker.parameters.max_per_category?;
+        let category = self.maker.categories.of(product)?;
+        let offered = categories
+            .iter()
+            .filter(|other| **other == category)
+            .count();
+        let reason = "other offers of the night are of its category";
+        (offered >= most).then(|| (Action::Category, reason.to_owned()))
     }
 
     /// Why a product is not offered again yet; `None` if it may be.

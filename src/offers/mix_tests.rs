@@ -133,6 +133,139 @@ fn blocked_products_are_replaced_to_the_end_of_the_candidates() {
     assert_eq!(actions, [Action::Excluded, Action::Recent, Action::Offer]);
 }
 
+/// Products 0 and 1 are drinks, 2 is bread; of the others nothing is known.
+fn with_categories(parameters: &OfferParameters) -> Result<Vec<(u32, Action)>> {
+    let candidates = one(
+        vec![
+            product(0, 0.5, 20, Some(8.0)),
+            product(1, 0.4, 20, Some(8.0)),
+            product(2, 0.3, 20, Some(8.0)),
+        ],
+        vec![],
+    );
+    let [drinks, bread] = ["drinks", "bread"].map(std::sync::Arc::<str>::from);
+    let details = Details {
+        categories: Some(vec![Some(drinks.clone()), Some(drinks), Some(bread)]),
+        ..Details::default()
+    };
+    assert_eq!(unknown_categories(&details, parameters).len(), 0);
+    let nothing = SentOffers::default();
+    let maker = OfferMaker::new(parameters, &candidates.product_ids, &nothing)?;
+    let rows = maker.with_details(&details)?.offers(&candidates)?;
+    Ok(rows.iter().map(|row| (row.product, row.action)).collect())
+}
+
+#[test]
+fn categories_may_be_excluded_or_capped() {
+    let two = OfferParameters {
+        per_customer: 2,
+        mix: OfferMix::ONLY_LIKELY,
+        ..OfferParameters::default()
+    };
+    let offer = Action::Offer;
+    assert_eq!(with_categories(&two).unwrap(), [(0, offer), (1, offer)]);
+    let capped = OfferParameters {
+        max_per_category: Some(1),
+        ..two.clone()
+    };
+    assert_eq!(
+        with_categories(&capped).unwrap(),
+        [(0, offer), (1, Action::Category), (2, offer)]
+    );
+    let without = OfferParameters {
+        exclude_categories: vec!["drinks".into()],
+        ..two
+    };
+    assert_eq!(
+        with_categories(&without).unwrap(),
+        [(0, Action::Excluded), (1, Action::Excluded), (2, offer)]
+    );
+    let nothing = SentOffers::default();
+    for parameters in [&capped, &without] {
+        let maker = OfferMaker::new(parameters, &examples::integer().product_ids, &nothing);
+        let error = maker
+            .unwrap()
+            .with_details(&Details::default())
+            .unwrap_err();
+        assert_eq!(error.exit_code(), 1, "{error}");
+    }
+    assert_eq!(
+        unknown_categories(&Details::default(), &without),
+        ["drinks"]
+    );
+}
+
+#[test]
+fn who_may_not_be_mailed_is_sent_nothing() {
+    let candidates = one(vec![product(0, 0.5, 20, Some(8.0))], vec![]);
+    let parameters = OfferParameters::default();
+    let nothing = SentOffers::default();
+    let rows = |may_mail: Option<Vec<OwnedId>>| {
+        let maker = OfferMaker::new(&parameters, &candidates.product_ids, &nothing).unwrap();
+        let details = Details {
+            may_mail,
+            ..Details::default()
+        };
+        let mut maker = maker.with_details(&details).unwrap();
+        maker.offers(&candidates).unwrap().swap_remove(0)
+    };
+    assert_eq!(rows(None).action, Action::Offer);
+    assert_eq!(rows(Some(vec![OwnedId::Integer(-5)])).action, Action::Offer);
+    let row = rows(Some(vec![OwnedId::Integer(7)]));
+    assert_eq!(
+        (row.action, row.due, row.dates),
+        (Action::OptedOut, false, None)
+    );
+    assert_eq!(row.reason, "may not be mailed");
+}
+
+#[test]
+fn an_offer_says_what_it_costs_and_has_to_bring() {
+    let candidates = one(
+        vec![
+            product(0, 0.5, 20, Some(8.0)),
+            product(1, 0.4, 20, Some(8.0)),
+        ],
+        vec![],
+    );
+    let details = Details {
+        last_prices: Some(vec![Some(2.0), None]),
+        ..Details::default()
+    };
+    let nothing = SentOffers::default();
+    let rows = |discount: Option<f64>, margin: Option<f64>, details: &Details| {
+        let parameters = OfferParameters {
+            discount,
+            margin,
+            ..OfferParameters::default()
+        };
+        let maker = OfferMaker::new(&parameters, &candidates.product_ids, &nothing)?;
+        maker.with_details(details)?.offers(&candidates)
+    };
+    let with_both = rows(Some(0.25), Some(0.35), &details).unwrap();
+    let p_window = with_both[0].p_window;
+    assert_eq!(with_both[0].expected_cost, Some(p_window * 0.25 * 2.0));
+    let gain = with_both[0].gain_needed.unwrap();
+    assert!((gain * (0.35 - 0.25) - p_window * 0.25).abs() < 1e-12);
+    assert_eq!(
+        (with_both[1].expected_cost, with_both[1].gain_needed),
+        (None, None)
+    );
+    assert_eq!(
+        rows(Some(0.4), Some(0.3), &details).unwrap()[0].gain_needed,
+        None,
+        "never pays"
+    );
+    assert_eq!(rows(None, None, &details).unwrap()[0].expected_cost, None);
+    let error = rows(Some(0.2), None, &Details::default()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no column says what a product costs"),
+        "{error}"
+    );
+}
+
 #[test]
 fn what_few_are_as_sure_to_buy_is_certain() {
     let mut predictions = examples::integer();

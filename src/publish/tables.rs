@@ -71,7 +71,8 @@ pub fn schema() -> [TableSchema; 3] {
 pub enum Format {
     /// Apache Parquet, compressed with zstd.
     Parquet,
-    /// Comma-separated values with a header line, UTF-8; an unknown value is empty.
+    /// Comma-separated values with a header line, UTF-8; an unknown value is empty, and a text that a
+    /// spreadsheet would take for a formula has `'` before it.
     Csv,
     /// One JSON object a line; an unknown value is null.
     Jsonl,

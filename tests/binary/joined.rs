@@ -140,7 +140,14 @@ fn names_stand_wherever_products_are_shown_and_only_where_mapped() {
     let named = score(
         &sandbox,
         "named",
-        &["--input", "tickets.csv", "--products", "products.csv"],
+        &[
+            "--input",
+            "tickets.csv",
+            "--products",
+            "products.csv",
+            "--examples",
+            "1",
+        ],
     );
     named.done();
     assert!(
@@ -152,11 +159,14 @@ fn names_stand_wherever_products_are_shown_and_only_where_mapped() {
     assert!(named.out.contains("Name, of \\u{1b}[1m"), "{named}");
     let header = |text: &str| text.lines().next().unwrap().to_owned();
     let (plain, with_names) = (offers(&sandbox, "plain"), offers(&sandbox, "named"));
-    assert_eq!(header(&with_names), header(&plain) + ",product_name");
+    assert_eq!(
+        header(&with_names),
+        header(&plain).replacen(",reason", ",reason,product_name", 1)
+    );
     let second = with_names.lines().nth(1).unwrap();
     let product = second.split(',').nth(1).unwrap();
     assert!(
-        second.ends_with(&format!(",\"Name, of \u{1b}[1m{product}\"")),
+        second.contains(&format!(",\"Name, of \u{1b}[1m{product}\",")),
         "{second}"
     );
     let runs = ["plain", "named"].map(|output| manifest(&sandbox, output)["run_id"].clone());

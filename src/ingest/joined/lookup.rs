@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::index::IdIndex;
-use crate::domain::{Id, Ids};
+use crate::domain::{Id, Ids, OwnedId};
 use crate::error::Result;
 use crate::ingest::columns::TicketTable;
 use crate::ingest::decoded_line::{DecodedLine, Quantity};
@@ -45,6 +45,7 @@ impl LookupRows {
     pub(in crate::ingest) fn new(table: TicketTable) -> Self {
         let (what, name) = match table {
             TicketTable::Customers => ("customer", "person"),
+            TicketTable::Mailing => ("customer", "may_mail"),
             _ => ("product", "name"),
         };
         Self {
@@ -64,7 +65,7 @@ impl LookupRows {
     /// If there are more ids than codes.
     pub(in crate::ingest) fn add(&mut self, line: &DecodedLine<'_>) -> Result<()> {
         let id = match self.table {
-            TicketTable::Customers => line.customer,
+            TicketTable::Customers | TicketTable::Mailing => line.customer,
             _ => line.product,
         };
         if id.key().is_err() {
@@ -120,6 +121,11 @@ fn settled(ids: FinalIds, mut rows: Vec<LookupRow>) -> FinalIdsAndRows {
 }
 
 fn code_of_value(values: &mut IdDictionary, value: RawId<'_>) -> Result<u32> {
+    let value = match value {
+        RawId::Boolean(true) => RawId::Text("true"),
+        RawId::Boolean(false) => RawId::Text("false"),
+        value => value,
+    };
     match value.key() {
         Ok(_) => values.code_of(value),
         Err(_) => Ok(NO_VALUE),
@@ -255,6 +261,98 @@ fn warnings_of(rows: &LookupRows, what: &str, name: &str) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Who may be mailed, and which segment customers are in.
+#[derive(Debug)]
+pub struct MailingTable {
+    index: IdIndex,
+    /// By position in the index; `None` where there is no such column.
+    may_mail: Option<Vec<bool>>,
+    segments: Option<Vec<Option<Arc<str>>>>,
+    /// What a user should know of the table.
+    pub warnings: Vec<String>,
+}
+
+/// The words for yes and for no; case does not matter.
+const YES: [&str; 6] = ["true", "t", "yes", "y", "1", "1.0"];
+/// See [`YES`].
+const NO: [&str; 6] = ["false", "f", "no", "n", "0", "0.0"];
+
+impl MailingTable {
+    /// The table of some rows. The flags say which columns are mapped.
+    ///
+    /// # Errors
+    /// If whether a customer may be mailed is neither yes nor no.
+    pub(in crate::ingest) fn new(
+        rows: LookupRows,
+        has_may_mail: bool,
+        has_segments: bool,
+    ) -> Result<Self> {
+        let warnings = warnings_of(&rows, "customer", "may_mail");
+        let (ids, rows, answers, segments) = rows.settle();
+        let answer = |row: &LookupRow| match row.name {
+            // Who did not say yes is not mailed.
+            NO_VALUE => Ok(false),
+            code => yes_or_no(&answers.ids.text(answers.one(code))),
+        };
+        let may_mail = has_may_mail.then(|| rows.iter().map(answer).collect::<Result<_>>());
+        let names = texts(&segments.ids);
+        let segment = |row: &LookupRow| match row.category {
+            NO_VALUE => None,
+            code => names.get(segments.one(code) as usize).cloned(),
+        };
+        Ok(Self {
+            may_mail: may_mail.transpose()?,
+            segments: has_segments.then(|| rows.iter().map(segment).collect()),
+            index: IdIndex::new(ids),
+            warnings,
+        })
+    }
+
+    fn position(&self, customer: Id<'_>) -> Option<usize> {
+        self.index
+            .find(raw(customer))
+            .ok()
+            .flatten()
+            .map(|at| at as usize)
+    }
+
+    /// Those of some customers who may be mailed, in their order, if the table says so of anyone.
+    /// Who is not in it may not.
+    pub fn may_mail(&self, customers: &mut dyn Iterator<Item = Id<'_>>) -> Option<Vec<OwnedId>> {
+        let may_mail = self.may_mail.as_ref()?;
+        let allowed = customers.filter(|customer| {
+            let at = self.position(*customer);
+            at.and_then(|at| may_mail.get(at)) == Some(&true)
+        });
+        Some(allowed.map(Id::owned).collect())
+    }
+
+    /// The segments of some customers, in their order, if the table has segments.
+    pub fn segments(
+        &self,
+        customers: &mut dyn Iterator<Item = Id<'_>>,
+    ) -> Option<Vec<(OwnedId, Arc<str>)>> {
+        let segments = self.segments.as_ref()?;
+        let known = customers.filter_map(|customer| {
+            let segment = segments.get(self.position(customer)?)?.as_ref()?;
+            Some((customer.owned(), Arc::clone(segment)))
+        });
+        Some(known.collect())
+    }
+}
+
+fn yes_or_no(answer: &str) -> Result<bool> {
+    let is = |words: [&str; 6]| words.iter().any(|word| word.eq_ignore_ascii_case(answer));
+    match (is(YES), is(NO)) {
+        (true, _) => Ok(true),
+        (_, true) => Ok(false),
+        _ => Err(crate::error::Error::input(format!(
+            "the table of customers says \"{answer}\" where it should say whether a customer may be mailed"
+        ))
+        .hint("write true or false, yes or no, 1 or 0; nothing means no")),
+    }
 }
 
 /// Which person each customer is.

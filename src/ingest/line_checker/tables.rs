@@ -34,7 +34,7 @@ impl TableReading {
             TicketTable::Whole => persons.map(Self::OfPersons),
             TicketTable::Headers => Some(Self::Headers(persons)),
             TicketTable::Lines => options.loaded.headers.clone().map(Self::Lines),
-            table @ (TicketTable::Products | TicketTable::Customers) => {
+            table @ (TicketTable::Products | TicketTable::Customers | TicketTable::Mailing) => {
                 Some(Self::Lookup(Box::new(LookupRows::new(table))))
             }
         }

@@ -43,6 +43,7 @@ impl Trainer {
                 objects: vec![],
                 facts: Facts::default(),
                 products: None,
+                mailing: None,
             },
             warnings: Warnings::default(),
         }

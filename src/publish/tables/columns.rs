@@ -47,6 +47,9 @@ enum Fill<Row> {
     Category(fn(&Row) -> u32),
     LastPrice(fn(&Row) -> u32),
     UsualStore(fn(&Row) -> u32),
+    Segment(fn(&Row) -> u32),
+    /// What follows from prices, where these are mapped.
+    Money(fn(&Row) -> Option<f64>),
 }
 
 /// What the columns are filled from, beside the rows.
@@ -64,7 +67,7 @@ pub(super) struct CustomerRecord<'a> {
 }
 
 impl CustomerRecord<'_> {
-    pub(super) const COLUMNS: [TableColumn<Self>; 15] = [
+    pub(super) const COLUMNS: [TableColumn<Self>; 16] = [
         TableColumn {
             name: "customer_id",
             meaning: "the customer, as in the tickets",
@@ -139,6 +142,11 @@ impl CustomerRecord<'_> {
             name: "store",
             meaning: "the store in which the customer mostly buys; only where stores are mapped",
             fill: Fill::UsualStore(|row| row.customer.customer),
+        },
+        TableColumn {
+            name: "segment",
+            meaning: "the customer's segment; only where a table of customers has it",
+            fill: Fill::Segment(|row| row.customer.customer),
         },
     ];
 }
@@ -223,7 +231,7 @@ impl ProductRecord<'_> {
 }
 
 /// The columns of `offers`.
-pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 17] = [
+pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 20] = [
     TableColumn {
         name: "customer_id",
         meaning: "the customer, as in the tickets",
@@ -261,7 +269,7 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 17] = [
     },
     TableColumn {
         name: "action",
-        meaning: "`offer`, or why not: `certain` (bought anyway), `recent` (not due yet), `excluded`, `already_sent` (offered within its cycle), `too_soon` (mailed, and not back since)",
+        meaning: "`offer`, or why not: `certain` (bought anyway), `recent` (not due yet), `excluded`, `opted_out` (the customer may not be mailed), `category` (enough offers of its category), `already_sent` (offered within its cycle), `too_soon` (mailed, and not back since)",
         fill: Fill::Text(|offer| offer.action.word().to_owned()),
     },
     TableColumn {
@@ -308,6 +316,21 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 17] = [
         name: "p_buy_without",
         meaning: "`p_window` in plain words",
         fill: Fill::Text(Offer::buys_without),
+    },
+    TableColumn {
+        name: "segment",
+        meaning: "the customer's segment; only where a table of customers has it",
+        fill: Fill::Segment(|offer| offer.customer),
+    },
+    TableColumn {
+        name: "expected_cost",
+        meaning: "what the discount costs if it changes nothing: `p_window` times `discount` times the price; only where prices are mapped, null without `discount`",
+        fill: Fill::Money(|offer| offer.expected_cost),
+    },
+    TableColumn {
+        name: "gain_needed",
+        meaning: "by how much the probability of the purchase has to rise for the offer to pay; only where prices are mapped, null without `discount` and `margin`, or if the discount takes all of the margin",
+        fill: Fill::Money(|offer| offer.gain_needed),
     },
 ];
 
@@ -430,6 +453,11 @@ impl<Row: Sync> Fill<Row> {
                 let customer = predictions.customer_ids.get(code(row))?;
                 details.store(customer)
             })),
+            Fill::Money(value) => ColumnValues::Double(each.map(value).collect()),
+            Fill::Segment(code) => texts(each.map(|row| {
+                let customer = predictions.customer_ids.get(code(row))?;
+                details.segment(customer)
+            })),
         })
     }
 }
@@ -447,10 +475,10 @@ impl<Row> Fill<Row> {
             Fill::NullableDouble(_) => (ColumnType::Double, true),
             Fill::Text(_) => (ColumnType::Text, false),
             Fill::Truth(_) => (ColumnType::Boolean, false),
-            Fill::ProductName(_) | Fill::Category(_) | Fill::UsualStore(_) => {
+            Fill::ProductName(_) | Fill::Category(_) | Fill::UsualStore(_) | Fill::Segment(_) => {
                 (ColumnType::Text, true)
             }
-            Fill::LastPrice(_) => (ColumnType::Double, true),
+            Fill::LastPrice(_) | Fill::Money(_) => (ColumnType::Double, true),
         }
     }
 
@@ -459,8 +487,9 @@ impl<Row> Fill<Row> {
         match self {
             Fill::ProductName(_) => details.product_names.is_some(),
             Fill::Category(_) => details.categories.is_some(),
-            Fill::LastPrice(_) => details.last_prices.is_some(),
+            Fill::LastPrice(_) | Fill::Money(_) => details.last_prices.is_some(),
             Fill::UsualStore(_) => details.stores.is_some(),
+            Fill::Segment(_) => details.segments.is_some(),
             _ => true,
         }
     }

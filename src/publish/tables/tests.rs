@@ -36,6 +36,8 @@ fn details() -> Details {
         categories: Some(vec![None, None, Some("cereals".into())]),
         last_prices: Some(vec![Some(2.5), None, None]),
         stores: Some(vec![(OwnedId::Text("søren".into()), "Halle".into())]),
+        segments: Some(vec![(OwnedId::Text("søren".into()), "gold".into())]),
+        may_mail: None,
     }
 }
 
@@ -174,6 +176,7 @@ fn the_declared_columns_are_those_of_the_files() {
         names,
         [
             "store",
+            "segment",
             "days_since_bought",
             "typical_gap_days",
             "product_name",
@@ -184,7 +187,10 @@ fn the_declared_columns_are_those_of_the_files() {
             "valid_until",
             "product_name",
             "category",
-            "last_price"
+            "last_price",
+            "segment",
+            "expected_cost",
+            "gain_needed"
         ]
     );
 }
@@ -331,6 +337,59 @@ fn csv_and_json_lines_say_the_same() {
 }
 
 #[test]
+fn ids_that_would_be_formulas_are_texts_in_a_spreadsheet() {
+    let ids = ["+49 30", "-2+3", "-5", "=1+1", "@cmd", "a=b"];
+    let mut predictions = examples::predictions(
+        Ids::Text(ids.map(String::from).to_vec()),
+        Ids::Text(vec!["=p".into()]),
+    );
+    let one = CustomerPrediction {
+        products: vec![examples::new_product(0, 0.5)],
+        ..predictions.customers[0].clone()
+    };
+    let codes = 0..ids.len() as u32;
+    predictions.customers = codes
+        .map(|customer| CustomerPrediction {
+            customer,
+            ..one.clone()
+        })
+        .collect();
+    let files = all(&predictions);
+    let starts = |file: &str| -> Vec<String> {
+        let file = files.iter().find(|other| other.file == file).unwrap();
+        let text = std::str::from_utf8(&file.content).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("customer_id"));
+        lines
+            .map(|line| {
+                line.split(",\"rank\"")
+                    .next()
+                    .unwrap()
+                    .split(",1,")
+                    .next()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect()
+    };
+    assert_eq!(
+        starts("offers.csv"),
+        [
+            "'+49 30,'=p",
+            "'-2+3,'=p",
+            "-5,'=p",
+            "'=1+1,'=p",
+            "'@cmd,'=p",
+            "a=b,'=p"
+        ]
+    );
+    assert_eq!(
+        starts("offers.jsonl")[3],
+        "{\"customer_id\":\"=1+1\",\"product_id\":\"=p\"",
+        "machines get ids as they came"
+    );
+}
+
+#[test]
 fn details_are_columns_only_where_they_are_mapped() {
     let predictions = examples::text();
     let names = Details {
@@ -340,7 +399,7 @@ fn details_are_columns_only_where_they_are_mapped() {
     let width = |files: &[TableFile]| [0, 1, 2].map(|at| read(&files[at]).width());
     assert_eq!(width(&all(&predictions)), [14, 10, 14]);
     assert_eq!(width(&all_with(&predictions, names)), [14, 11, 15]);
-    assert_eq!(width(&all_with(&predictions, details())), [15, 13, 17]);
+    assert_eq!(width(&all_with(&predictions, details())), [16, 13, 20]);
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl TableWriter {
     ) -> Result<(), PolarsError> {
         CsvWriter::new(&mut self.content)
             .include_header(with_header)
-            .finish(&mut data_frame(columns)?)
+            .finish(&mut data_frame(without_formulas(columns))?)
     }
 
     fn failed(&self, error: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -175,6 +175,28 @@ impl Write for SharedBuffer {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// The columns with a `'` before each text that a spreadsheet would take for a formula: an id may have
+/// come from anywhere. Numbers stay as they are.
+fn without_formulas(mut columns: Vec<FilledColumn>) -> Vec<FilledColumn> {
+    for column in &mut columns {
+        match &mut column.values {
+            ColumnValues::Text(texts) => texts.iter_mut().for_each(escape_formula),
+            ColumnValues::NullableText(texts) => {
+                texts.iter_mut().flatten().for_each(escape_formula);
+            }
+            _ => {}
+        }
+    }
+    columns
+}
+
+fn escape_formula(text: &mut String) {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if is_formula && text.parse::<f64>().is_err() {
+        text.insert(0, '\'');
     }
 }
 

@@ -97,6 +97,7 @@ impl CellColumn {
                 RawId::Float32(id) => Cell::Float32(id),
                 RawId::Untyped(id) => Cell::Untyped(Cow::Borrowed(id)),
                 RawId::Text(id) => Cell::Text(Cow::Borrowed(id)),
+                RawId::Boolean(value) => Cell::Boolean(value),
                 RawId::NotText => Cell::NotText,
             },
         }
