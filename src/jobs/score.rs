@@ -433,7 +433,7 @@ mod tests {
         assert_eq!(
             [100_000_000, 1_000_000_000, 8_000_000_000]
                 .map(|limit| customers_at_a_time(5, Some(limit))),
-            [SLICE, SLICE, 660_000]
+            [SLICE, SLICE, 360_000]
         );
         assert_eq!(
             customers_at_a_time(5, Some(u64::MAX)) % CUSTOMERS_AT_A_TIME,

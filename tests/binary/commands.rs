@@ -297,7 +297,7 @@ fn a_model_that_has_seen_the_future_is_refused_before_anything_is_read() {
     assert!(
         run.failed(1)
             .err
-            .contains("after the as-of date 2024-06-29"),
+            .contains("no promoted model can be used on 2024-06-29"),
         "{run}"
     );
     assert_eq!(sandbox.files("out"), []);
@@ -384,6 +384,8 @@ fn a_customer_is_explained_with_the_numbers_that_are_published() {
         // What is too unlikely for the list is a candidate for offers nevertheless.
         .filter(|offer| offer["rank"].as_u64().unwrap() <= 25)
         .filter(|offer| offer["customer_id"] == json["customer_id"])
+        // Products that are not listed may be offered too.
+        .filter(|offer| offer["rank"].as_u64().unwrap() <= 25)
     {
         let product = &json["prediction"]["products"][offer["rank"].as_u64().unwrap() as usize - 1];
         assert_eq!(

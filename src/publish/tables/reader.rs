@@ -245,6 +245,8 @@ mod tests {
                 let with_products = CustomerPrediction {
                     customer: other.customer,
                     products: other.products.clone(),
+                    next_on: other.next_on,
+                    further: other.further.clone(),
                     ..one.clone()
                 };
                 assert_eq!(&with_products, other);
