@@ -67,6 +67,9 @@ pub struct Description {
     pub parameters: serde_json::Value,
     /// Held-out figures: how well the same procedure did on nights that its model had not seen.
     pub figures: serde_json::Value,
+    /// What a reader of these figures should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What tickets it was trained on; `None` in files of the first versions of okuo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

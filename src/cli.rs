@@ -11,10 +11,13 @@ mod explain;
 mod funnel;
 mod init;
 mod models;
+mod monitor;
 mod names;
 pub mod output;
 pub mod reference;
 mod score;
+mod score_range;
+mod signals;
 mod simulate;
 mod table;
 mod train;
@@ -31,8 +34,8 @@ use crate::store;
 use crate::suggest;
 use arguments::{
     Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
-    ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, RegistryArguments,
-    ScoreArguments, Screen, SimulateArguments, TrainArguments,
+    ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, MonitorArguments,
+    RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
 };
 use output::Output;
 
@@ -137,7 +140,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         .enable_all()
         .build()
         .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| runtime.block_on(dispatch(command)));
+        .and_then(|runtime| {
+            runtime.spawn(signals::end_when_told());
+            runtime.block_on(dispatch(command))
+        });
     match result {
         Ok(()) => ExitCode::Done.number(),
         Err(error) => {
@@ -170,6 +176,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
         Command::Check(arguments) => Output::new(&arguments.common.screen),
+        Command::Monitor(arguments) => Output::new(&arguments.common.screen),
         Command::Explain(arguments) => Output::new(&arguments.common.screen),
         Command::Eval(arguments) => Output::new(&arguments.common.screen),
         Command::Simulate(arguments) => Output::new(&arguments.screen),
@@ -183,6 +190,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
         Command::Check(arguments) => check::run(arguments, &screen).await,
+        Command::Monitor(arguments) => monitor::run(arguments, &screen).await,
         Command::Explain(arguments) => explain::run(arguments, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,
@@ -205,6 +213,7 @@ fn add_variables(command: &clap::Command, known: &mut Vec<String>) {
 fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
+    known.push(store::RETRY_SECONDS.to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

@@ -42,11 +42,22 @@ pub enum ExitCode {
     Failed,
     /// A guard stopped it.
     Stopped,
+    /// Somebody stopped it at the keyboard (SIGINT).
+    Interrupted,
+    /// The system stopped it (SIGTERM).
+    Terminated,
 }
 
 impl ExitCode {
     /// All of them, by number.
-    pub const ALL: [Self; 4] = [Self::Done, Self::Refused, Self::Failed, Self::Stopped];
+    pub const ALL: [Self; 6] = [
+        Self::Done,
+        Self::Refused,
+        Self::Failed,
+        Self::Stopped,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
 
     /// The process's exit code.
     #[must_use]
@@ -56,6 +67,9 @@ impl ExitCode {
             Self::Refused => 1,
             Self::Failed => 2,
             Self::Stopped => 3,
+            // 128 and the number of the signal, as shells have it.
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
@@ -66,7 +80,11 @@ impl ExitCode {
             Self::Done => "done",
             Self::Refused => "the input or the request was wrong",
             Self::Failed => "okuo or its surroundings (disk, network, permissions) failed",
-            Self::Stopped => "a guard found the feed unlike what it was",
+            Self::Stopped => {
+                "a guard found the feed unlike what it was, or published nights worse than promised"
+            }
+            Self::Interrupted => "it was interrupted (SIGINT, Ctrl-C)",
+            Self::Terminated => "it was told to end (SIGTERM)",
         }
     }
 
@@ -88,7 +106,12 @@ impl ExitCode {
             Self::Stopped => {
                 "Look at the feed: the message names each guard with its value and its limit. Nothing \
                  was published, and the night before still stands. Do not retry before the feed has \
-                 changed. If the feed is right, run again with --force"
+                 changed. If the feed is right, run again with --force. `okuo monitor \
+                 --fail-if-worse` ends so too: look at the figures that it names"
+            }
+            Self::Interrupted | Self::Terminated => {
+                "Start it again when it suits. It ended at once, its temporary files are removed, and \
+                 nothing half-written was published"
             }
         }
     }

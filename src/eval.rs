@@ -3,12 +3,14 @@
 //!
 //! [`protocol`] compares forecasts with what customers did, [`metrics`] computes figures from that,
 //! [`baselines`] and [`tifuknn`] are what okuo has to beat, and [`bootstrap`] says how certain the
-//! figures are.
+//! figures are. What was published is measured in the same way by [`monitor_night`].
 
 pub mod baselines;
 mod backtest;
 pub mod bootstrap;
+mod coverage;
 pub mod metrics;
+mod monitor;
 mod nights;
 pub mod protocol;
 pub mod tifuknn;
@@ -25,7 +27,8 @@ use crate::purchases::{PartitionedHistory, Partitions, RecentPartitions};
 use crate::recurrence::{PopulationSummary, Rule};
 use backtest::Backtest;
 pub use bootstrap::{Figure, Interval};
-pub use metrics::{Figures, figures};
+pub use metrics::{FigureBasis, Figures, figures};
+pub use monitor::{MonitoredNight, PromiseComparison, compare_with_promise, monitor_night};
 pub use protocol::{NightRows, night_rows};
 
 /// The name of the model that is evaluated.

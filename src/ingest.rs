@@ -122,7 +122,8 @@ pub use feed::{DAYS_BY_HOUR, FeedDays, HourCounts, LinesOfDay};
 pub use filters::RowFilter;
 use joined::EachObject;
 pub use joined::{
-    InputTables, LoadedTables, MailingTable, ProductTable, TableSource, read_mailing, read_products,
+    InputTables, LoadedTables, MailingTable, ProductTable, TableSource, objects, read_mailing,
+    read_products,
 };
 pub use reader::Reader;
 use report::Report;

@@ -17,9 +17,12 @@ mod evaluate;
 mod explain;
 mod guards;
 mod init;
+mod model_history;
+mod monitor;
 mod progress;
 mod registry;
 mod score;
+mod score_range;
 mod sent;
 mod tickets;
 mod train;
@@ -30,12 +33,18 @@ pub use check::{CheckRequest, CheckSummary, check};
 pub use evaluate::{EvaluateRequest, EvaluateSummary, evaluate, evaluate_on};
 pub use explain::{ExplainRequest, explain};
 pub use init::{InitRequest, InitSummary, TicketFacts, init};
+pub use model_history::{
+    ListedPromotion, PromotionHistory, RemoveOptions, RemovedModel, delete_model,
+    promotion_history, prune_models, roll_back,
+};
+pub use monitor::{MonitorRequest, MonitorSummary, MonitoredModel, monitor};
 pub use progress::{Progress, Silent};
 pub use registry::{
-    ListedModel, ModelList, ShownModel, StoredModel, list_models, load_model, promote_model,
-    show_model,
+    AS_OF_MODEL, ListedModel, ModelList, ShownModel, StoredModel, list_models, load_model,
+    promote_model, show_model,
 };
 pub use score::{ExampleCustomer, ExampleProduct, ScoreRequest, ScoreSummary, score, score_on};
+pub use score_range::{NightOutcome, ScoreRangeRequest, score_range};
 pub use tickets::{Purpose, Tickets};
 pub use train::{TrainSummary, train, train_on};
 

@@ -25,7 +25,9 @@ pub use night::{
     score_some,
 };
 pub use parameters::Parameters;
-pub use training::{HELD_OUT_DAYS, Trained, needed_days, train, train_with_backtest};
+pub use training::{
+    HELD_OUT_DAYS, Trained, needed_days, train, train_backtest, train_with_backtest,
+};
 pub use version_1::ModelVersion1;
 pub use version_2::ModelVersion2;
 

@@ -13,7 +13,7 @@ use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::purchases::{CustomerPurchases, History};
 use crate::settings::{Allowed, section};
-pub use closed_days::ClosedDays;
+pub use closed_days::{ClosedDays, SalesByDay};
 pub use grid::{GridRow, RuleGrid};
 pub use lately::RecentPurchases;
 pub use population::{PopulationSummary, Provenance};

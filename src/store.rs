@@ -14,6 +14,7 @@ mod memory;
 mod s3;
 mod spill_file;
 mod spooled;
+mod temporary;
 mod writer;
 
 use std::fmt;
@@ -23,15 +24,19 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-pub use find::{Found, InputObject, find, find_tables};
+pub use find::{Found, InputObject, STANDARD_INPUT, find, find_tables};
 pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
 pub use memory::InMemory;
-pub use s3::S3;
+pub use s3::{RETRY_BUDGET, RETRY_SECONDS, S3};
 pub use spill_file::SpillFile;
+pub use temporary::remove_temporary_files;
 pub use writer::{ObjectWriter, StagedFile};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+/// The name of the object that [`Store::prove_writable`] does not write.
+const PROOF: &str = "okuo-may-write";
 
 /// What a listing says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +143,33 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Writes an object as a whole and returns its tag. [`crate::error::Kind::Conflict`] if the
     /// mode's condition does not hold.
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String>;
+
+    /// Proves that objects can be written below a folder (`""` is the store itself), and leaves
+    /// nothing there.
+    ///
+    /// The proof is a write on a condition that cannot hold, which a store refuses only to who may
+    /// write.
+    async fn prove_writable(&self, folder: &str) -> Result<()> {
+        let key = match folder {
+            "" => PROOF.to_owned(),
+            folder => format!("{folder}/{PROOF}"),
+        };
+        let mode = PutMode::IfMatch("no object has this tag".to_owned());
+        match self.put(&key, Bytes::new(), mode).await {
+            Err(error) if error.kind() == Kind::Conflict => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => {
+                self.delete(&key).await?;
+                Err(
+                    Error::system("it writes although a condition does not hold")
+                        .object(self.uri(&key))
+                        .hint(
+                            "okuo needs a store with conditional writes (If-None-Match, If-Match)",
+                        ),
+                )
+            }
+        }
+    }
 
     /// A temporary file for the content of an object that is written as a stream.
     async fn stage(&self, key: &str) -> Result<StagedFile> {

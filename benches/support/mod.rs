@@ -90,6 +90,7 @@ pub fn artifact(model: &Model) -> Vec<u8> {
         feature_names: artifact::feature_names(),
         parameters: serde_json::Value::Null,
         figures: serde_json::Value::Null,
+        warnings: vec![],
         origin: None,
         corrections: vec![],
         feed: None,

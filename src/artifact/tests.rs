@@ -17,6 +17,7 @@ fn description() -> Description {
         feature_names: feature_names(),
         parameters: serde_json::json!({"seed": 1}),
         figures: serde_json::json!({"ndcg_at_10": 0.29, "mae_all": 3.6}),
+        warnings: vec![],
         origin: None,
         corrections: vec![],
         feed: None,

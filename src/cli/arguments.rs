@@ -68,11 +68,13 @@ pub(super) enum Command {
     Score(ScoreArguments),
     /// Check a night's feed: is it what it was? The guards of score alone, for a sensor
     Check(CheckArguments),
+    /// Measure published nights on the tickets that followed
+    Monitor(MonitorArguments),
     /// Explain one customer on one night: history, rule, prediction, and what the model sees
     Explain(ExplainArguments),
     /// Evaluate on months that the model has not seen, beside baselines
     Eval(EvalArguments),
-    /// List, show and promote the models of a registry
+    /// List, show, promote, roll back and remove the models of a registry
     Models(ModelsArguments),
     /// Write simulated tickets whose truth is known
     Simulate(SimulateArguments),
@@ -164,9 +166,15 @@ pub(super) struct TrainArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   okuo score --input s3://tickets/2017/ --as-of 2017-11-07 --registry s3://models/okuo \\
       --output s3://predictions/okuo
+  okuo score --input tickets/ --from 2017-11-01 --to 2017-11-30 --output nightly/
+
+With --from and --to, each night is scored as if it was run alone. A night that was published
+before, of the same objects with the same model and settings, is not scored again, so a range that
+broke off goes on where it stopped. A night that a guard stops does not stop those after it; the
+exit code is then 3.
 
 Readers follow <output>/as_of=DATE/manifest.json and so see one whole run.
 
@@ -175,12 +183,19 @@ below the same output count as sent: nobody is mailed again before coming back, 
 product.")]
 pub(super) struct ScoreArguments {
     /// The night to speak from: everything up to and including this day is known
-    #[arg(long, value_name = "DATE")]
-    pub(super) as_of: AsOf,
+    #[arg(long, value_name = "DATE", required_unless_present_any = ["from", "to"])]
+    pub(super) as_of: Option<AsOf>,
+    /// The first of several nights, instead of --as-of
+    #[arg(long, value_name = "DATE", requires = "to", conflicts_with = "as_of")]
+    pub(super) from: Option<AsOf>,
+    /// The last of several nights
+    #[arg(long, value_name = "DATE", requires = "from", conflicts_with = "as_of")]
+    pub(super) to: Option<AsOf>,
     #[command(flatten)]
     _registry: RegistryFlags,
-    /// A model of the registry by its id, or a model file [default: the promoted one]
-    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
+    /// A model of the registry by its id, a model file, or as-of: the newest promoted model that was
+    /// not trained on days after the night [default: as-of]
+    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE|as-of")]
     pub(super) model: Option<String>,
     #[command(flatten)]
     _publishing: PublishingFlags,
@@ -211,14 +226,42 @@ pub(super) struct CheckArguments {
     pub(super) as_of: AsOf,
     #[command(flatten)]
     _registry: RegistryFlags,
-    /// A model of the registry by its id, or a model file [default: the promoted one, if any]
-    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
+    /// A model of the registry by its id, a model file, or as-of: the newest promoted model that was
+    /// not trained on days after the night [default: as-of, if there is one]
+    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE|as-of")]
     pub(super) model: Option<String>,
     #[command(flatten)]
     _publishing: PublishingFlags,
     /// Also write the outcome of each guard as a JUnit report
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  okuo monitor --input s3://tickets/2017/ --output s3://predictions/okuo --registry s3://models/okuo
+  okuo monitor --input tickets/ --output nightly/ --from 2017-11-01 --to 2017-11-30 --fail-if-worse
+
+A night counts once the tickets follow it for 28 days. Of each night: how many customers were
+published, the share who came within 28 days and the share that was expected, and the figures of
+`okuo eval`. Each model is compared with its own backtest, whose figures are in the registry. It is
+worse if the 95 % interval of the difference says so and the difference is a tenth or more.")]
+pub(super) struct MonitorArguments {
+    /// The first night [default: the first that is published]
+    #[arg(long, value_name = "DATE")]
+    pub(super) from: Option<AsOf>,
+    /// The last night [default: the last that is published]
+    #[arg(long, value_name = "DATE")]
+    pub(super) to: Option<AsOf>,
+    /// End with exit code 3 if a model is worse than its backtest promised
+    #[arg(long)]
+    pub(super) fail_if_worse: bool,
+    #[command(flatten)]
+    _registry: RegistryFlags,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -241,8 +284,9 @@ pub(super) struct ExplainArguments {
     pub(super) as_of: AsOf,
     #[command(flatten)]
     _registry: RegistryFlags,
-    /// A model of the registry by its id, or a model file [default: the promoted one]
-    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
+    /// A model of the registry by its id, a model file, or as-of: the newest promoted model that was
+    /// not trained on days after the night [default: as-of]
+    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE|as-of")]
     pub(super) model: Option<String>,
     #[arg(long = "top", help = format!("How many likely products to show, 1 to {MAX_RANK}"), default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
     pub(super) products: u8,
@@ -293,6 +337,34 @@ pub(super) enum ModelsCommand {
     Promote {
         /// The model's id
         id: String,
+        #[command(flatten)]
+        registry: RegistryArguments,
+    },
+    /// All promotions: from which model to which, and why
+    History(RegistryArguments),
+    /// Go back to the model that was promoted before the present one
+    Rollback(RegistryArguments),
+    /// Remove a model; the promoted one is never removed
+    Delete {
+        /// The model's id
+        id: String,
+        /// Remove it although a rollback would need it
+        #[arg(long)]
+        force: bool,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        registry: RegistryArguments,
+    },
+    /// Remove old models, but for the promoted one and the one that a rollback would need
+    Prune {
+        /// How many of the newest models are kept, at least 1
+        #[arg(long, value_name = "N")]
+        keep: usize,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         registry: RegistryArguments,
     },

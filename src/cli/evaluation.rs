@@ -1,7 +1,7 @@
 //! An evaluation as text for people.
 
 use super::table::{Align, Column, Table, figure};
-use crate::eval::{Contender, Difference, Evaluation, Figure, Figures, OKUO};
+use crate::eval::{Contender, Difference, Evaluation, Figure, FigureBasis, Figures, OKUO};
 
 /// A figure that has a column: its heading, its value, and its decimals.
 type FigureColumn = (&'static str, fn(&Figures) -> Option<f64>, usize);
@@ -50,6 +50,7 @@ pub(super) fn evaluation_text(evaluation: &Evaluation) -> String {
         .find(|contender| contender.name == OKUO);
     if let Some(okuo) = okuo {
         parts.extend(probabilities(&okuo.figures));
+        parts.extend(bases(&okuo.figures));
         parts.extend(gains(okuo, &evaluation.contenders));
     }
     parts.join("\n")
@@ -143,6 +144,40 @@ fn probabilities(f: &Figures) -> Option<String> {
     for (name, values) in rows {
         let cells = values.map(|value| figure(value, 4));
         table.row(std::iter::once(name.to_owned()).chain(cells));
+    }
+    Some(table.to_string())
+}
+
+/// What figures rest on, where some rest on fewer nights than others, or on a part of the intervals.
+fn bases(f: &Figures) -> Option<String> {
+    let of = |name: &str| f.rests_on.get(name).copied();
+    let is_partial = |basis: &FigureBasis| basis.nights < f.nights;
+    let tells = f.rests_on.values().any(is_partial) || of("coverage_80").is_some();
+    if !tells {
+        return None;
+    }
+    let mut table = figures_table(3);
+    table.row(["what they rest on", "predictions", "customers", "nights"]);
+    let all = FigureBasis {
+        predictions: f.rows,
+        customers: f.customers,
+        nights: f.nights,
+    };
+    let rows = [
+        ("all", Some(all)),
+        ("mae, baskets", of("mae")),
+        ("mae_all", of("mae_all")),
+        ("coverage_80", of("coverage_80")),
+        ("return within 7 days", of("return_7d")),
+        ("return within 14 days", of("return_14d")),
+        ("return within 28 days", of("return_28d")),
+    ];
+    for (name, basis) in rows {
+        if let Some(basis) = basis {
+            let counts = [basis.predictions, basis.customers, basis.nights];
+            let cells = counts.map(|count| count.to_string());
+            table.row(std::iter::once(name.to_owned()).chain(cells));
+        }
     }
     Some(table.to_string())
 }

@@ -1,4 +1,4 @@
-//! `okuo models list|show|promote`.
+//! `okuo models list|show|promote|history|rollback|delete|prune`.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::output::Output;
 use super::table::{Align, Column, Table, figure};
 use super::{ModelsArguments, ModelsCommand, RegistryArguments, file};
 use crate::error::Result;
-use crate::jobs::{self, ListedModel, ShownModel};
+use crate::jobs::{self, ListedModel, ListedPromotion, RemoveOptions, RemovedModel, ShownModel};
 use crate::models::basket::CorrectionInWords;
 use crate::store;
 
@@ -16,6 +16,19 @@ pub(super) async fn run(arguments: ModelsArguments) -> Result<()> {
         ModelsCommand::List(registry) => list(&registry).await,
         ModelsCommand::Show { id, registry } => show(&id, &registry).await,
         ModelsCommand::Promote { id, registry } => promote(&id, &registry).await,
+        ModelsCommand::History(registry) => history(&registry).await,
+        ModelsCommand::Rollback(registry) => roll_back(&registry).await,
+        ModelsCommand::Delete {
+            id,
+            force,
+            dry_run,
+            registry,
+        } => delete(&id, RemoveOptions { dry_run, force }, &registry).await,
+        ModelsCommand::Prune {
+            keep,
+            dry_run,
+            registry,
+        } => prune(keep, dry_run, &registry).await,
     }
 }
 
@@ -69,7 +82,7 @@ fn list_text(models: &[ListedModel]) -> String {
         ]);
     }
     format!(
-        "{table}* the promoted one, which `okuo score` uses; figures on the 28 days before the model's night"
+        "{table}* the promoted one, which `okuo score` uses unless it was trained after the night; figures on the 28 days before the model's night"
     )
 }
 
@@ -144,4 +157,85 @@ async fn promote(id: &str, arguments: &RegistryArguments) -> Result<()> {
         None => format!("promoted {id}"),
     })?;
     output.document(&pointer)
+}
+
+async fn history(arguments: &RegistryArguments) -> Result<()> {
+    let (registry, output) = registry(arguments).await?;
+    let history = jobs::promotion_history(&registry).await?;
+    match history.promotions.as_slice() {
+        [] => output.note(&format!(
+            "no model was ever promoted in {}",
+            history.registry
+        )),
+        promotions => output.text(&history_text(promotions))?,
+    }
+    output.document(&history.promotions)
+}
+
+fn history_text(promotions: &[ListedPromotion]) -> String {
+    let mut table = Table::new([
+        Column::fixed(Align::Left, 1),
+        Column::fixed(Align::Left, 24),
+        Column::fixed(Align::Left, 24),
+        Column::fitted(Align::Left),
+    ])
+    .separator(" ");
+    table.row(["", "promoted", "in place of", "why"]);
+    for listed in promotions {
+        let promotion = &listed.promotion;
+        let mark = if listed.promoted { "*" } else { "" };
+        let state = match (listed.standing, listed.stored) {
+            (_, false) => " (removed)",
+            (false, true) => " (taken back)",
+            (true, true) => "",
+        };
+        table.row([
+            mark.to_owned(),
+            promotion.to.clone(),
+            promotion.from.clone().unwrap_or_else(|| "–".to_owned()),
+            format!("{}{state}", promotion.reason),
+        ]);
+    }
+    format!("{table}* the promoted one")
+}
+
+async fn roll_back(arguments: &RegistryArguments) -> Result<()> {
+    let (registry, output) = registry(arguments).await?;
+    let pointer = jobs::roll_back(&registry).await?;
+    output.text(&format!(
+        "rolled back to {} from {}",
+        pointer.model_id,
+        pointer.previous.as_deref().unwrap_or("none")
+    ))?;
+    output.document(&pointer)
+}
+
+async fn delete(id: &str, options: RemoveOptions, arguments: &RegistryArguments) -> Result<()> {
+    let (registry, output) = registry(arguments).await?;
+    let removed = [jobs::delete_model(&registry, id, options).await?];
+    output.text(&removed_text(&removed, options.dry_run))?;
+    output.document(&removed)
+}
+
+async fn prune(keep: usize, dry_run: bool, arguments: &RegistryArguments) -> Result<()> {
+    let (registry, output) = registry(arguments).await?;
+    let removed = jobs::prune_models(&registry, keep, dry_run, &output.progress()).await?;
+    output.text(&removed_text(&removed, dry_run))?;
+    output.document(&removed)
+}
+
+/// A line for each model.
+fn removed_text(removed: &[RemovedModel], dry_run: bool) -> String {
+    if removed.is_empty() {
+        return "nothing to remove".to_owned();
+    }
+    let verb = if dry_run { "would remove" } else { "removed" };
+    let lines = removed.iter().map(|model| {
+        let standing = match model.standing {
+            true => "; its nights can no longer be repeated",
+            false => "",
+        };
+        format!("{verb} {}{standing}\n", model.model_id)
+    });
+    lines.collect()
 }

@@ -132,7 +132,7 @@ impl Terminal {
     }
 
     /// Prints while no spinner is in the way.
-    fn print<T>(&self, print: impl FnOnce() -> T) -> T {
+    pub(super) fn print<T>(&self, print: impl FnOnce() -> T) -> T {
         match self.spinner.get() {
             Some(spinner) => spinner.suspend(print),
             None => print(),
@@ -187,6 +187,13 @@ fn write_err(text: &str) {
 /// An error with its hint.
 pub fn error(error: &Error) {
     write_err(&format!("error: {error}"));
+}
+
+/// The process ends because of a signal.
+pub fn stopped(signal: &str) {
+    write_err(&format!(
+        "error: stopped by {signal}\nhint: nothing half-written was published; start it again"
+    ));
 }
 
 /// What more there is to say of an error.

@@ -3,8 +3,9 @@
 use super::ScoreArguments;
 use super::names::on_screen;
 use super::output::Output;
+use super::score_range;
 use crate::domain::words::counted;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
 
 /// How many products of each are shown.
@@ -12,8 +13,12 @@ const PRODUCTS: usize = 5;
 
 pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()> {
     let config = arguments.common.config().await?;
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
+        return score_range::run(arguments, &config, (from, to), output).await;
+    }
+    let as_of = arguments.as_of.ok_or_else(no_night)?;
     let request = ScoreRequest {
-        as_of: arguments.as_of,
+        as_of,
         model: arguments.model,
         formats: arguments.format,
         examples: arguments.examples,
@@ -33,6 +38,10 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
         ))?;
     }
     output.summary(&summary)
+}
+
+fn no_night() -> Error {
+    Error::request("no night was named").hint("give --as-of DATE, or --from DATE and --to DATE")
 }
 
 /// How much was published, and where.

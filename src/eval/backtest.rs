@@ -10,9 +10,9 @@ use super::nights::{
     each_partition,
 };
 use super::protocol::{NightRows, TextOrder};
-use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict};
+use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict, coverage};
 use crate::calendar::{AsOf, Day, HORIZON_DAYS};
-use crate::domain::Funnel;
+use crate::domain::{Funnel, Ids};
 use crate::error::{Error, Result};
 use crate::models::Model;
 use crate::purchases::{PartitionedHistory, Partitions};
@@ -215,17 +215,12 @@ impl<'a> Backtest<'a> {
     }
 
     /// At most [`Self::most_customers`] of the customers, drawn by their ids.
-    fn drawn(&mut self, mut customers: Vec<u32>) -> Vec<u32> {
+    fn drawn(&mut self, customers: Vec<u32>) -> Vec<u32> {
         if customers.len() > self.most_customers {
             self.drawn_from = self.drawn_from.max(customers.len());
-            let ids = self.conditions.all.customers();
-            customers.sort_by_cached_key(|customer| {
-                let draw = Draw::MeasuredCustomers.hash_without_seed(&[ids.key(*customer)]);
-                (draw, *customer)
-            });
-            customers.truncate(self.most_customers);
         }
-        customers
+        let ids = self.conditions.all.customers();
+        draw_customers(ids, customers, self.most_customers)
     }
 
     /// Adds the rows of a night.
@@ -268,6 +263,10 @@ impl<'a> Backtest<'a> {
             let (most, all) = (self.most_customers, self.drawn_from);
             self.warn(format!("{most} of the up to {all} customers of a night are measured, drawn by their ids; `okuo eval` measures all"));
         }
+        let okuo = self.entrants.iter().find(|entrant| entrant.name == OKUO);
+        if let Some(far) = okuo.and_then(|okuo| coverage::warning(&okuo.nights)) {
+            self.warn(far);
+        }
         // Models first, the replaced one last.
         self.entrants
             .sort_by_key(|entrant| entrant.name == REPLACED);
@@ -305,6 +304,18 @@ impl<'a> Backtest<'a> {
             warnings: self.warnings,
         })
     }
+}
+
+/// At most so many of some customers, drawn by their ids.
+pub(super) fn draw_customers(ids: &Ids, mut customers: Vec<u32>, most: usize) -> Vec<u32> {
+    if customers.len() > most {
+        customers.sort_by_cached_key(|customer| {
+            let draw = Draw::MeasuredCustomers.hash_without_seed(&[ids.key(*customer)]);
+            (draw, *customer)
+        });
+        customers.truncate(most);
+    }
+    customers
 }
 
 /// Why no night could be scored.
@@ -395,7 +406,8 @@ fn best_baseline(contenders: &[Contender], figure: Figure) -> Option<usize> {
     best.map(|(position, _)| position)
 }
 
-fn verdict(figure: Figure, interval: Interval) -> Verdict {
+/// What the interval of a difference says.
+pub(super) fn verdict(figure: Figure, interval: Interval) -> Verdict {
     let (above, below) = (interval.low > 0.0, interval.high < 0.0);
     match (above, below) {
         (true, _) if figure.higher_is_better() => Verdict::Better,

@@ -1,12 +1,19 @@
 //! The figures of the protocol, over the rows of several nights. Every mean is a plain mean over
 //! rows.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::protocol::{EvaluationRow, NightRows, RankingMetrics};
 use crate::calendar::HORIZON_DAYS;
 use crate::domain::RETURN_HORIZONS;
 use crate::stats::{mean, median, rounded};
+
+mod basis;
+
+pub use basis::FigureBasis;
+use basis::bases_of_figures;
 
 /// Bins of the expected calibration error.
 const BINS: usize = 10;
@@ -123,6 +130,11 @@ pub struct Figures {
     /// 10⁻⁶ … 1 − 10⁻⁶.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_loss_products: Option<f64>,
+    /// How many customers were scored on any of the nights.
+    pub customers: usize,
+    /// What figures rest on that do not rest on all rows, by their names; see the reference.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rests_on: BTreeMap<String, FigureBasis>,
 }
 
 /// A row, and how many days the data reach beyond its night.
@@ -142,6 +154,8 @@ pub fn figures(nights: &[NightRows]) -> Figures {
             .filter(|(row, _)| row.actual_days.is_some())
             .count(),
         nights: nights.len(),
+        customers: FigureBasis::of_all(nights).customers,
+        rests_on: bases_of_figures(nights),
         ..Figures::default()
     };
     figures.set_timing(&rows);

@@ -16,8 +16,10 @@ use super::filters::RowFilter;
 use super::first_header::FirstHeader;
 use super::formats::FORMATS;
 use super::line_checker::LineChecker;
+use super::own_output;
 use super::pipeline;
 use super::report::{HeaderCounts, RejectedLine, Report};
+use super::tables::NoTable;
 use super::{InputOptions, NeededDays, read_lines};
 use crate::error::{Error, Result};
 use crate::store::InputObject;
@@ -252,6 +254,36 @@ pub async fn read_products(
         ProductTable::new(rows, has_categories, has_prices),
         objects,
     )))
+}
+
+/// All objects that would be read, without reading them: lines, and the tables beside them. An object
+/// that has turned out to be no table before is among them, unless its name says so.
+///
+/// # Errors
+/// If a URI names nothing.
+pub async fn objects(uris: &[String], options: &InputOptions) -> Result<Vec<InputObject>> {
+    let tables = &options.tables;
+    let beside = [
+        &tables.tickets,
+        &tables.customers,
+        &tables.products,
+        &tables.mailing,
+    ];
+    let places = beside.into_iter().flatten().map(|table| &*table.paths);
+    let endings = super::formats::endings(FORMATS);
+    let mut all = vec![];
+    for paths in std::iter::once(uris).chain(places) {
+        all.extend(pipeline::find(paths, &endings).await?.objects);
+    }
+    all.retain(|object| {
+        let is_settings = options
+            .settings_file
+            .as_ref()
+            .is_some_and(|settings| own_output::is_settings_file(object, settings));
+        let is_left_out = object.is_candidate && NoTable::by_name(&object.uri).is_some();
+        !is_settings && !is_left_out
+    });
+    Ok(all)
 }
 
 /// Reads the table of who may be mailed, if there is one.

@@ -8,7 +8,8 @@ use tokio::runtime::{Builder, Handle};
 
 use super::{
     CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest, ModelList,
-    Progress, ScoreRequest, ScoreSummary, ShownModel, TrainSummary,
+    MonitorRequest, MonitorSummary, NightOutcome, Progress, PromotionHistory, RemoveOptions,
+    RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary, ShownModel, TrainSummary,
 };
 use crate::calendar::AsOf;
 use crate::config::Config;
@@ -34,6 +35,19 @@ pub fn score(
     progress: &dyn Progress,
 ) -> Result<ScoreSummary> {
     wait_for(super::score(config, request, progress))
+}
+
+/// As [`super::score_range`].
+///
+/// # Errors
+/// As [`super::score_range`]; if it is called from async code.
+pub fn score_range(
+    config: &Config,
+    request: &ScoreRangeRequest,
+    progress: &dyn Progress,
+    take: &mut (dyn FnMut(NightOutcome) -> Result<()> + Send),
+) -> Result<()> {
+    wait_for(super::score_range(config, request, progress, take))
 }
 
 /// As [`super::check`].
@@ -72,6 +86,18 @@ pub fn evaluate(
     wait_for(super::evaluate(config, request, progress))
 }
 
+/// As [`super::monitor`].
+///
+/// # Errors
+/// As [`super::monitor`]; if it is called from async code.
+pub fn monitor(
+    config: &Config,
+    request: &MonitorRequest,
+    progress: &dyn Progress,
+) -> Result<MonitorSummary> {
+    wait_for(super::monitor(config, request, progress))
+}
+
 /// As [`super::list_models`].
 ///
 /// # Errors
@@ -94,6 +120,43 @@ pub fn show_model(registry: &str, id: &str, progress: &dyn Progress) -> Result<S
 /// As [`super::promote_model`]; if it is called from async code.
 pub fn promote_model(registry: &str, id: &str) -> Result<Pointer> {
     wait_for(super::promote_model(registry, id))
+}
+
+/// As [`super::promotion_history`].
+///
+/// # Errors
+/// As [`super::promotion_history`]; if it is called from async code.
+pub fn promotion_history(registry: &str) -> Result<PromotionHistory> {
+    wait_for(super::promotion_history(registry))
+}
+
+/// As [`super::roll_back`].
+///
+/// # Errors
+/// As [`super::roll_back`]; if it is called from async code.
+pub fn roll_back(registry: &str) -> Result<Pointer> {
+    wait_for(super::roll_back(registry))
+}
+
+/// As [`super::delete_model`].
+///
+/// # Errors
+/// As [`super::delete_model`]; if it is called from async code.
+pub fn delete_model(registry: &str, id: &str, options: RemoveOptions) -> Result<RemovedModel> {
+    wait_for(super::delete_model(registry, id, options))
+}
+
+/// As [`super::prune_models`].
+///
+/// # Errors
+/// As [`super::prune_models`]; if it is called from async code.
+pub fn prune_models(
+    registry: &str,
+    keep: usize,
+    dry_run: bool,
+    progress: &dyn Progress,
+) -> Result<Vec<RemovedModel>> {
+    wait_for(super::prune_models(registry, keep, dry_run, progress))
 }
 
 fn wait_for<T>(job: impl Future<Output = Result<T>>) -> Result<T> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::guards::NightFeed;
-use super::registry::{load_for_night, load_model};
+use super::registry::load_for_night;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::AsOf;
@@ -20,8 +20,8 @@ use crate::store;
 pub struct CheckRequest {
     /// The night to speak from.
     pub as_of: AsOf,
-    /// A model of the registry by its id, or a model file; the promoted model if `None`, if there is
-    /// one.
+    /// A model of the registry by its id, or a model file; if `None`, the promoted model for the
+    /// night, if there is one ([`AS_OF_MODEL`](super::AS_OF_MODEL)).
     pub model: Option<String>,
 }
 
@@ -114,12 +114,11 @@ async fn model_for_night(
     progress: &dyn Progress,
 ) -> Result<(Option<StoredModel>, Config)> {
     let named = request.model.as_deref();
-    if named.is_none() {
-        match load_model(&config.registry, None).await {
-            Err(error) if error.kind() == Kind::NotFound => return Ok((None, config.clone())),
-            _ => {}
+    match load_for_night(config, named, request.as_of, progress).await {
+        Ok((model, config)) => Ok((Some(model), config)),
+        Err(error) if named.is_none() && error.kind() == Kind::NotFound => {
+            Ok((None, config.clone()))
         }
+        Err(error) => Err(error),
     }
-    let (model, config) = load_for_night(config, named, request.as_of, progress).await?;
-    Ok((Some(model), config))
 }

@@ -18,7 +18,8 @@ pub struct ExplainRequest {
     pub customer: String,
     /// The night to speak from.
     pub as_of: AsOf,
-    /// A model of the registry by its id, or a model file; the promoted model if `None`.
+    /// A model of the registry by its id, or a model file; if `None`, the promoted model for the
+    /// night ([`AS_OF_MODEL`](super::AS_OF_MODEL)).
     pub model: Option<String>,
     /// How many of the likeliest products are explained, at most [`crate::domain::MAX_RANK`].
     pub products: usize,

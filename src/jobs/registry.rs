@@ -37,6 +37,20 @@ pub(super) async fn open(registry: &str) -> Result<Registry> {
     Ok(Registry::new(store::open(registry).await?))
 }
 
+/// A registry that must be there.
+///
+/// # Errors
+/// If it is not, or cannot be read.
+pub(super) async fn existing(registry: &str) -> Result<Registry> {
+    let registry = open(registry).await?;
+    if registry.is_there().await? {
+        return Ok(registry);
+    }
+    Err(Error::not_found("there is no registry")
+        .object(registry.name())
+        .hint("check --registry; the first `okuo train` makes it"))
+}
+
 /// Loads a model by its id, or a model file by its path or URI; without a name, the promoted model.
 ///
 /// # Errors
@@ -72,7 +86,12 @@ async fn load_file(file: &str) -> Result<(ModelHeader, Model)> {
     artifact::decode(&only.uri, &only.get().await?.0)
 }
 
-/// The model for a night, and the settings with its rule where none is given.
+/// How the promoted model for a night is named where a model can be named.
+pub const AS_OF_MODEL: &str = "as-of";
+
+/// The model for a night, and the settings with its rule where none is given. Without a name, or
+/// with [`AS_OF_MODEL`], it is the newest promoted model that was not trained on days after the
+/// night, so that a night can be repeated after the next training.
 ///
 /// # Errors
 /// If the model was trained on days after the night, or as [`load_model`].
@@ -82,7 +101,14 @@ pub(super) async fn load_for_night(
     as_of: AsOf,
     progress: &dyn Progress,
 ) -> Result<(StoredModel, Config)> {
-    let stored = load_model(&config.registry, named).await?;
+    let stored = match named {
+        None | Some(AS_OF_MODEL) => {
+            let registry = open(&config.registry).await?;
+            let (header, model) = registry.load_promoted_for(as_of).await?;
+            StoredModel { header, model }
+        }
+        named => load_model(&config.registry, named).await?,
+    };
     models::refuse_future(&stored.model, as_of)?;
     let config = config.for_model(stored.model.rule)?;
     if config.rule != stored.model.rule {
@@ -153,12 +179,7 @@ pub struct ShownModel {
 /// # Errors
 /// If there is no registry, or it cannot be read.
 pub async fn list_models(registry: &str, progress: &dyn Progress) -> Result<ModelList> {
-    let registry = open(registry).await?;
-    if !registry.is_there().await? {
-        return Err(Error::not_found("there is no registry")
-            .object(registry.name())
-            .hint("check --registry; the first `okuo train` makes it"));
-    }
+    let registry = existing(registry).await?;
     let promoted = promoted(&registry, progress).await?;
     let mut models = vec![];
     for id in registry.list().await? {
@@ -194,7 +215,8 @@ pub async fn promote_model(registry: &str, id: &str) -> Result<Pointer> {
     registry.check_whole(id).await?;
     registry.load(id).await?;
     let standing = registry.promoted().await?;
-    registry.promote(id, standing.as_ref()).await
+    let reason = "by hand, whatever its figures";
+    registry.promote(id, standing.as_ref(), reason).await
 }
 
 /// The id of the promoted model, if there is one.

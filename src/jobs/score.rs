@@ -35,7 +35,8 @@ const CUSTOMER_BYTES: u64 = 5_500;
 pub struct ScoreRequest {
     /// The night to speak from: everything up to and including this day is known.
     pub as_of: AsOf,
-    /// A model of the registry by its id, or a model file; the promoted model if `None`.
+    /// A model of the registry by its id, or a model file; if `None`, the promoted model for the
+    /// night ([`AS_OF_MODEL`](super::AS_OF_MODEL)).
     pub model: Option<String>,
     /// Formats in which the offers are written besides Parquet.
     pub formats: Vec<Format>,
@@ -46,7 +47,7 @@ pub struct ScoreRequest {
 }
 
 impl ScoreRequest {
-    /// The promoted model scores the night `as_of`; tables are Parquet, and there are no examples.
+    /// The promoted model for the night `as_of` scores it; tables are Parquet, and there are no examples.
     #[must_use]
     pub fn new(as_of: AsOf) -> Self {
         Self {
@@ -130,21 +131,33 @@ pub async fn score(
     request: &ScoreRequest,
     progress: &dyn Progress,
 ) -> Result<ScoreSummary> {
-    let output = required_output(config)?;
+    required_output(config)?;
     config.required_inputs()?;
     let progress = &WarningLog::new(progress);
     let named = request.model.as_deref();
     let (model, config) = load_for_night(config, named, request.as_of, progress).await?;
-    // An output that cannot be reached is told now, not after the scoring.
-    store::open(output)
+    read_and_score(&config, &model, request, progress).await
+}
+
+/// Reads the tickets of a night and scores them with the model for it, and with the settings that
+/// have the model's rule.
+pub(super) async fn read_and_score(
+    config: &Config,
+    model: &StoredModel,
+    request: &ScoreRequest,
+    progress: &WarningLog<'_>,
+) -> Result<ScoreSummary> {
+    let output = required_output(config)?;
+    // An output that cannot be read or written is told now, not after the scoring.
+    let night = store::open(output)
         .await?
-        .child(&night_folder(request.as_of))
-        .find(MANIFEST)
-        .await?;
-    let days = days_up_to(request.as_of, &config);
-    let tickets = Tickets::read(&config, days, Purpose::Scoring, progress).await?;
+        .child(&night_folder(request.as_of));
+    night.find(MANIFEST).await?;
+    night.prove_writable().await?;
+    let days = days_up_to(request.as_of, config);
+    let tickets = Tickets::read(config, days, Purpose::Scoring, progress).await?;
     progress.stage("looking at the store");
-    score_logged(&config, &model, tickets, request, progress).await
+    score_logged(config, model, tickets, request, progress).await
 }
 
 /// Scores tickets that have been read, as [`score`] does, with a model that has been loaded.
@@ -230,7 +243,7 @@ async fn score_logged(
     })
 }
 
-fn required_output(config: &Config) -> Result<&str> {
+pub(super) fn required_output(config: &Config) -> Result<&str> {
     config.output.as_deref().ok_or_else(|| {
         Error::request("no output was named").hint("give --output URI, or output in okuo.toml")
     })

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ingest::{self, NeededDays};
 use crate::offers::{OfferParameters, SentOffer, SentOffers, nights_to_remember};
 use crate::publish::manifest::ManifestInput;
-use crate::publish::sent::published_offers;
+use crate::publish::sent::{offer_tables, published_offers};
 use crate::purchases::Purchases;
 use crate::store::{InputObject, Location};
 
@@ -50,6 +50,27 @@ pub(super) async fn sent_before(
         SentOffers::new(customers, published.offers),
         published.inputs,
     ))
+}
+
+/// The objects that a night's run is made of, without reading them: its tickets, and what says what
+/// was sent before.
+///
+/// # Errors
+/// If the store fails.
+pub(super) async fn inputs_of_night(
+    config: &Config,
+    output: &Location,
+    as_of: AsOf,
+) -> Result<Vec<ManifestInput>> {
+    let mut uris = config.inputs.clone();
+    uris.extend(config.offers.sent.clone());
+    let objects = ingest::objects(&uris, &config.input).await?;
+    let mut inputs: Vec<ManifestInput> = objects.into_iter().map(manifest_input).collect();
+    if config.offers.sent.is_none() {
+        let nights = nights_to_remember(as_of, config.offers.longest_memory());
+        inputs.extend(offer_tables(output, nights).await?);
+    }
+    Ok(inputs)
 }
 
 fn in_settings(error: Error, uri: &str) -> Error {

@@ -135,6 +135,14 @@ fn jobs_can_be_spawned() {
     let as_of = "2024-06-30".parse().unwrap();
     sendable(train(&config, as_of, &Silent));
     sendable(score(&config, &ScoreRequest::new(as_of), &Silent));
+    let request = ScoreRangeRequest {
+        from: as_of,
+        to: as_of,
+        model: None,
+        formats: vec![],
+        force: false,
+    };
+    sendable(score_range(&config, &request, &Silent, &mut |_| Ok(())));
     let request = ExplainRequest {
         customer: "1".into(),
         as_of,
@@ -148,9 +156,14 @@ fn jobs_can_be_spawned() {
         model: None,
     };
     sendable(evaluate(&config, &request, &Silent));
+    sendable(monitor(&config, &MonitorRequest::default(), &Silent));
     sendable(list_models("models", &Silent));
     sendable(show_model("models", "m", &Silent));
     sendable(promote_model("models", "m"));
+    sendable(promotion_history("models"));
+    sendable(roll_back("models"));
+    sendable(delete_model("models", "m", RemoveOptions::default()));
+    sendable(prune_models("models", 3, false, &Silent));
 }
 
 /// (customer, product) of the offers that are due after a night.

@@ -103,6 +103,17 @@ impl Tickets {
         })
     }
 
+    /// Reads what products are called for a training. Its model knows products by their ids: without
+    /// the table only names are missing in what is said of it, so a table that cannot be read is a
+    /// warning.
+    pub(super) async fn read_names(&mut self, config: &Config, progress: &dyn Progress) {
+        let each = |count: usize, object: &InputObject| progress.object(object, count);
+        match ingest::read_products(&config.input, &each).await {
+            Ok(products) => self.products = products.map(|(products, _)| products),
+            Err(error) => progress.warning(&format!("products are not named: {error}")),
+        }
+    }
+
     /// Reads all days of one object that is already in memory. `name` names it in messages and in a
     /// manifest.
     ///

@@ -18,7 +18,7 @@ use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Parameters, Traine
 use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide};
 use crate::publish::registry::Registry;
 use crate::purchases::History;
-use crate::recurrence::{PopulationSummary, Provenance};
+use crate::recurrence::{ClosedDays, PopulationSummary, Provenance, SalesByDay};
 
 /// What a training came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,22 +71,23 @@ const CORRECTIONS_SAID: usize = 5;
 pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Result<TrainSummary> {
     config.required_inputs()?;
     let registry = registry::open(&config.registry).await?;
-    // A registry that cannot be reached is told now, not after the training.
+    // A registry that cannot be read or written is told now, not after the training.
     registry.promoted().await?;
+    registry.prove_writable().await?;
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
-    let (population, provenance, feed) = summarize(config, &tickets, as_of)?;
-    tickets.count_repeated(&population);
-    tickets.warn_if_stale(&population, progress)?;
-    tickets.warn_of_frequent_products(&population, progress);
-    refuse_late_night(&population)?;
-    progress.tickets(&tickets.lines, &population)?;
+    tickets.read_names(config, progress).await;
+    let summary = summarize(config, &tickets, as_of)?;
+    let population = &summary.population;
+    tickets.count_repeated(population);
+    tickets.warn_if_stale(population, progress)?;
+    tickets.warn_of_frequent_products(population, progress);
+    refuse_late_night(population)?;
+    progress.tickets(&tickets.lines, population)?;
     let training = Training {
         config,
         tickets: &tickets,
-        population,
-        provenance,
-        feed,
+        summary,
         registry,
         progress,
     };
@@ -117,32 +118,43 @@ pub(super) async fn train_into(
     registry: Registry,
     progress: &dyn Progress,
 ) -> Result<TrainSummary> {
-    let (population, provenance, feed) = summarize(config, tickets, as_of)?;
-    refuse_late_night(&population)?;
+    let summary = summarize(config, tickets, as_of)?;
+    refuse_late_night(&summary.population)?;
     let training = Training {
         config,
         tickets,
-        population,
-        provenance,
-        feed,
+        summary,
         registry,
         progress,
     };
     training.run().await
 }
 
-fn summarize(
-    config: &Config,
-    tickets: &Tickets,
-    as_of: AsOf,
-) -> Result<(PopulationSummary, Provenance, TrainingFeed)> {
+/// What one look at all tickets tells before a training.
+struct TicketSummary {
+    population: PopulationSummary,
+    provenance: Provenance,
+    feed: TrainingFeed,
+    /// When the store was closed.
+    closed: ClosedDays,
+}
+
+fn summarize(config: &Config, tickets: &Tickets, as_of: AsOf) -> Result<TicketSummary> {
     let partitions = &*tickets.partitions;
     let mut counts = FeedCounts::new(as_of, partitions.products().len());
-    let look = |history: &History<'_>| counts.add(history);
+    let mut sales = SalesByDay::default();
+    let look = |history: &History<'_>| {
+        counts.add(history);
+        sales.add(history);
+    };
     let (population, provenance) =
         compute(|| PopulationSummary::with_provenance(partitions, as_of, &config.rule, look))?;
-    let feed = TrainingFeed::new(&counts.finish(&tickets.feed));
-    Ok((population, provenance, feed))
+    Ok(TicketSummary {
+        population,
+        provenance,
+        feed: TrainingFeed::new(&counts.finish(&tickets.feed)),
+        closed: sales.closed_days(),
+    })
 }
 
 /// Refuses a night long after the data, which is most likely a slip in the date: the model would be
@@ -165,9 +177,7 @@ fn refuse_late_night(population: &PopulationSummary) -> Result<()> {
 struct Training<'a> {
     config: &'a Config,
     tickets: &'a Tickets,
-    population: PopulationSummary,
-    provenance: Provenance,
-    feed: TrainingFeed,
+    summary: TicketSummary,
     registry: Registry,
     progress: &'a dyn Progress,
 }
@@ -195,11 +205,26 @@ impl Training<'_> {
             products_with_a_tree: basket.products().len(),
             budget: self.config.budget,
             lines: self.tickets.lines.clone(),
-            funnel: self.population.funnel,
+            funnel: self.summary.population.funnel.clone(),
             registry_name: self.registry.name(),
             trees: basket.corrections.clone(),
-            corrections: basket.largest_corrections(CORRECTIONS_SAID),
+            corrections: self.named(basket.largest_corrections(CORRECTIONS_SAID)),
         })
+    }
+
+    /// Corrections with what their products are called, where a table says it.
+    fn named(&self, corrections: Vec<CorrectionInWords>) -> Vec<CorrectionInWords> {
+        let products = self.tickets.partitions.products();
+        let table = self.tickets.products.as_ref();
+        let named = corrections.into_iter().map(|correction| {
+            let code = products.code(&correction.product_id);
+            let id = code.and_then(|code| products.get(code));
+            match table.zip(id).and_then(|(table, id)| table.name_of(id)) {
+                Some(name) => correction.named(name),
+                None => correction,
+            }
+        });
+        named.collect()
     }
 
     fn fit(&self) -> Result<Trained> {
@@ -211,7 +236,8 @@ impl Training<'_> {
         }
         let trained = models::train_with_backtest(
             &*self.tickets.partitions,
-            &self.population,
+            &self.summary.population,
+            &self.summary.closed,
             &self.config.parameters,
             &|stage| self.progress.stage(&format!("training: {stage}")),
         )?;
@@ -228,7 +254,15 @@ impl Training<'_> {
         };
         let model_id = promoted.pointer.model_id;
         match self.registry.load(&model_id).await {
-            Ok(read) => Ok((StandingModel::Readable { model_id }, Some(read))),
+            Ok(read) => {
+                let theirs = &read.0.description.data_fingerprint;
+                let has_same_data = *theirs == self.summary.provenance.fingerprint.hex();
+                let standing = StandingModel::Readable {
+                    model_id,
+                    has_same_data,
+                };
+                Ok((standing, Some(read)))
+            }
             Err(error) if matches!(error.kind(), Kind::Input | Kind::NotFound) => {
                 self.progress.warning(&format!(
                     "the promoted model {model_id} cannot be compared: {error}"
@@ -259,7 +293,7 @@ impl Training<'_> {
             backtest_model,
             compared,
             &*self.tickets.partitions,
-            &self.population,
+            &self.summary.population,
             self.config.history_days,
             eval::HELD_OUT_CUSTOMERS,
         );
@@ -286,7 +320,7 @@ impl Training<'_> {
         backtest_model: &Model,
     ) -> Option<StandIn> {
         let has_seen = backtest_model.as_of < replaced.as_of;
-        let is_comparable = replaced.as_of <= self.population.as_of;
+        let is_comparable = replaced.as_of <= self.summary.population.as_of;
         if !has_seen || !is_comparable || self.config.promote != PromotionPolicy::IfBetter {
             return None;
         }
@@ -314,13 +348,14 @@ impl Training<'_> {
             .map(|model| StandIn::TrainedAgain(Box::new(model)))
     }
 
-    /// The backtest model of a training with the rule and the parameters of a model.
+    /// The backtest model of a training with the rule and the parameters of a model. Its final model
+    /// would be of no use, and is not fitted.
     fn backtest_of(&self, model: &Model) -> Result<Option<Model>> {
         let parameters = model.parameters.clone().check()?;
         let partitions = &*self.tickets.partitions;
-        let population = PopulationSummary::new(partitions, self.population.as_of, &model.rule)?;
-        let trained = models::train_with_backtest(partitions, &population, &parameters, &|_| ())?;
-        Ok(trained.backtest_model)
+        let as_of = self.summary.population.as_of;
+        let population = PopulationSummary::new(partitions, as_of, &model.rule)?;
+        models::train_backtest(partitions, &population, &self.summary.closed, &parameters)
     }
 
     /// Whether training the promoted model again would take longer than the budget, which is said
@@ -351,20 +386,21 @@ impl Training<'_> {
     fn encode(&self, model: &Model, held_out: Option<&HoldoutReport>) -> Result<Vec<u8>> {
         let origin = Origin::new(
             self.tickets.partitions.products(),
-            &self.provenance.bought_ever,
+            &self.summary.provenance.bought_ever,
             &self.config.input.clock,
             (self.tickets.lines.before_history > 0).then_some(self.config.history_days),
         );
         let description = Description {
             as_of: model.as_of,
-            data_fingerprint: self.provenance.fingerprint.hex(),
+            data_fingerprint: self.summary.provenance.fingerprint.hex(),
             rule: model.rule,
             feature_names: artifact::feature_names(),
             parameters: serde_json::to_value(&model.parameters).unwrap_or_default(),
             figures: held_out.map_or(json!(null), figures),
+            warnings: held_out.map_or(vec![], |report| report.evaluation.warnings.clone()),
             origin: Some(origin),
             corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
-            feed: Some(self.feed.clone()),
+            feed: Some(self.summary.feed.clone()),
         };
         artifact::encode(description, model)
     }
@@ -385,7 +421,7 @@ impl Training<'_> {
                 } else {
                     &StandingModel::Moved
                 };
-                let (as_of, policy) = (self.population.as_of, self.config.promote);
+                let (as_of, policy) = (self.summary.population.as_of, self.config.promote);
                 let decision = decide(held_out, as_of, standing, policy);
                 match now == Some(model_id) && policy == PromotionPolicy::IfBetter {
                     true => Decision {

@@ -208,6 +208,33 @@ impl BasketFit<'_> {
         Ok(out)
     }
 
+    /// Where the rows end that the pooled models are fitted to which have not seen all of them. The
+    /// last one has not seen the last 28 days.
+    fn bounds(&self) -> Vec<usize> {
+        let [early, split, _] = self.table.fold_ends;
+        let mut bounds = vec![early / 3, 2 * early / 3, early, split];
+        bounds.dedup();
+        bounds.retain(|bound| *bound > 0 || *bound == split);
+        bounds
+    }
+
+    /// The last of the pooled models, with what the rows decide that it has seen. `None`, and no error,
+    /// without rows enough two months before the end.
+    fn backtest_model(&self, pooled: OutOfFold) -> Option<BasketModel> {
+        let [early, split, _] = self.table.fold_ends;
+        let OutOfFold {
+            bounds,
+            score,
+            mut models,
+        } = pooled;
+        let (_, up_to_split) = bounds.split_last()?;
+        if !up_to_split.contains(&early) || early >= split {
+            return None;
+        }
+        let corrections = self.corrections(&score, up_to_split);
+        Some(self.model(models.pop()?, corrections))
+    }
+
     /// What the rows after those that pooled models were fitted to decide.
     fn corrections(&self, pooled: &[f32], bounds: &[usize]) -> Corrections {
         CorrectionFit {
@@ -263,27 +290,34 @@ impl BasketModel {
             parameters,
             seed,
         };
-        let [early, split, all] = table.fold_ends;
-        let mut bounds = vec![early / 3, 2 * early / 3, early, split];
-        bounds.dedup();
-        bounds.retain(|bound| *bound > 0 || *bound == split);
-        let (pooled, full) = rayon::join(|| fit.out_of_fold(&bounds), || fit.pooled(all));
-        let OutOfFold {
-            bounds,
-            score,
-            mut models,
-        } = pooled?;
-        let corrections = fit.corrections(&score, &bounds);
-        // Without rows enough two months before the end there is no backtest model, and no error.
-        let up_to_split = bounds.split_last().map_or(&[][..], |(_, bounds)| bounds);
-        let backtest_model = (with_backtest && up_to_split.contains(&early) && early < split)
-            .then(|| models.pop())
-            .flatten()
-            .map(|pooled| fit.model(pooled, fit.corrections(&score, up_to_split)));
+        let [_, _, all] = table.fold_ends;
+        let (pooled, full) = rayon::join(|| fit.out_of_fold(&fit.bounds()), || fit.pooled(all));
+        let pooled = pooled?;
+        let corrections = fit.corrections(&pooled.score, &pooled.bounds);
         Ok(FittedBasket {
+            backtest_model: with_backtest.then(|| fit.backtest_model(pooled)).flatten(),
             model: fit.model(full?.model, corrections),
-            backtest_model,
         })
+    }
+
+    /// The backtest model of [`BasketModel::fit`] alone; `None` if there are too few rows for it.
+    ///
+    /// # Errors
+    /// If there is too little to learn from.
+    pub fn fit_backtest(
+        table: &BasketRows,
+        products: &Ids,
+        parameters: &BasketParameters,
+        seed: u64,
+    ) -> Result<Option<Self>> {
+        let fit = BasketFit {
+            table,
+            products,
+            parameters,
+            seed,
+        };
+        let pooled = fit.out_of_fold(&fit.bounds())?;
+        Ok(fit.backtest_model(pooled))
     }
 
     /// The products that have a tree of their own.

@@ -139,8 +139,8 @@ pub struct Prediction {
     pub p_return_28d: f64,
     /// Expected number of distinct products in the next basket.
     pub expected_basket_size: f64,
-    /// Probability that the next purchase is on each of the coming days, before the return
-    /// probabilities are calibrated.
+    /// Probability that the next purchase is on each of the coming days. They add up to the calibrated
+    /// probabilities of a return.
     pub by_day: Vec<DayProbability>,
     /// Days to the next purchase by least squares alone, which the hazards and the basket model see
     /// beside the features.

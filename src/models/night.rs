@@ -319,7 +319,7 @@ impl<'a> NightScorer<'a> {
             .collect()
     }
 
-    /// What is predicted for a customer, and the wait that it comes from; `None` for one without a
+    /// What is predicted for a customer, and the probability of each day; `None` for one without a
     /// purchase. The candidates and their features stay in `scratch`.
     pub(super) fn predict(
         &self,
@@ -334,7 +334,8 @@ impl<'a> NightScorer<'a> {
         let mut features = TimingFeatures::default();
         let expected = model.timing.expected_days(&mut features, &purchases, night);
         let wait = model.timing.return_time(&mut features, &purchases, night);
-        let (first, last) = model.timing.interval(&wait);
+        let forecast = model.timing.forecast(&wait, night - last_purchase);
+        let (first, last) = forecast.interval;
         let scored = model.basket.score(
             &self.store,
             &self.trees,
@@ -360,18 +361,16 @@ impl<'a> NightScorer<'a> {
             customer,
             last_purchase,
             purchases_90d: purchases_90d as u32,
-            days_to_next: wait.median(),
+            days_to_next: f64::from(forecast.median),
             earliest: night + first,
             latest: night + last,
-            return_probability: model
-                .timing
-                .return_probability(&wait, night - last_purchase),
-            next_on: wait.probability,
+            return_probability: forecast.returns,
+            next_on: forecast.distribution.probability,
             expected_basket_size: expected_basket_size(&purchases),
             products: of_customer(listed),
             further: of_customer(&further),
         };
-        Some((prediction, wait))
+        Some((prediction, forecast.distribution))
     }
 
     /// Candidates for offers beyond the listed ones: the others that were worth a full look, and

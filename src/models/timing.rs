@@ -92,6 +92,19 @@ pub struct TimingModel {
     closed_weekdays: [bool; 7],
 }
 
+/// What is published of a customer's next purchase. Its parts do not contradict each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReturnForecast {
+    /// The median, in days after the night.
+    pub median: i32,
+    /// The 80 % interval: first and last day after the night. The median is in it.
+    pub interval: (i32, i32),
+    /// Calibrated probabilities of a purchase within each of [`RETURN_HORIZONS`], ascending.
+    pub returns: [f64; RETURN_HORIZONS.len()],
+    /// The probability of each day, which adds up to these.
+    pub distribution: ReturnTimeDistribution,
+}
+
 impl TimingModel {
     /// Fits to a sample of person-days; uncalibrated until [`TimingModel::calibrate`]. `customers`
     /// are the ids of the history.
@@ -198,32 +211,20 @@ impl TimingModel {
         ))
     }
 
-    /// The 80 % interval of the next purchase: first and last day after the night. The median is in
-    /// it, whatever the calibration says.
+    /// What is published of the next purchase of a customer whose latest one is `elapsed` days ago, by
+    /// what [`TimingModel::return_time`] says.
     #[must_use]
-    pub fn interval(&self, return_time: &ReturnTimeDistribution) -> (i32, i32) {
-        let (first, last) = self.calibration.interval(return_time);
+    pub fn forecast(&self, return_time: &ReturnTimeDistribution, elapsed: i32) -> ReturnForecast {
+        let returns = self.calibration.return_probabilities(return_time, elapsed);
         let median = return_time.median() as i32;
-        (first.min(median), last.max(median))
-    }
-
-    /// Calibrated probabilities of a purchase within 7, 14 and 28 days, ascending, of a customer
-    /// whose latest purchase is `elapsed` days ago.
-    #[must_use]
-    pub fn return_probability(
-        &self,
-        return_time: &ReturnTimeDistribution,
-        elapsed: i32,
-    ) -> [f64; RETURN_HORIZONS.len()] {
-        let mut least = 0.0;
-        std::array::from_fn(|position| {
-            let uncalibrated = return_time.within(RETURN_HORIZONS[position]);
-            let calibrated = self
-                .calibration
-                .return_probability(position, uncalibrated, elapsed);
-            least = f64::max(calibrated, least);
-            least
-        })
+        let interval = self.calibration.interval(return_time);
+        let (median, interval) = self.calibration.in_agreement(median, interval, returns);
+        ReturnForecast {
+            median,
+            interval,
+            returns,
+            distribution: self.calibration.distribution(return_time, returns),
+        }
     }
 
     /// What this fit says on `nights` after the days that it knew, (customer, night) pairs, and

@@ -10,8 +10,8 @@ use super::timing::{
 use super::{Model, Parameters};
 use crate::calendar::{AsOf, DateRange, Day, HORIZON_DAYS};
 use crate::error::{Error, Kind, Result};
-use crate::purchases::{PartitionedHistory, Partitions};
-use crate::recurrence::{ClosedDays, PopulationSummary, Rule};
+use crate::purchases::{History, PartitionedHistory, Partitions};
+use crate::recurrence::{ClosedDays, PopulationSummary, Rule, SalesByDay};
 use calibration_nights::CalibrationNights;
 
 mod calibration_nights;
@@ -58,22 +58,47 @@ pub fn train(
     parameters: &Parameters,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained> {
-    let population = PopulationSummary::new(purchases, as_of, rule)?;
-    fit(purchases, &population, parameters, false, stage)
+    let mut sales = SalesByDay::default();
+    let look = |history: &History<'_>| sales.add(history);
+    let population = PopulationSummary::with_each(purchases, as_of, rule, look)?;
+    let closed = sales.closed_days();
+    fit(purchases, &population, &closed, parameters, false, stage)
 }
 
 /// The same model as [`train`] gives for the night and the rule of `population`, and its backtest
-/// model with it. `population` is the summary of `purchases`.
+/// model with it. `population` is the summary of `purchases`, and `closed` are the days on which the
+/// store was closed by what it sold up to that night.
 ///
 /// # Errors
 /// As [`train`].
 pub fn train_with_backtest(
     purchases: &dyn Partitions,
     population: &PopulationSummary,
+    closed: &ClosedDays,
     parameters: &Parameters,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained> {
-    fit(purchases, population, parameters, true, stage)
+    fit(purchases, population, closed, parameters, true, stage)
+}
+
+/// The backtest model of [`train_with_backtest`] alone: nothing is fitted that sees the days after
+/// it. `None` where the history is too short for it.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_backtest(
+    purchases: &dyn Partitions,
+    population: &PopulationSummary,
+    closed: &ClosedDays,
+    parameters: &Parameters,
+) -> Result<Option<Model>> {
+    let parameters = parameters.in_effect();
+    let (training, length) = TrainingRun::new(purchases, population, closed, &parameters)?;
+    let fitted = training
+        .fit_backtest()
+        .map_err(|error| length.explain(error))?;
+    let night = AsOf(training.splits.backtest_end);
+    Ok(fitted.map(|(timing, basket)| training.model(night, timing, basket)))
 }
 
 /// How many days a history must have for a model that can be measured.
@@ -87,32 +112,14 @@ pub fn needed_days(rule: &Rule) -> i32 {
 fn fit(
     purchases: &dyn Partitions,
     population: &PopulationSummary,
+    closed: &ClosedDays,
     parameters: &Parameters,
     with_backtest: bool,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained> {
-    let PopulationSummary {
-        as_of, ref rule, ..
-    } = *population;
-    let span = population.span.ok_or_else(|| {
-        Error::request(format!("there is no purchase up to {as_of}"))
-            .hint("choose a later --as-of, or give more --input")
-    })?;
-    let length = HistoryLength {
-        as_of,
-        span,
-        needed: needed_days(rule),
-    };
-    let parameters = &parameters.in_effect();
-    let training = TrainingRun {
-        // Days after the last purchase are days that the feed does not tell of, not days on which
-        // nobody came.
-        history: PartitionedHistory::new(purchases, AsOf(span.last)),
-        rule,
-        closed: population.closed_days(),
-        parameters,
-        splits: Splits::new(&length),
-    };
+    let as_of = population.as_of;
+    let parameters = parameters.in_effect();
+    let (training, length) = TrainingRun::new(purchases, population, closed, &parameters)?;
     let fitted = training
         .fit(with_backtest, stage)
         .map_err(|error| length.explain(error))?;
@@ -226,7 +233,7 @@ struct TrainingRun<'a> {
     /// Up to the last day with a purchase.
     history: PartitionedHistory<'a>,
     rule: &'a Rule,
-    closed: ClosedDays,
+    closed: &'a ClosedDays,
     parameters: &'a Parameters,
     splits: Splits,
 }
@@ -264,7 +271,64 @@ impl TimingRefit {
     }
 }
 
+impl<'a> TrainingRun<'a> {
+    /// A training on `purchases`, whose summary is `population`, and how long their history is.
+    fn new(
+        purchases: &'a dyn Partitions,
+        population: &'a PopulationSummary,
+        closed: &'a ClosedDays,
+        parameters: &'a Parameters,
+    ) -> Result<(Self, HistoryLength)> {
+        let PopulationSummary {
+            as_of, ref rule, ..
+        } = *population;
+        let span = population.span.ok_or_else(|| {
+            Error::request(format!("there is no purchase up to {as_of}"))
+                .hint("choose a later --as-of, or give more --input")
+        })?;
+        let length = HistoryLength {
+            as_of,
+            span,
+            needed: needed_days(rule),
+        };
+        let training = Self {
+            // Days after the last purchase are days that the feed does not tell of, not days on
+            // which nobody came.
+            history: PartitionedHistory::new(purchases, AsOf(span.last)),
+            rule,
+            closed,
+            parameters,
+            splits: Splits::new(&length),
+        };
+        Ok((training, length))
+    }
+}
+
 impl TrainingRun<'_> {
+    /// The parts of the backtest model alone.
+    fn fit_backtest(&self) -> Result<Option<(TimingModel, BasketModel)>> {
+        if !self.splits.leave_a_backtest() {
+            return Ok(None);
+        }
+        let rows = self.rows(true, &|_| ())?;
+        let Some(backtest) = &rows.backtest else {
+            return Ok(None);
+        };
+        let (timing, basket) = rayon::join(
+            || self.refit(&rows.first, backtest),
+            || {
+                BasketModel::fit_backtest(
+                    &rows.basket,
+                    self.history.products(),
+                    &self.parameters.basket,
+                    self.parameters.seed,
+                )
+            },
+        );
+        let timing = timing.map(Some).or_else(none_if_insufficient_data)?;
+        Ok(timing.zip(basket?))
+    }
+
     /// First everything is looked at, partition by partition, then everything is fitted, side by
     /// side.
     fn fit(&self, with_backtest: bool, stage: &(dyn Fn(&str) + Sync)) -> Result<FittedParts> {
@@ -412,7 +476,7 @@ impl TrainingRun<'_> {
             first, is_young, ..
         } = self.splits;
         let days = DateRange { first, last: end };
-        PersonDaySample::new(days, is_young, self.rule, &self.closed, timing, seed)
+        PersonDaySample::new(days, is_young, self.rule, self.closed, timing, seed)
     }
 
     fn model(&self, as_of: AsOf, timing: TimingModel, basket: BasketModel) -> Model {

@@ -2,7 +2,8 @@
 //!
 //! Figures of two models on the same days differ by chance. So what decides is the 95 % interval of
 //! their difference, by bootstrap over customers ([`crate::eval::bootstrap`]): a difference whose
-//! interval holds 0 is a tie, and a tie is no reason to stay with the older model.
+//! interval holds 0 is a tie, and a tie is no reason to stay with the older model. Nor is it one to
+//! replace a model of the same data: nothing would be new but the settings.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use crate::calendar::AsOf;
 use crate::error::{Error, Result};
 use crate::eval::{Difference, Figure, HoldoutReport, Interval, OKUO, REPLACED, Verdict};
 use crate::models::HELD_OUT_DAYS;
+use crate::publish::registry::model_night;
 
 #[cfg(test)]
 mod tests;
@@ -67,6 +69,8 @@ pub enum StandingModel {
     Readable {
         /// Its id.
         model_id: String,
+        /// Whether it was trained on the very purchases of the new model.
+        has_same_data: bool,
     },
     /// It could not be read and was not measured.
     Unreadable {
@@ -84,14 +88,14 @@ impl StandingModel {
     #[must_use]
     pub fn model_id(&self) -> Option<&str> {
         match self {
-            Self::Readable { model_id } | Self::Unreadable { model_id, .. } => Some(model_id),
+            Self::Readable { model_id, .. } | Self::Unreadable { model_id, .. } => Some(model_id),
             Self::Absent | Self::Moved => None,
         }
     }
 
     /// The night up to which it was trained, which its id begins with.
     fn as_of(&self) -> Option<AsOf> {
-        self.model_id()?.get(.."YYYY-MM-DD".len())?.parse().ok()
+        model_night(self.model_id()?)
     }
 }
 
@@ -101,7 +105,8 @@ impl StandingModel {
 ///
 /// Under [`PromotionPolicy::IfBetter`] a model is promoted unless it is significantly worse, in
 /// ndcg@10 or mae_all, than the standing model or than the best baseline by that figure. Where
-/// mae_all ties with the standing model's, mae must not be significantly worse either. A model that
+/// mae_all ties with the standing model's, mae must not be significantly worse either. A model of the
+/// standing one's data must also be significantly better in one of these. A model that
 /// knows fewer days than the standing one is not promoted, nor one that could not be compared with
 /// a standing model that is still of use. One of the same settings that has seen the held-out days
 /// is not told apart from it, and the baselines alone decide. A figure that another does not have is
@@ -147,21 +152,44 @@ fn unless_worse(
     let report = held_out
         .ok_or_else(|| format!("it could not be measured on the last {HELD_OUT_DAYS} days"))?;
     let baselines = Comparison::with_baselines(report);
-    let StandingModel::Readable { model_id } = standing else {
-        baselines.refuse_worse()?;
-        let before = match standing.model_id() {
-            Some(id) => format!("the promoted model {id} could not be read and was not compared"),
-            None => "no model was promoted before".to_owned(),
+    if let StandingModel::Readable {
+        model_id,
+        has_same_data,
+    } = standing
+    {
+        let newer = match standing.as_of() {
+            _ if *has_same_data => "",
+            Some(theirs) if theirs < as_of => ", and it has newer data",
+            _ => "",
         };
-        let verdict = baselines.verdict(BASELINES);
-        return Ok(format!("{before}, and {verdict}: {baselines}"));
+        return beside_readable(report, model_id, *has_same_data, newer);
+    }
+    baselines.refuse_worse()?;
+    let before = match standing.model_id() {
+        Some(id) => format!("the promoted model {id} could not be read and was not compared"),
+        None => "no model was promoted before".to_owned(),
     };
-    let newer = match standing.as_of() {
-        Some(theirs) if theirs < as_of => ", and it has newer data",
-        _ => "",
-    };
+    let verdict = baselines.verdict(BASELINES);
+    Ok(format!("{before}, and {verdict}: {baselines}"))
+}
+
+/// Why a model is promoted, or why it is not, in place of `model_id`, which could be read. `newer` is
+/// what the new model has besides, as a part of a sentence.
+fn beside_readable(
+    report: &HoldoutReport,
+    model_id: &str,
+    has_same_data: bool,
+    newer: &str,
+) -> Result<String, String> {
+    let baselines = Comparison::with_baselines(report);
     if let Some(same) = &report.same_settings {
         baselines.refuse_worse()?;
+        if has_same_data {
+            return Err(format!(
+                "the promoted model {model_id} has {same} and was trained on the same data, so \
+                 nothing tells the two apart; {PROMOTE_ALWAYS}"
+            ));
+        }
         let verdict = baselines.verdict(BASELINES);
         return Ok(format!(
             "the promoted model {model_id} has {same} and has seen these days, which cannot tell \
@@ -181,6 +209,9 @@ fn unless_worse(
         None => String::new(),
     };
     let whom = format!("the promoted model {model_id}{again}");
+    if has_same_data {
+        return promoted.refuse_tie(&whom);
+    }
     let verdicts = match promoted.is_empty() == baselines.is_empty() {
         true => promoted.verdict(&format!("{whom} and {BASELINES}")),
         false => format!(
@@ -191,6 +222,9 @@ fn unless_worse(
     };
     Ok(format!("{verdicts}{newer}: {promoted}"))
 }
+
+/// What a user can do who wants a model of the same data all the same.
+const PROMOTE_ALWAYS: &str = "`--promote always` promotes the new one all the same";
 
 /// The baselines, as a sentence names them.
 const BASELINES: &str = "the baselines";
@@ -209,7 +243,7 @@ fn refuse_unseen(as_of: AsOf, standing: &StandingModel) -> Result<(), String> {
             "the promoted model {model_id} was written by a newer okuo and cannot be compared; \
              train with that okuo, or with `--promote always`"
         )),
-        StandingModel::Readable { model_id } | StandingModel::Unreadable { model_id, .. } => {
+        StandingModel::Readable { model_id, .. } | StandingModel::Unreadable { model_id, .. } => {
             match standing.as_of() {
                 Some(theirs) if theirs > as_of => Err(format!(
                     "the promoted model {model_id} was trained up to a later night; \
@@ -302,6 +336,23 @@ impl<'a> Comparison<'a> {
         match self.is_empty() {
             true => format!("nothing tells it from {whom}"),
             false => format!("it is no worse than {whom}"),
+        }
+    }
+
+    /// Why a model that is no worse than one of the same data is promoted: it is better in a figure.
+    /// A tie is a refusal, since the new model has nothing that the other has not.
+    fn refuse_tie(&self, whom: &str) -> Result<String, String> {
+        let is_better = self
+            .differences()
+            .any(|difference| difference.verdict == Verdict::Better);
+        match is_better {
+            true => Ok(format!(
+                "it is significantly better than {whom} on the same data: {self}"
+            )),
+            false => Err(format!(
+                "{whom} was trained on the same data, and it is not significantly better: {self}; \
+                 {PROMOTE_ALWAYS}"
+            )),
         }
     }
 

@@ -4,7 +4,7 @@
 //! ```text
 //! <model-id>/model.okuo   the model; never changed once it is there
 //! <model-id>/card.json    what a person wants to know about it
-//! latest.json             the id of the promoted model
+//! latest.json             the id of the promoted model, and all promotions
 //! ```
 
 use bytes::Bytes;
@@ -18,8 +18,11 @@ use crate::error::{Error, Kind, Result};
 use crate::models::{Model, Parameters};
 use crate::store::{Location, PutMode, sha256_hex};
 
+mod pointer;
 #[cfg(test)]
 mod tests;
+
+pub use pointer::{Pointer, Promotion};
 
 const MODEL: &str = "model.okuo";
 const CARD: &str = "card.json";
@@ -38,15 +41,6 @@ pub struct ModelCard {
     /// Its header: night, data, rule, features, parameters, held-out figures.
     #[serde(flatten)]
     pub header: ModelHeader,
-}
-
-/// The content of `latest.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pointer {
-    /// The promoted model.
-    pub model_id: String,
-    /// The model that it replaced. To go back, promote this one.
-    pub previous: Option<String>,
 }
 
 /// The pointer as it was when it was read.
@@ -74,6 +68,14 @@ impl Registry {
     #[must_use]
     pub fn name(&self) -> String {
         self.place.name()
+    }
+
+    /// Proves that models can be stored here, and leaves nothing.
+    ///
+    /// # Errors
+    /// If they cannot.
+    pub async fn prove_writable(&self) -> Result<()> {
+        self.place.prove_writable().await
     }
 
     /// Stores a model's file and its card, and returns the model's id. Saving the same bytes again
@@ -135,6 +137,16 @@ impl Registry {
         Err(Error::request(format!("this model is already stored, with different {differs}"))
             .object(object)
             .hint("use it as it is, or remove its folder and train again to store it with the present settings"))
+    }
+
+    /// Removes a model: its card first, so that what is left after a crash is a whole model.
+    ///
+    /// # Errors
+    /// If the text is not a model's id, or the store fails.
+    pub async fn delete(&self, id: &str) -> Result<()> {
+        let id = check_model_id(id)?;
+        self.place.delete(&format!("{id}/{CARD}")).await?;
+        self.place.delete(&format!("{id}/{MODEL}")).await
     }
 
     /// The ids of all models, oldest night first.
@@ -229,23 +241,68 @@ impl Registry {
     /// # Errors
     /// If none is promoted, or the pointer or the model that it names is missing or damaged.
     pub async fn load_promoted(&self) -> Result<(ModelHeader, Model)> {
-        let Some(promoted) = self.promoted().await? else {
-            let hint = match self.list().await?.as_slice() {
-                [] => "train one with `okuo train`".to_owned(),
-                ids => format!("promote one with `okuo models promote`: {}", ids.join(", ")),
-            };
-            return Err(Error::not_found("no model is promoted in the registry")
-                .object(self.name())
-                .hint(hint));
+        let id = self.required_pointer().await?.model_id;
+        let hint = "promote another model with `okuo models promote`, or train one";
+        self.load_named(&id, hint).await
+    }
+
+    /// The promoted model for a night: the newest that was promoted, was not taken back, and was not
+    /// trained on days after the night.
+    ///
+    /// # Errors
+    /// If none is promoted, all are of later nights, or the pointer or the model is missing or
+    /// damaged.
+    pub async fn load_promoted_for(&self, night: AsOf) -> Result<(ModelHeader, Model)> {
+        let pointer = self.required_pointer().await?;
+        let Some(id) = pointer.model_for(night) else {
+            return Err(self.no_model_for(night, &pointer).await?);
         };
-        let id = &promoted.pointer.model_id;
+        let hint = "name another model with --model; `okuo models list` shows them";
+        self.load_named(&id, hint).await
+    }
+
+    /// Why no promoted model can be used on a night.
+    async fn no_model_for(&self, night: AsOf, pointer: &Pointer) -> Result<Error> {
+        let mut others = self.list().await?;
+        others.retain(|id| model_night(id).is_some_and(|trained| trained <= night));
+        let hint = match others.as_slice() {
+            [] => format!("train one with `okuo train --as-of {night}` or an earlier date"),
+            ids => format!(
+                "one that is not promoted can be named with --model: {}",
+                ids.join(", ")
+            ),
+        };
+        Ok(Error::request(format!(
+            "no promoted model can be used on {night}: all were trained on days after it, and the promoted one is {}",
+            pointer.model_id
+        ))
+        .object(self.name())
+        .hint(hint))
+    }
+
+    /// The pointer, where there must be one.
+    async fn required_pointer(&self) -> Result<Pointer> {
+        if let Some(promoted) = self.promoted().await? {
+            return Ok(promoted.pointer);
+        }
+        let hint = match self.list().await?.as_slice() {
+            [] => "train one with `okuo train`".to_owned(),
+            ids => format!("promote one with `okuo models promote`: {}", ids.join(", ")),
+        };
+        Err(Error::not_found("no model is promoted in the registry")
+            .object(self.name())
+            .hint(hint))
+    }
+
+    /// A model that the pointer names.
+    async fn load_named(&self, id: &str, hint: &str) -> Result<(ModelHeader, Model)> {
         let loaded = self.load(id).await;
         loaded.map_err(|error| match error.kind() {
             Kind::NotFound => Error::not_found(format!(
                 "it names the model {id}, which is not in the registry"
             ))
             .object(self.place.name_of(LATEST))
-            .hint("promote another model with `okuo models promote`, or train one")
+            .hint(hint)
             .source(error),
             _ => error,
         })
@@ -285,20 +342,23 @@ impl Registry {
         }
     }
 
-    /// Moves the pointer to a model, if it is still as `expected`.
+    /// Moves the pointer to a model, if it is still as `expected`. `reason` goes into the history.
     ///
     /// # Errors
     /// If there is no such model, or the pointer has been moved in the meantime
     /// ([`Kind::Conflict`]).
-    pub async fn promote(&self, id: &str, expected: Option<&Promoted>) -> Result<Pointer> {
+    pub async fn promote(
+        &self,
+        id: &str,
+        expected: Option<&Promoted>,
+        reason: &str,
+    ) -> Result<Pointer> {
         self.file_bytes(id).await?;
         if let Some(same) = expected.filter(|expected| expected.pointer.model_id == id) {
             return Ok(same.pointer.clone());
         }
-        let pointer = Pointer {
-            model_id: id.to_owned(),
-            previous: expected.map(|expected| expected.pointer.model_id.clone()),
-        };
+        let before = expected.map(|expected| &expected.pointer);
+        let pointer = Pointer::moved(before, id, reason);
         let content = to_json("the pointer", &pointer)?;
         self.place
             .put(
@@ -329,7 +389,7 @@ impl Registry {
             if !decision.promote {
                 return Ok(decision);
             }
-            match self.promote(id, current.as_ref()).await {
+            match self.promote(id, current.as_ref(), &decision.reason).await {
                 Ok(_) => return Ok(decision),
                 Err(error) if error.kind() == Kind::Conflict => lost = Some(error),
                 Err(error) => return Err(error),
@@ -382,20 +442,21 @@ impl Registry {
 /// Whether a text has the form of a model's id: `2017-10-31-0123456789ab`.
 #[must_use]
 pub fn is_model_id(text: &str) -> bool {
-    let Some((night, rest)) = text.split_at_checked("YYYY-MM-DD".len()) else {
-        return false;
-    };
-    let Some(digits) = rest.strip_prefix('-') else {
-        return false;
-    };
-    let is_date = night
-        .parse::<AsOf>()
-        .is_ok_and(|parsed| parsed.to_string() == night);
-    is_date
-        && digits.len() == ID_DIGITS
+    model_night(text).is_some()
+}
+
+/// The night up to which a model was trained, which its id begins with; `None` if the text does not
+/// have the form of an id.
+#[must_use]
+pub fn model_night(id: &str) -> Option<AsOf> {
+    let (night, rest) = id.split_at_checked("YYYY-MM-DD".len())?;
+    let digits = rest.strip_prefix('-')?;
+    let is_hexadecimal = digits.len() == ID_DIGITS
         && digits
             .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parsed = night.parse::<AsOf>().ok().filter(|_| is_hexadecimal)?;
+    (parsed.to_string() == night).then_some(parsed)
 }
 
 /// The parts in which two descriptions differ, by name.

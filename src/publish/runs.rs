@@ -100,7 +100,8 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
             let listed = night.list(&format!("{}/", run_folder(&id))).await?;
             upload(&night, run, &id, &listed).await?;
         }
-        if let Err(error) = remove(&night, &removable).await {
+        let files = table_files(run, current.as_ref());
+        if let Err(error) = remove(&night, &removable, &files).await {
             warnings.push(format!(
                 "the run is published, but an older one could not be removed: {error}"
             ));
@@ -226,13 +227,30 @@ fn table_entry(run_id: &str, table: &TableFile) -> (String, TableEntry) {
     (table.name.clone(), entry)
 }
 
-/// Removes runs, except one that the manifest in place by now names: another publisher may have
+/// The names of the files that runs of this night have: nothing else is okuo's to remove.
+fn table_files(run: &NightRun, current: Option<&Manifest>) -> BTreeSet<String> {
+    let present = run.tables.iter().map(|table| table.file.clone());
+    let named = current
+        .into_iter()
+        .flat_map(|manifest| manifest.tables.values());
+    let former = named.filter_map(|entry| entry.path.rsplit_once('/'));
+    present
+        .chain(former.map(|(_, file)| file.to_owned()))
+        .collect()
+}
+
+/// Removes the files of runs, except one that the manifest in place by now names: another publisher may have
 /// published it again, so the manifest is read before each removal. Between the two, one request's
 /// time remains. If a run is hit then, its readers report it, and it is whole again once it is
 /// published again.
-async fn remove(night: &Location, removable: &[String]) -> Result<()> {
+async fn remove(night: &Location, removable: &[String], files: &BTreeSet<String>) -> Result<()> {
     for id in removable {
-        for object in night.list(&format!("{}/", run_folder(id))).await? {
+        let folder = format!("{}/", run_folder(id));
+        for object in night.list(&folder).await? {
+            let file = object.key.strip_prefix(&folder).unwrap_or_default();
+            if !files.contains(file) {
+                continue;
+            }
             let Some((content, _)) = night.find(MANIFEST).await? else {
                 return Ok(());
             };
@@ -273,6 +291,46 @@ pub async fn night_before(
         }
     }
     Ok(None)
+}
+
+/// All nights that have a manifest, the oldest first.
+///
+/// # Errors
+/// If the store fails.
+pub async fn published_nights(output: &Location) -> Result<Vec<AsOf>> {
+    let found = output.list("as_of=").await?;
+    let nights = found.iter().filter_map(|object| {
+        let (folder, file) = object.key.split_once('/')?;
+        let night = folder.strip_prefix("as_of=")?.parse().ok()?;
+        (file == MANIFEST && folder == night_folder(night)).then_some(night)
+    });
+    let mut nights: Vec<AsOf> = nights.collect();
+    nights.sort_unstable();
+    Ok(nights)
+}
+
+/// The manifest of a night that is published whole: each of its tables is there and has the size that
+/// the manifest says. A manifest that cannot be read is none.
+///
+/// # Errors
+/// If the store fails.
+pub async fn standing_run(output: &Location, as_of: AsOf) -> Result<Option<Manifest>> {
+    let night = output.child(&night_folder(as_of));
+    let Some((content, _)) = night.find(MANIFEST).await? else {
+        return Ok(None);
+    };
+    let read = Manifest::read(&night.name_of(MANIFEST), &content).ok();
+    let Some(manifest) = read.filter(|manifest| manifest.as_of == as_of) else {
+        return Ok(None);
+    };
+    let listed = night
+        .list(&format!("{}/", run_folder(&manifest.run_id)))
+        .await?;
+    let is_whole = manifest.tables.values().all(|table| {
+        let mut objects = listed.iter();
+        objects.any(|object| object.key == table.path && object.size == table.bytes)
+    });
+    Ok(is_whole.then_some(manifest))
 }
 
 /// A published night: its manifest, and the files of its tables by name, which are as the manifest

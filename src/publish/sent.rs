@@ -82,6 +82,31 @@ pub async fn published_offers(
     Ok(published)
 }
 
+/// The tables that [`published_offers`] would read, without reading them.
+///
+/// # Errors
+/// If the store fails.
+pub async fn offer_tables(output: &Location, nights: DateRange) -> Result<Vec<ManifestInput>> {
+    let nights = (0..nights.days()).map(|after| AsOf(nights.first + after));
+    let tables: Vec<Option<ManifestInput>> = stream::iter(nights)
+        .map(|night| named_offer_table(output, night))
+        .buffered(AT_A_TIME)
+        .try_collect()
+        .await?;
+    Ok(tables.into_iter().flatten().collect())
+}
+
+/// The table of offers that a night's manifest names; none if it cannot be read.
+async fn named_offer_table(output: &Location, night: AsOf) -> Result<Option<ManifestInput>> {
+    let folder = output.child(&night_folder(night));
+    let Some((content, _)) = folder.find(MANIFEST).await? else {
+        return Ok(None);
+    };
+    let manifest = Manifest::read(&folder.name_of(MANIFEST), &content).ok();
+    let entry = manifest.as_ref().and_then(|it| it.tables.get(OFFERS));
+    Ok(entry.map(|entry| input(folder.name_of(&entry.path), entry)))
+}
+
 /// The table of a night's offers, if the night is published; what is wrong with it, if it is
 /// damaged.
 ///

@@ -7,6 +7,7 @@
 
 mod check;
 mod columns;
+mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -21,6 +22,7 @@ use crate::offers::Offer;
 use check::check;
 pub use columns::{ColumnSchema, ColumnType};
 use columns::{CustomerRecord, FillContext, OFFER_COLUMNS, ProductRecord, fill, schema_of};
+pub use reader::read_predictions;
 use writer::TableWriter;
 
 /// Customers of one row group. With [`MAX_RANK`](crate::domain::MAX_RANK) products each, a row
@@ -160,6 +162,14 @@ impl Tables {
                 .collect(),
             details,
         }
+    }
+
+    /// The names that the tables have in the manifest.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        [&self.customers, &self.products]
+            .into_iter()
+            .chain(&self.offers)
+            .map(TableWriter::table_name)
     }
 
     /// Writes what is predicted for some customers, whose ids follow those of the calls before, and

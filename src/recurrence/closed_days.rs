@@ -3,12 +3,12 @@
 use crate::calendar::{DateRange, Day};
 use crate::purchases::History;
 
-/// A day without a purchase can be told from a closed one where so many days before it had purchases.
+/// A day without a sale can be told from a closed one where so many days before it had sales.
 const LEAST_DAYS_BEFORE: usize = 7;
 /// At most so many of these days, the latest, are looked at.
 const DAYS_BEFORE: usize = 14;
-/// The day is closed where they had at least this many purchases on average: on an open day, all of
-/// those customers would hardly stay away by chance.
+/// The day is closed where they had at least this many purchases of known customers on average: on an
+/// open day, all of those customers would hardly stay away by chance.
 const LEAST_PURCHASES: f64 = 20.0;
 /// A weekday is closed where it was on each of the last so many weeks in which the store was open.
 const WEEKS: usize = 6;
@@ -17,21 +17,50 @@ const WEEKS_OF_PARTLY_CLOSED: usize = 12;
 /// So many are a few: holidays alone are fewer.
 const LEAST_CLOSED: usize = 3;
 
-/// How many purchases the store had on each day, from the first one on.
+/// What the store sold on each day, from the first sale on.
 #[derive(Debug, Clone, Default)]
-pub(super) struct PurchasesByDay {
+pub struct SalesByDay {
     first: Option<Day>,
-    counts: Vec<u64>,
+    days: Vec<DaySales>,
 }
 
-impl PurchasesByDay {
-    /// Adds the purchases of a partition, whose first and last day are known.
-    pub(super) fn add(&mut self, history: &History<'_>, span: DateRange) {
+/// What the store sold on one day.
+#[derive(Debug, Clone, Copy, Default)]
+struct DaySales {
+    /// Purchases of known customers.
+    purchases: u64,
+    /// Whether anything was sold without a customer.
+    has_anonymous: bool,
+}
+
+impl DaySales {
+    fn is_open(self) -> bool {
+        self.purchases > 0 || self.has_anonymous
+    }
+}
+
+impl SalesByDay {
+    /// Adds the sales of a partition, those without a customer too.
+    pub fn add(&mut self, history: &History<'_>) {
+        let anonymous = history.anonymous_sales();
+        let anonymous_span = anonymous
+            .first()
+            .zip(anonymous.last())
+            .map(|(first, last)| DateRange {
+                first: first.day,
+                last: last.day,
+            });
+        let Some(span) = DateRange::union(history.span(), anonymous_span) else {
+            return;
+        };
         let first = self.make_room(span);
         for customer in 0..history.customer_count() {
             for day in history.purchases_of(customer).days() {
-                self.counts[(*day - first) as usize] += 1;
+                self.days[(*day - first) as usize].purchases += 1;
             }
+        }
+        for sale in anonymous {
+            self.days[(sale.day - first) as usize].has_anonymous |= sale.lines > 0;
         }
     }
 
@@ -40,22 +69,24 @@ impl PurchasesByDay {
         let before = self.first.unwrap_or(span.first);
         let first = before.min(span.first);
         let earlier = (before - first) as usize;
-        self.counts.splice(0..0, std::iter::repeat_n(0, earlier));
+        let none = DaySales::default();
+        self.days.splice(0..0, std::iter::repeat_n(none, earlier));
         let days = (span.last - first) as usize + 1;
-        self.counts.resize(self.counts.len().max(days), 0);
+        self.days.resize(self.days.len().max(days), none);
         self.first = Some(first);
         first
     }
 
-    /// The closed ones among the days from the first to the last purchase.
-    pub(super) fn closed_days(&self) -> ClosedDays {
+    /// The closed ones among the days from the first to the last sale.
+    #[must_use]
+    pub fn closed_days(&self) -> ClosedDays {
         let Some(first) = self.first else {
             return ClosedDays::NONE;
         };
         let (mut closed, mut open) = (vec![], vec![]);
-        for (day, purchases) in (first.epoch()..).map(Day::from_epoch).zip(&self.counts) {
-            if *purchases > 0 {
-                open.push(*purchases);
+        for (day, sales) in (first.epoch()..).map(Day::from_epoch).zip(&self.days) {
+            if sales.is_open() {
+                open.push(sales.purchases);
                 continue;
             }
             let latest = &open[open.len().saturating_sub(DAYS_BEFORE)..];

@@ -1,6 +1,5 @@
 //! The summary of a history on one night, computed in one pass over its partitions.
 
-use super::closed_days::{ClosedDays, PurchasesByDay};
 use super::{RecentPurchases, Rule, recurrent};
 use crate::calendar::{AsOf, DateRange};
 use crate::domain::Funnel;
@@ -25,7 +24,6 @@ pub struct PopulationSummary {
     pub recurrent: Vec<u32>,
     /// What was bought in the last weeks.
     pub lately: RecentPurchases,
-    purchases_by_day: PurchasesByDay,
 }
 
 /// Which purchases a history has up to a night: what a model file keeps of the data that it was
@@ -111,25 +109,14 @@ impl PopulationSummary {
             funnel: Funnel::default(),
             recurrent: vec![],
             lately: RecentPurchases::none(product_count),
-            purchases_by_day: PurchasesByDay::default(),
         }
-    }
-
-    /// The days amid the history on which the store was closed.
-    #[must_use]
-    pub fn closed_days(&self) -> ClosedDays {
-        self.purchases_by_day.closed_days()
     }
 
     /// Adds the customers of one more partition, as they stand on the night.
     pub(crate) fn add(&mut self, history: &History<'_>) {
         let (recurrent, funnel) = recurrent(history, &self.rule);
-        let span = history.span();
-        self.span = DateRange::union(self.span, span);
+        self.span = DateRange::union(self.span, history.span());
         self.distinct_lines += history.distinct_lines();
-        if let Some(span) = span {
-            self.purchases_by_day.add(history, span);
-        }
         self.funnel = std::mem::take(&mut self.funnel).merge(&funnel);
         self.recurrent.extend(recurrent);
         // Stable, since it merges what is ascending already.

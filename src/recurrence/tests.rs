@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::calendar::AsOf;
 use crate::domain::Ids;
-use crate::purchases::{Line, Purchases};
+use crate::purchases::{Line, PartitionedHistory, Purchases, PurchasesBuilder};
 
 /// Purchases of several customers, each as `(day, number of products)`.
 fn purchases(customers: &[Vec<(i32, u32)>]) -> Purchases {
@@ -145,10 +145,9 @@ fn store_open_on(is_open: impl Fn(i32) -> bool) -> Purchases {
 }
 
 fn closed_days(purchases: &Purchases) -> ClosedDays {
-    let last = AsOf(Day::from_epoch(17_099));
-    PopulationSummary::new(purchases, last, &Rule::default())
-        .unwrap()
-        .closed_days()
+    let mut sales = SalesByDay::default();
+    sales.add(&purchases.until(AsOf(Day::from_epoch(17_099))));
+    sales.closed_days()
 }
 
 #[test]
@@ -175,6 +174,41 @@ fn days_on_which_the_store_sold_nothing_are_closed() {
     assert_eq!(found.weekdays(Day::from_epoch(17_099)), weekdays);
     // After four weeks too few Sundays are known.
     assert_eq!(found.weekdays(Day::from_epoch(17_030)), [false; 7]);
+}
+
+/// Customers without a card alone show that the store was open.
+#[test]
+fn a_day_with_anonymous_sales_is_open() {
+    let (without, alone) = (17_050, 17_060);
+    let is_open = |day: i32| day != without && day != alone;
+    let mut builder = PurchasesBuilder::new(None);
+    for day in (17_000..17_100).filter(|day| is_open(*day)) {
+        let day = Day::from_epoch(day);
+        let lines = (0..30).map(|customer| Line {
+            customer,
+            day,
+            product: 0,
+        });
+        builder.add(lines).unwrap();
+    }
+    builder.add_anonymous(Day::from_epoch(alone), 0, 1);
+    let ids = [30, 1].map(|count| Ids::Integer((0..count).collect()));
+    let [customers, products] = ids;
+    let purchases = builder.finish(customers, products).unwrap();
+    let partitions = purchases.partitions().unwrap();
+    let mut sales = SalesByDay::default();
+    let until = AsOf(Day::from_epoch(17_099));
+    PartitionedHistory::new(&*partitions, until)
+        .each(|history| {
+            sales.add(history);
+            Ok(())
+        })
+        .unwrap();
+    let found = sales.closed_days();
+    assert_eq!(
+        [without, alone].map(|day| found.contains(Day::from_epoch(day))),
+        [true, false]
+    );
 }
 
 #[test]

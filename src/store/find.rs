@@ -135,7 +135,7 @@ pub async fn find_tables(uri: &str, endings: &[&str]) -> Result<Found> {
 }
 
 /// The name of the standard input among inputs.
-const STANDARD_INPUT: &str = "-";
+pub const STANDARD_INPUT: &str = "-";
 
 fn without_candidates(uri: &str, found: Found, endings: &[&str]) -> Result<Vec<InputObject>> {
     let all = found.objects.len() + found.hidden.len();

@@ -187,6 +187,11 @@ impl Store for Local {
         .await
     }
 
+    async fn prove_writable(&self, folder: &str) -> Result<()> {
+        let folder = self.folder(folder);
+        run_blocking(move || disk::prove_writable(&folder)).await
+    }
+
     async fn delete(&self, key: &str) -> Result<()> {
         let (path, depth, object) = (self.path(key)?, key.matches('/').count(), self.uri(key));
         run_blocking(move || disk::delete(&path, depth).map_err(|error| error.object(object))).await

@@ -115,6 +115,14 @@ impl Location {
         self.store.put(&self.key(key), content, mode).await
     }
 
+    /// Proves that objects can be written here, and leaves nothing.
+    ///
+    /// # Errors
+    /// If they cannot.
+    pub async fn prove_writable(&self) -> Result<()> {
+        self.store.prove_writable(&self.path).await
+    }
+
     /// Begins to write an object as a stream; an empty key is this place as an object. Readers see
     /// it once [`ObjectWriter::commit`] has stored it.
     ///

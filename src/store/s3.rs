@@ -1,9 +1,11 @@
 //! Objects in a bucket of S3, or of a server that speaks its protocol.
 
 mod failure;
+mod retry;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,11 +15,13 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{ConfigLoader, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_s3::error::{BoxError, SdkError};
+use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::PutObjectError;
@@ -27,21 +31,20 @@ use bytes::{Bytes, BytesMut};
 use super::{ObjectMeta, PutMode, Store, changed, check_key};
 use crate::error::{Error, Kind, Result};
 use failure::Operation;
+pub use retry::RETRY_BUDGET;
+use retry::Tries;
 
-/// How often something is tried before it has failed.
-const TRIES: u32 = 3;
+/// How often a write is tried that another writer is in the way of: the other one wins then.
+const CONTENDED_TRIES: u32 = 3;
 
-/// The pause before the second try. Each further pause is four times as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
+/// The variable of the environment that says how many seconds a request is tried again.
+pub const RETRY_SECONDS: &str = "OKUO_RETRY_SECONDS";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// For the answer to one request. Of a download, for its beginning: the SDK ends a transfer that
 /// stalls after 20 s.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// For one request and its repetitions.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The slowest upload that is waited for.
 const UPLOAD_BYTES_PER_SECOND: u64 = 1_000_000;
@@ -58,6 +61,7 @@ pub struct S3 {
     client: Client,
     bucket: String,
     endpoint: Endpoint,
+    retry_budget: Duration,
 }
 
 impl fmt::Debug for S3 {
@@ -72,11 +76,13 @@ impl fmt::Debug for S3 {
 impl S3 {
     /// A bucket as the usual environment configures it: `AWS_REGION`, `AWS_PROFILE`,
     /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, keys, the shared config and credentials files,
-    /// SSO, web identity, container and instance roles.
+    /// SSO, web identity, container and instance roles. `OKUO_RETRY_SECONDS` is how long a request
+    /// that fails is tried again.
     ///
     /// # Errors
     /// [`crate::error::Kind::System`] if no region is configured and no endpoint is set,
-    /// [`crate::error::Kind::Request`] if the endpoint is no URL. Nothing is sent yet.
+    /// [`crate::error::Kind::Request`] if the endpoint is no URL, or the seconds are no number.
+    /// Nothing is sent yet.
     pub async fn from_environment(bucket: &str) -> Result<Self> {
         let ignored = environment_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
             .is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -92,7 +98,23 @@ impl S3 {
                 .or_else("us-east-1");
             loader = loader.endpoint_url(endpoint).region(region);
         }
-        Self::with_config(bucket, &loader.load().await)
+        let budget = match environment_variable(RETRY_SECONDS) {
+            None => RETRY_BUDGET,
+            Some(seconds) => seconds.parse().map(Duration::from_secs).map_err(|_| {
+                Error::request(format!("{RETRY_SECONDS} is {seconds:?}, and no number"))
+                    .hint("give whole seconds, for example 300")
+            })?,
+        };
+        Ok(Self::with_config(bucket, &loader.load().await)?.with_retry_budget(budget))
+    }
+
+    /// The same bucket, whose requests are tried again for so long after they failed for a moment.
+    #[must_use]
+    pub fn with_retry_budget(self, retry_budget: Duration) -> Self {
+        Self {
+            retry_budget,
+            ..self
+        }
     }
 
     /// A bucket with explicit credentials, region and endpoint. A bucket at an endpoint of its own
@@ -121,39 +143,80 @@ impl S3 {
         let endpoint = Endpoint::default();
         let builder = builder
             .force_path_style(config.endpoint_url().is_some())
-            .timeout_config(timeouts(ANSWER_TIMEOUT, OPERATION_TIMEOUT))
-            .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
+            .timeout_config(timeouts(ANSWER_TIMEOUT))
+            // The SDK gives up after a few tries, and does not see a body that breaks off.
+            .retry_config(RetryConfig::disabled())
             .interceptor(endpoint.clone());
         Ok(Self {
             client: Client::from_conf(builder.build()),
             bucket: bucket.to_owned(),
             endpoint,
+            retry_budget: RETRY_BUDGET,
         })
+    }
+
+    /// The tries of one request.
+    fn tries(&self) -> Tries {
+        Tries::within(self.retry_budget)
+    }
+
+    /// Sends a request, and again as long as its failure may pass.
+    async fn send<T, E, F>(&self, request: impl Fn() -> F + Send) -> Result<T, SdkError<E>>
+    where
+        T: Send + Sync,
+        F: Future<Output = Result<T, SdkError<E>>> + Send,
+        E: ProvideErrorMetadata,
+    {
+        self.send_until(request, |_| true).await
+    }
+
+    /// As [`S3::send`], and again as long as the answer is none that S3 gives.
+    async fn send_until<T, E, F>(
+        &self,
+        request: impl Fn() -> F + Send,
+        is_of_s3: impl Fn(&T) -> bool + Send,
+    ) -> Result<T, SdkError<E>>
+    where
+        T: Send + Sync,
+        F: Future<Output = Result<T, SdkError<E>>> + Send,
+        E: ProvideErrorMetadata,
+    {
+        let mut tries = self.tries();
+        loop {
+            let answer = request().await;
+            let may_pass = match &answer {
+                Ok(answer) => !is_of_s3(answer),
+                Err(error) => failure::is_transient(error),
+            };
+            if !may_pass || !tries.wait(self.endpoint.has_answered()).await {
+                return answer;
+            }
+        }
     }
 
     fn failure<E>(&self, error: SdkError<E>, operation: Operation, key: &str) -> Error
     where
-        E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         failure::explain(error, operation, &self.bucket, &self.endpoint.name())
             .object(self.uri(key))
     }
 
-    /// Sends an upload once.
-    ///
-    /// The SDK does not repeat it: only who knows of the first try can tell its own object from
-    /// another writer's.
+    /// The error of an answer that is none of S3's, such as the page of a proxy.
+    fn no_answer_of_s3(&self, key: &str) -> Error {
+        failure::not_understood(&self.endpoint.name()).object(self.uri(key))
+    }
+
+    /// Sends an upload once, and returns the tag, which an answer of S3 always has.
     async fn put_once(
         &self,
         key: &str,
         content: &Bytes,
         mode: &PutMode,
-    ) -> Result<String, SdkError<PutObjectError>> {
+    ) -> Result<Option<String>, SdkError<PutObjectError>> {
         let transfer = Duration::from_secs(content.len() as u64 / UPLOAD_BYTES_PER_SECOND);
         let answer = ANSWER_TIMEOUT.saturating_add(transfer);
-        let once = aws_sdk_s3::Config::builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(answer, answer.saturating_add(CONNECT_TIMEOUT)));
+        let once = aws_sdk_s3::Config::builder().timeout_config(timeouts(answer));
         let request = self
             .client
             .put_object()
@@ -166,7 +229,7 @@ impl S3 {
             PutMode::IfMatch(etag) => request.if_match(quoted(etag)),
         };
         let output = request.customize().config_override(once).send().await?;
-        Ok(unquoted(output.e_tag))
+        Ok(output.e_tag.map(unquoted))
     }
 
     /// What the refusal of an upload means. If an earlier try may have been applied, the refusal
@@ -205,18 +268,11 @@ fn environment_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn timeouts(answer: Duration, operation: Duration) -> TimeoutConfig {
+fn timeouts(answer: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(answer)
-        .operation_timeout(operation)
         .build()
-}
-
-/// A pause before try number `tries` + 1.
-async fn pause(tries: u32) {
-    tokio::time::sleep(FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(tries.saturating_sub(1))))
-        .await;
 }
 
 impl S3 {
@@ -224,31 +280,54 @@ impl S3 {
     async fn download(
         &self,
         key: &str,
-        narrow: impl Fn(GetObjectFluentBuilder) -> GetObjectFluentBuilder,
+        narrow: impl Fn(GetObjectFluentBuilder) -> GetObjectFluentBuilder + Send + Sync,
     ) -> Result<(Bytes, String)> {
-        let mut broken = None;
-        for tries in 1..=TRIES {
+        let mut tries = self.tries();
+        loop {
             let request = narrow(self.client.get_object().bucket(&self.bucket).key(key));
-            let output = request
-                .send()
-                .await
-                .map_err(|error| self.failure(error, Operation::Get, key))?;
-            let etag = unquoted(output.e_tag.clone());
-            match body(output).await {
-                Ok(content) => return Ok((content, etag)),
-                Err(error) => broken = Some(error),
-            }
-            // The SDK repeats requests, but not a body that breaks off.
-            if tries < TRIES {
-                pause(tries).await;
+            let (error, is_transient) = match request.send().await {
+                Ok(output) => match self.whole(output, key, tries.failed + 1).await {
+                    Ok(whole) => return Ok(whole),
+                    Err(error) => (error, true),
+                },
+                Err(error) => {
+                    let is_transient = failure::is_transient(&error);
+                    (self.failure(error, Operation::Get, key), is_transient)
+                }
+            };
+            if !is_transient || !tries.wait(self.endpoint.has_answered()).await {
+                return Err(error);
             }
         }
-        let error =
-            Error::system(format!("the download broke off {TRIES} times")).object(self.uri(key));
-        Err(match broken {
-            Some(source) => error.source(source),
-            None => error,
-        })
+    }
+
+    /// The whole body and the tag of an answer to the request with this number.
+    async fn whole(
+        &self,
+        output: GetObjectOutput,
+        key: &str,
+        number: u32,
+    ) -> Result<(Bytes, String)> {
+        let Some(etag) = output.e_tag.clone().map(unquoted) else {
+            return Err(self.no_answer_of_s3(key));
+        };
+        match body(output).await {
+            Ok(content) => Ok((content, etag)),
+            Err(source) => Err(Error::system(match number {
+                1 => "the download broke off".to_owned(),
+                _ => format!("the download failed {number} times, and now broke off"),
+            })
+            .object(self.uri(key))
+            .source(source)),
+        }
+    }
+
+    /// The tag of an upload of which the store never said what became of it, if it was carried out.
+    async fn looked_up(&self, key: &str, content: &Bytes) -> Option<String> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let output = request.send().await.ok()?;
+        let (present, etag) = self.whole(output, key, 1).await.ok()?;
+        (present == *content).then_some(etag)
     }
 }
 
@@ -259,29 +338,34 @@ impl Store for S3 {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(prefix)
-            .into_paginator()
-            .send();
         let mut objects = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.failure(error, Operation::List, prefix))?;
+        let mut next_page = None;
+        loop {
+            let page = self
+                .send(|| {
+                    self.client
+                        .list_objects_v2()
+                        .bucket(&self.bucket)
+                        .prefix(prefix)
+                        .set_continuation_token(next_page.clone())
+                        .send()
+                })
+                .await
+                .map_err(|error| self.failure(error, Operation::List, prefix))?;
             for object in page.contents.unwrap_or_default() {
                 // A key that ends with / is a folder that the console made: no object of ours.
                 if let Some(key) = object.key.filter(|key| !key.ends_with('/')) {
-                    let size = object
-                        .size
-                        .and_then(|size| u64::try_from(size).ok())
-                        .unwrap_or_default();
+                    let size = object.size.and_then(|size| u64::try_from(size).ok());
                     objects.push(ObjectMeta {
                         key,
-                        size,
-                        etag: unquoted(object.e_tag),
+                        size: size.unwrap_or_default(),
+                        etag: object.e_tag.map(unquoted).unwrap_or_default(),
                     });
                 }
+            }
+            next_page = page.next_continuation_token;
+            if next_page.is_none() {
+                break;
             }
         }
         // Not every server lists in byte order.
@@ -295,14 +379,15 @@ impl Store for S3 {
         } else {
             format!("{folder}/")
         };
-        let request = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(&prefix)
-            .delimiter("/");
-        let page = request
-            .send()
+        let page = self
+            .send(|| {
+                self.client
+                    .list_objects_v2()
+                    .bucket(&self.bucket)
+                    .prefix(&prefix)
+                    .delimiter("/")
+                    .send()
+            })
             .await
             .map_err(|error| self.failure(error, Operation::List, &prefix))?;
         let folders = page
@@ -328,23 +413,25 @@ impl Store for S3 {
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
-        match self
-            .client
-            .head_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .send()
-            .await
-        {
+        let answer = self
+            .send_until(
+                || {
+                    let request = self.client.head_object().bucket(&self.bucket).key(key);
+                    request.send()
+                },
+                |head| head.e_tag.is_some(),
+            )
+            .await;
+        match answer {
             Ok(head) => {
                 let size = head
                     .content_length
-                    .and_then(|size| u64::try_from(size).ok())
-                    .unwrap_or_default();
+                    .and_then(|size| u64::try_from(size).ok());
+                let etag = head.e_tag.map(unquoted);
                 Ok(Some(ObjectMeta {
                     key: key.to_owned(),
-                    size,
-                    etag: unquoted(head.e_tag),
+                    size: size.unwrap_or_default(),
+                    etag: etag.ok_or_else(|| self.no_answer_of_s3(key))?,
                 }))
             }
             // The answer to HEAD has no body and so does not tell a missing bucket from a missing
@@ -408,34 +495,50 @@ impl Store for S3 {
                 .hint("write fewer customers or products at a time"));
         }
         let mut may_be_applied = false;
-        let mut tries = 0;
+        let mut tries = self.tries();
         loop {
-            tries += 1;
-            let error = match self.put_once(key, &content, &mode).await {
-                Ok(etag) => return Ok(etag),
-                Err(error) => error,
+            let (error, may_pass) = match self.put_once(key, &content, &mode).await {
+                Ok(Some(etag)) => return Ok(etag),
+                // The page of a proxy, say: the upload may have come through or not.
+                Ok(None) => (None, true),
+                Err(error) => {
+                    let is_contended = failure::status(&error) == Some(409);
+                    let may_pass = failure::is_transient(&error)
+                        && (!is_contended || tries.failed + 1 < CONTENDED_TRIES);
+                    (Some(error), may_pass)
+                }
             };
-            if tries == TRIES || !failure::is_transient(&error) {
-                return self
-                    .refused(error, key, &content, &mode, may_be_applied)
-                    .await;
-            }
             // Without an answer, or with a server's failure, the write may have been applied.
-            may_be_applied |= failure::status(&error) != Some(409);
-            pause(tries).await;
+            let is_refused = error.as_ref().is_some_and(failure::is_refusal);
+            may_be_applied |= !is_refused;
+            if may_pass && tries.wait(self.endpoint.has_answered()).await {
+                continue;
+            }
+            if may_be_applied
+                && !is_refused
+                && let Some(etag) = self.looked_up(key, &content).await
+            {
+                return Ok(etag);
+            }
+            return match error {
+                None => Err(self.no_answer_of_s3(key)),
+                Some(error) => {
+                    self.refused(error, key, &content, &mode, may_be_applied)
+                        .await
+                }
+            };
         }
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
         check_key(key)?;
-        match self
-            .client
-            .delete_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .send()
-            .await
-        {
+        let answer = self
+            .send(|| {
+                let request = self.client.delete_object().bucket(&self.bucket).key(key);
+                request.send()
+            })
+            .await;
+        match answer {
             Ok(_) => Ok(()),
             Err(error) if failure::is_no_such_key(&error) => Ok(()),
             Err(error) => Err(self.failure(error, Operation::Delete, key)),
@@ -462,8 +565,7 @@ async fn body(output: GetObjectOutput) -> Result<Bytes, BoxError> {
 }
 
 /// A tag without the quotation marks that HTTP puts around it.
-fn unquoted(etag: Option<String>) -> String {
-    let etag = etag.unwrap_or_default();
+fn unquoted(etag: String) -> String {
     match etag
         .strip_prefix('"')
         .and_then(|etag| etag.strip_suffix('"'))
@@ -481,16 +583,23 @@ fn quoted(etag: &str) -> String {
     }
 }
 
-/// Remembers where requests go: the SDK's errors do not say it.
+/// Remembers where requests go, which the SDK's errors do not say, and whether it ever answered.
 #[derive(Debug, Clone, Default)]
-struct Endpoint(Arc<OnceLock<String>>);
+struct Endpoint {
+    name: Arc<OnceLock<String>>,
+    has_answered: Arc<AtomicBool>,
+}
 
 impl Endpoint {
     fn name(&self) -> String {
-        self.0
+        self.name
             .get()
             .cloned()
             .unwrap_or_else(|| "the S3 endpoint".to_owned())
+    }
+
+    fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
     }
 }
 
@@ -512,7 +621,17 @@ impl Intercept for Endpoint {
             .get(host_at..)
             .and_then(|rest| rest.find('/'))
             .map_or(uri.len(), |at| host_at + at);
-        let _ = self.0.set(uri.get(..end).unwrap_or(uri).to_owned());
+        let _ = self.name.set(uri.get(..end).unwrap_or(uri).to_owned());
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        _context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.has_answered.store(true, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
+use super::temporary::TemporaryFile;
 use super::{Location, PutMode, run_blocking};
 use crate::error::{Error, Result};
 
@@ -63,12 +64,17 @@ impl Write for ObjectWriter {
 /// A temporary file that holds the content of an object until the object is stored. It is removed
 /// when it is dropped.
 #[derive(Debug)]
-pub struct StagedFile(pub(super) NamedTempFile);
+pub struct StagedFile(pub(super) TemporaryFile);
 
 impl StagedFile {
     /// An empty file in the folder for temporary files (`TMPDIR`, or /tmp).
     pub(super) async fn in_temporary_folder() -> Result<Self> {
-        run_blocking(|| NamedTempFile::new().map(Self).map_err(unusable)).await
+        run_blocking(|| {
+            TemporaryFile::new(NamedTempFile::new)
+                .map(Self)
+                .map_err(unusable)
+        })
+        .await
     }
 
     /// All that was written to it.

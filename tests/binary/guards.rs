@@ -1,20 +1,6 @@
 //! Guards: what stops a night, what only warns, and what `okuo check` says.
 
-use crate::sandbox::{NIGHT, Run, Sandbox, TICKETS, TRAINED};
-
-/// The tickets, each line with its time; the header has none.
-fn tickets(keep: impl Fn(&str) -> bool) -> String {
-    let text = String::from_utf8(TICKETS.clone()).unwrap();
-    let (header, lines) = text.split_once('\n').unwrap();
-    let time = header
-        .split(',')
-        .position(|name| name == "timestamp")
-        .unwrap();
-    let kept = lines
-        .lines()
-        .filter(|line| keep(line.split(',').nth(time).unwrap()));
-    kept.fold(format!("{header}\n"), |text, line| text + line + "\n")
-}
+use crate::sandbox::{NIGHT, Run, Sandbox, TRAINED, tickets};
 
 /// A trained sandbox whose tickets have lost the night's own day.
 fn stale() -> Sandbox {

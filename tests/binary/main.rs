@@ -22,8 +22,13 @@ mod demo;
 mod guards;
 mod joined;
 mod init;
+mod model_history;
+mod monitor;
+mod nights;
 mod reference;
 mod sandbox;
+#[cfg(unix)]
+mod signals;
 mod words;
 
 #[allow(dead_code, reason = "shared with tests/store.rs, which uses all of it")]

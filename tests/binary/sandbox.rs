@@ -44,6 +44,20 @@ pub(crate) static TICKETS: LazyLock<Vec<u8>> = LazyLock::new(|| {
     bytes
 });
 
+/// Those of [`TICKETS`] whose time is to be kept, with the header.
+pub(crate) fn tickets(keep: impl Fn(&str) -> bool) -> String {
+    let text = String::from_utf8(TICKETS.clone()).unwrap();
+    let (header, lines) = text.split_once('\n').unwrap();
+    let time = header
+        .split(',')
+        .position(|name| name == "timestamp")
+        .unwrap();
+    let kept = lines
+        .lines()
+        .filter(|line| keep(line.split(',').nth(time).unwrap()));
+    kept.fold(format!("{header}\n"), |text, line| text + line + "\n")
+}
+
 /// The same as Parquet.
 pub(crate) fn parquet() -> Vec<u8> {
     let mut bytes = vec![];
@@ -211,7 +225,7 @@ impl Sandbox {
         command
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_REGION", "us-east-1")
-            .env("AWS_MAX_ATTEMPTS", "1");
+            .env("OKUO_RETRY_SECONDS", "0");
         command
     }
 

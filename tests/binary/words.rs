@@ -33,6 +33,11 @@ fn help_of_check() {
 }
 
 #[test]
+fn help_of_monitor() {
+    assert_run!(Sandbox::empty().okuo(&["monitor", "--help"]));
+}
+
+#[test]
 fn help_of_explain() {
     assert_run!(Sandbox::empty().okuo(&["explain", "--help"]));
 }
@@ -45,7 +50,10 @@ fn help_of_eval() {
 #[test]
 fn help_of_models() {
     let sandbox = Sandbox::empty();
-    let words = ["", "list", "show", "promote"].map(|command| {
+    let commands = [
+        "", "list", "show", "promote", "history", "rollback", "delete", "prune",
+    ];
+    let words = commands.map(|command| {
         let arguments: Vec<&str> = ["models", command, "--help"]
             .into_iter()
             .filter(|word| !word.is_empty())

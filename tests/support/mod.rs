@@ -31,6 +31,14 @@ pub(crate) const SECRET: &str = "okuo-secret";
 pub(crate) enum Fault {
     /// 503 SlowDown instead of an answer.
     Busy,
+    /// 429 instead of an answer.
+    TooMany,
+    /// 500 InternalError instead of an answer.
+    Broken,
+    /// The connection is closed before the request is carried out.
+    Reset,
+    /// 200 with the page of a proxy, and nothing carried out.
+    Page,
     /// 409 ConditionalRequestConflict instead of an answer.
     Contended,
     /// The answer's body ends in the middle, and with it the connection.
@@ -46,6 +54,8 @@ struct Shared {
     /// s3s-fs checks a condition and then writes: one writer at a time makes that one step.
     writing: tokio::sync::Mutex<()>,
     faults: Mutex<VecDeque<(Method, Fault)>>,
+    /// What goes wrong with so many of a hundred requests.
+    rate: Mutex<Option<(Fault, usize)>>,
     requests: Mutex<Vec<Method>>,
 }
 
@@ -68,6 +78,7 @@ impl Server {
             service: service.build(),
             writing: tokio::sync::Mutex::new(()),
             faults: Mutex::default(),
+            rate: Mutex::default(),
             requests: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -99,6 +110,11 @@ impl Server {
             .lock()
             .unwrap()
             .push_back((method, fault));
+    }
+
+    /// Lets so many of a hundred requests of any method go wrong from now on.
+    pub(crate) fn fail(&self, fault: Fault, of_hundred: usize) {
+        *self.shared.rate.lock().unwrap() = Some((fault, of_hundred));
     }
 
     /// How many requests of this method have come.
@@ -145,14 +161,25 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
     let method = request.method().clone();
-    shared.requests.lock().unwrap().push(method.clone());
-    let fault = {
+    let number = {
+        let mut requests = shared.requests.lock().unwrap();
+        requests.push(method.clone());
+        requests.len()
+    };
+    let rate = *shared.rate.lock().unwrap();
+    // Spread evenly, and without a rhythm that a client could meet: the multiples of an odd number.
+    let drawn = rate.filter(|(_, of_hundred)| number * 37 % 100 < *of_hundred);
+    let fault = drawn.map(|(fault, _)| fault).or_else(|| {
         let mut faults = shared.faults.lock().unwrap();
         let at = faults.iter().position(|(of, _)| *of == method);
         at.and_then(|at| faults.remove(at)).map(|(_, fault)| fault)
-    };
+    });
     match fault {
         Some(Fault::Busy) => return Ok(refusal(503, "SlowDown")),
+        Some(Fault::TooMany) => return Ok(refusal(429, "TooManyRequests")),
+        Some(Fault::Broken) => return Ok(refusal(500, "InternalError")),
+        Some(Fault::Reset) => return Err("the connection is reset".into()),
+        Some(Fault::Page) => return Ok(page()),
         Some(Fault::Contended) => return Ok(refusal(409, "ConditionalRequestConflict")),
         _ => {}
     }
@@ -183,6 +210,20 @@ async fn answer(
                 .boxed_unsync()
         })),
     }
+}
+
+/// What a network shows to somebody who has not logged in.
+fn page() -> Response<Body> {
+    let body = Full::new(Bytes::from_static(
+        b"<html><body>Please log in</body></html>",
+    ))
+    .map_err(|never: Infallible| match never {})
+    .boxed_unsync();
+    Response::builder()
+        .status(200)
+        .header("content-type", "text/html")
+        .body(body)
+        .unwrap()
 }
 
 fn refusal(status: u16, code: &str) -> Response<Body> {

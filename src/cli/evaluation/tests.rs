@@ -122,6 +122,39 @@ fn people_can_read_it() {
 }
 
 #[test]
+fn figures_of_fewer_nights_say_on_what_they_rest() {
+    let mut evaluation = evaluation();
+    let basis = |predictions, customers, nights| FigureBasis {
+        predictions,
+        customers,
+        nights,
+    };
+    let figures = &mut evaluation.contenders[0].figures;
+    figures.customers = 180;
+    // Those who returned are named in the heading; they alone make no table.
+    figures.rests_on = [("mae".to_owned(), basis(290, 175, 2))].into();
+    assert!(!evaluation_text(&evaluation).contains("rest on"));
+    let figures = &mut evaluation.contenders[0].figures;
+    let rests_on = [
+        ("mae_all", basis(148, 148, 1)),
+        ("coverage_80", basis(295, 178, 2)),
+    ];
+    figures
+        .rests_on
+        .extend(rests_on.map(|(name, basis)| (name.to_owned(), basis)));
+    let text = evaluation_text(&evaluation);
+    let begin = text.find("what they rest on").unwrap();
+    let lines: Vec<&str> = text[begin..].lines().take(5).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    what they rest on  predictions  customers  nights
+    all                        300        180       2
+    mae, baskets               290        175       2
+    mae_all                    148        148       1
+    coverage_80                295        178       2
+    ");
+}
+
+#[test]
 fn columns_are_aligned_and_nothing_stands_for_what_is_not_known() {
     let text = evaluation_text(&evaluation());
     let lines: Vec<&str> = text.lines().collect();

@@ -42,7 +42,19 @@ fn timing_by_hand() {
         night(10, vec![row(0, Some(2), 1.5), row(1, None, 9.0)]),
     ];
     let f = figures(&nights);
-    assert_eq!((f.rows, f.returned, f.nights), (7, 4, 2));
+    assert_eq!((f.rows, f.returned, f.nights, f.customers), (7, 4, 2, 5));
+    let basis = |predictions, customers, nights| FigureBasis {
+        predictions,
+        customers,
+        nights,
+    };
+    let rests_on = [("mae", basis(4, 3, 2)), ("mae_all", basis(5, 5, 1))];
+    assert_eq!(
+        f.rests_on,
+        rests_on
+            .map(|(name, basis)| (name.to_owned(), basis))
+            .into()
+    );
     assert_eq!(
         (f.mae, f.median_ae, f.bias),
         (Some(2.0), Some(1.75), Some(1.0))
@@ -186,7 +198,7 @@ fn nothing_gives_nothing() {
     let json = serde_json::to_value(figures(&[])).unwrap();
     assert_eq!(
         json,
-        serde_json::json!({"rows": 0, "returned": 0, "nights": 0})
+        serde_json::json!({"rows": 0, "returned": 0, "nights": 0, "customers": 0})
     );
 }
 
@@ -227,6 +239,8 @@ fn the_names_are_those_of_the_protocol() {
         ));
     }
     expected.push_str(" pairs ece_products log_loss_products");
+    // And what okuo says besides.
+    expected.push_str(" customers");
     assert_eq!(names.join(" "), expected);
     assert_eq!(
         serde_json::from_str::<Figures>(&some).unwrap().mae,

@@ -167,6 +167,13 @@ impl ProductTable {
         self.each(products, |row| self.names.get(row.name as usize).cloned())
     }
 
+    /// What one product is called.
+    #[must_use]
+    pub fn name_of(&self, product: Id<'_>) -> Option<&str> {
+        let row = self.row(product)?;
+        self.names.get(row.name as usize).map(|name| &**name)
+    }
+
     /// The categories of products by their codes, if the table has them.
     #[must_use]
     pub fn categories_of(&self, products: &Ids) -> Option<Vec<Option<Arc<str>>>> {

@@ -297,6 +297,30 @@ async fn a_model_that_has_seen_the_held_out_days_is_trained_again_without_them()
     assert_eq!(trainer.memory.objects()[&key], alone.memory.objects()[&key]);
 }
 
+#[tokio::test]
+async fn the_same_night_with_other_settings_takes_no_place_on_a_tie() {
+    let trainer = Trainer::new();
+    let full = trainer
+        .train(NIGHT, small(), PromotionPolicy::IfBetter)
+        .await;
+    assert!(full.promoted, "{}", full.reason);
+    let nearly_the_same = |promote| {
+        let mut parameters = small();
+        parameters.basket.boosting.learning_rate *= 1.001;
+        trainer.train(NIGHT, parameters, promote)
+    };
+    let tie = nearly_the_same(PromotionPolicy::IfBetter).await;
+    assert!(
+        !tie.promoted && tie.reason.contains("was trained on the same data"),
+        "{}",
+        tie.reason
+    );
+    assert_eq!(trainer.promoted().await, Some(full.model_id));
+    let asked = nearly_the_same(PromotionPolicy::Always).await;
+    assert_eq!(asked.model_id, tie.model_id);
+    assert_eq!(trainer.promoted().await, Some(asked.model_id));
+}
+
 #[test]
 fn what_another_okuo_trained_is_said_not_to_be_measured() {
     assert_eq!(

@@ -19,7 +19,7 @@ mod tests;
 /// Corrections of the log-odds below this are left out: a reader would not notice them.
 const LEAST_LOG_ODDS: f64 = 0.05;
 
-/// How many characters of a product's id stand in a sentence.
+/// How many characters of a product's id, and of its name, stand in a sentence.
 const LONGEST_ID: usize = 60;
 
 /// How a product is bought otherwise than one model for all products says.
@@ -27,11 +27,42 @@ const LONGEST_ID: usize = 60;
 pub struct CorrectionInWords {
     /// The product's id.
     pub product_id: String,
+    /// What the product is called, where that is known. A model's file has ids alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_name: Option<String>,
     /// Its largest correction at the strength applied: what the odds are multiplied by, before the
     /// probability is calibrated.
     pub odds: f64,
     /// A sentence.
     pub words: String,
+}
+
+impl CorrectionInWords {
+    /// The same with what the product is called, in the sentence too.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        let subject = subject(&self.product_id);
+        let words = match self.words.strip_prefix(&subject) {
+            Some(rest) => {
+                let name = shortened(&in_one_line(name), LONGEST_ID);
+                format!("{subject} ({name}){rest}")
+            }
+            None => self.words,
+        };
+        Self {
+            product_name: Some(name.to_owned()),
+            words,
+            ..self
+        }
+    }
+}
+
+/// How a sentence names a product.
+fn subject(product_id: &str) -> String {
+    format!(
+        "product {}",
+        shortened(&in_one_line(product_id), LONGEST_ID)
+    )
 }
 
 /// What a product's own tree makes of one row.
@@ -101,10 +132,11 @@ fn in_words(product: &ProductTree, strength: f64) -> Option<CorrectionInWords> {
     let parts: Vec<String> = both.iter().map(|leaf| part(leaf, strength)).collect();
     Some(CorrectionInWords {
         product_id: product.product.clone(),
+        product_name: None,
         odds: rounded((strength * largest.value).exp(), 4),
         words: format!(
-            "product {} is bought {}",
-            shortened(&in_one_line(&product.product), LONGEST_ID),
+            "{} is bought {}",
+            subject(&product.product),
             parts.join(", and ")
         ),
     })

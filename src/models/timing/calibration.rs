@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::person_days::LongGoneAfter;
 use super::strength::HazardStrength;
 use super::{CalibrationSample, ReturnTimeDistribution};
+use crate::calendar::HORIZON_DAYS;
 use crate::domain::RETURN_HORIZONS;
 use crate::models::boosting::{log_odds, sigmoid};
 use crate::models::calibration::{Platt, fit_shift};
@@ -29,6 +30,9 @@ const USUAL_MASS: f64 = 0.77;
 const OWN_WEIGHT: f64 = 0.5;
 /// The mass where too little is known to calibrate: rather too wide.
 const UNCALIBRATED_MASS: f64 = 0.85;
+
+/// An 80 % interval that goes on beyond a day by which so many return would leave out what is likelier.
+const ENOUGH_RETURN: f64 = 0.9;
 
 /// Return probabilities are drawn to the uncalibrated ones by at least this weight.
 const LEAST_RETURN_PENALTY: f64 = 1_000.0;
@@ -125,6 +129,60 @@ impl TimingCalibration {
         self.hazards.hazard(hazard, elapsed, self.long_gone)
     }
 
+    /// The probabilities of a return within each of [`RETURN_HORIZONS`], ascending, of a customer whose
+    /// latest purchase is so many days ago.
+    pub(super) fn return_probabilities(
+        &self,
+        return_time: &ReturnTimeDistribution,
+        elapsed: i32,
+    ) -> [f64; RETURN_HORIZONS.len()] {
+        let mut least = 0.0;
+        std::array::from_fn(|position| {
+            let uncalibrated = return_time.within(RETURN_HORIZONS[position]);
+            let calibrated = self.return_probability(position, uncalibrated, elapsed);
+            least = f64::max(calibrated, least);
+            least
+        })
+    }
+
+    /// The distribution that has the calibrated probabilities of a return. In models of former versions,
+    /// which have no group of those who are away, it is the uncalibrated one.
+    pub(super) fn distribution(
+        &self,
+        return_time: &ReturnTimeDistribution,
+        returns: [f64; RETURN_HORIZONS.len()],
+    ) -> ReturnTimeDistribution {
+        match self.away {
+            Some(_) => return_time.with_returns(RETURN_HORIZONS, returns),
+            None => return_time.clone(),
+        }
+    }
+
+    /// The median and the interval as they are published beside these probabilities of a return, which
+    /// are calibrated apart from them and would contradict them now and then. The median lies within a
+    /// horizon if half return within it, and after it otherwise; an interval does not go on beyond a
+    /// horizon within which [`ENOUGH_RETURN`] do. Models of former versions say what they always said.
+    pub(super) fn in_agreement(
+        &self,
+        mut median: i32,
+        (first, mut last): (i32, i32),
+        returns: [f64; RETURN_HORIZONS.len()],
+    ) -> (i32, (i32, i32)) {
+        if self.away.is_some() {
+            for (horizon, within) in RETURN_HORIZONS.into_iter().zip(returns) {
+                let horizon = horizon as i32;
+                median = match within >= 0.5 {
+                    true => median.min(horizon),
+                    false => median.max(horizon + 1).min(HORIZON_DAYS),
+                };
+                if within >= ENOUGH_RETURN {
+                    last = last.min(horizon);
+                }
+            }
+        }
+        (median, (first.min(median), last.max(median)))
+    }
+
     /// The 80 % interval: first and last day after the night.
     pub(super) fn interval(&self, return_time: &ReturnTimeDistribution) -> (i32, i32) {
         return_time.interval(self.interval_masses[group(return_time)])
@@ -132,12 +190,7 @@ impl TimingCalibration {
 
     /// The probability of a return within the horizon at a position of [`RETURN_HORIZONS`], of a
     /// customer whose latest purchase is so many days ago.
-    pub(super) fn return_probability(
-        &self,
-        position: usize,
-        probability: f64,
-        elapsed: i32,
-    ) -> f64 {
+    fn return_probability(&self, position: usize, probability: f64, elapsed: i32) -> f64 {
         match self.away.zip(away_group(elapsed, self.long_gone)) {
             Some((shifts, group)) => sigmoid(log_odds(probability) + shifts[group][position]),
             None => self.returns[position].probability(probability),

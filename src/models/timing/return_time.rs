@@ -49,6 +49,32 @@ impl ReturnTimeDistribution {
             .min(1.0)
     }
 
+    /// The same with other probabilities of a return within the days of each horizon; both ascend, and
+    /// the last horizon is that of the distribution. The days between two horizons keep their
+    /// proportions.
+    pub(super) fn with_returns<const N: usize>(
+        &self,
+        horizons: [u32; N],
+        returns: [f64; N],
+    ) -> Self {
+        let mut probability = self.probability;
+        let (mut begin, mut before) = (0, 0.0);
+        for (horizon, within) in horizons.into_iter().zip(returns) {
+            let days = &mut probability[begin..HORIZON.min(horizon as usize)];
+            let (mass, wanted) = (days.iter().sum::<f64>(), within - before);
+            let even = wanted / days.len().max(1) as f64;
+            for day in days.iter_mut() {
+                *day = if mass > 0.0 {
+                    *day * (wanted / mass)
+                } else {
+                    even
+                };
+            }
+            (begin, before) = (begin + days.len(), within);
+        }
+        Self { probability }
+    }
+
     /// The median in days, a whole number. It is the horizon where the customer is as likely not to
     /// return within it.
     #[must_use]

@@ -40,6 +40,11 @@ fn model_of_returns(returns: [Platt; 3]) -> TimingModel {
     model
 }
 
+/// The 80 % interval that a model publishes.
+fn interval(model: &TimingModel, days: &ReturnTimeDistribution) -> (i32, i32) {
+    model.forecast(days, 0).interval
+}
+
 /// One customer who buys on these days.
 fn purchases_on(days: &[i32]) -> Purchases {
     let line = |day: &i32| Line {
@@ -113,13 +118,13 @@ fn a_night_later_says_the_same_of_the_days_to_come() {
 fn the_interval_of_a_group_has_the_mass_of_the_group() {
     let model = model_of_masses([0.4, 0.6, 0.9]);
     let quick = distribution(&[0.5, 0.25, 0.125]);
-    assert_eq!((quick.median(), model.interval(&quick)), (1.0, (1, 1)));
+    assert_eq!((quick.median(), interval(&model, &quick)), (1.0, (1, 1)));
     // The median is day 3: days 2 to 4 have .75, days 3 and 4 .625.
     let middle = distribution(&[0.125, 0.125, 0.375, 0.25]);
-    assert_eq!((middle.median(), model.interval(&middle)), (3.0, (3, 4)));
+    assert_eq!((middle.median(), interval(&model, &middle)), (3.0, (3, 4)));
     let slow = distribution(&[0.0625, 0.0, 0.0, 0.0, 0.0, 0.5, 0.375]);
     // Days 6 and 7 have only .875, and then there are only days without a chance before day 1.
-    assert_eq!((slow.median(), model.interval(&slow)), (6.0, (1, 28)));
+    assert_eq!((slow.median(), interval(&model, &slow)), (6.0, (1, 28)));
 }
 
 #[test]
@@ -129,7 +134,7 @@ fn an_interval_that_calibration_makes_small_still_holds_the_median() {
     late.probability[19] = 0.3;
     // The likeliest day is the 20th, but half return by the third.
     assert_eq!((late.interval(0.0), late.median()), ((20, 20), 3.0));
-    assert_eq!(model.interval(&late), (3, 20));
+    assert_eq!(interval(&model, &late), (3, 20));
 }
 
 proptest! {
@@ -139,7 +144,7 @@ proptest! {
         masses in [0.0..=1.0_f64, 0.0..=1.0, 0.0..=1.0],
     ) {
         let model = model_of_masses(masses);
-        let (first, last) = model.interval(&days);
+        let (first, last) = interval(&model, &days);
         let median = days.median() as i32;
         prop_assert!(1 <= first && first <= median && median <= last && last <= 28);
     }
@@ -151,14 +156,14 @@ proptest! {
     ) {
         let maps = maps.map(|(intercept, slope)| Platt::new(intercept, slope));
         let model = model_of_returns(maps);
-        let [week, fortnight, month] = model.return_probability(&days, 0);
+        let [week, fortnight, month] = model.forecast(&days, 0).returns;
         prop_assert!(0.0 < week && week <= fortnight && fortnight <= month && month < 1.0);
         prop_assert_eq!(week, maps[0].probability(days.within(7)));
     }
 
     #[test]
     fn uncalibrated_return_probabilities_are_those_of_the_days(days in any_distribution()) {
-        let found = model().return_probability(&days, 0);
+        let found = model().forecast(&days, 0).returns;
         for (found, horizon) in found.into_iter().zip(RETURN_HORIZONS) {
             // Kept away from 0 and 1 by a millionth.
             prop_assert!((found - days.within(horizon)).abs() < 1.1e-6);
@@ -166,12 +171,79 @@ proptest! {
     }
 }
 
+/// What is published of one customer is one distribution: an interval that ends after day 14 and a
+/// return within 14 days at 93 % would contradict each other.
+#[test]
+fn the_interval_agrees_with_the_probabilities_of_a_return() {
+    let mut model = model_of_returns([Platt::new(2.27, 1.0); 3]);
+    model.calibration.interval_masses = [0.85; 3];
+    let days = ReturnTimeDistribution::from_hazards([0.06; HORIZON]);
+    // Models of former versions: 1 − .94¹⁴ = .579 has odds of 1.377, times e^2.27: .930.
+    let former = model.forecast(&days, 2);
+    assert!((former.returns[1] - 0.930).abs() < 1e-3, "{former:?}");
+    assert_eq!((former.median, former.interval), (12, (1, 28)));
+    assert_eq!(former.distribution, days);
+    model.calibration.away = Some([[0.0; 3]; 2]);
+    let forecast = model.forecast(&days, 2);
+    assert_eq!(forecast.returns, former.returns);
+    // Half return within a week: .84.
+    assert_eq!((forecast.median, forecast.interval), (7, (1, 14)));
+    // And not before the horizons within which fewer than half do.
+    model.calibration.returns = [
+        Platt::new(-2.0, 1.0),
+        Platt::new(-2.0, 1.0),
+        Platt::IDENTITY,
+    ];
+    let late = model.forecast(&days, 2);
+    assert_eq!((late.median, late.interval), (15, (1, 28)));
+    model.calibration.returns = [Platt::new(-4.0, 1.0); 3];
+    assert_eq!(model.forecast(&days, 2).median, 28);
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_is_published_contradicts_the_probabilities_of_a_return(
+        days in any_distribution(),
+        elapsed in 0..100_i32,
+        masses in [0.0..=1.0_f64, 0.0..=1.0, 0.0..=1.0],
+        maps in [(-3.0..3.0_f64, 0.1..3.0_f64), (-3.0..3.0, 0.1..3.0), (-3.0..3.0, 0.1..3.0)],
+        shifts in [[-3.0..3.0_f64, -3.0..3.0, -3.0..3.0], [-3.0..3.0, -3.0..3.0, -3.0..3.0]],
+    ) {
+        let mut model = model_of_returns(maps.map(|(intercept, slope)| Platt::new(intercept, slope)));
+        (model.calibration.away, model.calibration.interval_masses) = (Some(shifts), masses);
+        let forecast = model.forecast(&days, elapsed);
+        let (first, last) = forecast.interval;
+        prop_assert!(1 <= first && first <= forecast.median);
+        prop_assert!(forecast.median <= last && last <= 28);
+        for (within, horizon) in forecast.returns.into_iter().zip(RETURN_HORIZONS) {
+            prop_assert!((within - forecast.distribution.within(horizon)).abs() < 1e-9);
+            let is_within = forecast.median <= horizon as i32;
+            prop_assert!(horizon == 28 || is_within == (within >= 0.5));
+            prop_assert!(within < 0.9 || last <= horizon as i32);
+        }
+        prop_assert!(forecast.distribution.probability.iter().all(|day| (0.0..=1.0).contains(day)));
+    }
+}
+
+/// A day on which nobody can come stays one.
+#[test]
+fn calibration_keeps_the_proportions_of_the_days_between_two_horizons() {
+    let days = distribution(&[0.1, 0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1]);
+    let found = days.with_returns(RETURN_HORIZONS, [0.6, 0.8, 0.94]);
+    let expected = [0.15, 0.0, 0.45, 0.0, 0.0, 0.0, 0.0, 0.2, 0.0];
+    for (found, expected) in found.probability.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-12, "{found:?}");
+    }
+    // Where none was likelier than another, none is.
+    assert!((found.probability[20] - 0.01).abs() < 1e-12, "{found:?}");
+}
+
 #[test]
 fn a_horizon_is_at_least_as_likely_as_the_one_before() {
     let days = distribution(&[0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.2]);
     let model = model_of_returns([Platt::new(3.0, 1.0), Platt::IDENTITY, Platt::new(4.0, 1.0)]);
     // Odds of .3/.7 · e³ = 8.6082: .89592. Within 14 days .5 is less. Odds of 1 · e⁴: .98201.
-    let found = model.return_probability(&days, 0);
+    let found = model.forecast(&days, 0).returns;
     assert!((found[0] - 0.895_92).abs() < 1e-5, "{found:?}");
     assert_eq!(found[1], found[0]);
     assert!((found[2] - 0.982_01).abs() < 1e-5, "{found:?}");
@@ -218,7 +290,7 @@ fn customers_who_are_away_return_as_often_as_is_said() {
     }));
     let mut model = model();
     model.calibrate(&samples);
-    let said = |elapsed: i32| model.return_probability(&distribution(&[0.5]), elapsed)[0];
+    let said = |elapsed: i32| model.forecast(&distribution(&[0.5]), elapsed).returns[0];
     assert!((said(5) - 0.5).abs() < 0.02, "{}", said(5));
     assert!((0.18..0.32).contains(&said(80)), "{}", said(80));
     // From 28 to 58 days on there are no samples: nothing is added.
@@ -226,7 +298,7 @@ fn customers_who_are_away_return_as_often_as_is_said() {
     // Three samples say next to nothing.
     let few: Vec<CalibrationSample> = samples.split_off(11_997);
     model.calibrate(&few);
-    let said = model.return_probability(&distribution(&[0.5]), 80)[0];
+    let said = model.forecast(&distribution(&[0.5]), 80).returns[0];
     assert!((said - 0.5).abs() < 0.02, "{said}");
 }
 
@@ -247,7 +319,7 @@ fn scored_customers_who_are_away_calibrate_those_who_are() {
         ..rule()
     });
     model.calibrate(&samples);
-    let said = |elapsed: i32| model.return_probability(&distribution(&[0.5]), elapsed)[0];
+    let said = |elapsed: i32| model.forecast(&distribution(&[0.5]), elapsed).returns[0];
     assert!((said(5) - 0.5).abs() < 0.02, "{}", said(5));
     assert!((0.18..0.32).contains(&said(40)), "{}", said(40));
     assert_eq!(said(88), said(40));
@@ -284,7 +356,7 @@ fn customers_who_are_away_are_calibrated_at_the_strength_of_hazards() {
         hazards.map(|(elapsed, hazard)| model.calibration.hazard(hazard, elapsed)),
     );
     let truth = geometric(0.02).within(7);
-    let [uncalibrated, found] = [said.within(7), model.return_probability(&said, 40)[0]];
+    let [uncalibrated, found] = [said.within(7), model.forecast(&said, 40).returns[0]];
     assert!(
         (found - truth).abs() < 0.5 * (uncalibrated - truth).abs(),
         "{uncalibrated} {found} {truth}"
@@ -463,7 +535,7 @@ fn calibrated_intervals_move_towards_the_share_that_they_say() {
     };
     let mut model = model();
     let share_held = |model: &TimingModel| {
-        let (first, last) = model.interval(&said);
+        let (first, last) = model.calibration.interval(&said);
         let holds = |days: i32| (first..=last).contains(&days);
         let later = outcomes(2);
         later

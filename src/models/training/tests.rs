@@ -107,9 +107,13 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
         .unwrap();
     assert!(partitions.count() > 10, "{}", partitions.count());
     let [whole, by_parts] = [&purchases as &dyn Partitions, &*partitions].map(|purchases| {
+        let mut sales = SalesByDay::default();
+        let look = |history: &History<'_>| sales.add(history);
         let (population, provenance) =
-            PopulationSummary::with_provenance(purchases, NIGHT, &rule(), |_| {}).unwrap();
-        let trained = train_with_backtest(purchases, &population, &small(), &|_| {}).unwrap();
+            PopulationSummary::with_provenance(purchases, NIGHT, &rule(), look).unwrap();
+        let closed = sales.closed_days();
+        let trained =
+            train_with_backtest(purchases, &population, &closed, &small(), &|_| {}).unwrap();
         let report = crate::eval::held_out(
             trained.backtest_model.as_ref().unwrap(),
             None,
@@ -137,6 +141,26 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
     assert_eq!(whole.2.warnings, by_parts.2.warnings);
 }
 
+#[test]
+fn a_backtest_model_alone_is_the_one_of_a_whole_training() {
+    let purchases = read(store(80, 250, 1)).known(NIGHT).unwrap();
+    let partitions = limited(&purchases, 1_000).partitions().unwrap();
+    let both = |purchases: &dyn Partitions, as_of| {
+        let population = PopulationSummary::new(purchases, as_of, &rule()).unwrap();
+        let closed = ClosedDays::NONE;
+        let trained =
+            train_with_backtest(purchases, &population, &closed, &small(), &|_| {}).unwrap();
+        let alone = train_backtest(purchases, &population, &closed, &small()).unwrap();
+        [trained.backtest_model, alone].map(|model| model.as_ref().map(bytes))
+    };
+    let [with, alone] = both(&purchases, NIGHT);
+    assert!(alone.is_some() && with == alone);
+    assert_eq!(both(&*partitions, NIGHT), [with, alone]);
+    // Too short a history has none.
+    let short = AsOf(NIGHT.day() - 130);
+    assert_eq!(both(&purchases, short), [None, None]);
+}
+
 /// Each walk brings every partition back from disk.
 #[test]
 fn training_walks_over_the_partitions_a_few_times_only() {
@@ -148,7 +172,8 @@ fn training_walks_over_the_partitions_a_few_times_only() {
     let mut parameters = small();
     (parameters.basket.days, parameters.basket.every) = (150, 1);
     let train = |purchases: &dyn Partitions| {
-        train_with_backtest(purchases, &population, &parameters, &|_| {}).unwrap()
+        let closed = ClosedDays::NONE;
+        train_with_backtest(purchases, &population, &closed, &parameters, &|_| {}).unwrap()
     };
     let by_partitions = train(&counted);
     let walks = counted.walks();
@@ -170,7 +195,7 @@ fn what_was_known_of_a_night_is_what_an_earlier_look_finds() {
         let run = TrainingRun {
             history,
             rule: &rule,
-            closed: ClosedDays::NONE,
+            closed: &open,
             parameters: &parameters,
             splits: Splits {
                 first,
@@ -535,7 +560,9 @@ fn a_backtest_model_has_not_seen_the_days_after_it() {
     let purchases = read(store(80, 250, 1)).known(NIGHT).unwrap();
     let with_backtest = |purchases: &Purchases| {
         let population = PopulationSummary::new(purchases, NIGHT, &rule()).unwrap();
-        let trained = train_with_backtest(purchases, &population, &small(), &|_| {}).unwrap();
+        let closed = ClosedDays::NONE;
+        let trained =
+            train_with_backtest(purchases, &population, &closed, &small(), &|_| {}).unwrap();
         let alone = train(purchases, NIGHT, &rule(), &small(), &|_| {}).unwrap();
         assert_eq!(
             bytes(&trained.model),

@@ -90,6 +90,15 @@ fn first_model(ndcg_at_10: f64, mae_all: f64) -> HoldoutReport {
 fn readable() -> StandingModel {
     StandingModel::Readable {
         model_id: STANDING.to_owned(),
+        has_same_data: false,
+    }
+}
+
+/// A model that was trained on the very data of the new one.
+fn of_same_data() -> StandingModel {
+    StandingModel::Readable {
+        model_id: STANDING.to_owned(),
+        has_same_data: true,
     }
 }
 
@@ -208,7 +217,7 @@ fn older_data_do_not_take_the_place_of_newer_ones_unless_asked() {
         );
         assert!(of(PromotionPolicy::Always).promote);
     }
-    // The same night again is not older.
+    // The same night again, with other tickets, is not older.
     let same = decide(
         Some(&report([0.0; 3])),
         AsOf(earlier.day() + 1),
@@ -219,6 +228,56 @@ fn older_data_do_not_take_the_place_of_newer_ones_unless_asked() {
         same.promote && !same.reason.contains("newer data"),
         "{}",
         same.reason
+    );
+}
+
+#[test]
+fn on_the_same_data_a_tie_changes_nothing() {
+    let again = |gains| HoldoutReport {
+        trained_again: Some("trained again up to 2017-11-02".to_owned()),
+        ..report(gains)
+    };
+    let (promote, reason) = decided(&again([0.005, -0.005, 0.005]), &of_same_data());
+    let said = format!(
+        "the promoted model {STANDING} (trained again up to 2017-11-02) was trained on the same data, \
+         and it is not significantly better: ndcg@10 +0.0050 (-0.0050 … +0.0150), a tie; mae_all "
+    );
+    assert!(!promote && reason.starts_with(&said), "{reason}");
+    let asked = "; `--promote always` promotes the new one all the same";
+    assert!(reason.ends_with(asked), "{reason}");
+    // One figure is enough, mae too where mae_all ties, and none may be worse.
+    for gains in [[0.02, 0.0, 0.0], [0.0, 0.02, 0.0], [0.0, 0.0, 0.02]] {
+        let (promote, reason) = decided(&again(gains), &of_same_data());
+        let said = format!(
+            "it is significantly better than the promoted model {STANDING} (trained again up to \
+             2017-11-02) on the same data: ndcg@10 "
+        );
+        assert!(promote && reason.starts_with(&said), "{reason}");
+    }
+    for gains in [[0.02, -0.02, 0.0], [-0.02, 0.02, 0.0], [0.02, 0.0, -0.02]] {
+        let (promote, reason) = decided(&again(gains), &of_same_data());
+        assert!(
+            !promote && reason.contains("significantly worse"),
+            "{reason}"
+        );
+    }
+    // Nothing to compare by is a tie, as are the same settings.
+    let mut one_customer = again([0.5; 3]);
+    one_customer.evaluation.contenders[0].differences = vec![];
+    assert!(!decided(&one_customer, &of_same_data()).0);
+    let same = HoldoutReport {
+        same_settings: Some("the same settings".to_owned()),
+        ..first_model(0.02, 0.02)
+    };
+    assert_eq!(
+        decided(&same, &of_same_data()),
+        (
+            false,
+            format!(
+                "the promoted model {STANDING} has the same settings and was trained on the same data, \
+                 so nothing tells the two apart{asked}"
+            )
+        )
     );
 }
 

@@ -16,6 +16,7 @@ fn file(seed: u64, note: &str) -> Bytes {
         feature_names: artifact::feature_names(),
         parameters: serde_json::json!({"seed": seed}),
         figures: serde_json::json!({"note": note}),
+        warnings: vec![],
         origin: None,
         corrections: vec![],
         feed: None,
@@ -39,6 +40,10 @@ async fn filled() -> (Arc<FaultyStore>, Registry, Vec<String>) {
         ids.push(registry.save(file(seed, "")).await.unwrap());
     }
     (store, registry, ids)
+}
+
+fn model_and_previous(pointer: &Pointer) -> (&str, Option<&str>) {
+    (&pointer.model_id, pointer.previous.as_deref())
 }
 
 fn yes() -> Decision {
@@ -151,7 +156,7 @@ async fn ids_are_checked_before_they_become_keys() {
         for error in [
             registry.load(id).await.unwrap_err(),
             registry.card(id).await.unwrap_err(),
-            registry.promote(id, None).await.unwrap_err(),
+            registry.promote(id, None, "better").await.unwrap_err(),
         ] {
             assert!(error.to_string().contains("is not a model's id"), "{error}");
             assert_eq!(error.exit_code(), 1);
@@ -169,7 +174,7 @@ async fn a_model_that_is_not_there_is_answered_with_those_that_are() {
         for error in [
             registry.load(id).await.unwrap_err(),
             registry.card(id).await.unwrap_err(),
-            registry.promote(id, None).await.unwrap_err(),
+            registry.promote(id, None, "better").await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), Kind::NotFound);
             assert!(
@@ -203,24 +208,25 @@ async fn a_model_that_is_not_there_is_answered_with_those_that_are() {
 async fn the_pointer_moves_only_from_where_it_was_seen() {
     let (store, registry, ids) = filled().await;
     assert_eq!(registry.promoted().await.unwrap(), None);
-    registry.promote(&ids[0], None).await.unwrap();
+    registry.promote(&ids[0], None, "better").await.unwrap();
     let first = registry.promoted().await.unwrap().unwrap();
+    assert_eq!(model_and_previous(&first.pointer), (ids[0].as_str(), None));
     assert_eq!(
-        first.pointer,
-        Pointer {
-            model_id: ids[0].clone(),
-            previous: None
-        }
-    );
-    assert_eq!(
-        registry.promote(&ids[1], None).await.unwrap_err().kind(),
+        registry
+            .promote(&ids[1], None, "better")
+            .await
+            .unwrap_err()
+            .kind(),
         Kind::Conflict,
         "expected none"
     );
-    registry.promote(&ids[1], Some(&first)).await.unwrap();
+    registry
+        .promote(&ids[1], Some(&first), "better")
+        .await
+        .unwrap();
     assert_eq!(
         registry
-            .promote(&ids[2], Some(&first))
+            .promote(&ids[2], Some(&first), "better")
             .await
             .unwrap_err()
             .kind(),
@@ -229,22 +235,22 @@ async fn the_pointer_moves_only_from_where_it_was_seen() {
     );
     let second = registry.promoted().await.unwrap().unwrap();
     assert_eq!(
-        second.pointer,
-        Pointer {
-            model_id: ids[1].clone(),
-            previous: Some(ids[0].clone())
-        }
+        model_and_previous(&second.pointer),
+        (ids[1].as_str(), Some(ids[0].as_str()))
     );
     assert_eq!(registry.load_promoted().await.unwrap().0.model_id(), ids[1]);
     store.taken_log();
-    registry.promote(&ids[1], Some(&second)).await.unwrap();
+    registry
+        .promote(&ids[1], Some(&second), "better")
+        .await
+        .unwrap();
     assert!(store.taken_log().is_empty(), "already there");
 }
 
 #[tokio::test]
 async fn a_lost_race_is_decided_anew() {
     let (store, registry, ids) = filled().await;
-    registry.promote(&ids[0], None).await.unwrap();
+    registry.promote(&ids[0], None, "better").await.unwrap();
     let mut asked = vec![];
     let decision = registry.promote_if(&ids[1], |standing: Option<&Pointer>| {
         asked.push(standing.unwrap().model_id.clone());
@@ -260,12 +266,11 @@ async fn a_lost_race_is_decided_anew() {
     assert_eq!(asked, [ids[0].clone(), ids[2].clone()]);
     let standing = registry.promoted().await.unwrap().unwrap().pointer;
     assert_eq!(
-        standing,
-        Pointer {
-            model_id: ids[1].clone(),
-            previous: Some(ids[2].clone())
-        }
+        model_and_previous(&standing),
+        (ids[1].as_str(), Some(ids[2].as_str()))
     );
+    let last = standing.history.last().unwrap();
+    assert_eq!(last.reason, "better");
 
     let no = Decision {
         promote: false,

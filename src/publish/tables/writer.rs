@@ -127,19 +127,27 @@ impl TableWriter {
         Error::system(format!("the table {} cannot be written", self.name)).source(error)
     }
 
+    /// Its name in the manifest.
+    pub(super) fn table_name(&self) -> String {
+        match self.format {
+            Format::Parquet => self.name.to_owned(),
+            Format::Csv | Format::Jsonl => self.file_name(),
+        }
+    }
+
+    fn file_name(&self) -> String {
+        format!("{}.{}", self.name, self.format.extension())
+    }
+
     /// The file.
     ///
     /// # Errors
     /// If it cannot be ended.
     pub(super) fn finish(self) -> Result<TableFile> {
+        let (name, file) = (self.table_name(), self.file_name());
         if let Some(parquet) = self.parquet {
             parquet.finish()?;
         }
-        let file = format!("{}.{}", self.name, self.format.extension());
-        let name = match self.format {
-            Format::Parquet => self.name.to_owned(),
-            Format::Csv | Format::Jsonl => file.clone(),
-        };
         let content = std::mem::take(&mut *self.content.bytes()).into();
         Ok(TableFile {
             name,

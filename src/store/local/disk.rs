@@ -6,18 +6,24 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use tempfile::NamedTempFile;
 
 use super::super::find::name_not_utf8;
 use super::super::sha256_hex;
+use super::super::temporary::{Registered, TemporaryFile};
 use super::{ObjectMeta, PutMode, failure, is_absent, is_own, parent};
 use crate::error::{Error, Result};
 
 /// Up to this size in bytes a tag is a hash of the content.
 const HASHED: u64 = 256 * 1024;
+
+/// The names of temporary files begin so.
+const TEMPORARY: &str = ".okuo-put-";
+
+/// After so long a temporary file is nobody's.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a reader or a writer tries where another one interferes.
 const TRIES: usize = 5;
@@ -258,13 +264,13 @@ pub(super) fn write(path: &Path, content: &[u8], mode: PutMode) -> Result<String
 }
 
 /// An empty temporary file beside the file that [`persist_staged`] will make of it.
-pub(super) fn stage(path: &Path) -> Result<NamedTempFile> {
+pub(super) fn stage(path: &Path) -> Result<TemporaryFile> {
     temporary_in(parent(&resolve_link(path))).map_err(unwritable)
 }
 
 /// Makes a temporary file that [`stage`] gave for this path the file, and returns its tag.
 pub(super) fn persist_staged(
-    temporary: NamedTempFile,
+    temporary: TemporaryFile,
     path: &Path,
     mode: PutMode,
 ) -> Result<String> {
@@ -280,7 +286,7 @@ fn resolve_link(path: &Path) -> PathBuf {
 }
 
 /// Renames a temporary file to its target, durably, if the mode's condition holds.
-fn persist(temporary: NamedTempFile, target: &Path, mode: PutMode) -> Result<File> {
+fn persist(temporary: TemporaryFile, target: &Path, mode: PutMode) -> Result<File> {
     let folder = parent(target);
     temporary.as_file().sync_all().map_err(unwritable)?;
     let persisted = match mode {
@@ -323,9 +329,21 @@ fn unwritable(error: std::io::Error) -> Error {
     }
 }
 
-/// Removes a file, and those of the `depth` folders above it that this leaves empty.
+/// Removes a file, and those of the `depth` folders above it that this leaves empty. A link is
+/// removed itself. A file that only a linked folder leads to may be somebody else's, and stays.
 pub(super) fn delete(path: &Path, depth: usize) -> Result<()> {
     const WHAT: &str = "cannot be removed";
+    let link = path
+        .ancestors()
+        .skip(1)
+        .take(depth)
+        .find(|folder| folder.is_symlink());
+    if let Some(link) = link {
+        return Err(
+            Error::system(format!("{WHAT}: {} is a link", link.display()))
+                .hint("okuo removes nothing behind a link: remove the link if it is not wanted"),
+        );
+    }
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Ok(()), // A folder is no object.
         Ok(_) => {}
@@ -353,21 +371,53 @@ pub(super) fn delete(path: &Path, depth: usize) -> Result<()> {
 
 /// A temporary file in a folder, which is created if need be. Another process's deletion may remove
 /// the folder while it is empty; then it is created again.
-fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
+fn temporary_in(folder: &Path) -> std::io::Result<TemporaryFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".okuo-put-");
+    builder.prefix(TEMPORARY);
     // The rights that a new file usually has, less the umask. By default only the owner may read a
     // temporary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    sweep(folder);
     for _ in 0..TRIES {
         create_folder(folder)?;
-        match builder.tempfile_in(folder) {
+        match TemporaryFile::new(|| builder.tempfile_in(folder)) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             made => return made,
         }
     }
-    builder.tempfile_in(folder)
+    TemporaryFile::new(|| builder.tempfile_in(folder))
+}
+
+/// Proves that a file can be written in a folder, or, if there is none, in the first above it that
+/// is there.
+pub(super) fn prove_writable(folder: &Path) -> Result<()> {
+    let there = folder.ancestors().find(|above| above.exists());
+    let there = there.filter(|above| !above.as_os_str().is_empty());
+    let there = there.unwrap_or_else(|| Path::new("."));
+    temporary_in(there)
+        .map(drop)
+        .map_err(|error| unwritable(error).object(folder.display().to_string()))
+}
+
+/// Removes the temporary files that killed runs left in a folder. Nobody writes for so long as a day.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how old a file is shows in no result"
+)]
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_temporary = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
+        let age = || {
+            let changed = entry.metadata().and_then(|metadata| metadata.modified());
+            changed
+                .ok()
+                .and_then(|changed| SystemTime::now().duration_since(changed).ok())
+        };
+        if is_temporary && age().is_some_and(|age| age > ABANDONED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Creates a folder and those above it. Each entry is synced, so that a crash does not lose a new
@@ -417,6 +467,7 @@ static WRITERS: Mutex<()> = Mutex::new(());
 struct Lock {
     file: File,
     path: PathBuf,
+    _registered: Registered,
     _thread: MutexGuard<'static, ()>,
 }
 
@@ -434,9 +485,13 @@ impl Lock {
                 .map_err(|error| failure(error, WHAT))?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {
+                    let Ok((file, registered)) = Registered::made(|| {
+                        Ok::<_, std::convert::Infallible>((file, path.clone()))
+                    });
                     return Ok(Self {
                         file,
                         path,
+                        _registered: registered,
                         _thread: thread,
                     });
                 }

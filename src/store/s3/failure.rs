@@ -53,7 +53,8 @@ pub(super) fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool
         SdkError::DispatchFailure(_) => is_of_connection(error),
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(_) => {
-            matches!(status(error), Some(409 | 429 | 500 | 502 | 503 | 504))
+            is_of_another_service(error)
+                || matches!(status(error), Some(408 | 409 | 429 | 500 | 502..=599))
                 || matches!(
                     code(error),
                     Some(
@@ -63,6 +64,24 @@ pub(super) fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool
         }
         _ => false,
     }
+}
+
+/// Whether the answer is the page of a network that wants somebody to log in first.
+fn is_of_another_service<E>(error: &SdkError<E>) -> bool {
+    matches!(status(error), Some(200..=299 | 302 | 303 | 511))
+}
+
+/// Whether S3 surely has not carried out the request.
+pub(super) fn is_refusal<E>(error: &SdkError<E>) -> bool {
+    status(error).is_some_and(|status| (400..500).contains(&status))
+}
+
+/// The error for an answer that no S3 service gives.
+pub(super) fn not_understood(endpoint: &str) -> Error {
+    Error::system(format!("the answer of {endpoint} cannot be understood")).hint(
+        "check that AWS_ENDPOINT_URL_S3 is the address of an S3 service, and that no proxy answers \
+         in its place",
+    )
 }
 
 /// The error of okuo for one of the SDK. The caller names the object.
@@ -76,15 +95,12 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match &error {
+        _ if is_of_another_service(&error) => not_understood(endpoint).source(error),
         SdkError::ServiceError(_) => answered(&error, operation, bucket, endpoint),
         SdkError::TimeoutError(_) => Error::system(format!("{endpoint} does not answer"))
             .source(error)
             .hint("try again later; check the network and AWS_ENDPOINT_URL_S3"),
-        SdkError::ResponseError(_) => {
-            Error::system(format!("the answer of {endpoint} cannot be understood"))
-                .source(error)
-                .hint("check that AWS_ENDPOINT_URL_S3 is the address of an S3 service")
-        }
+        SdkError::ResponseError(_) => not_understood(endpoint).source(error),
         SdkError::DispatchFailure(_) if is_of_connection(&error) => {
             Error::system(format!("cannot reach {endpoint}"))
                 .source(error)

@@ -35,12 +35,22 @@ fn the_largest_corrections_both_ways_are_said_at_the_strength_applied() {
         words,
         CorrectionInWords {
             product_id: "82".to_owned(),
+            product_name: None,
             odds: 1.8221,
             words: "product 82 is bought more often (odds × 1.82) up to 9 days after it was last \
                     bought (or if it never was) and where similar customers have it in up to 12 % of \
                     their baskets, and less often (odds × 0.67) over 9 days after it was last bought"
                 .to_owned(),
         }
+    );
+    let named = words.named("Müsli,\n500 g");
+    assert_eq!(named.product_name.as_deref(), Some("Müsli,\n500 g"));
+    assert!(
+        named.words.starts_with(
+            "product 82 (Müsli, 500 g) is bought more often (odds × 1.82) up to 9 days"
+        ),
+        "{}",
+        named.words
     );
     // At hardly any strength there is nothing to say.
     assert_eq!(in_words(&weekly(), 0.01), None);
