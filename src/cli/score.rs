@@ -4,6 +4,7 @@ use super::ScoreArguments;
 use super::names::on_screen;
 use super::output::Output;
 use super::score_range;
+use crate::domain::words::counted;
 use crate::error::{Error, Result};
 use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
 
@@ -58,8 +59,9 @@ pub(super) fn published_text(summary: &ScoreSummary) -> String {
         .expected_cost
         .map(|cost| format!("\nif nothing changes, the discounts that are due cost {cost:.2}"));
     format!(
-        "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {customers_due} customers{}\npublished: {manifest}",
+        "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {}{}\npublished: {manifest}",
         summary.as_of.day() + 1,
+        counted(*customers_due as i64, "customer"),
         cost.unwrap_or_default()
     )
 }

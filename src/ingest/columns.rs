@@ -283,6 +283,11 @@ impl TicketTable {
         }
     }
 
+    /// Whether the values of a role are answers, yes or no, in this table.
+    pub(super) fn has_answers_in(self, role: ColumnRole) -> bool {
+        self == Self::Mailing && role == ColumnRole::Name
+    }
+
     /// What is read like products of a line: the tickets themselves, of headers.
     pub(super) fn products(self) -> &'static str {
         match self {

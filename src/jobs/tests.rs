@@ -357,6 +357,25 @@ async fn a_table_says_who_may_be_mailed_and_who_is_in_which_segment() {
             .iter()
             .any(|input| input.object.ends_with("consent.csv"))
     );
+    // The same as true and false.
+    let lines = format!(
+        "{{\"card\":{customer},\"consent\":true}}\n{{\"card\":999999,\"consent\":false}}\n"
+    );
+    location
+        .put("consent.csv", lines.into(), PutMode::Overwrite)
+        .await
+        .unwrap();
+    let mut answers = config.clone();
+    answers
+        .input
+        .tables
+        .mailing
+        .as_mut()
+        .unwrap()
+        .columns
+        .category = None;
+    score(&answers, &request, &Silent).await.unwrap();
+    assert_eq!(due(&answers, "2024-07-02").await, mailed);
     let text = format!("card,consent,group\n{customer},perhaps,gold\n");
     location
         .put("consent.csv", text.into(), PutMode::Overwrite)

@@ -40,3 +40,53 @@ pub(super) fn further_candidates(scratch: &BasketScratch, known: &[u32]) -> Vec<
 fn is_gone(candidate: &Candidate) -> bool {
     candidate.times >= HABIT && candidate.days_since_last >= GONE_DAYS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Candidates with (times bought, days since, score of the neighbours).
+    fn scratch(candidates: &[(u32, i32, f32)]) -> BasketScratch {
+        let mut scratch = BasketScratch::default();
+        for (product, (times, days_since_last, score)) in (0..).zip(candidates) {
+            scratch.candidates.push(Candidate {
+                product,
+                times: *times,
+                days_since_last: *days_since_last,
+                days_since_first: 300,
+                in_latest_ten: 0,
+            });
+            let mut row = [0.0; BASKET_WIDTH];
+            row[BASKET_COLUMNS.neighbour_score] = *score;
+            scratch.rows.extend(row);
+        }
+        scratch
+    }
+
+    #[test]
+    fn what_is_gone_and_what_neighbours_buy_are_candidates() {
+        let candidates = [
+            (9, 41, 0.0),
+            (3, 42, 0.0),
+            (2, 90, 0.0),
+            (8, 90, 0.0),
+            (0, 0, 0.1),
+            (0, 0, 0.3),
+            (0, 0, 0.2),
+        ];
+        let scratch = scratch(&candidates);
+        assert_eq!(further_candidates(&scratch, &[]), [3, 1, 5, 6, 4]);
+        assert_eq!(
+            further_candidates(&scratch, &[3, 5]),
+            [1, 6, 4],
+            "the others are listed"
+        );
+    }
+
+    #[test]
+    fn there_are_few_of_each_kind() {
+        let candidates: Vec<_> = (0..20).map(|at| (at / 10 * (at + 3), 60, 0.5)).collect();
+        let found = further_candidates(&scratch(&candidates), &[]);
+        assert_eq!(found, [19, 18, 17, 16, 15, 0, 1, 2, 3, 4]);
+    }
+}

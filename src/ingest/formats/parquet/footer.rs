@@ -100,6 +100,8 @@ impl ParquetFooter {
             if let Some(refusal) = nested::refusal(name, &field.dtype, flag) {
                 return Err(refusal);
             }
+            // True or false is an answer, and no id.
+            let role = role.filter(|role| !columns.names.table.has_answers_in(*role));
             let read_as =
                 read_as(role, &field.dtype).map_err(|error| error.column(name.as_str()))?;
             let read_as = match read_as {
