@@ -117,6 +117,8 @@ fn set_threads(threads: Option<usize>) -> Result<()> {
 /// Runs okuo with these arguments (the first is the program's name) and returns the exit code.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
     let parsed = Arguments::command()
         .try_get_matches_from(arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
@@ -125,6 +127,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => {
             // Help and version are results; everything else is a wrong request.
             let help = !error.use_stderr();
+            if json && !help {
+                let error = request_error(&error);
+                output::error(&error, json);
+                return error.exit_code();
+            }
             let _ = error.print();
             if let Some(variable) = variable_at_fault(&error) {
                 output::hint(&format!("the value is that of the variable {variable}"));
@@ -147,9 +154,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match result {
         Ok(()) => ExitCode::Done.number(),
         Err(error) => {
-            output::error(&error);
+            output::error(&error, json);
             error.exit_code()
         }
+    }
+}
+
+/// What the argument parser refuses, in its own words, as an error of okuo.
+fn request_error(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let what = text.lines().take_while(|line| !line.is_empty());
+    let what: Vec<&str> = what
+        .map(|line| line.trim_start_matches("error: "))
+        .collect();
+    let refused = Error::request(what.join(" "));
+    match variable_at_fault(error) {
+        Some(variable) => refused.hint(format!("the value is that of the variable {variable}")),
+        None => refused.hint("--help lists the flags"),
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
 /// Who has to act, which decides the exit code and whether a caller may retry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// What was asked for cannot be done: a flag, a date, a name that does not exist.
     Request,
@@ -278,6 +282,42 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What was wrong, and the errors below.
+    fn with_causes(&self) -> String {
+        let mut text = self.0.what.clone();
+        let mut below = self
+            .0
+            .source
+            .as_deref()
+            .map(|e| e as &(dyn std::error::Error + 'static));
+        while let Some(error) = below {
+            let cause = error.to_string();
+            if !cause.is_empty() && !self.0.what.contains(&cause) {
+                text = format!("{text}: {cause}");
+            }
+            below = error.source();
+        }
+        text
+    }
+}
+
+/// As a document for machines: `kind`, `exit_code`, `object`, `row`, `column`, `what`, `hint`. What
+/// is not known is null.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_struct("Error", 7)?;
+        document.serialize_field("kind", &self.kind())?;
+        document.serialize_field("exit_code", &self.exit_code())?;
+        document.serialize_field("object", &self.0.object)?;
+        document.serialize_field("row", &self.0.row)?;
+        document.serialize_field("column", &self.0.column)?;
+        document.serialize_field("what", &self.with_causes())?;
+        document.serialize_field("hint", &self.0.hint)?;
+        document.end()
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(object) = &self.0.object {
@@ -289,19 +329,7 @@ impl fmt::Display for Error {
             (None, Some(column)) => write!(f, "column \"{column}\": ")?,
             (None, None) => {}
         }
-        f.write_str(&self.0.what)?;
-        let mut below = self
-            .0
-            .source
-            .as_deref()
-            .map(|e| e as &(dyn std::error::Error + 'static));
-        while let Some(error) = below {
-            let text = error.to_string();
-            if !text.is_empty() && !self.0.what.contains(&text) {
-                write!(f, ": {text}")?;
-            }
-            below = error.source();
-        }
+        f.write_str(&self.with_causes())?;
         if let Some(hint) = &self.0.hint {
             write!(f, "\nhint: {hint}")?;
         }

@@ -184,9 +184,13 @@ fn write_err(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// An error with its hint.
-pub fn error(error: &Error) {
-    write_err(&format!("error: {error}"));
+/// An error with its hint; where JSON is wanted, as one line of it.
+pub fn error(error: &Error, json: bool) {
+    if json {
+        write_err(&serde_json::json!({ "error": error }).to_string());
+    } else {
+        write_err(&format!("error: {error}"));
+    }
 }
 
 /// The process ends because of a signal.

@@ -777,3 +777,59 @@ fn a_reader_that_goes_away_is_no_panic() {
     }
     assert!(sandbox.path("out/as_of=2024-07-10/manifest.json").exists());
 }
+
+#[test]
+fn with_json_an_error_is_a_document_too() {
+    let sandbox = Sandbox::empty();
+    sandbox.write(
+        "tickets.csv",
+        "customer_id,product_id,time\n1,2,2024-01-01\n1,2,yesterday\n",
+    );
+    let train = [
+        "train",
+        "--input",
+        "tickets.csv",
+        "--as-of",
+        "2024-01-01",
+        "--json",
+    ];
+    let error = |arguments: &[&str]| -> serde_json::Value {
+        let run = sandbox.okuo(arguments);
+        assert_eq!((run.code, run.out.as_str()), (1, ""), "{run}");
+        let last = run.err.lines().last().unwrap();
+        let document: serde_json::Value = serde_json::from_str(last).unwrap();
+        document["error"].clone()
+    };
+    let missing = error(&[
+        "train",
+        "--input",
+        "no.csv",
+        "--as-of",
+        "2024-01-01",
+        "--json",
+    ]);
+    assert_eq!(
+        (&missing["kind"], &missing["exit_code"]),
+        (&"not_found".into(), &1.into())
+    );
+    assert!(
+        missing["object"].as_str().unwrap().ends_with("no.csv"),
+        "{missing}"
+    );
+    assert!(
+        missing["row"].is_null() && missing["hint"].is_string(),
+        "{missing}"
+    );
+    let bad = error(&train);
+    assert_eq!(
+        (&bad["kind"], &bad["exit_code"]),
+        (&"input".into(), &1.into()),
+        "{bad}"
+    );
+    let flag = error(&[&train[..], &["--no-such-flag"]].concat());
+    assert_eq!(flag["kind"], "request");
+    assert!(
+        flag["what"].as_str().unwrap().contains("--no-such-flag"),
+        "{flag}"
+    );
+}

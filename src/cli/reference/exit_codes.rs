@@ -11,6 +11,10 @@ and errors go to stderr. An error begins with `error:` and says what was wrong a
 line that begins with `hint:` and says what to do. Bad lines are listed by cause, a line each. A flag
 that cannot be read is refused by the argument parser, in its own words.
 
+With `--json`, an error is one line of JSON on stderr instead:
+`{\"error\": {\"kind\", \"exit_code\", \"object\", \"row\", \"column\", \"what\", \"hint\"}}`. What is not known is
+null. `kind` is `request`, `input`, `not_found`, `conflict`, `system` or `guard`.
+
 ";
 
 pub(super) fn page() -> String {
