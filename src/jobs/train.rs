@@ -11,11 +11,11 @@ use crate::config::Config;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::eval::{self, Difference, HoldoutReport};
-use crate::guards::{FeedCounts, TrainingFeed};
+use crate::guards::{self, FeedCounts, GuardFinding, TrainingFeed, Warning};
 use crate::ingest::report::Report;
 use crate::models::basket::{CorrectionInWords, CorrectionReport};
 use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Parameters, Trained};
-use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide};
+use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide, last_days};
 use crate::publish::registry::Registry;
 use crate::purchases::History;
 use crate::recurrence::{PopulationSummary, Provenance};
@@ -34,6 +34,8 @@ pub struct TrainSummary {
     /// The differences by which it was decided: to the replaced model, where it could be compared,
     /// then to the best baseline by each figure.
     pub compared: Vec<Difference>,
+    /// The gaps of the last days, for which the model was not promoted, or in spite of which it was.
+    pub gaps: Vec<Warning>,
     /// How the training does on the last 28 days; `None` if it could not be measured.
     pub held_out: Option<HoldoutReport>,
     /// How many products have a tree of their own.
@@ -75,7 +77,7 @@ pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Res
     registry.promoted().await?;
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
-    let (population, provenance, feed) = summarize(config, &tickets, as_of)?;
+    let (population, provenance, last_days) = summarize(config, &tickets, as_of)?;
     tickets.count_repeated(&population);
     tickets.warn_if_stale(&population, progress)?;
     tickets.warn_of_frequent_products(&population, progress);
@@ -86,7 +88,7 @@ pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Res
         tickets: &tickets,
         population,
         provenance,
-        feed,
+        last_days,
         registry,
         progress,
     };
@@ -117,32 +119,43 @@ pub(super) async fn train_into(
     registry: Registry,
     progress: &dyn Progress,
 ) -> Result<TrainSummary> {
-    let (population, provenance, feed) = summarize(config, tickets, as_of)?;
+    let (population, provenance, last_days) = summarize(config, tickets, as_of)?;
     refuse_late_night(&population)?;
     let training = Training {
         config,
         tickets,
         population,
         provenance,
-        feed,
+        last_days,
         registry,
         progress,
     };
     training.run().await
 }
 
+/// What the last days of a training's tickets are like.
+struct LastDays {
+    feed: TrainingFeed,
+    /// Breaches of the guards on days.
+    gaps: Vec<GuardFinding>,
+}
+
 fn summarize(
     config: &Config,
     tickets: &Tickets,
     as_of: AsOf,
-) -> Result<(PopulationSummary, Provenance, TrainingFeed)> {
+) -> Result<(PopulationSummary, Provenance, LastDays)> {
     let partitions = &*tickets.partitions;
     let mut counts = FeedCounts::new(as_of, partitions.products().len());
     let look = |history: &History<'_>| counts.add(history);
     let (population, provenance) =
         compute(|| PopulationSummary::with_provenance(partitions, as_of, &config.rule, look))?;
-    let feed = TrainingFeed::new(&counts.finish(&tickets.feed));
-    Ok((population, provenance, feed))
+    let profile = counts.finish(&tickets.feed);
+    let last_days = LastDays {
+        feed: TrainingFeed::new(&profile),
+        gaps: guards::training_gaps(&profile, &config.guards)?,
+    };
+    Ok((population, provenance, last_days))
 }
 
 /// Refuses a night long after the data, which is most likely a slip in the date: the model would be
@@ -167,13 +180,19 @@ struct Training<'a> {
     tickets: &'a Tickets,
     population: PopulationSummary,
     provenance: Provenance,
-    feed: TrainingFeed,
+    last_days: LastDays,
     registry: Registry,
     progress: &'a dyn Progress,
 }
 
 impl Training<'_> {
     async fn run(self) -> Result<TrainSummary> {
+        if self.config.promote != PromotionPolicy::IfBetter {
+            // Otherwise they are the reason why it is not promoted.
+            for gap in &self.last_days.gaps {
+                self.progress.warning(&gap.warning.text);
+            }
+        }
         let trained = compute(|| self.fit())?;
         self.progress.stage("measuring on the last 28 days");
         let (standing, replaced) = self.standing().await?;
@@ -184,7 +203,9 @@ impl Training<'_> {
             .promote(&model_id, held_out.as_ref(), &standing)
             .await?;
         let basket = &trained.model.basket;
+        let gaps = self.last_days.gaps.iter();
         Ok(TrainSummary {
+            gaps: gaps.map(|gap| gap.warning.clone()).collect(),
             was_promoted: standing.model_id() == Some(model_id.as_str()),
             model_id,
             registry: self.config.registry.clone(),
@@ -257,6 +278,7 @@ impl Training<'_> {
         };
         let report = eval::held_out(
             backtest_model,
+            Some(&trained.model),
             compared,
             &*self.tickets.partitions,
             &self.population,
@@ -364,9 +386,24 @@ impl Training<'_> {
             figures: held_out.map_or(json!(null), figures),
             origin: Some(origin),
             corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
-            feed: Some(self.feed.clone()),
+            feed: Some(self.last_days.feed.clone()),
         };
         artifact::encode(description, model)
+    }
+
+    /// The decision, unless the last days speak against it. `--promote always` overrules that too.
+    fn look_at_last_days(&self, held_out: Option<&HoldoutReport>, decision: Decision) -> Decision {
+        if !decision.promote || self.config.promote != PromotionPolicy::IfBetter {
+            return decision;
+        }
+        match last_days::refusal(&self.last_days.gaps, held_out) {
+            Some(reason) => Decision {
+                promote: false,
+                reason,
+                ..decision
+            },
+            None => decision,
+        }
     }
 
     /// Moves the pointer if the new model should be promoted. The pointer may have moved since the
@@ -386,7 +423,8 @@ impl Training<'_> {
                     &StandingModel::Moved
                 };
                 let (as_of, policy) = (self.population.as_of, self.config.promote);
-                let decision = decide(held_out, as_of, standing, policy);
+                let decision =
+                    self.look_at_last_days(held_out, decide(held_out, as_of, standing, policy));
                 match now == Some(model_id) && policy == PromotionPolicy::IfBetter {
                     true => Decision {
                         promote: true,
