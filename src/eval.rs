@@ -37,6 +37,9 @@ pub const OKUO: &str = "okuo";
 /// The name of the model that a new one would replace, in a [`HoldoutReport`].
 pub const REPLACED: &str = "replaced model";
 
+/// The name under which the model that is to be stored is measured, besides its backtest model.
+const FINAL: &str = "final model";
+
 /// `train` scores one of this many held-out nights.
 const HELD_OUT_EVERY: u32 = 7;
 
@@ -308,6 +311,10 @@ pub struct HoldoutReport {
     /// The backtest model (as [`OKUO`]), the baselines, and the replaced model if it has not seen
     /// these days.
     pub evaluation: Evaluation,
+    /// The model that is to be stored, on the same nights, whose days it has learned from, and how it
+    /// differs from the backtest model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_model: Option<Contender>,
     /// Why the replaced model is not among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_compared: Option<String>,
@@ -324,12 +331,14 @@ pub struct HoldoutReport {
 /// the model that would be replaced. The nights are those from `backtest_model.as_of` on, every 7
 /// days up to T = `backtest_model.as_of` + 28; days after T are ignored. At most `most_customers`
 /// of a night are scored. `population` is the summary of `purchases` on T, or on a later night
-/// without a purchase in between.
+/// without a purchase in between. The final model is measured too, as if it spoke from these nights:
+/// it has learned from the days after them, so it should do no worse.
 ///
 /// # Errors
 /// If nobody meets the rule on any of the nights, or scoring fails.
 pub fn held_out(
     backtest_model: &Model,
+    final_model: Option<&Model>,
     replaced: Option<&Model>,
     purchases: &dyn Partitions,
     population: &PopulationSummary,
@@ -349,6 +358,11 @@ pub fn held_out(
         )
     });
     let mut models = vec![(OKUO, backtest_model)];
+    let final_model = final_model.map(|model| Model {
+        as_of: eve,
+        ..model.clone()
+    });
+    models.extend(final_model.as_ref().map(|model| (FINAL, model)));
     if let (Some(replaced), None) = (replaced, seen) {
         models.push((REPLACED, replaced));
     }
@@ -359,8 +373,12 @@ pub fn held_out(
     }
     let nights = nights(eve, last, HELD_OUT_EVERY);
     backtest.measure(eve, &nights, &models, &|_| {})?;
+    let mut evaluation = backtest.finish()?;
+    let mut contenders = evaluation.contenders.iter();
+    let position = contenders.position(|contender| contender.name == FINAL);
     Ok(HoldoutReport {
-        evaluation: backtest.finish()?,
+        final_model: position.map(|position| evaluation.contenders.remove(position)),
+        evaluation,
         not_compared,
         trained_again: None,
         same_settings: None,

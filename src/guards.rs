@@ -217,6 +217,25 @@ pub fn judge(
     Ok(findings)
 }
 
+/// The breaches of a training's last days: days that are missing, have too little, or stand on another.
+/// For a training, days without sales at the end are a gap like others, and may be as many.
+///
+/// # Errors
+/// If a closed day is no date.
+pub fn training_gaps(feed: &FeedProfile, settings: &GuardSettings) -> Result<Vec<GuardFinding>> {
+    if !settings.enabled {
+        return Ok(vec![]);
+    }
+    let closed = ClosedDates::parse(&settings.closed_days)?;
+    let settings = GuardSettings {
+        max_stale_days: settings.max_stale_days.max(settings.max_missing_days),
+        ..settings.clone()
+    };
+    let mut findings = days::findings(feed, &closed, &settings);
+    findings.retain(|finding| finding.is_breach);
+    Ok(findings)
+}
+
 /// All guards: their codes, and what each looks at.
 pub const GUARDS: [(&str, &str); 19] = [
     ("stale", "the feed ends before the night"),

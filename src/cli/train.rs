@@ -4,9 +4,10 @@ use super::TrainArguments;
 use super::evaluation::evaluation_text;
 use super::output::Output;
 use crate::calendar::AsOf;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::{self, TrainSummary};
 use crate::models::basket::CorrectionReport;
+use crate::publish::promotion::PromotionPolicy;
 
 pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
     let config = arguments.common.config().await?;
@@ -14,7 +15,30 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     let summary = jobs::train(&config, arguments.as_of, &progress).await?;
     drop(progress);
     print(&summary, arguments.as_of, output)?;
-    output.summary(&summary)
+    output.summary(&summary)?;
+    match gaps_error(&summary) {
+        Some(error) if config.promote == PromotionPolicy::IfBetter && !summary.was_promoted => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error of a model that was not promoted for gaps; `None` if it was, or there are none.
+fn gaps_error(summary: &TrainSummary) -> Option<Error> {
+    let gaps: Vec<String> = summary
+        .gaps
+        .iter()
+        .map(|gap| format!("\n  {}: {}", gap.code, gap.text))
+        .collect();
+    (!gaps.is_empty() && !summary.promoted).then(|| {
+        Error::guard(format!(
+            "the model {} was stored and not promoted, since its last days have gaps:{}",
+            summary.model_id,
+            gaps.concat()
+        ))
+        .hint("train again when the feed is mended; --promote always promotes all the same; the limits stand under [guards] in okuo.toml")
+    })
 }
 
 /// How many products have a tree of their own, and how strongly these correct.

@@ -10,7 +10,7 @@ use super::nights::{
     each_partition,
 };
 use super::protocol::{NightRows, TextOrder};
-use super::{Contender, Difference, Evaluation, OKUO, REPLACED, Verdict, coverage};
+use super::{Contender, Difference, Evaluation, FINAL, OKUO, REPLACED, Verdict, coverage};
 use crate::calendar::{AsOf, Day, HORIZON_DAYS};
 use crate::domain::{Funnel, Ids};
 use crate::error::{Error, Result};
@@ -293,6 +293,13 @@ impl<'a> Backtest<'a> {
         {
             okuo.differences = differences;
         }
+        let differences = differences_of_final(&contenders, &bootstrap);
+        if let Some(last) = contenders
+            .iter_mut()
+            .find(|contender| contender.name == FINAL)
+        {
+            last.differences = differences;
+        }
         let best_baselines = best
             .into_iter()
             .map(|(figure, position)| (figure, contenders[position].name.clone()))
@@ -363,6 +370,18 @@ fn differences_of_okuo(
     to_baselines
         .chain(to_replaced)
         .filter_map(|(figure, other)| difference(contenders, okuo, other, figure, bootstrap))
+        .collect()
+}
+
+/// The differences of the final model to the backtest model.
+fn differences_of_final(contenders: &[Contender], bootstrap: &Bootstrap) -> Vec<Difference> {
+    let positions = position_of(contenders, FINAL).zip(position_of(contenders, OKUO));
+    let Some((last, okuo)) = positions else {
+        return vec![];
+    };
+    Figure::ALL
+        .into_iter()
+        .filter_map(|figure| difference(contenders, last, okuo, figure, bootstrap))
         .collect()
 }
 

@@ -290,11 +290,53 @@ fn evaluate_trains_on_the_eve_and_is_the_same_twice() {
 }
 
 #[test]
+fn the_final_model_is_measured_on_days_that_it_has_seen_and_stands_apart() {
+    let all = read(store(40, 150, 3));
+    let backtest_model = model_at(NIGHT);
+    let population = held_out_population(&all, &backtest_model);
+    let measured = |last: Option<&Model>| {
+        held_out(
+            &backtest_model,
+            last,
+            None,
+            &all,
+            &population,
+            HISTORY_DAYS,
+            HELD_OUT_CUSTOMERS,
+        )
+        .unwrap()
+    };
+    // The same model, trained later: the same figures.
+    let last = Model {
+        as_of: AsOf(NIGHT.day() + 28),
+        ..backtest_model.clone()
+    };
+    let report = measured(Some(&last));
+    let final_model = report.final_model.clone().unwrap();
+    assert_eq!(final_model.figures, report.contender(OKUO).unwrap().figures);
+    let differences = &final_model.differences;
+    assert!(
+        differences
+            .iter()
+            .all(|difference| difference.difference == 0.0)
+    );
+    assert!(
+        differences
+            .iter()
+            .any(|difference| difference.figure == Figure::MaeAll)
+    );
+    let without = measured(None);
+    assert_eq!(report.evaluation, without.evaluation);
+    assert_eq!(without.final_model, None);
+}
+
+#[test]
 fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     let all = read(store(40, 150, 3));
     let (backtest_model, old) = (model_at(NIGHT), tiny_model(AsOf(NIGHT.day() - 9), 2));
     let report = held_out(
         &backtest_model,
+        None,
         Some(&old),
         &all,
         &held_out_population(&all, &backtest_model),
@@ -339,6 +381,7 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     assert_eq!(
         held_out(
             &backtest_model,
+            None,
             Some(&old),
             &until,
             &held_out_population(&until, &backtest_model),
@@ -355,6 +398,7 @@ fn held_out_compares_with_a_model_that_has_not_seen_the_days() {
     let newer = tiny_model(AsOf(NIGHT.day() + 1), 3);
     let report = held_out(
         &backtest_model,
+        None,
         Some(&newer),
         &all,
         &held_out_population(&all, &backtest_model),
@@ -431,6 +475,7 @@ fn a_night_on_which_nobody_is_recurrent_is_a_warning() {
     let report = held_out(
         &backtest_model,
         None,
+        None,
         &all,
         &held_out_population(&all, &backtest_model),
         HISTORY_DAYS,
@@ -463,6 +508,7 @@ fn all_held_out_nights_share_three_walks_whatever_the_partitions() {
         let [one, many] = [&whole as &dyn Partitions, &counted].map(|purchases| {
             held_out(
                 &backtest_model,
+                None,
                 Some(&old),
                 purchases,
                 &population,

@@ -11,11 +11,11 @@ use crate::config::Config;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::eval::{self, Difference, HoldoutReport};
-use crate::guards::{FeedCounts, TrainingFeed};
+use crate::guards::{self, FeedCounts, GuardFinding, TrainingFeed, Warning};
 use crate::ingest::report::Report;
 use crate::models::basket::{CorrectionInWords, CorrectionReport};
 use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Parameters, Trained};
-use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide};
+use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide, last_days};
 use crate::publish::registry::Registry;
 use crate::purchases::History;
 use crate::recurrence::{ClosedDays, PopulationSummary, Provenance, SalesByDay};
@@ -34,6 +34,8 @@ pub struct TrainSummary {
     /// The differences by which it was decided: to the replaced model, where it could be compared,
     /// then to the best baseline by each figure.
     pub compared: Vec<Difference>,
+    /// The gaps of the last days, for which the model was not promoted, or in spite of which it was.
+    pub gaps: Vec<Warning>,
     /// How the training does on the last 28 days; `None` if it could not be measured.
     pub held_out: Option<HoldoutReport>,
     /// How many products have a tree of their own.
@@ -134,9 +136,16 @@ pub(super) async fn train_into(
 struct TicketSummary {
     population: PopulationSummary,
     provenance: Provenance,
-    feed: TrainingFeed,
+    last_days: LastDays,
     /// When the store was closed.
     closed: ClosedDays,
+}
+
+/// What the last days of a training's tickets are like.
+struct LastDays {
+    feed: TrainingFeed,
+    /// Breaches of the guards on days.
+    gaps: Vec<GuardFinding>,
 }
 
 fn summarize(config: &Config, tickets: &Tickets, as_of: AsOf) -> Result<TicketSummary> {
@@ -149,10 +158,14 @@ fn summarize(config: &Config, tickets: &Tickets, as_of: AsOf) -> Result<TicketSu
     };
     let (population, provenance) =
         compute(|| PopulationSummary::with_provenance(partitions, as_of, &config.rule, look))?;
+    let profile = counts.finish(&tickets.feed);
     Ok(TicketSummary {
         population,
         provenance,
-        feed: TrainingFeed::new(&counts.finish(&tickets.feed)),
+        last_days: LastDays {
+            feed: TrainingFeed::new(&profile),
+            gaps: guards::training_gaps(&profile, &config.guards)?,
+        },
         closed: sales.closed_days(),
     })
 }
@@ -184,6 +197,12 @@ struct Training<'a> {
 
 impl Training<'_> {
     async fn run(self) -> Result<TrainSummary> {
+        if self.config.promote != PromotionPolicy::IfBetter {
+            // Otherwise they are the reason why it is not promoted.
+            for gap in &self.summary.last_days.gaps {
+                self.progress.warning(&gap.warning.text);
+            }
+        }
         let trained = compute(|| self.fit())?;
         self.progress.stage("measuring on the last 28 days");
         let (standing, replaced) = self.standing().await?;
@@ -194,7 +213,9 @@ impl Training<'_> {
             .promote(&model_id, held_out.as_ref(), &standing)
             .await?;
         let basket = &trained.model.basket;
+        let gaps = self.summary.last_days.gaps.iter();
         Ok(TrainSummary {
+            gaps: gaps.map(|gap| gap.warning.clone()).collect(),
             was_promoted: standing.model_id() == Some(model_id.as_str()),
             model_id,
             registry: self.config.registry.clone(),
@@ -291,6 +312,7 @@ impl Training<'_> {
         };
         let report = eval::held_out(
             backtest_model,
+            Some(&trained.model),
             compared,
             &*self.tickets.partitions,
             &self.summary.population,
@@ -400,9 +422,24 @@ impl Training<'_> {
             warnings: held_out.map_or(vec![], |report| report.evaluation.warnings.clone()),
             origin: Some(origin),
             corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
-            feed: Some(self.summary.feed.clone()),
+            feed: Some(self.summary.last_days.feed.clone()),
         };
         artifact::encode(description, model)
+    }
+
+    /// The decision, unless the last days speak against it. `--promote always` overrules that too.
+    fn look_at_last_days(&self, held_out: Option<&HoldoutReport>, decision: Decision) -> Decision {
+        if !decision.promote || self.config.promote != PromotionPolicy::IfBetter {
+            return decision;
+        }
+        match last_days::refusal(&self.summary.last_days.gaps, held_out) {
+            Some(reason) => Decision {
+                promote: false,
+                reason,
+                ..decision
+            },
+            None => decision,
+        }
     }
 
     /// Moves the pointer if the new model should be promoted. The pointer may have moved since the
@@ -422,7 +459,8 @@ impl Training<'_> {
                     &StandingModel::Moved
                 };
                 let (as_of, policy) = (self.summary.population.as_of, self.config.promote);
-                let decision = decide(held_out, as_of, standing, policy);
+                let decision =
+                    self.look_at_last_days(held_out, decide(held_out, as_of, standing, policy));
                 match now == Some(model_id) && policy == PromotionPolicy::IfBetter {
                     true => Decision {
                         promote: true,

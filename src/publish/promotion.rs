@@ -16,6 +16,7 @@ use crate::eval::{Difference, Figure, HoldoutReport, Interval, OKUO, REPLACED, V
 use crate::models::HELD_OUT_DAYS;
 use crate::publish::registry::model_night;
 
+pub mod last_days;
 #[cfg(test)]
 mod tests;
 

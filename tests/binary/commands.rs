@@ -300,6 +300,24 @@ fn a_model_that_has_seen_the_future_is_refused_before_anything_is_read() {
             .contains("no promoted model can be used on 2024-06-29"),
         "{run}"
     );
+    let model = sandbox.model_id();
+    let run = sandbox.okuo(&[
+        "score",
+        "--input",
+        "missing.csv",
+        "--as-of",
+        "2024-06-29",
+        "--output",
+        "out",
+        "--model",
+        &model,
+    ]);
+    assert!(
+        run.failed(1)
+            .err
+            .contains("after the as-of date 2024-06-29"),
+        "{run}"
+    );
     assert_eq!(sandbox.files("out"), []);
     let run = sandbox.okuo(&[
         "eval",

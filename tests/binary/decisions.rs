@@ -1,7 +1,7 @@
 //! What `okuo train` decides and prints where a promoted model stands. Every case is tested over
 //! the library, in `src/jobs/train/tests.rs`.
 
-use crate::sandbox::{NIGHT, Run, SETTINGS, Sandbox, TRAINED};
+use crate::sandbox::{NIGHT, Run, SETTINGS, Sandbox, TRAINED, tickets};
 
 /// A night whose model has not seen the 28 days before [`TRAINED`].
 const EARLIER: &str = "2024-05-31";
@@ -52,6 +52,38 @@ fn a_worse_model_leaves_the_promoted_one_in_its_place() {
         "--json",
     ];
     assert_eq!(sandbox.okuo(&score).json()["model_id"], standing);
+}
+
+#[test]
+fn a_model_whose_last_days_have_gaps_is_stored_and_not_promoted() {
+    let sandbox = Sandbox::new();
+    let gap = "2024-06-12".."2024-06-22";
+    sandbox.write("tickets.csv", tickets(|time| !gap.contains(&&time[..10])));
+    let arguments = ["train", "-i", "tickets.csv", "--as-of", TRAINED];
+    let run = sandbox.okuo(&arguments);
+    assert_eq!(run.code, 3, "{run}");
+    for part in [
+        "not promoted: its last days have gaps, from which it would learn that customers stay away: ",
+        "10 days of the last 35 have no sales, 10 in a row (max_missing_days = 2)",
+    ] {
+        assert!(run.out.contains(part), "{part}: {run}");
+    }
+    assert!(
+        run.err.contains(
+            "was stored and not promoted, since its last days have gaps:\n  missing-days: "
+        ),
+        "{run}"
+    );
+    assert!(!sandbox.path("models/latest.json").exists());
+    sandbox.model_id();
+
+    let settings = format!("{SETTINGS}[guards]\nenabled = false\n");
+    sandbox.write("okuo.toml", settings);
+    assert_ne!(sandbox.okuo(&arguments).code, 3);
+    sandbox.write("okuo.toml", SETTINGS);
+    let run = train(&sandbox, TRAINED, "always");
+    assert!(run.err.contains("warning: 10 days of the last 35"), "{run}");
+    assert_eq!(pointer(&sandbox)["model_id"], sandbox.model_id());
 }
 
 #[test]

@@ -117,6 +117,7 @@ fn part_after_part_of_the_customers_gives_the_same_model() {
         let report = crate::eval::held_out(
             trained.backtest_model.as_ref().unwrap(),
             None,
+            None,
             purchases,
             &population,
             HISTORY_DAYS,

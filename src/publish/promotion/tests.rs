@@ -70,6 +70,7 @@ fn report(gains: [f64; 3]) -> HoldoutReport {
             best_baselines: figures.map(|figure| (figure, COUNTING.to_owned())).into(),
             warnings: vec![],
         },
+        final_model: None,
         not_compared: None,
         trained_again: None,
         same_settings: None,
