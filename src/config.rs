@@ -350,6 +350,7 @@ impl Config {
                 clock: StoreClock::new(&time_zone, utc, day_start)?,
                 exclude_products,
                 max_bad_share,
+                may_be_empty: false,
                 anonymous,
                 keep_customers,
                 filters: filters(&r#where, "--where")?,

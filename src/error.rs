@@ -227,6 +227,13 @@ impl Error {
         self
     }
 
+    /// Says what the reader can do, in place of what was said before.
+    #[must_use]
+    pub fn hint_instead(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
     /// Says first what else the reader can do, and then what was said before.
     #[must_use]
     pub fn advised_first(mut self, advice: &str) -> Self {

@@ -143,6 +143,8 @@ pub struct InputOptions {
     pub exclude_products: Vec<String>,
     /// The largest share of bad lines that is let through, 0 to 1.
     pub max_bad_share: f64,
+    /// Whether a table without lines says that there is nothing; else it is refused.
+    pub may_be_empty: bool,
     /// Customers' ids that stand for nobody, written as in the input.
     pub anonymous: Vec<String>,
     /// Customers who stay, whatever they look like, written as in the input.
@@ -207,6 +209,7 @@ impl Default for InputOptions {
             clock: StoreClock::default(),
             exclude_products: vec![],
             max_bad_share: 0.001,
+            may_be_empty: false,
             anonymous: vec![],
             keep_customers: vec![],
             filters: vec![],

@@ -58,6 +58,11 @@ pub(super) fn published_text(summary: &ScoreSummary) -> String {
     let cost = summary
         .expected_cost
         .map(|cost| format!("\nif nothing changes, the discounts that are due cost {cost:.2}"));
+    let unpriced = match summary.offers_without_cost {
+        0 => String::new(),
+        without => format!("; {without} of {offers_due} have no price, and are not in it"),
+    };
+    let cost = cost.map(|cost| cost + &unpriced);
     format!(
         "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {}{}\npublished: {manifest}",
         summary.as_of.day() + 1,

@@ -280,7 +280,9 @@ impl HistoryAssembler {
         options: &InputOptions,
     ) -> Result<Ingested<PartitionedPurchases>> {
         self.settle_undecided()?;
-        self.report.judge(options.max_bad_share)?;
+        if self.report.lines_read > 0 || !options.may_be_empty {
+            self.report.judge(options.max_bad_share)?;
+        }
         self.report.filter_notes = self.filter_values.warnings(options);
         self.report.is_filter_unmet = self.filter_values.has_unmet_filter(options);
         self.clock_check(options).refuse()?;

@@ -356,6 +356,11 @@ async fn read_lookup(
             rows = all;
         }
     }
+    if report.lines_read == 0 {
+        return Err(Error::input("the table has no lines")
+            .object(table.paths.join(", "))
+            .hint("check that its export has run"));
+    }
     report.judge(options.max_bad_share)?;
     Ok((rows, found))
 }

@@ -30,6 +30,8 @@ pub async fn read_sent(
             time: time.into(),
             ..ColumnNames::default()
         },
+        // Before the first campaign, nothing was sent.
+        may_be_empty: true,
         exclude_products: vec![],
         anonymous: vec![],
         filters: vec![],

@@ -90,6 +90,8 @@ pub struct ScoreSummary {
     /// What the discounts of these offers cost if they change nothing; `None` without prices or
     /// `[offers] discount`.
     pub expected_cost: Option<f64>,
+    /// How many of the due offers have no price, and are not in it.
+    pub offers_without_cost: usize,
     /// Some of the customers, spread over all of them.
     #[serde(skip)]
     pub examples: Vec<ExampleCustomer>,
@@ -239,6 +241,7 @@ async fn score_logged(
         offers_due: scored.offers_due,
         customers_due: scored.customers_due,
         expected_cost: scored.expected_cost,
+        offers_without_cost: scored.offers_without_cost,
         examples: scored.examples,
     })
 }
@@ -281,6 +284,7 @@ struct ScoredNight {
     offers_due: usize,
     customers_due: usize,
     expected_cost: Option<f64>,
+    offers_without_cost: usize,
     examples: Vec<ExampleCustomer>,
 }
 
@@ -327,6 +331,7 @@ struct NightCollector {
     offers_due: usize,
     customers_due: usize,
     expected_cost: Option<f64>,
+    offers_without_cost: usize,
     /// Customers from one example to the next, so that not only the smallest ids are shown.
     example_step: usize,
     most_examples: usize,
@@ -343,6 +348,7 @@ impl NightCollector {
             offers_due: 0,
             customers_due: 0,
             expected_cost: None,
+            offers_without_cost: 0,
             example_step: (recurrent / request.examples.max(1)).max(1),
             most_examples: request.examples,
             examples: vec![],
@@ -355,8 +361,9 @@ impl NightCollector {
         self.offers += made.count();
         for offer in offers.iter().filter(|offer| offer.due) {
             self.offers_due += 1;
-            if let Some(cost) = offer.expected_cost {
-                *self.expected_cost.get_or_insert(0.0) += cost;
+            match offer.expected_cost {
+                Some(cost) => *self.expected_cost.get_or_insert(0.0) += cost,
+                None => self.offers_without_cost += 1,
             }
         }
         let of_customer = offers.chunk_by(|one, next| one.customer == next.customer);
@@ -381,6 +388,7 @@ impl NightCollector {
             offers_due: self.offers_due,
             customers_due: self.customers_due,
             expected_cost: self.expected_cost,
+            offers_without_cost: self.offers_without_cost,
             examples: self.examples,
         })
     }

@@ -38,6 +38,9 @@ pub(super) async fn sent_before(
         };
         let read = ingest::read_sent(uri, &config.input, days, &each).await;
         let (sent, objects) = read.map_err(|error| in_settings(error, uri))?;
+        if let Some(warning) = unknown_ids(&sent, customers, products) {
+            progress.warning(&format!("[offers] sent = \"{uri}\": {warning}"));
+        }
         let offers = offers_of(&sent, as_of, &config.offers, customers, products);
         let inputs = objects.into_iter().map(manifest_input).collect();
         return Ok((SentOffers::new(customers, offers), inputs));
@@ -74,9 +77,33 @@ pub(super) async fn inputs_of_night(
 }
 
 fn in_settings(error: Error, uri: &str) -> Error {
-    error.hint(format!(
-        "[offers] sent = \"{uri}\" is the table of what was sent: it has the columns customer_id, product_id and sent_on. Without the key, okuo goes by what it published"
+    error.hint_instead(format!(
+        "[offers] sent = \"{uri}\" is the table of what was sent: it needs the columns customer_id, product_id and sent_on (a day such as 2024-10-15), under these names. Without the key, okuo goes by what it published"
     ))
+}
+
+/// A warning if most of the ids in a table of what was sent are not those of the tickets: what okuo
+/// does not know was sent, it sends again.
+fn unknown_ids(sent: &Purchases, customers: &Ids, products: &Ids) -> Option<String> {
+    for (what, named, known) in [
+        ("customers", sent.customers(), customers),
+        ("products", sent.products(), products),
+    ] {
+        let all = u32::try_from(named.len()).unwrap_or(u32::MAX);
+        let unknown = (0..all)
+            .filter(|code| {
+                named
+                    .get(*code)
+                    .is_none_or(|id| known.code_of(id).is_none())
+            })
+            .count();
+        if 2 * unknown > named.len() {
+            return Some(format!(
+                "{unknown} of {all} {what} are not in the tickets, and what was sent to them does not count: ids must be those of the tickets"
+            ));
+        }
+    }
+    None
 }
 
 /// The offers that a table has, valid for as long as an offer may be: it does not say for how long.

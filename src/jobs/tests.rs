@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::config::{Config, Layer};
 use crate::error::{Error, Result};
+use crate::guards::Warning;
 use crate::ingest::report::Report;
 use crate::recurrence::PopulationSummary;
 use crate::simulate::{self, Order, Simulation};
@@ -275,6 +276,19 @@ async fn what_the_campaign_tool_sent_goes_before_what_was_published() {
             .unwrap();
     };
     config.offers.sent = Some(format!("{place}/sent.csv"));
+    // Before the first campaign; and ids that are written in another way.
+    let location = store::open(&place).await.unwrap();
+    for (lines, warned) in [("", false), ("nobody,no-product,2024-07-02\n", true)] {
+        let text = format!("customer_id,product_id,sent_on\n{lines}");
+        location
+            .put("sent.csv", text.into(), PutMode::Overwrite)
+            .await
+            .unwrap();
+        let summary = score(&config, &request, &Silent).await.unwrap();
+        assert_eq!(due(&config, "2024-07-02").await, first);
+        let of_ids = |warning: &Warning| warning.text.contains("1 of 1 customers are not in");
+        assert_eq!(summary.warnings.iter().any(of_ids), warned, "{summary:?}");
+    }
     // After the night nothing counts; on it, this customer was mailed, and is not back.
     put("2024-07-03").await;
     score(&config, &request, &Silent).await.unwrap();
@@ -374,8 +388,18 @@ async fn a_table_says_who_may_be_mailed_and_who_is_in_which_segment() {
         .unwrap()
         .columns
         .category = None;
-    score(&answers, &request, &Silent).await.unwrap();
+    let summary = score(&answers, &request, &Silent).await.unwrap();
     assert_eq!(due(&answers, "2024-07-02").await, mailed);
+    let of_table = |warning: &Warning| warning.text.contains("are in the table of customers");
+    assert!(summary.warnings.iter().any(of_table), "{summary:?}");
+    // Who says yes and no is not mailed, in whatever order.
+    let lines = format!("card,consent\n{customer},no\n{customer},yes\n");
+    location
+        .put("consent.csv", lines.into(), PutMode::Overwrite)
+        .await
+        .unwrap();
+    score(&answers, &request, &Silent).await.unwrap();
+    assert_eq!(due(&answers, "2024-07-02").await, []);
     let text = format!("card,consent,group\n{customer},perhaps,gold\n");
     location
         .put("consent.csv", text.into(), PutMode::Overwrite)

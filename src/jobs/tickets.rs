@@ -90,6 +90,9 @@ impl Tickets {
             for warning in &mailing.warnings {
                 progress.warning(warning);
             }
+            if let Some(warning) = mailing.warning_of_unknown(partitions.customers()) {
+                progress.warning(&warning);
+            }
             mailing
         });
         Ok(Self {

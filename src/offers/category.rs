@@ -1,7 +1,6 @@
 //! Categories: those that are never discounted, and how many offers of one a customer gets.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::OfferParameters;
 use crate::domain::Details;
@@ -14,6 +13,8 @@ pub(super) struct OfferCategories {
     of: Vec<Option<u32>>,
     /// The numbers of those that are never discounted, ascending.
     excluded: Vec<u32>,
+    /// Whether a product of no known category is never discounted either: it may be of one of those.
+    excludes_unknown: bool,
 }
 
 impl OfferCategories {
@@ -27,19 +28,26 @@ impl OfferCategories {
             None if are_used => return Err(not_mapped()),
             _ => return Ok(Self::default()),
         };
-        let mut numbers: BTreeMap<Arc<str>, u32> = BTreeMap::new();
-        for category in categories.iter().flatten() {
+        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+        let mut of = vec![];
+        for category in categories {
             let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-            numbers.entry(Arc::clone(category)).or_insert(next);
+            of.push(
+                category
+                    .as_ref()
+                    .map(|name| *numbers.entry(folded(name)).or_insert(next)),
+            );
         }
-        let number = |category: &Option<Arc<str>>| numbers.get(category.as_ref()?).copied();
-        let of = categories.iter().map(number).collect();
         let mut excluded: Vec<u32> = names
             .iter()
-            .filter_map(|name| numbers.get(name.as_str()).copied())
+            .filter_map(|name| numbers.get(&folded(name)).copied())
             .collect();
         excluded.sort_unstable();
-        Ok(Self { of, excluded })
+        Ok(Self {
+            of,
+            excluded,
+            excludes_unknown: !names.is_empty(),
+        })
     }
 
     /// The number of a product's category, if it is known.
@@ -47,11 +55,23 @@ impl OfferCategories {
         self.of.get(product as usize).copied().flatten()
     }
 
-    /// Whether the product's category is never discounted.
-    pub(super) fn excludes(&self, product: u32) -> bool {
-        let category = self.of(product);
-        category.is_some_and(|category| self.excluded.binary_search(&category).is_ok())
+    /// Why the product is never discounted, if it is not.
+    pub(super) fn excludes(&self, product: u32) -> Option<&'static str> {
+        match self.of(product) {
+            Some(category) if self.excluded.binary_search(&category).is_ok() => {
+                Some("its category is on the exclusion list")
+            }
+            None if self.excludes_unknown => {
+                Some("its category is not known, and may be on the exclusion list")
+            }
+            _ => None,
+        }
     }
+}
+
+/// A category as it is compared: case does not matter.
+fn folded(name: &str) -> String {
+    name.to_lowercase()
 }
 
 fn not_mapped() -> Error {
@@ -62,16 +82,16 @@ fn not_mapped() -> Error {
 /// The categories in `exclude_categories` that no product has: most likely misspelt.
 #[must_use]
 pub fn unknown_categories<'a>(details: &Details, parameters: &'a OfferParameters) -> Vec<&'a str> {
-    let mut known: Vec<&str> = details
+    let mut known: Vec<String> = details
         .categories
         .iter()
         .flatten()
         .flatten()
-        .map(|name| &**name)
+        .map(|name| folded(name))
         .collect();
     known.sort_unstable();
     let names = parameters.exclude_categories.iter().map(String::as_str);
     names
-        .filter(|name| known.binary_search(name).is_err())
+        .filter(|name| known.binary_search(&folded(name)).is_err())
         .collect()
 }

@@ -180,9 +180,8 @@ impl<'a> CustomerChoice<'a> {
         if self.maker.excluded.binary_search(&product.product).is_ok() {
             return Some((Action::Excluded, "on the exclusion list".to_owned()));
         }
-        if self.maker.categories.excludes(product.product) {
-            let reason = "its category is on the exclusion list".to_owned();
-            return Some((Action::Excluded, reason));
+        if let Some(reason) = self.maker.categories.excludes(product.product) {
+            return Some((Action::Excluded, reason.to_owned()));
         }
         if product.probability > parameters.certain_above {
             let reason = format!("bought anyway with probability {:.2}", product.probability);

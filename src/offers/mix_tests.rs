@@ -133,7 +133,7 @@ fn blocked_products_are_replaced_to_the_end_of_the_candidates() {
     assert_eq!(actions, [Action::Excluded, Action::Recent, Action::Offer]);
 }
 
-/// Products 0 and 1 are drinks, 2 is bread; of the others nothing is known.
+/// Products 0 and 1 are drinks, 2 is bread; what 3 is, is not known.
 fn with_categories(parameters: &OfferParameters) -> Result<Vec<(u32, Action)>> {
     let candidates = one(
         vec![
@@ -141,7 +141,7 @@ fn with_categories(parameters: &OfferParameters) -> Result<Vec<(u32, Action)>> {
             product(1, 0.4, 20, Some(8.0)),
             product(2, 0.3, 20, Some(8.0)),
         ],
-        vec![],
+        vec![product(3, 0.35, 20, Some(8.0))],
     );
     let [drinks, bread] = ["drinks", "bread"].map(std::sync::Arc::<str>::from);
     let details = Details {
@@ -173,12 +173,18 @@ fn categories_may_be_excluded_or_capped() {
         [(0, offer), (1, Action::Category), (2, offer)]
     );
     let without = OfferParameters {
-        exclude_categories: vec!["drinks".into()],
+        exclude_categories: vec!["Drinks".into()],
         ..two
     };
     assert_eq!(
         with_categories(&without).unwrap(),
-        [(0, Action::Excluded), (1, Action::Excluded), (2, offer)]
+        [
+            (0, Action::Excluded),
+            (1, Action::Excluded),
+            (2, offer),
+            // It may be a drink.
+            (3, Action::Excluded)
+        ]
     );
     let nothing = SentOffers::default();
     for parameters in [&capped, &without] {
@@ -191,7 +197,7 @@ fn categories_may_be_excluded_or_capped() {
     }
     assert_eq!(
         unknown_categories(&Details::default(), &without),
-        ["drinks"]
+        ["Drinks"]
     );
 }
 

@@ -83,8 +83,13 @@ impl LookupRows {
         };
         match self.rows.get_mut(code) {
             Some(known) => {
-                self.contradicting += u64::from(known.name != row.name);
+                let contradicts = known.name != row.name;
+                self.contradicting += u64::from(contradicts);
                 *known = row;
+                if contradicts && self.table == TicketTable::Mailing {
+                    // Who said yes and no is not mailed, whatever follows.
+                    known.name = NO_VALUE;
+                }
             }
             None => self.rows.push(row),
         }
@@ -256,8 +261,12 @@ fn warnings_of(rows: &LookupRows, what: &str, name: &str) -> Vec<String> {
     }
     if rows.contradicting > 0 {
         warnings.push(format!(
-            "{} rows of the table of {what}s give a {what} another {name} than an earlier row: the last one counts",
-            rows.contradicting
+            "{} rows of the table of {what}s give a {what} another {name} than an earlier row: {}",
+            rows.contradicting,
+            match rows.table {
+                TicketTable::Mailing => "these customers are not mailed",
+                _ => "the last one counts",
+            }
         ));
     }
     warnings
@@ -307,6 +316,23 @@ impl MailingTable {
             segments: has_segments.then(|| rows.iter().map(segment).collect()),
             index: IdIndex::new(ids),
             warnings,
+        })
+    }
+
+    /// A warning if few of the customers in the tickets are in the table. Who is not in it is not
+    /// mailed.
+    pub fn warning_of_unknown(&self, customers: &Ids) -> Option<String> {
+        let all = u32::try_from(customers.len()).unwrap_or(u32::MAX);
+        let ids = (0..all).filter_map(|code| customers.get(code));
+        let known = ids.filter(|id| self.position(*id).is_some()).count();
+        let what = match self.may_mail {
+            Some(_) => "the others are not mailed",
+            None => "the others have no segment",
+        };
+        (2 * known < customers.len()).then(|| {
+            format!(
+                "{known} of {all} customers in the tickets are in the table of customers: {what}. Its ids must be those of the tickets, and of persons where cards are joined"
+            )
         })
     }
 
