@@ -309,7 +309,7 @@ impl<'a> OfferMaker<'a> {
     /// Considers each customer's candidates in their order until `per_customer` of them are offered,
     /// or would be if it were not too soon. Each product considered is a row, offered or not. Rows
     /// are by customer, then rank. A night may come in several parts, of which the first has
-    /// [`CUSTOMERS_LOOKED_AT`] customers at least if there are so many.
+    /// 100,000 customers at least if there are so many: they say which products are certain.
     ///
     /// # Errors
     /// If a customer's code has no id.
