@@ -490,7 +490,7 @@ const SHORT: std::time::Duration = std::time::Duration::from_millis(700);
 async fn a_busy_server_is_asked_again() {
     let server = Server::start().await;
     let store = server.store();
-    for method in [Method::PUT, Method::GET, Method::DELETE] {
+    for method in [Method::PUT, Method::GET] {
         server.inject(method, Fault::Busy);
     }
     store
@@ -502,8 +502,11 @@ async fn a_busy_server_is_asked_again() {
     assert_eq!(server.requests(&Method::GET), 2);
     server.inject(Method::GET, Fault::Busy);
     assert_eq!(store.list("").await.unwrap().len(), 1);
+    // By the time of a second removal the object may be another writer's.
+    server.inject(Method::DELETE, Fault::Busy);
+    assert!(store.delete("x").await.is_err());
+    assert_eq!(server.requests(&Method::DELETE), 1);
     store.delete("x").await.unwrap();
-    assert_eq!(server.requests(&Method::DELETE), 2);
 }
 
 #[tokio::test]
@@ -553,7 +556,6 @@ async fn transient_faults_are_outlasted_and_permanent_ones_are_told() {
             assert!(store.head(&key).await.unwrap().is_some(), "{fault:?}");
             assert_eq!(store.list("a/").await.unwrap().len(), number + 1);
         }
-        store.delete("a/4").await.unwrap();
         server.fail(fault, 100);
         let store = store.with_retry_budget(SHORT);
         #[expect(clippy::disallowed_methods, reason = "the budget is what is tested")]

@@ -1,8 +1,13 @@
 //! What happens when the process is told to end.
 
+use std::time::Duration;
+
 use super::output;
 use crate::error::ExitCode;
 use crate::store::remove_temporary_files;
+
+/// How long stderr may take for the last message.
+const LONGEST_MESSAGE: Duration = Duration::from_millis(500);
 
 /// Waits for a signal to end, and ends the process at once, without its temporary files. What was
 /// published stands: nothing is published in part.
@@ -14,7 +19,13 @@ pub(super) async fn end_when_told() {
         return;
     };
     remove_temporary_files();
-    output::stopped(signal);
+    // Who reads stderr may be gone or stuck: that must not keep the process.
+    let (told, is_told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        output::stopped(signal);
+        let _ = told.send(());
+    });
+    let _ = is_told.recv_timeout(LONGEST_MESSAGE);
     std::process::exit(code.number().into());
 }
 

@@ -143,6 +143,11 @@ pub async fn prune_models(
     let mut removed = vec![];
     for id in ids {
         progress.stage(&format!("removing {id}"));
+        // The pointer may have moved meanwhile.
+        let needed = NeededModels::new(&registry).await?;
+        if needed.refuse(&id, false).is_err() {
+            continue;
+        }
         if !dry_run {
             registry.delete(&id).await?;
         }

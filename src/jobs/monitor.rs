@@ -19,6 +19,9 @@ use crate::publish::tables::read_predictions;
 use crate::purchases::PartitionedHistory;
 use crate::store::{self, Location};
 
+/// The longest time for which a store is closed, in days, as far as the end of the data is concerned.
+const CLOSED_DAYS: i32 = 14;
+
 /// What is asked of [`monitor`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorRequest {
@@ -79,11 +82,14 @@ pub async fn monitor(
     config.required_inputs()?;
     let nights = requested_nights(&output, request).await?;
     let first = nights.first().copied().unwrap_or(AsOf(Day::from_epoch(0)));
+    let last = nights.last().copied().unwrap_or(first);
     let window = u32::try_from(config.rule.window_days()).unwrap_or_default();
     let days = NeededDays {
         // From there on, each customer of the first night has bought.
         first: Some(first.first_of(window)),
-        until: None,
+        // No later day is needed, and one by a till whose clock is wrong would look like the end of
+        // the data. A closed day or two must not hide that the horizon is over.
+        until: Some(AsOf(last.day() + HORIZON_DAYS + CLOSED_DAYS)),
     };
     let tickets = Tickets::read(config, days, Purpose::Scoring, progress).await?;
     let span = compute(|| PartitionedHistory::all(&*tickets.partitions).span())?;

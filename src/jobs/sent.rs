@@ -77,6 +77,9 @@ pub(super) async fn inputs_of_night(
 }
 
 fn in_settings(error: Error, uri: &str) -> Error {
+    if !error.lacks_columns() {
+        return error.hint(format!("[offers] sent = \"{uri}\" names it"));
+    }
     error.hint_instead(format!(
         "[offers] sent = \"{uri}\" is the table of what was sent: it needs the columns customer_id, product_id and sent_on (a day such as 2024-10-15), under these names. Without the key, okuo goes by what it published"
     ))

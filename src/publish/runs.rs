@@ -30,6 +30,15 @@ use crate::store::{Location, ObjectMeta, PutMode, sha256_hex};
 #[cfg(test)]
 mod tests;
 
+/// The files that a run may have.
+const TABLE_FILES: [&str; 5] = [
+    "customers.parquet",
+    "products.parquet",
+    "offers.parquet",
+    "offers.csv",
+    "offers.jsonl",
+];
+
 /// Days in which the last published night is looked for.
 const WEEK: i32 = 7;
 
@@ -236,6 +245,7 @@ fn table_files(run: &NightRun, current: Option<&Manifest>) -> BTreeSet<String> {
     let former = named.filter_map(|entry| entry.path.rsplit_once('/'));
     present
         .chain(former.map(|(_, file)| file.to_owned()))
+        .chain(TABLE_FILES.map(str::to_owned))
         .collect()
 }
 
@@ -309,8 +319,8 @@ pub async fn published_nights(output: &Location) -> Result<Vec<AsOf>> {
     Ok(nights)
 }
 
-/// The manifest of a night that is published whole: each of its tables is there and has the size that
-/// the manifest says. A manifest that cannot be read is none.
+/// The manifest of a night that is published whole: each of its tables is there and is what the
+/// manifest says. A manifest that cannot be read is none.
 ///
 /// # Errors
 /// If the store fails.
@@ -323,14 +333,11 @@ pub async fn standing_run(output: &Location, as_of: AsOf) -> Result<Option<Manif
     let Some(manifest) = read.filter(|manifest| manifest.as_of == as_of) else {
         return Ok(None);
     };
-    let listed = night
-        .list(&format!("{}/", run_folder(&manifest.run_id)))
-        .await?;
-    let is_whole = manifest.tables.values().all(|table| {
-        let mut objects = listed.iter();
-        objects.any(|object| object.key == table.path && object.size == table.bytes)
-    });
-    Ok(is_whole.then_some(manifest))
+    match read_tables(&night, &manifest).await {
+        Ok(_) => Ok(Some(manifest)),
+        Err(error) if error.kind() == Kind::Input => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A published night: its manifest, and the files of its tables by name, which are as the manifest

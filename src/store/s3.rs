@@ -3,10 +3,10 @@
 mod failure;
 mod retry;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -248,10 +248,11 @@ impl S3 {
         if !condition_failed {
             return Err(self.failure(error, Operation::Put, key));
         }
-        if may_be_applied && status == Some(412) {
-            let (present, etag) = self.get(key).await?;
-            if present == *content {
-                return Ok(etag);
+        if may_be_applied && matches!(status, Some(409 | 412)) {
+            match self.get(key).await {
+                Ok((present, etag)) if present == *content => return Ok(etag),
+                Err(error) if error.kind() != Kind::NotFound => return Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
         let what = if *mode == PutMode::IfAbsent {
@@ -495,6 +496,7 @@ impl Store for S3 {
                 .hint("write fewer customers or products at a time"));
         }
         let mut may_be_applied = false;
+        let mut contended = 0;
         let mut tries = self.tries();
         loop {
             let (error, may_pass) = match self.put_once(key, &content, &mode).await {
@@ -502,9 +504,8 @@ impl Store for S3 {
                 // The page of a proxy, say: the upload may have come through or not.
                 Ok(None) => (None, true),
                 Err(error) => {
-                    let is_contended = failure::status(&error) == Some(409);
-                    let may_pass = failure::is_transient(&error)
-                        && (!is_contended || tries.failed + 1 < CONTENDED_TRIES);
+                    contended += u32::from(failure::status(&error) == Some(409));
+                    let may_pass = failure::is_transient(&error) && contended < CONTENDED_TRIES;
                     (Some(error), may_pass)
                 }
             };
@@ -532,12 +533,10 @@ impl Store for S3 {
 
     async fn delete(&self, key: &str) -> Result<()> {
         check_key(key)?;
-        let answer = self
-            .send(|| {
-                let request = self.client.delete_object().bucket(&self.bucket).key(key);
-                request.send()
-            })
-            .await;
+        // Once: the answer to one that was carried out may be lost, and by the time of a second one
+        // another writer may have put the object there anew.
+        let request = self.client.delete_object().bucket(&self.bucket).key(key);
+        let answer = request.send().await;
         match answer {
             Ok(_) => Ok(()),
             Err(error) if failure::is_no_such_key(&error) => Ok(()),
@@ -583,23 +582,28 @@ fn quoted(etag: &str) -> String {
     }
 }
 
-/// Remembers where requests go, which the SDK's errors do not say, and whether it ever answered.
-#[derive(Debug, Clone, Default)]
-struct Endpoint {
-    name: Arc<OnceLock<String>>,
-    has_answered: Arc<AtomicBool>,
+/// The endpoints that have answered this process, by name.
+static ANSWERED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn answered() -> MutexGuard<'static, BTreeSet<String>> {
+    ANSWERED.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Remembers where requests go: the SDK's errors do not say it.
+#[derive(Debug, Clone, Default)]
+struct Endpoint(Arc<OnceLock<String>>);
 
 impl Endpoint {
     fn name(&self) -> String {
-        self.name
+        self.0
             .get()
             .cloned()
             .unwrap_or_else(|| "the S3 endpoint".to_owned())
     }
 
+    /// Whether it ever answered this process.
     fn has_answered(&self) -> bool {
-        self.has_answered.load(Ordering::Relaxed)
+        self.0.get().is_some_and(|name| answered().contains(name))
     }
 }
 
@@ -621,7 +625,7 @@ impl Intercept for Endpoint {
             .get(host_at..)
             .and_then(|rest| rest.find('/'))
             .map_or(uri.len(), |at| host_at + at);
-        let _ = self.name.set(uri.get(..end).unwrap_or(uri).to_owned());
+        let _ = self.0.set(uri.get(..end).unwrap_or(uri).to_owned());
         Ok(())
     }
 
@@ -631,7 +635,11 @@ impl Intercept for Endpoint {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.has_answered.store(true, Ordering::Relaxed);
+        if let Some(name) = self.0.get()
+            && !self.has_answered()
+        {
+            answered().insert(name.clone());
+        }
         Ok(())
     }
 }

@@ -22,7 +22,8 @@ fn paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 /// for the end of the process, which must follow.
 pub fn remove_temporary_files() {
     let paths = paths();
-    for path in paths.iter() {
+    // A lock stands before the files that it guards, and goes after them.
+    for path in paths.iter().rev() {
         // What cannot be removed now is swept by a later run.
         let _ = std::fs::remove_file(path);
     }

@@ -164,3 +164,56 @@ fn a_night_that_fails_ends_the_range_and_what_was_done_is_told() {
         assert!(run.err.contains(what), "{what}: {run}");
     }
 }
+
+#[test]
+fn a_damaged_night_is_published_again() {
+    let sandbox = Sandbox::trained();
+    let score = || {
+        let night = [
+            "score",
+            "--input",
+            "tickets.csv",
+            "--from",
+            NIGHT,
+            "--to",
+            NIGHT,
+        ];
+        sandbox.okuo(&[&night[..], &["--output", "out"]].concat())
+    };
+    score().done();
+    let files = sandbox.files("out");
+    let (name, content) = files
+        .iter()
+        .find(|(name, _)| name.ends_with("products.parquet"))
+        .unwrap();
+    let mut damaged = content.clone();
+    damaged[40] ^= 1;
+    sandbox.write(name, &damaged);
+    let again = score();
+    assert!(again.done().out.contains("  published  "), "{again}");
+    assert_eq!(&sandbox.read(name), content);
+    assert!(score().done().out.contains("  unchanged  "));
+}
+
+#[test]
+fn a_run_that_was_replaced_leaves_no_file_in_any_format() {
+    let sandbox = Sandbox::trained();
+    for (least, format) in [
+        ("4", "csv"),
+        ("5", "jsonl"),
+        ("6", ""),
+        ("7", ""),
+        ("8", ""),
+    ] {
+        let mut night = vec!["score", "--input", "tickets.csv", "--as-of", NIGHT];
+        night.extend(["--output", "out", "--min-purchases", least]);
+        if !format.is_empty() {
+            night.extend(["--format", format]);
+        }
+        sandbox.okuo(&night).done();
+    }
+    let left = sandbox.files("out");
+    let texts = left.iter().filter(|(name, _)| !name.ends_with(".parquet"));
+    let texts: Vec<&str> = texts.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(texts, [format!("out/as_of={NIGHT}/manifest.json")]);
+}

@@ -9,7 +9,7 @@ pub const RETRY_BUDGET: Duration = Duration::from_secs(300);
 
 /// As long as the endpoint has never answered, its address is more likely wrong than its service
 /// interrupted.
-const BUDGET_BEFORE_FIRST_ANSWER: Duration = Duration::from_secs(5);
+const BUDGET_BEFORE_FIRST_ANSWER: Duration = Duration::from_secs(15);
 
 /// The longest pause before the second try. Each further pause may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
