@@ -40,8 +40,8 @@ pub use model_history::{
 pub use monitor::{MonitorRequest, MonitorSummary, MonitoredModel, monitor};
 pub use progress::{Progress, Silent};
 pub use registry::{
-    AS_OF_MODEL, ListedModel, ModelList, ShownModel, StoredModel, list_models, load_model,
-    promote_model, show_model,
+    AS_OF_MODEL, ListedModel, ModelList, PromotedModel, ShownModel, StoredModel, list_models,
+    load_model, promote_model, show_model,
 };
 pub use score::{ExampleCustomer, ExampleProduct, ScoreRequest, ScoreSummary, score, score_on};
 pub use score_range::{NightOutcome, ScoreRangeRequest, score_range};

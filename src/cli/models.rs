@@ -7,7 +7,9 @@ use super::output::Output;
 use super::table::{Align, Column, Table, figure};
 use super::{ModelsArguments, ModelsCommand, RegistryArguments, file};
 use crate::error::Result;
-use crate::jobs::{self, ListedModel, ListedPromotion, RemoveOptions, RemovedModel, ShownModel};
+use crate::jobs::{
+    self, ListedModel, ListedPromotion, PromotedModel, RemoveOptions, RemovedModel, ShownModel,
+};
 use crate::models::basket::CorrectionInWords;
 use crate::store;
 
@@ -151,12 +153,12 @@ fn contenders_table(contenders: &serde_json::Map<String, Value>) -> Table {
 
 async fn promote(id: &str, arguments: &RegistryArguments) -> Result<()> {
     let (registry, output) = registry(arguments).await?;
-    let history = jobs::promotion_history(&registry).await?;
-    let last = history.promotions.last().map(|last| &last.promotion.to);
-    let is_promoted = last.is_some_and(|last| last == id);
-    let pointer = jobs::promote_model(&registry, id).await?;
+    let PromotedModel {
+        pointer,
+        was_promoted,
+    } = jobs::promote_model(&registry, id).await?;
     output.text(&match &pointer.previous {
-        _ if is_promoted => format!("{id} is promoted already"),
+        _ if was_promoted => format!("{id} is promoted already"),
         Some(previous) => format!("promoted {id} in place of {previous}"),
         None => format!("promoted {id}"),
     })?;

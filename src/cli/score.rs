@@ -55,20 +55,27 @@ pub(super) fn published_text(summary: &ScoreSummary) -> String {
         manifest,
         ..
     } = summary;
-    let cost = summary
-        .expected_cost
-        .map(|cost| format!("\nif nothing changes, the discounts that are due cost {cost:.2}"));
-    let unpriced = match summary.offers_without_cost {
-        0 => String::new(),
-        without => format!("; {without} of {offers_due} have no price, and are not in it"),
-    };
-    let cost = cost.map(|cost| cost + &unpriced);
     format!(
         "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {}{}\npublished: {manifest}",
         summary.as_of.day() + 1,
         counted(*customers_due as i64, "customer"),
-        cost.unwrap_or_default()
+        summary
+            .expected_cost
+            .map(|cost| cost_text(cost, summary))
+            .unwrap_or_default()
     )
+}
+
+/// A line with what the discounts that are due cost, and how many are not in that.
+fn cost_text(cost: f64, summary: &ScoreSummary) -> String {
+    let unpriced = match summary.offers_without_cost {
+        0 => String::new(),
+        without => format!(
+            "; {without} of {} have no price, and are not in it",
+            summary.offers_due
+        ),
+    };
+    format!("\nif nothing changes, the discounts that are due cost {cost:.2}{unpriced}")
 }
 
 /// A few customers in words.

@@ -9,6 +9,12 @@ use crate::domain::{Funnel, Ids};
 /// The horizons of the return probabilities, in days.
 pub const RETURN_HORIZONS: [u32; 3] = [7, 14, 28];
 
+/// Fewest purchases of a product that make a habit of it.
+pub const HABIT_PURCHASES: u32 = 3;
+
+/// Fewest days without a purchase of a product for a habit to be gone.
+pub const HABIT_GONE_DAYS: i32 = 42;
+
 /// How many products are listed for a customer at most.
 pub const MAX_RANK: usize = 25;
 

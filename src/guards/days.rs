@@ -2,7 +2,7 @@
 
 use super::closed_days::ClosedDates;
 use super::profile::{BEFORE, FeedProfile, JUDGED_DAYS, LATELY};
-use super::usual::{Deviation, FEWEST_LINES, Metric, deviation, is_expected, usual};
+use super::usual::{Deviation, FEWEST_LINES, Metric, Spreads, deviation, is_expected, usual};
 use super::{GuardFinding, GuardSettings, percent};
 use crate::domain::words::counted;
 
@@ -26,6 +26,7 @@ struct Days<'a> {
     feed: &'a FeedProfile,
     /// Whether lines are expected, by how many days ago.
     expected: Vec<bool>,
+    spreads: Spreads,
     settings: &'a GuardSettings,
 }
 
@@ -40,6 +41,7 @@ pub(super) fn findings(
     let days = Days {
         feed,
         expected,
+        spreads: Spreads::of(feed),
         settings,
     };
     let Some(last) = feed.days.iter().position(|day| day.lines > 0) else {
@@ -64,6 +66,10 @@ impl Days<'_> {
 
     fn has_lines(&self, ago: usize) -> bool {
         self.feed.days.get(ago).is_some_and(|day| day.lines > 0)
+    }
+
+    fn deviation(&self, ago: usize, metric: Metric) -> Option<Deviation> {
+        deviation(self.feed, &self.spreads, ago, metric)
     }
 
     /// The feed ends before the night; `last` is how many days ago.
@@ -122,8 +128,8 @@ impl Days<'_> {
         gaps.flat_map(|gap| gap.checked_sub(1).into_iter().chain([gap + 1]).map(move |beside| (gap, beside)))
             .find_map(|(gap, beside)| {
                 let limit = self.settings.max_day_beside_gap;
-                let lines = deviation(self.feed, beside, Metric::Lines)?;
-                let customers = deviation(self.feed, beside, Metric::Customers)?;
+                let lines = self.deviation(beside, Metric::Lines)?;
+                let customers = self.deviation(beside, Metric::Customers)?;
                 let of_gap = usual(self.feed, gap, Metric::Lines)?;
                 let are_two = lines.share > limit
                     && customers.share > 1.0 + 0.7 * (limit - 1.0)
@@ -216,7 +222,7 @@ impl Days<'_> {
         if !self.is_expected(ago) || !self.has_lines(ago) {
             return None;
         }
-        deviation(self.feed, ago, metric)
+        self.deviation(ago, metric)
             .filter(|day| day.share < share && day.deviations < -FAR_OFF)
     }
 }

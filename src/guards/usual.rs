@@ -111,12 +111,27 @@ fn spread(feed: &FeedProfile, metric: Metric) -> (f64, f64) {
     (center, spread)
 }
 
+/// How much the days of a feed differ, by metric: the same for all days that are judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spreads([(f64, f64); 3]);
+
+impl Spreads {
+    pub(super) fn of(feed: &FeedProfile) -> Self {
+        Self([Metric::Lines, Metric::Customers, Metric::Basket].map(|metric| spread(feed, metric)))
+    }
+}
+
 /// A day beside what is usual of it; `None` if that is not known.
-pub(super) fn deviation(feed: &FeedProfile, ago: usize, metric: Metric) -> Option<Deviation> {
+pub(super) fn deviation(
+    feed: &FeedProfile,
+    spreads: &Spreads,
+    ago: usize,
+    metric: Metric,
+) -> Option<Deviation> {
     let value = metric.of(feed.days.get(ago)?);
     let usual = usual(feed, ago, metric).filter(|usual| *usual > 0.0)?;
     let customers = feed.days.get(ago)?.customers.max(1) as f64;
-    let (center, spread) = spread(feed, metric);
+    let (center, spread) = spreads.0[metric as usize];
     let share = value / usual;
     let by_chance = metric.chance() / customers.sqrt();
     let spread = spread.max(LEAST_SPREAD).max(by_chance);

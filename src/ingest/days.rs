@@ -51,7 +51,6 @@ pub(super) struct DayResolver {
     seen: TimesSeen,
     /// Sales by the hour, if there is a night.
     hours: Option<Box<HourCounts>>,
-    night: Option<Day>,
     /// The last date whose order is not known, until its place is kept.
     ambiguous: Option<UncertainDate>,
 }
@@ -89,7 +88,6 @@ impl DayResolver {
             last_certain: i64::MIN,
             seen: TimesSeen::default(),
             hours: None,
-            night: None,
             ambiguous: None,
         }
     }
@@ -98,7 +96,6 @@ impl DayResolver {
     pub(super) fn counting_hours_until(self, night: Option<Day>) -> Self {
         Self {
             hours: night.map(|night| Box::new(HourCounts::new(night))),
-            night,
             ..self
         }
     }
@@ -352,8 +349,9 @@ impl DayResolver {
 
     /// The sales by the hour since this was last asked.
     pub(super) fn take_hours(&mut self) -> Option<Box<HourCounts>> {
-        let night = self.night?;
-        self.hours.replace(Box::new(HourCounts::new(night)))
+        let hours = self.hours.as_mut()?;
+        let next = Box::new(hours.next());
+        Some(std::mem::replace(hours, next))
     }
 
     /// What times there were since this was last asked.

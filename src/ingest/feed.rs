@@ -57,6 +57,11 @@ impl HourCounts {
         }
     }
 
+    /// No sales yet, up to the same night.
+    pub(super) fn next(&self) -> Self {
+        Self::new(self.night)
+    }
+
     #[inline]
     pub(super) fn count(&mut self, day: Day, hour: usize) {
         let Ok(ago) = usize::try_from(self.night - day) else {

@@ -8,8 +8,9 @@ use tokio::runtime::{Builder, Handle};
 
 use super::{
     CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest, ModelList,
-    MonitorRequest, MonitorSummary, NightOutcome, Progress, PromotionHistory, RemoveOptions,
-    RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary, ShownModel, TrainSummary,
+    MonitorRequest, MonitorSummary, NightOutcome, Progress, PromotedModel, PromotionHistory,
+    RemoveOptions, RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary, ShownModel,
+    TrainSummary,
 };
 use crate::calendar::AsOf;
 use crate::config::Config;
@@ -118,7 +119,7 @@ pub fn show_model(registry: &str, id: &str, progress: &dyn Progress) -> Result<S
 ///
 /// # Errors
 /// As [`super::promote_model`]; if it is called from async code.
-pub fn promote_model(registry: &str, id: &str) -> Result<Pointer> {
+pub fn promote_model(registry: &str, id: &str) -> Result<PromotedModel> {
     wait_for(super::promote_model(registry, id))
 }
 

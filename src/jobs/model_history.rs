@@ -135,19 +135,17 @@ pub async fn prune_models(
             .hint("give --keep 1 or more; the promoted model stays anyway"));
     }
     let registry = existing(registry).await?;
-    let needed = NeededModels::new(&registry).await?;
     let mut ids = registry.list().await?;
     let newest = ids.len().saturating_sub(keep);
     ids.truncate(newest);
-    ids.retain(|id| needed.refuse(id, false).is_ok());
     let mut removed = vec![];
     for id in ids {
-        progress.stage(&format!("removing {id}"));
-        // The pointer may have moved meanwhile.
+        // Anew for each: the pointer may have moved meanwhile.
         let needed = NeededModels::new(&registry).await?;
         if needed.refuse(&id, false).is_err() {
             continue;
         }
+        progress.stage(&format!("removing {id}"));
         if !dry_run {
             registry.delete(&id).await?;
         }

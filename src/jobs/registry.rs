@@ -205,18 +205,32 @@ pub async fn show_model(registry: &str, id: &str, progress: &dyn Progress) -> Re
     Ok(ShownModel { card, promoted })
 }
 
-/// Promotes a model by its id, whatever its figures, and returns the new pointer.
+/// What [`promote_model`] came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromotedModel {
+    /// The pointer now.
+    pub pointer: Pointer,
+    /// Whether the model was the promoted one before: then nothing has changed.
+    pub was_promoted: bool,
+}
+
+/// Promotes a model by its id, whatever its figures.
 ///
 /// # Errors
 /// If there is no such model, it is damaged, or the pointer moved meanwhile.
-pub async fn promote_model(registry: &str, id: &str) -> Result<Pointer> {
+pub async fn promote_model(registry: &str, id: &str) -> Result<PromotedModel> {
     let registry = open(registry).await?;
     // A damaged file would stop every night's run from now on: better to hear of it here.
     registry.check_whole(id).await?;
     registry.load(id).await?;
     let standing = registry.promoted().await?;
     let reason = "by hand, whatever its figures";
-    registry.promote(id, standing.as_ref(), reason).await
+    let pointer = registry.promote(id, standing.as_ref(), reason).await?;
+    let was_promoted = standing.is_some_and(|standing| standing.pointer.model_id == id);
+    Ok(PromotedModel {
+        pointer,
+        was_promoted,
+    })
 }
 
 /// The id of the promoted model, if there is one.

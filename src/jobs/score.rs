@@ -22,7 +22,7 @@ use crate::offers::{
 use crate::publish::manifest::{GuardRecord, MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{NightRun, night_before, publish_run};
 use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, TableFile, Tables};
-use crate::store;
+use crate::store::{self, Location};
 
 /// At least this many customers are predicted before their rows are written.
 const SLICE: usize = 10 * CUSTOMERS_AT_A_TIME;
@@ -149,17 +149,15 @@ pub(super) async fn read_and_score(
     request: &ScoreRequest,
     progress: &WarningLog<'_>,
 ) -> Result<ScoreSummary> {
-    let output = required_output(config)?;
     // An output that cannot be read or written is told now, not after the scoring.
-    let night = store::open(output)
-        .await?
-        .child(&night_folder(request.as_of));
+    let output = store::open(required_output(config)?).await?;
+    let night = output.child(&night_folder(request.as_of));
     night.find(MANIFEST).await?;
     night.prove_writable().await?;
     let days = days_up_to(request.as_of, config);
     let tickets = Tickets::read(config, days, Purpose::Scoring, progress).await?;
     progress.stage("looking at the store");
-    score_logged(config, model, tickets, request, progress).await
+    score_into(&output, config, model, tickets, request, progress).await
 }
 
 /// Scores tickets that have been read, as [`score`] does, with a model that has been loaded.
@@ -174,17 +172,19 @@ pub async fn score_on(
     request: &ScoreRequest,
     progress: &dyn Progress,
 ) -> Result<ScoreSummary> {
-    score_logged(config, model, tickets, request, &WarningLog::new(progress)).await
+    let output = store::open(required_output(config)?).await?;
+    let progress = &WarningLog::new(progress);
+    score_into(&output, config, model, tickets, request, progress).await
 }
 
-async fn score_logged(
+async fn score_into(
+    output: &Location,
     config: &Config,
     model: &StoredModel,
     mut tickets: Tickets,
     request: &ScoreRequest,
     progress: &WarningLog<'_>,
 ) -> Result<ScoreSummary> {
-    let output = store::open(required_output(config)?).await?;
     let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
     let night =
         tickets.summarize_night(config, model, request.as_of, progress, &mut |history| {
@@ -197,7 +197,10 @@ async fn score_logged(
         days: &tickets.feed,
         model: Some(model),
         recurrent: night.population.funnel.recurrent,
-        published: night_before(&output, request.as_of, &config.rule).await?,
+        published: match config.guards.enabled {
+            true => night_before(output, request.as_of, &config.rule).await?,
+            false => None,
+        },
     };
     let guards = settle(&feed.judge(config)?, config, request.force, progress)?;
     progress.tickets(&tickets.lines, &night.population)?;
@@ -205,7 +208,7 @@ async fn score_logged(
     progress.stage("scoring");
     warn_of_unknown_exclusions(&tickets, &config.offers, progress);
     let funnel = night.population.funnel.clone();
-    let (sent, of_sent) = sent_before(config, &output, &tickets, request.as_of, progress).await?;
+    let (sent, of_sent) = sent_before(config, output, &tickets, request.as_of, progress).await?;
     let scored = compute(|| predict(config, model, &tickets, night, request, &sent, progress))?;
     let Tickets { lines, objects, .. } = tickets;
     progress.stage("publishing");
@@ -223,7 +226,7 @@ async fn score_logged(
         warnings: progress.warnings(),
         guards,
     };
-    let published = publish_run(&output, &run).await?;
+    let published = publish_run(output, &run).await?;
     for warning in &published.warnings {
         progress.warning(warning);
     }

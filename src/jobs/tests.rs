@@ -167,6 +167,25 @@ fn jobs_can_be_spawned() {
     sendable(prune_models("models", 3, false, &Silent));
 }
 
+/// As [`configured`], with a small model.
+async fn trained() -> (tempfile::TempDir, Config) {
+    let (folder, mut config) = configured().await;
+    config.parameters.timing.boosting.trees = 5;
+    config.parameters.basket.boosting.trees = 5;
+    train(&config, "2024-06-30".parse().unwrap(), &Silent)
+        .await
+        .unwrap();
+    (folder, config)
+}
+
+/// A night whose offers are written as JSON lines too.
+fn with_lines(night: &str) -> ScoreRequest {
+    ScoreRequest {
+        formats: vec![crate::publish::tables::Format::Jsonl],
+        ..ScoreRequest::new(night.parse().unwrap())
+    }
+}
+
 /// (customer, product) of the offers that are due after a night.
 async fn due(config: &Config, night: &str) -> Vec<(String, String)> {
     let output = store::open(config.output.as_deref().unwrap())
@@ -195,16 +214,7 @@ const NIGHTS: [&str; 4] = ["2024-07-01", "2024-07-02", "2024-07-03", "2024-07-04
 
 #[tokio::test]
 async fn nights_in_a_row_do_not_repeat_themselves_and_are_the_same_again() {
-    let (_folder, mut config) = configured().await;
-    config.parameters.timing.boosting.trees = 5;
-    config.parameters.basket.boosting.trees = 5;
-    train(&config, "2024-06-30".parse().unwrap(), &Silent)
-        .await
-        .unwrap();
-    let with_lines = |night: &str| ScoreRequest {
-        formats: vec![crate::publish::tables::Format::Jsonl],
-        ..ScoreRequest::new(night.parse().unwrap())
-    };
+    let (_folder, config) = trained().await;
     let mut manifests = vec![];
     let mut mailed = vec![];
     for night in NIGHTS {
@@ -253,17 +263,9 @@ async fn nights_in_a_row_do_not_repeat_themselves_and_are_the_same_again() {
 
 #[tokio::test]
 async fn what_the_campaign_tool_sent_goes_before_what_was_published() {
-    let (folder, mut config) = configured().await;
-    config.parameters.timing.boosting.trees = 5;
-    config.parameters.basket.boosting.trees = 5;
-    train(&config, "2024-06-30".parse().unwrap(), &Silent)
-        .await
-        .unwrap();
+    let (folder, mut config) = trained().await;
     let place = folder.path().to_str().unwrap().to_owned();
-    let request = ScoreRequest {
-        formats: vec![crate::publish::tables::Format::Jsonl],
-        ..ScoreRequest::new("2024-07-02".parse().unwrap())
-    };
+    let request = with_lines("2024-07-02");
     score(&config, &request, &Silent).await.unwrap();
     let first = due(&config, "2024-07-02").await;
     let (customer, _) = first.first().unwrap();
@@ -314,18 +316,10 @@ async fn what_the_campaign_tool_sent_goes_before_what_was_published() {
 
 #[tokio::test]
 async fn a_table_says_who_may_be_mailed_and_who_is_in_which_segment() {
-    let (folder, mut config) = configured().await;
-    config.parameters.timing.boosting.trees = 5;
-    config.parameters.basket.boosting.trees = 5;
-    train(&config, "2024-06-30".parse().unwrap(), &Silent)
-        .await
-        .unwrap();
+    let (folder, mut config) = trained().await;
     let place = folder.path().to_str().unwrap().to_owned();
     let location = store::open(&place).await.unwrap();
-    let request = ScoreRequest {
-        formats: vec![crate::publish::tables::Format::Jsonl],
-        ..ScoreRequest::new("2024-07-02".parse().unwrap())
-    };
+    let request = with_lines("2024-07-02");
     score(&config, &request, &Silent).await.unwrap();
     let first = due(&config, "2024-07-02").await;
     let (customer, _) = first.first().unwrap();

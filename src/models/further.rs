@@ -4,15 +4,11 @@
 
 use std::cmp::Reverse;
 
+use crate::domain::{HABIT_GONE_DAYS, HABIT_PURCHASES};
 use crate::features::basket::{BASKET_COLUMNS, BASKET_WIDTH, BasketScratch, Candidate};
 
 /// Most candidates of each of the two kinds.
 const OF_EACH_KIND: usize = 5;
-/// Fewest purchases of a product that was a habit.
-const HABIT: u32 = 3;
-/// Fewest days since the latest of them, for the habit to be gone.
-const GONE_DAYS: i32 = 42;
-
 /// The positions in `scratch` of more candidates than those that are `known`, whose product codes
 /// ascend.
 pub(super) fn further_candidates(scratch: &BasketScratch, known: &[u32]) -> Vec<usize> {
@@ -38,7 +34,7 @@ pub(super) fn further_candidates(scratch: &BasketScratch, known: &[u32]) -> Vec<
 }
 
 fn is_gone(candidate: &Candidate) -> bool {
-    candidate.times >= HABIT && candidate.days_since_last >= GONE_DAYS
+    candidate.times >= HABIT_PURCHASES && candidate.days_since_last >= HABIT_GONE_DAYS
 }
 
 #[cfg(test)]

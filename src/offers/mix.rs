@@ -2,19 +2,15 @@
 
 use serde::Serialize;
 
-use crate::domain::ProductPrediction;
+use crate::domain::{HABIT_GONE_DAYS, HABIT_PURCHASES, ProductPrediction};
 use crate::error::{Error, Result};
 use crate::settings::{Allowed, section};
 
 /// How many strategies there are.
 pub(super) const STRATEGIES: usize = 4;
 
-/// Fewest purchases of a product that make a habit of it.
-const HABIT: u32 = 3;
-/// A habit is gone after so many of its gaps without a purchase, and after this many days.
+/// A habit is gone after so many of its gaps without a purchase, and after [`HABIT_GONE_DAYS`].
 const GONE_GAPS: f64 = 3.0;
-/// See [`GONE_GAPS`].
-const GONE_DAYS: i32 = 42;
 
 /// Why a product is offered: one of the ways in which an offer could bring something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,12 +50,12 @@ impl Strategy {
             return matches!(self, Strategy::Likely | Strategy::New);
         };
         let gap = product.typical_gap_days;
-        let habit = gap.filter(|_| product.times_bought >= HABIT);
+        let habit = gap.filter(|_| product.times_bought >= HABIT_PURCHASES);
         let Some(gap) = habit else {
             return self == Strategy::Likely;
         };
         let by_then = since.saturating_add(days_ahead);
-        let is_gone = by_then >= GONE_DAYS && f64::from(by_then) >= GONE_GAPS * gap;
+        let is_gone = by_then >= HABIT_GONE_DAYS && f64::from(by_then) >= GONE_GAPS * gap;
         match self {
             Strategy::Likely => true,
             Strategy::Overdue => !is_gone && f64::from(by_then) > gap,

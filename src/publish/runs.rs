@@ -23,21 +23,12 @@ use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::guards::{PublishedNight, Warning};
 use crate::publish::parquet::row_count;
-use crate::publish::tables::TableFile;
+use crate::publish::tables::{TableFile, is_table_file};
 use crate::recurrence::Rule;
 use crate::store::{Location, ObjectMeta, PutMode, sha256_hex};
 
 #[cfg(test)]
 mod tests;
-
-/// The files that a run may have.
-const TABLE_FILES: [&str; 5] = [
-    "customers.parquet",
-    "products.parquet",
-    "offers.parquet",
-    "offers.csv",
-    "offers.jsonl",
-];
 
 /// Days in which the last published night is looked for.
 const WEEK: i32 = 7;
@@ -109,8 +100,7 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
             let listed = night.list(&format!("{}/", run_folder(&id))).await?;
             upload(&night, run, &id, &listed).await?;
         }
-        let files = table_files(run, current.as_ref());
-        if let Err(error) = remove(&night, &removable, &files).await {
+        if let Err(error) = remove(&night, &removable).await {
             warnings.push(format!(
                 "the run is published, but an older one could not be removed: {error}"
             ));
@@ -236,29 +226,17 @@ fn table_entry(run_id: &str, table: &TableFile) -> (String, TableEntry) {
     (table.name.clone(), entry)
 }
 
-/// The names of the files that runs of this night have: nothing else is okuo's to remove.
-fn table_files(run: &NightRun, current: Option<&Manifest>) -> BTreeSet<String> {
-    let present = run.tables.iter().map(|table| table.file.clone());
-    let named = current
-        .into_iter()
-        .flat_map(|manifest| manifest.tables.values());
-    let former = named.filter_map(|entry| entry.path.rsplit_once('/'));
-    present
-        .chain(former.map(|(_, file)| file.to_owned()))
-        .chain(TABLE_FILES.map(str::to_owned))
-        .collect()
-}
-
 /// Removes the files of runs, except one that the manifest in place by now names: another publisher may have
 /// published it again, so the manifest is read before each removal. Between the two, one request's
 /// time remains. If a run is hit then, its readers report it, and it is whole again once it is
 /// published again.
-async fn remove(night: &Location, removable: &[String], files: &BTreeSet<String>) -> Result<()> {
+async fn remove(night: &Location, removable: &[String]) -> Result<()> {
     for id in removable {
         let folder = format!("{}/", run_folder(id));
         for object in night.list(&folder).await? {
             let file = object.key.strip_prefix(&folder).unwrap_or_default();
-            if !files.contains(file) {
+            // Nothing else is okuo's to remove.
+            if !is_table_file(file) {
                 continue;
             }
             let Some((content, _)) = night.find(MANIFEST).await? else {

@@ -50,8 +50,7 @@ pub async fn published_offers(
     customers: &Ids,
     products: &Ids,
 ) -> Result<PublishedOffers> {
-    let nights = (0..nights.days()).map(|after| AsOf(nights.first + after));
-    let mut tables = stream::iter(nights)
+    let mut tables = stream::iter(each(nights))
         .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
         .buffered(AT_A_TIME);
     let mut published = PublishedOffers::default();
@@ -87,13 +86,25 @@ pub async fn published_offers(
 /// # Errors
 /// If the store fails.
 pub async fn offer_tables(output: &Location, nights: DateRange) -> Result<Vec<ManifestInput>> {
-    let nights = (0..nights.days()).map(|after| AsOf(nights.first + after));
-    let tables: Vec<Option<ManifestInput>> = stream::iter(nights)
+    let tables: Vec<Option<ManifestInput>> = stream::iter(each(nights))
         .map(|night| named_offer_table(output, night))
         .buffered(AT_A_TIME)
         .try_collect()
         .await?;
     Ok(tables.into_iter().flatten().collect())
+}
+
+fn each(nights: DateRange) -> impl Iterator<Item = AsOf> {
+    (0..nights.days()).map(move |after| AsOf(nights.first + after))
+}
+
+/// The table of offers that a manifest names.
+///
+/// # Errors
+/// If the manifest cannot be read.
+fn entry_of(folder: &Location, manifest: &[u8]) -> Result<Option<TableEntry>> {
+    let manifest = Manifest::read(&folder.name_of(MANIFEST), manifest);
+    manifest.map(|mut manifest| manifest.tables.remove(OFFERS))
 }
 
 /// The table of offers that a night's manifest names; none if it cannot be read.
@@ -102,9 +113,8 @@ async fn named_offer_table(output: &Location, night: AsOf) -> Result<Option<Mani
     let Some((content, _)) = folder.find(MANIFEST).await? else {
         return Ok(None);
     };
-    let manifest = Manifest::read(&folder.name_of(MANIFEST), &content).ok();
-    let entry = manifest.as_ref().and_then(|it| it.tables.get(OFFERS));
-    Ok(entry.map(|entry| input(folder.name_of(&entry.path), entry)))
+    let entry = entry_of(&folder, &content).ok().flatten();
+    Ok(entry.map(|entry| input(folder.name_of(&entry.path), &entry)))
 }
 
 /// The table of a night's offers, if the night is published; what is wrong with it, if it is
@@ -122,20 +132,18 @@ async fn offer_table(
         let Some((content, _)) = folder.find(MANIFEST).await? else {
             return Ok(Ok(None));
         };
-        let manifest = match Manifest::read(&folder.name_of(MANIFEST), &content) {
-            Ok(manifest) => manifest,
+        let entry = match entry_of(&folder, &content) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Ok(Ok(None)),
             Err(error) => return Ok(Err(error)),
-        };
-        let Some(entry) = manifest.tables.get(OFFERS) else {
-            return Ok(Ok(None));
         };
         let object = folder.name_of(&entry.path);
         let checked = match folder.find(&entry.path).await? {
-            Some((table, _)) => check_table(OFFERS, &object, entry, &table).map(|()| table),
+            Some((table, _)) => check_table(OFFERS, &object, &entry, &table).map(|()| table),
             None => Err(Error::input("the table of offers is missing").object(&*object)),
         };
         match checked {
-            Ok(table) => return Ok(Ok(Some((input(object, entry), table)))),
+            Ok(table) => return Ok(Ok(Some((input(object, &entry), table)))),
             // The run was replaced while it was read, unless the manifest is still the same.
             Err(error) if before.as_ref() == Some(&content) => return Ok(Err(error)),
             Err(error) if error.kind() == Kind::Input => before = Some(content),

@@ -79,6 +79,8 @@ pub enum Format {
 }
 
 impl Format {
+    const ALL: [Self; 3] = [Self::Parquet, Self::Csv, Self::Jsonl];
+
     /// The extension of its files.
     #[must_use]
     pub fn extension(self) -> &'static str {
@@ -103,6 +105,18 @@ impl FromStr for Format {
             ),
         }
     }
+}
+
+/// The file of a table in a format.
+fn file_name(table: &str, format: Format) -> String {
+    format!("{table}.{}", format.extension())
+}
+
+/// Whether a run may have a file of this name: offers come in all formats, the others in one.
+pub(super) fn is_table_file(name: &str) -> bool {
+    let offers = Format::ALL.map(|format| file_name(OFFERS, format));
+    let others = [CUSTOMERS, PRODUCTS].map(|table| file_name(table, Format::Parquet));
+    offers.iter().chain(&others).any(|file| file == name)
 }
 
 /// One table, ready to be stored.

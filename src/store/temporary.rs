@@ -35,6 +35,12 @@ pub fn remove_temporary_files() {
 pub(super) struct Registered(PathBuf);
 
 impl Registered {
+    /// Registers the path of a file that is there.
+    pub(super) fn of(path: PathBuf) -> Self {
+        paths().insert(path.clone());
+        Self(path)
+    }
+
     /// Registers the path of a file that `make` makes.
     pub(super) fn made<T, E>(
         make: impl FnOnce() -> Result<(T, PathBuf), E>,

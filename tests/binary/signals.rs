@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{NIGHT, Sandbox, TRAINED};
+use crate::sandbox::{NIGHT, Run, Sandbox, TRAINED};
 
 #[test]
 fn a_run_that_is_told_to_end_ends_at_once_and_leaves_nothing() {
@@ -92,17 +92,13 @@ fn temporary_files_of_killed_runs_are_swept_after_a_day() {
     assert_eq!(left, [".okuo-put-new", "other", "tickets.csv"]);
 }
 
-fn score(sandbox: &Sandbox, more: &[&str]) -> crate::sandbox::Run {
-    let night = [
-        "score",
-        "--input",
-        "tickets.csv",
-        "--as-of",
-        NIGHT,
-        "--output",
-        "out",
-    ];
+fn score_into(sandbox: &Sandbox, output: &str, more: &[&str]) -> Run {
+    let night = ["score", "-i", "tickets.csv", "--as-of", NIGHT, "-o", output];
     sandbox.okuo(&[&night, more].concat())
+}
+
+fn score(sandbox: &Sandbox, more: &[&str]) -> Run {
+    score_into(sandbox, "out", more)
 }
 
 #[test]
@@ -149,16 +145,7 @@ fn what_cannot_be_written_is_told_before_the_work() {
     }
     set(0o755);
     // A folder that the system lets nobody write, not even root.
-    let night = [
-        "score",
-        "--input",
-        "tickets.csv",
-        "--as-of",
-        NIGHT,
-        "--output",
-        "/proc/okuo",
-    ];
-    let run = sandbox.okuo(&night);
+    let run = score_into(&sandbox, "/proc/okuo", &[]);
     run.failed(2);
     assert!(run.err.contains("cannot be written"), "{run}");
     let train = [

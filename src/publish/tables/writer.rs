@@ -8,7 +8,7 @@ use polars::prelude::{
     Series,
 };
 
-use super::{Format, TableFile};
+use super::{Format, TableFile, file_name};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
 use crate::publish::parquet::RowGroupWriter;
@@ -136,7 +136,7 @@ impl TableWriter {
     }
 
     fn file_name(&self) -> String {
-        format!("{}.{}", self.name, self.format.extension())
+        file_name(self.name, self.format)
     }
 
     /// The file.

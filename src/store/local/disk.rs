@@ -485,13 +485,10 @@ impl Lock {
                 .map_err(|error| failure(error, WHAT))?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {
-                    let Ok((file, registered)) = Registered::made(|| {
-                        Ok::<_, std::convert::Infallible>((file, path.clone()))
-                    });
                     return Ok(Self {
                         file,
+                        _registered: Registered::of(path.clone()),
                         path,
-                        _registered: registered,
                         _thread: thread,
                     });
                 }
