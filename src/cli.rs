@@ -20,6 +20,7 @@ mod score_range;
 mod signals;
 mod simulate;
 mod table;
+mod threads;
 mod train;
 
 use std::ffi::OsString;
@@ -60,8 +61,9 @@ impl Common {
     /// The flags and environment over the file; checked.
     async fn settings(&self) -> Result<Config> {
         let given = self.flags.given.clone();
-        let config = given.over(file(self.config.as_deref()).await?).check()?;
-        set_threads(config.threads)?;
+        let given = given.over(file(self.config.as_deref()).await?);
+        let config = given.over(Layer::of_machine()).check()?;
+        threads::set(config.threads)?;
         Ok(config)
     }
 }
@@ -69,8 +71,9 @@ impl Common {
 impl Screen {
     /// The settings of a command that reads no file of settings.
     fn settings(&self) -> Result<Config> {
-        let config = self.computing.given.clone().check()?;
-        set_threads(config.threads)?;
+        let given = self.computing.given.clone();
+        let config = given.over(Layer::of_machine()).check()?;
+        threads::set(config.threads)?;
         Ok(config)
     }
 }
@@ -104,16 +107,6 @@ async fn file(named: Option<&str>) -> Result<Layer> {
     }
 }
 
-fn set_threads(threads: Option<usize>) -> Result<()> {
-    let Some(threads) = threads else {
-        return Ok(());
-    };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()
-        .map_err(|error| Error::system("the threads could not be started").source(error))
-}
-
 /// Runs okuo with these arguments (the first is the program's name) and returns the exit code.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -143,14 +136,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return code.number();
         }
     };
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| {
-            runtime.spawn(signals::end_when_told());
-            runtime.block_on(dispatch(command))
-        });
+    let result = threads::runtime().and_then(|runtime| {
+        runtime.spawn(signals::end_when_told());
+        runtime.block_on(dispatch(command))
+    });
     match result {
         Ok(()) => ExitCode::Done.number(),
         Err(error) => {

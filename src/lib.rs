@@ -65,6 +65,7 @@
 //! measures; [`publish`] makes results visible; [`simulate`] makes tickets whose truth is known;
 //! [`config`], [`jobs`] and [`cli`] put all of it together.
 
+pub mod visible;
 pub mod error;
 pub mod suggest;
 pub mod settings;

@@ -10,6 +10,7 @@
 mod find;
 mod local;
 mod location;
+mod machine;
 mod memory;
 mod s3;
 mod spill_file;
@@ -27,6 +28,7 @@ use sha2::{Digest, Sha256};
 pub use find::{Found, InputObject, STANDARD_INPUT, find, find_tables};
 pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
+pub use machine::{GroupLimit, memory_limit};
 pub use memory::InMemory;
 pub use s3::{RETRY_BUDGET, RETRY_SECONDS, S3};
 pub use spill_file::SpillFile;
