@@ -21,6 +21,8 @@ pub enum Kind {
     System,
     /// A guard found the feed unlike what it was.
     Guard,
+    /// What is to be read is not there yet, or no longer.
+    NoData,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
             Kind::Request | Kind::Input | Kind::NotFound => ExitCode::Refused,
             Kind::Conflict | Kind::System => ExitCode::Failed,
             Kind::Guard => ExitCode::Stopped,
+            Kind::NoData => ExitCode::NoData,
         }
     }
 }
@@ -46,6 +49,8 @@ pub enum ExitCode {
     Failed,
     /// A guard stopped it.
     Stopped,
+    /// There is nothing to read yet.
+    NoData,
     /// Somebody stopped it at the keyboard (SIGINT).
     Interrupted,
     /// The system stopped it (SIGTERM).
@@ -54,11 +59,12 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// All of them, by number.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Done,
         Self::Refused,
         Self::Failed,
         Self::Stopped,
+        Self::NoData,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -71,6 +77,7 @@ impl ExitCode {
             Self::Refused => 1,
             Self::Failed => 2,
             Self::Stopped => 3,
+            Self::NoData => 4,
             // 128 and the number of the signal, as shells have it.
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -87,6 +94,7 @@ impl ExitCode {
             Self::Stopped => {
                 "a guard found the feed unlike what it was, or published nights worse than promised"
             }
+            Self::NoData => "there are no data yet",
             Self::Interrupted => "it was interrupted (SIGINT, Ctrl-C)",
             Self::Terminated => "it was told to end (SIGTERM)",
         }
@@ -112,6 +120,11 @@ impl ExitCode {
                  was published, and the night before still stands. Do not retry before the feed has \
                  changed. If the feed is right, run again with --force. `okuo monitor \
                  --fail-if-worse` ends so too: look at the figures that it names"
+            }
+            Self::NoData => {
+                "Retry later, as a sensor does: the prefix, the folder or the glob has no tickets yet, \
+                 the feed does not reach the night yet, or an object was removed while it was read. \
+                 Nothing was published. If it stays so, look at the export and at --input"
             }
             Self::Interrupted | Self::Terminated => {
                 "Start it again when it suits. It ended at once, its temporary files are removed, and \
@@ -184,6 +197,12 @@ impl Error {
     #[must_use]
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(Kind::NotFound, what)
+    }
+
+    /// What is to be read is not there yet, or no longer.
+    #[must_use]
+    pub fn no_data(what: impl Into<String>) -> Self {
+        Self::new(Kind::NoData, what)
     }
 
     /// A conditional write lost.

@@ -78,6 +78,12 @@ pub trait Store: fmt::Debug + Send + Sync {
         }
     }
 
+    /// Whether a folder is there also while no object is in it. Where it is not, as on S3, nothing
+    /// tells a prefix without objects from a misspelt one.
+    fn has_folders(&self) -> bool {
+        false
+    }
+
     /// All objects whose key begins with `prefix`, in the byte order of their keys. Nothing there
     /// is an empty list.
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>>;

@@ -6,7 +6,7 @@ use super::CheckArguments;
 use super::output::Output;
 use super::table::{Align, Column, Table};
 use crate::error::Result;
-use crate::guards::{self, GUARDS, GuardFinding, Warning};
+use crate::guards::{GUARDS, GuardFinding, Warning};
 use crate::jobs::{self, CheckRequest, CheckSummary};
 use crate::store::{self, PutMode};
 
@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
         "`okuo score` would not publish the night of {}",
         summary.as_of
     );
-    match guards::refusal(&summary.findings, &outcome) {
+    match jobs::refusal(&summary.findings, &summary.lines, &outcome) {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -130,6 +130,7 @@ mod tests {
             as_of: "2025-12-01".parse().unwrap(),
             model_id: None,
             passed: findings.is_empty(),
+            no_data_yet: false,
             breaches: vec![],
             warnings: vec![],
             lines: Report::default(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::guards::NightFeed;
+use super::guards::{NightFeed, is_not_there_yet};
 use super::registry::load_for_night;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
@@ -34,6 +34,8 @@ pub struct CheckSummary {
     pub model_id: Option<String>,
     /// Whether `okuo score` would publish the night.
     pub passed: bool,
+    /// Whether only the tickets of the night are not there yet.
+    pub no_data_yet: bool,
     /// What would stop it.
     pub breaches: Vec<Warning>,
     /// What it would warn of.
@@ -100,6 +102,7 @@ pub async fn check(
         as_of: request.as_of,
         model_id: model.map(|model| model.id()),
         passed: breaches.is_empty(),
+        no_data_yet: is_not_there_yet(&findings, &tickets.lines),
         breaches,
         warnings: of_kind(false),
         lines: tickets.lines,

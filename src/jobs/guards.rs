@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{Progress, StoredModel};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::guards::{self, FeedCounts, GuardContext, GuardFinding, PublishedNight, Warning};
 use crate::ingest::FeedDays;
 use crate::ingest::report::Report;
@@ -91,12 +91,40 @@ impl NightFeed<'_> {
     }
 }
 
-/// Tells what was found, and what of it is overruled.
+/// Whether nothing but the end of the feed stops the night: its tickets have not come yet. Where
+/// there are lines of later days, the night's own are missing, and will not come.
+pub(super) fn is_not_there_yet(findings: &[GuardFinding], lines: &Report) -> bool {
+    let mut breaches = findings.iter().filter(|finding| finding.is_breach);
+    lines.after_as_of == 0
+        && breaches.clone().next().is_some()
+        && breaches.all(|finding| finding.warning.code == guards::STALE)
+}
+
+/// The error that ends a night's run after breaches; `None` if there is none. `outcome` says what
+/// that means.
+#[must_use]
+pub fn refusal(findings: &[GuardFinding], lines: &Report, outcome: &str) -> Option<Error> {
+    let refused = guards::refusal(findings, outcome)?;
+    if !is_not_there_yet(findings, lines) {
+        return Some(refused);
+    }
+    let stale = findings.iter().find(|finding| finding.is_breach)?;
+    Some(
+        Error::no_data(format!(
+            "the feed does not reach the night yet: {outcome}\n  {}: {}",
+            stale.warning.code, stale.warning.text
+        ))
+        .hint("run again when the tickets have come. If no more will come, `okuo score --force` publishes all the same and keeps a record of it; max_stale_days stands under [guards] in okuo.toml"),
+    )
+}
+
+/// Tells what was found, and what of it is overruled. `lines` are those of the whole feed.
 ///
 /// # Errors
 /// If there is a breach, and it is not overruled.
 pub(super) fn settle(
     findings: &[GuardFinding],
+    lines: &Report,
     config: &Config,
     force: bool,
     log: &WarningLog<'_>,
@@ -106,7 +134,7 @@ pub(super) fn settle(
     for warning in warnings {
         log.finding(warning);
     }
-    if !force && let Some(error) = guards::refusal(findings, "nothing was published") {
+    if !force && let Some(error) = refusal(findings, lines, "nothing was published") {
         return Err(error);
     }
     for breach in &breaches {

@@ -125,7 +125,8 @@ pub struct ExampleProduct {
 ///
 /// # Errors
 /// If no output is configured, the model cannot be used on the night, the tickets cannot be read,
-/// a guard stops the night ([`crate::error::Kind::Guard`]), nobody meets the rule, or the output cannot
+/// a guard stops the night ([`crate::error::Kind::Guard`]) or its tickets have not come yet
+/// ([`crate::error::Kind::NoData`]), nobody meets the rule, or the output cannot
 /// be written. A run that was published before still
 /// stands then.
 pub async fn score(
@@ -202,7 +203,13 @@ async fn score_into(
             false => None,
         },
     };
-    let guards = settle(&feed.judge(config)?, config, request.force, progress)?;
+    let guards = settle(
+        &feed.judge(config)?,
+        &tickets.lines,
+        config,
+        request.force,
+        progress,
+    )?;
     progress.tickets(&tickets.lines, &night.population)?;
     tickets.warn_of_frequent_products(&night.population, progress);
     progress.stage("scoring");

@@ -13,7 +13,8 @@ that cannot be read is refused by the argument parser, in its own words.
 
 With `--json`, an error is one line of JSON on stderr instead:
 `{\"error\": {\"kind\", \"exit_code\", \"object\", \"row\", \"column\", \"what\", \"hint\"}}`. What is not known is
-null. `kind` is `request`, `input`, `not_found`, `conflict`, `system` or `guard`.
+null. `kind` is `request`, `input`, `not_found`, `conflict`, `system`, `guard` or
+`no_data`.
 
 ";
 
