@@ -5,6 +5,8 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use crate::record::Measured;
+
 /// Who has to act, which decides the exit code and whether a caller may retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -158,6 +160,7 @@ struct ErrorDetails {
     column: Option<String>,
     hint: Option<String>,
     lacks_columns: bool,
+    measured: Option<Measured>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -171,6 +174,7 @@ impl Error {
             column: None,
             hint: None,
             lacks_columns: false,
+            measured: None,
             source: None,
         }))
     }
@@ -276,6 +280,13 @@ impl Error {
         self.0.lacks_columns
     }
 
+    /// Keeps what was measured of the run that it ended. The innermost record stands.
+    #[must_use]
+    pub fn measured(mut self, measured: Measured) -> Self {
+        self.0.measured.get_or_insert(measured);
+        self
+    }
+
     /// Keeps the error below; its text stands in the message once.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -328,11 +339,11 @@ impl Error {
     }
 }
 
-/// As a document for machines: `kind`, `exit_code`, `object`, `row`, `column`, `what`, `hint`. What
-/// is not known is null.
+/// As a document for machines: `kind`, `exit_code`, `object`, `row`, `column`, `what`, `hint`,
+/// `measured`. What is not known is null.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_struct("Error", 7)?;
+        let mut document = serializer.serialize_struct("Error", 8)?;
         document.serialize_field("kind", &self.kind())?;
         document.serialize_field("exit_code", &self.exit_code())?;
         document.serialize_field("object", &self.0.object)?;
@@ -340,6 +351,7 @@ impl Serialize for Error {
         document.serialize_field("column", &self.0.column)?;
         document.serialize_field("what", &self.with_causes())?;
         document.serialize_field("hint", &self.0.hint)?;
+        document.serialize_field("measured", &self.0.measured)?;
         document.end()
     }
 }

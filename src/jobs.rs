@@ -24,6 +24,7 @@ mod registry;
 mod score;
 mod score_range;
 mod sent;
+mod stage_clock;
 mod tickets;
 mod train;
 

@@ -124,6 +124,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::ingest::report::Report;
+    use crate::record::Measured;
 
     fn summary(findings: Vec<GuardFinding>) -> CheckSummary {
         CheckSummary {
@@ -134,6 +135,7 @@ mod tests {
             breaches: vec![],
             warnings: vec![],
             lines: Report::default(),
+            measured: Measured::default(),
             findings,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::guards::{NightFeed, is_not_there_yet};
+use super::guards::{NightFeed, WarningLog, is_not_there_yet};
 use super::registry::load_for_night;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
@@ -12,6 +12,7 @@ use crate::error::{Kind, Result};
 use crate::guards::{FeedCounts, GuardFinding, Warning};
 use crate::ingest::report::Report;
 use crate::publish::runs::night_before;
+use crate::record::{Measured, Stage};
 use crate::recurrence::PopulationSummary;
 use crate::store;
 
@@ -42,6 +43,8 @@ pub struct CheckSummary {
     pub warnings: Vec<Warning>,
     /// What became of each line of the input.
     pub lines: Report,
+    /// Which okuo it was, and what it took.
+    pub measured: Measured,
     /// All of it, breaches first.
     #[serde(skip)]
     pub findings: Vec<GuardFinding>,
@@ -60,10 +63,21 @@ pub async fn check(
     progress: &dyn Progress,
 ) -> Result<CheckSummary> {
     config.required_inputs()?;
+    let log = WarningLog::new(progress);
+    log.end(judged(config, request, &log).await)
+}
+
+async fn judged(
+    config: &Config,
+    request: &CheckRequest,
+    progress: &WarningLog<'_>,
+) -> Result<CheckSummary> {
     let (model, config) = model_for_night(config, request, progress).await?;
+    progress.enter(Stage::List);
     let days = days_up_to(request.as_of, &config);
     let mut tickets = Tickets::read(&config, days, Purpose::Scoring, progress).await?;
     progress.stage("judging the feed");
+    progress.enter(Stage::Summarize);
     let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
     let population = compute(|| {
         PopulationSummary::with_each(
@@ -106,6 +120,7 @@ pub async fn check(
         breaches,
         warnings: of_kind(false),
         lines: tickets.lines,
+        measured: progress.measured(),
         findings,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::stage_clock::StageClock;
 use super::{Progress, StoredModel};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -9,13 +10,15 @@ use crate::guards::{self, FeedCounts, GuardContext, GuardFinding, PublishedNight
 use crate::ingest::FeedDays;
 use crate::ingest::report::Report;
 use crate::publish::manifest::GuardRecord;
+use crate::record::{Measured, Stage};
 use crate::recurrence::PopulationSummary;
 use crate::store::InputObject;
 
-/// Hands everything on, and keeps the warnings.
+/// Hands everything on, keeps the warnings, and measures the job.
 pub(super) struct WarningLog<'a> {
     progress: &'a dyn Progress,
     warnings: Mutex<Vec<Warning>>,
+    clock: StageClock,
 }
 
 impl<'a> WarningLog<'a> {
@@ -23,7 +26,23 @@ impl<'a> WarningLog<'a> {
         Self {
             progress,
             warnings: Mutex::new(vec![]),
+            clock: StageClock::start(),
         }
+    }
+
+    /// The job goes on with a stage, whose time is taken.
+    pub(super) fn enter(&self, stage: Stage) {
+        self.clock.enter(stage);
+    }
+
+    /// What has been measured so far.
+    pub(super) fn measured(&self) -> Measured {
+        self.clock.measured()
+    }
+
+    /// How the job ended; an error with what was measured.
+    pub(super) fn end<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| error.measured(self.measured()))
     }
 
     /// The warnings so far, in their order.
@@ -52,6 +71,7 @@ impl Progress for WarningLog<'_> {
     }
 
     fn object(&self, object: &InputObject, count: usize) {
+        self.clock.object(object);
         self.progress.object(object, count);
     }
 

@@ -176,8 +176,19 @@ async fn one_night(
 ) -> Result<NightOutcome> {
     let night = NightProgress { as_of, progress };
     let log = WarningLog::new(&night);
+    log.end(scored_night(config, request, as_of, output, &log).await)
+}
+
+/// Scores one night, unless its run stands.
+async fn scored_night(
+    config: &Config,
+    request: &ScoreRangeRequest,
+    as_of: AsOf,
+    output: &Location,
+    log: &WarningLog<'_>,
+) -> Result<NightOutcome> {
     let named = request.model.as_deref();
-    let (model, config) = load_for_night(config, named, as_of, &log).await?;
+    let (model, config) = load_for_night(config, named, as_of, log).await?;
     if let Some(standing) = standing_run(output, as_of).await? {
         let inputs = inputs_of_night(&config, output, as_of).await?;
         if is_same_run(&standing, &model, &config, request, &inputs) {
@@ -195,7 +206,7 @@ async fn one_night(
         examples: 0,
         force: request.force,
     };
-    let summary = read_and_score(&config, &model, &request, &log).await?;
+    let summary = read_and_score(&config, &model, &request, log).await?;
     Ok(NightOutcome::Published(Box::new(summary)))
 }
 
