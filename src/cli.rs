@@ -30,6 +30,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, FILE_NAME, Layer};
 use crate::error::{Error, ExitCode, Result};
+use crate::record::Measured;
 use crate::simulate::Style;
 use crate::store;
 use crate::suggest;
@@ -121,7 +122,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             // Help and version are results; everything else is a wrong request.
             let help = !error.use_stderr();
             if json && !help {
-                let error = request_error(&error);
+                let error = request_error(&error).measured(Measured::of_build());
                 output::error(&error, json);
                 return error.exit_code();
             }
@@ -143,6 +144,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match result {
         Ok(()) => ExitCode::Done.number(),
         Err(error) => {
+            let error = error.measured(Measured::of_build());
             output::error(&error, json);
             error.exit_code()
         }
@@ -224,6 +226,8 @@ fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
     known.push(store::RETRY_SECONDS.to_owned());
+    // Read when okuo was built, and left in the environment of a container.
+    known.push("OKUO_BUILD_COMMIT".to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

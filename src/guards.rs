@@ -256,9 +256,12 @@ pub fn training_gaps(feed: &FeedProfile, settings: &GuardSettings) -> Result<Vec
     Ok(findings)
 }
 
+/// The guard that finds the feed to end before the night.
+pub const STALE: &str = "stale";
+
 /// All guards: their codes, and what each looks at.
 pub const GUARDS: [(&str, &str); 21] = [
-    ("stale", "the feed ends before the night"),
+    (STALE, "the feed ends before the night"),
     ("missing-days", "days of the last 35 without sales"),
     (
         "two-days-on-one",

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         }
     }));
     // A panic is a failure of okuo like every other one.
+    okuo::record::set_commit(env!("BUILD_COMMIT"));
     let code =
         std::panic::catch_unwind(|| okuo::cli::run(std::env::args_os())).unwrap_or_else(|_| {
             okuo::cli::output::panic(&PANIC.lock().map(|text| text.clone()).unwrap_or_default());

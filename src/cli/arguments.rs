@@ -10,6 +10,7 @@ use crate::config::flags::{
 use crate::domain::MAX_RANK;
 use crate::error::ExitCode;
 use crate::publish::tables::Format;
+use crate::record;
 
 /// The help's texts are written for 100 columns, which is where clap wraps.
 const FIRST_STEPS: &str = "\
@@ -51,7 +52,7 @@ fn exit_codes() -> String {
 /// Which customers come back regularly, on which day each will buy next, and what will be in that
 /// basket.
 #[derive(Debug, Parser)]
-#[command(name = "okuo", version, about, after_help = manual(), after_long_help = long_manual(), color = ColorChoice::Never)]
+#[command(name = "okuo", version = record::version(), about, after_help = manual(), after_long_help = long_manual(), color = ColorChoice::Never)]
 #[command(arg_required_else_help = true, propagate_version = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]

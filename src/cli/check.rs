@@ -6,7 +6,7 @@ use super::CheckArguments;
 use super::output::Output;
 use super::table::{Align, Column, Table};
 use crate::error::Result;
-use crate::guards::{self, GUARDS, GuardFinding, Warning};
+use crate::guards::{GUARDS, GuardFinding, Warning};
 use crate::jobs::{self, CheckRequest, CheckSummary};
 use crate::store::{self, PutMode};
 use crate::visible::visible_line;
@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
         "`okuo score` would not publish the night of {}",
         summary.as_of
     );
-    match guards::refusal(&summary.findings, &outcome) {
+    match jobs::refusal(&summary.findings, &summary.lines, &outcome) {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -126,15 +126,18 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::ingest::report::Report;
+    use crate::record::Measured;
 
     fn summary(findings: Vec<GuardFinding>) -> CheckSummary {
         CheckSummary {
             as_of: "2025-12-01".parse().unwrap(),
             model_id: None,
             passed: findings.is_empty(),
+            no_data_yet: false,
             breaches: vec![],
             warnings: vec![],
             lines: Report::default(),
+            measured: Measured::default(),
             findings,
         }
     }

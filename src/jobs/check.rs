@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::guards::{NightFeed, sample_of};
+use super::guards::{NightFeed, WarningLog, is_not_there_yet, sample_of};
 use super::registry::load_for_night;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
@@ -14,6 +14,7 @@ use crate::ingest::report::Report;
 use crate::models::NightSummary;
 use crate::publish::runs::night_before;
 use crate::purchases::History;
+use crate::record::{Measured, Stage};
 use crate::recurrence::PopulationSummary;
 use crate::store;
 
@@ -36,12 +37,16 @@ pub struct CheckSummary {
     pub model_id: Option<String>,
     /// Whether `okuo score` would publish the night.
     pub passed: bool,
+    /// Whether only the tickets of the night are not there yet.
+    pub no_data_yet: bool,
     /// What would stop it.
     pub breaches: Vec<Warning>,
     /// What it would warn of.
     pub warnings: Vec<Warning>,
     /// What became of each line of the input.
     pub lines: Report,
+    /// Which okuo it was, and what it took.
+    pub measured: Measured,
     /// All of it, breaches first.
     #[serde(skip)]
     pub findings: Vec<GuardFinding>,
@@ -60,10 +65,21 @@ pub async fn check(
     progress: &dyn Progress,
 ) -> Result<CheckSummary> {
     config.required_inputs()?;
+    let log = WarningLog::new(progress);
+    log.end(judged(config, request, &log).await)
+}
+
+async fn judged(
+    config: &Config,
+    request: &CheckRequest,
+    progress: &WarningLog<'_>,
+) -> Result<CheckSummary> {
     let (model, config) = model_for_night(config, request, progress).await?;
+    progress.enter(Stage::List);
     let days = days_up_to(request.as_of, &config);
     let mut tickets = Tickets::read(&config, days, Purpose::Scoring, progress).await?;
     progress.stage("judging the feed");
+    progress.enter(Stage::Summarize);
     let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
     let (population, features) = compute(|| {
         summarize(
@@ -102,9 +118,11 @@ pub async fn check(
         as_of: request.as_of,
         model_id: model.map(|model| model.id()),
         passed: breaches.is_empty(),
+        no_data_yet: is_not_there_yet(&findings, &tickets.lines),
         breaches,
         warnings: of_kind(false),
         lines: tickets.lines,
+        measured: progress.measured(),
         findings,
     })
 }

@@ -63,6 +63,59 @@ fn a_limit_that_allows_it_and_guards_that_are_off_let_the_night_pass() {
 }
 
 #[test]
+fn a_night_whose_tickets_have_not_come_yet_is_worth_a_retry() {
+    let sandbox = Sandbox::trained();
+    // The tickets end on 2024-07-18.
+    let night = "2024-07-19";
+    for command in ["score", "check"] {
+        let arguments = [command, "-i", "tickets.csv", "--as-of", night, "-o", "out"];
+        let run = sandbox.okuo(&arguments);
+        assert_eq!(run.code, 4, "{run}");
+        for part in [
+            "the feed does not reach the night yet",
+            "stale: the last day with sales is 2024-07-18",
+            "--force",
+        ] {
+            assert!(run.err.contains(part), "{part}: {run}");
+        }
+        let run = sandbox.okuo(&[&arguments[..], &["--json"]].concat());
+        let error: serde_json::Value = serde_json::from_str(run.err.trim()).unwrap();
+        assert_eq!(
+            (&error["error"]["kind"], &error["error"]["exit_code"]),
+            (&"no_data".into(), &4.into())
+        );
+        if command == "check" {
+            let summary: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+            assert_eq!(
+                (&summary["passed"], &summary["no_data_yet"]),
+                (&false.into(), &true.into())
+            );
+        }
+    }
+    assert_eq!(sandbox.files("out"), [], "something was published");
+    let range = ["score", "-i", "tickets.csv", "-o", "out", "--from"];
+    let run = sandbox.okuo(&[&range[..], &["2024-07-18", "--to", night]].concat());
+    assert_eq!(run.code, 4, "{run}");
+    assert!(
+        run.out.contains("2024-07-18  published") && run.out.contains("2024-07-19  no data"),
+        "{run}"
+    );
+    // Much of the feed is missing as well: that is no matter of waiting.
+    sandbox.write(
+        "tickets.csv",
+        tickets(|time| time < "2024-07-19" && !time.starts_with("2024-07-1")),
+    );
+    okuo(&sandbox, "score", &[]).failed(4);
+    sandbox.write(
+        "tickets.csv",
+        tickets(|time| time < "2024-07-10" && !("2024-06-20".."2024-07-01").contains(&time)),
+    );
+    okuo(&sandbox, "score", &[]).failed(3);
+    let late = sandbox.okuo(&["train", "-i", "tickets.csv", "--as-of", "2024-09-30"]);
+    late.failed(4);
+}
+
+#[test]
 fn a_quiet_night_has_a_record_without_findings() {
     let sandbox = Sandbox::trained();
     okuo(&sandbox, "score", &[]).done();
