@@ -31,12 +31,18 @@ const GROWING_TIMING: [usize; 3] = [
     TIMING_COLUMNS.purchases,
     TIMING_COLUMNS.purchases_long,
 ];
-const GROWING_BASKET: [usize; 5] = [
+/// The same of baskets, and the last ones hang on single days: after a day on which the store was
+/// closed, all customers have been away for a day longer.
+const GROWING_BASKET: [usize; 9] = [
     BASKET_COLUMNS.purchases,
     BASKET_COLUMNS.distinct_products,
     BASKET_COLUMNS.bought,
     BASKET_COLUMNS.first_days,
     BASKET_COLUMNS.product_repeaters,
+    BASKET_COLUMNS.product_gap_days,
+    BASKET_COLUMNS.elapsed,
+    BASKET_COLUMNS.expected_days,
+    BASKET_COLUMNS.product_trend_3d,
 ];
 
 /// A sample of the recurrent customers of a night, with their purchases.
