@@ -10,6 +10,7 @@ mod evaluation;
 mod explain;
 mod funnel;
 mod init;
+pub mod lambda;
 mod models;
 mod monitor;
 mod names;
@@ -23,6 +24,7 @@ mod table;
 mod train;
 
 use std::ffi::OsString;
+use std::sync::{Mutex, OnceLock};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
@@ -105,13 +107,45 @@ async fn file(named: Option<&str>) -> Result<Layer> {
 }
 
 fn set_threads(threads: Option<usize>) -> Result<()> {
+    // There is one pool for all runs of a process.
+    static STARTED: OnceLock<usize> = OnceLock::new();
     let Some(threads) = threads else {
         return Ok(());
     };
+    if let Some(started) = STARTED.get() {
+        return match *started == threads {
+            true => Ok(()),
+            false => Err(Error::request(format!(
+                "{threads} threads are asked for, but {started} have been started in this process"
+            ))
+            .hint("give the same number of threads to all runs of a process")),
+        };
+    }
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
-        .map_err(|error| Error::system("the threads could not be started").source(error))
+        .map_err(|error| Error::system("the threads could not be started").source(error))?;
+    STARTED.get_or_init(|| threads);
+    Ok(())
+}
+
+/// The whole program: runs okuo with the process's arguments, and maps every end to an exit code.
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    // A damaged file may panic in a library, where it is caught and becomes an error: only what
+    // reaches this place is told.
+    static PANIC: Mutex<String> = Mutex::new(String::new());
+    std::panic::set_hook(Box::new(|panic| {
+        if let Ok(mut text) = PANIC.lock() {
+            *text = panic.to_string().replace('\n', " ");
+        }
+    }));
+    // A panic is a failure of okuo like every other one.
+    let code = std::panic::catch_unwind(|| run(std::env::args_os())).unwrap_or_else(|_| {
+        output::panic(&PANIC.lock().map(|text| text.clone()).unwrap_or_default());
+        ExitCode::Failed.number()
+    });
+    std::process::ExitCode::from(code)
 }
 
 /// Runs okuo with these arguments (the first is the program's name) and returns the exit code.
