@@ -10,6 +10,7 @@ mod evaluation;
 mod explain;
 mod funnel;
 mod init;
+pub mod lambda;
 mod models;
 mod monitor;
 mod names;
@@ -24,13 +25,14 @@ mod threads;
 mod train;
 
 use std::ffi::OsString;
+use std::sync::Mutex;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, FILE_NAME, Layer};
 use crate::error::{Error, ExitCode, Result};
-use crate::record::Measured;
+use crate::record::{self, Measured};
 use crate::simulate::Style;
 use crate::store;
 use crate::suggest;
@@ -106,6 +108,27 @@ async fn file(named: Option<&str>) -> Result<Layer> {
             .object(name)
             .hint("check --config")),
     }
+}
+
+/// The whole program, built from this commit: runs okuo with the process's arguments, and maps every
+/// end to an exit code.
+#[must_use]
+pub fn main(commit: &'static str) -> std::process::ExitCode {
+    // A damaged file may panic in a library, where it is caught and becomes an error: only what
+    // reaches this place is told.
+    static PANIC: Mutex<String> = Mutex::new(String::new());
+    std::panic::set_hook(Box::new(|panic| {
+        if let Ok(mut text) = PANIC.lock() {
+            *text = panic.to_string().replace('\n', " ");
+        }
+    }));
+    record::set_commit(commit);
+    // A panic is a failure of okuo like every other one.
+    let code = std::panic::catch_unwind(|| run(std::env::args_os())).unwrap_or_else(|_| {
+        output::panic(&PANIC.lock().map(|text| text.clone()).unwrap_or_default());
+        ExitCode::Failed.number()
+    });
+    std::process::ExitCode::from(code)
 }
 
 /// Runs okuo with these arguments (the first is the program's name) and returns the exit code.

@@ -117,7 +117,7 @@ fn lines() -> Vec<SourceLine> {
             .to_str()
             .unwrap()
             .to_owned();
-        if is_test(inside) || ["lib", "main"].contains(&room.as_str()) {
+        if is_test(inside) || ["lib", "main", "bin"].contains(&room.as_str()) {
             continue;
         }
         let text = std::fs::read_to_string(&file).unwrap();

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::CheckArguments;
 use super::output::Output;
 use super::table::{Align, Column, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::guards::{GUARDS, GuardFinding, Warning};
 use crate::jobs::{self, CheckRequest, CheckSummary};
 use crate::store::{self, PutMode};
@@ -17,7 +17,9 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
         store::check_file(file).map_err(|error| error.hint("name another file with --junit"))?;
     }
     let request = CheckRequest {
-        as_of: arguments.as_of,
+        as_of: arguments
+            .schedule
+            .night(arguments.as_of, &config.input.clock)?,
         model: arguments.model,
     };
     let progress = output.progress();
@@ -32,14 +34,19 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
     }
     output.text(&check_text(&summary))?;
     output.summary(&summary)?;
+    match refusal(&summary) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// The error of a feed that `okuo score` would not publish; `None` if it would.
+pub(super) fn refusal(summary: &CheckSummary) -> Option<Error> {
     let outcome = format!(
         "`okuo score` would not publish the night of {}",
         summary.as_of
     );
-    match jobs::refusal(&summary.findings, &summary.lines, &outcome) {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    jobs::refusal(&summary.findings, &summary.lines, &outcome)
 }
 
 /// A line for each guard that found something.

@@ -110,7 +110,7 @@ fn comparison_text(compared: &PromiseComparison) -> String {
 }
 
 /// The error of models that are worse than promised; `None` if there is none.
-fn refusal(summary: &MonitorSummary) -> Option<Error> {
+pub(super) fn refusal(summary: &MonitorSummary) -> Option<Error> {
     let worse: Vec<String> = summary
         .worse()
         .map(|(model, compared)| {

@@ -5,7 +5,7 @@ use super::names::on_screen;
 use super::output::Output;
 use super::score_range;
 use crate::domain::words::counted;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
 
 /// How many products of each are shown.
@@ -16,7 +16,8 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
         return score_range::run(arguments, &config, (from, to), output).await;
     }
-    let as_of = arguments.as_of.ok_or_else(no_night)?;
+    let clock = &config.input.clock;
+    let as_of = arguments.schedule.night(arguments.as_of, clock)?;
     let request = ScoreRequest {
         as_of,
         model: arguments.model,
@@ -38,10 +39,6 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
         ))?;
     }
     output.summary(&summary)
-}
-
-fn no_night() -> Error {
-    Error::request("no night was named").hint("give --as-of DATE, or --from DATE and --to DATE")
 }
 
 /// How much was published, and where.

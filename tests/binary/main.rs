@@ -19,6 +19,7 @@ mod bad_places;
 mod commands;
 mod decisions;
 mod demo;
+mod deploy;
 mod guards;
 mod joined;
 mod init;
