@@ -21,6 +21,7 @@ mod decisions;
 mod demo;
 mod guards;
 mod joined;
+mod log;
 mod init;
 mod model_history;
 mod monitor;
