@@ -22,6 +22,7 @@ mod score_range;
 mod signals;
 mod simulate;
 mod table;
+mod threads;
 mod train;
 
 use std::ffi::OsString;
@@ -63,7 +64,8 @@ impl Common {
     /// The flags and environment over the file; checked.
     async fn settings(&self) -> Result<Config> {
         let given = self.flags.given.clone();
-        let config = given.over(file(self.config.as_deref()).await?).check()?;
+        let given = given.over(file(self.config.as_deref()).await?);
+        let config = given.over(Layer::of_machine()).check()?;
         set_up(&config)?;
         Ok(config)
     }
@@ -73,13 +75,14 @@ impl Common {
 fn set_up(config: &Config) -> Result<()> {
     log::set_format(config.log_format);
     metrics::set_format(config.metrics);
-    set_threads(config.threads)
+    threads::set(config.threads)
 }
 
 impl Screen {
     /// The settings of a command that reads no file of settings.
     fn settings(&self) -> Result<Config> {
-        let config = self.computing.given.clone().check()?;
+        let given = self.computing.given.clone();
+        let config = given.over(Layer::of_machine()).check()?;
         set_up(&config)?;
         Ok(config)
     }
@@ -112,16 +115,6 @@ async fn file(named: Option<&str>) -> Result<Layer> {
             .object(name)
             .hint("check --config")),
     }
-}
-
-fn set_threads(threads: Option<usize>) -> Result<()> {
-    let Some(threads) = threads else {
-        return Ok(());
-    };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()
-        .map_err(|error| Error::system("the threads could not be started").source(error))
 }
 
 /// Runs okuo with these arguments (the first is the program's name) and returns the exit code.
@@ -157,14 +150,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return code.number();
         }
     };
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| {
-            runtime.spawn(signals::end_when_told());
-            runtime.block_on(dispatch(command))
-        });
+    let result = threads::runtime().and_then(|runtime| {
+        runtime.spawn(signals::end_when_told());
+        runtime.block_on(dispatch(command))
+    });
     let error = result
         .err()
         .map(|error| error.measured(Measured::of_build()));

@@ -6,6 +6,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::record::Measured;
+use crate::visible::visible_line;
 
 /// Who has to act, which decides the exit code and whether a caller may retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -365,9 +366,10 @@ impl Serialize for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(object) = &self.0.object {
-            write!(f, "{object}: ")?;
+            write!(f, "{}: ", visible_line(object))?;
         }
-        match (self.0.row, &self.0.column) {
+        let column = self.0.column.as_deref().map(visible_line);
+        match (self.0.row, column) {
             (Some(row), Some(column)) => write!(f, "row {row}, column \"{column}\": ")?,
             (Some(row), None) => write!(f, "row {row}: ")?,
             (None, Some(column)) => write!(f, "column \"{column}\": ")?,

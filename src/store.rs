@@ -10,6 +10,7 @@
 mod find;
 mod local;
 mod location;
+mod machine;
 mod memory;
 mod process;
 mod s3;
@@ -28,6 +29,7 @@ use sha2::{Digest, Sha256};
 pub use find::{Found, InputObject, STANDARD_INPUT, find, find_tables};
 pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
+pub use machine::{GroupLimit, memory_limit};
 pub use memory::InMemory;
 pub use process::peak_memory_bytes;
 pub use s3::{RETRY_BUDGET, RETRY_SECONDS, S3};

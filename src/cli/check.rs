@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::guards::{GUARDS, GuardFinding, Warning};
 use crate::jobs::{self, CheckRequest, CheckSummary};
 use crate::store::{self, PutMode};
+use crate::visible::visible_line;
 
 pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()> {
     let config = arguments.common.config().await?;
@@ -122,9 +123,10 @@ fn junit(summary: &CheckSummary) -> String {
     )
 }
 
-/// A text as XML has it.
+/// A text as XML has it, which can have no control characters.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    visible_line(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")

@@ -20,6 +20,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use crate::config::LogFormat;
 use crate::error::Error;
 use crate::store::sha256_hex;
+use crate::visible::{visible, visible_json};
 
 /// What marks okuo's own events: other crates have events too, which are nobody's to read.
 const TARGET: &str = "okuo::log";
@@ -140,7 +141,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         event.record(&mut fields);
         let level = *event.metadata().level();
         line(&match is_json() {
-            true => json_line(level, &fields, now()),
+            true => visible_json(&json_line(level, &fields, now())).into_owned(),
             false => text_line(level, fields),
         });
     }
@@ -181,11 +182,11 @@ impl Visit for Fields {
 fn text_line(level: Level, fields: Fields) -> String {
     match (level, fields.document) {
         (Level::ERROR, Some(document)) if fields.as_document => {
-            format!("{{\"error\":{document}}}")
+            visible_json(&format!("{{\"error\":{document}}}")).into_owned()
         }
-        (Level::ERROR, _) => format!("error: {}", fields.message),
-        (Level::WARN, _) => format!("warning: {}", fields.message),
-        _ => fields.message,
+        (Level::ERROR, _) => format!("error: {}", visible(&fields.message)),
+        (Level::WARN, _) => format!("warning: {}", visible(&fields.message)),
+        _ => visible(&fields.message).into_owned(),
     }
 }
 

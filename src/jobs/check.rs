@@ -2,16 +2,18 @@
 
 use serde::Serialize;
 
-use super::guards::{NightFeed, WarningLog, is_not_there_yet};
+use super::guards::{NightFeed, WarningLog, is_not_there_yet, sample_of};
 use super::registry::load_for_night;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::{Kind, Result};
-use crate::guards::{FeedCounts, GuardFinding, Warning};
+use crate::guards::{FeatureRows, FeedCounts, GuardFinding, Warning};
 use crate::ingest::report::Report;
+use crate::models::NightSummary;
 use crate::publish::runs::night_before;
+use crate::purchases::History;
 use crate::record::{Measured, Stage};
 use crate::recurrence::PopulationSummary;
 use crate::store;
@@ -79,14 +81,13 @@ async fn judged(
     progress.stage("judging the feed");
     progress.enter(Stage::Summarize);
     let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
-    let population = compute(|| {
-        PopulationSummary::with_each(
-            &*tickets.partitions,
+    let (population, features) = compute(|| {
+        summarize(
+            &tickets,
+            &config,
+            model.as_ref(),
             request.as_of,
-            &config.rule,
-            |history| {
-                counts.add(history);
-            },
+            &mut counts,
         )
     })?;
     tickets.count_repeated(&population);
@@ -99,8 +100,9 @@ async fn judged(
     };
     let feed = NightFeed {
         counts,
-        days: &tickets.feed,
+        tickets: &tickets,
         model: model.as_ref(),
+        features,
         recurrent: population.funnel.recurrent,
         published,
     };
@@ -123,6 +125,32 @@ async fn judged(
         measured: progress.measured(),
         findings,
     })
+}
+
+/// The summary of a night with the feed's counts, and the features of a sample of its customers, if
+/// there is something to compare them with.
+fn summarize(
+    tickets: &Tickets,
+    config: &Config,
+    model: Option<&StoredModel>,
+    as_of: AsOf,
+    counts: &mut FeedCounts,
+) -> Result<(PopulationSummary, Option<FeatureRows>)> {
+    let partitions = &*tickets.partitions;
+    let sampled = model.and_then(|model| Some((model, sample_of(config, model, as_of)?)));
+    let Some((model, mut sample)) = sampled else {
+        let count = |history: &History<'_>| counts.add(history);
+        let population = PopulationSummary::with_each(partitions, as_of, &config.rule, count)?;
+        return Ok((population, None));
+    };
+    let look = &mut |history: &History<'_>| {
+        counts.add(history);
+        sample.add(history);
+    };
+    let night = NightSummary::with_each(&model.model, partitions, as_of, &config.rule, look)?;
+    let night = night.prepare(&model.model, partitions.products())?;
+    let features = sample.features(&night.scorer);
+    Ok((night.population, Some(features)))
 }
 
 /// The model for the night, and the settings with its rule. There need be none, if none was named.

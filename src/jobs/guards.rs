@@ -3,12 +3,15 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::stage_clock::StageClock;
-use super::{Progress, StoredModel};
+use super::{Progress, StoredModel, Tickets};
+use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::guards::{self, FeedCounts, GuardContext, GuardFinding, PublishedNight, Warning};
-use crate::ingest::FeedDays;
+use crate::guards::{
+    self, FeatureRows, FeedCounts, GuardContext, GuardFinding, PublishedNight, StoreDays, Warning,
+};
 use crate::ingest::report::Report;
+use crate::models::CustomerSample;
 use crate::publish::manifest::GuardRecord;
 use crate::record::{Measured, Stage};
 use crate::recurrence::PopulationSummary;
@@ -88,8 +91,10 @@ impl Progress for WarningLog<'_> {
 /// What a night's feed is compared with.
 pub(super) struct NightFeed<'a> {
     pub(super) counts: FeedCounts,
-    pub(super) days: &'a FeedDays,
+    pub(super) tickets: &'a Tickets,
     pub(super) model: Option<&'a StoredModel>,
+    /// Features of a sample of the recurrent customers, if the model knows those of its training.
+    pub(super) features: Option<FeatureRows>,
     pub(super) recurrent: usize,
     pub(super) published: Option<PublishedNight>,
 }
@@ -101,14 +106,35 @@ impl NightFeed<'_> {
     /// If a setting of the guards makes no sense.
     pub(super) fn judge(self, config: &Config) -> Result<Vec<GuardFinding>> {
         let header = self.model.map(|model| &model.header.description);
+        let trained = header.and_then(|header| header.features.as_ref());
+        let shifts = trained
+            .zip(self.features.as_ref())
+            .map(|(trained, rows)| trained.shifts(rows))
+            .unwrap_or_default();
         let context = GuardContext {
+            shifts: &shifts,
             model: header.map(|header| header.as_of),
             training: header.and_then(|header| header.feed.as_ref()),
             recurrent: self.recurrent,
             published: self.published,
         };
-        guards::judge(&self.counts.finish(self.days), &context, &config.guards)
+        let mut profile = self.counts.finish(&self.tickets.feed);
+        if config.guards.enabled {
+            profile.stores = StoreDays::of_all(&self.tickets.facts, AsOf(profile.night));
+        }
+        guards::judge(&profile, &context, &config.guards)
     }
+}
+
+/// A sample of the customers of a night, if their features are to be compared with those of the
+/// model's training.
+pub(super) fn sample_of(
+    config: &Config,
+    model: &StoredModel,
+    as_of: AsOf,
+) -> Option<CustomerSample> {
+    let is_known = model.header.description.features.is_some();
+    (config.guards.enabled && is_known).then(|| CustomerSample::new(as_of, &config.rule))
 }
 
 /// Whether nothing but the end of the feed stops the night: its tickets have not come yet. Where

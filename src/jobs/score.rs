@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::guards::{NightFeed, WarningLog, settle};
+use super::guards::{NightFeed, WarningLog, sample_of, settle};
 use super::registry::load_for_night;
 use super::sent::sent_before;
 use super::tickets::days_up_to;
@@ -15,7 +15,7 @@ use crate::domain::{CustomerPrediction, Details, Funnel, OwnedId, Predictions, P
 use crate::error::{Error, Result};
 use crate::guards::{FeedCounts, Warning};
 use crate::ingest::report::Report;
-use crate::models::{self, NightSummary};
+use crate::models::{self, PreparedNight};
 use crate::offers::{
     Action, Offer, OfferMaker, OfferParameters, SentOffers, unknown_categories, unknown_exclusions,
 };
@@ -195,16 +195,22 @@ async fn score_into(
 ) -> Result<ScoreSummary> {
     progress.enter(Stage::Summarize);
     let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
+    let mut sample = sample_of(config, model, request.as_of);
     let night =
         tickets.summarize_night(config, model, request.as_of, progress, &mut |history| {
             if config.guards.enabled {
                 counts.add(history);
             }
+            if let Some(sample) = &mut sample {
+                sample.add(history);
+            }
         })?;
+    let night = compute(|| night.prepare(&model.model, tickets.partitions.products()))?;
     let feed = NightFeed {
         counts,
-        days: &tickets.feed,
+        tickets: &tickets,
         model: Some(model),
+        features: compute(|| sample.map(|sample| sample.features(&night.scorer))),
         recurrent: night.population.funnel.recurrent,
         published: match config.guards.enabled {
             true => night_before(output, request.as_of, &config.rule).await?,
@@ -225,7 +231,17 @@ async fn score_into(
     warn_of_unknown_exclusions(&tickets, &config.offers, progress);
     let funnel = night.population.funnel.clone();
     let (sent, of_sent) = sent_before(config, output, &tickets, request.as_of, progress).await?;
-    let scored = compute(|| predict(config, model, &tickets, night, request, &sent, progress))?;
+    let scored = compute(|| {
+        predict(
+            config,
+            &model.id(),
+            &tickets,
+            &night,
+            request,
+            &sent,
+            progress,
+        )
+    })?;
     let Tickets { lines, objects, .. } = tickets;
     progress.stage("publishing");
     progress.enter(Stage::Publish);
@@ -312,9 +328,9 @@ struct ScoredNight {
 
 fn predict(
     config: &Config,
-    model: &StoredModel,
+    model_id: &str,
     tickets: &Tickets,
-    night: NightSummary,
+    night: &PreparedNight<'_>,
     request: &ScoreRequest,
     sent: &SentOffers,
     progress: &WarningLog<'_>,
@@ -326,10 +342,9 @@ fn predict(
     let mut maker = maker.with_details(&details)?;
     let mut collector = NightCollector::new(recurrent, request, details);
     models::score_in_slices(
-        &model.model,
-        &model.id(),
-        &*tickets.partitions,
         night,
+        model_id,
+        &*tickets.partitions,
         customers_at_a_time(tickets.partitions.count(), config.memory_limit),
         &mut |predictions| {
             progress.enter(Stage::Tables);

@@ -12,10 +12,12 @@ use crate::config::Config;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::eval::{self, Difference, HoldoutReport};
-use crate::guards::{self, FeedCounts, GuardFinding, TrainingFeed, Warning};
+use crate::guards::{self, FeedCounts, GuardFinding, TrainingFeatures, TrainingFeed, Warning};
 use crate::ingest::report::Report;
 use crate::models::basket::{CorrectionInWords, CorrectionReport};
-use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Parameters, Trained};
+use crate::models::{
+    self, BudgetChoice, CustomerSample, HELD_OUT_DAYS, Model, NightSummary, Parameters, Trained,
+};
 use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide, last_days};
 use crate::publish::registry::Registry;
 use crate::purchases::History;
@@ -459,8 +461,20 @@ impl Training<'_> {
             origin: Some(origin),
             corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
             feed: Some(self.summary.last_days.feed.clone()),
+            features: self.features(model)?,
         };
         artifact::encode(description, model)
+    }
+
+    /// How the features of the recurrent customers are spread on the training's night, as the model
+    /// sees them.
+    fn features(&self, model: &Model) -> Result<Option<TrainingFeatures>> {
+        let partitions = &*self.tickets.partitions;
+        let mut sample = CustomerSample::new(model.as_of, &model.rule);
+        let look = &mut |history: &History<'_>| sample.add(history);
+        let night = NightSummary::with_each(model, partitions, model.as_of, &model.rule, look)?;
+        let night = night.prepare(model, partitions.products())?;
+        Ok(TrainingFeatures::new(&sample.features(&night.scorer)))
     }
 
     /// The decision, unless the last days speak against it. `--promote always` overrules that too.

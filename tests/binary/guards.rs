@@ -185,3 +185,75 @@ fn a_jump_of_recurrent_customers_since_the_night_before_is_a_breach() {
         "{run}"
     );
 }
+
+/// Six stores, each with 20 customers a day, for 120 days up to 2024-04-29. One sends nothing on the
+/// last day.
+fn chain(missing: Option<&str>) -> String {
+    let mut lines = String::from("customer_id,product_id,timestamp,shop\n");
+    let first: chrono::NaiveDate = "2024-01-01".parse().unwrap();
+    for back in 0..120 {
+        let day = first + chrono::Days::new(back);
+        for store in 1..=6_u32 {
+            let name = format!("S{store}");
+            if back == 119 && missing == Some(name.as_str()) {
+                continue;
+            }
+            for customer in 0..20_u32 {
+                let product = (u64::from(customer * store) + back) % 40;
+                lines += &format!("{},{product},{day},{name}\n", 100 * store + customer);
+            }
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_store_that_stops_sending_is_found_although_the_total_is_within_its_limits() {
+    let sandbox = Sandbox::empty();
+    let check = |missing: Option<&str>, more: &[&str]| {
+        sandbox.write("chain.csv", chain(missing));
+        let arguments = [
+            "check",
+            "-i",
+            "chain.csv",
+            "--as-of",
+            "2024-04-29",
+            "--json",
+        ];
+        let run = sandbox.okuo(&[&arguments[..], more].concat());
+        let said: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        (run.code, said["breaches"].clone())
+    };
+    let store = ["--store", "shop"];
+    assert_eq!(check(None, &store), (0, serde_json::json!([])));
+    assert_eq!(
+        check(Some("S4"), &[]),
+        (0, serde_json::json!([])),
+        "unmapped"
+    );
+    let (code, breaches) = check(Some("S4"), &store);
+    assert_eq!((code, &breaches[0]["code"]), (3, &"missing-stores".into()));
+    assert_eq!(breaches.as_array().unwrap().len(), 1);
+    assert_eq!(breaches[0]["limit"], 0.1);
+    let text = breaches[0]["text"].as_str().unwrap();
+    assert!(text.contains("the store \"S4\" sent nothing"), "{text}");
+}
+
+#[test]
+fn names_in_a_feed_cannot_steer_the_terminal() {
+    let sandbox = Sandbox::trained();
+    let hostile = "customer_id,product_id,timestamp\nC\u{1b}]0;x\u{7}1,P1,2024-07-10\n";
+    sandbox.write("in/tick\u{1b}[2J.csv", hostile);
+    let run = sandbox.okuo(&["check", "-i", "in", "--as-of", NIGHT]);
+    assert_ne!(run.code, 0);
+    let is_hidden = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    assert!(
+        !run.out.contains(is_hidden) && !run.err.contains(is_hidden),
+        "{run}"
+    );
+    assert!(
+        run.err.contains("customer with a control character"),
+        "{run}"
+    );
+    assert!(run.err.contains("tick\\u{1b}[2J.csv"), "{run}");
+}
