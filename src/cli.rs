@@ -21,16 +21,18 @@ mod score_range;
 mod signals;
 mod simulate;
 mod table;
+mod threads;
 mod train;
 
 use std::ffi::OsString;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, FILE_NAME, Layer};
 use crate::error::{Error, ExitCode, Result};
+use crate::record::{self, Measured};
 use crate::simulate::Style;
 use crate::store;
 use crate::suggest;
@@ -62,8 +64,9 @@ impl Common {
     /// The flags and environment over the file; checked.
     async fn settings(&self) -> Result<Config> {
         let given = self.flags.given.clone();
-        let config = given.over(file(self.config.as_deref()).await?).check()?;
-        set_threads(config.threads)?;
+        let given = given.over(file(self.config.as_deref()).await?);
+        let config = given.over(Layer::of_machine()).check()?;
+        threads::set(config.threads)?;
         Ok(config)
     }
 }
@@ -71,8 +74,9 @@ impl Common {
 impl Screen {
     /// The settings of a command that reads no file of settings.
     fn settings(&self) -> Result<Config> {
-        let config = self.computing.given.clone().check()?;
-        set_threads(config.threads)?;
+        let given = self.computing.given.clone();
+        let config = given.over(Layer::of_machine()).check()?;
+        threads::set(config.threads)?;
         Ok(config)
     }
 }
@@ -106,32 +110,10 @@ async fn file(named: Option<&str>) -> Result<Layer> {
     }
 }
 
-fn set_threads(threads: Option<usize>) -> Result<()> {
-    // There is one pool for all runs of a process.
-    static STARTED: OnceLock<usize> = OnceLock::new();
-    let Some(threads) = threads else {
-        return Ok(());
-    };
-    if let Some(started) = STARTED.get() {
-        return match *started == threads {
-            true => Ok(()),
-            false => Err(Error::request(format!(
-                "{threads} threads are asked for, but {started} have been started in this process"
-            ))
-            .hint("give the same number of threads to all runs of a process")),
-        };
-    }
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()
-        .map_err(|error| Error::system("the threads could not be started").source(error))?;
-    STARTED.get_or_init(|| threads);
-    Ok(())
-}
-
 /// The whole program: runs okuo with the process's arguments, and maps every end to an exit code.
+/// `commit` is the one that it was built from.
 #[must_use]
-pub fn main() -> std::process::ExitCode {
+pub fn main(commit: &'static str) -> std::process::ExitCode {
     // A damaged file may panic in a library, where it is caught and becomes an error: only what
     // reaches this place is told.
     static PANIC: Mutex<String> = Mutex::new(String::new());
@@ -140,6 +122,7 @@ pub fn main() -> std::process::ExitCode {
             *text = panic.to_string().replace('\n', " ");
         }
     }));
+    record::set_commit(commit);
     // A panic is a failure of okuo like every other one.
     let code = std::panic::catch_unwind(|| run(std::env::args_os())).unwrap_or_else(|_| {
         output::panic(&PANIC.lock().map(|text| text.clone()).unwrap_or_default());
@@ -162,7 +145,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             // Help and version are results; everything else is a wrong request.
             let help = !error.use_stderr();
             if json && !help {
-                let error = request_error(&error);
+                let error = request_error(&error).measured(Measured::of_build());
                 output::error(&error, json);
                 return error.exit_code();
             }
@@ -177,17 +160,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return code.number();
         }
     };
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| {
-            runtime.spawn(signals::end_when_told());
-            runtime.block_on(dispatch(command))
-        });
+    let result = threads::runtime().and_then(|runtime| {
+        runtime.spawn(signals::end_when_told());
+        runtime.block_on(dispatch(command))
+    });
     match result {
         Ok(()) => ExitCode::Done.number(),
         Err(error) => {
+            let error = error.measured(Measured::of_build());
             output::error(&error, json);
             error.exit_code()
         }
@@ -269,6 +249,8 @@ fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
     known.push(store::RETRY_SECONDS.to_owned());
+    // Read when okuo was built, and left in the environment of a container.
+    known.push("OKUO_BUILD_COMMIT".to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

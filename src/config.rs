@@ -11,6 +11,7 @@ mod declared;
 mod document;
 pub mod flags;
 mod layer;
+mod machine;
 mod tables;
 #[cfg(test)]
 mod tests;

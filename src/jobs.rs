@@ -24,6 +24,7 @@ mod registry;
 mod score;
 mod score_range;
 mod sent;
+mod stage_clock;
 mod tickets;
 mod train;
 
@@ -32,6 +33,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 pub use check::{CheckRequest, CheckSummary, check};
 pub use evaluate::{EvaluateRequest, EvaluateSummary, evaluate, evaluate_on};
 pub use explain::{ExplainRequest, explain};
+pub use guards::refusal;
 pub use init::{InitRequest, InitSummary, TicketFacts, init};
 pub use model_history::{
     ListedPromotion, PromotionHistory, RemoveOptions, RemovedModel, delete_model,

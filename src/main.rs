@@ -1,5 +1,5 @@
 //! The okuo binary: parse, run, map an error to an exit code.
 
 fn main() -> std::process::ExitCode {
-    okuo::cli::main()
+    okuo::cli::main(env!("BUILD_COMMIT"))
 }

@@ -79,6 +79,8 @@ pub enum Draw {
     OfferMix = 0x0ff3,
     /// Which customers of a held-out night are measured.
     MeasuredCustomers = 0xd4a3,
+    /// Which customers' features are compared with those of the training.
+    FeatureSample = 0xf5a3,
 }
 
 impl Draw {

@@ -21,6 +21,7 @@ fn description() -> Description {
         origin: None,
         corrections: vec![],
         feed: None,
+        features: None,
     }
 }
 

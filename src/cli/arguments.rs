@@ -10,6 +10,7 @@ use crate::config::flags::{
 use crate::domain::MAX_RANK;
 use crate::error::{Error, ExitCode, Result};
 use crate::publish::tables::Format;
+use crate::record;
 
 /// The help's texts are written for 100 columns, which is where clap wraps.
 const FIRST_STEPS: &str = "\
@@ -51,7 +52,7 @@ fn exit_codes() -> String {
 /// Which customers come back regularly, on which day each will buy next, and what will be in that
 /// basket.
 #[derive(Debug, Parser)]
-#[command(name = "okuo", version, about, after_help = manual(), after_long_help = long_manual(), color = ColorChoice::Never)]
+#[command(name = "okuo", version = record::version(), about, after_help = manual(), after_long_help = long_manual(), color = ColorChoice::Never)]
 #[command(arg_required_else_help = true, propagate_version = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -337,6 +338,10 @@ pub(super) struct EvalArguments {
     /// Judge this model (an id of the registry or a file) instead of training one a month
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
+    /// Also score every night of the months and say how its offers would have fared: mailings a visit,
+    /// repeats, and what was bought in time
+    #[arg(long)]
+    pub(super) offers: bool,
     #[command(flatten)]
     _registry: RegistryFlags,
     #[command(flatten)]

@@ -6,9 +6,10 @@ use super::CheckArguments;
 use super::output::Output;
 use super::table::{Align, Column, Table};
 use crate::error::{Error, Result};
-use crate::guards::{self, GUARDS, GuardFinding, Warning};
+use crate::guards::{GUARDS, GuardFinding, Warning};
 use crate::jobs::{self, CheckRequest, CheckSummary};
 use crate::store::{self, PutMode};
+use crate::visible::visible_line;
 
 pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()> {
     let config = arguments.common.config().await?;
@@ -45,7 +46,7 @@ pub(super) fn refusal(summary: &CheckSummary) -> Option<Error> {
         "`okuo score` would not publish the night of {}",
         summary.as_of
     );
-    guards::refusal(&summary.findings, &outcome)
+    jobs::refusal(&summary.findings, &summary.lines, &outcome)
 }
 
 /// A line for each guard that found something.
@@ -119,9 +120,10 @@ fn junit(summary: &CheckSummary) -> String {
     )
 }
 
-/// A text as XML has it.
+/// A text as XML has it, which can have no control characters.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    visible_line(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
@@ -131,15 +133,18 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::ingest::report::Report;
+    use crate::record::Measured;
 
     fn summary(findings: Vec<GuardFinding>) -> CheckSummary {
         CheckSummary {
             as_of: "2025-12-01".parse().unwrap(),
             model_id: None,
             passed: findings.is_empty(),
+            no_data_yet: false,
             breaches: vec![],
             warnings: vec![],
             lines: Report::default(),
+            measured: Measured::default(),
             findings,
         }
     }

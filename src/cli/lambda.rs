@@ -57,6 +57,14 @@ pub async fn answer(event: Value, remaining: Duration) -> Result<Value, Failure>
     }
 }
 
+/// The runtime of a function, as that of the command line.
+///
+/// # Errors
+/// If too few threads can be started.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    super::threads::runtime()
+}
+
 fn margin(remaining: Duration) -> Duration {
     let margin = (remaining / MARGIN_SHARE).clamp(LEAST_MARGIN, LARGEST_MARGIN);
     margin.min(remaining)
@@ -72,6 +80,7 @@ fn failure(error: &Error) -> Failure {
         Kind::Conflict => "Conflict",
         Kind::System => "System",
         Kind::Guard => "Guard",
+        Kind::NoData => "NoData",
     };
     Failure {
         error_type: format!("Okuo.{kind}"),

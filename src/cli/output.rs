@@ -14,6 +14,7 @@ use crate::ingest::report::Report;
 use crate::jobs::Progress;
 use crate::recurrence::PopulationSummary;
 use crate::store::InputObject;
+use crate::visible::{visible, visible_json, visible_line};
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,11 @@ impl Output {
     /// # Errors
     /// If stdout cannot be written to; a reader that has gone away is no error.
     pub fn text(&self, text: &str) -> Result<()> {
-        if self.json { Ok(()) } else { write_out(text) }
+        if self.json {
+            Ok(())
+        } else {
+            write_out(&visible(text))
+        }
     }
 
     /// The result for machines, where it is wanted.
@@ -59,7 +64,7 @@ impl Output {
         }
         let text = serde_json::to_string_pretty(document)
             .map_err(|error| Error::system("the result cannot be written as JSON").source(error))?;
-        write_out(&text)
+        write_out(&visible_json(&text))
     }
 
     /// A summary for machines, where it is wanted, its keys in the order of the alphabet.
@@ -128,7 +133,7 @@ impl Terminal {
         }
         self.spinner
             .get_or_init(|| self.output.spinner())
-            .set_message(text.to_owned());
+            .set_message(visible_line(text).into_owned());
     }
 
     /// Prints while no spinner is in the way.
@@ -148,7 +153,7 @@ impl Progress for Terminal {
     fn object(&self, object: &InputObject, count: usize) {
         Terminal::stage(
             self,
-            &format!("reading {} (of {count} objects)", object.uri),
+            &format!("reading {} (of {count} objects)", visible_line(&object.uri)),
         );
     }
 
@@ -181,13 +186,14 @@ fn write_out(text: &str) -> Result<()> {
 
 fn write_err(text: &str) {
     // Where stderr is gone there is nobody left to tell.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible(text));
 }
 
 /// An error with its hint; where JSON is wanted, as one line of it.
 pub fn error(error: &Error, json: bool) {
     if json {
-        write_err(&serde_json::json!({ "error": error }).to_string());
+        let document = serde_json::json!({ "error": error }).to_string();
+        write_err(&visible_json(&document));
     } else {
         write_err(&format!("error: {error}"));
     }

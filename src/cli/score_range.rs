@@ -61,6 +61,9 @@ fn outcome_text(outcome: &NightOutcome) -> String {
         NightOutcome::Stopped { as_of, reason } => {
             format!("{as_of}  stopped    {}", in_one_line(reason))
         }
+        NightOutcome::NoData { as_of, reason } => {
+            format!("{as_of}  no data    {}", in_one_line(reason))
+        }
         NightOutcome::Failed { as_of, reason } => {
             format!("{as_of}  failed     {}", in_one_line(reason))
         }

@@ -2,15 +2,17 @@
 
 use serde::Serialize;
 
+use super::guards::WarningLog;
 use super::{Progress, Purpose, StoredModel, Tickets, compute, load_model};
-use crate::calendar::Month;
+use crate::calendar::{AsOf, Month};
 use crate::config::Config;
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
-use crate::eval::{self, Evaluation};
+use crate::eval::{self, Evaluation, HeldOutMonths, OfferSettings};
 use crate::ingest::NeededDays;
 use crate::ingest::report::Report;
 use crate::models::Model;
+use crate::record::{Measured, Stage};
 use crate::recurrence::PopulationSummary;
 
 /// What is asked of [`evaluate`].
@@ -23,6 +25,8 @@ pub struct EvaluateRequest {
     /// A model of the registry by its id, or a model file; if `None`, a model is trained on the eve
     /// of each month.
     pub model: Option<String>,
+    /// Whether the offers of every night are measured too.
+    pub offers: bool,
 }
 
 /// What an evaluation found.
@@ -34,6 +38,8 @@ pub struct EvaluateSummary {
     pub lines: Report,
     /// How many customers pass each part of the rule on the last day of the data.
     pub funnel: Funnel,
+    /// Which okuo it was, and what it took.
+    pub measured: Measured,
 }
 
 /// Evaluates on held-out months of the configured tickets.
@@ -47,6 +53,15 @@ pub async fn evaluate(
     progress: &dyn Progress,
 ) -> Result<EvaluateSummary> {
     config.required_inputs()?;
+    let log = WarningLog::new(progress);
+    log.end(evaluated(config, request, &log).await)
+}
+
+async fn evaluated(
+    config: &Config,
+    request: &EvaluateRequest,
+    progress: &WarningLog<'_>,
+) -> Result<EvaluateSummary> {
     let first_month = request.months.iter().min().copied();
     let (model, config) = match &request.model {
         Some(named) => {
@@ -67,15 +82,19 @@ pub async fn evaluate(
         Some(_) => Purpose::Scoring,
         None => Purpose::Training,
     };
+    progress.enter(Stage::List);
     let mut tickets = Tickets::read(&config, days, purpose, progress).await?;
+    progress.enter(Stage::Summarize);
     let partitions = &*tickets.partitions;
     let population = compute(|| PopulationSummary::on_last_day(partitions, &config.rule))?
         .ok_or_else(|| no_purchase(&tickets.lines, first_month))?;
     tickets.count_repeated(&population);
     progress.tickets(&tickets.lines, &population)?;
     let model = model.as_ref().map(|stored| &stored.model);
+    progress.enter(Stage::Evaluate);
     Ok(EvaluateSummary {
         evaluation: evaluate_on(&config, model, &tickets, request, progress)?,
+        measured: progress.measured(),
         lines: tickets.lines,
         funnel: population.funnel,
     })
@@ -93,15 +112,22 @@ pub fn evaluate_on(
     request: &EvaluateRequest,
     progress: &dyn Progress,
 ) -> Result<Evaluation> {
-    let EvaluateRequest { months, every, .. } = request;
+    let details = |as_of: AsOf, customers: &[u32]| tickets.details(as_of, customers);
+    let held_out = HeldOutMonths {
+        months: &request.months,
+        every: request.every,
+        offers: request.offers.then_some(OfferSettings {
+            parameters: &config.offers,
+            details: &details,
+        }),
+    };
     compute(|| match model {
         None => eval::evaluate(
             &*tickets.partitions,
             &config.rule,
             &config.parameters,
             config.history_days,
-            months,
-            *every,
+            held_out,
             &|stage| progress.stage(stage),
         ),
         Some(model) => eval::evaluate_model(
@@ -109,8 +135,7 @@ pub fn evaluate_on(
             &*tickets.partitions,
             &config.rule,
             config.history_days,
-            months,
-            *every,
+            held_out,
             &|stage| progress.stage(stage),
         ),
     })

@@ -28,7 +28,7 @@ pub enum Strategy {
 
 impl Strategy {
     /// All strategies. Those with the fewest candidates choose first.
-    pub(super) const IN_ORDER: [Self; STRATEGIES] =
+    pub const IN_ORDER: [Self; STRATEGIES] =
         [Self::Winback, Self::New, Self::Overdue, Self::Likely];
 
     /// The word in the table.

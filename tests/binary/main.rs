@@ -26,6 +26,7 @@ mod init;
 mod model_history;
 mod monitor;
 mod nights;
+mod record;
 mod reference;
 mod sandbox;
 #[cfg(unix)]
