@@ -110,8 +110,8 @@ async fn file(named: Option<&str>) -> Result<Layer> {
     }
 }
 
-/// The whole program: runs okuo with the process's arguments, and maps every end to an exit code.
-/// `commit` is the one that it was built from.
+/// The whole program, built from this commit: runs okuo with the process's arguments, and maps every
+/// end to an exit code.
 #[must_use]
 pub fn main(commit: &'static str) -> std::process::ExitCode {
     // A damaged file may panic in a library, where it is caught and becomes an error: only what

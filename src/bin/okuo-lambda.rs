@@ -30,10 +30,10 @@ impl From<Refusal> for Diagnostic {
 }
 
 fn main() -> ExitCode {
+    okuo::record::set_commit(env!("BUILD_COMMIT"));
     if std::env::var_os(RUNTIME_API).is_none() {
         return okuo::cli::main(env!("BUILD_COMMIT"));
     }
-    okuo::record::set_commit(env!("BUILD_COMMIT"));
     let ended = lambda::runtime().and_then(|runtime| runtime.block_on(serve()));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
