@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::CheckArguments;
+use super::metrics;
 use super::output::Output;
 use super::table::{Align, Column, Table};
 use crate::error::{Error, Result};
@@ -32,11 +33,20 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
             .put("", content, PutMode::Overwrite)
             .await?;
     }
-    output.text(&check_text(&summary))?;
-    output.summary(&summary)?;
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("warnings", summary.warnings.len()),
+            ("breaches", summary.breaches.len()),
+        ],
+    );
+    // What the guards say decides how the run ends, whether or not it can be printed.
+    let told = output
+        .text(&check_text(&summary))
+        .and_then(|()| output.summary(&summary));
     match refusal(&summary) {
         Some(error) => Err(error),
-        None => Ok(()),
+        None => told,
     }
 }
 

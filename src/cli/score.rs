@@ -1,6 +1,7 @@
 //! `okuo score`.
 
 use super::ScoreArguments;
+use super::metrics;
 use super::names::on_screen;
 use super::output::Output;
 use super::score_range;
@@ -28,7 +29,28 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     let progress = output.progress();
     let summary = jobs::score(&config, &request, &progress).await?;
     drop(progress);
-    output.text(&published_text(&summary))?;
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("customers", summary.customers),
+            ("offers", summary.offers),
+            ("offers_due", summary.offers_due),
+            ("warnings", summary.warnings.len()),
+            ("breaches", summary.guards.breaches.len()),
+        ],
+    );
+    let told = tell(&summary, output);
+    told.map_err(|error| {
+        error.hint(format!(
+            "the night is published all the same: {}",
+            summary.manifest
+        ))
+    })
+}
+
+/// Prints what was published.
+fn tell(summary: &ScoreSummary, output: &Output) -> Result<()> {
+    output.text(&published_text(summary))?;
     // Ids of customers go into no log unless asked for.
     if !summary.examples.is_empty() {
         output.text(&format!(
@@ -38,7 +60,7 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
             examples_text(&summary.examples)
         ))?;
     }
-    output.summary(&summary)
+    output.summary(summary)
 }
 
 /// How much was published, and where.

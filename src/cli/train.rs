@@ -2,6 +2,7 @@
 
 use super::TrainArguments;
 use super::evaluation::evaluation_text;
+use super::metrics;
 use super::output::Output;
 use crate::calendar::AsOf;
 use crate::config::Config;
@@ -17,11 +18,25 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     let progress = output.progress();
     let summary = jobs::train(&config, as_of, &progress).await?;
     drop(progress);
-    print(&summary, as_of, output)?;
-    output.summary(&summary)?;
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("promoted", usize::from(summary.promoted)),
+            ("products_with_a_tree", summary.products_with_a_tree),
+            ("gaps", summary.gaps.len()),
+        ],
+    );
+    let told = print(&summary, as_of, output).and_then(|()| output.summary(&summary));
     match refusal(&summary, &config) {
         Some(error) => Err(error),
-        None => Ok(()),
+        None => told.map_err(|error| {
+            error.hint(format!(
+                "the model {} is in {} all the same; it is{} promoted",
+                summary.model_id,
+                summary.registry_name,
+                if summary.promoted { "" } else { " not" }
+            ))
+        }),
     }
 }
 

@@ -79,7 +79,8 @@ fn a_night_whose_tickets_have_not_come_yet_is_worth_a_retry() {
             assert!(run.err.contains(part), "{part}: {run}");
         }
         let run = sandbox.okuo(&[&arguments[..], &["--json"]].concat());
-        let error: serde_json::Value = serde_json::from_str(run.err.trim()).unwrap();
+        let error: serde_json::Value =
+            serde_json::from_str(run.err.lines().last().unwrap()).unwrap();
         assert_eq!(
             (&error["error"]["kind"], &error["error"]["exit_code"]),
             (&"no_data".into(), &4.into())

@@ -22,6 +22,7 @@ mod demo;
 mod deploy;
 mod guards;
 mod joined;
+mod log;
 mod init;
 mod model_history;
 mod monitor;
