@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     if std::env::var_os(RUNTIME_API).is_none() {
         return okuo::cli::main(env!("BUILD_COMMIT"));
     }
-    let ended = lambda::runtime().and_then(|runtime| runtime.block_on(serve()));
+    let ended = lambda::start().and_then(|runtime| runtime.block_on(serve()));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

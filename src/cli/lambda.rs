@@ -57,11 +57,12 @@ pub async fn answer(event: Value, remaining: Duration) -> Result<Value, Failure>
     }
 }
 
-/// The runtime of a function, as that of the command line.
+/// Begins the log of a function, and gives the runtime that it lives in.
 ///
 /// # Errors
 /// If too few threads can be started.
-pub fn runtime() -> Result<tokio::runtime::Runtime> {
+pub fn start() -> Result<tokio::runtime::Runtime> {
+    super::log::start(super::early_log_format(&[]));
     super::threads::runtime()
 }
 

@@ -150,6 +150,15 @@ async fn a_failure_comes_in_the_form_of_lambda() {
         assert!(document["hint"].is_string(), "{event}: {document}");
     }
     assert_eq!(sandbox.files("out"), []);
+    // A metric counts by the log.
+    let log = String::from_utf8(sandbox.read("log")).unwrap();
+    let mut documents = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    assert!(
+        documents.any(|line| line["error"]["exit_code"] == 3),
+        "{log}"
+    );
     // It has failed, and goes on.
     let scored = function
         .invoke(json!({"command": "score", "as_of": NIGHT}), LONG)
