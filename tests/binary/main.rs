@@ -30,6 +30,7 @@ mod nights;
 mod record;
 mod reference;
 mod sandbox;
+mod signatures;
 #[cfg(unix)]
 mod signals;
 mod words;
