@@ -19,6 +19,8 @@ mod bad_places;
 mod commands;
 mod decisions;
 mod demo;
+mod environment_of_s3;
+mod faults;
 mod guards;
 mod joined;
 mod init;
