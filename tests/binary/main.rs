@@ -20,6 +20,8 @@ mod commands;
 mod decisions;
 mod demo;
 mod deploy;
+mod environment_of_s3;
+mod faults;
 mod guards;
 mod joined;
 mod log;
