@@ -14,6 +14,7 @@ mod models;
 mod monitor;
 mod names;
 pub mod output;
+mod plan;
 pub mod reference;
 mod score;
 mod score_range;
@@ -37,7 +38,7 @@ use crate::suggest;
 use arguments::{
     Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
     ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, MonitorArguments,
-    RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
+    PlanArguments, RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
 };
 use output::Output;
 
@@ -187,6 +188,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Init(arguments) => Output::new(&arguments.screen),
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
+        Command::Plan(arguments) => Output::new(&arguments.common.screen),
         Command::Check(arguments) => Output::new(&arguments.common.screen),
         Command::Monitor(arguments) => Output::new(&arguments.common.screen),
         Command::Explain(arguments) => Output::new(&arguments.common.screen),
@@ -201,6 +203,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Init(arguments) => init::run(arguments, &screen).await,
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
+        Command::Plan(arguments) => plan::run(arguments, &screen).await,
         Command::Check(arguments) => check::run(arguments, &screen).await,
         Command::Monitor(arguments) => monitor::run(arguments, &screen).await,
         Command::Explain(arguments) => explain::run(arguments, &screen).await,

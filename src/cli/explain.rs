@@ -9,8 +9,9 @@ use crate::domain::ProductModel;
 use crate::domain::words::{ago, counted};
 use crate::error::{Error, Result};
 use crate::features::basket::BASKET_COLUMNS;
-use crate::jobs::{self, ExplainRequest};
+use crate::jobs::{self, ExplainRequest, ExplainedOffer};
 use crate::models::explain::{Explanation, Features, Judgement, Past, Prediction, Product};
+use crate::offers::Arm;
 
 /// Features of a product that are shown to people, where they stand in a row; `--json` has all.
 const MAIN_FEATURES: [usize; 6] = [
@@ -49,8 +50,44 @@ pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Res
     let progress = output.progress();
     let explanation = jobs::explain(&config, &request, &progress).await?;
     drop(progress);
-    output.text(&in_words(&explanation))?;
+    output.text(&in_words(&explanation.explanation))?;
+    output.text(&offers_in_words(explanation.offers.as_deref()))?;
     output.document(&explanation)
+}
+
+/// What is offered to the customer, and what is not, with the reasons.
+fn offers_in_words(offers: Option<&[ExplainedOffer]>) -> String {
+    let Some(offers) = offers else {
+        return "\nno offers: offers are for recurrent customers".to_owned();
+    };
+    let arm = match offers.first().map(|offer| offer.arm) {
+        Some(Arm::Control) => " (control arm: nothing is sent)",
+        _ => "",
+    };
+    let lines: Vec<String> = offers.iter().map(offer_line).collect();
+    format!("\noffers{arm}:\n{}", lines.join("\n"))
+}
+
+fn offer_line(offer: &ExplainedOffer) -> String {
+    let name = offer.product_name.as_deref().map(on_screen);
+    let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+    let discount = offer
+        .discount
+        .map(|share| format!("; {:.0} % off", 100.0 * share));
+    let dates = match (offer.send_on, offer.valid_from, offer.valid_until) {
+        (Some(send_on), Some(from), Some(until)) => {
+            format!("; to send on {send_on}, valid {from} to {until}")
+        }
+        _ => String::new(),
+    };
+    format!(
+        "  {:<12} {:<8} product {}{name}: {}{}{dates}",
+        offer.action,
+        offer.strategy,
+        offer.product_id,
+        offer.reason,
+        discount.unwrap_or_default()
+    )
 }
 
 fn in_words(explanation: &Explanation) -> String {
