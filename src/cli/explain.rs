@@ -9,7 +9,7 @@ use crate::domain::ProductModel;
 use crate::domain::words::{ago, counted};
 use crate::error::{Error, Result};
 use crate::features::basket::BASKET_COLUMNS;
-use crate::jobs::{self, ExplainRequest, ExplainedOffer};
+use crate::jobs::{self, ExplainRequest, ExplainedCustomer, ExplainedOffer};
 use crate::models::explain::{Explanation, Features, Judgement, Past, Prediction, Product};
 use crate::offers::Arm;
 
@@ -51,21 +51,25 @@ pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Res
     let explanation = jobs::explain(&config, &request, &progress).await?;
     drop(progress);
     output.text(&in_words(&explanation.explanation))?;
-    output.text(&offers_in_words(explanation.offers.as_deref()))?;
+    output.text(&offers_in_words(&explanation))?;
     output.document(&explanation)
 }
 
 /// What is offered to the customer, and what is not, with the reasons.
-fn offers_in_words(offers: Option<&[ExplainedOffer]>) -> String {
-    let Some(offers) = offers else {
+fn offers_in_words(explained: &ExplainedCustomer) -> String {
+    let Some(offers) = &explained.offers else {
         return "\nno offers: offers are for recurrent customers".to_owned();
     };
     let arm = match offers.first().map(|offer| offer.arm) {
         Some(Arm::Control) => " (control arm: nothing is sent)",
         _ => "",
     };
+    let of_none = match explained.sent_is_known {
+        true => "",
+        false => ", as if nothing had been sent before (--output says what was)",
+    };
     let lines: Vec<String> = offers.iter().map(offer_line).collect();
-    format!("\noffers{arm}:\n{}", lines.join("\n"))
+    format!("\noffers{arm}{of_none}:\n{}", lines.join("\n"))
 }
 
 fn offer_line(offer: &ExplainedOffer) -> String {

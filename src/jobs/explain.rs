@@ -39,6 +39,8 @@ pub struct ExplainedCustomer {
     /// What is known and predicted.
     #[serde(flatten)]
     pub explanation: Explanation,
+    /// Whether it is known what was sent before: an output is named.
+    pub sent_is_known: bool,
     /// The offers, and what was looked at and is not offered; `None` for a customer who is not
     /// recurrent.
     pub offers: Option<Vec<ExplainedOffer>>,
@@ -128,6 +130,7 @@ pub async fn explain(
     };
     Ok(ExplainedCustomer {
         explanation,
+        sent_is_known: config.output.is_some(),
         offers,
     })
 }
@@ -155,11 +158,6 @@ async fn sent_before(
     progress: &dyn Progress,
 ) -> Result<SentBefore> {
     let Some(output) = &config.output else {
-        if config.offers.sent.is_none() {
-            progress.warning(
-                "no output is named, so the offers are those of a night before which nothing was sent: name the one of `okuo score` with --output",
-            );
-        }
         return Ok(SentBefore {
             sent: SentOffers::default(),
             plan: None,

@@ -147,12 +147,18 @@ fn a_product_table_says_what_offers_need() {
 #[test]
 fn a_margin_that_is_no_share_and_an_answer_that_is_none_are_refused() {
     for (row, what) in [
-        ("1,oats,Mill,35,,", "the margin of product 1 is 35"),
-        ("1,oats,Mill,,-0.1,", "the discount of product 1 is -0.1"),
-        ("1,oats,Mill,much,,", "the margin of product 1 is no number"),
+        ("1,oats,Mill,35,,", "the margin of product \"1\" is 35"),
+        (
+            "1,oats,Mill,,-0.1,",
+            "the discount of product \"1\" is -0.1",
+        ),
+        (
+            "1,oats,Mill,much,,",
+            "the margin of product \"1\" is no number",
+        ),
         (
             "1,oats,Mill,,,maybe",
-            "whether product 1 may be offered is \"maybe\"",
+            "whether product \"1\" may be offered is \"maybe\"",
         ),
     ] {
         let table = format!("id,name,brand,margin,off,offer\n{row}\n");

@@ -53,7 +53,9 @@ async fn manifest(config: &Config, night: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_plan_has_files_for_each_day_and_nights_keep_to_it() {
-    let (_folder, config) = trained().await;
+    let (_folder, mut config) = trained().await;
+    // Who came back may be mailed again within the week.
+    config.offers.max_per_week = 7;
     let summary = plan(&config, &request(PLANNED), &Silent).await.unwrap();
     let files = files(&config, PLANNED).await;
     assert_eq!(files.len(), 3 * 7 + 1, "{:?}", files.keys());
@@ -91,16 +93,12 @@ async fn a_plan_has_files_for_each_day_and_nights_keep_to_it() {
         (scored.offers_due, 0)
     );
 
-    let (mut planned, mut kept, mut came) = (0, 0, 0);
+    let mut added = 0;
     for (night, morning) in [("2024-07-03", "2024-07-04"), ("2024-07-04", "2024-07-05")] {
         let scored = score(&config, &with_lines(night), &Silent).await.unwrap();
         let changes = scored.plan.unwrap().changes;
         let (due, sent) = (due(&config, night).await, sent(&files, morning));
-        let in_plan = due.iter().filter(|offer| sent.contains(offer)).count();
-        assert!(
-            changes.planned == sent.len() && in_plan >= changes.kept,
-            "{changes:?}"
-        );
+        assert_eq!(changes.planned, sent.len());
         assert_eq!(changes.kept + changes.added, due.len());
         assert_eq!(
             changes.kept + changes.came_since + changes.withdrawn(),
@@ -108,14 +106,9 @@ async fn a_plan_has_files_for_each_day_and_nights_keep_to_it() {
         );
         let inputs = manifest(&config, night).await["inputs"].to_string();
         assert!(inputs.contains("plan=2024-07-02"), "{inputs}");
-        planned += changes.planned;
-        kept += changes.kept;
-        came += changes.came_since;
+        added += changes.added;
     }
-    assert!(
-        kept > 0 && came > 0 && kept + came <= planned,
-        "{kept} {came} {planned}"
-    );
+    assert!(added > 0, "nobody came since");
 }
 
 #[tokio::test]

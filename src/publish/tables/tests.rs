@@ -35,6 +35,7 @@ fn details() -> Details {
         product_names: Some(vec![Some("Rye \"bread\",\n500 g".into()), None]),
         categories: Some(vec![None, None, Some("cereals".into())]),
         last_prices: Some(vec![Some(2.5), None, None]),
+        brands: Some(vec![None, Some("Mill".into())]),
         stores: Some(vec![(OwnedId::Text("søren".into()), "Halle".into())]),
         segments: Some(vec![(OwnedId::Text("søren".into()), "gold".into())]),
         ..Details::default()
@@ -391,7 +392,7 @@ fn ids_that_would_be_formulas_are_texts_in_a_spreadsheet() {
 
 #[test]
 fn a_workbook_has_the_rows_with_text_as_text_and_the_same_bytes() {
-    use calamine::{Data, DataType, Reader};
+    use calamine::{Data, Reader};
     let mut predictions = examples::text();
     let ids = ["=1+1", "@cmd", "a & <b>", "x_x0041_\u{1}"].map(String::from);
     predictions.customer_ids = Ids::Text(ids.to_vec());
@@ -445,7 +446,10 @@ fn a_workbook_has_the_rows_with_text_as_text_and_the_same_bytes() {
         assert_eq!(row[at("due")], Data::Bool(offer.due));
         match offer.dates {
             Some(dates) => {
-                let day = row[at("send_on")].as_f64().unwrap();
+                let day = match &row[at("send_on")] {
+                    Data::DateTime(day) => day.as_f64(),
+                    other => panic!("{other:?} is no day"),
+                };
                 assert_eq!(day as i32 - 25_569, dates.send_on.epoch());
             }
             None => assert_eq!(row[at("send_on")], Data::Empty),
@@ -463,7 +467,7 @@ fn details_are_columns_only_where_they_are_mapped() {
     let width = |files: &[TableFile]| [0, 1, 2].map(|at| read(&files[at]).width());
     assert_eq!(width(&all(&predictions)), [14, 10, 14]);
     assert_eq!(width(&all_with(&predictions, names)), [14, 11, 15]);
-    assert_eq!(width(&all_with(&predictions, details())), [16, 13, 21]);
+    assert_eq!(width(&all_with(&predictions, details())), [16, 14, 22]);
 }
 
 #[test]
@@ -692,14 +696,14 @@ fn what_is_wrong_is_not_written() {
 
 #[test]
 fn formats_are_named_by_their_extension() {
-    for format in [Format::Parquet, Format::Csv, Format::Jsonl] {
+    for format in Format::ALL {
         assert_eq!(format.extension().parse::<Format>().unwrap(), format);
     }
     assert!(
-        "xlsx"
+        "xls"
             .parse::<Format>()
             .unwrap_err()
             .to_string()
-            .contains("hint: the formats are parquet, csv and jsonl")
+            .contains("hint: the formats are parquet, csv, jsonl and xlsx")
     );
 }
