@@ -51,6 +51,7 @@ fn run(number: u32) -> NightRun {
         funnel: Funnel::default(),
         warnings: vec![],
         guards: GuardRecord::default(),
+        measured: None,
     }
 }
 

@@ -96,7 +96,7 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
         let (manifest, removable) = next_manifest(run, &id, current.as_ref(), &listed);
         let standing = current.filter(|current| current.is_same(&manifest));
         if standing.is_none() || !removable.is_empty() {
-            let content = to_json("the manifest", &manifest)?;
+            let content = to_json("the manifest", standing.as_ref().unwrap_or(&manifest))?;
             let mode = replacing(found.as_ref().map(|(_, tag)| tag.as_str()));
             let tag = match night.put(MANIFEST, content, mode).await {
                 Ok(tag) => tag,
@@ -111,9 +111,7 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
             }
         }
         return Ok(Published {
-            manifest: standing
-                .filter(|_| removable.is_empty())
-                .unwrap_or(manifest),
+            manifest: standing.unwrap_or(manifest),
             name: night.name_of(MANIFEST),
             warnings,
         });

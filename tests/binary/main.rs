@@ -29,6 +29,7 @@ mod init;
 mod model_history;
 mod monitor;
 mod nights;
+mod plan;
 mod record;
 mod reference;
 mod sandbox;

@@ -44,6 +44,7 @@ impl Trainer {
                 facts: Facts::default(),
                 products: None,
                 mailing: None,
+                merged: None,
             },
             warnings: Warnings::default(),
         }

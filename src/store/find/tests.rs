@@ -202,7 +202,6 @@ async fn an_object_that_is_removed_before_it_is_read_may_come_back() {
     for error in [
         found[0].get().await.unwrap_err(),
         found[0].again().await.unwrap_err(),
-        found[0].get_range(0..1).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), Kind::NoData);
         let text = error.to_string();
