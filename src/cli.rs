@@ -17,6 +17,7 @@ mod models;
 mod monitor;
 mod names;
 pub mod output;
+mod plan;
 pub mod reference;
 mod score;
 mod score_range;
@@ -41,7 +42,7 @@ use crate::suggest;
 use arguments::{
     Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
     ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, MonitorArguments,
-    RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
+    PlanArguments, RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
 };
 use output::Output;
 
@@ -243,6 +244,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Init(arguments) => Output::new(&arguments.screen),
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
+        Command::Plan(arguments) => Output::new(&arguments.common.screen),
         Command::Check(arguments) => Output::new(&arguments.common.screen),
         Command::Monitor(arguments) => Output::new(&arguments.common.screen),
         Command::Explain(arguments) => Output::new(&arguments.common.screen),
@@ -257,6 +259,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Init(arguments) => init::run(arguments, &screen).await,
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
+        Command::Plan(arguments) => plan::run(arguments, &screen).await,
         Command::Check(arguments) => check::run(arguments, &screen).await,
         Command::Monitor(arguments) => monitor::run(arguments, &screen).await,
         Command::Explain(arguments) => explain::run(arguments, &screen).await,
@@ -281,7 +284,7 @@ fn add_variables(command: &clap::Command, known: &mut Vec<String>) {
 fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
-    known.push(store::RETRY_SECONDS.to_owned());
+    known.extend([store::RETRY_SECONDS, store::PATH_STYLE].map(str::to_owned));
     // Read when okuo was built, and left in the environment of a container.
     known.push("OKUO_BUILD_COMMIT".to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()

@@ -13,6 +13,7 @@ use crate::store::PutMode;
 
 pub mod manifest;
 pub(crate) mod parquet;
+pub mod plan;
 pub mod promotion;
 pub mod registry;
 pub mod runs;

@@ -77,6 +77,8 @@ pub enum Draw {
     TifuknnPool = 0x71f,
     /// Which strategies choose the offers of a customer on a night.
     OfferMix = 0x0ff3,
+    /// Which of the offers that are worth the same goes first within a budget.
+    OfferBudget = 0x0ffb,
     /// Which customers of a held-out night are measured.
     MeasuredCustomers = 0xd4a3,
     /// Which customers' features are compared with those of the training.

@@ -42,6 +42,14 @@ impl Strategy {
         }
     }
 
+    /// The strategy of a word in the table.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::IN_ORDER
+            .into_iter()
+            .find(|strategy| strategy.word() == word)
+    }
+
     /// Whether it may choose this product for a customer who is expected so many days after the
     /// night.
     #[must_use]

@@ -123,7 +123,7 @@ async fn a_failure_comes_in_the_form_of_lambda() {
         ),
         // The tickets end on the 18th.
         (
-            json!({"command": "score", "as_of": "2024-07-23"}),
+            json!({"command": "score", "as_of": "2024-07-19"}),
             "Okuo.NoData",
             "no_data",
             4,

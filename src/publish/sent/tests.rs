@@ -65,7 +65,8 @@ async fn sent(store: &Arc<FaultyStore>) -> PublishedOffers {
         last: night - 1,
     };
     let (customers, products) = (&predictions.customer_ids, &predictions.product_ids);
-    published_offers(&location(store), nights, customers, products)
+    let [customers, products] = [customers, products].map(|ids| move |id: Id<'_>| ids.code_of(id));
+    published_offers(&location(store), nights, &customers, &products)
         .await
         .unwrap()
 }
