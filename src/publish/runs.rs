@@ -81,7 +81,14 @@ pub struct Published {
 /// If the store fails, there is a manifest of a newer okuo, or other publishers keep
 /// winning. The former run then stays published.
 pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published> {
-    let night = output.child(&night_folder(run.as_of));
+    publish_in(output.child(&night_folder(run.as_of)), run).await
+}
+
+/// As [`publish_run`], in a folder: a night's, or a plan's.
+///
+/// # Errors
+/// As [`publish_run`].
+pub async fn publish_in(night: Location, run: &NightRun) -> Result<Published> {
     let id = run_id(&run.tables);
     let mut warnings = Vec::new();
     for _ in 0..ATTEMPTS {
