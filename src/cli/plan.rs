@@ -42,10 +42,14 @@ fn plan_text(summary: &PlanSummary) -> String {
 }
 
 fn day_text(day: &PlannedDay) -> String {
+    let unknown = match day.sent.offers_without_cost {
+        0 => String::new(),
+        unknown => format!(", without {unknown} whose price is not known"),
+    };
     let cost = day
         .sent
         .expected_cost
-        .map(|cost| format!("; if nothing changes, their discounts cost {cost:.2}"));
+        .map(|cost| format!("; if nothing changes, their discounts cost {cost:.2}{unknown}"));
     format!(
         "  {}: {} to {}{}\n",
         day.send_on,

@@ -69,8 +69,10 @@ pub struct DayCounts {
     pub customers: usize,
     /// How many offers.
     pub offers: usize,
-    /// What their discounts cost if they change nothing; `None` if that is not known.
+    /// What their discounts cost if they change nothing; `None` if that is known of none.
     pub expected_cost: Option<f64>,
+    /// How many of the offers have no price, and are not in it.
+    pub offers_without_cost: usize,
 }
 
 /// One day of a plan.
@@ -243,8 +245,9 @@ fn count(of_customer: &[Offer], counts: &mut BTreeMap<Day, DayCounts>) -> usize 
         day.offers += 1;
         day.customers += usize::from(last != send_on);
         last = send_on;
-        if let Some(cost) = offer.expected_cost {
-            *day.expected_cost.get_or_insert(0.0) += cost;
+        match offer.expected_cost {
+            Some(cost) => *day.expected_cost.get_or_insert(0.0) += cost,
+            None => day.offers_without_cost += 1,
         }
     }
     over_budget

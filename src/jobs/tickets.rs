@@ -295,7 +295,7 @@ pub(super) fn days_up_to(night: AsOf, config: &Config) -> NeededDays {
     NeededDays::up_to(night, config.history_days)
 }
 
-fn check_history_days(config: &Config, purpose: Purpose) -> Result<()> {
+pub(super) fn check_history_days(config: &Config, purpose: Purpose) -> Result<()> {
     let (least, what) = match purpose {
         Purpose::Scoring => (config.rule.window_days(), "the rule looks back"),
         Purpose::Training => (

@@ -93,7 +93,8 @@ async fn read_and_train(
     // A registry that cannot be read or written is told now, not after the training.
     registry.promoted().await?;
     registry.prove_writable().await?;
-    signing_key(config).await?;
+    let key = signing_key(config).await?;
+    check_key_pair(config, key.as_ref())?;
     progress.enter(Stage::List);
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
@@ -162,6 +163,30 @@ async fn train_with(
         progress,
     };
     training.run().await
+}
+
+/// Refuses to promote models that no night would use.
+fn check_key_pair(config: &Config, key: Option<&SigningKey>) -> Result<()> {
+    let Some(verify_key) = &config.verify_key else {
+        return Ok(());
+    };
+    let Some(key) = key else {
+        return match config.promote {
+            PromotionPolicy::Never => Ok(()),
+            _ => Err(Error::request(
+                "nights use only signed models (verify_key), and there is no key to sign the new one",
+            )
+            .hint("name the secret key with --sign-key; or train with --promote never, and sign and promote by hand")),
+        };
+    };
+    const PROOF: &[u8] = b"okuo";
+    let signature = key.sign(PROOF, "proof of a pair of keys")?;
+    verify_key
+        .check("proof", PROOF, Some(signature.as_bytes()))
+        .map_err(|_| {
+            Error::request("sign_key and verify_key are not of one pair of keys")
+                .hint("no night would use the new model: give the two keys that `minisign -G` has made together")
+        })
 }
 
 /// The key that signs the new model, if one is configured.
