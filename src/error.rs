@@ -288,6 +288,12 @@ impl Error {
         self
     }
 
+    /// What was measured of the run that it ended, if that is known.
+    #[must_use]
+    pub fn record(&self) -> Option<&Measured> {
+        self.0.measured.as_ref()
+    }
+
     /// Keeps the error below; its text stands in the message once.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

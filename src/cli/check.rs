@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::CheckArguments;
+use super::metrics;
 use super::output::Output;
 use super::table::{Align, Column, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::guards::{GUARDS, GuardFinding, Warning};
 use crate::jobs::{self, CheckRequest, CheckSummary};
 use crate::store::{self, PutMode};
@@ -17,7 +18,9 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
         store::check_file(file).map_err(|error| error.hint("name another file with --junit"))?;
     }
     let request = CheckRequest {
-        as_of: arguments.as_of,
+        as_of: arguments
+            .schedule
+            .night(arguments.as_of, &config.input.clock)?,
         model: arguments.model,
     };
     let progress = output.progress();
@@ -30,16 +33,30 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
             .put("", content, PutMode::Overwrite)
             .await?;
     }
-    output.text(&check_text(&summary))?;
-    output.summary(&summary)?;
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("warnings", summary.warnings.len()),
+            ("breaches", summary.breaches.len()),
+        ],
+    );
+    // What the guards say decides how the run ends, whether or not it can be printed.
+    let told = output
+        .text(&check_text(&summary))
+        .and_then(|()| output.summary(&summary));
+    match refusal(&summary) {
+        Some(error) => Err(error),
+        None => told,
+    }
+}
+
+/// The error of a feed that `okuo score` would not publish; `None` if it would.
+pub(super) fn refusal(summary: &CheckSummary) -> Option<Error> {
     let outcome = format!(
         "`okuo score` would not publish the night of {}",
         summary.as_of
     );
-    match jobs::refusal(&summary.findings, &summary.lines, &outcome) {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    jobs::refusal(&summary.findings, &summary.lines, &outcome)
 }
 
 /// A line for each guard that found something.

@@ -3,8 +3,8 @@
 use super::InitArguments;
 use super::funnel::text_of;
 use super::output::Output;
+use super::set_up;
 use super::table::{Align, Column, Table};
-use super::threads;
 use crate::calendar::AsOf;
 use crate::config::Layer;
 use crate::domain::words::{in_one_line, shortened};
@@ -26,7 +26,7 @@ const SHARES: [f64; 7] = [1.0, 0.9, 0.7, 0.5, 0.3, 0.1, 0.0];
 pub(super) async fn run(arguments: InitArguments, output: &Output) -> Result<()> {
     let given = arguments.flags.given.clone();
     let config = given.over(Layer::of_machine()).check()?;
-    threads::set(config.threads)?;
+    set_up(&config)?;
     let is_shown = arguments.config == STDOUT;
     let request = InitRequest {
         file: (!is_shown).then(|| arguments.config.clone()),

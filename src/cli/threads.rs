@@ -71,25 +71,35 @@ pub(super) fn runtime() -> Result<Runtime> {
         .map_err(|error| Error::system("the runtime could not be started").source(error))
 }
 
-/// Starts the threads that compute: so many, or one a core, and no more than there can be.
+/// Starts the threads that compute: so many, or one a core, and no more than there can be. There is
+/// one pool for all runs of a process.
 ///
 /// # Errors
-/// If they cannot be started.
+/// If they cannot be started, or another number of them runs already.
 pub(super) fn set(threads: Option<usize>) -> Result<()> {
     let cores = available_parallelism().map_or(1, usize::from);
     let most = FOR_COMPUTING.get().copied().unwrap_or(usize::MAX);
+    let wanted = threads.unwrap_or(cores).min(most);
     let started = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.unwrap_or(cores).min(most))
+        .num_threads(wanted)
         .build_global();
-    match started {
-        // They run already, which is no error of the system.
-        Err(error) if threads.is_none() && std::error::Error::source(&error).is_none() => Ok(()),
-        started => started.map_err(|error| {
-            Error::system("the threads could not be started")
-                .source(error)
-                .hint("give a smaller --threads, or raise the limit on processes: ulimit -u, or pids.max of the container")
-        }),
+    let Err(error) = started else {
+        return Ok(());
+    };
+    let run_already = std::error::Error::source(&error).is_none();
+    if !run_already {
+        return Err(Error::system("the threads could not be started")
+            .source(error)
+            .hint("give a smaller --threads, or raise the limit on processes: ulimit -u, or pids.max of the container"));
     }
+    let running = rayon::current_num_threads();
+    if threads.is_none() || wanted == running {
+        return Ok(());
+    }
+    Err(Error::request(format!(
+        "{wanted} threads are asked for, but {running} have been started in this process"
+    ))
+    .hint("give the same number of threads to all runs of a process"))
 }
 
 /// How many threads can be started at once, up to a number: as many as do start.

@@ -199,12 +199,12 @@ fn summarize(config: &Config, tickets: &Tickets, as_of: AsOf) -> Result<TicketSu
     })
 }
 
-/// Refuses a night long after the data: they have not come yet, or the date is a slip, and the model
+/// Refuses a night long after the data: the date is a slip, or the export has failed, and the model
 /// would be promoted and refuse every night before it.
 fn refuse_late_night(population: &PopulationSummary) -> Result<()> {
     let as_of = population.as_of;
     match population.span.map(|span| span.last) {
-        Some(last) if as_of.day() - last > HELD_OUT_DAYS => Err(Error::no_data(format!(
+        Some(last) if as_of.day() - last > HELD_OUT_DAYS => Err(Error::request(format!(
             "the data end on {last}, {} days before the as-of date {as_of}",
             as_of.day() - last
         ))

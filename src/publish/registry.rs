@@ -32,7 +32,7 @@ const ID_DIGITS: usize = 12;
 
 /// The parts of a description that okuo itself says of a model. Nobody sets them: another okuo may
 /// measure otherwise.
-const MEASURES: [&str; 4] = ["corrections", "feed", "figures", "warnings"];
+const MEASURES: [&str; 5] = ["corrections", "features", "feed", "figures", "warnings"];
 
 /// What a person wants to know about a model, without reading the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -79,7 +79,8 @@ fn a_night_whose_tickets_have_not_come_yet_is_worth_a_retry() {
             assert!(run.err.contains(part), "{part}: {run}");
         }
         let run = sandbox.okuo(&[&arguments[..], &["--json"]].concat());
-        let error: serde_json::Value = serde_json::from_str(run.err.trim()).unwrap();
+        let error: serde_json::Value =
+            serde_json::from_str(run.err.lines().last().unwrap()).unwrap();
         assert_eq!(
             (&error["error"]["kind"], &error["error"]["exit_code"]),
             (&"no_data".into(), &4.into())
@@ -92,6 +93,18 @@ fn a_night_whose_tickets_have_not_come_yet_is_worth_a_retry() {
             );
         }
     }
+    // Four days late, the export has failed: waiting brings nothing.
+    let late = [
+        "score",
+        "-i",
+        "tickets.csv",
+        "--as-of",
+        "2024-07-23",
+        "-o",
+        "out",
+    ];
+    let run = sandbox.okuo(&late);
+    assert!(run.failed(3).err.contains("stale: "), "{run}");
     assert_eq!(sandbox.files("out"), [], "something was published");
     let range = ["score", "-i", "tickets.csv", "-o", "out", "--from"];
     let run = sandbox.okuo(&[&range[..], &["2024-07-18", "--to", night]].concat());

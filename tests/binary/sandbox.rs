@@ -232,18 +232,20 @@ impl Sandbox {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_okuo"));
-        // Nothing of the machine's environment: no settings of okuo, no credentials, no terminal.
+        self.isolated(command.args(arguments));
         command
-            .args(arguments)
+    }
+
+    /// Nothing of the machine's environment: no settings of okuo, no credentials, no terminal.
+    pub(crate) fn isolated<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
-            .stdin(Stdio::null());
-        command
+            .stdin(Stdio::null())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_REGION", "us-east-1")
-            .env("OKUO_RETRY_SECONDS", "0");
-        command
+            .env("OKUO_RETRY_SECONDS", "0")
     }
 
     pub(crate) fn okuo(&self, arguments: &[&str]) -> Run {
