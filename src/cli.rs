@@ -284,7 +284,7 @@ fn add_variables(command: &clap::Command, known: &mut Vec<String>) {
 fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
-    known.push(store::RETRY_SECONDS.to_owned());
+    known.extend([store::RETRY_SECONDS, store::PATH_STYLE].map(str::to_owned));
     // Read when okuo was built, and left in the environment of a container.
     known.push("OKUO_BUILD_COMMIT".to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()

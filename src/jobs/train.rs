@@ -1,12 +1,13 @@
 //! Train a model, measure it, decide whether it is promoted, store it, and move the pointer.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
 use super::guards::WarningLog;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, Tickets, compute, registry};
-use crate::artifact::{self, Description, ModelHeader, Origin};
+use crate::artifact::{self, Description, ModelHeader, Origin, SigningKey};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::domain::Funnel;
@@ -23,6 +24,7 @@ use crate::publish::registry::Registry;
 use crate::purchases::History;
 use crate::record::{Measured, Stage};
 use crate::recurrence::{ClosedDays, PopulationSummary, Provenance, SalesByDay};
+use crate::store;
 
 /// What a training came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,10 +89,11 @@ async fn read_and_train(
     as_of: AsOf,
     progress: &WarningLog<'_>,
 ) -> Result<TrainSummary> {
-    let registry = registry::open(&config.registry).await?;
+    let registry = registry::open_configured(config).await?;
     // A registry that cannot be read or written is told now, not after the training.
     registry.promoted().await?;
     registry.prove_writable().await?;
+    signing_key(config).await?;
     progress.enter(Stage::List);
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
@@ -126,7 +129,7 @@ pub async fn train_on(
     as_of: AsOf,
     progress: &dyn Progress,
 ) -> Result<TrainSummary> {
-    let registry = registry::open(&config.registry).await?;
+    let registry = registry::open_configured(config).await?;
     train_into(config, tickets, as_of, registry, progress).await
 }
 
@@ -159,6 +162,23 @@ async fn train_with(
         progress,
     };
     training.run().await
+}
+
+/// The key that signs the new model, if one is configured.
+async fn signing_key(config: &Config) -> Result<Option<SigningKey>> {
+    let Some(file) = &config.sign_key else {
+        return Ok(None);
+    };
+    let (content, _) =
+        store::open(file)
+            .await?
+            .get("")
+            .await
+            .map_err(|error| match error.kind() {
+                Kind::NotFound => error.hint("check --sign-key"),
+                _ => error,
+            })?;
+    SigningKey::parse(file, &String::from_utf8_lossy(&content)).map(Some)
 }
 
 /// What one look at all tickets tells before a training.
@@ -241,7 +261,11 @@ impl Training<'_> {
         self.progress.enter(Stage::Publish);
         let file = compute(|| self.encode(&trained.model, held_out.as_ref()))?;
         let measured = self.progress.measured();
-        let saved = self.registry.save(file.into(), Some(measured)).await?;
+        let file = Bytes::from(file);
+        let saved = self.registry.save(file.clone(), Some(measured)).await?;
+        if let Some(key) = signing_key(self.config).await? {
+            self.registry.sign(&saved.model_id, &file, &key).await?;
+        }
         if let Some(warning) = &saved.warning {
             self.progress.warning(warning);
         }

@@ -358,7 +358,12 @@ fn input_objects(store: &Arc<dyn Store>, objects: Vec<(bool, ObjectMeta)>) -> Ve
     let mut found: Vec<InputObject> = objects
         .into_iter()
         .map(
-            |(is_candidate, ObjectMeta { key, size, etag })| InputObject {
+            |(
+                is_candidate,
+                ObjectMeta {
+                    key, size, etag, ..
+                },
+            )| InputObject {
                 uri: store.uri(&key),
                 key,
                 size,

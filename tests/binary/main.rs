@@ -20,6 +20,8 @@ mod commands;
 mod decisions;
 mod demo;
 mod deploy;
+mod environment_of_s3;
+mod faults;
 mod guards;
 mod joined;
 mod log;
@@ -31,6 +33,7 @@ mod plan;
 mod record;
 mod reference;
 mod sandbox;
+mod signatures;
 #[cfg(unix)]
 mod signals;
 mod words;
