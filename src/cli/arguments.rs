@@ -231,7 +231,7 @@ pub(super) struct ScoreArguments {
     #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
     pub(super) format: Vec<Format>,
     /// Most money that the discounts of the morning's offers may cost if they change nothing; what is
-    /// worth least for it is held back [default: budget under [offers]]
+    /// worth least for it is held back [default: offers.budget]
     #[arg(long, value_name = "MONEY")]
     pub(super) budget: Option<f64>,
     /// Publish although guards would stop the night; the manifest keeps what they said
@@ -268,7 +268,7 @@ pub(super) struct PlanArguments {
     #[command(flatten)]
     _publishing: PublishingFlags,
     /// Most money that the discounts of a day's offers may cost if they change nothing; what is worth
-    /// least for it is held back [default: budget under [offers]]
+    /// least for it is held back [default: offers.budget]
     #[arg(long, value_name = "MONEY")]
     pub(super) budget: Option<f64>,
     /// Publish although guards would stop the night; the manifest keeps what they said

@@ -1,6 +1,7 @@
 //! `okuo plan`.
 
 use super::PlanArguments;
+use super::metrics;
 use super::output::Output;
 use super::score::within_budget;
 use crate::domain::words::counted;
@@ -18,8 +19,24 @@ pub(super) async fn run(arguments: PlanArguments, output: &Output) -> Result<()>
     let progress = output.progress();
     let summary = jobs::plan(&config, &request, &progress).await?;
     drop(progress);
-    output.text(&plan_text(&summary))?;
-    output.summary(&summary)
+    let offers = summary.days.iter().map(|day| day.sent.offers);
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("offers", offers.sum()),
+            ("warnings", summary.warnings.len()),
+            ("breaches", summary.guards.breaches.len()),
+        ],
+    );
+    let told = output
+        .text(&plan_text(&summary))
+        .and_then(|()| output.summary(&summary));
+    told.map_err(|error| {
+        error.hint(format!(
+            "the plan is published all the same: {}",
+            summary.manifest
+        ))
+    })
 }
 
 /// What is planned for each day, and where.

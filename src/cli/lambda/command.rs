@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::arguments::{
     CheckArguments, Command, MonitorArguments, ScoreArguments, TrainArguments,
 };
-use super::super::{check, monitor, train, warn_of_unknown_variables};
+use super::super::{check, monitor, score, train, warn_of_unknown_variables};
 use super::InvocationProgress;
 use super::event::{self, Asked};
 use crate::calendar::AsOf;
@@ -53,6 +53,7 @@ async fn run_score(
     progress: &InvocationProgress,
 ) -> Result<Value> {
     let config = within_memory(arguments.common.config().await?);
+    let config = score::within_budget(config, arguments.budget)?;
     if let Some(why) = is_of_no_use(created, &config) {
         return Ok(json!({ "ignored": why }));
     }

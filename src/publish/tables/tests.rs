@@ -183,6 +183,7 @@ fn the_declared_columns_are_those_of_the_files() {
             "product_name",
             "category",
             "last_price",
+            "brand",
             "send_on",
             "valid_from",
             "valid_until",
@@ -191,7 +192,9 @@ fn the_declared_columns_are_those_of_the_files() {
             "last_price",
             "segment",
             "expected_cost",
-            "gain_needed"
+            "gain_needed",
+            "discount",
+            "brand"
         ]
     );
 }
