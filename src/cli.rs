@@ -287,6 +287,7 @@ fn warn_of_unknown_variables(output: &Output) {
     known.extend([store::RETRY_SECONDS, store::PATH_STYLE].map(str::to_owned));
     // Read when okuo was built, and left in the environment of a container.
     known.push("OKUO_BUILD_COMMIT".to_owned());
+    known.push(lambda::LOCAL_PLACES.to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();
