@@ -10,6 +10,7 @@ mod evaluation;
 mod explain;
 mod funnel;
 mod init;
+mod lift;
 mod models;
 mod monitor;
 mod names;
@@ -34,7 +35,7 @@ use crate::store;
 use crate::suggest;
 use arguments::{
     Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
-    ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, MonitorArguments,
+    ExplainArguments, InitArguments, LiftArguments, ModelsArguments, ModelsCommand, MonitorArguments,
     RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
 };
 use output::Output;
@@ -198,6 +199,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Score(arguments) => Output::new(&arguments.common.screen),
         Command::Check(arguments) => Output::new(&arguments.common.screen),
         Command::Monitor(arguments) => Output::new(&arguments.common.screen),
+        Command::Lift(arguments) => Output::new(&arguments.common.screen),
         Command::Explain(arguments) => Output::new(&arguments.common.screen),
         Command::Eval(arguments) => Output::new(&arguments.common.screen),
         Command::Simulate(arguments) => Output::new(&arguments.screen),
@@ -212,6 +214,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Score(arguments) => score::run(arguments, &screen).await,
         Command::Check(arguments) => check::run(arguments, &screen).await,
         Command::Monitor(arguments) => monitor::run(arguments, &screen).await,
+        Command::Lift(arguments) => lift::run(arguments, &screen).await,
         Command::Explain(arguments) => explain::run(arguments, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,

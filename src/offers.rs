@@ -6,6 +6,7 @@
 //! difference between the arms is what the offers bring.
 
 mod arm;
+mod campaign;
 mod category;
 mod choice;
 mod mix;
@@ -28,9 +29,10 @@ use crate::sampling::{Draw, hash_bytes, unit};
 use crate::settings::{Allowed, section};
 
 pub use arm::Arm;
+pub use campaign::CampaignOffer;
 use category::OfferCategories;
 pub use category::unknown_categories;
-use choice::CustomerChoice;
+use choice::{CustomerChoice, OfferArms};
 pub use mix::{OfferMix, Strategy};
 use money::OfferCosts;
 pub use sent::{LONGEST_QUIET, SentOffer, SentOffers, SentToCustomer, nights_to_remember};
@@ -104,6 +106,10 @@ section! {
         /// bring
         #[setting(default = 0.1, allowed(Allowed::SHARE))]
         pub control_share: f64,
+        /// Share of the due offers that are held back although their customers are mailed, to measure
+        /// what each kind of offer brings (`offer_arm`)
+        #[setting(default = 0.0, allowed(Allowed::SHARE))]
+        pub control_offer_share: f64,
         /// The salt with which the arms are drawn. With the same salt, a customer is in the same arm
         /// every night
         #[setting(default = "okuo".into())]
@@ -212,6 +218,8 @@ pub struct Offer {
     pub action: Action,
     /// The customer's arm.
     pub arm: Arm,
+    /// The offer's own arm: in the control arm, it is held back although its customer is mailed.
+    pub offer_arm: Arm,
     /// Whether it is to be sent on the day after the night.
     pub due: bool,
     /// Which strategy looked at it.
@@ -331,12 +339,19 @@ impl<'a> OfferMaker<'a> {
             let choice = CustomerChoice::new(self, predictions.as_of, customer, self.sent.to(id));
             let key = predictions.customer_ids.key(customer.customer);
             let night = predictions.as_of.day().epoch() as u64;
+            let arms = OfferArms {
+                customer: arm,
+                seed: self.seed,
+                key,
+                night,
+                products: &predictions.product_ids,
+            };
             let draw = unit(Draw::OfferMix.hash(self.seed, &[key, night]));
             let quotas = self
                 .parameters
                 .mix
                 .quotas(self.parameters.per_customer, draw);
-            choice.may_mail(may_mail).offers(arm, quotas, &mut offers);
+            choice.may_mail(may_mail).offers(arms, quotas, &mut offers);
         }
         Ok(offers)
     }

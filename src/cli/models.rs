@@ -104,7 +104,10 @@ fn shown_text(shown: &ShownModel) -> String {
         Some(contenders) => contenders_table(contenders).to_string(),
         None => "  none: it could not be measured\n".to_owned(),
     };
-    let corrections = corrections_text(&description.corrections);
+    let mut corrections = corrections_text(&description.corrections);
+    if let Some(learned) = &description.learned_mix {
+        corrections += &learned.in_words();
+    }
     format!(
         "model {}{promoted}\ntrained up to {} by okuo {} on data {}\nrule: {}\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n{figures}{corrections}",
         card.model_id,

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Handle};
 
 use super::{
     CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest, ModelList,
-    MonitorRequest, MonitorSummary, NightOutcome, Progress, PromotedModel, PromotionHistory,
+    LiftRequest, LiftSummary, MonitorRequest, MonitorSummary, NightOutcome, Progress, PromotedModel, PromotionHistory,
     RemoveOptions, RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary, ShownModel,
     TrainSummary,
 };
@@ -97,6 +97,18 @@ pub fn monitor(
     progress: &dyn Progress,
 ) -> Result<MonitorSummary> {
     wait_for(super::monitor(config, request, progress))
+}
+
+/// As [`super::lift`].
+///
+/// # Errors
+/// As [`super::lift`]; if it is called from async code.
+pub fn lift(
+    config: &Config,
+    request: &LiftRequest,
+    progress: &dyn Progress,
+) -> Result<LiftSummary> {
+    wait_for(super::lift(config, request, progress))
 }
 
 /// As [`super::list_models`].

@@ -8,6 +8,7 @@ use super::{Progress, Purpose, Tickets, compute};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::Result;
+use crate::lift::LearnedMix;
 use crate::models::explain::{self, Explanation};
 use crate::purchases::{Partitions, Purchases};
 
@@ -56,6 +57,8 @@ pub async fn explain(
         let customer = tickets.partitions.customers().code(&request.customer);
         let details = tickets.details(request.as_of, customer.as_slice());
         explanation.add_details(&details, tickets.partitions.products());
+        let learned = model.header.description.learned_mix.as_ref();
+        explanation.offer_mix = learned.map(LearnedMix::in_words);
         Ok(explanation)
     })
 }

@@ -15,9 +15,10 @@ use crate::domain::{CustomerPrediction, Details, Funnel, OwnedId, Predictions, P
 use crate::error::{Error, Result};
 use crate::guards::{FeedCounts, Warning};
 use crate::ingest::report::Report;
+use crate::lift::small_arm;
 use crate::models::{self, NightSummary};
 use crate::offers::{
-    Action, Offer, OfferMaker, OfferParameters, SentOffers, unknown_categories, unknown_exclusions,
+    Action, Arm, Offer, OfferMaker, OfferParameters, SentOffers, unknown_categories, unknown_exclusions,
 };
 use crate::publish::manifest::{GuardRecord, MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{NightRun, night_before, publish_run};
@@ -210,6 +211,10 @@ async fn score_into(
     let funnel = night.population.funnel.clone();
     let (sent, of_sent) = sent_before(config, output, &tickets, request.as_of, progress).await?;
     let scored = compute(|| predict(config, model, &tickets, night, request, &sent, progress))?;
+    // Once: before the first mailing.
+    if let Some(warning) = scored.small_arm.as_ref().filter(|_| sent.is_empty()) {
+        progress.warning(warning);
+    }
     let Tickets { lines, objects, .. } = tickets;
     progress.stage("publishing");
     let run = NightRun {
@@ -288,6 +293,8 @@ struct ScoredNight {
     customers_due: usize,
     expected_cost: Option<f64>,
     offers_without_cost: usize,
+    /// What to say if the control arm is too small to show anything.
+    small_arm: Option<String>,
     examples: Vec<ExampleCustomer>,
 }
 
@@ -305,7 +312,7 @@ fn predict(
     warn_of_unknown_categories(&details, &config.offers, progress);
     let maker = OfferMaker::new(&config.offers, tickets.partitions.products(), sent)?;
     let mut maker = maker.with_details(&details)?;
-    let mut collector = NightCollector::new(recurrent, request, details);
+    let mut collector = NightCollector::new(recurrent, request, details, &config.offers);
     models::score_in_slices(
         &model.model,
         &model.id(),
@@ -335,6 +342,7 @@ struct NightCollector {
     customers_due: usize,
     expected_cost: Option<f64>,
     offers_without_cost: usize,
+    arms: ArmCounts,
     /// Customers from one example to the next, so that not only the smallest ids are shown.
     example_step: usize,
     most_examples: usize,
@@ -342,7 +350,12 @@ struct NightCollector {
 }
 
 impl NightCollector {
-    fn new(recurrent: usize, request: &ScoreRequest, details: Details) -> Self {
+    fn new(
+        recurrent: usize,
+        request: &ScoreRequest,
+        details: Details,
+        offers: &OfferParameters,
+    ) -> Self {
         Self {
             tables: Tables::new(&request.formats, details.clone()),
             details,
@@ -352,6 +365,10 @@ impl NightCollector {
             customers_due: 0,
             expected_cost: None,
             offers_without_cost: 0,
+            arms: ArmCounts {
+                max_per_week: offers.max_per_week as f64,
+                ..ArmCounts::default()
+            },
             example_step: (recurrent / request.examples.max(1)).max(1),
             most_examples: request.examples,
             examples: vec![],
@@ -373,6 +390,7 @@ impl NightCollector {
         self.customers_due += of_customer
             .filter(|offers| offers.iter().any(|offer| offer.due))
             .count();
+        self.arms.add(predictions, offers);
         for (at, customer) in (self.customers..).zip(&predictions.customers) {
             if at % self.example_step == 0 && self.examples.len() < self.most_examples {
                 self.examples
@@ -392,8 +410,51 @@ impl NightCollector {
             customers_due: self.customers_due,
             expected_cost: self.expected_cost,
             offers_without_cost: self.offers_without_cost,
+            small_arm: self.arms.small(),
             examples: self.examples,
         })
+    }
+}
+
+/// How large the arms are, and how many offers a customer gets.
+#[derive(Default)]
+struct ArmCounts {
+    max_per_week: f64,
+    /// Customers who are offered something.
+    customers: usize,
+    of_control: usize,
+    offers: usize,
+    /// Sum of the probabilities that they are bought anyway.
+    bought: f64,
+    scored: usize,
+    purchases_90d: u64,
+}
+
+impl ArmCounts {
+    fn add(&mut self, predictions: &Predictions, offers: &[Offer]) {
+        self.scored += predictions.customers.len();
+        let purchases = predictions.customers.iter();
+        let purchases = purchases.map(|customer| u64::from(customer.purchases_90d));
+        self.purchases_90d += purchases.sum::<u64>();
+        for of_customer in offers.chunk_by(|one, next| one.customer == next.customer) {
+            let made = of_customer.iter();
+            let made = made.filter(|offer| offer.action == Action::Offer);
+            self.offers += made.clone().count();
+            self.bought += made.clone().map(|offer| offer.p_window).sum::<f64>();
+            if let Some(first) = made.clone().next() {
+                self.customers += 1;
+                self.of_control += usize::from(first.arm == Arm::Control);
+            }
+        }
+    }
+
+    /// What to say if the control arm is too small to show anything.
+    fn small(&self) -> Option<String> {
+        let visits = self.purchases_90d as f64 * 7.0 / 90.0 / self.scored.max(1) as f64;
+        let offers = self.offers as f64;
+        let a_mailing = offers / self.customers.max(1) as f64;
+        let a_week = a_mailing * visits.min(self.max_per_week);
+        small_arm(self.customers, self.of_control, a_week, self.bought / offers.max(1.0))
     }
 }
 

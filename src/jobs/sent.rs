@@ -2,19 +2,20 @@
 
 use super::progress::Progress;
 use super::tickets::{Tickets, manifest_input};
-use crate::calendar::AsOf;
+use crate::calendar::{AsOf, DateRange};
 use crate::config::Config;
 use crate::domain::Ids;
 use crate::error::{Error, Result};
 use crate::ingest::{self, NeededDays};
 use crate::offers::{OfferParameters, SentOffer, SentOffers, nights_to_remember};
+use crate::publish::campaign::published_campaign;
 use crate::publish::manifest::ManifestInput;
 use crate::publish::sent::{offer_tables, published_offers};
 use crate::purchases::Purchases;
 use crate::store::{InputObject, Location};
 
 /// What was sent before the night `as_of`, and what says so: the nights before it that are
-/// published below `output`, or the table that `[offers] sent` names. Later nights change nothing.
+/// published below `output`, or the table that `[offers] sent` names, with what those nights held back. Later nights change nothing.
 ///
 /// # Errors
 /// If the store fails, or the table cannot be read.
@@ -41,8 +42,13 @@ pub(super) async fn sent_before(
         if let Some(warning) = unknown_ids(&sent, customers, products) {
             progress.warning(&format!("[offers] sent = \"{uri}\": {warning}"));
         }
-        let offers = offers_of(&sent, as_of, &config.offers, customers, products);
-        let inputs = objects.into_iter().map(manifest_input).collect();
+        let mut offers = offers_of(&sent, as_of, &config.offers, customers, products);
+        let mut inputs: Vec<ManifestInput> = objects.into_iter().map(manifest_input).collect();
+        // No table has what was held back to measure what offers bring. It counts as if it had been
+        // sent: else the arms would differ in more than the sending.
+        let (held_back, tables) = held_back(output, nights, tickets, progress).await?;
+        offers.extend(held_back);
+        inputs.extend(tables);
         return Ok((SentOffers::new(customers, offers), inputs));
     }
     let published = published_offers(output, nights, customers, products).await?;
@@ -53,6 +59,36 @@ pub(super) async fn sent_before(
         SentOffers::new(customers, published.offers),
         published.inputs,
     ))
+}
+
+/// What earlier nights that are published below `output` held back, and their tables.
+async fn held_back(
+    output: &Location,
+    nights: DateRange,
+    tickets: &Tickets,
+    progress: &dyn Progress,
+) -> Result<(Vec<(u32, SentOffer)>, Vec<ManifestInput>)> {
+    let nights: Vec<AsOf> = (0..nights.days())
+        .map(|after| AsOf(nights.first + after))
+        .collect();
+    let (customers, products) = (
+        tickets.partitions.customers(),
+        tickets.partitions.products(),
+    );
+    let campaign = published_campaign(output, &nights, customers, products).await?;
+    for warning in &campaign.warnings {
+        progress.warning(warning);
+    }
+    let held_back = campaign.offers.iter().filter(|offer| !offer.is_sent());
+    let held_back = held_back.map(|offer| {
+        let as_sent = SentOffer {
+            sent_on: offer.night.day() + 1,
+            valid_until: offer.valid.last,
+            product: offer.product,
+        };
+        (offer.customer, as_sent)
+    });
+    Ok((held_back.collect(), campaign.inputs))
 }
 
 /// The objects that a night's run is made of, without reading them: its tickets, and what says what
@@ -69,14 +105,12 @@ pub(super) async fn inputs_of_night(
     uris.extend(config.offers.sent.clone());
     let objects = ingest::objects(&uris, &config.input).await?;
     let mut inputs: Vec<ManifestInput> = objects.into_iter().map(manifest_input).collect();
-    if config.offers.sent.is_none() {
-        let nights = nights_to_remember(as_of, config.offers.longest_memory());
-        inputs.extend(offer_tables(output, nights).await?);
-    }
+    let nights = nights_to_remember(as_of, config.offers.longest_memory());
+    inputs.extend(offer_tables(output, nights).await?);
     Ok(inputs)
 }
 
-fn in_settings(error: Error, uri: &str) -> Error {
+pub(super) fn in_settings(error: Error, uri: &str) -> Error {
     if !error.lacks_columns() {
         return error.hint(format!("[offers] sent = \"{uri}\" names it"));
     }

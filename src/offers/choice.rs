@@ -7,7 +7,8 @@ use super::{
     Action, Arm, LONGEST_QUIET, Offer, OfferDates, OfferMaker, OfferParameters, SentToCustomer,
 };
 use crate::calendar::AsOf;
-use crate::domain::{CustomerPrediction, ProductPrediction, words};
+use crate::domain::{CustomerPrediction, Ids, ProductPrediction, words};
+use crate::sampling::Draw;
 
 /// A product of the first so many in a customer's list may be certain.
 pub(super) const CERTAIN_RANKS: usize = 3;
@@ -26,6 +27,29 @@ pub(super) struct CustomerChoice<'a> {
     is_due: bool,
     /// Why the customer is not mailed, or not again yet.
     held_back: Option<(Action, String)>,
+}
+
+/// Draws the arms of one customer's offers on one night.
+#[derive(Clone, Copy)]
+pub(super) struct OfferArms<'a> {
+    /// The customer's own.
+    pub(super) customer: Arm,
+    pub(super) seed: u64,
+    /// Of the customer's id.
+    pub(super) key: u64,
+    pub(super) night: u64,
+    pub(super) products: &'a Ids,
+}
+
+impl OfferArms<'_> {
+    /// The arm of an offer of a product: drawn anew each night.
+    fn of(&self, product: u32, control_share: f64) -> Arm {
+        let ids = [self.key, self.night, self.products.key(product)];
+        match Draw::OfferArm.keeps(self.seed, &ids, control_share) {
+            true => Arm::Control,
+            false => Arm::Treatment,
+        }
+    }
 }
 
 /// What became of a product.
@@ -73,7 +97,12 @@ impl<'a> CustomerChoice<'a> {
     /// Adds the customer's rows by rank. Each strategy goes through the candidates that it may
     /// choose, the likeliest first, until as many are offered, or would be, as its quota says. What
     /// one strategy finds no candidates for goes to the next.
-    pub(super) fn offers(&self, arm: Arm, quotas: [usize; STRATEGIES], offers: &mut Vec<Offer>) {
+    pub(super) fn offers(
+        &self,
+        arms: OfferArms<'_>,
+        quotas: [usize; STRATEGIES],
+        offers: &mut Vec<Offer>,
+    ) {
         let customer = self.customer;
         let candidates: Vec<_> = customer.products.iter().chain(&customer.further).collect();
         let mut considered: Vec<Option<Considered>> = Vec::new();
@@ -103,7 +132,7 @@ impl<'a> CustomerChoice<'a> {
         }
         let rows = (1..).zip(candidates).zip(considered);
         offers.extend(rows.filter_map(|((rank, product), considered)| {
-            Some(self.row(rank, product, considered?, arm))
+            Some(self.row(rank, product, considered?, arms))
         }));
     }
 
@@ -112,7 +141,7 @@ impl<'a> CustomerChoice<'a> {
         rank: u32,
         product: &ProductPrediction,
         considered: Considered,
-        arm: Arm,
+        arms: OfferArms<'_>,
     ) -> Offer {
         let Considered {
             strategy,
@@ -121,6 +150,10 @@ impl<'a> CustomerChoice<'a> {
             p_window,
         } = considered;
         let is_offered = action == Action::Offer;
+        let arm = arms.customer;
+        let share = self.maker.parameters.control_offer_share;
+        let offer_arm = arms.of(product.product, share);
+        let is_sent = arm == Arm::Treatment && offer_arm == Arm::Treatment;
         Offer {
             customer: self.customer.customer,
             product: product.product,
@@ -129,7 +162,8 @@ impl<'a> CustomerChoice<'a> {
             dates: is_offered.then_some(self.dates),
             action,
             arm,
-            due: is_offered && self.is_due && arm == Arm::Treatment,
+            offer_arm,
+            due: is_offered && self.is_due && is_sent,
             strategy,
             p_window,
             expected_cost: self.maker.costs.expected_cost(product.product, p_window),

@@ -16,7 +16,7 @@ use crate::store::Location;
 mod tests;
 
 /// Nights that are fetched at a time.
-const AT_A_TIME: usize = 8;
+pub(super) const NIGHTS_AT_A_TIME: usize = 8;
 
 /// The columns that are read.
 const COLUMNS: [&str; 5] = [
@@ -52,7 +52,7 @@ pub async fn published_offers(
 ) -> Result<PublishedOffers> {
     let mut tables = stream::iter(each(nights))
         .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
-        .buffered(AT_A_TIME);
+        .buffered(NIGHTS_AT_A_TIME);
     let mut published = PublishedOffers::default();
     while let Some((night, table)) = tables.try_next().await? {
         let read = table.and_then(|table| match table {
@@ -88,7 +88,7 @@ pub async fn published_offers(
 pub async fn offer_tables(output: &Location, nights: DateRange) -> Result<Vec<ManifestInput>> {
     let tables: Vec<Option<ManifestInput>> = stream::iter(each(nights))
         .map(|night| named_offer_table(output, night))
-        .buffered(AT_A_TIME)
+        .buffered(NIGHTS_AT_A_TIME)
         .try_collect()
         .await?;
     Ok(tables.into_iter().flatten().collect())
@@ -122,7 +122,7 @@ async fn named_offer_table(output: &Location, night: AsOf) -> Result<Option<Mani
 ///
 /// # Errors
 /// If the store fails.
-async fn offer_table(
+pub(super) async fn offer_table(
     output: &Location,
     night: AsOf,
 ) -> Result<Result<Option<(ManifestInput, bytes::Bytes)>>> {
@@ -204,7 +204,7 @@ impl DueOffers<'_> {
 }
 
 /// Finds the code of the id in a row of a column, whatever the type of its ids.
-fn codes<'a>(
+pub(super) fn codes<'a>(
     rows: &'a DataFrame,
     column: &str,
     ids: &'a Ids,
@@ -221,7 +221,7 @@ fn codes<'a>(
 }
 
 /// Finds the day in a row of a column.
-fn days<'a>(
+pub(super) fn days<'a>(
     rows: &'a DataFrame,
     column: &str,
 ) -> Result<impl Fn(usize) -> Option<Day> + 'a, PolarsError> {

@@ -22,6 +22,7 @@ mod demo;
 mod guards;
 mod joined;
 mod init;
+mod lift;
 mod model_history;
 mod monitor;
 mod nights;

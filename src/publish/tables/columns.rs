@@ -231,7 +231,7 @@ impl ProductRecord<'_> {
 }
 
 /// The columns of `offers`.
-pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 20] = [
+pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 21] = [
     TableColumn {
         name: "customer_id",
         meaning: "the customer, as in the tickets",
@@ -331,6 +331,11 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 20] = [
         name: "gain_needed",
         meaning: "by how much the probability of the purchase has to rise for the offer to pay; only where prices are mapped, null without `discount` and `margin`, or if the discount takes all of the margin",
         fill: Fill::Money(|offer| offer.gain_needed),
+    },
+    TableColumn {
+        name: "offer_arm",
+        meaning: "`treatment`, or `control`: this offer alone is held back, to measure what such offers bring (`control_offer_share`); never due",
+        fill: Fill::Text(|offer| offer.offer_arm.word().to_owned()),
     },
 ];
 
