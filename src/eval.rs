@@ -9,6 +9,7 @@ pub mod baselines;
 mod backtest;
 pub mod bootstrap;
 mod coverage;
+mod mailings;
 pub mod metrics;
 mod monitor;
 mod nights;
@@ -27,6 +28,8 @@ use crate::purchases::{PartitionedHistory, Partitions, RecentPartitions};
 use crate::recurrence::{PopulationSummary, Rule};
 use backtest::Backtest;
 pub use bootstrap::{Figure, Interval};
+use mailings::MailingTrial;
+pub use mailings::{MailingEvaluation, OfferSettings, StrategyComparison};
 pub use metrics::{FigureBasis, Figures, figures};
 pub use monitor::{MonitoredNight, PromiseComparison, compare_with_promise, monitor_night};
 pub use protocol::{NightRows, night_rows};
@@ -62,8 +65,22 @@ pub struct Evaluation {
     pub contenders: Vec<Contender>,
     /// The name of the best baseline by each figure.
     pub best_baselines: BTreeMap<Figure, String>,
+    /// How the offers of every night would have fared, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offers: Option<MailingEvaluation>,
     /// What a reader should know.
     pub warnings: Vec<String>,
+}
+
+/// What is held out, and what is measured there.
+#[derive(Clone, Copy)]
+pub struct HeldOutMonths<'a> {
+    /// The months.
+    pub months: &'a [Month],
+    /// Days from one night that is scored to the next, at least 1.
+    pub every: u32,
+    /// If given, the offers of all nights are measured too.
+    pub offers: Option<OfferSettings<'a>>,
 }
 
 /// A model or a baseline with its figures.
@@ -112,6 +129,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// What the interval of a difference says, where more is better or worse.
+    pub(crate) fn of(difference: Interval, higher_is_better: bool) -> Self {
+        let (above, below) = (difference.low > 0.0, difference.high < 0.0);
+        match (above, below) {
+            (true, _) if higher_is_better => Self::Better,
+            (_, true) if !higher_is_better => Self::Better,
+            (false, false) => Self::Tie,
+            _ => Self::Worse,
+        }
+    }
+
     /// In words.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -124,7 +152,7 @@ impl Verdict {
 }
 
 /// For each month: trains on what is known on its eve of the last `history_days` days; scores
-/// nights from the eve on, every `every` days, as long as the next day is in the month and the data
+/// nights from the eve on, every `held_out.every` days, as long as the next day is in the month and the data
 /// reach it; and compares them with what followed. `stage` is told what is done next.
 ///
 /// # Errors
@@ -135,11 +163,10 @@ pub fn evaluate(
     rule: &Rule,
     parameters: &Parameters,
     history_days: u32,
-    months: &[Month],
-    every: u32,
+    held_out: HeldOutMonths<'_>,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
-    let holdout = Holdout::new(purchases, rule, history_days, months, every, stage)?;
+    let holdout = Holdout::new(purchases, rule, history_days, held_out, stage)?;
     holdout.run(|month, backtest| {
         let eve = month.eve();
         stage(&format!("{month}: training up to {eve}"));
@@ -166,11 +193,10 @@ pub fn evaluate_model(
     purchases: &dyn Partitions,
     rule: &Rule,
     history_days: u32,
-    months: &[Month],
-    every: u32,
+    held_out: HeldOutMonths<'_>,
     stage: &(dyn Fn(&str) + Sync),
 ) -> Result<Evaluation> {
-    let holdout = Holdout::new(purchases, rule, history_days, months, every, stage)?;
+    let holdout = Holdout::new(purchases, rule, history_days, held_out, stage)?;
     if let Some(month) = holdout
         .months
         .iter()
@@ -198,6 +224,7 @@ struct Holdout<'a> {
     /// The last day with a purchase.
     last: Day,
     every: u32,
+    offers: Option<OfferSettings<'a>>,
     stage: &'a (dyn Fn(&str) + Sync),
 }
 
@@ -208,8 +235,7 @@ impl<'a> Holdout<'a> {
         purchases: &'a dyn Partitions,
         rule: &'a Rule,
         history_days: u32,
-        months: &[Month],
-        every: u32,
+        held_out: HeldOutMonths<'a>,
         stage: &'a (dyn Fn(&str) + Sync),
     ) -> Result<Self> {
         let span = PartitionedHistory::all(purchases)
@@ -219,9 +245,10 @@ impl<'a> Holdout<'a> {
             purchases,
             rule,
             history_days,
-            months: check_months(months, every, span)?,
+            months: check_months(held_out.months, held_out.every, span)?,
             last: span.last,
-            every,
+            every: held_out.every,
+            offers: held_out.offers,
             stage,
         })
     }
@@ -232,14 +259,32 @@ impl<'a> Holdout<'a> {
         mut model_of: impl FnMut(Month, &mut Backtest<'_>) -> Result<Cow<'m, Model>>,
     ) -> Result<Evaluation> {
         let mut backtest = Backtest::new(self.purchases, self.last, self.rule, self.history_days);
+        let trial = self.offers.map(|settings| {
+            MailingTrial::new(
+                self.purchases,
+                self.last,
+                self.rule,
+                self.history_days,
+                settings,
+            )
+        });
+        let mut trial = trial.transpose()?;
         for month in self.months.iter().copied() {
             let model = model_of(month, &mut backtest)?;
             let nights = nights(month.eve(), month.last().min(self.last), self.every);
             backtest.measure(month.eve(), &nights, &[(OKUO, &model)], &|some| {
                 (self.stage)(&format!("{month}: scoring {}", words_of(some)));
             })?;
+            if let Some(trial) = &mut trial {
+                for night in self::nights(month.eve(), month.last().min(self.last), 1) {
+                    (self.stage)(&format!("{month}: offers of the night of {night}"));
+                    trial.night(&model, night)?;
+                }
+            }
         }
-        backtest.finish()
+        let mut evaluation = backtest.finish()?;
+        evaluation.offers = trial.map(MailingTrial::finish).transpose()?;
+        Ok(evaluation)
     }
 }
 

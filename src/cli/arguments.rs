@@ -343,6 +343,10 @@ pub(super) struct EvalArguments {
     /// Judge this model (an id of the registry or a file) instead of training one a month
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE")]
     pub(super) model: Option<String>,
+    /// Also score every night of the months and say how its offers would have fared: mailings a visit,
+    /// repeats, and what was bought in time
+    #[arg(long)]
+    pub(super) offers: bool,
     #[command(flatten)]
     _registry: RegistryFlags,
     #[command(flatten)]

@@ -93,6 +93,7 @@ fn evaluate(
         months: months.to_vec(),
         every: NIGHTS_APART,
         model: None,
+        offers: false,
     };
     let progress = output.progress();
     let evaluation = jobs::evaluate_on(config, Some(&model.model), tickets, &request, &progress)?;

@@ -12,6 +12,7 @@ pub(super) async fn run(arguments: EvalArguments, output: &Output) -> Result<()>
         months: arguments.holdout,
         every: arguments.every,
         model: arguments.model,
+        offers: arguments.offers,
     };
     let progress = output.progress();
     let summary = jobs::evaluate(&config, &request, &progress).await?;

@@ -1,5 +1,7 @@
 //! An evaluation as text for people.
 
+mod offers;
+
 use super::table::{Align, Column, Table, figure};
 use crate::eval::{Contender, Difference, Evaluation, Figure, FigureBasis, Figures, OKUO};
 
@@ -53,6 +55,7 @@ pub(super) fn evaluation_text(evaluation: &Evaluation) -> String {
         parts.extend(bases(&okuo.figures));
         parts.extend(gains(okuo, &evaluation.contenders));
     }
+    parts.extend(evaluation.offers.as_ref().map(offers::offers_text));
     parts.join("\n")
 }
 

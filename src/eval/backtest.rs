@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::baselines::PopulationMedian;
-use super::bootstrap::{Bootstrap, Figure, Interval};
+use super::bootstrap::{Bootstrap, Figure};
 use super::metrics::figures;
 use super::nights::{
     BASELINES, Conditions, MeasuredNight, NightScoring, NightSurvey, TIFUKNN, TifuknnScoring,
@@ -308,6 +308,7 @@ impl<'a> Backtest<'a> {
             nights: self.nights,
             contenders,
             best_baselines,
+            offers: None,
             warnings: self.warnings,
         })
     }
@@ -407,7 +408,7 @@ fn difference(
         to: others.name.clone(),
         difference: rounded(figure.of(&own.figures)? - figure.of(&others.figures)?, 4),
         interval,
-        verdict: verdict(figure, interval),
+        verdict: Verdict::of(interval, figure.higher_is_better()),
     })
 }
 
@@ -425,20 +426,9 @@ fn best_baseline(contenders: &[Contender], figure: Figure) -> Option<usize> {
     best.map(|(position, _)| position)
 }
 
-/// What the interval of a difference says.
-pub(super) fn verdict(figure: Figure, interval: Interval) -> Verdict {
-    let (above, below) = (interval.low > 0.0, interval.high < 0.0);
-    match (above, below) {
-        (true, _) if figure.higher_is_better() => Verdict::Better,
-        (_, true) if !figure.higher_is_better() => Verdict::Better,
-        (false, false) => Verdict::Tie,
-        _ => Verdict::Worse,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Figures;
+    use super::super::{Figures, Interval};
     use super::*;
 
     fn baseline(name: &str, mae: Option<f64>, ndcg_at_10: Option<f64>) -> Contender {
@@ -500,7 +490,7 @@ mod tests {
             (Figure::NdcgAt10, touching, Verdict::Tie),
         ] {
             assert_eq!(
-                verdict(figure, interval),
+                Verdict::of(interval, figure.higher_is_better()),
                 expected,
                 "{figure:?} {interval:?}"
             );

@@ -105,7 +105,7 @@ pub struct Interval {
 }
 
 /// The sum and the count of one figure's values.
-type SumAndCount = (f64, f64);
+pub(super) type SumAndCount = (f64, f64);
 
 /// One for each of [`Figure::ALL`].
 type FigureSums = [SumAndCount; Figure::ALL.len()];
@@ -178,16 +178,37 @@ fn sums_by_customer(contenders: &[&[NightRows]]) -> Vec<Vec<FigureSums>> {
     customers.into_values().collect()
 }
 
-/// The figures of each contender over customers that are drawn with replacement.
-fn resample(
-    customers: &[Vec<FigureSums>],
+/// The intervals of the paired differences of two contenders in each of some means: the first less
+/// the second. `customers` are the sums of both over the rows of each customer.
+pub(super) fn paired_differences<const MEANS: usize>(
+    customers: &[Vec<[SumAndCount; MEANS]>],
+) -> [Option<Interval>; MEANS] {
+    if customers.len() < 2 {
+        return [None; MEANS];
+    }
+    let replicates: Vec<_> = (0..REPLICATES)
+        .into_par_iter()
+        .map(|replicate| resample(customers, 2, replicate))
+        .collect();
+    std::array::from_fn(|mean| {
+        let differences = replicates.iter().filter_map(|replicate| {
+            let (first, second) = (replicate.first()?, replicate.get(1)?);
+            Some(first[mean] - second[mean]).filter(|difference| difference.is_finite())
+        });
+        interval(differences.collect())
+    })
+}
+
+/// The means of each contender over customers that are drawn with replacement.
+fn resample<const MEANS: usize>(
+    customers: &[Vec<[SumAndCount; MEANS]>],
     contenders: usize,
     replicate: u64,
-) -> Vec<[f64; Figure::ALL.len()]> {
+) -> Vec<[f64; MEANS]> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     random.set_stream(replicate);
     let count = customers.len() as u64;
-    let mut totals = vec![FigureSums::default(); contenders];
+    let mut totals = vec![[SumAndCount::default(); MEANS]; contenders];
     for _ in 0..count {
         let drawn = &customers[random.random_range(0..count) as usize];
         for (total, sum) in totals.iter_mut().flatten().zip(drawn.iter().flatten()) {

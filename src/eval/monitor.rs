@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::Verdict;
-use super::backtest::{draw_customers, verdict};
+use super::backtest::draw_customers;
 use super::bootstrap::{Bootstrap, Figure, Interval};
 use super::metrics::{Figures, figures};
 use super::protocol::{NightRows, night_rows};
@@ -125,7 +125,7 @@ pub fn compare_with_promise(nights: &[NightRows], promised: &Figures) -> Vec<Pro
             interval,
             verdict: match is_hair {
                 true => Verdict::Tie,
-                false => verdict(figure, interval),
+                false => Verdict::of(interval, figure.higher_is_better()),
             },
         })
     });

@@ -9,6 +9,14 @@ fn month(text: &str) -> Month {
     text.parse().unwrap()
 }
 
+fn nights_of(months: &[Month], every: u32) -> HeldOutMonths<'_> {
+    HeldOutMonths {
+        months,
+        every,
+        offers: None,
+    }
+}
+
 fn texts(nights: &[AsOf]) -> Vec<String> {
     nights.iter().map(ToString::to_string).collect()
 }
@@ -90,8 +98,7 @@ fn months_that_cannot_be_held_out_are_refused() {
             &Rule::default(),
             &Parameters::default(),
             HISTORY_DAYS,
-            &months,
-            every,
+            nights_of(&months, every),
             &|_| {},
         )
         .unwrap_err();
@@ -115,8 +122,7 @@ fn months_that_cannot_be_held_out_are_refused() {
             &data,
             &Rule::default(),
             HISTORY_DAYS,
-            &[month("2017-11")],
-            7,
+            nights_of(&[month("2017-11")], 7),
             &|_| {},
         )
         .unwrap_err()
@@ -156,8 +162,7 @@ fn a_model_is_compared_with_all_baselines() {
         &all,
         &rule(),
         HISTORY_DAYS,
-        &[month("2017-06")],
-        7,
+        nights_of(&[month("2017-06")], 7),
         &|_| {},
     )
     .unwrap();
@@ -166,8 +171,7 @@ fn a_model_is_compared_with_all_baselines() {
         &all,
         &rule(),
         95,
-        &[month("2017-06")],
-        7,
+        nights_of(&[month("2017-06")], 7),
         &|_| {},
     )
     .unwrap();
@@ -268,8 +272,7 @@ fn evaluate_trains_on_the_eve_and_is_the_same_twice() {
             &rule(),
             &parameters,
             HISTORY_DAYS,
-            &[month("2017-06"), month("2017-05")],
-            10,
+            nights_of(&[month("2017-06"), month("2017-05")], 10),
             &|_| {},
         )
         .unwrap()

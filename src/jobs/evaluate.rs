@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::{Progress, Purpose, StoredModel, Tickets, compute, load_model};
-use crate::calendar::Month;
+use crate::calendar::{AsOf, Month};
 use crate::config::Config;
 use crate::domain::Funnel;
 use crate::error::{Error, Result};
-use crate::eval::{self, Evaluation};
+use crate::eval::{self, Evaluation, HeldOutMonths, OfferSettings};
 use crate::ingest::NeededDays;
 use crate::ingest::report::Report;
 use crate::models::Model;
@@ -23,6 +23,8 @@ pub struct EvaluateRequest {
     /// A model of the registry by its id, or a model file; if `None`, a model is trained on the eve
     /// of each month.
     pub model: Option<String>,
+    /// Whether the offers of every night are measured too.
+    pub offers: bool,
 }
 
 /// What an evaluation found.
@@ -93,15 +95,22 @@ pub fn evaluate_on(
     request: &EvaluateRequest,
     progress: &dyn Progress,
 ) -> Result<Evaluation> {
-    let EvaluateRequest { months, every, .. } = request;
+    let details = |as_of: AsOf, customers: &[u32]| tickets.details(as_of, customers);
+    let held_out = HeldOutMonths {
+        months: &request.months,
+        every: request.every,
+        offers: request.offers.then_some(OfferSettings {
+            parameters: &config.offers,
+            details: &details,
+        }),
+    };
     compute(|| match model {
         None => eval::evaluate(
             &*tickets.partitions,
             &config.rule,
             &config.parameters,
             config.history_days,
-            months,
-            *every,
+            held_out,
             &|stage| progress.stage(stage),
         ),
         Some(model) => eval::evaluate_model(
@@ -109,8 +118,7 @@ pub fn evaluate_on(
             &*tickets.partitions,
             &config.rule,
             config.history_days,
-            months,
-            *every,
+            held_out,
             &|stage| progress.stage(stage),
         ),
     })

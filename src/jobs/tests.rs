@@ -152,6 +152,7 @@ fn jobs_can_be_spawned() {
     };
     sendable(explain(&config, &request, &Silent));
     let request = EvaluateRequest {
+        offers: false,
         months: vec![],
         every: 7,
         model: None,

@@ -32,7 +32,7 @@ impl Strategy {
         [Self::Likely, Self::Overdue, Self::Winback, Self::New];
 
     /// All strategies. Those with the fewest candidates choose first.
-    pub(super) const IN_ORDER: [Self; STRATEGIES] =
+    pub const IN_ORDER: [Self; STRATEGIES] =
         [Self::Winback, Self::New, Self::Overdue, Self::Likely];
 
     /// The word in the table.

@@ -75,6 +75,7 @@ fn evaluation() -> Evaluation {
         ),
     ];
     Evaluation {
+        offers: None,
         nights: ["2017-10-31", "2017-11-07"]
             .map(|night| night.parse::<AsOf>().unwrap())
             .to_vec(),

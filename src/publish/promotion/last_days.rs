@@ -104,6 +104,7 @@ mod tests {
     fn report(last: Contender) -> HoldoutReport {
         HoldoutReport {
             evaluation: Evaluation {
+                offers: None,
                 nights: vec![],
                 contenders: vec![contender(-0.2, 0.82)],
                 best_baselines: BTreeMap::new(),

@@ -65,6 +65,7 @@ fn report(gains: [f64; 3]) -> HoldoutReport {
     };
     HoldoutReport {
         evaluation: Evaluation {
+            offers: None,
             nights: vec![],
             contenders: vec![okuo, contender(COUNTING, true), contender(REPLACED, false)],
             best_baselines: figures.map(|figure| (figure, COUNTING.to_owned())).into(),
