@@ -35,8 +35,8 @@ use crate::store;
 use crate::suggest;
 use arguments::{
     Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
-    ExplainArguments, InitArguments, LiftArguments, ModelsArguments, ModelsCommand, MonitorArguments,
-    RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
+    ExplainArguments, InitArguments, LiftArguments, ModelsArguments, ModelsCommand,
+    MonitorArguments, RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
 };
 use output::Output;
 

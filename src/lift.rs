@@ -176,14 +176,22 @@ impl LiftRow {
 #[must_use]
 pub fn lift_rows(outcomes: &CampaignOutcomes) -> Vec<LiftRow> {
     let all = LiftGroup::All;
-    let mut rows = vec![bought_row(outcomes.offers.iter(), LiftArms::Customers, all.clone())];
+    let mut rows = vec![bought_row(
+        outcomes.offers.iter(),
+        LiftArms::Customers,
+        all.clone(),
+    )];
     rows.extend(customer_rows(outcomes));
     let mut designs = vec![LiftArms::Customers];
     let holds_back = |outcome: &OfferOutcome| outcome.offer.offer_arm == Arm::Control;
     if outcomes.offers.iter().any(holds_back) {
         designs.push(LiftArms::Offers);
     }
-    if outcomes.offers.iter().any(|outcome| outcome.was_sent.is_some()) {
+    if outcomes
+        .offers
+        .iter()
+        .any(|outcome| outcome.was_sent.is_some())
+    {
         designs.push(LiftArms::AsTreated);
     }
     for arms in designs.iter().skip(1) {

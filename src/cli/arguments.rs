@@ -466,10 +466,20 @@ pub(super) struct SimulateArguments {
     pub(super) campaign: Option<String>,
     /// Probability that a customer who would not have bought the product of an offer while it is valid
     /// buys it because of the offer, by strategy: likely, overdue, winback or new
-    #[arg(long, value_delimiter = ',', requires = "campaign", value_name = "STRATEGY=P")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        requires = "campaign",
+        value_name = "STRATEGY=P"
+    )]
     pub(super) uplift: Vec<String>,
     /// Share of those who react that come for the offer if they would not have come while it is valid
-    #[arg(long, default_value_t = 0.0, requires = "campaign", value_name = "SHARE")]
+    #[arg(
+        long,
+        default_value_t = 0.0,
+        requires = "campaign",
+        value_name = "SHARE"
+    )]
     pub(super) uplift_come: f64,
     /// Customer by customer instead of by time: memory does not grow with the number of customers
     #[arg(long)]

@@ -75,7 +75,15 @@ fn rows_text(rows: &[LiftRow]) -> String {
     columns.push(Column::fitted(Align::Left));
     let mut table = Table::new(columns);
     table.row([
-        "of", "measure", "arms", "sent", "held back", "difference", "95 %", "visible from", "",
+        "of",
+        "measure",
+        "arms",
+        "sent",
+        "held back",
+        "difference",
+        "95 %",
+        "visible from",
+        "",
     ]);
     for row in rows {
         let is_shown = match &row.of {

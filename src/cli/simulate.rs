@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::jobs;
 use crate::offers::Strategy;
 use crate::simulate::{
-    CampaignTruth, Order, PlantedUplift, Simulation, SimulationParameters, StrategyTruth, write_csv,
-    write_csv_gz, write_parquet, write_truth_csv, write_truth_json,
+    CampaignTruth, Order, PlantedUplift, Simulation, SimulationParameters, StrategyTruth,
+    write_csv, write_csv_gz, write_parquet, write_truth_csv, write_truth_json,
 };
 use crate::store::{self, ObjectWriter, PutMode};
 
@@ -24,24 +24,7 @@ const CUSTOMERS_PER_CHUNK: u32 = 256;
 
 pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result<()> {
     arguments.screen.settings()?;
-    let simulation = Simulation::new(SimulationParameters {
-        style: style(&arguments.style)?,
-        seed: arguments.seed,
-        customers: arguments.customers,
-        products: arguments.products,
-        start: arguments.start,
-        days: arguments.days,
-        utc_zone: arguments.utc_zone.clone(),
-    })?;
-    let until = arguments.until.unwrap_or(Day::from_epoch(i32::MAX));
-    if until < arguments.start {
-        return Err(Error::request(format!(
-            "the days end on {until}, before they begin on {}",
-            arguments.start
-        ))
-        .hint("give a later --until, or an earlier --start"));
-    }
-    let simulation = simulation.until(until);
+    let simulation = store_of(&arguments)?;
     let target = arguments.output.as_str();
     // Both names are checked before the first line is written.
     let format = ending(target, &[".parquet", ".csv.gz", ".csv"])?;
@@ -65,7 +48,7 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         Some(uri) => {
             let uplift = planted(&arguments)?;
             let parameters = simulation.parameters();
-            let last = until.min(parameters.last_day());
+            let last = arguments.until.unwrap_or(parameters.last_day());
             let offers = jobs::simulated_campaign(uri, last, parameters, &progress).await?;
             let (simulation, truth) = simulation.with_campaign(&offers, uplift)?;
             (simulation, Some(truth))
@@ -103,6 +86,28 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
     output.document(&document)
 }
 
+/// The simulated store, up to the last day to write.
+fn store_of(arguments: &SimulateArguments) -> Result<Simulation> {
+    let simulation = Simulation::new(SimulationParameters {
+        style: style(&arguments.style)?,
+        seed: arguments.seed,
+        customers: arguments.customers,
+        products: arguments.products,
+        start: arguments.start,
+        days: arguments.days,
+        utc_zone: arguments.utc_zone.clone(),
+    })?;
+    match arguments.until {
+        Some(until) if until < arguments.start => Err(Error::request(format!(
+            "the days end on {until}, before they begin on {}",
+            arguments.start
+        ))
+        .hint("give a later --until, or an earlier --start")),
+        Some(until) => Ok(simulation.until(until)),
+        None => Ok(simulation),
+    }
+}
+
 /// The uplift that --uplift plants.
 fn planted(arguments: &SimulateArguments) -> Result<PlantedUplift> {
     let mut planted = PlantedUplift {
@@ -118,10 +123,11 @@ fn planted(arguments: &SimulateArguments) -> Result<PlantedUplift> {
             ))
         });
         let Some((strategy, probability)) = parsed else {
-            return Err(Error::request(format!(
-                "\"{given}\" is no uplift of a strategy"
-            ))
-            .hint("write it as overdue=0.15; the strategies are likely, overdue, winback and new"));
+            return Err(
+                Error::request(format!("\"{given}\" is no uplift of a strategy")).hint(
+                    "write it as overdue=0.15; the strategies are likely, overdue, winback and new",
+                ),
+            );
         };
         planted = planted.with(strategy, probability);
     }

@@ -7,10 +7,10 @@ use std::future::Future;
 use tokio::runtime::{Builder, Handle};
 
 use super::{
-    CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest, ModelList,
-    LiftRequest, LiftSummary, MonitorRequest, MonitorSummary, NightOutcome, Progress, PromotedModel, PromotionHistory,
-    RemoveOptions, RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary, ShownModel,
-    TrainSummary,
+    CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest, LiftRequest,
+    LiftSummary, ModelList, MonitorRequest, MonitorSummary, NightOutcome, Progress, PromotedModel,
+    PromotionHistory, RemoveOptions, RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary,
+    ShownModel, TrainSummary,
 };
 use crate::calendar::AsOf;
 use crate::config::Config;

@@ -30,6 +30,18 @@ pub struct LiftRequest {
     pub effect: Option<f64>,
 }
 
+impl LiftRequest {
+    fn check(&self) -> Result<()> {
+        match self.effect {
+            Some(effect) if !(effect > 0.0 && effect < 1.0) => Err(Error::request(format!(
+                "an effect should be between 0 and 1, but is {effect}"
+            ))
+            .hint("it is a difference of shares: 0.02 if 2 more of 100 offers shall be bought")),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What the offers of some nights brought.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LiftSummary {
@@ -79,12 +91,7 @@ pub async fn lift(
     request: &LiftRequest,
     progress: &dyn Progress,
 ) -> Result<LiftSummary> {
-    if let Some(effect) = request.effect.filter(|it| !(0.0..1.0).contains(it) || *it == 0.0) {
-        return Err(Error::request(format!(
-            "an effect should be between 0 and 1, but is {effect}"
-        ))
-        .hint("it is a difference of shares: 0.02 if 2 more of 100 offers shall be bought"));
-    }
+    request.check()?;
     let output = store::open(required_output(config)?).await?;
     config.required_inputs()?;
     let nights = requested_nights(&output, request.from, request.to).await?;
@@ -99,7 +106,12 @@ pub async fn lift(
     }
     progress.stage("comparing the arms");
     let outcomes = compute(|| {
-        outcomes_of(campaign, &tickets, AsOf(Day::from_epoch(i32::MAX)), &config.offers)
+        outcomes_of(
+            campaign,
+            &tickets,
+            AsOf(Day::from_epoch(i32::MAX)),
+            &config.offers,
+        )
     })?;
     let (outcomes, sent) = match &config.offers.sent {
         Some(uri) => as_treated(outcomes, uri, config, days, &tickets, progress).await?,

@@ -132,9 +132,8 @@ pub(super) async fn requested_nights(
 ) -> Result<Vec<AsOf>> {
     let all = published_nights(output).await?;
     let mut nights = all.clone();
-    nights.retain(|night| {
-        from.is_none_or(|from| from <= *night) && to.is_none_or(|to| *night <= to)
-    });
+    nights
+        .retain(|night| from.is_none_or(|from| from <= *night) && to.is_none_or(|to| *night <= to));
     if !nights.is_empty() {
         return Ok(nights);
     }

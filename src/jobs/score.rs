@@ -18,7 +18,8 @@ use crate::ingest::report::Report;
 use crate::lift::small_arm;
 use crate::models::{self, NightSummary};
 use crate::offers::{
-    Action, Arm, Offer, OfferMaker, OfferParameters, SentOffers, unknown_categories, unknown_exclusions,
+    Action, Arm, Offer, OfferMaker, OfferParameters, SentOffers, unknown_categories,
+    unknown_exclusions,
 };
 use crate::publish::manifest::{GuardRecord, MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{NightRun, night_before, publish_run};
@@ -454,7 +455,12 @@ impl ArmCounts {
         let offers = self.offers as f64;
         let a_mailing = offers / self.customers.max(1) as f64;
         let a_week = a_mailing * visits.min(self.max_per_week);
-        small_arm(self.customers, self.of_control, a_week, self.bought / offers.max(1.0))
+        small_arm(
+            self.customers,
+            self.of_control,
+            a_week,
+            self.bought / offers.max(1.0),
+        )
     }
 }
 

@@ -219,9 +219,7 @@ impl Training<'_> {
         self.progress.stage("measuring on the last 28 days");
         let (standing, replaced) = self.standing().await?;
         let held_out = compute(|| self.measure(&trained, replaced.as_ref()));
-        let file = compute(|| {
-            self.encode(&trained.model, held_out.as_ref(), learned_mix.clone())
-        })?;
+        let file = compute(|| self.encode(&trained.model, held_out.as_ref(), learned_mix.clone()))?;
         let model_id = self.registry.save(file.into()).await?;
         let decision = self
             .promote(&model_id, held_out.as_ref(), &standing)
@@ -260,8 +258,7 @@ impl Training<'_> {
         let mut nights = published_nights(&output).await?;
         nights.retain(|night| *night < as_of && as_of.day() - night.day() <= LEARNED_DAYS);
         let campaign = read_campaign(&output, &nights, self.tickets, self.progress).await?;
-        let outcomes =
-            compute(|| outcomes_of(campaign, self.tickets, as_of, &self.config.offers))?;
+        let outcomes = compute(|| outcomes_of(campaign, self.tickets, as_of, &self.config.offers))?;
         let offers = &self.config.offers;
         let learned = LearnedMix::new(&outcomes, &offers.mix, self.config.parameters.seed);
         if learned.is_none() {

@@ -124,10 +124,7 @@ struct ArmSums {
 }
 
 impl ArmSums {
-    fn of(
-        clusters: &[ClusterTotals],
-        arm: impl Fn(&ClusterTotals) -> ArmTotals,
-    ) -> Option<Self> {
+    fn of(clusters: &[ClusterTotals], arm: impl Fn(&ClusterTotals) -> ArmTotals) -> Option<Self> {
         let mut sums = Self {
             totals: ArmTotals::default(),
             customers: 0,

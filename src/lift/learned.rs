@@ -15,6 +15,7 @@ use super::{ArmDifference, CampaignOutcomes};
 use crate::calendar::AsOf;
 use crate::offers::{OfferMix, Strategy};
 use crate::sampling::{Draw, unit};
+use crate::stats::rounded;
 
 /// The standard deviation of what is believed of an uplift before any campaign: few offers move the
 /// share of purchases by more than twice this.
@@ -23,6 +24,8 @@ const PRIOR_DEVIATION: f64 = 0.1;
 const FLOOR: f64 = 0.05;
 /// How often all uplifts are drawn.
 const DRAWS: u64 = 10_000;
+/// Decimals that a model's file keeps: so many are read back as they were written.
+const DECIMALS: usize = 6;
 
 /// Shares of the offers that were learned from campaigns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,13 +62,15 @@ impl LearnedMix {
     pub fn new(outcomes: &CampaignOutcomes, mix: &OfferMix, seed: u64) -> Option<Self> {
         let nights = outcomes.offers.iter().map(|outcome| outcome.offer.night);
         let (from, to) = (nights.clone().min()?, nights.max()?);
-        let used = Strategy::ALL.into_iter().filter(|strategy| mix.uses(*strategy));
+        let used = Strategy::ALL
+            .into_iter()
+            .filter(|strategy| mix.uses(*strategy));
         let mut strategies: Vec<LearnedStrategy> =
             used.map(|strategy| measured(outcomes, strategy)).collect();
         let best = chances_of_best(&strategies, seed);
         let spread = 1.0 - FLOOR * strategies.len() as f64;
         for (strategy, best) in strategies.iter_mut().zip(best) {
-            strategy.share = FLOOR + spread * best;
+            strategy.share = rounded(FLOOR + spread * best, DECIMALS);
         }
         Some(Self {
             from,
@@ -90,7 +95,10 @@ impl LearnedMix {
             winback: share(Strategy::Winback),
             new: share(Strategy::New),
         };
-        match Strategy::ALL.into_iter().any(|strategy| learned.uses(strategy)) {
+        match Strategy::ALL
+            .into_iter()
+            .any(|strategy| learned.uses(strategy))
+        {
             true => learned,
             false => *mix,
         }
@@ -147,8 +155,8 @@ fn measured(outcomes: &CampaignOutcomes, strategy: Strategy) -> LearnedStrategy 
         strategy,
         sent,
         held_back,
-        uplift: compared.map(|compared| compared.difference),
-        standard_error: compared.map(|compared| compared.standard_error),
+        uplift: compared.map(|compared| rounded(compared.difference, DECIMALS)),
+        standard_error: compared.map(|compared| rounded(compared.standard_error, DECIMALS)),
         share: 0.0,
     }
 }
@@ -162,7 +170,9 @@ fn chances_of_best(strategies: &[LearnedStrategy], seed: u64) -> Vec<f64> {
             let (mean, deviation) = *belief;
             mean + deviation * normal(seed, draw, strategy.strategy as u64)
         });
-        let best = (0..).zip(drawn).max_by(|(_, one), (_, other)| one.total_cmp(other));
+        let best = (0..)
+            .zip(drawn)
+            .max_by(|(_, one), (_, other)| one.total_cmp(other));
         if let Some(win) = best.and_then(|(at, _): (usize, f64)| wins.get_mut(at)) {
             *win += 1;
         }

@@ -106,7 +106,10 @@ impl CampaignOutcomes {
         outcomes
             .offers
             .sort_by_key(|outcome| (outcome.offer.customer, outcome.offer.night));
-        let ends = outcomes.offers.iter().map(|outcome| outcome.offer.valid.last);
+        let ends = outcomes
+            .offers
+            .iter()
+            .map(|outcome| outcome.offer.valid.last);
         let starts = outcomes.offers.iter().map(|outcome| outcome.offer.night);
         if let (Some(first), Some(last)) = (starts.min(), ends.max()) {
             let first = first.day() + 1;
@@ -135,17 +138,16 @@ impl CampaignOutcomes {
                 // In another partition, the customer has bought nothing.
                 let purchases = history.purchases_of(first.customer);
                 let entered = first.night.day() + 1;
-                let customer =
-                    customers
-                        .entry(first.customer)
-                        .or_insert_with(|| CustomerOutcome {
-                            customer: first.customer,
-                            arm: first.arm,
-                            weeks: f64::from(last - entered + 1) / WEEK,
-                            visits: 0,
-                            spend: prices.prices.as_ref().map(|_| 0.0),
-                            margin: prices.prices.as_ref().and(prices.margin).map(|_| 0.0),
-                        });
+                let customer = customers
+                    .entry(first.customer)
+                    .or_insert_with(|| CustomerOutcome {
+                        customer: first.customer,
+                        arm: first.arm,
+                        weeks: f64::from(last - entered + 1) / WEEK,
+                        visits: 0,
+                        spend: prices.prices.as_ref().map(|_| 0.0),
+                        margin: prices.prices.as_ref().and(prices.margin).map(|_| 0.0),
+                    });
                 customer.add(purchases.since(entered).until(last), offers, prices);
             }
             Ok(())
@@ -165,12 +167,17 @@ impl CustomerOutcome {
         let mut spent = 0.0;
         for (_, basket) in purchases.iter() {
             self.visits += 1;
-            spent += basket.iter().map(|product| prices.of(*product)).sum::<f64>();
+            spent += basket
+                .iter()
+                .map(|product| prices.of(*product))
+                .sum::<f64>();
         }
         let mut discounts = 0.0;
         for outcome in offers {
             let offer = &outcome.offer;
-            let Some(product) = offer.product else { continue };
+            let Some(product) = offer.product else {
+                continue;
+            };
             let while_valid = purchases.since(offer.valid.first).until(offer.valid.last);
             let times = while_valid
                 .iter()

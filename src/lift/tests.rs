@@ -63,7 +63,14 @@ impl World {
                         _ => lines[(drawn % lines.len() as u64) as usize],
                     };
                     let offer = self.offer(night, customer, product, strategy);
-                    offers.push(offer);
+                    // As okuo does, no product twice on one night.
+                    let of_night = offers.iter().rev().take(3);
+                    let mut same = of_night.filter(|other: &&CampaignOffer| {
+                        other.customer == customer && other.product == offer.product
+                    });
+                    if same.next().is_none() {
+                        offers.push(offer);
+                    }
                 }
             }
         }
@@ -74,7 +81,11 @@ impl World {
     fn offer(&self, night: AsOf, customer: u32, product: u32, strategy: Strategy) -> CampaignOffer {
         let seed = self.parameters.seed;
         let id = i64::from(customer) + 1;
-        let ids = [u64::from(customer), night.day().epoch() as u64, u64::from(product)];
+        let ids = [
+            u64::from(customer),
+            night.day().epoch() as u64,
+            u64::from(product),
+        ];
         let first = night.day() + 1;
         CampaignOffer {
             night,
@@ -157,14 +168,18 @@ fn even_mix() -> OfferMix {
 /// The uplift over all offers of a truth.
 fn overall(truth: &CampaignTruth) -> f64 {
     let offers: usize = truth.strategies.iter().map(|it| it.offers).sum();
-    let sum: f64 = truth.strategies.iter().map(|it| it.uplift * it.offers as f64).sum();
+    let sum: f64 = truth
+        .strategies
+        .iter()
+        .map(|it| it.uplift * it.offers as f64)
+        .sum();
     sum / offers as f64
 }
 
 fn bought(rows: &[LiftRow], arms: LiftArms, of: &LiftGroup) -> ArmDifference {
-    let found = rows.iter().find(|row| {
-        row.measure == LiftMeasure::Bought && row.arms == arms && row.of == *of
-    });
+    let found = rows
+        .iter()
+        .find(|row| row.measure == LiftMeasure::Bought && row.arms == arms && row.of == *of);
     found.unwrap().compared.unwrap()
 }
 
@@ -181,7 +196,9 @@ fn planted() -> PlantedUplift {
 fn campaign(seed: u64, uplift: PlantedUplift) -> (Vec<LiftRow>, CampaignTruth) {
     let world = World::new(seed, 150, 62);
     let nights = (0..4).map(|week| world.night(BEFORE + 8 * week));
-    let offers = nights.flat_map(|night| world.offers(night, &even_mix())).collect();
+    let offers = nights
+        .flat_map(|night| world.offers(night, &even_mix()))
+        .collect();
     let (outcomes, truth) = world.outcomes(offers, uplift, world.parameters.last_day());
     assert_eq!((outcomes.waiting, truth.unfinished), (0, 0));
     (lift_rows(&outcomes), truth)
@@ -228,16 +245,24 @@ fn where_nothing_is_planted_no_difference_can_be_seen() {
     assert!((17..=20).contains(&quiet.count()));
     let large = PlantedUplift {
         come: 1.0,
-        ..PlantedUplift { by_strategy: [0.6; 4], come: 1.0 }
+        ..PlantedUplift {
+            by_strategy: [0.6; 4],
+            come: 1.0,
+        }
     };
     let (rows, _) = campaign(1, large);
     let bought = |arms| {
-        let row = rows.iter().find(|row| row.arms == arms && row.of == LiftGroup::All);
+        let row = rows
+            .iter()
+            .find(|row| row.arms == arms && row.of == LiftGroup::All);
         row.unwrap().verdict
     };
     assert_eq!(bought(LiftArms::Customers), LiftVerdict::More);
     assert_eq!(bought(LiftArms::Offers), LiftVerdict::More);
-    let visits = rows.iter().find(|row| row.measure == LiftMeasure::Visits).unwrap();
+    let visits = rows
+        .iter()
+        .find(|row| row.measure == LiftMeasure::Visits)
+        .unwrap();
     assert_eq!(visits.verdict, LiftVerdict::More, "{visits:?}");
 }
 
@@ -271,7 +296,10 @@ fn the_mix_moves_to_what_pays_within_12_weeks_in_9_of_10_stores() {
     let shares: Vec<f64> = (0..10_u64).into_par_iter().map(learned_share).collect();
     let moved = shares.iter().filter(|share| **share > 0.5).count();
     assert!(moved >= 9, "{shares:?}");
-    assert!(shares.iter().all(|share| *share <= 0.85 + 1e-9), "a floor is left: {shares:?}");
+    assert!(
+        shares.iter().all(|share| *share <= 0.85 + 1e-9),
+        "a floor is left: {shares:?}"
+    );
 }
 
 #[test]
@@ -293,11 +321,22 @@ fn without_evidence_all_strategies_get_about_the_same() {
         ..even_mix()
     };
     let learned = LearnedMix::new(&outcomes, &two, 1).unwrap();
-    let names: Vec<&str> = learned.strategies.iter().map(|it| it.strategy.word()).collect();
+    let names: Vec<&str> = learned
+        .strategies
+        .iter()
+        .map(|it| it.strategy.word())
+        .collect();
     assert_eq!(names, ["likely", "new"]);
     let applied = learned.applied_to(&even_mix());
     assert!(applied.uses(Strategy::New) && !applied.uses(Strategy::Winback));
-    let only_winback = OfferMix { likely: None, new: None, ..OfferMix { winback: Some(2.0), ..two } };
+    let only_winback = OfferMix {
+        likely: None,
+        new: None,
+        ..OfferMix {
+            winback: Some(2.0),
+            ..two
+        }
+    };
     assert_eq!(learned.applied_to(&only_winback), only_winback);
 }
 
@@ -307,8 +346,15 @@ fn only_offers_whose_days_are_covered_count() {
     let offers = world.offers(world.night(BEFORE), &even_mix());
     let count = offers.len();
     let night = world.night(BEFORE).day();
-    let late = |days| world.outcomes(offers.clone(), PlantedUplift::NONE, night + days).0;
-    assert_eq!((late(VALID - 1).offers.len(), late(VALID - 1).waiting), (0, count));
+    let late = |days| {
+        world
+            .outcomes(offers.clone(), PlantedUplift::NONE, night + days)
+            .0
+    };
+    assert_eq!(
+        (late(VALID - 1).offers.len(), late(VALID - 1).waiting),
+        (0, count)
+    );
     assert_eq!((late(VALID).offers.len(), late(VALID).waiting), (count, 0));
     let days = late(VALID).days.unwrap();
     assert_eq!((days.first - night, days.last - night), (1, VALID));
@@ -319,6 +365,15 @@ fn only_offers_whose_days_are_covered_count() {
         .collect();
     assert_eq!(
         groups,
-        ["all", "likely", "overdue", "winback", "new", "category bread", "category fruit", "2025-01"]
+        [
+            "all",
+            "likely",
+            "overdue",
+            "winback",
+            "new",
+            "category bread",
+            "category fruit",
+            "2025-01"
+        ]
     );
 }

@@ -28,8 +28,7 @@ pub enum Strategy {
 
 impl Strategy {
     /// All strategies, in their order.
-    pub const ALL: [Self; STRATEGIES] =
-        [Self::Likely, Self::Overdue, Self::Winback, Self::New];
+    pub const ALL: [Self; STRATEGIES] = [Self::Likely, Self::Overdue, Self::Winback, Self::New];
 
     /// All strategies. Those with the fewest candidates choose first.
     pub const IN_ORDER: [Self; STRATEGIES] =

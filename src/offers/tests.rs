@@ -279,7 +279,11 @@ fn single_offers_are_held_back_and_drawn_anew_each_night() {
         rows.map(|row| (row.offer_arm, row.due)).collect::<Vec<_>>()
     };
     let drawn = arms(0.25);
-    assert!(drawn.iter().all(|(arm, due)| *due == (*arm == Arm::Treatment)));
+    assert!(
+        drawn
+            .iter()
+            .all(|(arm, due)| *due == (*arm == Arm::Treatment))
+    );
     let held_back = drawn.iter().filter(|(arm, _)| *arm == Arm::Control);
     let share = held_back.count() as f64 / drawn.len() as f64;
     assert!((0.2..0.3).contains(&share), "{share}");

@@ -119,8 +119,8 @@ impl CampaignNight<'_> {
         let mut known_categories = BTreeSet::<Arc<str>>::new();
         let (mut offers, mut unknown) = (vec![], 0);
         for (row, action) in rows.column("action")?.str()?.iter().enumerate() {
-            let is_due = action == Some(Action::Offer.word())
-                && send_on(row) == Some(self.night.day() + 1);
+            let is_due =
+                action == Some(Action::Offer.word()) && send_on(row) == Some(self.night.day() + 1);
             let (true, Some(first), Some(last)) = (is_due, first(row), last(row)) else {
                 continue;
             };

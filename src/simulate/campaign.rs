@@ -186,9 +186,10 @@ impl Simulation {
         uplift: PlantedUplift,
     ) -> CustomerReactions {
         let mut reactions = CustomerReactions::default();
-        let (Some(first), Some(last)) =
-            (offers.first(), offers.iter().map(|offer| offer.valid.last).max())
-        else {
+        let (Some(first), Some(last)) = (
+            offers.first(),
+            offers.iter().map(|offer| offer.valid.last).max(),
+        ) else {
             return reactions;
         };
         let mut untreated = vec![];

@@ -3,6 +3,7 @@ use crate::config::Layer;
 use crate::domain::Ids;
 use crate::jobs::{self, ScoreRequest, Silent, simulated_campaign};
 use crate::lift::{LiftArms, LiftGroup, LiftMeasure, LiftVerdict};
+use crate::publish::promotion::PromotionPolicy;
 use crate::simulate::{
     self, CampaignTruth, Order, PlantedUplift, Simulation, SimulationParameters,
 };
@@ -34,6 +35,7 @@ impl Chain {
         config.offers.control_offer_share = 0.3;
         config.offers.salt = seed.to_string();
         config.guards.enabled = false;
+        config.promote = PromotionPolicy::Always;
         Self {
             place: store::open(&path).await.unwrap(),
             _folder: folder,
@@ -58,7 +60,9 @@ impl Chain {
 
     /// Writes the tickets up to a night, with what customers bought because of the offers so far.
     async fn simulate(&self, until: AsOf) -> Option<CampaignTruth> {
-        let store = Simulation::new(self.parameters.clone()).unwrap().until(until.day());
+        let store = Simulation::new(self.parameters.clone())
+            .unwrap()
+            .until(until.day());
         let output = self.config.output.as_deref().unwrap();
         let offers = simulated_campaign(output, until.day(), &self.parameters, &Silent).await;
         let (store, truth) = match offers {
@@ -81,17 +85,23 @@ impl Chain {
     /// nights before, and simulates to the end.
     async fn campaign(&self, nights: i32) -> CampaignTruth {
         self.simulate(self.night(200)).await;
-        jobs::train(&self.config, self.night(200), &Silent).await.unwrap();
+        jobs::train(&self.config, self.night(200), &Silent)
+            .await
+            .unwrap();
         for after in 0..nights {
             let night = self.night(200 + after);
             self.simulate(night).await;
-            jobs::score(&self.config, &ScoreRequest::new(night), &Silent).await.unwrap();
+            jobs::score(&self.config, &ScoreRequest::new(night), &Silent)
+                .await
+                .unwrap();
         }
         self.simulate(self.night(259)).await.unwrap()
     }
 
     async fn lift(&self) -> LiftSummary {
-        lift(&self.config, &LiftRequest::default(), &Silent).await.unwrap()
+        lift(&self.config, &LiftRequest::default(), &Silent)
+            .await
+            .unwrap()
     }
 }
 
@@ -104,7 +114,11 @@ fn bought(summary: &LiftSummary, arms: LiftArms) -> &LiftRow {
 
 fn overall(truth: &CampaignTruth) -> f64 {
     let offers: usize = truth.strategies.iter().map(|it| it.offers).sum();
-    let sum: f64 = truth.strategies.iter().map(|it| it.uplift * it.offers as f64).sum();
+    let sum: f64 = truth
+        .strategies
+        .iter()
+        .map(|it| it.uplift * it.offers as f64)
+        .sum();
     sum / offers as f64
 }
 
@@ -115,16 +129,23 @@ async fn a_campaign_is_measured_learned_from_and_scored_with() {
     let summary = chain.lift().await;
     let offers: usize = truth.strategies.iter().map(|it| it.offers).sum();
     assert_eq!((summary.offers, summary.waiting), (offers, 0));
-    assert!(summary.offers > 100, "{}", summary.offers);
+    assert!(summary.offers > 30, "{}", summary.offers);
     assert_eq!(summary.from, Some(chain.night(200)));
-    let spend = summary.rows.iter().find(|row| row.measure == LiftMeasure::Spend);
+    let spend = summary
+        .rows
+        .iter()
+        .find(|row| row.measure == LiftMeasure::Spend);
     assert!(spend.is_none(), "prices are not mapped");
 
     // The campaign tool's table: it sent half of what was to be sent, and one that was not.
-    let output = store::open(chain.config.output.as_deref().unwrap()).await.unwrap();
+    let output = store::open(chain.config.output.as_deref().unwrap())
+        .await
+        .unwrap();
     let ids = |count| Ids::Integer((1..=count).collect());
     let nights: Vec<AsOf> = (200..208).map(|day| chain.night(day)).collect();
-    let campaign = published_campaign(&output, &nights, &ids(60), &ids(120)).await.unwrap();
+    let campaign = published_campaign(&output, &nights, &ids(60), &ids(120))
+        .await
+        .unwrap();
     let mut table = "customer_id,product_id,sent_on\n".to_owned();
     let to_send: Vec<&CampaignOffer> = campaign.offers.iter().filter(|it| it.is_sent()).collect();
     let held_back = campaign.offers.iter().find(|it| !it.is_sent());
@@ -133,27 +154,43 @@ async fn a_campaign_is_measured_learned_from_and_scored_with() {
         let sent_on = offer.night.day() + 1;
         table += &format!("{},{product},{sent_on}\n", offer.customer + 1);
     }
-    chain.place.put("sent.csv", table.into(), PutMode::Overwrite).await.unwrap();
+    chain
+        .place
+        .put("sent.csv", table.into(), PutMode::Overwrite)
+        .await
+        .unwrap();
     let place = chain.config.inputs[0].replace("tickets.csv", "sent.csv");
     chain.config.offers.sent = Some(place);
     let treated = chain.lift().await;
     let sent = treated.sent.clone().unwrap();
     assert_eq!(sent.to_send, to_send.len());
-    assert_eq!((sent.sent, sent.sent_all_the_same), (to_send.len().div_ceil(2), 1));
-    assert_eq!(bought(&treated, LiftArms::Customers), bought(&summary, LiftArms::Customers));
-    assert_ne!(bought(&treated, LiftArms::AsTreated).verdict, LiftVerdict::TooFew);
+    assert_eq!(
+        (sent.sent, sent.sent_all_the_same),
+        (to_send.len().div_ceil(2), 1)
+    );
+    assert_eq!(
+        bought(&treated, LiftArms::Customers),
+        bought(&summary, LiftArms::Customers)
+    );
+    assert_ne!(
+        bought(&treated, LiftArms::AsTreated).verdict,
+        LiftVerdict::TooFew
+    );
 
     // What the table does not have, because it was held back, counts as sent all the same.
     let night = ScoreRequest::new(chain.night(208));
     jobs::score(&chain.config, &night, &Silent).await.unwrap();
-    let read = published_campaign(&output, &[night.as_of], &ids(60), &ids(120)).await.unwrap();
+    let read = published_campaign(&output, &[night.as_of], &ids(60), &ids(120))
+        .await
+        .unwrap();
     assert!(!read.offers.is_empty());
+    // At most one mailing in 7 days.
+    let of_week = campaign.offers.iter();
+    let of_week = of_week.filter(|it| !it.is_sent() && it.night >= chain.night(202));
+    let held_back: Vec<u32> = of_week.map(|it| it.customer).collect();
+    assert!(!held_back.is_empty());
     for offer in &read.offers {
-        let mut before = campaign.offers.iter().filter(|it| it.customer == offer.customer);
-        let again = before.any(|it| {
-            !it.is_sent() && it.product == offer.product && night.as_of.day() - it.night.day() < 2
-        });
-        assert!(!again, "{offer:?}");
+        assert!(!held_back.contains(&offer.customer), "{offer:?}");
     }
 }
 
@@ -161,8 +198,15 @@ async fn a_campaign_is_measured_learned_from_and_scored_with() {
 async fn without_offers_there_is_nothing_to_measure() {
     let chain = Chain::new(11, 40).await;
     chain.simulate(chain.night(200)).await;
-    let error = lift(&chain.config, &LiftRequest::default(), &Silent).await.unwrap_err();
-    assert!(error.to_string().contains("none of the nights is published"), "{error}");
+    let error = lift(&chain.config, &LiftRequest::default(), &Silent)
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("none of the nights is published"),
+        "{error}"
+    );
     for effect in [0.0, 1.0, f64::NAN] {
         let request = LiftRequest {
             effect: Some(effect),

@@ -20,7 +20,10 @@ fn students_quantile_is_that_of_the_tables() {
         (1e9, 1.959_96),
     ] {
         let quantile = student_quantile(freedom);
-        assert!((quantile / expected - 1.0).abs() < 0.003, "{freedom}: {quantile}");
+        assert!(
+            (quantile / expected - 1.0).abs() < 0.003,
+            "{freedom}: {quantile}"
+        );
     }
 }
 
@@ -51,7 +54,10 @@ fn within_customers_their_own_level_falls_out() {
         .map(|level| cluster((level + 1.0, 10.0), (*level, 10.0)))
         .collect();
     let row = difference(&within, OutcomeKind::Amount).unwrap();
-    assert!((row.difference - 0.1).abs() < 1e-12 && row.standard_error < 1e-9, "{row:?}");
+    assert!(
+        (row.difference - 0.1).abs() < 1e-12 && row.standard_error < 1e-9,
+        "{row:?}"
+    );
     let between: Vec<ClusterTotals> = levels
         .iter()
         .flat_map(|level| {
@@ -62,7 +68,10 @@ fn within_customers_their_own_level_falls_out() {
         })
         .collect();
     let row = difference(&between, OutcomeKind::Amount).unwrap();
-    assert!((row.difference - 0.1).abs() < 1e-12 && row.standard_error > 0.1, "{row:?}");
+    assert!(
+        (row.difference - 0.1).abs() < 1e-12 && row.standard_error > 0.1,
+        "{row:?}"
+    );
 }
 
 #[test]
@@ -75,8 +84,17 @@ fn an_arm_in_which_nothing_was_bought_is_not_certain() {
         .collect();
     let row = difference(&clusters, OutcomeKind::Share).unwrap();
     assert!(row.low < -0.1 && row.high > 0.1, "{row:?}");
-    assert_eq!(difference(&clusters[..5], OutcomeKind::Share), None, "two in one arm");
-    let row = LiftRow::new(LiftMeasure::Bought, LiftArms::Customers, LiftGroup::All, None);
+    assert_eq!(
+        difference(&clusters[..5], OutcomeKind::Share),
+        None,
+        "two in one arm"
+    );
+    let row = LiftRow::new(
+        LiftMeasure::Bought,
+        LiftArms::Customers,
+        LiftGroup::All,
+        None,
+    );
     assert_eq!(row.verdict.words(), "too few customers to say");
 }
 
@@ -89,17 +107,26 @@ fn a_small_control_arm_is_warned_of() {
         "{text}"
     );
     assert_eq!(small_arm(20_000, 2_000, 3.0, 0.35), None);
-    assert_eq!(small_arm(100, 0, 3.0, 0.35), None, "no experiment was asked for");
+    assert_eq!(
+        small_arm(100, 0, 3.0, 0.35),
+        None,
+        "no experiment was asked for"
+    );
     assert_eq!(small_arm(100, 10, 0.0, 0.35), None, "nothing is sent");
     let hopeless = small_arm(8, 2, 1.0, 0.35).unwrap();
-    assert!(hopeless.ends_with("there are too few customers to measure less"), "{hopeless}");
+    assert!(
+        hopeless.ends_with("there are too few customers to measure less"),
+        "{hopeless}"
+    );
 }
 
 #[test]
 fn a_smaller_effect_needs_more() {
     let world = World::new(4, 150, 62);
     let nights = (0..4).map(|week| world.night(BEFORE + 8 * week));
-    let offers = nights.flat_map(|night| world.offers(night, &even_mix())).collect();
+    let offers = nights
+        .flat_map(|night| world.offers(night, &even_mix()))
+        .collect();
     let (outcomes, _) = world.outcomes(offers, planted(), world.parameters.last_day());
     let rows = lift_rows(&outcomes);
     let visible = bought(&rows, LiftArms::Customers, &LiftGroup::All).smallest_visible;
@@ -107,7 +134,10 @@ fn a_smaller_effect_needs_more() {
     assert!((0.2..0.4).contains(&plan.control_share), "{plan:?}");
     // With the effect that is just visible now, about as many weeks are needed as there were.
     let weeks = |plan: &EffectPlan, share: f64| {
-        let needed = plan.weeks_needed.iter().find(|it| it.control_share == share);
+        let needed = plan
+            .weeks_needed
+            .iter()
+            .find(|it| it.control_share == share);
         needed.unwrap().weeks.unwrap()
     };
     assert!((3..=6).contains(&weeks(&plan, 0.3)), "{plan:?}");
@@ -115,5 +145,8 @@ fn a_smaller_effect_needs_more() {
     assert!(weeks(&smaller, 0.3) > weeks(&plan, 0.3), "{smaller:?}");
     assert!(weeks(&plan, 0.5) <= weeks(&plan, 0.3) && weeks(&plan, 0.3) < weeks(&plan, 0.05));
     let tiny = EffectPlan::new(&outcomes, 0.000_1).unwrap();
-    assert_eq!((tiny.control_share_needed, tiny.weeks_needed[0].weeks), (None, None));
+    assert_eq!(
+        (tiny.control_share_needed, tiny.weeks_needed[0].weeks),
+        (None, None)
+    );
 }

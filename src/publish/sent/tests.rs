@@ -179,7 +179,14 @@ async fn a_campaign_has_all_arms() {
     let arms: Vec<_> = read
         .offers
         .iter()
-        .map(|offer| (offer.night.day() - night, offer.customer, offer.arm, offer.offer_arm))
+        .map(|offer| {
+            (
+                offer.night.day() - night,
+                offer.customer,
+                offer.arm,
+                offer.offer_arm,
+            )
+        })
         .collect();
     let (treatment, control) = (Arm::Treatment, Arm::Control);
     let mut expected = vec![];
@@ -208,7 +215,8 @@ async fn a_campaign_has_all_arms() {
     let predictions = examples::integer();
     let nobody = Ids::Integer(vec![]);
     let nights = [AsOf(night - 2)];
-    let read = published_campaign(&location(&store), &nights, &nobody, &predictions.product_ids);
+    let place = location(&store);
+    let read = published_campaign(&place, &nights, &nobody, &predictions.product_ids);
     assert_eq!(read.await.unwrap().unknown, 2);
 
     let folder = location(&store).child("as_of=2017-10-29");
