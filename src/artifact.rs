@@ -28,7 +28,7 @@ use crate::domain::words::counted;
 use crate::error::{Error, Result};
 use crate::features::basket::BASKET_FEATURES;
 use crate::features::timing::TIMING_FEATURES;
-use crate::guards::TrainingFeed;
+use crate::guards::{TrainingFeatures, TrainingFeed};
 use crate::lift::LearnedMix;
 use crate::models::basket::CorrectionInWords;
 use crate::models::{Model, ModelVersion1, ModelVersion2};
@@ -83,6 +83,10 @@ pub struct Description {
     /// Shares of the offers that were learned from campaigns; `None` unless that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned_mix: Option<LearnedMix>,
+    /// How the features of its recurrent customers were spread; `None` in files of earlier versions of
+    /// okuo, and where customers were too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<TrainingFeatures>,
 }
 
 /// The readable part of a model file.

@@ -325,6 +325,31 @@ impl Default for StoreClock {
     }
 }
 
+/// When a run is due, in microseconds since 1970-01-01T00:00Z. It is told by a schedule, and never
+/// read from a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunTime(i64);
+
+impl FromStr for RunTime {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        DateTime::parse_from_rfc3339(text.trim())
+            .map(|time| Self(time.timestamp_micros()))
+            .map_err(|error| {
+                Error::request(format!("\"{text}\" is not a time with its zone"))
+                    .hint("write it as 2017-11-08T05:00:00Z")
+                    .source(error)
+            })
+    }
+}
+
+impl fmt::Display for RunTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
+        f.pad(&time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+    }
+}
+
 impl StoreClock {
     /// A checked clock.
     ///
@@ -383,6 +408,17 @@ impl StoreClock {
         Some(Day::from(shifted.date()))
     }
 
+    /// The night that a run at this time speaks from: the last day that is over in the store then.
+    ///
+    /// # Errors
+    /// If the time is beyond the end of the calendar.
+    pub fn night_before(&self, time: RunTime) -> Result<AsOf> {
+        let today = self.day_of_instant(time.0);
+        today
+            .map(|today| AsOf(today - 1))
+            .ok_or_else(|| Error::request("the time is beyond the end of the calendar"))
+    }
+
     /// The store's day of a naive time, given in microseconds since a naive 1970-01-01T00:00.
     #[must_use]
     pub fn day_of_naive(&self, microseconds: i64) -> Option<Day> {
@@ -400,6 +436,35 @@ impl StoreClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_speaks_from_the_last_day_that_is_over_in_the_store() {
+        for (zone, day_start, time, night) in [
+            ("UTC", 0, "2017-11-08T03:00:00Z", "2017-11-07"),
+            // It is the evening of the 7th there, which is not over.
+            ("America/New_York", 0, "2017-11-08T03:00:00Z", "2017-11-06"),
+            (
+                "America/New_York",
+                0,
+                "2017-11-08T05:00:00.5Z",
+                "2017-11-07",
+            ),
+            ("UTC", 4, "2017-11-08T03:00:00Z", "2017-11-06"),
+            ("UTC", 0, "2017-11-08T00:30:00+01:00", "2017-11-06"),
+        ] {
+            let clock = StoreClock::new(zone, true, day_start).unwrap();
+            let time: RunTime = time.parse().unwrap();
+            assert_eq!(
+                clock.night_before(time).unwrap().to_string(),
+                night,
+                "{time} {zone}"
+            );
+            assert_eq!(time.to_string().parse::<RunTime>().unwrap(), time);
+        }
+        for wrong in ["2017-11-08", "2017-11-08T03:00:00", "soon", ""] {
+            assert!(wrong.parse::<RunTime>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn days_know_their_weekday_and_month() {

@@ -10,7 +10,10 @@ mod evaluation;
 mod explain;
 mod funnel;
 mod init;
+pub mod lambda;
 mod lift;
+mod log;
+mod metrics;
 mod models;
 mod monitor;
 mod names;
@@ -21,15 +24,18 @@ mod score_range;
 mod signals;
 mod simulate;
 mod table;
+mod threads;
 mod train;
 
 use std::ffi::OsString;
+use std::sync::Mutex;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::config::{Config, FILE_NAME, Layer};
+use crate::config::{Config, FILE_NAME, Layer, LogFormat};
 use crate::error::{Error, ExitCode, Result};
+use crate::record::{self, Measured};
 use crate::simulate::Style;
 use crate::store;
 use crate::suggest;
@@ -61,17 +67,26 @@ impl Common {
     /// The flags and environment over the file; checked.
     async fn settings(&self) -> Result<Config> {
         let given = self.flags.given.clone();
-        let config = given.over(file(self.config.as_deref()).await?).check()?;
-        set_threads(config.threads)?;
+        let given = given.over(file(self.config.as_deref()).await?);
+        let config = given.over(Layer::of_machine()).check()?;
+        set_up(&config)?;
         Ok(config)
     }
+}
+
+/// How the process computes and speaks.
+fn set_up(config: &Config) -> Result<()> {
+    log::set_format(config.log_format);
+    metrics::set_format(config.metrics);
+    threads::set(config.threads)
 }
 
 impl Screen {
     /// The settings of a command that reads no file of settings.
     fn settings(&self) -> Result<Config> {
-        let config = self.computing.given.clone().check()?;
-        set_threads(config.threads)?;
+        let given = self.computing.given.clone();
+        let config = given.over(Layer::of_machine()).check()?;
+        set_up(&config)?;
         Ok(config)
     }
 }
@@ -105,14 +120,25 @@ async fn file(named: Option<&str>) -> Result<Layer> {
     }
 }
 
-fn set_threads(threads: Option<usize>) -> Result<()> {
-    let Some(threads) = threads else {
-        return Ok(());
-    };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()
-        .map_err(|error| Error::system("the threads could not be started").source(error))
+/// The whole program, built from this commit: runs okuo with the process's arguments, and maps every
+/// end to an exit code.
+#[must_use]
+pub fn main(commit: &'static str) -> std::process::ExitCode {
+    // A damaged file may panic in a library, where it is caught and becomes an error: only what
+    // reaches this place is told.
+    static PANIC: Mutex<String> = Mutex::new(String::new());
+    std::panic::set_hook(Box::new(|panic| {
+        if let Ok(mut text) = PANIC.lock() {
+            *text = panic.to_string().replace('\n', " ");
+        }
+    }));
+    record::set_commit(commit);
+    // A panic is a failure of okuo like every other one.
+    let code = std::panic::catch_unwind(|| run(std::env::args_os())).unwrap_or_else(|_| {
+        output::panic(&PANIC.lock().map(|text| text.clone()).unwrap_or_default());
+        ExitCode::Failed.number()
+    });
+    std::process::ExitCode::from(code)
 }
 
 /// Runs okuo with these arguments (the first is the program's name) and returns the exit code.
@@ -120,16 +146,20 @@ fn set_threads(threads: Option<usize>) -> Result<()> {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let json = arguments.iter().any(|argument| argument == "--json");
+    log::start(early_log_format(&arguments));
     let parsed = Arguments::command()
         .try_get_matches_from(arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let command = match parsed {
-        Ok(arguments) => arguments.command,
+        .and_then(|matches| {
+            let name = matches.subcommand_name().unwrap_or_default().to_owned();
+            Ok((name, Arguments::from_arg_matches(&matches)?))
+        });
+    let (name, command) = match parsed {
+        Ok((name, arguments)) => (name, arguments.command),
         Err(error) => {
             // Help and version are results; everything else is a wrong request.
             let help = !error.use_stderr();
-            if json && !help {
-                let error = request_error(&error);
+            if (json || log::is_json()) && !help {
+                let error = request_error(&error).measured(Measured::of_build());
                 output::error(&error, json);
                 return error.exit_code();
             }
@@ -144,21 +174,38 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return code.number();
         }
     };
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::system("the runtime could not be started").source(error))
-        .and_then(|runtime| {
-            runtime.spawn(signals::end_when_told());
-            runtime.block_on(dispatch(command))
-        });
-    match result {
-        Ok(()) => ExitCode::Done.number(),
-        Err(error) => {
-            output::error(&error, json);
-            error.exit_code()
-        }
+    let result = threads::runtime().and_then(|runtime| {
+        runtime.spawn(signals::end_when_told());
+        runtime.block_on(dispatch(command))
+    });
+    let error = result
+        .err()
+        .map(|error| error.measured(Measured::of_build()));
+    if let Some(error) = &error {
+        output::error(error, json);
     }
+    metrics::tell(&name, error.as_ref());
+    error.map_or(ExitCode::Done.number(), |error| error.exit_code())
+}
+
+/// The format of the log, as far as it can be told before the arguments are read: whatever is wrong
+/// with them is a line of the log too.
+fn early_log_format(arguments: &[OsString]) -> LogFormat {
+    let flag = arguments
+        .iter()
+        .zip(arguments.iter().skip(1).map(Some).chain([None]));
+    let given = flag.filter_map(|(argument, next)| {
+        let argument = argument.to_str()?;
+        match argument.strip_prefix("--log-format=") {
+            Some(value) => Some(value.to_owned()),
+            None if argument == "--log-format" => Some(next?.to_str()?.to_owned()),
+            None => None,
+        }
+    });
+    let named = given
+        .last()
+        .or_else(|| std::env::var("OKUO_LOG_FORMAT").ok());
+    named.and_then(|name| name.parse().ok()).unwrap_or_default()
 }
 
 /// What the argument parser refuses, in its own words, as an error of okuo.
@@ -238,6 +285,8 @@ fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
     known.push(store::RETRY_SECONDS.to_owned());
+    // Read when okuo was built, and left in the environment of a container.
+    known.push("OKUO_BUILD_COMMIT".to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

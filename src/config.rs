@@ -11,6 +11,7 @@ mod declared;
 mod document;
 pub mod flags;
 mod layer;
+mod machine;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use tables::TableUris;
 pub use tables::{
     CustomerTableSettings, MailingSettings, ProductTableSettings, TicketTableSettings,
 };
-pub use values::MemorySize;
+pub use values::{LogFormat, MemorySize, MetricsFormat};
 
 use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
@@ -122,6 +123,21 @@ section! {
             hint("write a number and a unit, such as 4GB or 512MiB; without it, a history takes as much memory as it needs")
         )]
         pub memory_limit: Option<MemorySize>,
+        /// How lines on stderr are written: text for people, or json for a collector of logs
+        #[setting(
+            default = LogFormat::Text,
+            flag(Scope::Computing),
+            value("text|json")
+        )]
+        pub log_format: LogFormat,
+        /// A line on stderr with what a run measured of itself, when it ends: none, or emf for
+        /// CloudWatch
+        #[setting(
+            default = MetricsFormat::None,
+            flag(Scope::Computing),
+            value("none|emf")
+        )]
+        pub metrics: MetricsFormat,
     }
 }
 
@@ -291,6 +307,10 @@ pub struct Config {
     pub threads: Option<usize>,
     /// How much memory a history may take, in bytes; `None` for as much as it needs.
     pub memory_limit: Option<u64>,
+    /// How lines on stderr are written.
+    pub log_format: LogFormat,
+    /// How a run's figures about itself are told.
+    pub metrics: MetricsFormat,
     /// What file, environment and flags say. All else above is default.
     pub given: Layer,
 }
@@ -315,6 +335,8 @@ impl Config {
             budget,
             threads,
             memory_limit,
+            log_format,
+            metrics,
         } = settings;
         let InputSettings {
             paths,
@@ -384,6 +406,8 @@ impl Config {
             budget,
             threads,
             memory_limit: memory_limit.as_ref().and_then(MemorySize::bytes),
+            log_format,
+            metrics,
             given,
         })
     }

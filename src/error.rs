@@ -5,6 +5,9 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use crate::record::Measured;
+use crate::visible::visible_line;
+
 /// Who has to act, which decides the exit code and whether a caller may retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,6 +24,8 @@ pub enum Kind {
     System,
     /// A guard found the feed unlike what it was.
     Guard,
+    /// What is to be read is not there yet, or no longer.
+    NoData,
 }
 
 impl Kind {
@@ -31,6 +36,7 @@ impl Kind {
             Kind::Request | Kind::Input | Kind::NotFound => ExitCode::Refused,
             Kind::Conflict | Kind::System => ExitCode::Failed,
             Kind::Guard => ExitCode::Stopped,
+            Kind::NoData => ExitCode::NoData,
         }
     }
 }
@@ -46,6 +52,8 @@ pub enum ExitCode {
     Failed,
     /// A guard stopped it.
     Stopped,
+    /// There is nothing to read yet.
+    NoData,
     /// Somebody stopped it at the keyboard (SIGINT).
     Interrupted,
     /// The system stopped it (SIGTERM).
@@ -54,11 +62,12 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// All of them, by number.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Done,
         Self::Refused,
         Self::Failed,
         Self::Stopped,
+        Self::NoData,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -71,6 +80,7 @@ impl ExitCode {
             Self::Refused => 1,
             Self::Failed => 2,
             Self::Stopped => 3,
+            Self::NoData => 4,
             // 128 and the number of the signal, as shells have it.
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -87,6 +97,7 @@ impl ExitCode {
             Self::Stopped => {
                 "a guard found the feed unlike what it was, or published nights worse than promised"
             }
+            Self::NoData => "there are no data yet",
             Self::Interrupted => "it was interrupted (SIGINT, Ctrl-C)",
             Self::Terminated => "it was told to end (SIGTERM)",
         }
@@ -112,6 +123,11 @@ impl ExitCode {
                  was published, and the night before still stands. Do not retry before the feed has \
                  changed. If the feed is right, run again with --force. `okuo monitor \
                  --fail-if-worse` ends so too: look at the figures that it names"
+            }
+            Self::NoData => {
+                "Retry later, as a sensor does: the prefix, the folder or the glob has no tickets yet, \
+                 the feed does not reach the night yet, or an object was removed while it was read. \
+                 Nothing was published. If it stays so, look at the export and at --input"
             }
             Self::Interrupted | Self::Terminated => {
                 "Start it again when it suits. It ended at once, its temporary files are removed, and \
@@ -145,6 +161,7 @@ struct ErrorDetails {
     column: Option<String>,
     hint: Option<String>,
     lacks_columns: bool,
+    measured: Option<Measured>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -158,6 +175,7 @@ impl Error {
             column: None,
             hint: None,
             lacks_columns: false,
+            measured: None,
             source: None,
         }))
     }
@@ -184,6 +202,12 @@ impl Error {
     #[must_use]
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(Kind::NotFound, what)
+    }
+
+    /// What is to be read is not there yet, or no longer.
+    #[must_use]
+    pub fn no_data(what: impl Into<String>) -> Self {
+        Self::new(Kind::NoData, what)
     }
 
     /// A conditional write lost.
@@ -257,6 +281,19 @@ impl Error {
         self.0.lacks_columns
     }
 
+    /// Keeps what was measured of the run that it ended. The innermost record stands.
+    #[must_use]
+    pub fn measured(mut self, measured: Measured) -> Self {
+        self.0.measured.get_or_insert(measured);
+        self
+    }
+
+    /// What was measured of the run that it ended, if that is known.
+    #[must_use]
+    pub fn record(&self) -> Option<&Measured> {
+        self.0.measured.as_ref()
+    }
+
     /// Keeps the error below; its text stands in the message once.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -309,11 +346,11 @@ impl Error {
     }
 }
 
-/// As a document for machines: `kind`, `exit_code`, `object`, `row`, `column`, `what`, `hint`. What
-/// is not known is null.
+/// As a document for machines: `kind`, `exit_code`, `object`, `row`, `column`, `what`, `hint`,
+/// `measured`. What is not known is null.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_struct("Error", 7)?;
+        let mut document = serializer.serialize_struct("Error", 8)?;
         document.serialize_field("kind", &self.kind())?;
         document.serialize_field("exit_code", &self.exit_code())?;
         document.serialize_field("object", &self.0.object)?;
@@ -321,6 +358,7 @@ impl Serialize for Error {
         document.serialize_field("column", &self.0.column)?;
         document.serialize_field("what", &self.with_causes())?;
         document.serialize_field("hint", &self.0.hint)?;
+        document.serialize_field("measured", &self.0.measured)?;
         document.end()
     }
 }
@@ -328,9 +366,10 @@ impl Serialize for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(object) = &self.0.object {
-            write!(f, "{object}: ")?;
+            write!(f, "{}: ", visible_line(object))?;
         }
-        match (self.0.row, &self.0.column) {
+        let column = self.0.column.as_deref().map(visible_line);
+        match (self.0.row, column) {
             (Some(row), Some(column)) => write!(f, "row {row}, column \"{column}\": ")?,
             (Some(row), None) => write!(f, "row {row}: ")?,
             (None, Some(column)) => write!(f, "column \"{column}\": ")?,

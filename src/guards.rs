@@ -12,10 +12,12 @@
 mod against_model;
 mod closed_days;
 mod days;
+mod feature_shift;
 mod hours;
 mod ids;
 mod lines;
 mod profile;
+mod stores;
 #[cfg(test)]
 mod tests;
 mod usual;
@@ -28,7 +30,9 @@ use crate::settings::{Allowed, section};
 
 pub use against_model::TrainingFeed;
 pub use closed_days::ClosedDates;
+pub use feature_shift::{FeatureColumns, FeatureRows, FeatureShift, TrainingFeatures};
 pub use profile::{DayProfile, FeedCounts, FeedProfile, JUDGED_DAYS, Vanished};
+pub use stores::StoreDays;
 
 section! {
     /// `[guards]`: what a feed may be like. A breach publishes nothing.
@@ -40,6 +44,9 @@ section! {
         /// year, YYYY-MM-DD, or easter
         #[setting(default = vec!["01-01".into(), "easter".into(), "12-25".into()])]
         pub closed_days: Vec<String>,
+        /// Stores that have closed for good: that they send nothing is no gap
+        #[setting(default = vec![])]
+        pub closed_stores: Vec<String>,
         /// Most days that may lie between the last day with lines and the night, closed days apart
         #[setting(default = 0, allowed(Allowed::Between(0.0, 365.0)))]
         pub max_stale_days: u32,
@@ -54,6 +61,10 @@ section! {
         /// warning
         #[setting(default = 0.75, allowed(Allowed::SHARE))]
         pub warn_day_share: f64,
+        /// Most customers of the night's day, or of one of the 6 days before, who usually buy in stores
+        /// that sent nothing, as a share of all; where a store is mapped
+        #[setting(default = 0.1, allowed(Allowed::SHARE))]
+        pub max_missing_store_share: f64,
         /// Most lines of a day next to one without lines, as a multiple of the usual: more are two days
         /// on one
         #[setting(default = 1.5, allowed(Allowed::AtLeast(1.0)))]
@@ -88,6 +99,10 @@ section! {
         /// as a share of it
         #[setting(default = 0.4, allowed(Allowed::AtLeast(0.0)))]
         pub max_recurrent_change: f64,
+        /// Largest population stability index of a feature of the recurrent customers against the
+        /// training's: more is a warning
+        #[setting(default = 0.25, allowed(Allowed::AtLeast(0.0)))]
+        pub max_feature_shift: f64,
         /// Most days between the model's night and this one
         #[setting(default = 120, allowed(Allowed::AtLeast(1.0)))]
         pub max_model_age_days: u32,
@@ -189,6 +204,9 @@ pub struct GuardContext<'a> {
     pub model: Option<AsOf>,
     /// The feed that it was trained on.
     pub training: Option<&'a TrainingFeed>,
+    /// How far the features of the recurrent customers have shifted from the training's, the farthest
+    /// first.
+    pub shifts: &'a [FeatureShift],
     /// How many customers are recurrent on the night.
     pub recurrent: usize,
     /// The night that was published before.
@@ -209,10 +227,12 @@ pub fn judge(
     }
     let closed = ClosedDates::parse(&settings.closed_days)?;
     let mut findings = days::findings(feed, &closed, settings);
+    findings.extend(stores::finding(feed, &closed, settings));
     findings.extend(ids::findings(feed, settings));
     findings.extend(lines::findings(feed, settings));
     findings.extend(hours::findings(feed, settings));
     findings.extend(against_model::findings(feed, context, settings));
+    findings.extend(feature_shift::finding(context.shifts, settings));
     findings.sort_by_key(|finding| !finding.is_breach);
     Ok(findings)
 }
@@ -236,9 +256,12 @@ pub fn training_gaps(feed: &FeedProfile, settings: &GuardSettings) -> Result<Vec
     Ok(findings)
 }
 
+/// The guard that finds the feed to end before the night.
+pub const STALE: &str = "stale";
+
 /// All guards: their codes, and what each looks at.
-pub const GUARDS: [(&str, &str); 19] = [
-    ("stale", "the feed ends before the night"),
+pub const GUARDS: [(&str, &str); 21] = [
+    (STALE, "the feed ends before the night"),
     ("missing-days", "days of the last 35 without sales"),
     (
         "two-days-on-one",
@@ -252,6 +275,10 @@ pub const GUARDS: [(&str, &str); 19] = [
     ("low-days", "lines of the other days of the last 35"),
     ("low-month", "lines of the last 28 days"),
     ("small-baskets", "products per customer of the last 28 days"),
+    (
+        "missing-stores",
+        "customers of each store on the last days, where a store is mapped",
+    ),
     (
         "unseen-products",
         "lines of a day with products that were never sold before",
@@ -283,6 +310,10 @@ pub const GUARDS: [(&str, &str); 19] = [
     (
         "other-feed-than-trained",
         "baskets, volume, repeats and hours against those of the training",
+    ),
+    (
+        "shifted-features",
+        "features of the recurrent customers against those of the training",
     ),
 ];
 

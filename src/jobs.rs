@@ -26,6 +26,7 @@ mod registry;
 mod score;
 mod score_range;
 mod sent;
+mod stage_clock;
 mod tickets;
 mod train;
 
@@ -35,6 +36,7 @@ pub use campaign::simulated_campaign;
 pub use check::{CheckRequest, CheckSummary, check};
 pub use evaluate::{EvaluateRequest, EvaluateSummary, evaluate, evaluate_on};
 pub use explain::{ExplainRequest, explain};
+pub use guards::refusal;
 pub use init::{InitRequest, InitSummary, TicketFacts, init};
 pub use lift::{LiftRequest, LiftSummary, SentAsDrawn, lift};
 pub use model_history::{

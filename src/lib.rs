@@ -58,13 +58,15 @@
 //! ```
 //!
 //! The modules are rooms in one order, and a room uses only those above it in this list:
-//! [`error`], [`suggest`], [`settings`], [`calendar`], [`stats`], [`sampling`] and [`domain`] are shared ground;
+//! [`visible`], [`record`], [`error`], [`suggest`], [`settings`], [`calendar`], [`stats`], [`sampling`] and [`domain`] are shared ground;
 //! [`store`] reads and writes objects on disk, S3 or in memory; [`purchases`] is the compact
 //! history, and [`ingest`] reads tickets into it; [`guards`] judges what was read; [`recurrence`], [`features`], [`models`] and
 //! [`offers`] compute, without I/O and without chance; [`lift`] measures what offers brought; [`artifact`] is a model as a file; [`eval`]
 //! measures; [`publish`] makes results visible; [`simulate`] makes tickets whose truth is known;
 //! [`config`], [`jobs`] and [`cli`] put all of it together.
 
+pub mod visible;
+pub mod record;
 pub mod error;
 pub mod suggest;
 pub mod settings;

@@ -9,6 +9,7 @@ pub mod timing;
 pub mod tree;
 
 pub mod explain;
+mod feature_sample;
 mod further;
 mod night;
 mod parameters;
@@ -20,9 +21,10 @@ mod version_2;
 use serde::{Deserialize, Serialize};
 
 pub use budget::BudgetChoice;
+pub use feature_sample::CustomerSample;
 pub use night::{
-    NightScorer, NightSummary, NightSummaryBuilder, refuse_future, score, score_in_slices,
-    score_some,
+    NightScorer, NightSummary, NightSummaryBuilder, PreparedNight, refuse_future, score,
+    score_in_slices, score_some,
 };
 pub use parameters::Parameters;
 pub use training::{

@@ -85,6 +85,8 @@ pub enum Draw {
     ThompsonSampling = 0x7503,
     /// Which customers of a held-out night are measured.
     MeasuredCustomers = 0xd4a3,
+    /// Which customers' features are compared with those of the training.
+    FeatureSample = 0xf5a3,
 }
 
 impl Draw {

@@ -10,7 +10,9 @@
 mod find;
 mod local;
 mod location;
+mod machine;
 mod memory;
+mod process;
 mod s3;
 mod spill_file;
 mod spooled;
@@ -27,7 +29,9 @@ use sha2::{Digest, Sha256};
 pub use find::{Found, InputObject, STANDARD_INPUT, find, find_tables};
 pub use local::Local;
 pub use location::{Location, check_file, check_folder, open};
+pub use machine::{GroupLimit, memory_limit};
 pub use memory::InMemory;
+pub use process::peak_memory_bytes;
 pub use s3::{RETRY_BUDGET, RETRY_SECONDS, S3};
 pub use spill_file::SpillFile;
 pub use temporary::remove_temporary_files;
@@ -76,6 +80,12 @@ pub trait Store: fmt::Debug + Send + Sync {
         } else {
             format!("{}/{key}", name.trim_end_matches('/'))
         }
+    }
+
+    /// Whether a folder is there also while no object is in it. Where it is not, as on S3, nothing
+    /// tells a prefix without objects from a misspelt one.
+    fn has_folders(&self) -> bool {
+        false
     }
 
     /// All objects whose key begins with `prefix`, in the byte order of their keys. Nothing there

@@ -94,6 +94,7 @@ pub fn artifact(model: &Model) -> Vec<u8> {
         origin: None,
         corrections: vec![],
         feed: None,
+        features: None,
     };
     artifact::encode(description, model).expect("a model can be encoded")
 }

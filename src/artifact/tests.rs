@@ -22,6 +22,7 @@ fn description() -> Description {
         corrections: vec![],
         feed: None,
         learned_mix: None,
+        features: None,
     }
 }
 

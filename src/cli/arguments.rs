@@ -2,14 +2,15 @@
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
-use crate::calendar::{AsOf, Day, Month};
+use crate::calendar::{AsOf, Day, Month, RunTime, StoreClock};
 use crate::config::FILE_NAME;
 use crate::config::flags::{
     ComputingFlags, PublishingFlags, RegistryFlags, TicketFlags, TrainingFlags,
 };
 use crate::domain::MAX_RANK;
-use crate::error::ExitCode;
+use crate::error::{Error, ExitCode, Result};
 use crate::publish::tables::Format;
+use crate::record;
 
 /// The help's texts are written for 100 columns, which is where clap wraps.
 const FIRST_STEPS: &str = "\
@@ -51,7 +52,7 @@ fn exit_codes() -> String {
 /// Which customers come back regularly, on which day each will buy next, and what will be in that
 /// basket.
 #[derive(Debug, Parser)]
-#[command(name = "okuo", version, about, after_help = manual(), after_long_help = long_manual(), color = ColorChoice::Never)]
+#[command(name = "okuo", version = record::version(), about, after_help = manual(), after_long_help = long_manual(), color = ColorChoice::Never)]
 #[command(arg_required_else_help = true, propagate_version = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -96,6 +97,27 @@ pub(super) struct Common {
     pub(super) flags: TicketFlags,
     #[command(flatten)]
     pub(super) screen: Screen,
+}
+
+/// The night by the time of a schedule.
+#[derive(Debug, Args)]
+pub(super) struct ScheduleArguments {
+    /// When the run is due, such as 2017-11-08T05:00:00Z, instead of --as-of: it speaks from the
+    /// last day that is over in the store then
+    #[arg(long, value_name = "TIME", conflicts_with = "as_of")]
+    pub(super) at: Option<RunTime>,
+}
+
+impl ScheduleArguments {
+    /// The night of a run, where `as_of` is what --as-of says.
+    pub(super) fn night(&self, as_of: Option<AsOf>, clock: &StoreClock) -> Result<AsOf> {
+        match self.at {
+            Some(time) => clock.night_before(time),
+            None => {
+                as_of.ok_or_else(|| Error::request("no night was named").hint("give --as-of DATE"))
+            }
+        }
+    }
 }
 
 /// How a command speaks and computes.
@@ -159,8 +181,10 @@ pub(super) struct InitArguments {
 With --lift, the mix of the offers is learned from what is published below --output.")]
 pub(super) struct TrainArguments {
     /// The last day that the model may know
-    #[arg(long, value_name = "DATE")]
-    pub(super) as_of: AsOf,
+    #[arg(long, value_name = "DATE", required_unless_present = "at")]
+    pub(super) as_of: Option<AsOf>,
+    #[command(flatten)]
+    pub(super) schedule: ScheduleArguments,
     #[command(flatten)]
     _registry: RegistryFlags,
     #[command(flatten)]
@@ -189,13 +213,15 @@ below the same output count as sent: nobody is mailed again before coming back, 
 product.")]
 pub(super) struct ScoreArguments {
     /// The night to speak from: everything up to and including this day is known
-    #[arg(long, value_name = "DATE", required_unless_present_any = ["from", "to"])]
+    #[arg(long, value_name = "DATE", required_unless_present_any = ["at", "from", "to"])]
     pub(super) as_of: Option<AsOf>,
+    #[command(flatten)]
+    pub(super) schedule: ScheduleArguments,
     /// The first of several nights, instead of --as-of
-    #[arg(long, value_name = "DATE", requires = "to", conflicts_with = "as_of")]
+    #[arg(long, value_name = "DATE", requires = "to", conflicts_with_all = ["as_of", "at"])]
     pub(super) from: Option<AsOf>,
     /// The last of several nights
-    #[arg(long, value_name = "DATE", requires = "from", conflicts_with = "as_of")]
+    #[arg(long, value_name = "DATE", requires = "from", conflicts_with_all = ["as_of", "at"])]
     pub(super) to: Option<AsOf>,
     #[command(flatten)]
     _registry: RegistryFlags,
@@ -228,8 +254,10 @@ if the registry has one, and with the last published night if --output says wher
 ends with exit code 3, as in `okuo score`; the limits stand under [guards] in okuo.toml.")]
 pub(super) struct CheckArguments {
     /// The night to speak from: everything up to and including this day is known
-    #[arg(long, value_name = "DATE")]
-    pub(super) as_of: AsOf,
+    #[arg(long, value_name = "DATE", required_unless_present = "at")]
+    pub(super) as_of: Option<AsOf>,
+    #[command(flatten)]
+    pub(super) schedule: ScheduleArguments,
     #[command(flatten)]
     _registry: RegistryFlags,
     /// A model of the registry by its id, a model file, or as-of: the newest promoted model that was

@@ -3,12 +3,14 @@
 use bytes::Bytes;
 
 use super::CheckArguments;
+use super::metrics;
 use super::output::Output;
 use super::table::{Align, Column, Table};
-use crate::error::Result;
-use crate::guards::{self, GUARDS, GuardFinding, Warning};
+use crate::error::{Error, Result};
+use crate::guards::{GUARDS, GuardFinding, Warning};
 use crate::jobs::{self, CheckRequest, CheckSummary};
 use crate::store::{self, PutMode};
+use crate::visible::visible_line;
 
 pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()> {
     let config = arguments.common.config().await?;
@@ -16,7 +18,9 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
         store::check_file(file).map_err(|error| error.hint("name another file with --junit"))?;
     }
     let request = CheckRequest {
-        as_of: arguments.as_of,
+        as_of: arguments
+            .schedule
+            .night(arguments.as_of, &config.input.clock)?,
         model: arguments.model,
     };
     let progress = output.progress();
@@ -29,16 +33,30 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
             .put("", content, PutMode::Overwrite)
             .await?;
     }
-    output.text(&check_text(&summary))?;
-    output.summary(&summary)?;
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("warnings", summary.warnings.len()),
+            ("breaches", summary.breaches.len()),
+        ],
+    );
+    // What the guards say decides how the run ends, whether or not it can be printed.
+    let told = output
+        .text(&check_text(&summary))
+        .and_then(|()| output.summary(&summary));
+    match refusal(&summary) {
+        Some(error) => Err(error),
+        None => told,
+    }
+}
+
+/// The error of a feed that `okuo score` would not publish; `None` if it would.
+pub(super) fn refusal(summary: &CheckSummary) -> Option<Error> {
     let outcome = format!(
         "`okuo score` would not publish the night of {}",
         summary.as_of
     );
-    match guards::refusal(&summary.findings, &outcome) {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    jobs::refusal(&summary.findings, &summary.lines, &outcome)
 }
 
 /// A line for each guard that found something.
@@ -112,9 +130,10 @@ fn junit(summary: &CheckSummary) -> String {
     )
 }
 
-/// A text as XML has it.
+/// A text as XML has it, which can have no control characters.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    visible_line(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
@@ -124,15 +143,18 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::ingest::report::Report;
+    use crate::record::Measured;
 
     fn summary(findings: Vec<GuardFinding>) -> CheckSummary {
         CheckSummary {
             as_of: "2025-12-01".parse().unwrap(),
             model_id: None,
             passed: findings.is_empty(),
+            no_data_yet: false,
             breaches: vec![],
             warnings: vec![],
             lines: Report::default(),
+            measured: Measured::default(),
             findings,
         }
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::ConfigArguments;
 use super::output::Output;
-use crate::config::{SettingInForce, SettingSource};
+use crate::config::SettingInForce;
 use crate::error::Result;
 
 pub(super) async fn run(arguments: ConfigArguments, output: &Output) -> Result<()> {
@@ -32,7 +32,7 @@ fn text(settings: &[SettingInForce]) -> String {
         }
         let key = setting.declared.setting.key;
         let line = match &setting.value {
-            Some(value) if setting.source == SettingSource::Default => format!("# {key} = {value}"),
+            Some(value) if !setting.source.is_given() => format!("# {key} = {value}"),
             Some(value) => format!("{key} = {value}"),
             None => format!("# {key} ="),
         };

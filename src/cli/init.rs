@@ -3,9 +3,10 @@
 use super::InitArguments;
 use super::funnel::text_of;
 use super::output::Output;
-use super::set_threads;
+use super::set_up;
 use super::table::{Align, Column, Table};
 use crate::calendar::AsOf;
+use crate::config::Layer;
 use crate::domain::words::{in_one_line, shortened};
 use crate::error::{Error, Result};
 use crate::ingest::survey::{Certainty, ColumnProfile, RoleChoice};
@@ -23,8 +24,9 @@ const EXAMPLE: usize = 24;
 const SHARES: [f64; 7] = [1.0, 0.9, 0.7, 0.5, 0.3, 0.1, 0.0];
 
 pub(super) async fn run(arguments: InitArguments, output: &Output) -> Result<()> {
-    let config = arguments.flags.given.clone().check()?;
-    set_threads(config.threads)?;
+    let given = arguments.flags.given.clone();
+    let config = given.over(Layer::of_machine()).check()?;
+    set_up(&config)?;
     let is_shown = arguments.config == STDOUT;
     let request = InitRequest {
         file: (!is_shown).then(|| arguments.config.clone()),

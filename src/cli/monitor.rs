@@ -21,17 +21,22 @@ pub(super) async fn run(arguments: MonitorArguments, output: &Output) -> Result<
     if let Some(waiting) = waiting_text(&summary) {
         output.note(&waiting);
     }
+    let told = tell(&summary, output);
+    match refusal(&summary) {
+        Some(error) if arguments.fail_if_worse => Err(error),
+        _ => told,
+    }
+}
+
+/// Prints what was measured.
+fn tell(summary: &MonitorSummary, output: &Output) -> Result<()> {
     if !summary.nights.is_empty() {
         output.text(&nights_text(&summary.nights))?;
         for model in &summary.models {
             output.text(&model_text(model))?;
         }
     }
-    output.summary(&summary)?;
-    match refusal(&summary) {
-        Some(error) if arguments.fail_if_worse => Err(error),
-        _ => Ok(()),
-    }
+    output.summary(summary)
 }
 
 /// The nights that cannot be measured yet.
@@ -110,7 +115,7 @@ fn comparison_text(compared: &PromiseComparison) -> String {
 }
 
 /// The error of models that are worse than promised; `None` if there is none.
-fn refusal(summary: &MonitorSummary) -> Option<Error> {
+pub(super) fn refusal(summary: &MonitorSummary) -> Option<Error> {
     let worse: Vec<String> = summary
         .worse()
         .map(|(model, compared)| {

@@ -1,19 +1,15 @@
 //! Names from tables as they stand on a screen.
 
+use crate::visible::visible_line;
+
 /// How many characters of a name are shown.
 const SHOWN: usize = 60;
 
 /// A name in one line: shortened, and without control characters, which could move the cursor or
 /// recolour the screen.
 pub(super) fn on_screen(name: &str) -> String {
-    let mut shown = String::new();
-    for character in name.chars().take(SHOWN) {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
+    let shown: String = name.chars().take(SHOWN).collect();
+    let mut shown = visible_line(&shown).into_owned();
     if name.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }

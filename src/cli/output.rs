@@ -7,13 +7,14 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::Screen;
 use super::funnel::lines_and_funnel;
+use super::{Screen, log};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
 use crate::jobs::Progress;
 use crate::recurrence::PopulationSummary;
 use crate::store::InputObject;
+use crate::visible::{visible, visible_json, visible_line};
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,11 @@ impl Output {
     /// # Errors
     /// If stdout cannot be written to; a reader that has gone away is no error.
     pub fn text(&self, text: &str) -> Result<()> {
-        if self.json { Ok(()) } else { write_out(text) }
+        if self.json {
+            Ok(())
+        } else {
+            write_out(&visible(text))
+        }
     }
 
     /// The result for machines, where it is wanted.
@@ -59,7 +64,7 @@ impl Output {
         }
         let text = serde_json::to_string_pretty(document)
             .map_err(|error| Error::system("the result cannot be written as JSON").source(error))?;
-        write_out(&text)
+        write_out(&visible_json(&text))
     }
 
     /// A summary for machines, where it is wanted, its keys in the order of the alphabet.
@@ -78,14 +83,14 @@ impl Output {
     /// What the user should know.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
-            write_err(&format!("warning: {text}"));
+            log::warn(text);
         }
     }
 
     /// What is good to know.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            write_err(text);
+            log::note(text);
         }
     }
 
@@ -100,7 +105,8 @@ impl Output {
     }
 
     fn spinner(&self) -> ProgressBar {
-        if self.quiet || self.verbose || !std::io::stderr().is_terminal() {
+        let shows_lines = self.quiet || self.verbose || log::is_json();
+        if shows_lines || !std::io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
         let spinner = ProgressBar::new_spinner();
@@ -123,12 +129,18 @@ pub struct Terminal {
 impl Terminal {
     /// The job begins its next stage.
     pub fn stage(&self, text: &str) {
-        if self.output.verbose {
-            write_err(text);
+        // People see a spinner, or ask for lines; a log without stages tells little.
+        if self.output.verbose || (log::is_json() && !self.output.quiet) {
+            log::note(text);
         }
+        log::enter_stage(text);
+        self.show(text);
+    }
+
+    fn show(&self, text: &str) {
         self.spinner
             .get_or_init(|| self.output.spinner())
-            .set_message(text.to_owned());
+            .set_message(visible_line(text).into_owned());
     }
 
     /// Prints while no spinner is in the way.
@@ -146,10 +158,11 @@ impl Progress for Terminal {
     }
 
     fn object(&self, object: &InputObject, count: usize) {
-        Terminal::stage(
-            self,
-            &format!("reading {} (of {count} objects)", object.uri),
-        );
+        let text = format!("reading {} (of {count} objects)", visible_line(&object.uri));
+        if self.output.verbose {
+            log::detail(&text);
+        }
+        self.show(&text);
     }
 
     fn warning(&self, what: &str) {
@@ -157,7 +170,10 @@ impl Progress for Terminal {
     }
 
     fn tickets(&self, lines: &Report, population: &PopulationSummary) -> Result<()> {
-        self.print(|| self.output.text(&lines_and_funnel(lines, population)))
+        // A stdout that cannot be written to does not decide what is published: whatever is printed
+        // next fails as well.
+        _ = self.print(|| self.output.text(&lines_and_funnel(lines, population)));
+        Ok(())
     }
 }
 
@@ -170,44 +186,44 @@ impl Drop for Terminal {
 }
 
 fn write_out(text: &str) -> Result<()> {
+    /// Why stdout could not be written to. What is printed after that would have a gap before it.
+    static FAILURE: OnceLock<String> = OnceLock::new();
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::system("stdout cannot be written to").source(error))
-        }
-        _ => Ok(()),
+    if FAILURE.get().is_none()
+        && let Err(error) =
+            writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        _ = FAILURE.set(error.to_string());
     }
-}
-
-fn write_err(text: &str) {
-    // Where stderr is gone there is nobody left to tell.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    match FAILURE.get() {
+        Some(failure) => Err(Error::system(format!(
+            "stdout cannot be written to: {failure}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// An error with its hint; where JSON is wanted, as one line of it.
 pub fn error(error: &Error, json: bool) {
-    if json {
-        write_err(&serde_json::json!({ "error": error }).to_string());
-    } else {
-        write_err(&format!("error: {error}"));
-    }
+    log::error(error, json);
 }
 
 /// The process ends because of a signal.
 pub fn stopped(signal: &str) {
-    write_err(&format!(
-        "error: stopped by {signal}\nhint: nothing half-written was published; start it again"
+    log::end(&format!(
+        "stopped by {signal}\nhint: nothing half-written was published; start it again"
     ));
 }
 
 /// What more there is to say of an error.
 pub fn hint(text: &str) {
-    write_err(&format!("hint: {text}"));
+    log::note(&format!("hint: {text}"));
 }
 
 /// The message of a panic: a bug of okuo.
 pub fn panic(what: &str) {
-    write_err(&format!(
-        "error: okuo failed inside: {what}\nhint: this is a bug; please report it with the command that you ran. Nothing half-written was published"
+    log::end(&format!(
+        "okuo failed inside: {what}\nhint: this is a bug; please report it with the command that you ran. Nothing half-written was published"
     ));
 }

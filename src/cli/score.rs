@@ -1,11 +1,12 @@
 //! `okuo score`.
 
 use super::ScoreArguments;
+use super::metrics;
 use super::names::on_screen;
 use super::output::Output;
 use super::score_range;
 use crate::domain::words::counted;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
 
 /// How many products of each are shown.
@@ -16,7 +17,8 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
         return score_range::run(arguments, &config, (from, to), output).await;
     }
-    let as_of = arguments.as_of.ok_or_else(no_night)?;
+    let clock = &config.input.clock;
+    let as_of = arguments.schedule.night(arguments.as_of, clock)?;
     let request = ScoreRequest {
         as_of,
         model: arguments.model,
@@ -27,7 +29,28 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     let progress = output.progress();
     let summary = jobs::score(&config, &request, &progress).await?;
     drop(progress);
-    output.text(&published_text(&summary))?;
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("customers", summary.customers),
+            ("offers", summary.offers),
+            ("offers_due", summary.offers_due),
+            ("warnings", summary.warnings.len()),
+            ("breaches", summary.guards.breaches.len()),
+        ],
+    );
+    let told = tell(&summary, output);
+    told.map_err(|error| {
+        error.hint(format!(
+            "the night is published all the same: {}",
+            summary.manifest
+        ))
+    })
+}
+
+/// Prints what was published.
+fn tell(summary: &ScoreSummary, output: &Output) -> Result<()> {
+    output.text(&published_text(summary))?;
     // Ids of customers go into no log unless asked for.
     if !summary.examples.is_empty() {
         output.text(&format!(
@@ -37,11 +60,7 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
             examples_text(&summary.examples)
         ))?;
     }
-    output.summary(&summary)
-}
-
-fn no_night() -> Error {
-    Error::request("no night was named").hint("give --as-of DATE, or --from DATE and --to DATE")
+    output.summary(summary)
 }
 
 /// How much was published, and where.

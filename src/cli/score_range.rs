@@ -23,16 +23,21 @@ pub(super) async fn run(
     };
     let progress = output.progress();
     let mut outcomes = vec![];
+    // A stdout that cannot be written to does not decide which nights are published.
+    let mut told = Ok(());
     let scored = jobs::score_range(config, &request, &progress, &mut |outcome| {
         let line = outcome_text(&outcome);
         outcomes.push(outcome);
-        progress.print(|| output.text(&line))
+        if let Err(error) = progress.print(|| output.text(&line)) {
+            told = Err(error.hint("the nights are published all the same"));
+        }
+        Ok(())
     })
     .await;
     drop(progress);
     // What was done is told also where a later night failed.
-    output.summary(&outcomes)?;
-    scored
+    let told = told.and_then(|()| output.summary(&outcomes));
+    scored.and(told)
 }
 
 /// One line.
@@ -60,6 +65,9 @@ fn outcome_text(outcome: &NightOutcome) -> String {
         }
         NightOutcome::Stopped { as_of, reason } => {
             format!("{as_of}  stopped    {}", in_one_line(reason))
+        }
+        NightOutcome::NoData { as_of, reason } => {
+            format!("{as_of}  no data    {}", in_one_line(reason))
         }
         NightOutcome::Failed { as_of, reason } => {
             format!("{as_of}  failed     {}", in_one_line(reason))

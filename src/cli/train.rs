@@ -2,8 +2,10 @@
 
 use super::TrainArguments;
 use super::evaluation::evaluation_text;
+use super::metrics;
 use super::output::Output;
 use crate::calendar::AsOf;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::jobs::{self, TrainSummary};
 use crate::models::basket::CorrectionReport;
@@ -11,17 +13,37 @@ use crate::publish::promotion::PromotionPolicy;
 
 pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()> {
     let config = arguments.common.config().await?;
+    let clock = &config.input.clock;
+    let as_of = arguments.schedule.night(arguments.as_of, clock)?;
     let progress = output.progress();
-    let summary = jobs::train(&config, arguments.as_of, &progress).await?;
+    let summary = jobs::train(&config, as_of, &progress).await?;
     drop(progress);
-    print(&summary, arguments.as_of, output)?;
-    output.summary(&summary)?;
-    match gaps_error(&summary) {
-        Some(error) if config.promote == PromotionPolicy::IfBetter && !summary.was_promoted => {
-            Err(error)
-        }
-        _ => Ok(()),
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("promoted", usize::from(summary.promoted)),
+            ("products_with_a_tree", summary.products_with_a_tree),
+            ("gaps", summary.gaps.len()),
+        ],
+    );
+    let told = print(&summary, as_of, output).and_then(|()| output.summary(&summary));
+    match refusal(&summary, &config) {
+        Some(error) => Err(error),
+        None => told.map_err(|error| {
+            error.hint(format!(
+                "the model {} is in {} all the same; it is{} promoted",
+                summary.model_id,
+                summary.registry_name,
+                if summary.promoted { "" } else { " not" }
+            ))
+        }),
     }
+}
+
+/// The error of a model that was to be promoted and was not, for gaps; `None` if there is none.
+pub(super) fn refusal(summary: &TrainSummary, config: &Config) -> Option<Error> {
+    let was_wanted = config.promote == PromotionPolicy::IfBetter && !summary.was_promoted;
+    gaps_error(summary).filter(|_| was_wanted)
 }
 
 /// The error of a model that was not promoted for gaps; `None` if it was, or there are none.

@@ -2,7 +2,7 @@
 //! values.
 
 use super::declared::{DeclaredSetting, declared};
-use super::layer::{Layer, SettingSource};
+use super::layer::Layer;
 use crate::error::Result;
 
 /// Lines of comments are at most this long, in characters.
@@ -39,7 +39,7 @@ impl WrittenSetting {
     /// If a value has the wrong type.
     pub fn given(layer: &Layer) -> Result<Vec<Self>> {
         let settings = layer.in_force()?.into_iter();
-        let given = settings.filter(|setting| setting.source != SettingSource::Default);
+        let given = settings.filter(|setting| setting.source.is_given());
         Ok(given
             .filter_map(|setting| {
                 Some(Self {

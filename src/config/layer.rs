@@ -27,6 +27,8 @@ pub enum SettingSource {
     /// Nobody has given it.
     #[default]
     Default,
+    /// Nobody has given it: it is a limit of the control group, as this file says.
+    ControlGroup(String),
     /// The file of this name.
     File(String),
     /// A variable of the environment.
@@ -35,10 +37,20 @@ pub enum SettingSource {
     Flag(String),
 }
 
+impl SettingSource {
+    /// Whether someone has given it: what nobody gave may be otherwise on another machine, or in
+    /// another version.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        !matches!(self, Self::Default | Self::ControlGroup(_))
+    }
+}
+
 impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::ControlGroup(file) => write!(f, "control group ({file})"),
             Self::File(name) | Self::Variable(name) => f.write_str(name),
             Self::Flag(name) => write!(f, "--{name}"),
         }

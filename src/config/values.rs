@@ -5,7 +5,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ingest::Quotes;
 use crate::publish::promotion::PromotionPolicy;
 use crate::settings::{Setting, SettingValue, ValueKind};
@@ -58,6 +58,78 @@ impl SettingValue for PromotionPolicy {
     const KIND: ValueKind = ValueKind::Choice {
         words: &["if-better", "always", "never"],
         check: |word| PromotionPolicy::from_str(word).map(|_| ()),
+    };
+
+    fn check(&self, _: &Setting, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// How lines on stderr are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object of JSON each.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(
+                Error::request(format!("\"{text}\" is not a format of the log"))
+                    .hint("write text for people, or json for a collector of logs"),
+            ),
+        }
+    }
+}
+
+impl SettingValue for LogFormat {
+    const KIND: ValueKind = ValueKind::Choice {
+        words: &["text", "json"],
+        check: |word| LogFormat::from_str(word).map(|_| ()),
+    };
+
+    fn check(&self, _: &Setting, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// How a run's figures about itself are told when it ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetricsFormat {
+    /// Not at all.
+    #[default]
+    None,
+    /// As a line in the embedded metric format of CloudWatch.
+    Emf,
+}
+
+impl FromStr for MetricsFormat {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "none" => Ok(Self::None),
+            "emf" => Ok(Self::Emf),
+            _ => Err(
+                Error::request(format!("\"{text}\" is not a format of metrics"))
+                    .hint("write emf for CloudWatch, or none"),
+            ),
+        }
+    }
+}
+
+impl SettingValue for MetricsFormat {
+    const KIND: ValueKind = ValueKind::Choice {
+        words: &["none", "emf"],
+        check: |word| MetricsFormat::from_str(word).map(|_| ()),
     };
 
     fn check(&self, _: &Setting, _: &str) -> Result<()> {

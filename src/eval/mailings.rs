@@ -169,6 +169,7 @@ impl<'a> MailingTrial<'a> {
         if night.population.recurrent.is_empty() {
             return Ok(());
         }
+        let night = night.prepare(model, partitions.products())?;
         let recurrent = night.population.recurrent.clone();
         let details = (self.details)(as_of, &recurrent);
         let customers = partitions.customers();
@@ -179,10 +180,9 @@ impl<'a> MailingTrial<'a> {
         };
         let (mut okuo, mut frequency) = (maker(&sent[0])?, maker(&sent[1])?);
         models::score_in_slices(
-            model,
+            &night,
             "",
             &known,
-            night,
             CUSTOMERS_AT_A_TIME,
             &mut |predictions| {
                 let offers = okuo.offers(predictions)?;

@@ -3,7 +3,7 @@
 use super::closed_days::ClosedDates;
 use super::profile::{BEFORE, FeedProfile, JUDGED_DAYS, LATELY};
 use super::usual::{Deviation, FEWEST_LINES, Metric, Spreads, deviation, is_expected, usual};
-use super::{GuardFinding, GuardSettings, percent};
+use super::{GuardFinding, GuardSettings, STALE, percent};
 use crate::domain::words::counted;
 
 /// A day far off differs by so many of the usual deviations at least.
@@ -78,7 +78,7 @@ impl Days<'_> {
         let limit = self.settings.max_stale_days;
         (missing > limit as usize).then(|| {
             GuardFinding::new(
-                "stale",
+                STALE,
                 missing as f64,
                 f64::from(limit),
                 format!(

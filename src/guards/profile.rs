@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::stores::StoreDays;
 use crate::calendar::{AsOf, Day};
 use crate::ingest::{FeedDays, HourCounts};
 use crate::purchases::{CustomerPurchases, History};
@@ -66,6 +67,8 @@ pub struct FeedProfile {
     pub customers: Vanished,
     /// Sales by the hour.
     pub hours: Option<HourCounts>,
+    /// Customers by store and day, where lines say the store.
+    pub stores: Vec<StoreDays>,
 }
 
 impl FeedProfile {
@@ -252,6 +255,7 @@ impl FeedCounts {
             products: vanished,
             customers: self.customers,
             hours: feed.hours.clone(),
+            stores: vec![],
         }
     }
 }

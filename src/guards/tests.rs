@@ -53,6 +53,7 @@ fn quiet(seed: u64, customers: f64) -> FeedProfile {
             gone: 40,
         },
         hours: None,
+        stores: vec![],
     }
 }
 
@@ -471,5 +472,134 @@ fn the_page_of_guards_has_all_of_them_and_their_limits() {
     }
     for setting in GuardSettings::SETTINGS {
         assert!(page.contains(setting.key), "{}", setting.key);
+    }
+}
+
+/// Features of so many customers, each with one row.
+fn rows(seed: u64, customers: usize, value: impl Fn(&mut StdRng) -> [f32; 2]) -> FeatureRows {
+    let mut random = StdRng::seed_from_u64(seed);
+    let names = ["timing.gap", "timing.basket"].map(str::to_owned);
+    let mut table = FeatureColumns::new(names.into());
+    for _ in 0..customers {
+        table.push(value(&mut random).into_iter(), 1.0);
+    }
+    FeatureRows {
+        customers,
+        tables: vec![table],
+    }
+}
+
+/// A value of many and one of few kinds.
+fn alike(random: &mut StdRng) -> [f32; 2] {
+    let gap = 7.0 + 2.0 * normal(random) as f32;
+    [gap, random.random_range(1..=4) as f32]
+}
+
+#[test]
+fn chance_is_no_shift_of_features_however_few_customers() {
+    for (seed, customers) in (0..400).zip([50, 80, 130, 500, 2_000].into_iter().cycle()) {
+        let trained = TrainingFeatures::new(&rows(seed, 60 + customers, alike)).unwrap();
+        let shifts = trained.shifts(&rows(1_000 + seed, customers, alike));
+        assert_eq!(shifts.len(), 2);
+        let most = shifts.first().unwrap().index;
+        assert!(most < 0.25, "{customers} customers: {shifts:?}");
+        assert!(customers < 500 || most < 0.1, "{customers}: {shifts:?}");
+    }
+    assert!(TrainingFeatures::new(&rows(1, 49, alike)).is_none());
+    let trained = TrainingFeatures::new(&rows(1, 500, alike)).unwrap();
+    assert!(trained.shifts(&rows(1, 49, |_| [90.0, 90.0])).is_empty());
+}
+
+#[test]
+fn shifted_features_are_a_warning_that_names_them_with_value_and_limit() {
+    let trained = TrainingFeatures::new(&rows(1, 500, alike)).unwrap();
+    let shifts = trained.shifts(&rows(2, 500, |random| {
+        let [gap, basket] = alike(random);
+        [gap + 3.0, basket]
+    }));
+    let context = GuardContext {
+        shifts: &shifts,
+        ..GuardContext::default()
+    };
+    let findings = judge(&quiet(1, 300.0), &context, &GuardSettings::default()).unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let GuardFinding { is_breach, warning } = &findings[0];
+    assert!(!is_breach && warning.code == "shifted-features");
+    assert_eq!(warning.limit, Some(0.25));
+    assert!(warning.value.unwrap() > 1.0, "{warning:?}");
+    assert!(warning.text.contains("timing.gap ") && !warning.text.contains("basket"));
+}
+
+#[test]
+fn the_index_is_the_one_of_the_shares_less_what_chance_gives() {
+    let values = |low: usize| {
+        let mut table = FeatureColumns::new(vec!["x".to_owned()]);
+        for at in 0..10_000 {
+            table.push(std::iter::once(f32::from(u8::from(at >= low))), 1.0);
+        }
+        FeatureRows {
+            customers: 10_000,
+            tables: vec![table],
+        }
+    };
+    let trained = TrainingFeatures::new(&values(5_000)).unwrap();
+    let shift = trained.shifts(&values(8_000)).remove(0).index;
+    let expected = 0.3 * (0.8_f64 / 0.5).ln() - 0.3 * (0.2_f64 / 0.5).ln() - 2.0 / 10_000.0;
+    assert!((shift - expected).abs() < 1e-3, "{shift} {expected}");
+    let back: TrainingFeatures =
+        serde_json::from_str(&serde_json::to_string(&trained).unwrap()).unwrap();
+    assert_eq!(back, trained);
+}
+
+/// A quiet chain of stores with these numbers of customers a day.
+fn chain(seed: u64, customers: &[f64]) -> FeedProfile {
+    let mut random = StdRng::seed_from_u64(seed);
+    let stores = customers.iter().zip(1..).map(|(mean, store)| StoreDays {
+        store: format!("S{store}"),
+        customers: (0..LOOKED_AT_DAYS as i32)
+            .map(|ago| poisson(&mut random, mean * WEEK[(NIGHT - ago).weekday()]))
+            .collect(),
+    });
+    FeedProfile {
+        stores: stores.collect(),
+        ..quiet(seed, customers.iter().sum())
+    }
+}
+
+#[test]
+fn a_store_of_a_chain_that_stops_sending_is_a_breach() {
+    let six = [60.0, 50.0, 40.0, 40.0, 35.0, 30.0];
+    let mut feed = chain(1, &six);
+    assert_eq!(codes(&feed), nothing());
+    feed.stores[2].customers[0] = 0;
+    assert_eq!(codes(&feed), breach("missing-stores"));
+    let finding = &judge(&feed, &GuardContext::default(), &GuardSettings::default()).unwrap()[0];
+    let text = &finding.warning.text;
+    assert!(
+        text.starts_with("on 2025-12-01, the store \"S3\" sent nothing"),
+        "{text}"
+    );
+    assert!(text.contains("10 % may be missing (max_missing_store_share)"));
+    // A store that has closed is known, and a small part of a large chain is a warning.
+    let settings = GuardSettings {
+        closed_stores: vec!["S3".into()],
+        ..GuardSettings::default()
+    };
+    assert_eq!(
+        judge(&feed, &GuardContext::default(), &settings).unwrap(),
+        []
+    );
+    let mut large = chain(2, &[50.0; 30]);
+    large.stores[7].customers[3] = 2;
+    assert_eq!(codes(&large), warning("missing-stores"));
+}
+
+#[test]
+fn chance_is_no_missing_store() {
+    for seed in 0..200 {
+        let feed = chain(seed, &[3.0, 9.0, 14.0, 30.0, 80.0, 200.0]);
+        let (breaches, warnings) = codes(&feed);
+        let is_found = |codes: Vec<String>| codes.contains(&"missing-stores".to_owned());
+        assert!(!is_found(breaches) && !is_found(warnings), "{seed}");
     }
 }

@@ -79,14 +79,19 @@ pub(super) fn usual(feed: &FeedProfile, ago: usize, metric: Metric) -> Option<f6
     stats::median(values)
 }
 
+/// Whether there were sales on most of the same weekdays before a day.
+pub(super) fn is_open_on(feed: &FeedProfile, ago: usize) -> bool {
+    let all = before(feed, ago).count();
+    let open = before(feed, ago).filter(|day| day.lines > 0).count();
+    2 * open > all
+}
+
 /// Whether a day must have lines, if the store was open: its weekday has so many that none are no
 /// chance.
 pub(super) fn is_expected(feed: &FeedProfile, ago: usize) -> bool {
-    let all = before(feed, ago).count();
-    let open = before(feed, ago).filter(|day| day.lines > 0).count();
     let has_enough =
         |metric: Metric, least: f64| usual(feed, ago, metric).is_some_and(|usual| usual >= least);
-    2 * open > all
+    is_open_on(feed, ago)
         && has_enough(Metric::Lines, FEWEST_LINES)
         && has_enough(Metric::Customers, FEWEST_CUSTOMERS)
 }

@@ -54,7 +54,7 @@ impl AnonymousCustomers {
     /// If there is something, but no id.
     #[inline]
     pub(super) fn buyer(&self, customer: RawId<'_>) -> Result<Buyer, IdFault> {
-        match customer.key() {
+        match customer.key_of_id() {
             Ok(_) if self.named.are_none() => Ok(Buyer::Known),
             Ok(IdKey::Integer(id) | IdKey::WholeFloat(id)) => Ok(named_at(self.integers.get(&id))),
             Ok(IdKey::Text(id)) => Ok(named_at(self.texts.get(id))),

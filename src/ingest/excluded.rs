@@ -51,7 +51,7 @@ impl ExcludedProducts {
     /// Whether a product has an id, and is on the list.
     #[inline]
     pub(super) fn judge(&self, product: RawId<'_>) -> Result<Exclusion, IdFault> {
-        product.key().map(|key| self.of(key))
+        product.key_of_id().map(|key| self.of(key))
     }
 
     #[inline]

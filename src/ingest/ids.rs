@@ -44,6 +44,8 @@ pub(super) enum IdFault {
     Rounded,
     /// A number in scientific notation, as a spreadsheet writes long ids: digits are lost.
     Scientific,
+    /// A text with a control character, which could steer a terminal on which the id is shown.
+    Control,
     NotText,
 }
 
@@ -71,6 +73,15 @@ impl<'a> RawId<'a> {
             RawId::Float32(id) => Ok(IdKey::Integer(id as i64)),
             RawId::Null => Err(IdFault::Null),
             RawId::Boolean(_) | RawId::NotText => Err(IdFault::NotText),
+        }
+    }
+
+    /// The key of the id of a customer or product, which may have no control characters.
+    #[inline]
+    pub(super) fn key_of_id(self) -> Result<IdKey<'a>, IdFault> {
+        match self.key() {
+            Ok(IdKey::Text(text)) if has_controls(text.as_bytes()) => Err(IdFault::Control),
+            key => key,
         }
     }
 
@@ -107,8 +118,20 @@ impl<'a> IdKey<'a> {
     }
 }
 
+/// Whether a text has control characters of ASCII, NUL among them. There is no early end, so that
+/// many bytes are compared at a time.
+#[inline]
+fn has_controls(text: &[u8]) -> bool {
+    text.iter()
+        .fold(false, |has, byte| has | (*byte < b' ') | (*byte == 0x7f))
+}
+
 /// Whether text is a number like `8.41003E+12`.
 pub(super) fn is_scientific(text: &str) -> bool {
+    // Most ids that are no integers begin with a letter.
+    if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '.' | ',' | '-')) {
+        return false;
+    }
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
         return false;
     };
@@ -216,6 +239,22 @@ mod tests {
             (f32::NAN, IdFault::Null),
         ] {
             assert_eq!(RawId::Float32(id).key(), Err(fault), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_id_has_no_control_characters() {
+        for text in ["a\0", "a\u{1b}[2Jb", "7\t8", "x\u{7f}"] {
+            assert_eq!(RawId::Text(text).key_of_id(), Err(IdFault::Control));
+            assert_eq!(RawId::Untyped(text).key_of_id(), Err(IdFault::Control));
+            assert_eq!(RawId::Text(text).key(), Ok(IdKey::Text(text)), "a name");
+        }
+        for text in ["Müsli 7", " a\r", "a b"] {
+            assert_eq!(
+                RawId::Text(text).key_of_id(),
+                Ok(IdKey::Text(text.trim())),
+                "{text}"
+            );
         }
     }
 

@@ -619,6 +619,7 @@ fn reason_of_customer(fault: IdFault) -> RejectReason {
         IdFault::Fractional => RejectReason::FractionalCustomer,
         IdFault::Rounded => RejectReason::RoundedCustomer,
         IdFault::Scientific => RejectReason::ScientificCustomer,
+        IdFault::Control => RejectReason::ControlCustomer,
         IdFault::NotText => RejectReason::CustomerNotText,
     }
 }
@@ -629,6 +630,7 @@ fn reason_of_product(fault: IdFault) -> RejectReason {
         IdFault::Fractional => RejectReason::FractionalProduct,
         IdFault::Rounded => RejectReason::RoundedProduct,
         IdFault::Scientific => RejectReason::ScientificProduct,
+        IdFault::Control => RejectReason::ControlProduct,
         IdFault::NotText => RejectReason::ProductNotText,
     }
 }

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::columns::ColumnRole;
 use super::encoding::SAY_ENCODING;
+use crate::visible::visible_line;
 
 /// How many places of a reason are kept.
 pub(super) const PLACES: usize = 3;
@@ -25,6 +26,8 @@ const ROUNDED: &str = "digits are lost: export the ids anew from where they come
      turning them into numbers";
 const TOO_NARROW: &str = "32-bit floats do not tell integers apart from 16,777,216 on: write the column as integers or text, \
      for example with CAST(… AS BIGINT) where it still has all digits";
+const CONTROLS: &str = "export the ids without control characters: fields of a fixed width may be filled with NUL, and a \
+     text in UTF-16 that is read as another encoding has one in every second place (--encoding)";
 const OTHER_CUSTOMER: &str =
     "map another column with --customer, or write ids as integers or UTF-8 text";
 const OTHER_PRODUCT: &str =
@@ -100,6 +103,8 @@ reject_reasons! {
     /// A customer in scientific notation: a spreadsheet has dropped digits.
     ScientificCustomer, Some(ColumnRole::Customer), "customer that a spreadsheet has rounded",
         ROUNDED;
+    /// A customer with a control character, such as NUL.
+    ControlCustomer, Some(ColumnRole::Customer), "customer with a control character", CONTROLS;
     /// A customer that is not UTF-8.
     CustomerNotText, Some(ColumnRole::Customer), "customer that is not UTF-8", SAY_ENCODING;
     /// No product.
@@ -113,6 +118,8 @@ reject_reasons! {
     /// A product in scientific notation: a spreadsheet has dropped digits.
     ScientificProduct, Some(ColumnRole::Product), "product that a spreadsheet has rounded",
         ROUNDED;
+    /// A product with a control character, such as NUL.
+    ControlProduct, Some(ColumnRole::Product), "product with a control character", CONTROLS;
     /// A product that is not UTF-8.
     ProductNotText, Some(ColumnRole::Product), "product that is not UTF-8", SAY_ENCODING;
     /// No ticket, where the ticket says who bought.
@@ -219,9 +226,9 @@ pub struct RejectedLine {
 
 impl fmt::Display for RejectedLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: row {}", self.object, self.row)?;
+        write!(f, "{}: row {}", visible_line(&self.object), self.row)?;
         if let Some(column) = &self.column {
-            write!(f, ", column \"{column}\"")?;
+            write!(f, ", column \"{}\"", visible_line(column))?;
         }
         write!(f, ": {}", self.value)
     }
@@ -265,13 +272,8 @@ impl fmt::Display for RejectedValue {
             RejectedValue::Text(text) => format!("\"{text}\""),
             RejectedValue::Literal(text) => text.clone(),
         };
-        for character in written.chars().take(SHOWN) {
-            if character.is_control() {
-                write!(f, "{}", character.escape_default())?;
-            } else {
-                write!(f, "{character}")?;
-            }
-        }
+        let shown: String = written.chars().take(SHOWN).collect();
+        f.write_str(&visible_line(&shown))?;
         if written.chars().nth(SHOWN).is_some() {
             write!(f, "…")?;
         }

@@ -236,9 +236,8 @@ impl Report {
                 1 => "the input has no lines".to_owned(),
                 objects => format!("the input has no lines in any of its {objects} objects"),
             };
-            return Err(
-                Error::input(what).hint("check the --input location, and that the export has run")
-            );
+            return Err(Error::no_data(what)
+                .hint("check the --input location, and that the export has run"));
         }
         // Lines of other days are not looked at, and would hide bad ones.
         let no_sales = self.filtered + self.without_header + self.repeated_headers + self.footers;

@@ -393,7 +393,7 @@ fn nothing_to_read_is_an_error_and_an_empty_file_among_others_a_warning() {
     for content in ["", "\n", "customer_id,product_id,timestamp\n"] {
         let error = read_all(&options(), None, &[("a.csv", csv(content))]).unwrap_err();
         assert!(
-            error.to_string().contains("the input has no lines") && error.exit_code() == 1,
+            error.to_string().contains("the input has no lines") && error.exit_code() == 4,
             "{error}"
         );
     }

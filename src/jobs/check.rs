@@ -2,16 +2,19 @@
 
 use serde::Serialize;
 
-use super::guards::NightFeed;
+use super::guards::{NightFeed, WarningLog, is_not_there_yet, sample_of};
 use super::registry::load_for_night;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::{Kind, Result};
-use crate::guards::{FeedCounts, GuardFinding, Warning};
+use crate::guards::{FeatureRows, FeedCounts, GuardFinding, Warning};
 use crate::ingest::report::Report;
+use crate::models::NightSummary;
 use crate::publish::runs::night_before;
+use crate::purchases::History;
+use crate::record::{Measured, Stage};
 use crate::recurrence::PopulationSummary;
 use crate::store;
 
@@ -34,12 +37,16 @@ pub struct CheckSummary {
     pub model_id: Option<String>,
     /// Whether `okuo score` would publish the night.
     pub passed: bool,
+    /// Whether only the tickets of the night are not there yet.
+    pub no_data_yet: bool,
     /// What would stop it.
     pub breaches: Vec<Warning>,
     /// What it would warn of.
     pub warnings: Vec<Warning>,
     /// What became of each line of the input.
     pub lines: Report,
+    /// Which okuo it was, and what it took.
+    pub measured: Measured,
     /// All of it, breaches first.
     #[serde(skip)]
     pub findings: Vec<GuardFinding>,
@@ -58,19 +65,29 @@ pub async fn check(
     progress: &dyn Progress,
 ) -> Result<CheckSummary> {
     config.required_inputs()?;
+    let log = WarningLog::new(progress);
+    log.end(judged(config, request, &log).await)
+}
+
+async fn judged(
+    config: &Config,
+    request: &CheckRequest,
+    progress: &WarningLog<'_>,
+) -> Result<CheckSummary> {
     let (model, config) = model_for_night(config, request, progress).await?;
+    progress.enter(Stage::List);
     let days = days_up_to(request.as_of, &config);
     let mut tickets = Tickets::read(&config, days, Purpose::Scoring, progress).await?;
     progress.stage("judging the feed");
+    progress.enter(Stage::Summarize);
     let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
-    let population = compute(|| {
-        PopulationSummary::with_each(
-            &*tickets.partitions,
+    let (population, features) = compute(|| {
+        summarize(
+            &tickets,
+            &config,
+            model.as_ref(),
             request.as_of,
-            &config.rule,
-            |history| {
-                counts.add(history);
-            },
+            &mut counts,
         )
     })?;
     tickets.count_repeated(&population);
@@ -83,8 +100,9 @@ pub async fn check(
     };
     let feed = NightFeed {
         counts,
-        days: &tickets.feed,
+        tickets: &tickets,
         model: model.as_ref(),
+        features,
         recurrent: population.funnel.recurrent,
         published,
     };
@@ -100,11 +118,39 @@ pub async fn check(
         as_of: request.as_of,
         model_id: model.map(|model| model.id()),
         passed: breaches.is_empty(),
+        no_data_yet: is_not_there_yet(&findings, &tickets.lines),
         breaches,
         warnings: of_kind(false),
         lines: tickets.lines,
+        measured: progress.measured(),
         findings,
     })
+}
+
+/// The summary of a night with the feed's counts, and the features of a sample of its customers, if
+/// there is something to compare them with.
+fn summarize(
+    tickets: &Tickets,
+    config: &Config,
+    model: Option<&StoredModel>,
+    as_of: AsOf,
+    counts: &mut FeedCounts,
+) -> Result<(PopulationSummary, Option<FeatureRows>)> {
+    let partitions = &*tickets.partitions;
+    let sampled = model.and_then(|model| Some((model, sample_of(config, model, as_of)?)));
+    let Some((model, mut sample)) = sampled else {
+        let count = |history: &History<'_>| counts.add(history);
+        let population = PopulationSummary::with_each(partitions, as_of, &config.rule, count)?;
+        return Ok((population, None));
+    };
+    let look = &mut |history: &History<'_>| {
+        counts.add(history);
+        sample.add(history);
+    };
+    let night = NightSummary::with_each(&model.model, partitions, as_of, &config.rule, look)?;
+    let night = night.prepare(&model.model, partitions.products())?;
+    let features = sample.features(&night.scorer);
+    Ok((night.population, Some(features)))
 }
 
 /// The model for the night, and the settings with its rule. There need be none, if none was named.

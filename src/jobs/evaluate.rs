@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::guards::WarningLog;
 use super::{Progress, Purpose, StoredModel, Tickets, compute, load_model};
 use crate::calendar::{AsOf, Month};
 use crate::config::Config;
@@ -11,6 +12,7 @@ use crate::eval::{self, Evaluation, HeldOutMonths, OfferSettings};
 use crate::ingest::NeededDays;
 use crate::ingest::report::Report;
 use crate::models::Model;
+use crate::record::{Measured, Stage};
 use crate::recurrence::PopulationSummary;
 
 /// What is asked of [`evaluate`].
@@ -36,6 +38,8 @@ pub struct EvaluateSummary {
     pub lines: Report,
     /// How many customers pass each part of the rule on the last day of the data.
     pub funnel: Funnel,
+    /// Which okuo it was, and what it took.
+    pub measured: Measured,
 }
 
 /// Evaluates on held-out months of the configured tickets.
@@ -49,6 +53,15 @@ pub async fn evaluate(
     progress: &dyn Progress,
 ) -> Result<EvaluateSummary> {
     config.required_inputs()?;
+    let log = WarningLog::new(progress);
+    log.end(evaluated(config, request, &log).await)
+}
+
+async fn evaluated(
+    config: &Config,
+    request: &EvaluateRequest,
+    progress: &WarningLog<'_>,
+) -> Result<EvaluateSummary> {
     let first_month = request.months.iter().min().copied();
     let (model, config) = match &request.model {
         Some(named) => {
@@ -69,15 +82,19 @@ pub async fn evaluate(
         Some(_) => Purpose::Scoring,
         None => Purpose::Training,
     };
+    progress.enter(Stage::List);
     let mut tickets = Tickets::read(&config, days, purpose, progress).await?;
+    progress.enter(Stage::Summarize);
     let partitions = &*tickets.partitions;
     let population = compute(|| PopulationSummary::on_last_day(partitions, &config.rule))?
         .ok_or_else(|| no_purchase(&tickets.lines, first_month))?;
     tickets.count_repeated(&population);
     progress.tickets(&tickets.lines, &population)?;
     let model = model.as_ref().map(|stored| &stored.model);
+    progress.enter(Stage::Evaluate);
     Ok(EvaluateSummary {
         evaluation: evaluate_on(&config, model, &tickets, request, progress)?,
+        measured: progress.measured(),
         lines: tickets.lines,
         funnel: population.funnel,
     })

@@ -72,7 +72,7 @@ async fn load_file(file: &str) -> Result<(ModelHeader, Model)> {
     let found = store::find(file, &[".okuo"])
         .await
         .map_err(|error| match error.kind() {
-            Kind::NotFound => {
+            Kind::NotFound | Kind::NoData => {
                 error.hint("name a model's file, or an id that `okuo models list` shows")
             }
             _ => error,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::guards::{NightFeed, WarningLog, settle};
+use super::guards::{NightFeed, WarningLog, sample_of, settle};
 use super::registry::load_for_night;
 use super::sent::sent_before;
 use super::tickets::days_up_to;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::guards::{FeedCounts, Warning};
 use crate::ingest::report::Report;
 use crate::lift::small_arm;
-use crate::models::{self, NightSummary};
+use crate::models::{self, PreparedNight};
 use crate::offers::{
     Action, Arm, Offer, OfferMaker, OfferParameters, SentOffers, unknown_categories,
     unknown_exclusions,
@@ -24,6 +24,7 @@ use crate::offers::{
 use crate::publish::manifest::{GuardRecord, MANIFEST, ModelReference, night_folder};
 use crate::publish::runs::{NightRun, night_before, publish_run};
 use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, TableFile, Tables};
+use crate::record::{Measured, Stage};
 use crate::store::{self, Location};
 
 /// At least this many customers are predicted before their rows are written.
@@ -85,6 +86,8 @@ pub struct ScoreSummary {
     pub warnings: Vec<Warning>,
     /// What the guards said of the feed.
     pub guards: GuardRecord,
+    /// Which okuo it was, and what it took.
+    pub measured: Measured,
     /// How many of the offers are to be sent on the day after the night.
     pub offers_due: usize,
     /// To how many customers.
@@ -127,7 +130,8 @@ pub struct ExampleProduct {
 ///
 /// # Errors
 /// If no output is configured, the model cannot be used on the night, the tickets cannot be read,
-/// a guard stops the night ([`crate::error::Kind::Guard`]), nobody meets the rule, or the output cannot
+/// a guard stops the night ([`crate::error::Kind::Guard`]) or its tickets have not come yet
+/// ([`crate::error::Kind::NoData`]), nobody meets the rule, or the output cannot
 /// be written. A run that was published before still
 /// stands then.
 pub async fn score(
@@ -139,8 +143,11 @@ pub async fn score(
     config.required_inputs()?;
     let progress = &WarningLog::new(progress);
     let named = request.model.as_deref();
-    let (model, config) = load_for_night(config, named, request.as_of, progress).await?;
-    read_and_score(&config, &model, request, progress).await
+    let scored = async {
+        let (model, config) = load_for_night(config, named, request.as_of, progress).await?;
+        read_and_score(&config, &model, request, progress).await
+    };
+    progress.end(scored.await)
 }
 
 /// Reads the tickets of a night and scores them with the model for it, and with the settings that
@@ -156,6 +163,7 @@ pub(super) async fn read_and_score(
     let night = output.child(&night_folder(request.as_of));
     night.find(MANIFEST).await?;
     night.prove_writable().await?;
+    progress.enter(Stage::List);
     let days = days_up_to(request.as_of, config);
     let tickets = Tickets::read(config, days, Purpose::Scoring, progress).await?;
     progress.stage("looking at the store");
@@ -176,7 +184,7 @@ pub async fn score_on(
 ) -> Result<ScoreSummary> {
     let output = store::open(required_output(config)?).await?;
     let progress = &WarningLog::new(progress);
-    score_into(&output, config, model, tickets, request, progress).await
+    progress.end(score_into(&output, config, model, tickets, request, progress).await)
 }
 
 async fn score_into(
@@ -187,37 +195,62 @@ async fn score_into(
     request: &ScoreRequest,
     progress: &WarningLog<'_>,
 ) -> Result<ScoreSummary> {
+    progress.enter(Stage::Summarize);
     let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
+    let mut sample = sample_of(config, model, request.as_of);
     let night =
         tickets.summarize_night(config, model, request.as_of, progress, &mut |history| {
             if config.guards.enabled {
                 counts.add(history);
             }
+            if let Some(sample) = &mut sample {
+                sample.add(history);
+            }
         })?;
+    let night = compute(|| night.prepare(&model.model, tickets.partitions.products()))?;
     let feed = NightFeed {
         counts,
-        days: &tickets.feed,
+        tickets: &tickets,
         model: Some(model),
+        features: compute(|| sample.map(|sample| sample.features(&night.scorer))),
         recurrent: night.population.funnel.recurrent,
         published: match config.guards.enabled {
             true => night_before(output, request.as_of, &config.rule).await?,
             false => None,
         },
     };
-    let guards = settle(&feed.judge(config)?, config, request.force, progress)?;
+    let guards = settle(
+        &feed.judge(config)?,
+        &tickets.lines,
+        config,
+        request.force,
+        progress,
+    )?;
     progress.tickets(&tickets.lines, &night.population)?;
     tickets.warn_of_frequent_products(&night.population, progress);
     progress.stage("scoring");
+    progress.enter(Stage::Predict);
     warn_of_unknown_exclusions(&tickets, &config.offers, progress);
     let funnel = night.population.funnel.clone();
     let (sent, of_sent) = sent_before(config, output, &tickets, request.as_of, progress).await?;
-    let scored = compute(|| predict(config, model, &tickets, night, request, &sent, progress))?;
+    let scored = compute(|| {
+        predict(
+            config,
+            &model.id(),
+            &tickets,
+            &night,
+            request,
+            &sent,
+            progress,
+        )
+    })?;
     // Once: before the first mailing.
     if let Some(warning) = scored.small_arm.as_ref().filter(|_| sent.is_empty()) {
         progress.warning(warning);
     }
     let Tickets { lines, objects, .. } = tickets;
     progress.stage("publishing");
+    progress.enter(Stage::Publish);
     let run = NightRun {
         as_of: request.as_of,
         model: ModelReference {
@@ -231,6 +264,7 @@ async fn score_into(
         funnel,
         warnings: progress.warnings(),
         guards,
+        measured: Some(progress.measured()),
     };
     let published = publish_run(output, &run).await?;
     for warning in &published.warnings {
@@ -247,6 +281,7 @@ async fn score_into(
         funnel: run.funnel,
         warnings: progress.warnings(),
         guards: run.guards,
+        measured: progress.measured(),
         offers_due: scored.offers_due,
         customers_due: scored.customers_due,
         expected_cost: scored.expected_cost,
@@ -301,12 +336,12 @@ struct ScoredNight {
 
 fn predict(
     config: &Config,
-    model: &StoredModel,
+    model_id: &str,
     tickets: &Tickets,
-    night: NightSummary,
+    night: &PreparedNight<'_>,
     request: &ScoreRequest,
     sent: &SentOffers,
-    progress: &dyn Progress,
+    progress: &WarningLog<'_>,
 ) -> Result<ScoredNight> {
     let recurrent = night.population.recurrent.len();
     let details = tickets.details(night.population.as_of, &night.population.recurrent);
@@ -315,13 +350,18 @@ fn predict(
     let mut maker = maker.with_details(&details)?;
     let mut collector = NightCollector::new(recurrent, request, details, &config.offers);
     models::score_in_slices(
-        &model.model,
-        &model.id(),
-        &*tickets.partitions,
         night,
+        model_id,
+        &*tickets.partitions,
         customers_at_a_time(tickets.partitions.count(), config.memory_limit),
-        &mut |predictions| collector.add(predictions, &maker.offers(predictions)?),
+        &mut |predictions| {
+            progress.enter(Stage::Tables);
+            collector.add(predictions, &maker.offers(predictions)?)?;
+            progress.enter(Stage::Predict);
+            Ok(())
+        },
     )?;
+    progress.enter(Stage::Tables);
     collector.finish()
 }
 

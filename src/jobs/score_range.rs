@@ -54,6 +54,13 @@ pub enum NightOutcome {
         /// What the guards said.
         reason: String,
     },
+    /// Its tickets have not come yet, and nothing was published.
+    NoData {
+        /// The night.
+        as_of: AsOf,
+        /// What is missing.
+        reason: String,
+    },
     /// It failed, which ended the range.
     Failed {
         /// The night.
@@ -67,12 +74,14 @@ pub enum NightOutcome {
 /// ids are the same. `take` is told what became of each, as soon as it is known.
 ///
 /// A night whose run stands, made of the same objects with the same model, settings and okuo, is not
-/// scored again. A night that a guard stops does not stop the nights after it.
+/// scored again. A night that a guard stops, or whose tickets have not come yet, does not stop the
+/// nights after it.
 ///
 /// # Errors
 /// If the nights are in the wrong order or the input can be read only once. As
 /// [`score`](super::score()) for the first night that fails, after which no other night is scored.
-/// If a guard stopped any night ([`Kind::Guard`]).
+/// If a guard stopped any night ([`Kind::Guard`]), or tickets of any night have not come yet
+/// ([`Kind::NoData`]).
 pub async fn score_range(
     config: &Config,
     request: &ScoreRangeRequest,
@@ -81,7 +90,7 @@ pub async fn score_range(
 ) -> Result<()> {
     let output = store::open(required_output(config)?).await?;
     check(config, request)?;
-    let (mut stopped, mut nights) = (vec![], 0);
+    let (mut stopped, mut waiting, mut nights) = (vec![], vec![], 0);
     let mut night = request.from;
     while night <= request.to {
         let outcome = match one_night(config, request, night, &output, progress).await {
@@ -89,6 +98,13 @@ pub async fn score_range(
             Err(error) if error.kind() == Kind::Guard => {
                 stopped.push(night.to_string());
                 NightOutcome::Stopped {
+                    as_of: night,
+                    reason: error.what().to_owned(),
+                }
+            }
+            Err(error) if error.kind() == Kind::NoData => {
+                waiting.push(night.to_string());
+                NightOutcome::NoData {
                     as_of: night,
                     reason: error.what().to_owned(),
                 }
@@ -104,8 +120,24 @@ pub async fn score_range(
         take(outcome)?;
         (night, nights) = (AsOf(night.day() + 1), nights + 1);
     }
-    if stopped.is_empty() {
+    outcome_of_range(nights, &stopped, &waiting)
+}
+
+/// The error of a range of which some nights were not published.
+fn outcome_of_range(nights: i64, stopped: &[String], waiting: &[String]) -> Result<()> {
+    if stopped.is_empty() && waiting.is_empty() {
         return Ok(());
+    }
+    if stopped.is_empty() {
+        return Err(Error::no_data(format!(
+            "the tickets of {} of {} have not come yet: {}",
+            waiting.len(),
+            counted(nights, "night"),
+            waiting.join(", ")
+        ))
+        .hint(
+            "run the range again when they have; nights that are published are not scored again",
+        ));
     }
     Err(Error::guard(format!(
         "guards stopped {} of {}: {}",
@@ -144,8 +176,19 @@ async fn one_night(
 ) -> Result<NightOutcome> {
     let night = NightProgress { as_of, progress };
     let log = WarningLog::new(&night);
+    log.end(scored_night(config, request, as_of, output, &log).await)
+}
+
+/// Scores one night, unless its run stands.
+async fn scored_night(
+    config: &Config,
+    request: &ScoreRangeRequest,
+    as_of: AsOf,
+    output: &Location,
+    log: &WarningLog<'_>,
+) -> Result<NightOutcome> {
     let named = request.model.as_deref();
-    let (model, config) = load_for_night(config, named, as_of, &log).await?;
+    let (model, config) = load_for_night(config, named, as_of, log).await?;
     if let Some(standing) = standing_run(output, as_of).await? {
         let inputs = inputs_of_night(&config, output, as_of).await?;
         if is_same_run(&standing, &model, &config, request, &inputs) {
@@ -163,7 +206,7 @@ async fn one_night(
         examples: 0,
         force: request.force,
     };
-    let summary = read_and_score(&config, &model, &request, &log).await?;
+    let summary = read_and_score(&config, &model, &request, log).await?;
     Ok(NightOutcome::Published(Box::new(summary)))
 }
 

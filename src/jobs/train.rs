@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
+use super::guards::WarningLog;
 use super::lift::{outcomes_of, read_campaign};
 use super::score::required_output;
 use super::tickets::days_up_to;
@@ -13,15 +14,18 @@ use crate::config::Config;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::eval::{self, Difference, HoldoutReport};
-use crate::guards::{self, FeedCounts, GuardFinding, TrainingFeed, Warning};
+use crate::guards::{self, FeedCounts, GuardFinding, TrainingFeatures, TrainingFeed, Warning};
 use crate::ingest::report::Report;
 use crate::lift::LearnedMix;
 use crate::models::basket::{CorrectionInWords, CorrectionReport};
-use crate::models::{self, BudgetChoice, HELD_OUT_DAYS, Model, Parameters, Trained};
+use crate::models::{
+    self, BudgetChoice, CustomerSample, HELD_OUT_DAYS, Model, NightSummary, Parameters, Trained,
+};
 use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide, last_days};
 use crate::publish::registry::Registry;
 use crate::publish::runs::published_nights;
 use crate::purchases::History;
+use crate::record::{Measured, Stage};
 use crate::recurrence::{ClosedDays, PopulationSummary, Provenance, SalesByDay};
 use crate::store;
 
@@ -52,6 +56,8 @@ pub struct TrainSummary {
     pub lines: Report,
     /// How many customers pass each part of the rule.
     pub funnel: Funnel,
+    /// Which okuo it was, and what it took.
+    pub measured: Measured,
     /// The registry, as messages name it.
     #[serde(skip)]
     pub registry_name: String,
@@ -83,13 +89,24 @@ const LEARNED_DAYS: i32 = 182;
 /// and not promoted.
 pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Result<TrainSummary> {
     config.required_inputs()?;
+    let log = WarningLog::new(progress);
+    log.end(read_and_train(config, as_of, &log).await)
+}
+
+async fn read_and_train(
+    config: &Config,
+    as_of: AsOf,
+    progress: &WarningLog<'_>,
+) -> Result<TrainSummary> {
     let registry = registry::open(&config.registry).await?;
     // A registry that cannot be read or written is told now, not after the training.
     registry.promoted().await?;
     registry.prove_writable().await?;
+    progress.enter(Stage::List);
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
     tickets.read_names(config, progress).await;
+    progress.enter(Stage::Summarize);
     let summary = summarize(config, &tickets, as_of)?;
     let population = &summary.population;
     tickets.count_repeated(population);
@@ -131,6 +148,18 @@ pub(super) async fn train_into(
     registry: Registry,
     progress: &dyn Progress,
 ) -> Result<TrainSummary> {
+    let log = WarningLog::new(progress);
+    log.end(train_with(config, tickets, as_of, registry, &log).await)
+}
+
+async fn train_with(
+    config: &Config,
+    tickets: &Tickets,
+    as_of: AsOf,
+    registry: Registry,
+    progress: &WarningLog<'_>,
+) -> Result<TrainSummary> {
+    progress.enter(Stage::Summarize);
     let summary = summarize(config, tickets, as_of)?;
     refuse_late_night(&summary.population)?;
     let training = Training {
@@ -181,12 +210,12 @@ fn summarize(config: &Config, tickets: &Tickets, as_of: AsOf) -> Result<TicketSu
     })
 }
 
-/// Refuses a night long after the data, which is most likely a slip in the date: the model would be
-/// promoted, and refuse every night before it.
+/// Refuses a night long after the data: they have not come yet, or the date is a slip, and the model
+/// would be promoted and refuse every night before it.
 fn refuse_late_night(population: &PopulationSummary) -> Result<()> {
     let as_of = population.as_of;
     match population.span.map(|span| span.last) {
-        Some(last) if as_of.day() - last > HELD_OUT_DAYS => Err(Error::request(format!(
+        Some(last) if as_of.day() - last > HELD_OUT_DAYS => Err(Error::no_data(format!(
             "the data end on {last}, {} days before the as-of date {as_of}",
             as_of.day() - last
         ))
@@ -203,7 +232,7 @@ struct Training<'a> {
     tickets: &'a Tickets,
     summary: TicketSummary,
     registry: Registry,
-    progress: &'a dyn Progress,
+    progress: &'a WarningLog<'a>,
 }
 
 impl Training<'_> {
@@ -215,12 +244,20 @@ impl Training<'_> {
                 self.progress.warning(&gap.warning.text);
             }
         }
+        self.progress.enter(Stage::Train);
         let trained = compute(|| self.fit())?;
         self.progress.stage("measuring on the last 28 days");
+        self.progress.enter(Stage::Measure);
         let (standing, replaced) = self.standing().await?;
         let held_out = compute(|| self.measure(&trained, replaced.as_ref()));
+        self.progress.enter(Stage::Publish);
         let file = compute(|| self.encode(&trained.model, held_out.as_ref(), learned_mix.clone()))?;
-        let model_id = self.registry.save(file.into()).await?;
+        let measured = self.progress.measured();
+        let saved = self.registry.save(file.into(), Some(measured)).await?;
+        if let Some(warning) = &saved.warning {
+            self.progress.warning(warning);
+        }
+        let model_id = saved.model_id;
         let decision = self
             .promote(&model_id, held_out.as_ref(), &standing)
             .await?;
@@ -240,6 +277,7 @@ impl Training<'_> {
             lines: self.tickets.lines.clone(),
             funnel: self.summary.population.funnel.clone(),
             registry_name: self.registry.name(),
+            measured: self.progress.measured(),
             trees: basket.corrections.clone(),
             corrections: self.named(basket.largest_corrections(CORRECTIONS_SAID)),
             learned_mix,
@@ -466,8 +504,20 @@ impl Training<'_> {
             corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
             feed: Some(self.summary.last_days.feed.clone()),
             learned_mix,
+            features: self.features(model)?,
         };
         artifact::encode(description, model)
+    }
+
+    /// How the features of the recurrent customers are spread on the training's night, as the model
+    /// sees them.
+    fn features(&self, model: &Model) -> Result<Option<TrainingFeatures>> {
+        let partitions = &*self.tickets.partitions;
+        let mut sample = CustomerSample::new(model.as_of, &model.rule);
+        let look = &mut |history: &History<'_>| sample.add(history);
+        let night = NightSummary::with_each(model, partitions, model.as_of, &model.rule, look)?;
+        let night = night.prepare(model, partitions.products())?;
+        Ok(TrainingFeatures::new(&sample.features(&night.scorer)))
     }
 
     /// The decision, unless the last days speak against it. `--promote always` overrules that too.

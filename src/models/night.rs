@@ -65,6 +65,30 @@ impl NightSummary {
     }
 }
 
+/// A night with all that scoring its customers needs.
+pub struct PreparedNight<'m> {
+    /// The summary, which is the same for every model.
+    pub population: PopulationSummary,
+    /// What scores customers.
+    pub scorer: NightScorer<'m>,
+}
+
+impl NightSummary {
+    /// What scores the night with the model for which it was summarized. `products` are the history's.
+    ///
+    /// # Errors
+    /// If the model was trained on days after the night.
+    pub fn prepare<'m>(self, model: &'m Model, products: &Ids) -> Result<PreparedNight<'m>> {
+        let Self {
+            population,
+            store_counts,
+        } = self;
+        refuse_future(model, population.as_of)?;
+        let scorer = NightScorer::new(model, population.as_of, products, store_counts);
+        Ok(PreparedNight { population, scorer })
+    }
+}
+
 /// Summarizes a history on one night for several models, partition by partition.
 #[derive(Debug)]
 pub struct NightSummaryBuilder<'m> {
@@ -185,32 +209,25 @@ pub fn score_some(
     })
 }
 
-/// As [`score`], of a history that was summarized for this model: `take` is given the predictions
+/// As [`score`], of a night that was prepared: `take` is given the predictions
 /// for at most `customers_at_a_time`, by ascending id.
 ///
 /// # Errors
-/// As [`score`], if a partition cannot be brought back from where it was set aside, or what `take`
-/// says.
+/// If nobody meets the rule, a partition cannot be brought back from where it was set aside, or what
+/// `take` says.
 pub fn score_in_slices(
-    model: &Model,
+    night: &PreparedNight<'_>,
     model_id: &str,
     partitions: &dyn Partitions,
-    night: NightSummary,
     customers_at_a_time: usize,
     take: &mut dyn FnMut(&Predictions) -> Result<()>,
 ) -> Result<()> {
-    let NightSummary {
-        population,
-        store_counts,
-    } = night;
-    let as_of = population.as_of;
-    refuse_future(model, as_of)?;
-    refuse_nobody(&population)?;
-    let scorer = NightScorer::new(model, as_of, partitions.products(), store_counts);
+    let PreparedNight { population, scorer } = night;
+    refuse_nobody(population)?;
     let mut predictions = Predictions {
-        as_of,
+        as_of: population.as_of,
         model_id: model_id.to_owned(),
-        funnel: population.funnel,
+        funnel: population.funnel.clone(),
         customer_ids: Ids::Integer(vec![]),
         product_ids: partitions.products().clone(),
         customers: vec![],

@@ -10,6 +10,7 @@ use crate::domain::Funnel;
 use crate::error::{Error, Result};
 use crate::guards::Warning;
 use crate::publish::tables::TableFile;
+use crate::record::Measured;
 use crate::store::sha256_hex;
 
 /// The file name of a night's manifest.
@@ -18,8 +19,8 @@ pub const MANIFEST: &str = "manifest.json";
 /// The newest manifest format that this okuo writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// What the readers of a night follow. It holds no time of day, so publishing the same night twice
-/// gives the same bytes.
+/// What the readers of a night follow. It holds no time of day. What was measured is compared with
+/// nothing: publishing the same night again leaves the manifest that stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Format of this file.
@@ -53,6 +54,10 @@ pub struct Manifest {
     /// What the guards said of the feed; `None` in manifests of earlier versions of okuo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guards: Option<GuardRecord>,
+    /// Which okuo published the run, and what it took up to the publishing; `None` in manifests of
+    /// earlier versions of okuo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
 }
 
 /// What the guards said of a published night.
@@ -138,6 +143,16 @@ pub fn is_run_id(text: &str) -> bool {
 }
 
 impl Manifest {
+    /// Whether it says the same as another one, but for what was measured.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let unmeasured = |manifest: &Self| Self {
+            measured: None,
+            ..manifest.clone()
+        };
+        unmeasured(self) == unmeasured(other)
+    }
+
     /// Reads a manifest; `name` names it in messages.
     ///
     /// # Errors

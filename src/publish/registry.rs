@@ -16,6 +16,7 @@ use crate::artifact::{self, Description, MAX_FILE_BYTES, ModelHeader};
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Model, Parameters};
+use crate::record::Measured;
 use crate::store::{Location, PutMode, sha256_hex};
 
 mod pointer;
@@ -29,6 +30,10 @@ const CARD: &str = "card.json";
 const LATEST: &str = "latest.json";
 const ID_DIGITS: usize = 12;
 
+/// The parts of a description that okuo itself says of a model. Nobody sets them: another okuo may
+/// measure otherwise.
+const MEASURES: [&str; 4] = ["corrections", "feed", "figures", "warnings"];
+
 /// What a person wants to know about a model, without reading the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
@@ -38,9 +43,22 @@ pub struct ModelCard {
     pub file_bytes: u64,
     /// SHA-256 of its file, in hexadecimal.
     pub file_sha256: String,
+    /// Which okuo trained it, and what that took; `None` in cards of earlier versions of okuo, and
+    /// where the card was made from the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// Its header: night, data, rule, features, parameters, held-out figures.
     #[serde(flatten)]
     pub header: ModelHeader,
+}
+
+/// What became of a model that was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedModel {
+    /// Its id.
+    pub model_id: String,
+    /// What a person should know of it.
+    pub warning: Option<String>,
 }
 
 /// The pointer as it was when it was read.
@@ -78,65 +96,124 @@ impl Registry {
         self.place.prove_writable().await
     }
 
-    /// Stores a model's file and its card, and returns the model's id. Saving the same bytes again
-    /// is harmless.
+    /// Stores a model's file and its card. Saving the same model again is harmless; what another okuo
+    /// measured of it before stands.
     ///
     /// # Errors
-    /// If the bytes are not a model, or the same model is already stored with another description
-    /// ([`Kind::Request`]).
-    pub async fn save(&self, file: Bytes) -> Result<String> {
+    /// If the bytes are not a model, or the same model is already stored with another description by
+    /// the same okuo, or by any okuo with other settings ([`Kind::Request`]).
+    pub async fn save(&self, file: Bytes, measured: Option<Measured>) -> Result<SavedModel> {
         let header = artifact::read_header("the model to be saved", &file)?;
         let id = check_model_id(&header.model_id())?.to_owned();
         let key = format!("{id}/{MODEL}");
-        match self.place.put(&key, file.clone(), PutMode::IfAbsent).await {
+        let ours = NewModel {
+            header,
+            file,
+            measured,
+        };
+        match self
+            .place
+            .put(&key, ours.file.clone(), PutMode::IfAbsent)
+            .await
+        {
             Ok(_) => {}
             Err(error) if error.kind() == Kind::Conflict => {
                 let Some((current, _)) = self.place.find(&key).await? else {
                     return Err(error);
                 };
-                self.save_again(&key, &header, &file, &current).await?;
+                if let Some((theirs, warning)) = self.save_again(&id, &ours, current).await? {
+                    self.save_card(&id, theirs).await?;
+                    return Ok(SavedModel {
+                        model_id: id,
+                        warning,
+                    });
+                }
             }
             Err(error) => return Err(error),
         }
-        let card = to_json("the model's card", &card_of(&id, header, &file))?;
-        let key = format!("{id}/{CARD}");
-        let current = self.place.find(&key).await?;
-        if current.is_none_or(|(current, _)| current != card) {
-            self.place.put(&key, card, PutMode::Overwrite).await?;
-        }
-        Ok(id)
+        self.save_card(&id, ours).await?;
+        Ok(SavedModel {
+            model_id: id,
+            warning: None,
+        })
     }
 
-    /// Saves a model's file under a key where there is a file already: the same one; a damaged one,
-    /// which is replaced, since its id says that it was the same; or the same model with another
-    /// description, which is an error.
+    /// Writes the card of the model that stands, unless it is there already.
+    async fn save_card(&self, id: &str, model: NewModel) -> Result<()> {
+        let card = ModelCard {
+            measured: model.measured,
+            ..card_of(id, model.header, &model.file)
+        };
+        let standing = self.standing_card(id).await?;
+        if standing.is_some_and(|standing| standing.is_same(&card)) {
+            return Ok(());
+        }
+        let content = to_json("the model's card", &card)?;
+        let key = format!("{id}/{CARD}");
+        self.place.put(&key, content, PutMode::Overwrite).await?;
+        Ok(())
+    }
+
+    /// The card that is stored, if there is one that can be read.
+    async fn standing_card(&self, id: &str) -> Result<Option<ModelCard>> {
+        let key = format!("{id}/{CARD}");
+        let found = self.place.find(&key).await?;
+        Ok(found.and_then(|(content, _)| read_card(id, &key, &content).ok()))
+    }
+
+    /// Saves a model's file where there is a file already. `None` if that is the same one, or was
+    /// damaged and is replaced: its id says that it was the same. Else the same model with another
+    /// description, which stands if another okuo gave it and nothing differs but what okuo says of a
+    /// model by itself; then also what to tell of it.
     async fn save_again(
         &self,
-        key: &str,
-        header: &ModelHeader,
-        file: &Bytes,
-        current: &Bytes,
-    ) -> Result<()> {
-        if current == file {
-            return Ok(());
+        id: &str,
+        ours: &NewModel,
+        current: Bytes,
+    ) -> Result<Option<(NewModel, Option<String>)>> {
+        if current == ours.file {
+            return Ok(None);
         }
-        let object = self.place.name_of(key);
-        let Ok(other) = artifact::read_header(&object, current) else {
-            let saved = self.place.put(key, file.clone(), PutMode::Overwrite);
-            return saved.await.map(drop);
+        let key = format!("{id}/{MODEL}");
+        let object = self.place.name_of(&key);
+        let Ok(theirs) = artifact::read_header(&object, &current) else {
+            let saved = self.place.put(&key, ours.file.clone(), PutMode::Overwrite);
+            return saved.await.map(|_| None);
         };
-        let differs = differences(&header.description, &other.description);
-        if differs.is_empty() && header.okuo_version == other.okuo_version {
-            // The same parameters under the names that they had in an earlier version.
-            return Ok(());
+        let differs = differences(&ours.header.description, &theirs.description);
+        let is_by_another = self.is_by_another(id, ours, &theirs).await?;
+        let by = theirs.okuo_version.clone();
+        let stands = NewModel {
+            header: theirs,
+            file: current,
+            measured: None,
+        };
+        if differs.is_empty() {
+            // By another okuo, or the same parameters under the names that they had before.
+            return Ok(Some((stands, None)));
         }
-        let differs = match differs.is_empty() {
-            true => "okuo version".to_owned(),
-            false => differs.join(", "),
-        };
+        let are_measures = differs.iter().all(|name| MEASURES.contains(&name.as_str()));
+        let differs = differs.join(", ");
+        if is_by_another && are_measures {
+            let warning = format!(
+                "the model {id} is already stored, by another build of okuo ({by}), with different {differs}: what is stored stands"
+            );
+            return Ok(Some((stands, Some(warning))));
+        }
         Err(Error::request(format!("this model is already stored, with different {differs}"))
             .object(object)
             .hint("use it as it is, or remove its folder and train again to store it with the present settings"))
+    }
+
+    /// Whether it is certain that another okuo stored the model.
+    async fn is_by_another(&self, id: &str, ours: &NewModel, theirs: &ModelHeader) -> Result<bool> {
+        if ours.header.okuo_version != theirs.okuo_version {
+            return Ok(true);
+        }
+        let card = self.standing_card(id).await?;
+        let their_build = card.and_then(|card| card.measured);
+        let builds = ours.measured.as_ref().zip(their_build.as_ref());
+        Ok(builds.is_some_and(|(ours, theirs)| ours.build.differs(&theirs.build)))
     }
 
     /// Removes a model: its card first, so that what is left after a crash is a whole model.
@@ -494,11 +571,30 @@ fn check_model_id(id: &str) -> Result<&str> {
         .hint("an id is a night and 12 hexadecimal digits, as in 2017-10-31-0123456789ab; `okuo models list` shows them"))
 }
 
+/// A model that is to be stored, or stands.
+struct NewModel {
+    header: ModelHeader,
+    file: Bytes,
+    measured: Option<Measured>,
+}
+
+impl ModelCard {
+    /// Whether it says the same as another one, but for what was measured of the run.
+    fn is_same(&self, other: &Self) -> bool {
+        let unmeasured = |card: &Self| Self {
+            measured: None,
+            ..card.clone()
+        };
+        unmeasured(self) == unmeasured(other)
+    }
+}
+
 fn card_of(id: &str, header: ModelHeader, file: &Bytes) -> ModelCard {
     ModelCard {
         model_id: id.to_owned(),
         file_bytes: file.len() as u64,
         file_sha256: sha256_hex(file),
+        measured: None,
         header,
     }
 }

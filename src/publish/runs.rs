@@ -24,6 +24,7 @@ use crate::error::{Error, Kind, Result};
 use crate::guards::{PublishedNight, Warning};
 use crate::publish::parquet::row_count;
 use crate::publish::tables::{TableFile, is_table_file};
+use crate::record::Measured;
 use crate::recurrence::Rule;
 use crate::store::{Location, ObjectMeta, PutMode, sha256_hex};
 
@@ -54,6 +55,8 @@ pub struct NightRun {
     pub warnings: Vec<Warning>,
     /// What the guards said of the feed.
     pub guards: GuardRecord,
+    /// Which okuo it is, and what it took up to here.
+    pub measured: Option<Measured>,
 }
 
 /// What publishing did.
@@ -86,9 +89,9 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
         let listed = night.list("run=").await?;
         upload(&night, run, &id, &listed).await?;
         let (manifest, removable) = next_manifest(run, &id, current.as_ref(), &listed);
-        let content = to_json("the manifest", &manifest)?;
-        let unchanged = found.as_ref().is_some_and(|(before, _)| *before == content);
-        if !unchanged {
+        let standing = current.filter(|current| current.is_same(&manifest));
+        if standing.is_none() {
+            let content = to_json("the manifest", &manifest)?;
             let mode = replacing(found.as_ref().map(|(_, tag)| tag.as_str()));
             match night.put(MANIFEST, content, mode).await {
                 Ok(_) => {}
@@ -106,7 +109,7 @@ pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published>
             ));
         }
         return Ok(Published {
-            manifest,
+            manifest: standing.unwrap_or(manifest),
             name: night.name_of(MANIFEST),
             warnings,
         });
@@ -211,6 +214,7 @@ fn next_manifest(
         funnel: run.funnel.clone(),
         warnings: run.warnings.clone(),
         guards: Some(run.guards.clone()),
+        measured: run.measured.clone(),
     };
     (manifest, removable)
 }

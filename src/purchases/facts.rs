@@ -134,6 +134,24 @@ impl Facts {
         self.prices.as_ref()?.latest(product, as_of)
     }
 
+    /// All stores, by their codes.
+    pub fn store_ids(&self) -> impl Iterator<Item = Id<'_>> {
+        let ids = self.stores.as_ref().map(|stores| &stores.ids);
+        ids.into_iter().flat_map(|ids| {
+            let codes = 0..u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            codes.filter_map(move |code| ids.get(code))
+        })
+    }
+
+    /// The day and the store of each (customer, day, store).
+    pub fn store_visits(&self) -> impl Iterator<Item = (Day, u32)> {
+        let visits = self.stores.as_ref().map(|stores| &stores.facts.0);
+        visits
+            .into_iter()
+            .flatten()
+            .map(|(_, day, store)| (*day, *store))
+    }
+
     /// The store in which a customer bought on the most days up to a night. Of several, the one
     /// visited last, and then the smallest.
     #[must_use]

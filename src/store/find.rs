@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::location::{Address, Location, without_file_scheme};
 use super::{Local, ObjectMeta, Store, spooled};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::suggest;
 
 /// An object of the input, as it was found.
@@ -32,9 +32,21 @@ impl InputObject {
     /// The object's content and its tag.
     ///
     /// # Errors
-    /// [`crate::error::Kind::NotFound`] if it has been removed since.
+    /// [`crate::error::Kind::NoData`] if it has been removed since.
     pub async fn get(&self) -> Result<(Bytes, String)> {
-        self.store.get(&self.key).await
+        match self.store.get(&self.key).await {
+            Err(error) if error.kind() == Kind::NotFound && error.advice().is_none() => {
+                Err(self.removed())
+            }
+            read => read,
+        }
+    }
+
+    /// The error of an object that was found and is no longer there.
+    fn removed(&self) -> Error {
+        Error::no_data("it was removed while it was read")
+            .object(&self.uri)
+            .hint("wait until its writer has finished, and run this again")
     }
 
     /// A range of the object's content, in bytes.
@@ -53,17 +65,14 @@ impl InputObject {
     /// The object with its size and tag as they are now.
     ///
     /// # Errors
-    /// [`crate::error::Kind::NotFound`] if it has been removed since.
+    /// [`crate::error::Kind::NoData`] if it has been removed since.
     pub async fn again(&self) -> Result<InputObject> {
         let now = self.store.head(&self.key).await?;
-        let ObjectMeta { size, etag, .. } = now.ok_or_else(|| {
-            let error = if self.key.contains(char::REPLACEMENT_CHARACTER) {
-                name_not_utf8()
-            } else {
-                Error::not_found("it was removed while it was read")
-            };
-            error.object(&self.uri)
-        })?;
+        let ObjectMeta { size, etag, .. } =
+            now.ok_or_else(|| match self.key.contains(char::REPLACEMENT_CHARACTER) {
+                true => name_not_utf8().object(&self.uri),
+                false => self.removed(),
+            })?;
         Ok(InputObject {
             size,
             etag,
@@ -100,7 +109,9 @@ pub struct Found {
 ///   If a glob matches nothing, it is read as a plain name.
 ///
 /// # Errors
-/// [`crate::error::Kind::NotFound`] if nothing matches, with a hint on what is there instead;
+/// If nothing matches, with a hint on what is there instead: [`crate::error::Kind::NoData`] where
+/// objects may still come (a glob, a folder that is there, a prefix of S3), and
+/// [`crate::error::Kind::NotFound`] where a path on the disk is most likely misspelt;
 /// [`crate::error::Kind::Request`] if the URI or glob cannot be read;
 /// [`crate::error::Kind::System`] if the place cannot be read.
 pub async fn find(uri: &str, endings: &[&str]) -> Result<Vec<InputObject>> {
@@ -246,7 +257,7 @@ async fn find_glob(
     if let Ok(named) = find_plain(uri, &location.child(pattern), endings).await {
         return Ok(named);
     }
-    let error = Error::not_found("no file matches").object(uri);
+    let error = Error::no_data("no file matches").object(uri);
     Err(match example {
         Some(example) => error.hint(format!(
             "{} below {} begin like it; the first is {example}",
@@ -291,7 +302,9 @@ async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<
         .into_iter()
         .partition(|object| is_hidden(&object.key));
     if chosen.is_empty() {
-        return Err(none_of_a_known_kind(uri, all, endings, example.as_deref()));
+        // Whoever writes it has not finished, as Spark with its `_temporary`.
+        let error = Error::no_data(NONE_OF_A_KNOWN_KIND).object(uri);
+        return Err(error.hint(what_is_there(all, endings, example.as_deref())));
     }
     let chosen = chosen
         .into_iter()
@@ -309,16 +322,22 @@ async fn find_plain(uri: &str, location: &Location, endings: &[&str]) -> Result<
 
 /// The error of a folder without an object that is read; `example` is one that is there.
 fn none_of_a_known_kind(uri: &str, all: usize, endings: &[&str], example: Option<&str>) -> Error {
+    Error::not_found(NONE_OF_A_KNOWN_KIND)
+        .object(uri)
+        .hint(what_is_there(all, endings, example))
+}
+
+const NONE_OF_A_KNOWN_KIND: &str = "no file in the folder is of a known kind";
+
+fn what_is_there(all: usize, endings: &[&str], example: Option<&str>) -> String {
     let example = example
         .map(|key| format!(", for instance {key}"))
         .unwrap_or_default();
-    Error::not_found("no file in the folder is of a known kind")
-        .object(uri)
-        .hint(format!(
-            "the folder has {}, none ends with {}{example}",
-            count(all),
-            endings.join(", ")
-        ))
+    format!(
+        "the folder has {}, none ends with {}{example}",
+        count(all),
+        endings.join(", ")
+    )
 }
 
 /// An object below a folder, with its key in the store.
@@ -360,7 +379,7 @@ async fn nothing_found(uri: &str, location: &Location) -> Error {
             .iter()
             .any(|sibling| sibling.strip_suffix('/') == Some(name))
     {
-        return Error::not_found("the folder is empty")
+        return Error::no_data("the folder is empty")
             .object(uri)
             .hint("name a file, a folder with files, or a glob");
     }
@@ -375,9 +394,12 @@ async fn nothing_found(uri: &str, location: &Location) -> Error {
         (None, 0) => format!("nothing lies in {above} either"),
         (None, names) => format!("{above} has {}, none of a similar name", count(names)),
     };
-    Error::not_found("there is no such file or folder")
-        .object(uri)
-        .hint(hint)
+    let what = "there is no such file or folder";
+    let error = match location.store.has_folders() {
+        true => Error::not_found(what),
+        false => Error::no_data(what),
+    };
+    error.object(uri).hint(hint)
 }
 
 fn join(folder: &str, name: &str) -> String {

@@ -84,6 +84,10 @@ impl Store for Local {
         }
     }
 
+    fn has_folders(&self) -> bool {
+        true
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         let start = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         if !start.is_empty() || prefix.starts_with('/') {

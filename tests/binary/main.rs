@@ -19,13 +19,16 @@ mod bad_places;
 mod commands;
 mod decisions;
 mod demo;
+mod deploy;
 mod guards;
 mod joined;
+mod log;
 mod init;
 mod lift;
 mod model_history;
 mod monitor;
 mod nights;
+mod record;
 mod reference;
 mod sandbox;
 #[cfg(unix)]

@@ -69,6 +69,22 @@ pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
 }
 
+/// A file's content, without what was measured of the run that wrote it.
+fn unmeasured(path: &std::path::Path) -> Vec<u8> {
+    let content = std::fs::read(path).unwrap();
+    let name = path.file_name().and_then(|name| name.to_str());
+    if !matches!(name, Some("manifest.json" | "card.json")) {
+        return content;
+    }
+    match serde_json::from_slice::<serde_json::Value>(&content) {
+        Ok(serde_json::Value::Object(mut object)) => {
+            object.remove("measured");
+            serde_json::to_vec(&object).unwrap()
+        }
+        _ => content,
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Run {
@@ -175,7 +191,8 @@ impl Sandbox {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// All files below a folder with their contents, in order; none if there is no such folder.
+    /// All files below a folder with their contents, in order; none if there is no such folder. What
+    /// was measured of a run is left out: no two runs take the same time.
     pub(crate) fn files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
         let mut files = vec![];
         let mut folders = vec![self.path(folder)];
@@ -194,7 +211,7 @@ impl Sandbox {
                         .to_str()
                         .unwrap()
                         .to_owned();
-                    files.push((name, std::fs::read(&path).unwrap()));
+                    files.push((name, unmeasured(&path)));
                 }
             }
         }
@@ -215,18 +232,20 @@ impl Sandbox {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_okuo"));
-        // Nothing of the machine's environment: no settings of okuo, no credentials, no terminal.
+        self.isolated(command.args(arguments));
         command
-            .args(arguments)
+    }
+
+    /// Nothing of the machine's environment: no settings of okuo, no credentials, no terminal.
+    pub(crate) fn isolated<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
-            .stdin(Stdio::null());
-        command
+            .stdin(Stdio::null())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_REGION", "us-east-1")
-            .env("OKUO_RETRY_SECONDS", "0");
-        command
+            .env("OKUO_RETRY_SECONDS", "0")
     }
 
     pub(crate) fn okuo(&self, arguments: &[&str]) -> Run {

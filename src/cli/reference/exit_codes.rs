@@ -12,8 +12,10 @@ line that begins with `hint:` and says what to do. Bad lines are listed by cause
 that cannot be read is refused by the argument parser, in its own words.
 
 With `--json`, an error is one line of JSON on stderr instead:
-`{\"error\": {\"kind\", \"exit_code\", \"object\", \"row\", \"column\", \"what\", \"hint\"}}`. What is not known is
-null. `kind` is `request`, `input`, `not_found`, `conflict`, `system` or `guard`.
+`{\"error\": {\"kind\", \"exit_code\", \"object\", \"row\", \"column\", \"what\", \"hint\",
+\"measured\"}}`. What is not known is null. `kind` is `request`, `input`, `not_found`, `conflict`, `system`, `guard` or
+`no_data`. `measured` says which okuo it was and how far the run
+came: the stage, the seconds of each stage, the bytes that were read, and the most memory.
 
 ";
 

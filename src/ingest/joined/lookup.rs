@@ -68,7 +68,7 @@ impl LookupRows {
             TicketTable::Customers | TicketTable::Mailing => line.customer,
             _ => line.product,
         };
-        if id.key().is_err() {
+        if id.key_of_id().is_err() {
             self.without_id += 1;
             return Ok(());
         }

@@ -201,6 +201,7 @@ fn reason_of_header(reason: RejectReason) -> RejectReason {
         RejectReason::FractionalProduct
         | RejectReason::RoundedProduct
         | RejectReason::ScientificProduct
+        | RejectReason::ControlProduct
         | RejectReason::ProductNotText => RejectReason::TicketNotAnId,
         other => other,
     }

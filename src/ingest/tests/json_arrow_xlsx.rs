@@ -431,7 +431,8 @@ fn a_workbook_that_lacks_columns_is_cut_or_is_a_bomb_is_refused() {
         let mut flipped = whole.clone();
         flipped[at] ^= 0x10;
         if let Err(error) = read_one("a.xlsx", flipped) {
-            assert_eq!(error.exit_code(), 1, "{at}: {error}");
+            // What is left may be a sheet without lines.
+            assert!([1, 4].contains(&error.exit_code()), "{at}: {error}");
         }
     }
     let bomb = workbook(&[sheet(&[&texts(&[&"x".repeat(1 << 22)])])]);

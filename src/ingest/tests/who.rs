@@ -418,3 +418,55 @@ fn ids_that_32_bit_floats_have_rounded_are_refused() {
         "{error}"
     );
 }
+
+/// Every reader refuses ids that could steer a terminal, by name, and goes on with the others.
+#[test]
+fn ids_with_control_characters_are_bad_lines() {
+    let (bell, nul) = ("C\u{7}1", "P\01");
+    let comma = format!(
+        "customer_id,product_id,timestamp\n{bell},P2,2024-03-01\nC2,{nul},2024-03-01\nC2,P2,2024-03-01\n"
+    );
+    let json = "{\"customer_id\":\"C\\u00071\",\"product_id\":\"P2\",\"timestamp\":\"2024-03-01\"}\n\
+                {\"customer_id\":\"C2\",\"product_id\":\"P\\u00001\",\"timestamp\":\"2024-03-01\"}\n\
+                {\"customer_id\":\"C2\",\"product_id\":\"P2\",\"timestamp\":\"2024-03-01\"}\n";
+    let columns = vec![
+        Column::new("customer_id".into(), [bell, "C2", "C2"]),
+        Column::new("product_id".into(), ["P2", nul, "P2"]),
+        Column::new("timestamp".into(), ["2024-03-01"; 3]),
+    ];
+    let files = [
+        ("a.csv", csv(&comma)),
+        ("a.jsonl", csv(json)),
+        ("a.parquet", parquet(columns)),
+    ];
+    let lenient = InputOptions {
+        max_bad_share: 0.9,
+        ..options()
+    };
+    for file in files {
+        let name = file.0;
+        let read = read_all(&lenient, None, &[file]).unwrap();
+        let bad: Vec<(RejectReason, String)> = read
+            .report
+            .rejects
+            .iter()
+            .map(|rejects| (rejects.reason, rejects.first[0].to_string()))
+            .collect();
+        assert_eq!(
+            bad,
+            [
+                (
+                    RejectReason::ControlCustomer,
+                    format!("{name}: row 1, column \"customer_id\": \"C\\u{{7}}1\"")
+                ),
+                (
+                    RejectReason::ControlProduct,
+                    format!("{name}: row 2, column \"product_id\": \"P\\u{{0}}1\"")
+                ),
+            ],
+            "{name}"
+        );
+        assert_eq!(read.purchases.customers(), &Ids::Text(vec!["C2".into()]));
+        assert_eq!(read.purchases.products(), &Ids::Text(vec!["P2".into()]));
+    }
+}

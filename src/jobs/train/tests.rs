@@ -462,7 +462,13 @@ async fn days_after_the_night_are_not_learned_from() {
     let alone = shorter.train(EARLIER, poor(), PromotionPolicy::Never).await;
     assert_eq!(known.model_id, alone.model_id);
     assert_eq!(known.held_out, alone.held_out);
-    assert_eq!(trainer.memory.objects(), shorter.memory.objects());
+    // What was measured of the two trainings stands in their cards.
+    let models = [&trainer, &shorter].map(|trainer| {
+        let mut objects = trainer.memory.objects();
+        objects.retain(|key, _| !key.ends_with("card.json"));
+        objects
+    });
+    assert!(models[0] == models[1] && !models[0].is_empty());
 }
 
 #[tokio::test]

@@ -58,7 +58,8 @@ fn part_after_part_of_the_customers_gives_the_same_predictions() {
         slices.push(predictions.clone());
         Ok(())
     };
-    score_in_slices(&model, "m", &*partitions, night, 30, take).unwrap();
+    let night = night.prepare(&model, partitions.products()).unwrap();
+    score_in_slices(&night, "m", &*partitions, 30, take).unwrap();
     assert!(
         slices.len() > 1 && slices[0].customers.len() == 30,
         "{}",

@@ -21,6 +21,7 @@ fn file(seed: u64, note: &str) -> Bytes {
         corrections: vec![],
         feed: None,
         learned_mix: None,
+        features: None,
     };
     let model = crate::models::examples::tiny_model(as_of, seed);
     artifact::encode(description, &model).unwrap().into()
@@ -38,7 +39,8 @@ async fn filled() -> (Arc<FaultyStore>, Registry, Vec<String>) {
     let registry = registry(&store);
     let mut ids = vec![];
     for seed in 1..4 {
-        ids.push(registry.save(file(seed, "")).await.unwrap());
+        let saved = registry.save(file(seed, ""), None).await.unwrap();
+        ids.push(saved.model_id);
     }
     (store, registry, ids)
 }
@@ -100,9 +102,13 @@ async fn the_same_bytes_again_are_harmless_and_other_bytes_are_not() {
     let (store, registry, ids) = filled().await;
     let before = store.objects();
     store.taken_log();
-    assert_eq!(registry.save(file(2, "")).await.unwrap(), ids[1]);
+    let saved = registry.save(file(2, ""), None).await.unwrap();
+    assert_eq!((saved.model_id, saved.warning), (ids[1].clone(), None));
     assert_eq!(store.objects(), before);
-    let error = registry.save(file(2, "other figures")).await.unwrap_err();
+    let error = registry
+        .save(file(2, "other figures"), None)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Request);
     assert!(
         error
@@ -117,17 +123,62 @@ async fn the_same_bytes_again_are_harmless_and_other_bytes_are_not() {
         "{error}"
     );
     assert_eq!(store.objects(), before);
-    assert!(registry.save(Bytes::from_static(b"nothing")).await.is_err());
+    assert!(
+        registry
+            .save(Bytes::from_static(b"nothing"), None)
+            .await
+            .is_err()
+    );
+}
+
+fn by(commit: &str) -> Option<Measured> {
+    let build = crate::record::Build {
+        commit: commit.to_owned(),
+        ..crate::record::Build::current()
+    };
+    Some(Measured {
+        build,
+        ..Measured::default()
+    })
+}
+
+#[tokio::test]
+async fn what_another_okuo_measured_of_the_same_model_stands() {
+    let store = FaultyStore::new();
+    let registry = registry(&store);
+    let first = registry.save(file(1, ""), by("aaaa")).await.unwrap();
+    let card = registry.card(&first.model_id).await.unwrap();
+    assert_eq!(card.measured, by("aaaa"));
+    let before = store.objects();
+    // The same file, by another commit and in another time.
+    let again = registry.save(file(1, ""), by("bbbb")).await.unwrap();
+    assert_eq!((again, store.objects()), (first.clone(), before.clone()));
+    // Other figures, by the same commit, by one that is not known, and by another one.
+    for commit in ["aaaa", crate::record::UNKNOWN] {
+        let error = registry.save(file(1, "other"), by(commit)).await;
+        let text = error.unwrap_err().to_string();
+        assert!(
+            text.contains("already stored, with different figures"),
+            "{text}"
+        );
+    }
+    let other = registry.save(file(1, "other"), by("bbbb")).await.unwrap();
+    let warning = other.warning.unwrap();
+    assert!(
+        warning.contains("by another build of okuo") && warning.contains("different figures"),
+        "{warning}"
+    );
+    assert_eq!((other.model_id, store.objects()), (first.model_id, before));
 }
 
 #[tokio::test]
 async fn a_crash_while_saving_is_healed_by_saving_again() {
     let clean = FaultyStore::new();
-    registry(&clean).save(file(1, "")).await.unwrap();
+    registry(&clean).save(file(1, ""), None).await.unwrap();
     for operations in 0..3 {
         let store = FaultyStore::new();
         store.allow(Some(operations));
-        assert!(registry(&store).save(file(1, "")).await.is_err());
+        assert!(registry(&store).save(file(1, ""), None).await.is_err());
         store.allow(None);
         for id in registry(&store).list().await.unwrap() {
             assert_eq!(
@@ -137,7 +188,7 @@ async fn a_crash_while_saving_is_healed_by_saving_again() {
             );
             registry(&store).load(&id).await.unwrap();
         }
-        registry(&store).save(file(1, "")).await.unwrap();
+        registry(&store).save(file(1, ""), None).await.unwrap();
         assert_eq!(store.objects(), clean.objects());
     }
 }

@@ -22,6 +22,7 @@ fn make_run(variant: u32) -> NightRun {
     NightRun {
         warnings: vec![],
         guards: GuardRecord::default(),
+        measured: Some(Measured::of_build()),
         as_of: predictions.as_of,
         model: ModelReference {
             id: predictions.model_id.clone(),
@@ -122,7 +123,8 @@ async fn a_run_is_seen_as_it_was_published() {
             "lines",
             "funnel",
             "warnings",
-            "guards"
+            "guards",
+            "measured"
         ]
     );
     assert_eq!(Manifest::read("m", text.as_bytes()).unwrap(), *manifest);
@@ -146,6 +148,18 @@ async fn the_same_run_again_writes_nothing() {
     publish(&store, 2).await.unwrap();
     assert_eq!(store.taken_log(), Vec::<String>::new());
     assert_eq!(store.objects(), before);
+
+    // However long it took this time.
+    let slower = NightRun {
+        measured: Some(Measured {
+            total_seconds: Some(99.0),
+            ..Measured::default()
+        }),
+        ..run(2)
+    };
+    let published = publish_run(&output(&store), &slower).await.unwrap();
+    assert_eq!(store.objects(), before);
+    assert_eq!(published.manifest.measured, run(2).measured);
 }
 
 #[tokio::test]

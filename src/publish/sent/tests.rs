@@ -26,6 +26,7 @@ fn run(after: i32, parameters: &OfferParameters) -> NightRun {
     }
     let offers = offers(&predictions, parameters).unwrap();
     NightRun {
+        measured: None,
         as_of: predictions.as_of,
         model: ModelReference {
             id: predictions.model_id.clone(),

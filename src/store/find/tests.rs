@@ -173,7 +173,11 @@ async fn nothing_found_says_what_is_there() {
         ),
     ] {
         let error = find_named(store(&keys).await, path).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::NotFound, "{path}");
+        let expected = match path {
+            "docs" => Kind::NotFound,
+            _ => Kind::NoData,
+        };
+        assert_eq!(error.kind(), expected, "{path}");
         assert!(error.to_string().contains(text), "{path}: {error}");
     }
     let error = find_named(store(&keys).await, "t/[a.csv")
@@ -184,6 +188,28 @@ async fn nothing_found_says_what_is_there() {
         error.to_string().contains("the glob cannot be read"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn an_object_that_is_removed_before_it_is_read_may_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.csv");
+    std::fs::File::create_new(&file).unwrap();
+    let found = find(folder.path().to_str().unwrap(), &ENDINGS)
+        .await
+        .unwrap();
+    std::fs::remove_file(file).unwrap();
+    for error in [
+        found[0].get().await.unwrap_err(),
+        found[0].again().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), Kind::NoData);
+        let text = error.to_string();
+        assert!(
+            text.contains("a.csv: it was removed while it was read"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -241,6 +267,12 @@ async fn local_paths_stay_as_they_were_typed() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("the folder is empty"), "{error}");
+    assert_eq!(error.kind(), Kind::NoData);
+    let hidden = empty.path().join("_temporary");
+    std::fs::create_dir(&hidden).unwrap();
+    std::fs::File::create_new(hidden.join("part-0.csv")).unwrap();
+    let unfinished = find(empty.path().to_str().unwrap(), &ENDINGS).await;
+    assert_eq!(unfinished.unwrap_err().kind(), Kind::NoData);
     assert_eq!(
         find("s3://b*/x", &ENDINGS).await.unwrap_err().kind(),
         Kind::Request
