@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{SimulateArguments, style};
-use crate::calendar::Day;
 use crate::domain::words::counted;
 use crate::error::{Error, Result};
 use crate::jobs;

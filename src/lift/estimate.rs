@@ -92,6 +92,7 @@ pub(super) fn difference(clusters: &[ClusterTotals], kind: OutcomeKind) -> Optio
     for cluster in clusters {
         common += treatment.influence(cluster.treatment) * control.influence(cluster.control);
     }
+    common *= (treatment.correction() * control.correction()).sqrt();
     let variances = [&treatment, &control].map(|arm| arm.variance(kind));
     let variance = (variances[0] + variances[1] - 2.0 * common).max(0.0);
     let standard_error = variance.sqrt();
@@ -157,8 +158,13 @@ impl ArmSums {
             let share = (outcome + 1.0) / (size + 2.0);
             return share * (1.0 - share) / (size + 2.0);
         }
+        self.squares * self.correction()
+    }
+
+    /// For the degree of freedom that the ratio takes.
+    fn correction(&self) -> f64 {
         let customers = self.customers as f64;
-        self.squares * customers / (customers - 1.0)
+        customers / (customers - 1.0)
     }
 
     fn figure(&self) -> ArmFigure {

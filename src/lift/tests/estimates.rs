@@ -138,7 +138,7 @@ fn a_smaller_effect_needs_more() {
             .weeks_needed
             .iter()
             .find(|it| it.control_share == share);
-        needed.unwrap().weeks.unwrap()
+        needed.unwrap().weeks.unwrap_or(u32::MAX)
     };
     assert!((3..=6).contains(&weeks(&plan, 0.3)), "{plan:?}");
     let smaller = EffectPlan::new(&outcomes, visible / 1.5).unwrap();
