@@ -27,11 +27,6 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target/ship}"
 mkdir -p "$CARGO_TARGET_DIR"
 target="$(cd "$CARGO_TARGET_DIR" && pwd)"
 
-if [[ -z "${OKUO_BUILD_COMMIT:-}" ]] && git rev-parse --git-dir >/dev/null 2>&1; then
-  OKUO_BUILD_COMMIT="$(git rev-parse HEAD)"
-fi
-export OKUO_BUILD_COMMIT="${OKUO_BUILD_COMMIT:-}"
-
 # The more special path last: the last that fits is taken, in rustc and in the C compiler. Encoded, since a path may have a space.
 rust_flags=() c_flags=()
 for pair in "$root=/okuo" "$cargo_home=/cargo" "$target=/okuo/target"; do

@@ -36,10 +36,12 @@ use crate::recurrence::Rule;
 use crate::store::hex;
 
 mod origin;
+mod signature;
 #[cfg(test)]
 mod tests;
 
 pub use origin::Origin;
+pub use signature::{SIGNATURE_ENDING, SigningKey, VerifyKey};
 
 /// The format version that this okuo writes. It reads this one and those before.
 pub const FORMAT_VERSION: u32 = 3;

@@ -18,6 +18,7 @@ mod models;
 mod monitor;
 mod names;
 pub mod output;
+mod plan;
 pub mod reference;
 mod score;
 mod score_range;
@@ -42,7 +43,8 @@ use crate::suggest;
 use arguments::{
     Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
     ExplainArguments, InitArguments, LiftArguments, ModelsArguments, ModelsCommand,
-    MonitorArguments, RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
+    MonitorArguments, PlanArguments, RegistryArguments, ScoreArguments, Screen, SimulateArguments,
+    TrainArguments,
 };
 use output::Output;
 
@@ -244,6 +246,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Init(arguments) => Output::new(&arguments.screen),
         Command::Train(arguments) => Output::new(&arguments.common.screen),
         Command::Score(arguments) => Output::new(&arguments.common.screen),
+        Command::Plan(arguments) => Output::new(&arguments.common.screen),
         Command::Check(arguments) => Output::new(&arguments.common.screen),
         Command::Monitor(arguments) => Output::new(&arguments.common.screen),
         Command::Lift(arguments) => Output::new(&arguments.common.screen),
@@ -259,6 +262,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Init(arguments) => init::run(arguments, &screen).await,
         Command::Train(arguments) => train::run(arguments, &screen).await,
         Command::Score(arguments) => score::run(arguments, &screen).await,
+        Command::Plan(arguments) => plan::run(arguments, &screen).await,
         Command::Check(arguments) => check::run(arguments, &screen).await,
         Command::Monitor(arguments) => monitor::run(arguments, &screen).await,
         Command::Lift(arguments) => lift::run(arguments, &screen).await,
@@ -284,7 +288,7 @@ fn add_variables(command: &clap::Command, known: &mut Vec<String>) {
 fn warn_of_unknown_variables(output: &Output) {
     let mut known = vec![];
     add_variables(&Arguments::command(), &mut known);
-    known.push(store::RETRY_SECONDS.to_owned());
+    known.extend([store::RETRY_SECONDS, store::PATH_STYLE].map(str::to_owned));
     // Read when okuo was built, and left in the environment of a container.
     known.push("OKUO_BUILD_COMMIT".to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()

@@ -28,6 +28,7 @@ pub use tables::{
 };
 pub use values::{LogFormat, MemorySize, MetricsFormat};
 
+use crate::artifact::VerifyKey;
 use crate::calendar::{Day, StoreClock};
 use crate::error::{Error, Result};
 use crate::guards::GuardSettings;
@@ -78,6 +79,22 @@ section! {
         /// Registry of models: a folder or prefix, local or s3://
         #[setting(default = "models".into(), flag(Scope::Registry), value("URI"))]
         pub registry: String,
+        /// Public key of minisign (it begins with RW): a model whose file is not signed by it is not used
+        #[setting(
+            default = None,
+            default_note("every model is used"),
+            flag(Scope::Tickets),
+            value("KEY")
+        )]
+        pub verify_key: Option<String>,
+        /// File with the secret key of minisign, without a password, that signs new models
+        #[setting(
+            default = None,
+            default_note("models are not signed"),
+            flag(Scope::Training),
+            value("FILE")
+        )]
+        pub sign_key: Option<String>,
         /// Where the night's tables are published: a folder or prefix, local or s3://
         #[setting(default = None, flag(Scope::Publishing), short('o'), value("URI"))]
         pub output: Option<String>,
@@ -295,6 +312,10 @@ pub struct Config {
     pub guards: GuardSettings,
     /// Where models are.
     pub registry: String,
+    /// The key by which the signatures of models are checked, if they are.
+    pub verify_key: Option<VerifyKey>,
+    /// The file of the key that signs new models, if any does.
+    pub sign_key: Option<String>,
     /// Where predictions go.
     pub output: Option<String>,
     /// When a new model is promoted.
@@ -329,6 +350,8 @@ impl Config {
             guards,
             training,
             registry,
+            verify_key,
+            sign_key,
             output,
             promote,
             lift,
@@ -400,6 +423,8 @@ impl Config {
             offers: offers.check()?,
             guards: guards.check()?,
             registry,
+            verify_key: verify_key.as_deref().map(VerifyKey::parse).transpose()?,
+            sign_key,
             output,
             promote,
             lift,

@@ -122,8 +122,8 @@ pub use feed::{DAYS_BY_HOUR, FeedDays, HourCounts, LinesOfDay};
 pub use filters::RowFilter;
 use joined::EachObject;
 pub use joined::{
-    InputTables, LoadedTables, MailingTable, ProductTable, TableSource, objects, read_mailing,
-    read_products,
+    InputTables, LoadedTables, MailingTable, MergedCards, ProductTable, TableSource, objects,
+    read_mailing, read_products,
 };
 pub use reader::Reader;
 use report::Report;
@@ -269,6 +269,8 @@ pub struct Ingested<P = Purchases> {
     /// What a user should know: empty objects, a last day that looks partial, ids that look like
     /// floats.
     pub warnings: Vec<String>,
+    /// Which customers go on in the place of others, if there is a table of it.
+    pub merged: Option<Arc<MergedCards>>,
 }
 
 impl Ingested<PartitionedPurchases> {
@@ -286,6 +288,7 @@ impl Ingested<PartitionedPurchases> {
             report,
             feed: self.feed,
             warnings: self.warnings,
+            merged: self.merged,
         })
     }
 }
@@ -328,6 +331,7 @@ pub async fn read(
     warnings.extend(joined::judge(&options, &mut ingested.report)?);
     warnings.extend(ingested.warnings);
     ingested.warnings = warnings;
+    ingested.merged = options.loaded.merged.clone();
     Ok((
         ingested,
         tables.objects.into_iter().chain(objects).collect(),

@@ -21,6 +21,7 @@ mod init;
 mod lift;
 mod model_history;
 mod monitor;
+mod plan;
 mod progress;
 mod registry;
 mod score;
@@ -35,7 +36,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 pub use campaign::simulated_campaign;
 pub use check::{CheckRequest, CheckSummary, check};
 pub use evaluate::{EvaluateRequest, EvaluateSummary, evaluate, evaluate_on};
-pub use explain::{ExplainRequest, explain};
+pub use explain::{ExplainRequest, ExplainedCustomer, ExplainedOffer, explain};
 pub use guards::refusal;
 pub use init::{InitRequest, InitSummary, TicketFacts, init};
 pub use lift::{LiftRequest, LiftSummary, SentAsDrawn, lift};
@@ -44,12 +45,15 @@ pub use model_history::{
     promotion_history, prune_models, roll_back,
 };
 pub use monitor::{MonitorRequest, MonitorSummary, MonitoredModel, monitor};
+pub use plan::{DayCounts, PlanRequest, PlanSummary, PlannedDay, plan};
 pub use progress::{Progress, Silent};
 pub use registry::{
     AS_OF_MODEL, ListedModel, ModelList, PromotedModel, ShownModel, StoredModel, list_models,
     load_model, promote_model, show_model,
 };
-pub use score::{ExampleCustomer, ExampleProduct, ScoreRequest, ScoreSummary, score, score_on};
+pub use score::{
+    ExampleCustomer, ExampleProduct, KeptPlan, ScoreRequest, ScoreSummary, score, score_on,
+};
 pub use score_range::{NightOutcome, ScoreRangeRequest, score_range};
 pub use tickets::{Purpose, Tickets};
 pub use train::{TrainSummary, train, train_on};

@@ -6,6 +6,9 @@
 //! difference between the arms is what the offers bring.
 
 mod arm;
+mod budget;
+#[cfg(test)]
+mod budget_tests;
 mod campaign;
 mod category;
 mod choice;
@@ -13,6 +16,9 @@ mod mix;
 #[cfg(test)]
 mod mix_tests;
 mod money;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod sent;
 #[cfg(test)]
 mod sent_tests;
@@ -22,19 +28,21 @@ mod window;
 
 use serde::Serialize;
 
-use crate::calendar::Day;
+use crate::calendar::{AsOf, Day};
 use crate::domain::{Details, Id, Ids, MAX_RANK, OwnedId, Predictions};
 use crate::error::{Error, Result};
 use crate::sampling::{Draw, hash_bytes, unit};
 use crate::settings::{Allowed, section};
 
 pub use arm::Arm;
+use budget::OfferBudget;
 pub use campaign::CampaignOffer;
-use category::OfferCategories;
 pub use category::unknown_categories;
+use category::{OfferCategories, ProductGroups, brands, not_offerable};
 use choice::{CustomerChoice, OfferArms};
 pub use mix::{OfferMix, Strategy};
 use money::OfferCosts;
+pub use plan::{PlanChanges, PlannedOffer, StandingPlan};
 pub use sent::{LONGEST_QUIET, SentOffer, SentOffers, SentToCustomer, nights_to_remember};
 
 /// The days that a number of days in `[offers]` may be: up to a year.
@@ -95,13 +103,28 @@ section! {
             allowed(Allowed::Between(1.0, MAX_RANK as f64))
         )]
         pub max_per_category: Option<usize>,
+        /// Most offers of one brand that a customer gets in one night (`brand`)
+        #[setting(
+            default = None,
+            default_note("as many as there are"),
+            allowed(Allowed::Between(1.0, MAX_RANK as f64))
+        )]
+        pub max_per_brand: Option<usize>,
         /// The discount of an offer, as a share of the price: then the offers say what they cost
         #[setting(default = None, allowed(Allowed::SHARE))]
         pub discount: Option<f64>,
+        /// The discount of offers of a category, as CATEGORY=SHARE. The discount of a product, in the
+        /// table of products, goes before it
+        #[setting(default = vec![])]
+        pub category_discounts: Vec<String>,
         /// What is left of a price without a discount, as a share of it: then the offers say what they
         /// have to bring
         #[setting(default = None, allowed(Allowed::SHARE))]
         pub margin: Option<f64>,
+        /// Most money that the discounts of a morning's offers may cost if they change nothing: the
+        /// offers that are worth most for it are sent, the others held back (`over_budget`)
+        #[setting(default = None, allowed(Allowed::AtLeast(0.0)))]
+        pub budget: Option<f64>,
         /// Share of the customers in the control arm. They are sent nothing, to measure what offers
         /// bring
         #[setting(default = 0.1, allowed(Allowed::SHARE))]
@@ -143,6 +166,7 @@ impl OfferParameters {
     pub fn check(self) -> Result<Self> {
         self.check_ranges("offers.")?;
         self.mix.check()?;
+        money::category_discounts(&self.category_discounts)?;
         if self.min_valid_days > self.max_valid_days {
             return Err(Error::request(format!(
                 "min_valid_days should be at most max_valid_days, but is {} and max_valid_days is {}",
@@ -168,6 +192,8 @@ pub enum Action {
     Excluded,
     /// Other offers to the customer are of its category.
     Category,
+    /// Other offers to the customer are of its brand.
+    Brand,
     /// The customer may not be mailed.
     #[serde(rename = "opted_out")]
     OptedOut,
@@ -177,12 +203,21 @@ pub enum Action {
     /// The customer was mailed and has not come back, or was mailed often this week.
     #[serde(rename = "too_soon")]
     TooSoon,
+    /// Others are worth more within the budget.
+    #[serde(rename = "over_budget")]
+    OverBudget,
+    /// A standing plan has no mailing to the customer.
+    #[serde(rename = "not_planned")]
+    NotPlanned,
 }
 
 impl Action {
     /// Whether the product would be offered if its customer were mailed.
     fn is_chosen(self) -> bool {
-        matches!(self, Action::Offer | Action::TooSoon | Action::OptedOut)
+        matches!(
+            self,
+            Action::Offer | Action::TooSoon | Action::OptedOut | Action::NotPlanned
+        )
     }
 
     /// The word in the table.
@@ -194,9 +229,12 @@ impl Action {
             Action::Recent => "recent",
             Action::Excluded => "excluded",
             Action::Category => "category",
+            Action::Brand => "brand",
             Action::OptedOut => "opted_out",
             Action::AlreadySent => "already_sent",
             Action::TooSoon => "too_soon",
+            Action::OverBudget => "over_budget",
+            Action::NotPlanned => "not_planned",
         }
     }
 }
@@ -232,11 +270,21 @@ pub struct Offer {
     pub expected_cost: Option<f64>,
     /// By how much the probability of the purchase has to rise for the offer to pay.
     pub gain_needed: Option<f64>,
+    /// The discount, as a share of the price, if it is known.
+    pub discount: Option<f64>,
+    /// Whether a standing plan has it.
+    pub planned: bool,
     /// Why, in a few words.
     pub reason: String,
 }
 
 impl Offer {
+    /// Whether neither its customer nor the offer itself is held back to measure what offers bring.
+    #[must_use]
+    pub fn is_treated(&self) -> bool {
+        self.arm == Arm::Treatment && self.offer_arm == Arm::Treatment
+    }
+
     /// [`Offer::p_window`] in plain words.
     #[must_use]
     pub fn buys_without(&self) -> String {
@@ -265,12 +313,20 @@ pub struct OfferMaker<'a> {
     /// Product codes, ascending.
     excluded: Vec<u32>,
     categories: OfferCategories,
+    brands: ProductGroups,
+    /// Products that the table of products says may not be offered, by ascending code.
+    not_offerable: Vec<u32>,
     costs: OfferCosts,
     /// By ascending id; `None` if all customers may be mailed.
     may_mail: Option<Vec<OwnedId>>,
     /// Above this probability that it is bought in the window, one of a customer's likeliest products
     /// is certain.
     certain_window: Option<f64>,
+    budget: Option<OfferBudget>,
+    /// The last day, counted from the night, whose offers the budget is for.
+    budgeted_days: i32,
+    plan: Option<&'a StandingPlan>,
+    plan_changes: PlanChanges,
     seed: u64,
 }
 
@@ -289,12 +345,20 @@ impl<'a> OfferMaker<'a> {
         let excluded = parameters.exclude_products.iter();
         let mut excluded: Vec<u32> = excluded.filter_map(|id| products.code(id)).collect();
         excluded.sort_unstable();
+        let seed = hash_bytes(parameters.salt.as_bytes());
+        let limit = parameters.budget;
         Ok(Self {
-            seed: hash_bytes(parameters.salt.as_bytes()),
+            seed,
+            budget: limit.map(|limit| OfferBudget::new(limit, seed)),
+            budgeted_days: 1,
+            plan: None,
+            plan_changes: PlanChanges::default(),
             parameters,
             sent,
             excluded,
             categories: OfferCategories::default(),
+            brands: ProductGroups::default(),
+            not_offerable: vec![],
             costs: OfferCosts::default(),
             may_mail: None,
             certain_window: None,
@@ -306,22 +370,134 @@ impl<'a> OfferMaker<'a> {
     /// # Errors
     /// If the parameters need what is not known.
     pub fn with_details(self, details: &Details) -> Result<Self> {
+        let costs = OfferCosts::new(details, &self.parameters)?;
+        if self.parameters.budget.is_some() && !costs.are_known() {
+            return Err(Error::request("there is a budget for offers, but no discount says what they cost")
+                .hint("give discount or category_discounts under [offers], or --products-discount COLUMN in a table of products; or leave the budget out"));
+        }
         Ok(Self {
             categories: OfferCategories::new(details, &self.parameters)?,
-            costs: OfferCosts::new(details, &self.parameters)?,
+            brands: brands(details, &self.parameters)?,
+            not_offerable: not_offerable(details),
+            costs,
             may_mail: details.may_mail.clone(),
             ..self
         })
     }
 
+    /// The same where the budget is for the mornings of so many days.
+    #[must_use]
+    pub fn for_days(self, days: u32) -> Self {
+        Self {
+            budgeted_days: i32::try_from(days).unwrap_or(i32::MAX),
+            ..self
+        }
+    }
+
+    /// The same on a night that keeps to a plan: customers who have not come since it was made are
+    /// mailed as planned, or not at all while it stands.
+    #[must_use]
+    pub fn keeping_to(self, plan: Option<&'a StandingPlan>) -> Self {
+        Self { plan, ..self }
+    }
+
+    /// How the morning differs from the plan, once all offers of the night are made.
+    #[must_use]
+    pub fn plan_changes(&self, as_of: AsOf) -> Option<PlanChanges> {
+        let planned = PlanChanges::new(self.plan?, as_of, &self.parameters).planned;
+        Some(PlanChanges {
+            planned,
+            ..self.plan_changes
+        })
+    }
+
+    /// Whether all of a night's predictions have to be looked at, with [`OfferMaker::look`], before
+    /// offers are made of any: there is a budget.
+    #[must_use]
+    pub fn looks_first(&self) -> bool {
+        self.budget.is_some()
+    }
+
+    /// Looks at what could be offered, for the budget. A night may come in several parts, in the same
+    /// order as to [`OfferMaker::offers`] afterwards.
+    ///
+    /// # Errors
+    /// As [`OfferMaker::offers`].
+    pub fn look(&mut self, predictions: &Predictions) -> Result<()> {
+        let offers = self.offers_without_budget(predictions)?;
+        let Some(mut budget) = self.budget.take() else {
+            return Ok(());
+        };
+        for offer in offers
+            .iter()
+            .filter(|offer| self.is_budgeted(offer, predictions))
+        {
+            let worth = self.costs.worth(offer.product, offer.p_window);
+            budget.look(offer, worth, predictions);
+        }
+        self.budget = Some(budget);
+        Ok(())
+    }
+
+    /// Whether the budget decides on an offer.
+    fn is_budgeted(&self, offer: &Offer, predictions: &Predictions) -> bool {
+        let last = predictions.as_of.day() + self.budgeted_days;
+        offer.action == Action::Offer && offer.dates.is_some_and(|dates| dates.send_on <= last)
+    }
+
     /// Considers each customer's candidates in their order until `per_customer` of them are offered,
-    /// or would be if it were not too soon. Each product considered is a row, offered or not. Rows
-    /// are by customer, then rank. A night may come in several parts, of which the first has
-    /// 100,000 customers at least if there are so many: they say which products are certain.
+    /// or would be if it were not too soon, and holds back what the budget does not reach. Each
+    /// product considered is a row, offered or not. Rows are by customer, then rank. A night may come in
+    /// several parts, of which the first has 100,000 customers at least if there are so many: they say
+    /// which products are certain. With a budget, all parts were looked at before, or the first one is
+    /// all there is.
     ///
     /// # Errors
     /// If a customer's code has no id.
     pub fn offers(&mut self, predictions: &Predictions) -> Result<Vec<Offer>> {
+        if self.budget.as_ref().is_some_and(OfferBudget::is_empty) {
+            self.look(predictions)?;
+        }
+        let mut offers = self.offers_without_budget(predictions)?;
+        let Some(mut budget) = self.budget.take() else {
+            self.count_plan_changes(predictions, &offers);
+            return Ok(offers);
+        };
+        if !budget.is_settled() {
+            budget.settle();
+        }
+        for offer in &mut offers {
+            if self.is_budgeted(offer, predictions) {
+                budget.decide(offer);
+            }
+        }
+        self.budget = Some(budget);
+        self.count_plan_changes(predictions, &offers);
+        Ok(offers)
+    }
+
+    /// Counts what is sent on the next morning as planned, what is not, and why.
+    fn count_plan_changes(&mut self, predictions: &Predictions, offers: &[Offer]) {
+        let Some(plan) = self.plan else { return };
+        let due = offers.iter().filter(|offer| offer.due);
+        let (kept, added): (Vec<_>, Vec<_>) = due.partition(|offer| offer.planned);
+        self.plan_changes.kept += kept.len();
+        self.plan_changes.added += added.len();
+        let (as_of, parameters) = (predictions.as_of, &self.parameters);
+        let came = predictions.customers.iter().filter_map(|customer| {
+            let id = predictions.customer_ids.get(customer.customer)?;
+            let arm = Arm::of(id, &parameters.salt, parameters.control_share);
+            let is_sent = arm == Arm::Treatment && plan.as_of().day() < customer.last_purchase;
+            is_sent.then(|| plan.after(id, as_of))
+        });
+        let for_morning = came.flatten();
+        self.plan_changes.came_since += for_morning
+            .filter(|offer| offer.dates.send_on == as_of.day() + 1)
+            .count();
+    }
+
+    /// The offers before the budget holds any back.
+    fn offers_without_budget(&mut self, predictions: &Predictions) -> Result<Vec<Offer>> {
         if self.certain_window.is_none() {
             self.certain_window = Some(self.certain_in_window(predictions));
         }
@@ -337,21 +513,32 @@ impl<'a> OfferMaker<'a> {
             let arm = Arm::of(id, &self.parameters.salt, self.parameters.control_share);
             let may_mail = self.may_mail(id);
             let choice = CustomerChoice::new(self, predictions.as_of, customer, self.sent.to(id));
+            let choice = choice.may_mail(may_mail);
             let key = predictions.customer_ids.key(customer.customer);
-            let night = predictions.as_of.day().epoch() as u64;
             let arms = OfferArms {
                 customer: arm,
                 seed: self.seed,
                 key,
-                night,
                 products: &predictions.product_ids,
             };
+            let choice = match self.plan {
+                Some(plan) if customer.last_purchase <= plan.as_of().day() => {
+                    let planned = plan.after(id, predictions.as_of);
+                    if !planned.is_empty() {
+                        choice.planned_offers(arms, &planned, &mut offers);
+                        continue;
+                    }
+                    choice.without_plan(plan)
+                }
+                _ => choice,
+            };
+            let night = predictions.as_of.day().epoch() as u64;
             let draw = unit(Draw::OfferMix.hash(self.seed, &[key, night]));
             let quotas = self
                 .parameters
                 .mix
                 .quotas(self.parameters.per_customer, draw);
-            choice.may_mail(may_mail).offers(arms, quotas, &mut offers);
+            choice.offers(arms, quotas, &mut offers);
         }
         Ok(offers)
     }

@@ -14,6 +14,7 @@ use crate::store::PutMode;
 pub mod campaign;
 pub mod manifest;
 pub(crate) mod parquet;
+pub mod plan;
 pub mod promotion;
 pub mod registry;
 pub mod runs;

@@ -83,6 +83,8 @@ pub enum Draw {
     Reaction = 0x4eac,
     /// What the uplifts of strategies may be, to learn which is best.
     ThompsonSampling = 0x7503,
+    /// Which of the offers that are worth the same goes first within a budget.
+    OfferBudget = 0x0ffb,
     /// Which customers of a held-out night are measured.
     MeasuredCustomers = 0xd4a3,
     /// Which customers' features are compared with those of the training.

@@ -21,6 +21,7 @@ mod writer;
 
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -32,7 +33,7 @@ pub use location::{Location, check_file, check_folder, open};
 pub use machine::{GroupLimit, memory_limit};
 pub use memory::InMemory;
 pub use process::peak_memory_bytes;
-pub use s3::{RETRY_BUDGET, RETRY_SECONDS, S3};
+pub use s3::{PATH_STYLE, RETRY_BUDGET, RETRY_SECONDS, S3};
 pub use spill_file::SpillFile;
 pub use temporary::remove_temporary_files;
 pub use writer::{ObjectWriter, StagedFile};
@@ -53,6 +54,9 @@ pub struct ObjectMeta {
     /// [`Store::get`] and [`Store::put`] of one store give the same tag for the same version of an
     /// object.
     pub etag: String,
+    /// How long ago it was written, by the clock of the store, to a second or so; `None` if the
+    /// store does not say.
+    pub age: Option<Duration>,
 }
 
 /// What must hold for a write to take place.

@@ -8,14 +8,26 @@ use std::borrow::Cow;
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| {
-        letter.is_control() && !matches!(letter, '\n' | '\t')
+        is_hidden(letter) && !matches!(letter, '\n' | '\t')
     })
 }
 
 /// As [`visible`], of a text that must stay in its line, such as a name from data or from a store.
 #[must_use]
 pub fn visible_line(text: &str) -> Cow<'_, str> {
-    escaped(text, char::is_control)
+    escaped(text, is_hidden)
+}
+
+/// Whether a letter steers what is shown instead of being shown: control characters, those that turn
+/// the direction of writing (a name could look like another one: CVE-2021-42574), and spaces without a
+/// width.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        )
+        || matches!(letter, '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn escaped(text: &str, is_hidden: impl Fn(char) -> bool + Copy) -> Cow<'_, str> {
@@ -36,7 +48,7 @@ fn escaped(text: &str, is_hidden: impl Fn(char) -> bool + Copy) -> Cow<'_, str> 
 /// DEL, and none beyond; elsewhere it has only line ends.
 #[must_use]
 pub fn visible_json(document: &str) -> Cow<'_, str> {
-    let is_hidden = |letter: char| letter.is_control() && letter != '\n';
+    let is_hidden = |letter: char| is_hidden(letter) && letter != '\n';
     if !document.contains(is_hidden) {
         return Cow::Borrowed(document);
     }
@@ -68,5 +80,16 @@ mod tests {
         assert!(!shown.contains(|letter: char| letter.is_control() && letter != '\n'));
         let read: Vec<String> = serde_json::from_str(&shown).unwrap();
         assert_eq!(read, [hostile], "it means the same");
+    }
+
+    #[test]
+    fn a_name_cannot_look_like_another_one() {
+        assert_eq!(
+            visible_line("user\u{202e}gnp.exe\u{200b}\u{2066}"),
+            "user\\u{202e}gnp.exe\\u{200b}\\u{2066}"
+        );
+        assert_eq!(visible_json("\"a\u{202e}b\""), "\"a\\u202eb\"");
+        let persian = "می\u{200c}خواهم";
+        assert_eq!(visible_line(persian), persian, "joiners are part of words");
     }
 }

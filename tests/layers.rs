@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 
 /// What only some rooms may use: the words that show its use, the rooms, and the reason.
-const RESERVED: [(&[&str], &[&str], &str); 11] = [
+const RESERVED: [(&[&str], &[&str], &str); 12] = [
     (
         &["aws_config::", "aws_sdk_s3::", "aws_smithy"],
         &["store"],
@@ -38,6 +38,11 @@ const RESERVED: [(&[&str], &[&str], &str); 11] = [
         &["bincode::"],
         &["artifact"],
         "a model's bytes are the artifact's",
+    ),
+    (
+        &["minisign::"],
+        &["artifact"],
+        "models are signed as files, by the artifact",
     ),
     (
         &["clap::"],

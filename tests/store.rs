@@ -6,6 +6,7 @@
     reason = "a test may; clippy sees that only of functions that are tests themselves"
 )]
 
+#[allow(dead_code, reason = "shared with tests/binary, which uses all of it")]
 mod support;
 
 use std::io::Write;

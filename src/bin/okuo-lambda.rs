@@ -34,28 +34,26 @@ fn main() -> ExitCode {
     if std::env::var_os(RUNTIME_API).is_none() {
         return okuo::cli::main(env!("BUILD_COMMIT"));
     }
-    let started = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(serve()));
-    match started {
+    let ended = lambda::start().and_then(|runtime| runtime.block_on(serve()));
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let error = okuo::error::Error::system("the runtime API of Lambda cannot be reached")
-                .source(error);
             okuo::cli::output::error(&error, true);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-async fn serve() -> Result<(), lambda_runtime::Error> {
+async fn serve() -> okuo::error::Result<()> {
     Runtime::new(service_fn(handle))
         // The outermost layer: it is reached when the answer has been sent.
         .layer(MapResponseLayer::new(|()| end_if_abandoned()))
         .run()
         .await
+        .map_err(|error| {
+            let unreachable = "the runtime API of Lambda cannot be reached";
+            okuo::error::Error::system(unreachable).source(error)
+        })
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Refusal> {

@@ -67,6 +67,8 @@ pub(super) enum Command {
     Train(TrainArguments),
     /// Score one night: who is recurrent, when each comes back, with what, and what to offer
     Score(ScoreArguments),
+    /// Plan the offers of the coming days, and fix them: a file for each day
+    Plan(PlanArguments),
     /// Check a night's feed: is it what it was? The guards of score alone, for a sensor
     Check(CheckArguments),
     /// Measure published nights on the tickets that followed
@@ -231,15 +233,53 @@ pub(super) struct ScoreArguments {
     pub(super) model: Option<String>,
     #[command(flatten)]
     _publishing: PublishingFlags,
-    /// Write the offers also as csv or jsonl
+    /// Write the offers also as csv, jsonl or xlsx
     #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
     pub(super) format: Vec<Format>,
+    /// Most money that the discounts of the morning's offers may cost if they change nothing; what is
+    /// worth least for it is held back [default: budget under [offers]]
+    #[arg(long, value_name = "MONEY")]
+    pub(super) budget: Option<f64>,
     /// Publish although guards would stop the night; the manifest keeps what they said
     #[arg(long)]
     pub(super) force: bool,
     /// Print what is predicted for N of the customers, with their ids
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(super) examples: usize,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  okuo plan --input s3://tickets/2017/ --as-of 2017-11-07 --days 7 --registry s3://models/okuo \\
+      --output s3://predictions/okuo
+
+<output>/plan=DATE/manifest.json names a CSV and an XLSX for each day, and JSON lines in the shape of
+Amazon Personalize. `okuo score` below the same output keeps to the plan while it lasts, and says what
+it changed.")]
+pub(super) struct PlanArguments {
+    /// The night to plan from: everything up to and including this day is known
+    #[arg(long, value_name = "DATE")]
+    pub(super) as_of: AsOf,
+    /// How many days to plan, 1 to 28; the first is the one after the night
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub(super) days: u32,
+    #[command(flatten)]
+    _registry: RegistryFlags,
+    /// A model of the registry by its id, a model file, or as-of: the newest promoted model that was
+    /// not trained on days after the night [default: as-of]
+    #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE|as-of")]
+    pub(super) model: Option<String>,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
+    /// Most money that the discounts of a day's offers may cost if they change nothing; what is worth
+    /// least for it is held back [default: budget under [offers]]
+    #[arg(long, value_name = "MONEY")]
+    pub(super) budget: Option<f64>,
+    /// Publish although guards would stop the night; the manifest keeps what they said
+    #[arg(long)]
+    pub(super) force: bool,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -334,8 +374,9 @@ pub(super) struct LiftArguments {
 
 --customer is the customer here; with --id it names the column, as in every other command.
 The numbers are those that `okuo score` publishes for that night. A customer whom the rule leaves
-out is explained too: which part is not met, and what the model thinks all the same. --json also has
-every feature of every product.")]
+out is explained too: which part is not met, and what the model thinks all the same. The offers are
+those of `okuo score` with the same --output, which says what was sent before. --json also has every
+feature of every product.")]
 pub(super) struct ExplainArguments {
     /// The customer, as the tickets write it [default: what --customer says]
     #[arg(long, allow_hyphen_values = true, value_name = "CUSTOMER")]
@@ -349,6 +390,8 @@ pub(super) struct ExplainArguments {
     /// not trained on days after the night [default: as-of]
     #[arg(long, env = "OKUO_MODEL", value_name = "ID|FILE|as-of")]
     pub(super) model: Option<String>,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
     #[arg(long = "top", help = format!("How many likely products to show, 1 to {MAX_RANK}"), default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_RANK as i64), value_name = "N")]
     pub(super) products: u8,
     #[command(flatten)]

@@ -9,8 +9,9 @@ use crate::domain::ProductModel;
 use crate::domain::words::{ago, counted};
 use crate::error::{Error, Result};
 use crate::features::basket::BASKET_COLUMNS;
-use crate::jobs::{self, ExplainRequest};
+use crate::jobs::{self, ExplainRequest, ExplainedCustomer, ExplainedOffer};
 use crate::models::explain::{Explanation, Features, Judgement, Past, Prediction, Product};
+use crate::offers::Arm;
 
 /// Features of a product that are shown to people, where they stand in a row; `--json` has all.
 const MAIN_FEATURES: [usize; 6] = [
@@ -49,8 +50,48 @@ pub(super) async fn run(mut arguments: ExplainArguments, output: &Output) -> Res
     let progress = output.progress();
     let explanation = jobs::explain(&config, &request, &progress).await?;
     drop(progress);
-    output.text(&in_words(&explanation))?;
+    output.text(&in_words(&explanation.explanation))?;
+    output.text(&offers_in_words(&explanation))?;
     output.document(&explanation)
+}
+
+/// What is offered to the customer, and what is not, with the reasons.
+fn offers_in_words(explained: &ExplainedCustomer) -> String {
+    let Some(offers) = &explained.offers else {
+        return "\nno offers: offers are for recurrent customers".to_owned();
+    };
+    let arm = match offers.first().map(|offer| offer.arm) {
+        Some(Arm::Control) => " (control arm: nothing is sent)",
+        _ => "",
+    };
+    let of_none = match explained.sent_is_known {
+        true => "",
+        false => ", as if nothing had been sent before (--output says what was)",
+    };
+    let lines: Vec<String> = offers.iter().map(offer_line).collect();
+    format!("\noffers{arm}{of_none}:\n{}", lines.join("\n"))
+}
+
+fn offer_line(offer: &ExplainedOffer) -> String {
+    let name = offer.product_name.as_deref().map(on_screen);
+    let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+    let discount = offer
+        .discount
+        .map(|share| format!("; {:.0} % off", 100.0 * share));
+    let dates = match (offer.send_on, offer.valid_from, offer.valid_until) {
+        (Some(send_on), Some(from), Some(until)) => {
+            format!("; to send on {send_on}, valid {from} to {until}")
+        }
+        _ => String::new(),
+    };
+    format!(
+        "  {:<12} {:<8} product {}{name}: {}{}{dates}",
+        offer.action,
+        offer.strategy,
+        offer.product_id,
+        offer.reason,
+        discount.unwrap_or_default()
+    )
 }
 
 fn in_words(explanation: &Explanation) -> String {

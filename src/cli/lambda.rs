@@ -57,6 +57,15 @@ pub async fn answer(event: Value, remaining: Duration) -> Result<Value, Failure>
     }
 }
 
+/// Begins the log of a function, and gives the runtime that it lives in.
+///
+/// # Errors
+/// If too few threads can be started.
+pub fn start() -> Result<tokio::runtime::Runtime> {
+    super::log::start(super::early_log_format(&[]));
+    super::threads::runtime()
+}
+
 fn margin(remaining: Duration) -> Duration {
     let margin = (remaining / MARGIN_SHARE).clamp(LEAST_MARGIN, LARGEST_MARGIN);
     margin.min(remaining)

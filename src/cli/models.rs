@@ -104,12 +104,13 @@ fn shown_text(shown: &ShownModel) -> String {
         Some(contenders) => contenders_table(contenders).to_string(),
         None => "  none: it could not be measured\n".to_owned(),
     };
+    let warnings = warnings_text(&description.warnings);
     let mut corrections = corrections_text(&description.corrections);
     if let Some(learned) = &description.learned_mix {
         corrections += &learned.in_words();
     }
     format!(
-        "model {}{promoted}\ntrained up to {} by okuo {} on data {}\nrule: {}\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n{figures}{corrections}",
+        "model {}{promoted}\ntrained up to {} by okuo {} on data {}\nrule: {}\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n{figures}{warnings}{corrections}",
         card.model_id,
         description.as_of,
         card.header.okuo_version,
@@ -119,6 +120,14 @@ fn shown_text(shown: &ShownModel) -> String {
         card.file_sha256,
         description.as_of
     )
+}
+
+/// What a reader of the figures should know; nothing if there is nothing.
+fn warnings_text(warnings: &[String]) -> String {
+    let lines = warnings.iter();
+    lines
+        .map(|warning| format!("  warning: {warning}\n"))
+        .collect()
 }
 
 /// The largest corrections of the products' own trees; nothing if there are none.

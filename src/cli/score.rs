@@ -5,15 +5,16 @@ use super::metrics;
 use super::names::on_screen;
 use super::output::Output;
 use super::score_range;
+use crate::config::Config;
 use crate::domain::words::counted;
 use crate::error::Result;
-use crate::jobs::{self, ExampleCustomer, ScoreRequest, ScoreSummary};
+use crate::jobs::{self, ExampleCustomer, KeptPlan, ScoreRequest, ScoreSummary};
 
 /// How many products of each are shown.
 const PRODUCTS: usize = 5;
 
 pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()> {
-    let config = arguments.common.config().await?;
+    let config = within_budget(arguments.common.config().await?, arguments.budget)?;
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
         return score_range::run(arguments, &config, (from, to), output).await;
     }
@@ -63,6 +64,15 @@ fn tell(summary: &ScoreSummary, output: &Output) -> Result<()> {
     output.summary(summary)
 }
 
+/// The settings with the budget that was given, if one was.
+pub(super) fn within_budget(mut config: Config, budget: Option<f64>) -> Result<Config> {
+    if budget.is_some() {
+        config.offers.budget = budget;
+        config.offers = config.offers.check()?;
+    }
+    Ok(config)
+}
+
 /// How much was published, and where.
 pub(super) fn published_text(summary: &ScoreSummary) -> String {
     let ScoreSummary {
@@ -75,13 +85,29 @@ pub(super) fn published_text(summary: &ScoreSummary) -> String {
         ..
     } = summary;
     format!(
-        "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {}{}\npublished: {manifest}",
+        "scored {customers} customers with model {model_id}; {offers} offers, of which {offers_due} are due on {}, to {}{}{}\npublished: {manifest}",
         summary.as_of.day() + 1,
         counted(*customers_due as i64, "customer"),
         summary
             .expected_cost
+            .or(summary.budget.map(|_| 0.0))
             .map(|cost| cost_text(cost, summary))
-            .unwrap_or_default()
+            .unwrap_or_default(),
+        summary.plan.as_ref().map(kept_text).unwrap_or_default()
+    )
+}
+
+/// A line with how the morning differs from the plan that stands.
+fn kept_text(plan: &KeptPlan) -> String {
+    let changes = plan.changes;
+    format!(
+        "\nplan of {}: {} of the {} planned for the morning are due; not due are {} of customers who came since, and {} that may not be sent any more; {} added for customers who came since",
+        plan.as_of,
+        changes.kept,
+        counted(changes.planned as i64, "offer"),
+        changes.came_since,
+        changes.withdrawn(),
+        changes.added
     )
 }
 
@@ -94,7 +120,17 @@ fn cost_text(cost: f64, summary: &ScoreSummary) -> String {
             summary.offers_due
         ),
     };
-    format!("\nif nothing changes, the discounts that are due cost {cost:.2}{unpriced}")
+    let budget = match summary.budget {
+        Some(budget) => format!(
+            ", within the budget of {budget:.2}; {} held back for it",
+            match summary.over_budget {
+                1 => "1 offer is".to_owned(),
+                many => format!("{many} offers are"),
+            }
+        ),
+        None => String::new(),
+    };
+    format!("\nif nothing changes, the discounts that are due cost {cost:.2}{budget}{unpriced}")
 }
 
 /// A few customers in words.

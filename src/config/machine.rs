@@ -8,7 +8,8 @@ use crate::store::{self, GroupLimit};
 const LEAST: u64 = 100_000_000;
 
 impl Layer {
-    /// `memory_limit` as the process's control group has it, if that is lower than the machine's memory.
+    /// `memory_limit` as half of what the process's control group may take, if that is lower than the
+    /// machine's memory: the history is not all that needs memory.
     #[must_use]
     pub fn of_machine() -> Self {
         Self::within(store::memory_limit())
@@ -20,7 +21,7 @@ impl Layer {
             .iter()
             .find(|declared| declared.path == "memory_limit");
         if let Some((setting, limit)) = setting.zip(limit) {
-            let bytes = limit.bytes.max(LEAST).to_string();
+            let bytes = (limit.bytes / 2).max(LEAST).to_string();
             let source = SettingSource::ControlGroup(limit.file);
             layer.set(setting, toml::Value::String(bytes), source);
         }
@@ -46,10 +47,10 @@ mod tests {
         let origin = "control group (/sys/fs/cgroup/memory.max)".to_owned();
         assert_eq!(
             in_force(2_000_000_000, Layer::default()),
-            (Some(2_000_000_000), false, origin.clone())
+            (Some(1_000_000_000), false, origin.clone())
         );
         assert_eq!(
-            in_force(50_000_000, Layer::default()),
+            in_force(150_000_000, Layer::default()),
             (Some(LEAST), false, origin),
             "no less than the setting allows"
         );

@@ -112,6 +112,31 @@ section! {
         /// Column of the product's unit price
         #[setting(default = None, long("products-price"), value("COLUMN"), undivided())]
         pub price: Option<ColumnAlternatives>,
+        /// Column of the product's brand
+        #[setting(default = None, long("products-brand"), value("COLUMN"), undivided())]
+        pub brand: Option<ColumnAlternatives>,
+        /// Column of what is left of the product's price without a discount, as a share of it
+        #[setting(
+            default = None,
+            default_note("as margin under [offers]"),
+            long("products-margin"),
+            value("COLUMN"),
+            undivided()
+        )]
+        pub margin: Option<ColumnAlternatives>,
+        /// Column of the discount of an offer of the product, as a share of the price
+        #[setting(
+            default = None,
+            default_note("as discount under [offers]"),
+            long("products-discount"),
+            value("COLUMN"),
+            undivided()
+        )]
+        pub discount: Option<ColumnAlternatives>,
+        /// Column that says whether the product may be offered: true or false, yes or no, 1 or 0.
+        /// Nothing means yes
+        #[setting(default = None, long("products-offerable"), value("COLUMN"), undivided())]
+        pub offerable: Option<ColumnAlternatives>,
     }
 }
 
@@ -131,6 +156,14 @@ section! {
         /// Column of the customer's segment: a column of the tables
         #[setting(default = None, undivided())]
         pub segment: Option<ColumnAlternatives>,
+        /// Column of the customer's store: a column of the tables, in place of the store in which the
+        /// customer mostly buys
+        #[setting(default = None, undivided())]
+        pub store: Option<ColumnAlternatives>,
+        /// Column of the id that goes on in the place of this one, where cards were merged; empty for
+        /// the others. All that either bought is the purchases of the one that goes on
+        #[setting(default = None, undivided())]
+        pub merged_into: Option<ColumnAlternatives>,
     }
 }
 
@@ -145,6 +178,8 @@ pub(super) struct TableUris<'a> {
     products: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mailing: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged: Option<&'a [String]>,
 }
 
 impl<'a> TableUris<'a> {
@@ -155,6 +190,7 @@ impl<'a> TableUris<'a> {
             customers: paths(&tables.customers),
             products: paths(&tables.products),
             mailing: paths(&tables.mailing),
+            merged: paths(&tables.merged),
         }
     }
 }
@@ -171,11 +207,13 @@ pub(super) fn checked(
     mailing: MailingSettings,
     columns: &mut ColumnNames,
 ) -> Result<InputTables> {
+    let [mailing, merged] = customer_tables(mailing, columns)?;
     Ok(InputTables {
         tickets: ticket_table(tickets, columns)?,
         customers: customer_table(customers, columns)?,
         products: product_table(products, columns)?,
-        mailing: mailing_table(mailing, columns)?,
+        mailing,
+        merged,
     })
 }
 
@@ -240,14 +278,21 @@ fn customer_table(
     }))
 }
 
-fn mailing_table(settings: MailingSettings, columns: &ColumnNames) -> Result<Option<TableSource>> {
+/// The table under `[customers]`: what it says for offers, and which customers were merged. The latter
+/// is read before the tickets, the former after them.
+fn customer_tables(
+    settings: MailingSettings,
+    columns: &ColumnNames,
+) -> Result<[Option<TableSource>; 2]> {
     let MailingSettings {
         paths,
         id,
         may_mail,
         segment,
+        store,
+        merged_into,
     } = settings;
-    let named = [&id, &may_mail, &segment];
+    let named = [&id, &may_mail, &segment, &store, &merged_into];
     let is_named = named.iter().any(|name| name.is_some());
     if paths.is_empty() && is_named {
         return Err(
@@ -256,22 +301,37 @@ fn mailing_table(settings: MailingSettings, columns: &ColumnNames) -> Result<Opt
         );
     }
     if paths.is_empty() {
-        return Ok(None);
+        return Ok([None, None]);
     }
-    if may_mail.is_none() && segment.is_none() {
+    let is_mailing = [&may_mail, &segment, &store]
+        .iter()
+        .any(|name| name.is_some());
+    if !is_mailing && merged_into.is_none() {
         return Err(Error::request("nothing of the table under [customers] is used")
-            .hint("name the column that says who may be mailed with may_mail, or that of the segments with segment"));
+            .hint("name the column that says who may be mailed with may_mail, that of the segments with segment, that of the stores with store, or that of the ids which go on in the place of others with merged_into"));
     }
-    Ok(Some(TableSource {
-        paths,
-        columns: ColumnNames {
-            table: TicketTable::Mailing,
-            customer: id.unwrap_or_else(|| columns.customer.clone()),
-            name: may_mail,
-            category: segment,
-            ..ColumnNames::default()
-        },
-        filters: vec![],
+    let of_customers = ColumnNames {
+        customer: id.unwrap_or_else(|| columns.customer.clone()),
+        ..ColumnNames::default()
+    };
+    let merged = merged_into.map(|merged_into| ColumnNames {
+        table: TicketTable::Merged,
+        name: Some(merged_into),
+        ..of_customers.clone()
+    });
+    let mailing = is_mailing.then_some(ColumnNames {
+        table: TicketTable::Mailing,
+        name: may_mail,
+        category: segment,
+        store,
+        ..of_customers
+    });
+    Ok([mailing, merged].map(|columns| {
+        Some(TableSource {
+            paths: paths.clone(),
+            columns: columns?,
+            filters: vec![],
+        })
     }))
 }
 
@@ -285,10 +345,16 @@ fn product_table(
         name,
         category,
         price,
+        brand,
+        margin,
+        discount,
+        offerable,
     } = settings;
     if paths.is_empty() {
         let is_named = name != ProductTableSettings::default().name;
-        let columns = [&id, &category, &price];
+        let columns = [
+            &id, &category, &price, &brand, &margin, &discount, &offerable,
+        ];
         return refuse_without_paths(
             is_named || columns.iter().any(|column| column.is_some()),
             "products",
@@ -302,6 +368,10 @@ fn product_table(
             name: Some(name),
             category,
             price,
+            brand,
+            margin,
+            discount,
+            offerable,
             ..ColumnNames::default()
         },
         filters: vec![],

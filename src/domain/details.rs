@@ -14,6 +14,14 @@ pub struct Details {
     pub categories: Option<Vec<Option<Arc<str>>>>,
     /// The products' latest unit prices, by product code.
     pub last_prices: Option<Vec<Option<f64>>>,
+    /// Whose products they are, by product code.
+    pub brands: Option<Vec<Option<Arc<str>>>>,
+    /// What is left of a price without a discount, as a share of it, by product code.
+    pub margins: Option<Vec<Option<f64>>>,
+    /// The discounts of offers, as shares of the price, by product code.
+    pub discounts: Option<Vec<Option<f64>>>,
+    /// Whether products may be offered, by product code; `None` of one that may, as far as is known.
+    pub offerable: Option<Vec<Option<bool>>>,
     /// The usual stores of customers, by ascending id of the customer.
     pub stores: Option<Vec<(OwnedId, Arc<str>)>>,
     /// The segments of customers, by ascending id of the customer.
@@ -39,6 +47,30 @@ impl Details {
     #[must_use]
     pub fn last_price(&self, product: u32) -> Option<f64> {
         of_code(&self.last_prices, product).copied()
+    }
+
+    /// Whose product it is, if that is known.
+    #[must_use]
+    pub fn brand(&self, product: u32) -> Option<&Arc<str>> {
+        of_code(&self.brands, product)
+    }
+
+    /// What is left of a product's price without a discount, if that is known.
+    #[must_use]
+    pub fn margin(&self, product: u32) -> Option<f64> {
+        of_code(&self.margins, product).copied()
+    }
+
+    /// The discount of offers of a product, if it has one of its own.
+    #[must_use]
+    pub fn discount(&self, product: u32) -> Option<f64> {
+        of_code(&self.discounts, product).copied()
+    }
+
+    /// Whether a product may be offered: nobody says that it may not.
+    #[must_use]
+    pub fn is_offerable(&self, product: u32) -> bool {
+        of_code(&self.offerable, product).is_none_or(|offerable| *offerable)
     }
 
     /// The store in which a customer mostly buys, if it is known.

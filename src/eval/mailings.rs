@@ -146,6 +146,8 @@ impl<'a> MailingTrial<'a> {
     ) -> Result<Self> {
         let parameters = OfferParameters {
             control_share: 0.0,
+            // What is measured is the choice, and not how much of it is paid for.
+            budget: None,
             ..settings.parameters.clone()
         };
         Ok(Self {

@@ -232,7 +232,7 @@ pub(super) fn finding(shifts: &[FeatureShift], settings: &GuardSettings) -> Opti
         named.push(format!("{} more", count - NAMED));
     }
     let text = format!(
-        "features of the customers are not those of the training: a population stability index above {limit} (max_feature_shift) has {}. If the store has changed, train again",
+        "the customers' features are not as in the training, by a population stability index above {limit} (max_feature_shift): {}. If the store has changed, train again",
         named.join(", ")
     );
     Some(GuardFinding::warn(

@@ -106,6 +106,8 @@ pub enum TicketTable {
     Customers,
     /// Who may be mailed, and which segment a customer is in.
     Mailing,
+    /// Which customer goes on in the place of another: cards that were merged.
+    Merged,
 }
 
 /// The names of the columns that are read.
@@ -129,10 +131,18 @@ pub struct ColumnNames {
     pub price: Option<ColumnAlternatives>,
     /// What kind of product it is; integer or text.
     pub category: Option<ColumnAlternatives>,
-    /// Where it was bought; integer or text.
+    /// Where it was bought; integer or text. In a table of customers, the customer's store.
     pub store: Option<ColumnAlternatives>,
     /// What the product is called, in a table of products; or the person, in one of customers.
     pub name: Option<ColumnAlternatives>,
+    /// Whose product it is, in a table of products; integer or text.
+    pub brand: Option<ColumnAlternatives>,
+    /// What is left of the price without a discount, in a table of products; a share of it.
+    pub margin: Option<ColumnAlternatives>,
+    /// The discount of an offer, in a table of products; a share of the price.
+    pub discount: Option<ColumnAlternatives>,
+    /// Whether the product may be offered, in a table of products; yes or no.
+    pub offerable: Option<ColumnAlternatives>,
     /// Whether the quantity's column was asked for by name: then it must be there. Otherwise all
     /// lines of an object without it are sales.
     pub quantity_required: bool,
@@ -152,6 +162,10 @@ impl Default for ColumnNames {
             category: None,
             store: None,
             name: None,
+            brand: None,
+            margin: None,
+            discount: None,
+            offerable: None,
             quantity_required: false,
         }
     }
@@ -174,6 +188,10 @@ impl ColumnNames {
             ColumnRole::Category => self.category.as_ref(),
             ColumnRole::Store => self.store.as_ref(),
             ColumnRole::Name => self.name.as_ref(),
+            ColumnRole::Brand => self.brand.as_ref(),
+            ColumnRole::Margin => self.margin.as_ref(),
+            ColumnRole::Discount => self.discount.as_ref(),
+            ColumnRole::Offerable => self.offerable.as_ref(),
         }
     }
 
@@ -224,11 +242,19 @@ pub enum ColumnRole {
     Store,
     /// What a product is called, or which person a customer is: never on a ticket's line.
     Name,
+    /// Whose product it is: as those below, only in a table of products.
+    Brand,
+    /// What is left of its price without a discount.
+    Margin,
+    /// The discount of an offer of it.
+    Discount,
+    /// Whether it may be offered.
+    Offerable,
 }
 
 impl ColumnRole {
     /// All roles, in the order in which columns are looked for.
-    pub const ALL: [ColumnRole; 10] = [
+    pub const ALL: [ColumnRole; 14] = [
         ColumnRole::Customer,
         ColumnRole::Product,
         ColumnRole::Time,
@@ -239,6 +265,18 @@ impl ColumnRole {
         ColumnRole::Category,
         ColumnRole::Store,
         ColumnRole::Name,
+        ColumnRole::Brand,
+        ColumnRole::Margin,
+        ColumnRole::Discount,
+        ColumnRole::Offerable,
+    ];
+
+    /// Those that only a table of products has.
+    const OF_PRODUCTS: [ColumnRole; 4] = [
+        ColumnRole::Brand,
+        ColumnRole::Margin,
+        ColumnRole::Discount,
+        ColumnRole::Offerable,
     ];
 
     /// The flag that names the column.
@@ -255,6 +293,10 @@ impl ColumnRole {
             ColumnRole::Category => "--category",
             ColumnRole::Store => "--store",
             ColumnRole::Name => "--products-name",
+            ColumnRole::Brand => "--products-brand",
+            ColumnRole::Margin => "--products-margin",
+            ColumnRole::Discount => "--products-discount",
+            ColumnRole::Offerable => "--products-offerable",
         }
     }
 }
@@ -266,26 +308,35 @@ impl TicketTable {
             role,
             ColumnRole::Customer | ColumnRole::Time | ColumnRole::TimeOfDay
         );
+        let is_of_products = ColumnRole::OF_PRODUCTS.contains(&role);
         match self {
-            Self::Whole => role != ColumnRole::Name,
-            Self::Lines => !who_and_when && role != ColumnRole::Name,
+            Self::Whole => role != ColumnRole::Name && !is_of_products,
+            Self::Lines => !who_and_when && role != ColumnRole::Name && !is_of_products,
             Self::Headers => who_and_when || matches!(role, ColumnRole::Basket | ColumnRole::Store),
-            Self::Products => matches!(
-                role,
-                ColumnRole::Product | ColumnRole::Name | ColumnRole::Category | ColumnRole::Price
-            ),
-            Self::Customers => matches!(role, ColumnRole::Customer | ColumnRole::Name),
+            Self::Products => {
+                let others = [
+                    ColumnRole::Product,
+                    ColumnRole::Name,
+                    ColumnRole::Category,
+                    ColumnRole::Price,
+                ];
+                is_of_products || others.contains(&role)
+            }
+            // Who goes on in a customer's place is taken like a name, too.
+            Self::Customers | Self::Merged => {
+                matches!(role, ColumnRole::Customer | ColumnRole::Name)
+            }
             // Whether a customer may be mailed is taken like a name, and the segment like a category.
             Self::Mailing => matches!(
                 role,
-                ColumnRole::Customer | ColumnRole::Name | ColumnRole::Category
+                ColumnRole::Customer | ColumnRole::Name | ColumnRole::Category | ColumnRole::Store
             ),
         }
     }
 
     /// Whether the values of a role are answers, yes or no, in this table.
     pub(super) fn has_answers_in(self, role: ColumnRole) -> bool {
-        self == Self::Mailing && role == ColumnRole::Name
+        (self == Self::Mailing && role == ColumnRole::Name) || role == ColumnRole::Offerable
     }
 
     /// What is read like products of a line: the tickets themselves, of headers.
@@ -308,7 +359,9 @@ impl TicketTable {
             (Self::Products, ColumnRole::Price) => "--products-price",
             (Self::Customers, ColumnRole::Customer) => "--customers-id",
             (Self::Customers, ColumnRole::Name) => "--customers-person",
-            (Self::Mailing, ColumnRole::Customer) => "[customers] id",
+            (Self::Mailing | Self::Merged, ColumnRole::Customer) => "[customers] id",
+            (Self::Merged, ColumnRole::Name) => "[customers] merged_into",
+            (Self::Mailing, ColumnRole::Store) => "[customers] store",
             (Self::Mailing, ColumnRole::Name) => "[customers] may_mail",
             (Self::Mailing, ColumnRole::Category) => "[customers] segment",
             _ => role.flag(),
@@ -382,7 +435,9 @@ impl WantedColumns {
                     QuantityPresence::Like(name.into())
                 }),
         };
+        let mut of_products = roles.iter().map(|(role, _)| role);
         Ok(FoundColumns {
+            are_of_products: of_products.any(|role| ColumnRole::OF_PRODUCTS.contains(role)),
             roles,
             quantity,
             is_looked_up: self.is_looked_up,
@@ -501,6 +556,8 @@ pub(super) struct FoundColumns {
     roles: Vec<(ColumnRole, FoundColumn)>,
     quantity: QuantityPresence,
     is_looked_up: bool,
+    /// Whether there is a column that only a table of products has.
+    pub(super) are_of_products: bool,
     pub(super) filters: Vec<FoundFilter>,
     pub(super) returns: Vec<FoundFilter>,
 }

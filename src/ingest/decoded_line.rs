@@ -27,6 +27,21 @@ pub(super) struct LineFacts<'a> {
     pub(super) store: RawId<'a>,
     /// What the product is called, or which person the customer is.
     pub(super) name: RawId<'a>,
+    /// What a table of products says besides.
+    pub(super) of_product: Option<&'a ProductFacts<'a>>,
+}
+
+/// What only a table of products says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ProductFacts<'a> {
+    /// Whose product it is.
+    pub(super) brand: RawId<'a>,
+    /// What is left of its price without a discount.
+    pub(super) margin: Quantity,
+    /// The discount of an offer of it.
+    pub(super) discount: Quantity,
+    /// Whether it may be offered.
+    pub(super) offerable: RawId<'a>,
 }
 
 impl LineFacts<'_> {
@@ -37,5 +52,6 @@ impl LineFacts<'_> {
         category: RawId::Null,
         store: RawId::Null,
         name: RawId::Null,
+        of_product: None,
     };
 }

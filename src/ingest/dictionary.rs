@@ -113,6 +113,11 @@ impl FinalIds {
     pub(super) fn one(&self, code: u32) -> u32 {
         self.same.one(code)
     }
+
+    /// The text of a code, out of those of all ids; none of a code that no id has.
+    pub(super) fn text(&self, code: u32, texts: &[Arc<str>]) -> Option<Arc<str>> {
+        texts.get(self.one(code) as usize).cloned()
+    }
 }
 
 impl SameCodes {

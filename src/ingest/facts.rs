@@ -59,7 +59,10 @@ impl FactCollector {
                 is_mapped(ColumnRole::Store)
                     || headers.is_some_and(|headers| headers.have_stores()),
             ],
-            TicketTable::Products | TicketTable::Customers | TicketTable::Mailing => [false; 3],
+            TicketTable::Products
+            | TicketTable::Customers
+            | TicketTable::Mailing
+            | TicketTable::Merged => [false; 3],
         };
         (categories || prices || stores).then(|| Self {
             categories: categories.then(|| IdFacts::new("category")),

@@ -338,6 +338,7 @@ impl HistoryAssembler {
                 self.hours,
             ),
             warnings,
+            merged: None,
         })
     }
 

@@ -8,6 +8,8 @@
 mod headers;
 mod index;
 mod lookup;
+mod merged;
+mod products;
 
 use std::sync::Arc;
 
@@ -24,8 +26,10 @@ use super::{InputOptions, NeededDays, read_lines};
 use crate::error::{Error, Result};
 use crate::store::InputObject;
 pub(super) use headers::TicketHeaders;
+pub use lookup::MailingTable;
 pub(super) use lookup::{LookupRows, PersonTable};
-pub use lookup::{MailingTable, ProductTable};
+pub use merged::MergedCards;
+pub use products::ProductTable;
 
 /// Where another table is, and what its columns are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct InputTables {
     pub products: Option<TableSource>,
     /// Who may be mailed.
     pub mailing: Option<TableSource>,
+    /// Which customers go on in the place of others.
+    pub merged: Option<TableSource>,
 }
 
 /// Tables that have been read, to be looked up while lines are read.
@@ -56,12 +62,22 @@ pub struct InputTables {
 pub struct LoadedTables {
     pub(super) headers: Option<Arc<TicketHeaders>>,
     pub(super) persons: Option<Arc<PersonTable>>,
+    pub(super) merged: Option<Arc<MergedCards>>,
 }
 
 impl LoadedTables {
+    /// Those that say which customers go on in the place of others.
+    #[must_use]
+    pub(super) fn of_merged(merged: Option<Arc<MergedCards>>) -> Self {
+        Self {
+            merged,
+            ..Self::default()
+        }
+    }
+
     /// Whether lines are looked up in a table.
     pub(super) fn are_used(&self) -> bool {
-        self.headers.is_some() || self.persons.is_some()
+        self.headers.is_some() || self.persons.is_some() || self.merged.is_some()
     }
 }
 
@@ -75,7 +91,9 @@ impl PartialEq for LoadedTables {
                 _ => false,
             }
         }
-        same(&self.headers, &other.headers) && same(&self.persons, &other.persons)
+        same(&self.headers, &other.headers)
+            && same(&self.persons, &other.persons)
+            && same(&self.merged, &other.merged)
     }
 }
 
@@ -104,6 +122,13 @@ pub(super) async fn load(
         read.objects.extend(objects);
         options.loaded.persons = Some(Arc::new(PersonTable::new(rows)));
     }
+    if let Some(merged) = options.tables.merged.clone() {
+        let (rows, objects) = read_lookup(&merged, &options, each).await?;
+        read.objects.extend(objects);
+        read.warnings
+            .extend(lookup::warnings_of(&rows, "customer", "merged_into"));
+        options.loaded.merged = Some(Arc::new(MergedCards::new(rows)?));
+    }
     if let Some(tickets) = options.tables.tickets.clone() {
         let headers = load_headers(&tickets, &options, &mut read, each).await?;
         if headers.have_stores() {
@@ -113,6 +138,7 @@ pub(super) async fn load(
         options.loaded = LoadedTables {
             headers: Some(Arc::new(headers)),
             persons: None,
+            merged: options.loaded.merged,
         };
         options.columns.table = TicketTable::Lines;
     }
@@ -246,14 +272,9 @@ pub async fn read_products(
         return Ok(None);
     };
     let (rows, objects) = read_lookup(products, options, each).await?;
-    let (has_categories, has_prices) = (
-        products.columns.category.is_some(),
-        products.columns.price.is_some(),
-    );
-    Ok(Some((
-        ProductTable::new(rows, has_categories, has_prices),
-        objects,
-    )))
+    let table = ProductTable::new(rows, &products.columns)
+        .map_err(|error| error.object(products.paths.join(", ")))?;
+    Ok(Some((table, objects)))
 }
 
 /// All objects that would be read, without reading them: lines, and the tables beside them. An object
@@ -267,7 +288,12 @@ pub async fn objects(uris: &[String], options: &InputOptions) -> Result<Vec<Inpu
         &tables.tickets,
         &tables.customers,
         &tables.products,
-        &tables.mailing,
+        // Both are in one table.
+        if tables.merged.is_some() {
+            &tables.merged
+        } else {
+            &tables.mailing
+        },
     ];
     let places = beside.into_iter().flatten().map(|table| &*table.paths);
     let endings = super::formats::endings(FORMATS);
@@ -298,11 +324,7 @@ pub async fn read_mailing(
         return Ok(None);
     };
     let (rows, objects) = read_lookup(mailing, options, each).await?;
-    let (has_may_mail, has_segments) = (
-        mailing.columns.name.is_some(),
-        mailing.columns.category.is_some(),
-    );
-    let table = MailingTable::new(rows, has_may_mail, has_segments)?;
+    let table = MailingTable::new(rows, &mailing.columns)?;
     Ok(Some((table, objects)))
 }
 

@@ -109,9 +109,11 @@ fn folder_to_name<'a>(uri: &'a str, at: usize, input: &str) -> &'a str {
     uri.get(..end).unwrap_or(uri)
 }
 
-/// `as_of=2017-10-31`
+/// `as_of=2017-10-31`, or `plan=2017-10-31`
 fn is_night(part: &str) -> bool {
-    part.strip_prefix("as_of=").is_some_and(is_date)
+    let date = part.strip_prefix("as_of=");
+    date.or_else(|| part.strip_prefix("plan="))
+        .is_some_and(is_date)
 }
 
 /// `run=0123456789ab`

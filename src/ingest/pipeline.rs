@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{Stream, StreamExt, stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{spawn, spawn_blocking};
 
 use super::chunk::{Chunk, ChunkRequest};
@@ -17,8 +18,16 @@ use crate::error::{Error, Result};
 use crate::purchases::PartitionedPurchases;
 use crate::store::{self, InputObject};
 
-/// How many objects are fetched while one is read.
-const FETCHED_AHEAD: usize = 3;
+/// How many objects are fetched while one is read. From a store over a network, each takes as long as
+/// a request, however small it is.
+const FETCHED_AHEAD: usize = 16;
+
+/// How many bytes these are at most, if it is more than one object: as three of those that are fetched
+/// whole.
+const BYTES_AHEAD: u64 = 3 << 24;
+
+/// Of an object that is not fetched whole: its beginning, and what its format has at its end.
+const BYTES_OF_LARGE: u64 = 1 << 20;
 
 /// What URIs name.
 #[derive(Debug, Default)]
@@ -164,13 +173,17 @@ fn fetched_chunks(
     let options = Arc::new(reader.options().clone());
     let (days, formats) = (reader.days(), reader.formats());
     let first_header = Arc::new(FirstHeader::of_stored(&options, &objects, formats));
+    let room = Arc::new(Semaphore::new(kibibytes(BYTES_AHEAD) as usize));
     stream::iter(objects)
-        .map(move |object| {
+        // One after the other, so that the next one that is waited for is never kept out.
+        .then(move |object| with_room(object, Arc::clone(&room)))
+        .map(move |(object, room)| {
             let first_header = Arc::clone(&first_header);
-            open(object, Arc::clone(&options), days, formats, first_header)
+            let opening = open(object, Arc::clone(&options), days, formats, first_header);
+            async move { (opening.await, room) }
         })
         .buffered(FETCHED_AHEAD)
-        .flat_map(move |opened| match opened {
+        .flat_map(move |(opened, _room)| match opened {
             Ok((requests, no_tables)) => {
                 lock(&left_out).extend(no_tables);
                 stream::iter(requests.into_iter().map(Ok).collect::<Vec<_>>())
@@ -179,6 +192,26 @@ fn fetched_chunks(
         })
         .map(fetch)
         .buffered(ahead)
+}
+
+/// Waits until there is room for the bytes of an object among those that are fetched ahead.
+async fn with_room(
+    object: InputObject,
+    room: Arc<Semaphore>,
+) -> (InputObject, Option<OwnedSemaphorePermit>) {
+    let bytes = match object.is_fetched_whole() {
+        true => object.size,
+        false => BYTES_OF_LARGE,
+    };
+    let wanted = kibibytes(bytes.min(BYTES_AHEAD)).max(1);
+    // The semaphore is never closed.
+    let taken = room.acquire_many_owned(wanted).await.ok();
+    (object, taken)
+}
+
+/// Bytes in units in which a semaphore can count them.
+fn kibibytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX)
 }
 
 /// Opens an object, in a task of its own, so that nothing waits while a batch is read.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use super::columns::{ColumnPlace, ColumnRole, FoundColumn, FoundColumns, FoundFilter};
-use super::decoded_line::{DecodedLine, LineFacts, Quantity};
+use super::decoded_line::{DecodedLine, LineFacts, ProductFacts, Quantity};
 use super::filter_values::ValuesMet;
 use super::ids::{RawId, is_null};
 use super::line_checker::LineChecker;
@@ -187,6 +187,16 @@ impl RowReader {
             ColumnRole::Name,
         ]
         .map(|role| self.cell(role, row));
+        let [brand, offerable] = match self.columns.are_of_products {
+            true => [ColumnRole::Brand, ColumnRole::Offerable].map(|role| self.cell(role, row)),
+            false => [Cell::Null, Cell::Null],
+        };
+        let of_product = self.columns.are_of_products.then(|| ProductFacts {
+            brand: brand.id(),
+            margin: self.quantity(ColumnRole::Margin, row),
+            discount: self.quantity(ColumnRole::Discount, row),
+            offerable: offerable.id(),
+        });
         let line = DecodedLine {
             time: self.time(row, lines.time_rules()),
             customer: customer.id(),
@@ -199,6 +209,7 @@ impl RowReader {
                 category: category.id(),
                 store: store.id(),
                 name: name.id(),
+                of_product: of_product.as_ref(),
             },
         };
         lines.add(number, line, |role| self.at_fault(role, row))

@@ -1,8 +1,10 @@
 //! What a campaign tool says that it sent: a table of customers, products and days, which is read
 //! and checked as tickets are.
 
+use std::sync::Arc;
+
 use super::columns::{ColumnNames, TicketTable};
-use super::joined::{EachObject, InputTables, LoadedTables};
+use super::joined::{EachObject, InputTables, LoadedTables, MergedCards};
 use super::{InputOptions, NeededDays, pipeline, read_lines};
 use crate::error::Result;
 use crate::purchases::Purchases;
@@ -11,7 +13,8 @@ use crate::store::InputObject;
 /// The columns of the table.
 const COLUMNS: [&str; 3] = ["customer_id", "product_id", "sent_on"];
 
-/// Reads what was sent on some days. Each purchase of the result is one mailing.
+/// Reads what was sent on some days. Each purchase of the result is one mailing. What was sent to a
+/// card that was `merged` counts for the one that goes on.
 ///
 /// # Errors
 /// If the table cannot be read, or too many of its lines are bad.
@@ -19,6 +22,7 @@ pub async fn read_sent(
     uri: &str,
     options: &InputOptions,
     days: NeededDays,
+    merged: Option<Arc<MergedCards>>,
     each: EachObject<'_>,
 ) -> Result<(Purchases, Vec<InputObject>)> {
     let [customer, product, time] = COLUMNS;
@@ -40,7 +44,7 @@ pub async fn read_sent(
         time_format: None,
         day_zero: None,
         tables: InputTables::default(),
-        loaded: LoadedTables::default(),
+        loaded: LoadedTables::of_merged(merged),
         ..options.clone()
     };
     let uris = [uri.to_owned()];

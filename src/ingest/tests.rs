@@ -8,6 +8,7 @@ mod decimals;
 mod feed;
 mod formats;
 mod joined;
+mod merged;
 mod large;
 mod netting;
 mod third_format;

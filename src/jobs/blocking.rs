@@ -7,15 +7,15 @@ use std::future::Future;
 use tokio::runtime::{Builder, Handle};
 
 use super::{
-    CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest, LiftRequest,
-    LiftSummary, ModelList, MonitorRequest, MonitorSummary, NightOutcome, Progress, PromotedModel,
-    PromotionHistory, RemoveOptions, RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary,
-    ShownModel, TrainSummary,
+    CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest,
+    ExplainedCustomer, LiftRequest, LiftSummary, ModelList, MonitorRequest, MonitorSummary,
+    NightOutcome, PlanRequest, PlanSummary, Progress, PromotedModel, PromotionHistory,
+    RemoveOptions, RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary, ShownModel,
+    TrainSummary,
 };
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::models::explain::Explanation;
 use crate::publish::registry::Pointer;
 
 /// As [`super::train`].
@@ -63,6 +63,18 @@ pub fn check(
     wait_for(super::check(config, request, progress))
 }
 
+/// As [`super::plan`].
+///
+/// # Errors
+/// As [`super::plan`]; if it is called from async code.
+pub fn plan(
+    config: &Config,
+    request: &PlanRequest,
+    progress: &dyn Progress,
+) -> Result<PlanSummary> {
+    wait_for(super::plan(config, request, progress))
+}
+
 /// As [`super::explain`].
 ///
 /// # Errors
@@ -71,7 +83,7 @@ pub fn explain(
     config: &Config,
     request: &ExplainRequest,
     progress: &dyn Progress,
-) -> Result<Explanation> {
+) -> Result<ExplainedCustomer> {
     wait_for(super::explain(config, request, progress))
 }
 

@@ -2,7 +2,7 @@
 
 use super::Progress;
 use crate::calendar::Day;
-use crate::domain::Ids;
+use crate::domain::{Id, Ids};
 use crate::error::{Error, Result};
 use crate::offers::CampaignOffer;
 use crate::publish::campaign::published_campaign;
@@ -31,7 +31,10 @@ pub async fn simulated_campaign(
     }
     nights.retain(|night| night.day() < until);
     let (customers, products) = (ids(parameters.customers), ids(parameters.products));
-    let campaign = published_campaign(&location, &nights, &customers, &products).await?;
+    let code_of_customer = |id: Id<'_>| customers.code_of(id);
+    let code_of_product = |id: Id<'_>| products.code_of(id);
+    let campaign =
+        published_campaign(&location, &nights, &code_of_customer, &code_of_product).await?;
     for warning in &campaign.warnings {
         progress.warning(warning);
     }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::guards::WarningLog;
-use super::{Progress, Purpose, StoredModel, Tickets, compute, load_model};
+use super::registry::load_configured;
+use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::{AsOf, Month};
 use crate::config::Config;
 use crate::domain::Funnel;
@@ -65,7 +66,7 @@ async fn evaluated(
     let first_month = request.months.iter().min().copied();
     let (model, config) = match &request.model {
         Some(named) => {
-            let model = load_model(&config.registry, Some(named)).await?;
+            let model = load_configured(config, named).await?;
             // Before anything is read; the evaluation itself would refuse it too.
             refuse_seen(&model.model, first_month)?;
             let config = config.for_model(model.model.rule)?;

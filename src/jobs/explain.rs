@@ -2,15 +2,23 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use super::registry::load_for_night;
+use super::score::make_offers;
+use super::sent::{SentBefore, SentReader};
 use super::tickets::days_up_to;
-use super::{Progress, Purpose, Tickets, compute};
-use crate::calendar::AsOf;
+use super::{Progress, Purpose, StoredModel, Tickets, compute};
+use crate::calendar::{AsOf, Day};
 use crate::config::Config;
+use crate::domain::{Details, OwnedId, Predictions};
 use crate::error::Result;
 use crate::lift::LearnedMix;
+use crate::models::NightSummary;
 use crate::models::explain::{self, Explanation};
+use crate::offers::{Arm, Offer, OfferMaker, SentOffers};
 use crate::purchases::{Partitions, Purchases};
+use crate::store;
 
 /// What is asked of [`explain()`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +34,57 @@ pub struct ExplainRequest {
     pub products: usize,
 }
 
-/// Explains what okuo knows and predicts of one customer, recurrent or not.
+/// A customer on one night: what is known and predicted, and what is offered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedCustomer {
+    /// What is known and predicted.
+    #[serde(flatten)]
+    pub explanation: Explanation,
+    /// Whether it is known what was sent before: an output is named.
+    pub sent_is_known: bool,
+    /// The offers, and what was looked at and is not offered; `None` for a customer who is not
+    /// recurrent.
+    pub offers: Option<Vec<ExplainedOffer>>,
+}
+
+/// A product that was considered for an offer, with ids instead of codes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedOffer {
+    /// The product.
+    pub product_id: OwnedId,
+    /// What it is called, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_name: Option<String>,
+    /// As in the table of offers, as all that follows.
+    pub action: &'static str,
+    /// Which part of the mix looked at it.
+    pub strategy: &'static str,
+    /// Why it is offered or not.
+    pub reason: String,
+    /// The customer's arm.
+    pub arm: Arm,
+    /// Whether it is sent on the day after the night.
+    pub due: bool,
+    /// When it is sent, if it is offered.
+    pub send_on: Option<Day>,
+    /// The first day of validity.
+    pub valid_from: Option<Day>,
+    /// The last day of validity.
+    pub valid_until: Option<Day>,
+    /// The probability that the product is bought in this time without an offer.
+    pub p_window: f64,
+    /// The discount, if it is known.
+    pub discount: Option<f64>,
+    /// What the discount costs if it changes nothing.
+    pub expected_cost: Option<f64>,
+    /// The rise of the probability at which it pays.
+    pub gain_needed: Option<f64>,
+}
+
+/// Explains what okuo knows and predicts of one customer, recurrent or not, and what it offers.
+///
+/// The offers are those that [`score`](super::score()) makes on the night with these settings: all
+/// customers are scored for it, since what is certain and what a budget reaches depend on the others.
 ///
 /// # Errors
 /// If the model cannot be used on the night, the tickets cannot be read, or the customer is not in
@@ -35,7 +93,7 @@ pub async fn explain(
     config: &Config,
     request: &ExplainRequest,
     progress: &dyn Progress,
-) -> Result<Explanation> {
+) -> Result<ExplainedCustomer> {
     config.required_inputs()?;
     let named = request.model.as_deref();
     let (model, config) = load_for_night(config, named, request.as_of, progress).await?;
@@ -44,22 +102,134 @@ pub async fn explain(
     progress.stage("looking at the store");
     let night = tickets.summarize_night(&config, &model, request.as_of, progress, &mut |_| {})?;
     progress.stage("looking at the store and the customer");
-    compute(|| {
-        let purchases = partition_of(&*tickets.partitions, &request.customer)?;
+    let customer = survivor(&tickets, &request.customer, progress);
+    let explanation = compute(|| {
+        let purchases = partition_of(&*tickets.partitions, &customer)?;
         let mut explanation = explain::explain(
             &model.model,
             &model.id(),
             &purchases,
             night,
-            &request.customer,
+            &customer,
             request.products,
         )?;
-        let customer = tickets.partitions.customers().code(&request.customer);
-        let details = tickets.details(request.as_of, customer.as_slice());
+        let code = tickets.partitions.customers().code(&customer);
+        let details = tickets.details(request.as_of, code.as_slice());
         explanation.add_details(&details, tickets.partitions.products());
         let learned = model.header.description.learned_mix.as_ref();
         explanation.offer_mix = learned.map(LearnedMix::in_words);
-        Ok(explanation)
+        Ok::<_, crate::error::Error>(explanation)
+    })?;
+    let offers = match explanation.recurrent {
+        true => {
+            progress.stage("making offers");
+            let before = sent_before(&config, &tickets, request.as_of, progress).await?;
+            let id = &explanation.customer_id;
+            Some(compute(|| {
+                offers_to(id, &config, &model, &tickets, request, &before)
+            })?)
+        }
+        false => None,
+    };
+    Ok(ExplainedCustomer {
+        explanation,
+        sent_is_known: config.output.is_some(),
+        offers,
+    })
+}
+
+/// The customer that goes on in the place of the one who is asked for, if its card was merged.
+fn survivor(tickets: &Tickets, customer: &str, progress: &dyn Progress) -> String {
+    let merged = tickets.merged.as_ref();
+    let survivor = merged.and_then(|merged| merged.survivor_of(crate::domain::Id::Text(customer)));
+    let Some(survivor) = survivor else {
+        return customer.to_owned();
+    };
+    let survivor = survivor.as_id().to_string();
+    progress.warning(&format!(
+        "customer {customer} was merged into {survivor}, who is explained"
+    ));
+    survivor
+}
+
+/// What was sent before the night, as far as that is known: without an output, what was published is
+/// not.
+async fn sent_before(
+    config: &Config,
+    tickets: &Tickets,
+    as_of: AsOf,
+    progress: &dyn Progress,
+) -> Result<SentBefore> {
+    let Some(output) = &config.output else {
+        return Ok(SentBefore {
+            sent: SentOffers::default(),
+            plan: None,
+            inputs: vec![],
+        });
+    };
+    let output = store::open(output).await?;
+    let reader = SentReader {
+        config,
+        output: &output,
+        tickets,
+        as_of,
+        progress,
+    };
+    reader.read().await
+}
+
+/// What is offered to a customer on the night, and what is not.
+fn offers_to(
+    customer: &OwnedId,
+    config: &Config,
+    model: &StoredModel,
+    tickets: &Tickets,
+    request: &ExplainRequest,
+    before: &SentBefore,
+) -> Result<Vec<ExplainedOffer>> {
+    let partitions = &*tickets.partitions;
+    let night = NightSummary::new(&model.model, partitions, request.as_of, &config.rule)?;
+    let night = night.prepare(&model.model, partitions.products())?;
+    let details = tickets.details(request.as_of, &night.population.recurrent);
+    let maker = OfferMaker::new(&config.offers, partitions.products(), &before.sent)?;
+    let mut maker = maker
+        .with_details(&details)?
+        .keeping_to(before.plan.as_ref());
+    let mut explained = vec![];
+    let take = &mut |predictions: &Predictions, maker: &mut OfferMaker<'_>| -> Result<()> {
+        let offers = maker.offers(predictions)?;
+        let code = predictions.customer_ids.code_of(customer.as_id());
+        let of_customer = offers.iter().filter(|offer| Some(offer.customer) == code);
+        explained
+            .extend(of_customer.filter_map(|offer| explained_offer(predictions, offer, &details)));
+        Ok(())
+    };
+    make_offers(config, &model.id(), tickets, &night, &mut maker, take)?;
+    Ok(explained)
+}
+
+fn explained_offer(
+    predictions: &Predictions,
+    offer: &Offer,
+    details: &Details,
+) -> Option<ExplainedOffer> {
+    Some(ExplainedOffer {
+        product_id: predictions.product_ids.get(offer.product)?.owned(),
+        product_name: details
+            .product_name(offer.product)
+            .map(|name| name.to_string()),
+        action: offer.action.word(),
+        strategy: offer.strategy.word(),
+        reason: offer.reason.clone(),
+        arm: offer.arm,
+        due: offer.due,
+        send_on: offer.dates.map(|dates| dates.send_on),
+        valid_from: offer.dates.map(|dates| dates.valid_from),
+        valid_until: offer.dates.map(|dates| dates.valid_until),
+        p_window: offer.p_window,
+        discount: offer.discount,
+        expected_cost: offer.expected_cost,
+        gain_needed: offer.gain_needed,
     })
 }
 

@@ -137,13 +137,23 @@ pub(super) fn sample_of(
     (config.guards.enabled && is_known).then(|| CustomerSample::new(as_of, &config.rule))
 }
 
-/// Whether nothing but the end of the feed stops the night: its tickets have not come yet. Where
-/// there are lines of later days, the night's own are missing, and will not come.
+/// With so many days more than may be missing, an export has failed: waiting does not bring them.
+const LATE_DAYS: f64 = 2.0;
+
+/// Whether nothing but the end of the feed stops the night, and it is late by few days: the tickets
+/// have not come yet. Where there are lines of later days, the night's own are missing, and will not
+/// come.
 pub(super) fn is_not_there_yet(findings: &[GuardFinding], lines: &Report) -> bool {
     let mut breaches = findings.iter().filter(|finding| finding.is_breach);
     lines.after_as_of == 0
         && breaches.clone().next().is_some()
-        && breaches.all(|finding| finding.warning.code == guards::STALE)
+        && breaches.all(|finding| {
+            let Warning {
+                code, value, limit, ..
+            } = &finding.warning;
+            let late = value.zip(*limit).map(|(value, limit)| value - limit);
+            *code == guards::STALE && late.is_some_and(|late| late <= LATE_DAYS)
+        })
 }
 
 /// The error that ends a night's run after breaches; `None` if there is none. `outcome` says what

@@ -189,8 +189,9 @@ async fn given_tables(config: &Config, names: &[String]) -> Result<Vec<ObjectSam
         tickets,
         customers,
         products,
-        // No ticket needs it.
+        // No ticket needs them.
         mailing: _,
+        merged: _,
     } = &config.input.tables;
     let mut samples: Vec<ObjectSample> = vec![];
     for table in [tickets, customers, products].into_iter().flatten() {

@@ -7,6 +7,7 @@ use super::score::required_output;
 use super::{Progress, Purpose, Tickets, compute};
 use crate::calendar::{AsOf, Day, HORIZON_DAYS};
 use crate::config::Config;
+use crate::domain::Id;
 use crate::error::{Error, Result};
 use crate::ingest::{self, NeededDays};
 use crate::lift::{CampaignOutcomes, EffectPlan, LiftRow, OfferPrices, lift_rows};
@@ -166,11 +167,9 @@ pub(super) async fn read_campaign(
     tickets: &Tickets,
     progress: &dyn Progress,
 ) -> Result<Vec<CampaignOffer>> {
-    let (customers, products) = (
-        tickets.partitions.customers(),
-        tickets.partitions.products(),
-    );
-    let campaign = published_campaign(output, nights, customers, products).await?;
+    let code_of_customer = |id: Id<'_>| tickets.code_of_customer(id);
+    let code_of_product = |id: Id<'_>| tickets.partitions.products().code_of(id);
+    let campaign = published_campaign(output, nights, &code_of_customer, &code_of_product).await?;
     for warning in &campaign.warnings {
         progress.warning(warning);
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Progress;
-use crate::artifact::{self, ModelHeader};
+use crate::artifact::{self, ModelHeader, SIGNATURE_ENDING, VerifyKey};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -37,6 +37,12 @@ pub(super) async fn open(registry: &str) -> Result<Registry> {
     Ok(Registry::new(store::open(registry).await?))
 }
 
+/// The configured registry, whose models must be signed if there is a key for that.
+pub(super) async fn open_configured(config: &Config) -> Result<Registry> {
+    let registry = open(&config.registry).await?;
+    Ok(registry.verified_by(config.verify_key.clone()))
+}
+
 /// A registry that must be there.
 ///
 /// # Errors
@@ -56,19 +62,33 @@ pub(super) async fn existing(registry: &str) -> Result<Registry> {
 /// # Errors
 /// If there is no such model, it is damaged, or `named` is only the beginning of an id.
 pub async fn load_model(registry: &str, named: Option<&str>) -> Result<StoredModel> {
-    let registry = open(registry).await?;
+    load_from(&open(registry).await?, named, None).await
+}
+
+/// As [`load_model`], from the configured registry, or a file; either must be signed if there is a
+/// key for that.
+pub(super) async fn load_configured(config: &Config, named: &str) -> Result<StoredModel> {
+    let registry = open_configured(config).await?;
+    load_from(&registry, Some(named), config.verify_key.as_ref()).await
+}
+
+async fn load_from(
+    registry: &Registry,
+    named: Option<&str>,
+    verify_key: Option<&VerifyKey>,
+) -> Result<StoredModel> {
     let (header, model) = match named {
         None => registry.load_promoted().await?,
         Some(id) if is_model_id(id) => registry.load(id).await?,
         Some(file) => {
             registry.check_whole(file).await?;
-            load_file(file).await?
+            load_file(file, verify_key).await?
         }
     };
     Ok(StoredModel { header, model })
 }
 
-async fn load_file(file: &str) -> Result<(ModelHeader, Model)> {
+async fn load_file(file: &str, verify_key: Option<&VerifyKey>) -> Result<(ModelHeader, Model)> {
     let found = store::find(file, &[".okuo"])
         .await
         .map_err(|error| match error.kind() {
@@ -83,7 +103,14 @@ async fn load_file(file: &str) -> Result<(ModelHeader, Model)> {
                 .hint("name one of them"),
         );
     };
-    artifact::decode(&only.uri, &only.get().await?.0)
+    let content = only.get().await?.0;
+    if let Some(verify_key) = verify_key {
+        let signature = store::open(&format!("{}{SIGNATURE_ENDING}", only.uri)).await?;
+        let signature = signature.find("").await?;
+        let signature = signature.as_ref().map(|(content, _)| content.as_ref());
+        verify_key.check(&only.uri, &content, signature)?;
+    }
+    artifact::decode(&only.uri, &content)
 }
 
 /// How the promoted model for a night is named where a model can be named.
@@ -103,11 +130,11 @@ pub(super) async fn load_for_night(
 ) -> Result<(StoredModel, Config)> {
     let stored = match named {
         None | Some(AS_OF_MODEL) => {
-            let registry = open(&config.registry).await?;
+            let registry = open_configured(config).await?;
             let (header, model) = registry.load_promoted_for(as_of).await?;
             StoredModel { header, model }
         }
-        named => load_model(&config.registry, named).await?,
+        Some(named) => load_configured(config, named).await?,
     };
     models::refuse_future(&stored.model, as_of)?;
     let mut config = config.for_model(stored.model.rule)?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::guards::{NightFeed, WarningLog, sample_of, settle};
 use super::registry::load_for_night;
-use super::sent::sent_before;
+use super::sent::{SentBefore, SentReader};
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::{AsOf, Day};
@@ -18,10 +18,12 @@ use crate::ingest::report::Report;
 use crate::lift::small_arm;
 use crate::models::{self, PreparedNight};
 use crate::offers::{
-    Action, Arm, Offer, OfferMaker, OfferParameters, SentOffers, unknown_categories,
+    Action, Arm, Offer, OfferMaker, OfferParameters, PlanChanges, StandingPlan, unknown_categories,
     unknown_exclusions,
 };
-use crate::publish::manifest::{GuardRecord, MANIFEST, ModelReference, night_folder};
+use crate::publish::manifest::{
+    GuardRecord, MANIFEST, ManifestInput, ModelReference, night_folder,
+};
 use crate::publish::runs::{NightRun, night_before, publish_run};
 use crate::publish::tables::{CUSTOMERS_AT_A_TIME, Format, TableFile, Tables};
 use crate::record::{Measured, Stage};
@@ -97,9 +99,25 @@ pub struct ScoreSummary {
     pub expected_cost: Option<f64>,
     /// How many of the due offers have no price, and are not in it.
     pub offers_without_cost: usize,
+    /// The most that they may cost, if there is a budget.
+    pub budget: Option<f64>,
+    /// How many offers are held back for it.
+    pub over_budget: usize,
+    /// The plan that the night keeps to, if one stands.
+    pub plan: Option<KeptPlan>,
     /// Some of the customers, spread over all of them.
     #[serde(skip)]
     pub examples: Vec<ExampleCustomer>,
+}
+
+/// A plan that a night keeps to, and what it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct KeptPlan {
+    /// The night on which it was made.
+    pub as_of: AsOf,
+    /// What differs from it on the next morning.
+    #[serde(flatten)]
+    pub changes: PlanChanges,
 }
 
 /// A customer of a night, with ids instead of codes.
@@ -195,44 +213,16 @@ async fn score_into(
     request: &ScoreRequest,
     progress: &WarningLog<'_>,
 ) -> Result<ScoreSummary> {
-    progress.enter(Stage::Summarize);
-    let mut counts = FeedCounts::new(request.as_of, tickets.partitions.products().len());
-    let mut sample = sample_of(config, model, request.as_of);
-    let night =
-        tickets.summarize_night(config, model, request.as_of, progress, &mut |history| {
-            if config.guards.enabled {
-                counts.add(history);
-            }
-            if let Some(sample) = &mut sample {
-                sample.add(history);
-            }
-        })?;
-    let night = compute(|| night.prepare(&model.model, tickets.partitions.products()))?;
-    let feed = NightFeed {
-        counts,
-        tickets: &tickets,
-        model: Some(model),
-        features: compute(|| sample.map(|sample| sample.features(&night.scorer))),
-        recurrent: night.population.funnel.recurrent,
-        published: match config.guards.enabled {
-            true => night_before(output, request.as_of, &config.rule).await?,
-            false => None,
-        },
-    };
-    let guards = settle(
-        &feed.judge(config)?,
-        &tickets.lines,
+    let judged = JudgedNight {
+        output,
         config,
-        request.force,
-        progress,
-    )?;
-    progress.tickets(&tickets.lines, &night.population)?;
-    tickets.warn_of_frequent_products(&night.population, progress);
-    progress.stage("scoring");
-    progress.enter(Stage::Predict);
-    warn_of_unknown_exclusions(&tickets, &config.offers, progress);
+        model,
+        as_of: request.as_of,
+        force: request.force,
+    };
+    let (night, guards) = judged.of(&mut tickets, progress).await?;
     let funnel = night.population.funnel.clone();
-    let (sent, of_sent) = sent_before(config, output, &tickets, request.as_of, progress).await?;
+    let before = judged.sent_before(&tickets, progress).await?;
     let scored = compute(|| {
         predict(
             config,
@@ -240,31 +230,23 @@ async fn score_into(
             &tickets,
             &night,
             request,
-            &sent,
+            &before,
             progress,
         )
     })?;
     // Once: before the first mailing.
-    if let Some(warning) = scored.small_arm.as_ref().filter(|_| sent.is_empty()) {
+    let small_arm = scored.small_arm.as_ref();
+    if let Some(warning) = small_arm.filter(|_| before.sent.is_empty()) {
         progress.warning(warning);
     }
-    let Tickets { lines, objects, .. } = tickets;
     progress.stage("publishing");
     progress.enter(Stage::Publish);
+    let lines = tickets.lines.clone();
     let run = NightRun {
-        as_of: request.as_of,
-        model: ModelReference {
-            id: model.id(),
-            sha256: model.header.body_sha256.clone(),
-        },
         tables: scored.tables,
-        config: config.summary(),
-        inputs: objects.into_iter().chain(of_sent).collect(),
-        lines: serde_json::to_value(&lines).unwrap_or_default(),
         funnel,
-        warnings: progress.warnings(),
         guards,
-        measured: Some(progress.measured()),
+        ..judged.run(tickets, before.inputs, progress)
     };
     let published = publish_run(output, &run).await?;
     for warning in &published.warnings {
@@ -286,8 +268,116 @@ async fn score_into(
         customers_due: scored.customers_due,
         expected_cost: scored.expected_cost,
         offers_without_cost: scored.offers_without_cost,
+        budget: config.offers.budget,
+        over_budget: scored.over_budget,
+        plan: scored
+            .plan
+            .map(|(as_of, changes)| KeptPlan { as_of, changes }),
         examples: scored.examples,
     })
+}
+
+/// A night that the guards let pass: what scoring it and planning from it have in common.
+pub(super) struct JudgedNight<'a> {
+    pub(super) output: &'a Location,
+    pub(super) config: &'a Config,
+    pub(super) model: &'a StoredModel,
+    pub(super) as_of: AsOf,
+    pub(super) force: bool,
+}
+
+impl<'a> JudgedNight<'a> {
+    /// The night with all that scoring needs, and what the guards said of it.
+    ///
+    /// # Errors
+    /// If a guard stops the night, or no purchase is known on it.
+    pub(super) async fn of(
+        &self,
+        tickets: &mut Tickets,
+        progress: &WarningLog<'_>,
+    ) -> Result<(PreparedNight<'a>, GuardRecord)> {
+        let (config, model) = (self.config, self.model);
+        progress.enter(Stage::Summarize);
+        let mut counts = FeedCounts::new(self.as_of, tickets.partitions.products().len());
+        let mut sample = sample_of(config, model, self.as_of);
+        let night =
+            tickets.summarize_night(config, model, self.as_of, progress, &mut |history| {
+                if config.guards.enabled {
+                    counts.add(history);
+                }
+                if let Some(sample) = &mut sample {
+                    sample.add(history);
+                }
+            })?;
+        let night = compute(|| night.prepare(&model.model, tickets.partitions.products()))?;
+        let feed = NightFeed {
+            counts,
+            tickets: &*tickets,
+            model: Some(model),
+            features: compute(|| sample.map(|sample| sample.features(&night.scorer))),
+            recurrent: night.population.funnel.recurrent,
+            published: match config.guards.enabled {
+                true => night_before(self.output, self.as_of, &config.rule).await?,
+                false => None,
+            },
+        };
+        let guards = settle(
+            &feed.judge(config)?,
+            &tickets.lines,
+            config,
+            self.force,
+            progress,
+        )?;
+        progress.tickets(&tickets.lines, &night.population)?;
+        tickets.warn_of_frequent_products(&night.population, progress);
+        progress.stage("scoring");
+        progress.enter(Stage::Predict);
+        warn_of_unknown_exclusions(tickets, &config.offers, progress);
+        Ok((night, guards))
+    }
+
+    /// What was sent before the night, and what is planned.
+    ///
+    /// # Errors
+    /// As [`SentReader::read`].
+    pub(super) async fn sent_before(
+        &self,
+        tickets: &Tickets,
+        progress: &WarningLog<'_>,
+    ) -> Result<SentBefore> {
+        let reader = SentReader {
+            config: self.config,
+            output: self.output,
+            tickets,
+            as_of: self.as_of,
+            progress,
+        };
+        reader.read().await
+    }
+
+    /// What is published of the night, but for its tables and what the guards said.
+    pub(super) fn run(
+        &self,
+        tickets: Tickets,
+        of_sent: Vec<ManifestInput>,
+        progress: &WarningLog<'_>,
+    ) -> NightRun {
+        NightRun {
+            as_of: self.as_of,
+            model: ModelReference {
+                id: self.model.id(),
+                sha256: self.model.header.body_sha256.clone(),
+            },
+            tables: vec![],
+            config: self.config.summary(),
+            inputs: tickets.objects.into_iter().chain(of_sent).collect(),
+            lines: serde_json::to_value(&tickets.lines).unwrap_or_default(),
+            funnel: Funnel::default(),
+            warnings: progress.warnings(),
+            guards: GuardRecord::default(),
+            measured: Some(progress.measured()),
+        }
+    }
 }
 
 pub(super) fn required_output(config: &Config) -> Result<&str> {
@@ -308,7 +398,7 @@ fn warn_of_unknown_exclusions(
     }
 }
 
-fn warn_of_unknown_categories(
+pub(super) fn warn_of_unknown_categories(
     details: &Details,
     parameters: &OfferParameters,
     progress: &dyn Progress,
@@ -331,6 +421,8 @@ struct ScoredNight {
     offers_without_cost: usize,
     /// What to say if the control arm is too small to show anything.
     small_arm: Option<String>,
+    over_budget: usize,
+    plan: Option<(AsOf, PlanChanges)>,
     examples: Vec<ExampleCustomer>,
 }
 
@@ -340,29 +432,55 @@ fn predict(
     tickets: &Tickets,
     night: &PreparedNight<'_>,
     request: &ScoreRequest,
-    sent: &SentOffers,
+    before: &SentBefore,
     progress: &WarningLog<'_>,
 ) -> Result<ScoredNight> {
     let recurrent = night.population.recurrent.len();
     let details = tickets.details(night.population.as_of, &night.population.recurrent);
     warn_of_unknown_categories(&details, &config.offers, progress);
-    let maker = OfferMaker::new(&config.offers, tickets.partitions.products(), sent)?;
-    let mut maker = maker.with_details(&details)?;
+    let maker = OfferMaker::new(&config.offers, tickets.partitions.products(), &before.sent)?;
+    let mut maker = maker
+        .with_details(&details)?
+        .keeping_to(before.plan.as_ref());
     let mut collector = NightCollector::new(recurrent, request, details, &config.offers);
-    models::score_in_slices(
-        night,
-        model_id,
-        &*tickets.partitions,
-        customers_at_a_time(tickets.partitions.count(), config.memory_limit),
-        &mut |predictions| {
-            progress.enter(Stage::Tables);
-            collector.add(predictions, &maker.offers(predictions)?)?;
-            progress.enter(Stage::Predict);
-            Ok(())
-        },
-    )?;
+    let take = &mut |predictions: &Predictions, maker: &mut OfferMaker<'_>| -> Result<()> {
+        progress.enter(Stage::Tables);
+        collector.add(predictions, &maker.offers(predictions)?)?;
+        progress.enter(Stage::Predict);
+        Ok(())
+    };
+    make_offers(config, model_id, tickets, night, &mut maker, take)?;
     progress.enter(Stage::Tables);
-    collector.finish()
+    let plan = before.plan.as_ref().map(StandingPlan::as_of);
+    Ok(ScoredNight {
+        plan: plan.zip(maker.plan_changes(request.as_of)),
+        ..collector.finish()?
+    })
+}
+
+/// What is done with the predictions for some customers of a night, and what makes their offers.
+type TakeSlice<'t> = &'t mut dyn FnMut(&Predictions, &mut OfferMaker<'_>) -> Result<()>;
+
+/// Predicts for all customers of a night, some after the other, and lets `take` make their offers.
+pub(super) fn make_offers(
+    config: &Config,
+    model_id: &str,
+    tickets: &Tickets,
+    night: &PreparedNight<'_>,
+    maker: &mut OfferMaker<'_>,
+    take: TakeSlice<'_>,
+) -> Result<()> {
+    let partitions = &*tickets.partitions;
+    let at_a_time = customers_at_a_time(partitions.count(), config.memory_limit);
+    if maker.looks_first() {
+        // A budget is for all of the night: nothing is decided before all was looked at.
+        models::score_in_slices(night, model_id, partitions, at_a_time, &mut |predictions| {
+            maker.look(predictions)
+        })?;
+    }
+    models::score_in_slices(night, model_id, partitions, at_a_time, &mut |predictions| {
+        take(predictions, maker)
+    })
 }
 
 /// How many customers are predicted at a time. Each slice is another look at all partitions of the
@@ -384,6 +502,7 @@ struct NightCollector {
     expected_cost: Option<f64>,
     offers_without_cost: usize,
     arms: ArmCounts,
+    over_budget: usize,
     /// Customers from one example to the next, so that not only the smallest ids are shown.
     example_step: usize,
     most_examples: usize,
@@ -410,6 +529,7 @@ impl NightCollector {
                 max_per_week: offers.max_per_week as f64,
                 ..ArmCounts::default()
             },
+            over_budget: 0,
             example_step: (recurrent / request.examples.max(1)).max(1),
             most_examples: request.examples,
             examples: vec![],
@@ -420,6 +540,8 @@ impl NightCollector {
         self.tables.push(predictions, offers)?;
         let made = offers.iter().filter(|offer| offer.action == Action::Offer);
         self.offers += made.count();
+        let is_over = |offer: &&Offer| offer.action == Action::OverBudget && offer.is_treated();
+        self.over_budget += offers.iter().filter(is_over).count();
         for offer in offers.iter().filter(|offer| offer.due) {
             self.offers_due += 1;
             match offer.expected_cost {
@@ -452,6 +574,8 @@ impl NightCollector {
             expected_cost: self.expected_cost,
             offers_without_cost: self.offers_without_cost,
             small_arm: self.arms.small(),
+            over_budget: self.over_budget,
+            plan: None,
             examples: self.examples,
         })
     }

@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::publish::manifest::{Manifest, ManifestInput};
 use crate::publish::runs::standing_run;
 use crate::publish::tables::{Format, Tables};
+use crate::record::Build;
 use crate::store::{self, InputObject, Location};
 
 /// What is asked of [`score_range`].
@@ -223,7 +224,12 @@ fn is_same_run(
     let mut names: Vec<String> = names.names().collect();
     names.sort_unstable();
     let is_forced = standing.guards.as_ref().is_some_and(|guards| guards.forced);
-    standing.okuo_version == env!("CARGO_PKG_VERSION")
+    let is_by_another = standing
+        .measured
+        .as_ref()
+        .is_some_and(|measured| Build::current().differs(&measured.build));
+    !is_by_another
+        && standing.okuo_version == env!("CARGO_PKG_VERSION")
         && standing.model.id == model.id()
         && standing.model.sha256 == model.header.body_sha256
         && standing.config == config.summary()

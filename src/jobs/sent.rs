@@ -4,95 +4,204 @@ use super::progress::Progress;
 use super::tickets::{Tickets, manifest_input};
 use crate::calendar::{AsOf, DateRange};
 use crate::config::Config;
-use crate::domain::Ids;
+use crate::domain::{Id, Ids};
 use crate::error::{Error, Result};
 use crate::ingest::{self, NeededDays};
-use crate::offers::{OfferParameters, SentOffer, SentOffers, nights_to_remember};
+use crate::offers::{OfferParameters, SentOffer, SentOffers, StandingPlan, nights_to_remember};
 use crate::publish::campaign::published_campaign;
 use crate::publish::manifest::ManifestInput;
-use crate::publish::sent::{offer_tables, published_offers};
+use crate::publish::plan::{
+    PublishedPlan, is_damaged, plans_of_nights, published_plans, read_plan, standing_plan,
+};
+use crate::publish::sent::{CodeOfId, offer_tables, published_offers};
 use crate::purchases::Purchases;
 use crate::store::{InputObject, Location};
 
-/// What was sent before the night `as_of`, and what says so: the nights before it that are
-/// published below `output`, or the table that `[offers] sent` names, with what those nights held back. Later nights change nothing.
-///
-/// # Errors
-/// If the store fails, or the table cannot be read.
-pub(super) async fn sent_before(
-    config: &Config,
-    output: &Location,
-    tickets: &Tickets,
-    as_of: AsOf,
-    progress: &dyn Progress,
-) -> Result<(SentOffers, Vec<ManifestInput>)> {
-    let (customers, products) = (
-        tickets.partitions.customers(),
-        tickets.partitions.products(),
-    );
-    let nights = nights_to_remember(as_of, config.offers.longest_memory());
-    if let Some(uri) = &config.offers.sent {
-        let each = |count: usize, object: &InputObject| progress.object(object, count);
+/// What a night has to know of what was sent, and of what is planned.
+pub(super) struct SentBefore {
+    /// What was sent before the night.
+    pub(super) sent: SentOffers,
+    /// The plan that the night keeps to, if one stands.
+    pub(super) plan: Option<StandingPlan>,
+    /// The objects that say so.
+    pub(super) inputs: Vec<ManifestInput>,
+}
+
+/// Finds out what was sent before a night.
+pub(super) struct SentReader<'a> {
+    pub(super) config: &'a Config,
+    pub(super) output: &'a Location,
+    pub(super) tickets: &'a Tickets,
+    pub(super) as_of: AsOf,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl SentReader<'_> {
+    /// What was sent before the night, and what says so: the nights before it that are published below
+    /// the output, and plans of nights that are not; or the table that `[offers] sent` names. Later
+    /// nights and plans change nothing. With it, the plan that stands on the night.
+    ///
+    /// # Errors
+    /// If the store fails, or the table cannot be read.
+    pub(super) async fn read(&self) -> Result<SentBefore> {
+        let nights = self.nights();
+        let mut warnings = vec![];
+        let days = (nights.first, self.as_of);
+        let plans = published_plans(self.output, days, &mut warnings).await?;
+        self.warn(&warnings);
+        let mut before = match &self.config.offers.sent {
+            Some(uri) => self.of_table(uri, nights).await?,
+            None => self.of_published(&plans, nights).await?,
+        };
+        if let Some(plan) = standing_plan(&plans, self.as_of) {
+            before.plan = self.plan(plan, &mut before.inputs).await?;
+        }
+        Ok(before)
+    }
+
+    fn nights(&self) -> DateRange {
+        nights_to_remember(self.as_of, self.config.offers.longest_memory())
+    }
+
+    fn warn(&self, warnings: &[String]) {
+        for warning in warnings {
+            self.progress.warning(warning);
+        }
+    }
+
+    /// What the campaign tool says.
+    async fn of_table(&self, uri: &str, nights: DateRange) -> Result<SentBefore> {
+        let partitions = &self.tickets.partitions;
+        let (customers, products) = (partitions.customers(), partitions.products());
+        let each = |count: usize, object: &InputObject| self.progress.object(object, count);
         let days = NeededDays {
             first: Some(nights.first + 1),
-            until: Some(as_of),
+            until: Some(self.as_of),
         };
-        let read = ingest::read_sent(uri, &config.input, days, &each).await;
+        let merged = self.tickets.merged.clone();
+        let read = ingest::read_sent(uri, &self.config.input, days, merged, &each).await;
         let (sent, objects) = read.map_err(|error| in_settings(error, uri))?;
         if let Some(warning) = unknown_ids(&sent, customers, products) {
-            progress.warning(&format!("[offers] sent = \"{uri}\": {warning}"));
+            let warning = format!("[offers] sent = \"{uri}\": {warning}");
+            self.progress.warning(&warning);
         }
-        let mut offers = offers_of(&sent, as_of, &config.offers, customers, products);
+        let mut offers = offers_of(&sent, self.as_of, &self.config.offers, customers, products);
         let mut inputs: Vec<ManifestInput> = objects.into_iter().map(manifest_input).collect();
         // No table has what was held back to measure what offers bring. It counts as if it had been
         // sent: else the arms would differ in more than the sending.
-        let (held_back, tables) = held_back(output, nights, tickets, progress).await?;
+        let (held_back, tables) = self.held_back(nights).await?;
         offers.extend(held_back);
         inputs.extend(tables);
-        return Ok((SentOffers::new(customers, offers), inputs));
+        Ok(SentBefore {
+            sent: SentOffers::new(customers, offers),
+            plan: None,
+            inputs,
+        })
     }
-    let published = published_offers(output, nights, customers, products).await?;
-    for warning in &published.warnings {
-        progress.warning(warning);
-    }
-    Ok((
-        SentOffers::new(customers, published.offers),
-        published.inputs,
-    ))
-}
 
-/// What earlier nights that are published below `output` held back, and their tables.
-async fn held_back(
-    output: &Location,
-    nights: DateRange,
-    tickets: &Tickets,
-    progress: &dyn Progress,
-) -> Result<(Vec<(u32, SentOffer)>, Vec<ManifestInput>)> {
-    let nights: Vec<AsOf> = (0..nights.days())
-        .map(|after| AsOf(nights.first + after))
-        .collect();
-    let (customers, products) = (
-        tickets.partitions.customers(),
-        tickets.partitions.products(),
-    );
-    let campaign = published_campaign(output, &nights, customers, products).await?;
-    for warning in &campaign.warnings {
-        progress.warning(warning);
+    /// What earlier nights that are published held back, and their tables.
+    async fn held_back(
+        &self,
+        nights: DateRange,
+    ) -> Result<(Vec<(u32, SentOffer)>, Vec<ManifestInput>)> {
+        let nights: Vec<AsOf> = (0..nights.days())
+            .map(|after| AsOf(nights.first + after))
+            .collect();
+        let code_of_customer = |id: Id<'_>| self.tickets.code_of_customer(id);
+        let code_of_product = |id: Id<'_>| self.tickets.partitions.products().code_of(id);
+        let campaign =
+            published_campaign(self.output, &nights, &code_of_customer, &code_of_product).await?;
+        self.warn(&campaign.warnings);
+        let held_back = campaign.offers.iter().filter(|offer| !offer.is_sent());
+        let held_back = held_back.map(|offer| {
+            let as_sent = SentOffer {
+                sent_on: offer.night.day() + 1,
+                valid_until: offer.valid.last,
+                product: offer.product,
+            };
+            (offer.customer, as_sent)
+        });
+        Ok((held_back.collect(), campaign.inputs))
     }
-    let held_back = campaign.offers.iter().filter(|offer| !offer.is_sent());
-    let held_back = held_back.map(|offer| {
-        let as_sent = SentOffer {
-            sent_on: offer.night.day() + 1,
-            valid_until: offer.valid.last,
-            product: offer.product,
+
+    /// What published nights and plans say.
+    async fn of_published(&self, plans: &[PublishedPlan], nights: DateRange) -> Result<SentBefore> {
+        let code_of_customer = |id: Id<'_>| self.tickets.code_of_customer(id);
+        let code_of_product = |id: Id<'_>| self.tickets.partitions.products().code_of(id);
+        let published =
+            published_offers(self.output, nights, &code_of_customer, &code_of_product).await?;
+        self.warn(&published.warnings);
+        let (mut offers, mut inputs) = (published.offers, published.inputs);
+        for (plan, nights) in plans_of_nights(plans, nights, &published.nights) {
+            let plan = self.plan(plan, &mut inputs).await?;
+            offers.extend(
+                plan.iter()
+                    .flat_map(|plan| self.sent_of_plan(plan, &nights)),
+            );
+        }
+        Ok(SentBefore {
+            sent: SentOffers::new(self.tickets.partitions.customers(), offers),
+            plan: None,
+            inputs,
+        })
+    }
+
+    /// What a plan sent on the mornings after some nights.
+    fn sent_of_plan(&self, plan: &StandingPlan, nights: &[AsOf]) -> Vec<(u32, SentOffer)> {
+        let mut sent = vec![];
+        for (id, offers) in plan.customers() {
+            let Some(customer) = self.tickets.partitions.customers().code_of(id) else {
+                continue;
+            };
+            let on_mornings = offers.iter().filter(|offer| {
+                let send_on = offer.dates.send_on;
+                nights.iter().any(|night| night.day() + 1 == send_on)
+            });
+            sent.extend(on_mornings.map(|offer| {
+                let offer = SentOffer {
+                    sent_on: offer.dates.send_on,
+                    valid_until: offer.dates.valid_until,
+                    product: Some(offer.product),
+                };
+                (customer, offer)
+            }));
+        }
+        sent
+    }
+
+    /// Reads a plan. One that is damaged is a warning, and none.
+    async fn plan(
+        &self,
+        plan: &PublishedPlan,
+        inputs: &mut Vec<ManifestInput>,
+    ) -> Result<Option<StandingPlan>> {
+        let code_of_customer = |id: Id<'_>| self.tickets.code_of_customer(id);
+        let code_of_product = |id: Id<'_>| self.tickets.partitions.products().code_of(id);
+        let id_of = |code: u32| {
+            let id = self.tickets.partitions.customers().get(code)?;
+            Some(id.owned())
         };
-        (offer.customer, as_sent)
-    });
-    Ok((held_back.collect(), campaign.inputs))
+        let codes: (CodeOfId<'_>, CodeOfId<'_>) = (&code_of_customer, &code_of_product);
+        match read_plan(self.output, plan, codes, &id_of).await {
+            Ok(read) => {
+                if !inputs.contains(&plan.input) {
+                    inputs.push(plan.input.clone());
+                }
+                Ok(Some(read))
+            }
+            Err(error) if is_damaged(&error) => {
+                let night = plan.as_of;
+                let warning = format!("the plan of {night} is not kept to: {error}");
+                self.progress.warning(&warning);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The objects that a night's run is made of, without reading them: its tickets, and what says what
-/// was sent before.
+/// was sent before and what is planned.
 ///
 /// # Errors
 /// If the store fails.
@@ -106,7 +215,24 @@ pub(super) async fn inputs_of_night(
     let objects = ingest::objects(&uris, &config.input).await?;
     let mut inputs: Vec<ManifestInput> = objects.into_iter().map(manifest_input).collect();
     let nights = nights_to_remember(as_of, config.offers.longest_memory());
-    inputs.extend(offer_tables(output, nights).await?);
+    let plans = published_plans(output, (nights.first, as_of), &mut vec![]).await?;
+    let mut used = vec![];
+    let (published, tables): (Vec<AsOf>, Vec<ManifestInput>) =
+        offer_tables(output, nights).await?.into_iter().unzip();
+    inputs.extend(tables);
+    if config.offers.sent.is_none() {
+        used.extend(
+            plans_of_nights(&plans, nights, &published)
+                .into_iter()
+                .map(|(plan, _)| plan),
+        );
+    }
+    used.extend(standing_plan(&plans, as_of));
+    for plan in used {
+        if !inputs.contains(&plan.input) {
+            inputs.push(plan.input.clone());
+        }
+    }
     Ok(inputs)
 }
 

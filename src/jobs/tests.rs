@@ -1,3 +1,5 @@
+mod plan;
+
 use std::sync::Mutex;
 
 use super::*;
@@ -151,6 +153,13 @@ fn jobs_can_be_spawned() {
         products: 1,
     };
     sendable(explain(&config, &request, &Silent));
+    let request = PlanRequest {
+        as_of,
+        days: 7,
+        model: None,
+        force: false,
+    };
+    sendable(plan(&config, &request, &Silent));
     let request = EvaluateRequest {
         offers: false,
         months: vec![],

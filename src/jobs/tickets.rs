@@ -8,10 +8,10 @@ use super::{Progress, StoredModel, compute};
 use crate::calendar::{AsOf, RECENT_DAYS};
 use crate::config::Config;
 use crate::domain::words::in_shell;
-use crate::domain::{Details, Ids, OwnedId};
+use crate::domain::{Details, Id, Ids, OwnedId};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
-use crate::ingest::{self, FeedDays, MailingTable, NeededDays, ProductTable, Reader};
+use crate::ingest::{self, FeedDays, MailingTable, MergedCards, NeededDays, ProductTable, Reader};
 use crate::models::{self, NightSummary};
 use crate::publish::manifest::ManifestInput;
 use crate::purchases::{Facts, History, Partitions};
@@ -46,6 +46,8 @@ pub struct Tickets {
     pub products: Option<ProductTable>,
     /// Who may be mailed, if there is a table of it.
     pub mailing: Option<MailingTable>,
+    /// Which customers go on in the place of others, if there is a table of it.
+    pub merged: Option<Arc<MergedCards>>,
 }
 
 impl Tickets {
@@ -86,7 +88,10 @@ impl Tickets {
             Purpose::Scoring => ingest::read_mailing(&config.input, &each).await?,
         };
         let mailing = mailing.map(|(mailing, objects)| {
-            found.extend(objects);
+            if ingested.merged.is_none() {
+                // Else they were read before.
+                found.extend(objects);
+            }
             for warning in &mailing.warnings {
                 progress.warning(warning);
             }
@@ -97,6 +102,7 @@ impl Tickets {
         });
         Ok(Self {
             mailing,
+            merged: ingested.merged,
             partitions,
             lines: ingested.report,
             feed: ingested.feed,
@@ -141,11 +147,22 @@ impl Tickets {
             facts: ingested.facts,
             products: None,
             mailing: None,
+            merged: ingested.merged,
         })
     }
 
+    /// The code of a customer, or of the one that goes on in its place.
+    pub(super) fn code_of_customer(&self, id: Id<'_>) -> Option<u32> {
+        let customers = self.partitions.customers();
+        let merged = self.merged.as_ref();
+        match merged.and_then(|merged| merged.survivor_of(id)) {
+            Some(survivor) => customers.code_of(survivor.as_id()),
+            None => customers.code_of(id),
+        }
+    }
+
     /// What is known beside the purchases on a night: of all products, and of these customers, whose
-    /// codes are ascending. What the table of products says goes before what lines say.
+    /// codes are ascending. What the tables of products and customers say goes before what lines say.
     #[must_use]
     pub fn details(&self, as_of: AsOf, customers: &[u32]) -> Details {
         let (facts, products) = (&self.facts, self.partitions.products());
@@ -157,8 +174,13 @@ impl Tickets {
         let ids = customers.iter();
         let mut ids = ids.filter_map(|customer| self.partitions.customers().get(*customer));
         let segments = mailing.and_then(|table| table.segments(&mut ids.clone()));
+        let stores = mailing.and_then(|table| table.stores(&mut ids.clone()));
         Details {
             segments,
+            brands: table.and_then(|table| table.brands_of(products)),
+            margins: table.and_then(|table| table.margins_of(products)),
+            discounts: table.and_then(|table| table.discounts_of(products)),
+            offerable: table.and_then(|table| table.offerable(products)),
             may_mail: mailing.and_then(|table| table.may_mail(&mut ids)),
             product_names: table.map(|table| table.names_of(products)),
             categories: categories.or_else(|| {
@@ -174,9 +196,11 @@ impl Tickets {
                     .have_prices()
                     .then(|| codes.map(|code| facts.last_price(code, as_of)).collect())
             }),
-            stores: facts
-                .have_stores()
-                .then(|| self.stores_of(as_of, customers)),
+            stores: stores.or_else(|| {
+                facts
+                    .have_stores()
+                    .then(|| self.stores_of(as_of, customers))
+            }),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Train a model, measure it, decide whether it is promoted, store it, and move the pointer.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
@@ -8,7 +9,7 @@ use super::lift::{outcomes_of, read_campaign};
 use super::score::required_output;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, Tickets, compute, registry};
-use crate::artifact::{self, Description, ModelHeader, Origin};
+use crate::artifact::{self, Description, ModelHeader, Origin, SigningKey};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::domain::Funnel;
@@ -98,10 +99,11 @@ async fn read_and_train(
     as_of: AsOf,
     progress: &WarningLog<'_>,
 ) -> Result<TrainSummary> {
-    let registry = registry::open(&config.registry).await?;
+    let registry = registry::open_configured(config).await?;
     // A registry that cannot be read or written is told now, not after the training.
     registry.promoted().await?;
     registry.prove_writable().await?;
+    signing_key(config).await?;
     progress.enter(Stage::List);
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
@@ -137,7 +139,7 @@ pub async fn train_on(
     as_of: AsOf,
     progress: &dyn Progress,
 ) -> Result<TrainSummary> {
-    let registry = registry::open(&config.registry).await?;
+    let registry = registry::open_configured(config).await?;
     train_into(config, tickets, as_of, registry, progress).await
 }
 
@@ -170,6 +172,23 @@ async fn train_with(
         progress,
     };
     training.run().await
+}
+
+/// The key that signs the new model, if one is configured.
+async fn signing_key(config: &Config) -> Result<Option<SigningKey>> {
+    let Some(file) = &config.sign_key else {
+        return Ok(None);
+    };
+    let (content, _) =
+        store::open(file)
+            .await?
+            .get("")
+            .await
+            .map_err(|error| match error.kind() {
+                Kind::NotFound => error.hint("check --sign-key"),
+                _ => error,
+            })?;
+    SigningKey::parse(file, &String::from_utf8_lossy(&content)).map(Some)
 }
 
 /// What one look at all tickets tells before a training.
@@ -210,12 +229,12 @@ fn summarize(config: &Config, tickets: &Tickets, as_of: AsOf) -> Result<TicketSu
     })
 }
 
-/// Refuses a night long after the data: they have not come yet, or the date is a slip, and the model
+/// Refuses a night long after the data: the date is a slip, or the export has failed, and the model
 /// would be promoted and refuse every night before it.
 fn refuse_late_night(population: &PopulationSummary) -> Result<()> {
     let as_of = population.as_of;
     match population.span.map(|span| span.last) {
-        Some(last) if as_of.day() - last > HELD_OUT_DAYS => Err(Error::no_data(format!(
+        Some(last) if as_of.day() - last > HELD_OUT_DAYS => Err(Error::request(format!(
             "the data end on {last}, {} days before the as-of date {as_of}",
             as_of.day() - last
         ))
@@ -253,7 +272,11 @@ impl Training<'_> {
         self.progress.enter(Stage::Publish);
         let file = compute(|| self.encode(&trained.model, held_out.as_ref(), learned_mix.clone()))?;
         let measured = self.progress.measured();
-        let saved = self.registry.save(file.into(), Some(measured)).await?;
+        let file = Bytes::from(file);
+        let saved = self.registry.save(file.clone(), Some(measured)).await?;
+        if let Some(key) = signing_key(self.config).await? {
+            self.registry.sign(&saved.model_id, &file, &key).await?;
+        }
         if let Some(warning) = &saved.warning {
             self.progress.warning(warning);
         }

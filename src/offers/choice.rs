@@ -4,9 +4,10 @@ use super::mix::{STRATEGIES, Strategy};
 use super::sent::{QUIET_WITHOUT_GAP, WEEK};
 use super::window::OfferWindow;
 use super::{
-    Action, Arm, LONGEST_QUIET, Offer, OfferDates, OfferMaker, OfferParameters, SentToCustomer,
+    Action, Arm, LONGEST_QUIET, Offer, OfferDates, OfferMaker, OfferParameters, PlannedOffer,
+    SentToCustomer, StandingPlan,
 };
-use crate::calendar::AsOf;
+use crate::calendar::{AsOf, Day};
 use crate::domain::{CustomerPrediction, Ids, ProductPrediction, words};
 use crate::sampling::Draw;
 
@@ -16,8 +17,10 @@ pub(super) const CERTAIN_RANKS: usize = 3;
 /// One customer on one night.
 pub(super) struct CustomerChoice<'a> {
     maker: &'a OfferMaker<'a>,
+    as_of: AsOf,
     customer: &'a CustomerPrediction,
     sent: SentToCustomer<'a>,
+    may_mail: bool,
     /// Days from the night to the expected day.
     days_ahead: i32,
     /// The dates of whatever is offered.
@@ -37,19 +40,42 @@ pub(super) struct OfferArms<'a> {
     pub(super) seed: u64,
     /// Of the customer's id.
     pub(super) key: u64,
-    pub(super) night: u64,
     pub(super) products: &'a Ids,
 }
 
 impl OfferArms<'_> {
-    /// The arm of an offer of a product: drawn anew each night.
-    fn of(&self, product: u32, control_share: f64) -> Arm {
-        let ids = [self.key, self.night, self.products.key(product)];
+    /// The arm of an offer of a product that is sent on a day: the same in a plan and on the night
+    /// that keeps to it.
+    fn of(&self, product: u32, send_on: Day, control_share: f64) -> Arm {
+        let send_on = i64::from(send_on.epoch()) as u64;
+        let ids = [self.key, send_on, self.products.key(product)];
         match Draw::OfferArm.keeps(self.seed, &ids, control_share) {
             true => Arm::Control,
             false => Arm::Treatment,
         }
     }
+}
+
+/// The categories and brands of what is offered to a customer already.
+#[derive(Default)]
+struct ChosenGroups {
+    categories: Vec<u32>,
+    brands: Vec<u32>,
+}
+
+impl ChosenGroups {
+    fn add(&mut self, maker: &OfferMaker<'_>, product: u32) {
+        self.categories.extend(maker.categories.of(product));
+        self.brands.extend(maker.brands.of(product));
+    }
+}
+
+/// Whether as many offers are of a group as may be.
+fn is_full(group: Option<u32>, chosen: &[u32], most: Option<usize>) -> bool {
+    let (Some(group), Some(most)) = (group, most) else {
+        return false;
+    };
+    chosen.iter().filter(|other| **other == group).count() >= most
 }
 
 /// What became of a product.
@@ -70,8 +96,10 @@ impl<'a> CustomerChoice<'a> {
         let dates = dates(as_of, customer, &maker.parameters);
         Self {
             maker,
+            as_of,
             customer,
             sent,
+            may_mail: true,
             days_ahead: customer.expected(as_of) - as_of.day(),
             dates,
             window: OfferWindow::new(as_of, customer, dates),
@@ -90,7 +118,71 @@ impl<'a> CustomerChoice<'a> {
             } else {
                 Some(opted_out())
             },
+            may_mail,
             ..self
+        }
+    }
+
+    /// The same with the dates of a plan.
+    fn on(&self, dates: OfferDates) -> Self {
+        let too_soon = too_soon(self.customer, self.sent, dates, &self.maker.parameters);
+        let planned = Self {
+            dates,
+            window: OfferWindow::new(self.as_of, self.customer, dates),
+            is_due: dates.send_on == self.as_of.day() + 1,
+            held_back: too_soon.map(|reason| (Action::TooSoon, reason)),
+            ..*self
+        };
+        planned.may_mail(self.may_mail)
+    }
+
+    /// The same for a customer to whom a plan sends nothing: nothing is sent before it ends.
+    pub(super) fn without_plan(self, plan: &StandingPlan) -> Self {
+        let is_planned_for = self.dates.send_on <= plan.last();
+        let not_planned = || {
+            let reason = format!(
+                "the plan of {}, which holds until {}, has no mailing to the customer",
+                plan.as_of(),
+                plan.last()
+            );
+            (Action::NotPlanned, reason)
+        };
+        let held_back = self.held_back.clone();
+        Self {
+            held_back: held_back.or_else(|| is_planned_for.then(not_planned)),
+            ..self
+        }
+    }
+
+    /// Adds the rows of what is planned for the customer, by rank: as planned, unless it may not be
+    /// sent any more. What is no candidate any more is left out.
+    pub(super) fn planned_offers(
+        &self,
+        arms: OfferArms<'_>,
+        planned: &[PlannedOffer],
+        offers: &mut Vec<Offer>,
+    ) {
+        let candidates = self.customer.products.iter().chain(&self.customer.further);
+        for (rank, product) in (1..).zip(candidates) {
+            let planned = planned
+                .iter()
+                .find(|offer| offer.product == product.product);
+            let Some(planned) = planned else { continue };
+            let choice = self.on(planned.dates);
+            let never = choice.never_offered(product.product);
+            let (action, reason) = never
+                .or_else(|| choice.held_back.clone())
+                .unwrap_or_else(|| (Action::Offer, product.reason()));
+            let considered = Considered {
+                strategy: planned.strategy,
+                action,
+                reason,
+                p_window: choice.window.buys(product.probability),
+            };
+            offers.push(Offer {
+                planned: true,
+                ..choice.row(rank, product, considered, arms)
+            });
         }
     }
 
@@ -108,7 +200,7 @@ impl<'a> CustomerChoice<'a> {
         let mut considered: Vec<Option<Considered>> = Vec::new();
         considered.resize_with(candidates.len(), || None);
         let mut wanted = 0;
-        let mut categories = vec![];
+        let mut chosen = ChosenGroups::default();
         for strategy in Strategy::IN_ORDER {
             let quota = quotas[strategy as usize];
             if !self.maker.parameters.mix.uses(strategy) {
@@ -121,10 +213,10 @@ impl<'a> CustomerChoice<'a> {
                 }
                 let is_open = considered[at].is_none();
                 if is_open && strategy.may_choose(product, self.days_ahead) {
-                    let decided = self.consider(at, product, strategy, &categories);
+                    let decided = self.consider(at, product, strategy, &chosen);
                     if decided.action.is_chosen() {
                         wanted -= 1;
-                        categories.extend(self.maker.categories.of(product.product));
+                        chosen.add(self.maker, product.product);
                     }
                     considered[at] = Some(decided);
                 }
@@ -152,7 +244,7 @@ impl<'a> CustomerChoice<'a> {
         let is_offered = action == Action::Offer;
         let arm = arms.customer;
         let share = self.maker.parameters.control_offer_share;
-        let offer_arm = arms.of(product.product, share);
+        let offer_arm = arms.of(product.product, self.dates.send_on, share);
         let is_sent = arm == Arm::Treatment && offer_arm == Arm::Treatment;
         Offer {
             customer: self.customer.customer,
@@ -168,6 +260,8 @@ impl<'a> CustomerChoice<'a> {
             p_window,
             expected_cost: self.maker.costs.expected_cost(product.product, p_window),
             gain_needed: self.maker.costs.gain_needed(product.product, p_window),
+            discount: self.maker.costs.discount(product.product),
+            planned: false,
             reason,
         }
     }
@@ -180,19 +274,19 @@ impl<'a> CustomerChoice<'a> {
             .collect()
     }
 
-    /// Whether the product at a position is offered, and why or why not. `categories` are those of
-    /// what is offered already.
+    /// Whether the product at a position is offered, and why or why not. `chosen` is what is offered
+    /// already.
     fn consider(
         &self,
         at: usize,
         product: &ProductPrediction,
         strategy: Strategy,
-        categories: &[u32],
+        chosen: &ChosenGroups,
     ) -> Considered {
         let p_window = self.window.buys(product.probability);
         let (action, reason) = self
             .blocked(at, product, p_window)
-            .or_else(|| self.enough_of_category(product.product, categories))
+            .or_else(|| self.enough_of_group(product.product, chosen))
             .or_else(|| self.held_back.clone())
             .unwrap_or_else(|| (Action::Offer, product.reason()));
         Considered {
@@ -210,13 +304,33 @@ impl<'a> CustomerChoice<'a> {
         product: &ProductPrediction,
         p_window: f64,
     ) -> Option<(Action, String)> {
-        let parameters = &self.maker.parameters;
-        if self.maker.excluded.binary_search(&product.product).is_ok() {
+        if let Some(never) = self.never_offered(product.product) {
+            return Some(never);
+        }
+        self.not_this_time(at, product, p_window)
+    }
+
+    /// Why a product is never offered; `None` if it is.
+    fn never_offered(&self, product: u32) -> Option<(Action, String)> {
+        if self.maker.excluded.binary_search(&product).is_ok() {
             return Some((Action::Excluded, "on the exclusion list".to_owned()));
         }
-        if let Some(reason) = self.maker.categories.excludes(product.product) {
+        if self.maker.not_offerable.binary_search(&product).is_ok() {
+            let reason = "the table of products says that it is not offered";
             return Some((Action::Excluded, reason.to_owned()));
         }
+        let reason = self.maker.categories.excludes(product)?;
+        Some((Action::Excluded, reason.to_owned()))
+    }
+
+    /// Why a product is not offered on this night; `None` if it is.
+    fn not_this_time(
+        &self,
+        at: usize,
+        product: &ProductPrediction,
+        p_window: f64,
+    ) -> Option<(Action, String)> {
+        let parameters = &self.maker.parameters;
         if product.probability > parameters.certain_above {
             let reason = format!("bought anyway with probability {:.2}", product.probability);
             return Some((Action::Certain, reason));
@@ -235,15 +349,19 @@ impl<'a> CustomerChoice<'a> {
         Some((Action::AlreadySent, reason))
     }
 
-    fn enough_of_category(&self, product: u32, categories: &[u32]) -> Option<(Action, String)> {
-        let most = self.maker.parameters.max_per_category?;
-        let category = self.maker.categories.of(product)?;
-        let offered = categories
-            .iter()
-            .filter(|other| **other == category)
-            .count();
-        let reason = "other offers of the night are of its category";
-        (offered >= most).then(|| (Action::Category, reason.to_owned()))
+    /// Why a product cannot be offered beside what is offered already; `None` if it can.
+    fn enough_of_group(&self, product: u32, chosen: &ChosenGroups) -> Option<(Action, String)> {
+        let (maker, parameters) = (self.maker, &self.maker.parameters);
+        let category = maker.categories.of(product);
+        if is_full(category, &chosen.categories, parameters.max_per_category) {
+            let reason = "other offers of the night are of its category";
+            return Some((Action::Category, reason.to_owned()));
+        }
+        let brand = maker.brands.of(product);
+        is_full(brand, &chosen.brands, parameters.max_per_brand).then(|| {
+            let reason = "other offers of the night are of its brand";
+            (Action::Brand, reason.to_owned())
+        })
     }
 
     /// Why a product is not offered again yet; `None` if it may be.

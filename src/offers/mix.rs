@@ -48,8 +48,9 @@ impl Strategy {
     /// The strategy of a word in the table.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
-        let mut all = Self::IN_ORDER.into_iter();
-        all.find(|strategy| strategy.word() == word)
+        Self::IN_ORDER
+            .into_iter()
+            .find(|strategy| strategy.word() == word)
     }
 
     /// Whether it may choose this product for a customer who is expected so many days after the

@@ -202,6 +202,99 @@ fn categories_may_be_excluded_or_capped() {
 }
 
 #[test]
+fn brands_may_be_capped_and_products_kept_out() {
+    let candidates = one(
+        vec![
+            product(0, 0.5, 20, Some(8.0)),
+            product(1, 0.4, 20, Some(8.0)),
+            product(2, 0.3, 20, Some(8.0)),
+        ],
+        vec![],
+    );
+    let mill = std::sync::Arc::<str>::from("Mill");
+    let details = Details {
+        brands: Some(vec![Some(mill.clone()), Some(mill), None]),
+        offerable: Some(vec![None, None, Some(false)]),
+        ..Details::default()
+    };
+    let nothing = SentOffers::default();
+    let rows = |details: &Details, max_per_brand: Option<usize>| {
+        let parameters = OfferParameters {
+            per_customer: 2,
+            mix: OfferMix::ONLY_LIKELY,
+            max_per_brand,
+            ..OfferParameters::default()
+        };
+        let maker = OfferMaker::new(&parameters, &candidates.product_ids, &nothing)?;
+        let rows = maker.with_details(details)?.offers(&candidates)?;
+        Ok::<_, crate::error::Error>(rows.iter().map(|row| row.action).collect::<Vec<_>>())
+    };
+    let (offer, no_brands) = (Action::Offer, Details::default());
+    assert_eq!(rows(&no_brands, None).unwrap(), [offer, offer]);
+    assert_eq!(rows(&details, None).unwrap(), [offer, offer]);
+    assert_eq!(
+        rows(&details, Some(1)).unwrap(),
+        [offer, Action::Brand, Action::Excluded]
+    );
+    let error = rows(&no_brands, Some(1)).unwrap_err().to_string();
+    assert!(error.contains("what a product's brand is"), "{error}");
+}
+
+#[test]
+fn a_products_own_discount_and_margin_go_first() {
+    let candidates = one(
+        vec![
+            product(0, 0.5, 20, Some(8.0)),
+            product(1, 0.4, 20, Some(8.0)),
+            product(2, 0.3, 20, Some(8.0)),
+        ],
+        vec![],
+    );
+    let tea = std::sync::Arc::<str>::from("Tea");
+    let details = Details {
+        last_prices: Some(vec![Some(2.0); 3]),
+        categories: Some(vec![Some(tea.clone()), Some(tea), None]),
+        discounts: Some(vec![Some(0.1), None, None]),
+        margins: Some(vec![None, Some(0.5), None]),
+        ..Details::default()
+    };
+    let nothing = SentOffers::default();
+    let rows = |details: &Details, discount: Option<f64>, of_category: &str| {
+        let parameters = OfferParameters {
+            mix: OfferMix::ONLY_LIKELY,
+            discount,
+            margin: Some(0.4),
+            category_discounts: vec![of_category.to_owned()],
+            ..OfferParameters::default()
+        };
+        let maker = OfferMaker::new(&parameters, &candidates.product_ids, &nothing)?;
+        maker.with_details(details)?.offers(&candidates)
+    };
+    let all = rows(&details, Some(0.3), "tea=0.2").unwrap();
+    let discounts: Vec<Option<f64>> = all.iter().map(|row| row.discount).collect();
+    assert_eq!(discounts, [Some(0.1), Some(0.2), Some(0.3)]);
+    let p_window = all[1].p_window;
+    assert_eq!(all[1].expected_cost, Some(p_window * 0.2 * 2.0));
+    let gain = all[1].gain_needed.unwrap();
+    assert!(
+        (gain * (0.5 - 0.2) - p_window * 0.2).abs() < 1e-12,
+        "{gain}"
+    );
+    let some = rows(&details, None, "TEA = 0.2").unwrap();
+    assert_eq!((some[2].discount, some[2].expected_cost), (None, None));
+    for wrong in ["tea", "tea=20", "=0.2", "tea=a"] {
+        let error = rows(&details, None, wrong).unwrap_err().to_string();
+        assert!(error.contains("should be CATEGORY=SHARE"), "{error}");
+    }
+    let unknown = Details {
+        categories: None,
+        ..details
+    };
+    let error = rows(&unknown, None, "tea=0.2").unwrap_err().to_string();
+    assert!(error.contains("what a product's category is"), "{error}");
+}
+
+#[test]
 fn who_may_not_be_mailed_is_sent_nothing() {
     let candidates = one(vec![product(0, 0.5, 20, Some(8.0))], vec![]);
     let parameters = OfferParameters::default();

@@ -8,9 +8,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use polars::prelude::{DataFrame, ParquetReader, PolarsError, SerReader};
 
 use super::manifest::ManifestInput;
-use super::sent::{NIGHTS_AT_A_TIME, codes, days, offer_table};
+use super::sent::{CodeOfId, NIGHTS_AT_A_TIME, codes, days, offer_table};
 use crate::calendar::{AsOf, DateRange};
-use crate::domain::Ids;
 use crate::error::{Error, Result};
 use crate::offers::{Action, Arm, CampaignOffer, Strategy};
 use crate::store::Location;
@@ -42,16 +41,16 @@ pub struct PublishedCampaign {
     pub warnings: Vec<String>,
 }
 
-/// Reads what was due after each of these nights, in every arm. `customers` and `products` are the
-/// ids behind the codes; offers to other customers are counted and left out.
+/// Reads what was due after each of these nights, in every arm. `customers` and `products` find
+/// the codes of ids; offers to other customers are counted and left out.
 ///
 /// # Errors
 /// If the store fails. A night that is damaged is a warning.
 pub async fn published_campaign(
     output: &Location,
     nights: &[AsOf],
-    customers: &Ids,
-    products: &Ids,
+    customers: CodeOfId<'_>,
+    products: CodeOfId<'_>,
 ) -> Result<PublishedCampaign> {
     let mut tables = stream::iter(nights.iter().copied())
         .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
@@ -88,8 +87,8 @@ pub async fn published_campaign(
 /// Finds what one night offered.
 struct CampaignNight<'a> {
     night: AsOf,
-    customers: &'a Ids,
-    products: &'a Ids,
+    customers: CodeOfId<'a>,
+    products: CodeOfId<'a>,
 }
 
 impl CampaignNight<'_> {

@@ -3,11 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::*;
 use crate::store::{ObjectMeta, Store};
+
+/// What an operation takes by the store's clock.
+const OPERATION: Duration = Duration::from_secs(1);
 
 type Hook = Box<dyn FnMut(&str, &str) + Send>;
 
@@ -21,8 +26,12 @@ pub(crate) struct FaultyStore {
 
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<String, (Bytes, u64)>,
+    /// Content, tag, and when it was written by the store's clock.
+    objects: BTreeMap<String, (Bytes, u64, Duration)>,
     writes: u64,
+    now: Duration,
+    is_stepwise: bool,
+    last_operation: String,
     operations: usize,
     allowed: Option<usize>,
     forbid_delete: bool,
@@ -63,7 +72,7 @@ impl FaultyStore {
             .unwrap()
             .objects
             .iter()
-            .map(|(key, (content, _))| (key.clone(), content.clone()))
+            .map(|(key, (content, ..))| (key.clone(), content.clone()))
             .collect()
     }
 
@@ -71,8 +80,39 @@ impl FaultyStore {
     pub(crate) fn set(&self, key: &str, content: impl Into<Bytes>) {
         let mut state = self.state.lock().unwrap();
         state.writes += 1;
-        let tag = state.writes;
-        state.objects.insert(key.to_owned(), (content.into(), tag));
+        let (tag, now) = (state.writes, state.now);
+        state
+            .objects
+            .insert(key.to_owned(), (content.into(), tag, now));
+    }
+
+    /// Lets time pass for the clock of the store.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.state.lock().unwrap().now += time;
+    }
+
+    /// The time of the store's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.state.lock().unwrap().now
+    }
+
+    /// Lets each operation wait once before it is carried out, so that who polls decides whose is next.
+    pub(crate) fn go_stepwise(&self) {
+        self.state.lock().unwrap().is_stepwise = true;
+    }
+
+    /// What was done last.
+    pub(crate) fn last_operation(&self) -> String {
+        self.state.lock().unwrap().last_operation.clone()
+    }
+
+    async fn turn(&self) {
+        let mut is_here = !self.state.lock().unwrap().is_stepwise;
+        std::future::poll_fn(|_| match std::mem::replace(&mut is_here, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
     }
 
     /// Removes an object directly.
@@ -83,9 +123,10 @@ impl FaultyStore {
     /// A copy of what is stored, with nothing counted or forbidden.
     pub(crate) fn copy(&self) -> Arc<Self> {
         let copy = Self::new();
-        self.objects()
-            .into_iter()
-            .for_each(|(key, content)| copy.set(&key, content));
+        let state = self.state.lock().unwrap();
+        copy.pass(state.now);
+        copy.state.lock().unwrap().objects = state.objects.clone();
+        copy.state.lock().unwrap().writes = state.writes;
         copy
     }
 
@@ -104,6 +145,8 @@ impl FaultyStore {
         }
         let mut state = self.state.lock().unwrap();
         state.operations += 1;
+        state.now += OPERATION;
+        operation.clone_into(&mut state.last_operation);
         if state
             .allowed
             .is_some_and(|allowed| state.operations > allowed)
@@ -117,6 +160,15 @@ impl FaultyStore {
     }
 }
 
+fn meta(state: &State, key: &str, (content, tag, written): &(Bytes, u64, Duration)) -> ObjectMeta {
+    ObjectMeta {
+        key: key.to_owned(),
+        size: content.len() as u64,
+        etag: tag.to_string(),
+        age: Some(state.now.saturating_sub(*written)),
+    }
+}
+
 #[async_trait]
 impl Store for FaultyStore {
     fn name(&self) -> String {
@@ -124,34 +176,42 @@ impl Store for FaultyStore {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
+        self.turn().await;
         let state = self.begin("list", prefix)?;
         let found = state
             .objects
             .iter()
             .filter(|(key, _)| key.starts_with(prefix));
         Ok(found
-            .map(|(key, (content, tag))| ObjectMeta {
-                key: key.clone(),
-                size: content.len() as u64,
-                etag: tag.to_string(),
-            })
+            .map(|(key, object)| meta(&state, key, object))
             .collect())
     }
 
+    async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
+        self.turn().await;
+        let state = self.begin("head", key)?;
+        Ok(state
+            .objects
+            .get(key)
+            .map(|object| meta(&state, key, object)))
+    }
+
     async fn get(&self, key: &str) -> Result<(Bytes, String)> {
+        self.turn().await;
         let state = self.begin("get", key)?;
         let found = state
             .objects
             .get(key)
-            .map(|(content, tag)| (content.clone(), tag.to_string()));
+            .map(|(content, tag, _)| (content.clone(), tag.to_string()));
         found.ok_or_else(|| {
             Error::not_found("there is no such object").object(format!("memory/{key}"))
         })
     }
 
     async fn put(&self, key: &str, content: Bytes, mode: PutMode) -> Result<String> {
+        self.turn().await;
         let mut state = self.begin("put", key)?;
-        let tag = state.objects.get(key).map(|(_, tag)| tag.to_string());
+        let tag = state.objects.get(key).map(|(_, tag, _)| tag.to_string());
         let allowed = match &mode {
             PutMode::Overwrite => true,
             PutMode::IfAbsent => tag.is_none(),
@@ -163,12 +223,13 @@ impl Store for FaultyStore {
             );
         }
         state.writes += 1;
-        let tag = state.writes;
-        state.objects.insert(key.to_owned(), (content, tag));
+        let (tag, now) = (state.writes, state.now);
+        state.objects.insert(key.to_owned(), (content, tag, now));
         Ok(tag.to_string())
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
+        self.turn().await;
         let mut state = self.begin("delete", key)?;
         if state.forbid_delete {
             return Err(Error::system("AccessDenied").object(format!("memory/{key}")));

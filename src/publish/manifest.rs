@@ -31,7 +31,7 @@ pub struct Manifest {
     pub run_id: String,
     /// The run before this one, which stays for readers in the middle of it.
     pub previous: Option<String>,
-    /// Runs that are no longer read and are being removed.
+    /// Runs that are no longer read: whoever wrote this manifest removes them while it stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<String>,
     /// The okuo that made the run.

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! <model-id>/model.okuo   the model; never changed once it is there
+//! <model-id>/model.okuo.minisig   its signature, if there is a key
 //! <model-id>/card.json    what a person wants to know about it
 //! latest.json             the id of the promoted model, and all promotions
 //! ```
@@ -12,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::promotion::Decision;
 use super::{ATTEMPTS, from_json, replacing, to_json};
-use crate::artifact::{self, Description, MAX_FILE_BYTES, ModelHeader};
+use crate::artifact::{
+    self, Description, MAX_FILE_BYTES, ModelHeader, SIGNATURE_ENDING, SigningKey, VerifyKey,
+};
 use crate::calendar::AsOf;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Model, Parameters};
@@ -32,7 +35,7 @@ const ID_DIGITS: usize = 12;
 
 /// The parts of a description that okuo itself says of a model. Nobody sets them: another okuo may
 /// measure otherwise.
-const MEASURES: [&str; 4] = ["corrections", "feed", "figures", "warnings"];
+const MEASURES: [&str; 5] = ["corrections", "features", "feed", "figures", "warnings"];
 
 /// What a person wants to know about a model, without reading the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,13 +76,23 @@ pub struct Promoted {
 #[derive(Debug, Clone)]
 pub struct Registry {
     place: Location,
+    verify_key: Option<VerifyKey>,
 }
 
 impl Registry {
     /// The registry at a place; an empty place is an empty registry.
     #[must_use]
     pub fn new(place: Location) -> Self {
-        Self { place }
+        Self {
+            place,
+            verify_key: None,
+        }
+    }
+
+    /// The same, of which a model is used only if it is signed by this key; `None` is no key.
+    #[must_use]
+    pub fn verified_by(self, verify_key: Option<VerifyKey>) -> Self {
+        Self { verify_key, ..self }
     }
 
     /// Its name, for messages.
@@ -136,6 +149,27 @@ impl Registry {
             model_id: id,
             warning: None,
         })
+    }
+
+    /// Signs a stored model, whose file is this one.
+    ///
+    /// # Errors
+    /// If other bytes are stored under the id, which are not signed.
+    pub async fn sign(&self, id: &str, file: &[u8], key: &SigningKey) -> Result<()> {
+        let object = format!("{id}/{MODEL}");
+        if self.place.get(&object).await?.0 != file {
+            return Err(Error::request(
+                "this model is already stored, by another version of okuo, and is not signed",
+            )
+            .object(self.place.name_of(&object))
+            .hint("remove it with `okuo models delete` and train again"));
+        }
+        let signature = key.sign(file, &format!("model {id} of okuo"))?;
+        let name = format!("{object}{SIGNATURE_ENDING}");
+        self.place
+            .put(&name, signature.into(), PutMode::Overwrite)
+            .await?;
+        Ok(())
     }
 
     /// Writes the card of the model that stands, unless it is there already.
@@ -223,7 +257,10 @@ impl Registry {
     pub async fn delete(&self, id: &str) -> Result<()> {
         let id = check_model_id(id)?;
         self.place.delete(&format!("{id}/{CARD}")).await?;
-        self.place.delete(&format!("{id}/{MODEL}")).await
+        self.place.delete(&format!("{id}/{MODEL}")).await?;
+        self.place
+            .delete(&format!("{id}/{MODEL}{SIGNATURE_ENDING}"))
+            .await
     }
 
     /// The ids of all models, oldest night first.
@@ -512,7 +549,13 @@ impl Registry {
             .object(self.place.name_of(&key))
             .hint("train again"));
         }
-        Ok(self.place.get(&key).await?.0)
+        let file = self.place.get(&key).await?.0;
+        if let Some(verify_key) = &self.verify_key {
+            let signature = self.place.find(&format!("{key}{SIGNATURE_ENDING}")).await?;
+            let signature = signature.as_ref().map(|(content, _)| content.as_ref());
+            verify_key.check(&self.place.name_of(&key), &file, signature)?;
+        }
+        Ok(file)
     }
 }
 

@@ -1,35 +1,38 @@
 //! Runs: one night's tables, made visible by one manifest.
 //!
 //! Publishing takes three steps: the tables are put into the folder of their run; the manifest is
-//! put, by one conditional put; then, once the new manifest is in place, runs that it does not name
-//! are removed. So a reader who follows the manifest sees one whole run, whenever a publisher
-//! stops.
-//!
-//! A run that another publisher is uploading must not be removed before its manifest is in place.
-//! So a folder that no manifest names is first put on the manifest's list of retired runs, and only
-//! a later publisher who finds it there removes it.
+//! put, by one conditional put; then, once the new manifest is in place, runs that were not named for
+//! long are removed (`removal`). So a reader who follows the manifest sees one whole run, whenever a
+//! publisher stops, and however many there are.
+
+mod removal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use super::manifest::{
-    GuardRecord, MANIFEST, Manifest, ManifestInput, ModelReference, TableEntry, is_run_id,
-    night_folder, run_folder, run_id,
+    GuardRecord, MANIFEST, Manifest, ManifestInput, ModelReference, TableEntry, night_folder,
+    run_folder, run_id,
 };
-use super::{ATTEMPTS, manifest, replacing, to_json};
+use super::{manifest, replacing, to_json};
 use crate::calendar::AsOf;
 use crate::domain::Funnel;
 use crate::error::{Error, Kind, Result};
 use crate::guards::{PublishedNight, Warning};
 use crate::publish::parquet::row_count;
-use crate::publish::tables::{TableFile, is_table_file};
+use crate::publish::tables::TableFile;
 use crate::record::Measured;
 use crate::recurrence::Rule;
 use crate::store::{Location, ObjectMeta, PutMode, sha256_hex};
+use removal::{Standing, may_be_removing, removable, remove, settled_manifest};
 
 #[cfg(test)]
 mod tests;
+
+/// How often the manifest is written anew after another publisher of the same night has won: more often
+/// than there are others.
+const ATTEMPTS: usize = 64;
 
 /// Days in which the last published night is looked for.
 const WEEK: i32 = 7;
@@ -78,35 +81,41 @@ pub struct Published {
 /// If the store fails, there is a manifest of a newer okuo, or other publishers keep
 /// winning. The former run then stays published.
 pub async fn publish_run(output: &Location, run: &NightRun) -> Result<Published> {
-    let night = output.child(&night_folder(run.as_of));
+    publish_in(output.child(&night_folder(run.as_of)), run).await
+}
+
+/// As [`publish_run`], in a folder: a night's, or a plan's.
+///
+/// # Errors
+/// As [`publish_run`].
+pub async fn publish_in(night: Location, run: &NightRun) -> Result<Published> {
     let id = run_id(&run.tables);
     let mut warnings = Vec::new();
     for _ in 0..ATTEMPTS {
         // The manifest is read before the tables are looked at: if anything changes after that, the
         // put below fails.
-        let found = night.find(MANIFEST).await?;
-        let current = current_manifest(&night, found.as_ref(), &mut warnings)?;
-        let listed = night.list("run=").await?;
+        let Standing {
+            found,
+            manifest: current,
+        } = settled_manifest(&night, &id, &mut warnings).await?;
+        let listed = night.list("").await?;
         upload(&night, run, &id, &listed).await?;
         let (manifest, removable) = next_manifest(run, &id, current.as_ref(), &listed);
         let standing = current.filter(|current| current.is_same(&manifest));
-        if standing.is_none() {
-            let content = to_json("the manifest", &manifest)?;
+        if standing.is_none() || !removable.is_empty() {
+            let content = to_json("the manifest", standing.as_ref().unwrap_or(&manifest))?;
             let mode = replacing(found.as_ref().map(|(_, tag)| tag.as_str()));
-            match night.put(MANIFEST, content, mode).await {
-                Ok(_) => {}
+            let tag = match night.put(MANIFEST, content, mode).await {
+                Ok(tag) => tag,
                 Err(error) if error.kind() == Kind::Conflict => continue,
                 Err(error) => return Err(error),
+            };
+            restore(&night, run, &id).await?;
+            if let Err(error) = remove(&night, &tag, &removable).await {
+                warnings.push(format!(
+                    "the run is published, but an older one could not be removed: {error}"
+                ));
             }
-            // A publisher that retired this very run may have removed it while it was being
-            // published again.
-            let listed = night.list(&format!("{}/", run_folder(&id))).await?;
-            upload(&night, run, &id, &listed).await?;
-        }
-        if let Err(error) = remove(&night, &removable).await {
-            warnings.push(format!(
-                "the run is published, but an older one could not be removed: {error}"
-            ));
         }
         return Ok(Published {
             manifest: standing.unwrap_or(manifest),
@@ -147,10 +156,7 @@ fn current_manifest(
 async fn upload(night: &Location, run: &NightRun, id: &str, listed: &[ObjectMeta]) -> Result<()> {
     for table in &run.tables {
         let key = format!("{}/{}", run_folder(id), table.file);
-        let same_size = listed
-            .iter()
-            .any(|object| object.key == key && object.size == table.content.len() as u64);
-        if same_size
+        if is_listed(listed, &key, table)
             && night
                 .find(&key)
                 .await?
@@ -165,6 +171,27 @@ async fn upload(night: &Location, run: &NightRun, id: &str, listed: &[ObjectMeta
     Ok(())
 }
 
+fn is_listed(listed: &[ObjectMeta], key: &str, table: &TableFile) -> bool {
+    listed
+        .iter()
+        .any(|object| object.key == key && object.size == table.content.len() as u64)
+}
+
+/// Writes tables that have vanished since they were written: this process may have slept for longer
+/// than any publisher waits for another one.
+async fn restore(night: &Location, run: &NightRun, id: &str) -> Result<()> {
+    let listed = night.list(&format!("{}/", run_folder(id))).await?;
+    for table in &run.tables {
+        let key = format!("{}/{}", run_folder(id), table.file);
+        if !is_listed(&listed, &key, table) {
+            night
+                .put(&key, table.content.clone(), PutMode::Overwrite)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
 /// The manifest that follows the current one, and the ids of the runs that may be removed once it
 /// is in place.
 fn next_manifest(
@@ -172,39 +199,30 @@ fn next_manifest(
     id: &str,
     current: Option<&Manifest>,
     listed: &[ObjectMeta],
-) -> (Manifest, Vec<String>) {
+) -> (Manifest, BTreeSet<String>) {
     let again = current.filter(|current| current.run_id == id);
     let previous = match again {
         Some(current) => current.previous.clone(),
         None => current.map(|current| current.run_id.clone()),
     };
-    let unnamed: BTreeSet<String> = listed
-        .iter()
-        .filter_map(|object| object.key.strip_prefix("run=")?.split_once('/'))
-        .map(|(other, _)| other.to_owned())
-        .filter(|other| is_run_id(other) && other != id && Some(other) != previous.as_ref())
-        .collect();
-    let removable = match current {
-        Some(current) => unnamed
-            .iter()
-            .filter(|other| {
-                current.retired.contains(other) || current.previous.as_ref() == Some(*other)
-            })
-            .cloned()
-            .collect(),
-        None => vec![],
-    };
-    let retired = match again {
-        Some(current) => current.retired.clone(),
-        None => unnamed.into_iter().collect(),
-    };
+    let named = [Some(id), previous.as_deref()];
+    let removable = current
+        .map(|current| removable(named, current, listed))
+        .unwrap_or_default();
+    let mut retired = removable.clone();
+    if let Some(current) = current
+        && (again.is_some() || may_be_removing(listed))
+    {
+        let still = current.retired.iter().cloned();
+        retired.extend(still.filter(|other| !named.contains(&Some(other.as_str()))));
+    }
     let tables = run.tables.iter().map(|table| table_entry(id, table));
     let manifest = Manifest {
         format: manifest::FORMAT,
         as_of: run.as_of,
         run_id: id.to_owned(),
+        retired: retired.into_iter().collect(),
         previous,
-        retired,
         okuo_version: env!("CARGO_PKG_VERSION").to_owned(),
         model: run.model.clone(),
         tables: tables.collect(),
@@ -228,32 +246,6 @@ fn table_entry(run_id: &str, table: &TableFile) -> (String, TableEntry) {
         bytes: table.content.len() as u64,
     };
     (table.name.clone(), entry)
-}
-
-/// Removes the files of runs, except one that the manifest in place by now names: another publisher may have
-/// published it again, so the manifest is read before each removal. Between the two, one request's
-/// time remains. If a run is hit then, its readers report it, and it is whole again once it is
-/// published again.
-async fn remove(night: &Location, removable: &[String]) -> Result<()> {
-    for id in removable {
-        let folder = format!("{}/", run_folder(id));
-        for object in night.list(&folder).await? {
-            let file = object.key.strip_prefix(&folder).unwrap_or_default();
-            // Nothing else is okuo's to remove.
-            if !is_table_file(file) {
-                continue;
-            }
-            let Some((content, _)) = night.find(MANIFEST).await? else {
-                return Ok(());
-            };
-            let current = Manifest::read(&night.name_of(MANIFEST), &content)?;
-            if current.run_id == *id || current.previous.as_ref() == Some(id) {
-                break;
-            }
-            night.delete(&object.key).await?;
-        }
-    }
-    Ok(())
 }
 
 /// The last night before `as_of` that was published in the week before it, by the same rule, with

@@ -7,7 +7,7 @@ use super::manifest::{MANIFEST, Manifest, ManifestInput, TableEntry, night_folde
 use super::runs::check_table;
 use super::tables::OFFERS;
 use crate::calendar::{AsOf, DateRange, Day};
-use crate::domain::Ids;
+use crate::domain::Id;
 use crate::error::{Error, Kind, Result};
 use crate::offers::{Action, SentOffer};
 use crate::store::Location;
@@ -27,11 +27,16 @@ const COLUMNS: [&str; 5] = [
     "valid_until",
 ];
 
+/// Finds the code of an id.
+pub type CodeOfId<'a> = &'a (dyn Fn(Id<'_>) -> Option<u32> + Sync);
+
 /// What was sent after some published nights.
 #[derive(Debug, Default)]
 pub struct PublishedOffers {
     /// The offers, with the codes of their customers.
     pub offers: Vec<(u32, SentOffer)>,
+    /// The nights that are published, ascending.
+    pub nights: Vec<AsOf>,
     /// The tables that say so.
     pub inputs: Vec<ManifestInput>,
     /// Nights of which it is not known, and why.
@@ -39,16 +44,16 @@ pub struct PublishedOffers {
 }
 
 /// Reads what was due after each of these nights that is published below `output`: by its manifest,
-/// so that what is being published does not count. `customers` and `products` are the ids behind the
-/// codes; offers to other customers are left out.
+/// so that what is being published does not count. `customers` and `products` find the codes of ids;
+/// offers to customers without one are left out.
 ///
 /// # Errors
 /// If the store fails. A night that is damaged is a warning.
 pub async fn published_offers(
     output: &Location,
     nights: DateRange,
-    customers: &Ids,
-    products: &Ids,
+    customers: CodeOfId<'_>,
+    products: CodeOfId<'_>,
 ) -> Result<PublishedOffers> {
     let mut tables = stream::iter(each(nights))
         .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
@@ -69,6 +74,7 @@ pub async fn published_offers(
         });
         match read {
             Ok(Some((input, offers))) => {
+                published.nights.push(night);
                 published.inputs.push(input);
                 published.offers.extend(offers);
             }
@@ -81,13 +87,19 @@ pub async fn published_offers(
     Ok(published)
 }
 
-/// The tables that [`published_offers`] would read, without reading them.
+/// The tables that [`published_offers`] would read, without reading them, with their nights.
 ///
 /// # Errors
 /// If the store fails.
-pub async fn offer_tables(output: &Location, nights: DateRange) -> Result<Vec<ManifestInput>> {
-    let tables: Vec<Option<ManifestInput>> = stream::iter(each(nights))
-        .map(|night| named_offer_table(output, night))
+pub async fn offer_tables(
+    output: &Location,
+    nights: DateRange,
+) -> Result<Vec<(AsOf, ManifestInput)>> {
+    let tables: Vec<Option<(AsOf, ManifestInput)>> = stream::iter(each(nights))
+        .map(|night| async move {
+            let table = named_offer_table(output, night).await?;
+            Ok::<_, Error>(table.map(|table| (night, table)))
+        })
         .buffered(NIGHTS_AT_A_TIME)
         .try_collect()
         .await?;
@@ -163,8 +175,8 @@ fn input(object: String, entry: &TableEntry) -> ManifestInput {
 /// Finds what was due on the morning after a night.
 struct DueOffers<'a> {
     night: AsOf,
-    customers: &'a Ids,
-    products: &'a Ids,
+    customers: CodeOfId<'a>,
+    products: CodeOfId<'a>,
 }
 
 impl DueOffers<'_> {
@@ -207,24 +219,22 @@ impl DueOffers<'_> {
 pub(super) fn codes<'a>(
     rows: &'a DataFrame,
     column: &str,
-    ids: &'a Ids,
+    code_of: CodeOfId<'a>,
 ) -> Result<Box<dyn Fn(usize) -> Option<u32> + 'a>, PolarsError> {
     let column = rows.column(column)?;
     if column.dtype() == &DataType::Int64 {
         let values = column.i64()?;
-        return Ok(Box::new(move |row| {
-            ids.code_of(crate::domain::Id::Integer(values.get(row)?))
-        }));
+        return Ok(Box::new(move |row| code_of(Id::Integer(values.get(row)?))));
     }
     let values = column.str()?;
-    Ok(Box::new(move |row| ids.code(values.get(row)?)))
+    Ok(Box::new(move |row| code_of(Id::Text(values.get(row)?))))
 }
 
 /// Finds the day in a row of a column.
 pub(super) fn days<'a>(
     rows: &'a DataFrame,
     column: &str,
-) -> Result<impl Fn(usize) -> Option<Day> + 'a, PolarsError> {
+) -> Result<impl Fn(usize) -> Option<Day> + use<'a>, PolarsError> {
     let values = rows.column(column)?.date()?;
     Ok(move |row| values.physical().get(row).map(Day::from_epoch))
 }

@@ -1,5 +1,5 @@
-//! The tables of a run, as files: Parquet that Spark, pandas and DuckDB read alike, or CSV and JSON
-//! lines.
+//! The tables of a run, as files: Parquet that Spark, pandas and DuckDB read alike, or CSV, JSON
+//! lines and Excel.
 //!
 //! Types: ids as they came (64-bit integers or text), dates as Date32, counts as signed 32-bit
 //! integers, the rest as doubles and text; no dictionaries, no string views, nothing unsigned. The
@@ -7,10 +7,12 @@
 
 mod check;
 mod columns;
+mod plan;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
+mod xlsx;
 
 use std::str::FromStr;
 
@@ -21,7 +23,10 @@ use crate::error::{Error, Result};
 use crate::offers::Offer;
 use check::check;
 pub use columns::{ColumnSchema, ColumnType};
-use columns::{CustomerRecord, FillContext, OFFER_COLUMNS, ProductRecord, fill, schema_of};
+use columns::{
+    CustomerRecord, FillContext, OFFER_COLUMNS, PLAN_COLUMNS, ProductRecord, fill, schema_of,
+};
+pub use plan::PlanTables;
 pub use reader::read_predictions;
 use writer::TableWriter;
 
@@ -32,6 +37,8 @@ pub const CUSTOMERS_AT_A_TIME: usize = 10_000;
 const CUSTOMERS: &str = "customers";
 const PRODUCTS: &str = "products";
 pub(super) const OFFERS: &str = "offers";
+/// All offers of a plan.
+pub(super) const PLAN: &str = "plan";
 
 /// What readers may rely on of a published table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +83,12 @@ pub enum Format {
     Csv,
     /// One JSON object a line; an unknown value is null.
     Jsonl,
+    /// An Excel workbook with one sheet; text is text there, whatever it begins with.
+    Xlsx,
 }
 
 impl Format {
-    const ALL: [Self; 3] = [Self::Parquet, Self::Csv, Self::Jsonl];
+    const ALL: [Self; 4] = [Self::Parquet, Self::Csv, Self::Jsonl, Self::Xlsx];
 
     /// The extension of its files.
     #[must_use]
@@ -88,6 +97,7 @@ impl Format {
             Format::Parquet => "parquet",
             Format::Csv => "csv",
             Format::Jsonl => "jsonl",
+            Format::Xlsx => "xlsx",
         }
     }
 }
@@ -99,9 +109,10 @@ impl FromStr for Format {
             "parquet" => Ok(Format::Parquet),
             "csv" => Ok(Format::Csv),
             "jsonl" => Ok(Format::Jsonl),
+            "xlsx" => Ok(Format::Xlsx),
             _ => Err(
                 Error::request(format!("\"{text}\" is not a format of tables"))
-                    .hint("the formats are parquet, csv and jsonl"),
+                    .hint("the formats are parquet, csv, jsonl and xlsx"),
             ),
         }
     }
@@ -116,7 +127,7 @@ fn file_name(table: &str, format: Format) -> String {
 pub(super) fn is_table_file(name: &str) -> bool {
     let offers = Format::ALL.map(|format| file_name(OFFERS, format));
     let others = [CUSTOMERS, PRODUCTS].map(|table| file_name(table, Format::Parquet));
-    offers.iter().chain(&others).any(|file| file == name)
+    offers.iter().chain(&others).any(|file| file == name) || plan::is_plan_file(name)
 }
 
 /// One table, ready to be stored.

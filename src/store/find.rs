@@ -9,6 +9,7 @@ use super::location::{Address, Location, without_file_scheme};
 use super::{Local, ObjectMeta, Store, spooled};
 use crate::error::{Error, Kind, Result};
 use crate::suggest;
+use crate::visible::visible_line;
 
 /// An object of the input, as it was found.
 #[derive(Debug, Clone)]
@@ -34,12 +35,15 @@ impl InputObject {
     /// # Errors
     /// [`crate::error::Kind::NoData`] if it has been removed since.
     pub async fn get(&self) -> Result<(Bytes, String)> {
-        match self.store.get(&self.key).await {
-            Err(error) if error.kind() == Kind::NotFound && error.advice().is_none() => {
-                Err(self.removed())
-            }
-            read => read,
-        }
+        self.unless_removed(self.store.get(&self.key).await)
+    }
+
+    /// What was read, or why not. It was found before, so what is not there has been removed.
+    fn unless_removed<T>(&self, read: Result<T>) -> Result<T> {
+        read.map_err(|error| match error.kind() {
+            Kind::NotFound if error.advice().is_none() => self.removed(),
+            _ => error,
+        })
     }
 
     /// The error of an object that was found and is no longer there.
@@ -52,9 +56,10 @@ impl InputObject {
     /// A range of the object's content, in bytes.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Conflict`] if the object has changed since it was found.
+    /// [`crate::error::Kind::Conflict`] if the object has changed since it was found, and
+    /// [`crate::error::Kind::NoData`] if it has been removed.
     pub async fn get_range(&self, range: std::ops::Range<u64>) -> Result<Bytes> {
-        self.store.get_range(&self.key, range, &self.etag).await
+        self.unless_removed(self.store.get_range(&self.key, range, &self.etag).await)
     }
 
     /// Whether it is better fetched as a whole than in ranges.
@@ -331,7 +336,7 @@ const NONE_OF_A_KNOWN_KIND: &str = "no file in the folder is of a known kind";
 
 fn what_is_there(all: usize, endings: &[&str], example: Option<&str>) -> String {
     let example = example
-        .map(|key| format!(", for instance {key}"))
+        .map(|key| format!(", for instance {}", visible_line(key)))
         .unwrap_or_default();
     format!(
         "the folder has {}, none ends with {}{example}",
@@ -353,7 +358,12 @@ fn input_objects(store: &Arc<dyn Store>, objects: Vec<(bool, ObjectMeta)>) -> Ve
     let mut found: Vec<InputObject> = objects
         .into_iter()
         .map(
-            |(is_candidate, ObjectMeta { key, size, etag })| InputObject {
+            |(
+                is_candidate,
+                ObjectMeta {
+                    key, size, etag, ..
+                },
+            )| InputObject {
                 uri: store.uri(&key),
                 key,
                 size,

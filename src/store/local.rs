@@ -139,6 +139,7 @@ impl Store for Local {
                 key,
                 size: metadata.len(),
                 etag: disk::tag_of_file(&path, &metadata),
+                age: disk::age(&metadata),
             })),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(failure(error, "cannot be read").object(object)),

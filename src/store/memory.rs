@@ -44,6 +44,7 @@ impl Store for InMemory {
                 key: key.clone(),
                 size: content.len() as u64,
                 etag: etag.clone(),
+                age: None,
             })
             .collect())
     }

@@ -1,5 +1,6 @@
 //! Objects in a bucket of S3, or of a server that speaks its protocol.
 
+mod environment;
 mod failure;
 mod retry;
 
@@ -25,20 +26,18 @@ use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::PutObjectError;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use bytes::{Bytes, BytesMut};
 
 use super::{ObjectMeta, PutMode, Store, changed, check_key};
 use crate::error::{Error, Kind, Result};
-use failure::Operation;
+pub use environment::{PATH_STYLE, RETRY_SECONDS};
+use failure::{Operation, Peer};
 pub use retry::RETRY_BUDGET;
 use retry::Tries;
 
 /// How often a write is tried that another writer is in the way of: the other one wins then.
 const CONTENDED_TRIES: u32 = 3;
-
-/// The variable of the environment that says how many seconds a request is tried again.
-pub const RETRY_SECONDS: &str = "OKUO_RETRY_SECONDS";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -76,20 +75,23 @@ impl fmt::Debug for S3 {
 impl S3 {
     /// A bucket as the usual environment configures it: `AWS_REGION`, `AWS_PROFILE`,
     /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, keys, the shared config and credentials files,
-    /// SSO, web identity, container and instance roles. `OKUO_RETRY_SECONDS` is how long a request
-    /// that fails is tried again.
+    /// SSO, web identity, container and instance roles, `AWS_CA_BUNDLE`, proxies. `OKUO_RETRY_SECONDS`
+    /// is how long a request that fails is tried again, and `OKUO_S3_PATH_STYLE` whether addresses
+    /// have the bucket in their path.
     ///
     /// # Errors
     /// [`crate::error::Kind::System`] if no region is configured and no endpoint is set,
-    /// [`crate::error::Kind::Request`] if the endpoint is no URL, or the seconds are no number.
-    /// Nothing is sent yet.
+    /// [`crate::error::Kind::Request`] if the endpoint is no URL, a variable has a line break or
+    /// another value that cannot be, or the file of certificates cannot be read. Nothing is sent yet.
     pub async fn from_environment(bucket: &str) -> Result<Self> {
-        let ignored = environment_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+        environment::check_lines()?;
+        let (budget, path_style) = (environment::retry_budget()?, environment::path_style()?);
+        let ignored = environment::variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
             .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let endpoint = environment_variable("AWS_ENDPOINT_URL_S3")
-            .or_else(|| environment_variable("AWS_ENDPOINT_URL"))
+        let endpoint = environment::variable("AWS_ENDPOINT_URL_S3")
+            .or_else(|| environment::variable("AWS_ENDPOINT_URL"))
             .filter(|_| !ignored);
-        let mut loader: ConfigLoader = aws_config::from_env();
+        let mut loader: ConfigLoader = environment::with_certificates(aws_config::from_env())?;
         if let Some(endpoint) = endpoint {
             // A server of one's own rarely cares for a region, but the signature needs one. The
             // metadata of a cloud instance are not asked for it.
@@ -98,14 +100,7 @@ impl S3 {
                 .or_else("us-east-1");
             loader = loader.endpoint_url(endpoint).region(region);
         }
-        let budget = match environment_variable(RETRY_SECONDS) {
-            None => RETRY_BUDGET,
-            Some(seconds) => seconds.parse().map(Duration::from_secs).map_err(|_| {
-                Error::request(format!("{RETRY_SECONDS} is {seconds:?}, and no number"))
-                    .hint("give whole seconds, for example 300")
-            })?,
-        };
-        Ok(Self::with_config(bucket, &loader.load().await)?.with_retry_budget(budget))
+        Ok(Self::new(bucket, &loader.load().await, path_style)?.with_retry_budget(budget))
     }
 
     /// The same bucket, whose requests are tried again for so long after they failed for a moment.
@@ -123,6 +118,10 @@ impl S3 {
     /// # Errors
     /// As [`S3::from_environment`].
     pub fn with_config(bucket: &str, config: &SdkConfig) -> Result<Self> {
+        Self::new(bucket, config, None)
+    }
+
+    fn new(bucket: &str, config: &SdkConfig, path_style: Option<bool>) -> Result<Self> {
         let name = format!("s3://{bucket}");
         if let Some(url) = config.endpoint_url()
             && !(url.starts_with("http://") || url.starts_with("https://"))
@@ -142,7 +141,7 @@ impl S3 {
         }
         let endpoint = Endpoint::default();
         let builder = builder
-            .force_path_style(config.endpoint_url().is_some())
+            .force_path_style(path_style.unwrap_or(config.endpoint_url().is_some()))
             .timeout_config(timeouts(ANSWER_TIMEOUT))
             // The SDK gives up after a few tries, and does not see a body that breaks off.
             .retry_config(RetryConfig::disabled())
@@ -165,7 +164,7 @@ impl S3 {
     where
         T: Send + Sync,
         F: Future<Output = Result<T, SdkError<E>>> + Send,
-        E: ProvideErrorMetadata,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         self.send_until(request, |_| true).await
     }
@@ -179,7 +178,7 @@ impl S3 {
     where
         T: Send + Sync,
         F: Future<Output = Result<T, SdkError<E>>> + Send,
-        E: ProvideErrorMetadata,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let mut tries = self.tries();
         loop {
@@ -198,13 +197,13 @@ impl S3 {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        failure::explain(error, operation, &self.bucket, &self.endpoint.name())
+        failure::explain(error, operation, &self.bucket, &self.endpoint.peer())
             .object(self.uri(key))
     }
 
     /// The error of an answer that is none of S3's, such as the page of a proxy.
     fn no_answer_of_s3(&self, key: &str) -> Error {
-        failure::not_understood(&self.endpoint.name()).object(self.uri(key))
+        failure::not_understood(&self.endpoint.peer()).object(self.uri(key))
     }
 
     /// Sends an upload once, and returns the tag, which an answer of S3 always has.
@@ -262,11 +261,6 @@ impl S3 {
         };
         Err(Error::conflict(what).object(self.uri(key)))
     }
-}
-
-/// A variable of the environment; an empty one counts as absent.
-fn environment_variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn timeouts(answer: Duration) -> TimeoutConfig {
@@ -361,6 +355,7 @@ impl Store for S3 {
                         key,
                         size: size.unwrap_or_default(),
                         etag: object.e_tag.map(unquoted).unwrap_or_default(),
+                        age: self.endpoint.age(object.last_modified),
                     });
                 }
             }
@@ -433,6 +428,7 @@ impl Store for S3 {
                     key: key.to_owned(),
                     size: size.unwrap_or_default(),
                     etag: etag.ok_or_else(|| self.no_answer_of_s3(key))?,
+                    age: self.endpoint.age(head.last_modified),
                 }))
             }
             // The answer to HEAD has no body and so does not tell a missing bucket from a missing
@@ -589,21 +585,49 @@ fn answered() -> MutexGuard<'static, BTreeSet<String>> {
     ANSWERED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Remembers where requests go: the SDK's errors do not say it.
+/// Remembers where requests go, and what time it is there: the SDK's errors and answers do not say it.
 #[derive(Debug, Clone, Default)]
-struct Endpoint(Arc<OnceLock<String>>);
+struct Endpoint {
+    name: Arc<OnceLock<String>>,
+    /// The `Date` of the latest answer.
+    clock: Arc<Mutex<Option<DateTime>>>,
+}
 
 impl Endpoint {
     fn name(&self) -> String {
-        self.0
+        self.name
             .get()
             .cloned()
             .unwrap_or_else(|| "the S3 endpoint".to_owned())
     }
 
+    /// The endpoint, and the proxy before it.
+    fn peer(&self) -> Peer {
+        let endpoint = self.name();
+        Peer {
+            proxy: environment::proxy_of(&endpoint),
+            endpoint,
+        }
+    }
+
     /// Whether it ever answered this process.
     fn has_answered(&self) -> bool {
-        self.0.get().is_some_and(|name| answered().contains(name))
+        self.name
+            .get()
+            .is_some_and(|name| answered().contains(name))
+    }
+
+    /// The clock of the endpoint. A time is whole, so a poisoned lock is as good as any.
+    fn clock(&self) -> MutexGuard<'_, Option<DateTime>> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long before the latest answer something was written.
+    fn age(&self, written: Option<DateTime>) -> Option<Duration> {
+        let seconds = (*self.clock())?.secs() - written?.secs();
+        Some(Duration::from_secs(
+            u64::try_from(seconds).unwrap_or_default(),
+        ))
     }
 }
 
@@ -625,17 +649,23 @@ impl Intercept for Endpoint {
             .get(host_at..)
             .and_then(|rest| rest.find('/'))
             .map_or(uri.len(), |at| host_at + at);
-        let _ = self.0.set(uri.get(..end).unwrap_or(uri).to_owned());
+        let _ = self.name.set(uri.get(..end).unwrap_or(uri).to_owned());
         Ok(())
     }
 
     fn read_before_deserialization(
         &self,
-        _context: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(name) = self.0.get()
+        let date = context.response().headers().get("date");
+        if let Some(date) =
+            date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok())
+        {
+            *self.clock() = Some(date);
+        }
+        if let Some(name) = self.name.get()
             && !self.has_answered()
         {
             answered().insert(name.clone());

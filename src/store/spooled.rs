@@ -67,6 +67,7 @@ impl Spooled {
             key: self.name.clone(),
             size: self.size,
             etag: self.etag.clone(),
+            age: None,
         }
     }
 
@@ -156,7 +157,9 @@ async fn spool_standard_input() -> Result<Arc<Spooled>> {
 }
 
 fn input_object(spooled: &Arc<Spooled>) -> InputObject {
-    let ObjectMeta { key, size, etag } = spooled.meta();
+    let ObjectMeta {
+        key, size, etag, ..
+    } = spooled.meta();
     InputObject {
         uri: key.clone(),
         key,

@@ -610,6 +610,17 @@ fn models_are_listed_shown_and_promoted() {
     let (june, july) = (train("2024-06-30", "always"), train("2024-07-10", "never"));
     assert_run!(sandbox.okuo(&["models", "list"]).done());
     assert_run!(sandbox.okuo(&["models", "show", &july]).done());
+    // What a reader of the figures should know stands beneath them.
+    let card = format!("models/{june}/card.json");
+    let mut warned: serde_json::Value = serde_json::from_slice(&sandbox.read(&card)).unwrap();
+    warned["warnings"] = serde_json::json!(["80 % intervals held 65 % of the purchases"]);
+    sandbox.write(&card, warned.to_string());
+    let shown = sandbox.okuo(&["models", "show", &june]);
+    let figures_and_after = shown.done().out.split("held-out figures").nth(1).unwrap();
+    assert!(
+        figures_and_after.contains("\n  warning: 80 % intervals held 65 % of the purchases\n"),
+        "{shown}"
+    );
     assert_eq!(
         sandbox.okuo(&["models", "promote", &july]).done().out,
         format!("promoted {july} in place of {june}\n")

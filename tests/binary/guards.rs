@@ -93,6 +93,18 @@ fn a_night_whose_tickets_have_not_come_yet_is_worth_a_retry() {
             );
         }
     }
+    // Four days late, the export has failed: waiting brings nothing.
+    let late = [
+        "score",
+        "-i",
+        "tickets.csv",
+        "--as-of",
+        "2024-07-23",
+        "-o",
+        "out",
+    ];
+    let run = sandbox.okuo(&late);
+    assert!(run.failed(3).err.contains("stale: "), "{run}");
     assert_eq!(sandbox.files("out"), [], "something was published");
     let range = ["score", "-i", "tickets.csv", "-o", "out", "--from"];
     let run = sandbox.okuo(&[&range[..], &["2024-07-18", "--to", night]].concat());

@@ -229,3 +229,69 @@ fn a_table_without_its_columns_and_columns_without_their_table_are_refused() {
     let run = sandbox.train_fails(1, &["--input", "tickets.csv", "--customers", "headers.csv"]);
     assert!(run.err.contains("--customers-person COLUMN"), "{run}");
 }
+
+/// The tickets with the customers of their even lines under a card of their own, 1,000,000 higher.
+fn with_two_cards() -> (String, String) {
+    let text = std::str::from_utf8(&TICKETS).unwrap();
+    let (header, lines) = text.split_once('\n').unwrap();
+    let mut cards = std::collections::BTreeSet::new();
+    let mut tickets = format!("{header}\n");
+    for (at, line) in lines.lines().enumerate() {
+        let (customer, rest) = line.split_once(',').unwrap();
+        let customer: u32 = customer.parse().unwrap();
+        let card = if at % 2 == 0 {
+            customer
+        } else {
+            customer + 1_000_000
+        };
+        cards.insert(customer);
+        tickets.push_str(&format!("{card},{rest}\n"));
+    }
+    let rows = cards
+        .iter()
+        .map(|card| format!("{},{card}\n", card + 1_000_000));
+    (tickets, format!("card,into\n{}", rows.collect::<String>()))
+}
+
+#[test]
+fn merged_cards_give_the_model_and_the_night_of_one_card() {
+    let sandbox = Sandbox::trained();
+    let (tickets, cards) = with_two_cards();
+    sandbox.write("two.csv", tickets);
+    sandbox.write("cards.csv", cards);
+    let settings = String::from_utf8(sandbox.read("okuo.toml")).unwrap();
+    let merged = "[customers]\npaths = [\"cards.csv\"]\nid = \"card\"\nmerged_into = \"into\"\n";
+    sandbox.write("merged.toml", format!("{settings}{merged}"));
+    let train = [
+        "train",
+        "--as-of",
+        TRAINED,
+        "--promote",
+        "always",
+        "--registry",
+        "other",
+        "--config",
+        "merged.toml",
+        "--input",
+        "two.csv",
+    ];
+    sandbox.okuo(&train).done();
+    let models = |folder: &str| -> Vec<String> {
+        let files = sandbox.files(folder).into_iter();
+        let ids = files.filter_map(|(name, _)| Some(name.strip_suffix("/model.okuo")?.to_owned()));
+        ids.map(|name| name.rsplit('/').next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(models("other"), models("models"));
+    score(&sandbox, "one", &["--input", "tickets.csv"]).done();
+    let two = ["--config", "merged.toml", "--input", "two.csv"];
+    score(&sandbox, "two", &two).done();
+    let (one, two) = (manifest(&sandbox, "one"), manifest(&sandbox, "two"));
+    assert_eq!(one["run_id"], two["run_id"]);
+    let inputs = two["inputs"].as_array().unwrap();
+    let cards = inputs.iter().filter(|input| {
+        let object = input["object"].as_str().unwrap();
+        object.ends_with("cards.csv")
+    });
+    assert_eq!(cards.count(), 1);
+}

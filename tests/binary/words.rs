@@ -219,7 +219,7 @@ fn wrong_requests() {
             "--output",
             "out",
             "--format",
-            "xlsx",
+            "xls",
         ]),
         of(&["explain", "--input", "tickets.csv", "--as-of", "2024-07-10"]),
         of(&[

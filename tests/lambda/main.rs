@@ -43,7 +43,9 @@ fn standing(sandbox: &Sandbox, night: &str) -> Value {
 #[tokio::test]
 async fn a_process_scores_night_after_night() {
     let sandbox = Sandbox::trained();
-    let mut function = Function::start(&sandbox, &VARIABLES).await;
+    // The number of threads is a setting of each run, and the threads are those of the process.
+    let variables = [VARIABLES[0], VARIABLES[1], ("OKUO_THREADS", "2")];
+    let mut function = Function::start(&sandbox, &variables).await;
     let first = function
         .invoke(json!({"command": "score", "as_of": NIGHT}), LONG)
         .await
@@ -102,6 +104,8 @@ async fn all_commands_of_a_function_run() {
 #[tokio::test]
 async fn a_failure_comes_in_the_form_of_lambda() {
     let sandbox = Sandbox::trained();
+    let is_kept = |time: &str| !time.starts_with("2024-07-09") || time[11..13] == *"10";
+    sandbox.write("odd.csv", sandbox::tickets(is_kept));
     let mut function = Function::start(&sandbox, &VARIABLES).await;
     for (event, error_type, kind, exit_code) in [
         (
@@ -117,9 +121,16 @@ async fn a_failure_comes_in_the_form_of_lambda() {
             "not_found",
             1,
         ),
-        // The tickets end weeks before.
+        // The tickets end on the 18th.
         (
-            json!({"command": "score", "as_of": "2024-08-10"}),
+            json!({"command": "score", "as_of": "2024-07-19"}),
+            "Okuo.NoData",
+            "no_data",
+            4,
+        ),
+        // Of its last day, an hour is left.
+        (
+            json!({"command": "score", "as_of": "2024-07-09", "input": "odd.csv"}),
             "Okuo.Guard",
             "guard",
             3,
@@ -139,6 +150,15 @@ async fn a_failure_comes_in_the_form_of_lambda() {
         assert!(document["hint"].is_string(), "{event}: {document}");
     }
     assert_eq!(sandbox.files("out"), []);
+    // A metric counts by the log.
+    let log = String::from_utf8(sandbox.read("log")).unwrap();
+    let mut documents = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    assert!(
+        documents.any(|line| line["error"]["exit_code"] == 3),
+        "{log}"
+    );
     // It has failed, and goes on.
     let scored = function
         .invoke(json!({"command": "score", "as_of": NIGHT}), LONG)

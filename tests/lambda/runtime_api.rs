@@ -94,7 +94,8 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Starts both in a folder, with these variables of the environment and a temporary folder tmp.
+    /// Starts both in a folder, with these variables of the environment, a temporary folder tmp, and
+    /// a file log for what it prints.
     pub(crate) async fn start(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Self {
         let (events, waiting) = unbounded_channel();
         let (answers, answered) = unbounded_channel();
@@ -121,7 +122,7 @@ impl Function {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(sandbox.path("log")).unwrap())
             .spawn()
             .unwrap();
         Self {

@@ -45,6 +45,28 @@ pub(crate) enum Fault {
     BrokenBody,
     /// The request is carried out, and the connection closed without an answer.
     LostAnswer,
+    /// Nothing is answered, and the connection stays open.
+    Silence,
+}
+
+/// What goes wrong with so many of a hundred requests of these methods, one fault after the other.
+struct Rate {
+    faults: Vec<Fault>,
+    methods: Vec<Method>,
+    of_hundred: usize,
+    /// The number of the next request of these methods; 0 fails at any rate.
+    number: usize,
+}
+
+impl Rate {
+    /// What goes wrong with the next request of its methods.
+    fn next(&mut self) -> Option<Fault> {
+        let number = self.number;
+        self.number += 1;
+        // Spread evenly, and without a rhythm that a client could meet: the multiples of an odd number.
+        let fails = number * 37 % 100 < self.of_hundred;
+        fails.then(|| self.faults[number % self.faults.len()])
+    }
 }
 
 type Body = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
@@ -54,8 +76,7 @@ struct Shared {
     /// s3s-fs checks a condition and then writes: one writer at a time makes that one step.
     writing: tokio::sync::Mutex<()>,
     faults: Mutex<VecDeque<(Method, Fault)>>,
-    /// What goes wrong with so many of a hundred requests.
-    rate: Mutex<Option<(Fault, usize)>>,
+    rate: Mutex<Option<Rate>>,
     requests: Mutex<Vec<Method>>,
 }
 
@@ -114,7 +135,36 @@ impl Server {
 
     /// Lets so many of a hundred requests of any method go wrong from now on.
     pub(crate) fn fail(&self, fault: Fault, of_hundred: usize) {
-        *self.shared.rate.lock().unwrap() = Some((fault, of_hundred));
+        let all = [
+            Method::GET,
+            Method::HEAD,
+            Method::PUT,
+            Method::POST,
+            Method::DELETE,
+        ];
+        self.fail_of(&[fault], &all, of_hundred, 0);
+    }
+
+    /// Lets so many of a hundred requests of these methods go wrong from now on. The next one has this
+    /// number; number 0 fails at any rate.
+    pub(crate) fn fail_of(
+        &self,
+        faults: &[Fault],
+        methods: &[Method],
+        of_hundred: usize,
+        number: usize,
+    ) {
+        *self.shared.rate.lock().unwrap() = Some(Rate {
+            faults: faults.to_vec(),
+            methods: methods.to_vec(),
+            of_hundred,
+            number,
+        });
+    }
+
+    /// Ends what [`Server::fail`] and [`Server::fail_of`] began.
+    pub(crate) fn heal(&self) {
+        *self.shared.rate.lock().unwrap() = None;
     }
 
     /// How many requests of this method have come.
@@ -161,15 +211,14 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
     let method = request.method().clone();
-    let number = {
-        let mut requests = shared.requests.lock().unwrap();
-        requests.push(method.clone());
-        requests.len()
+    shared.requests.lock().unwrap().push(method.clone());
+    let drawn = {
+        let mut rate = shared.rate.lock().unwrap();
+        rate.as_mut()
+            .filter(|rate| rate.methods.contains(&method))
+            .and_then(Rate::next)
     };
-    let rate = *shared.rate.lock().unwrap();
-    // Spread evenly, and without a rhythm that a client could meet: the multiples of an odd number.
-    let drawn = rate.filter(|(_, of_hundred)| number * 37 % 100 < *of_hundred);
-    let fault = drawn.map(|(fault, _)| fault).or_else(|| {
+    let fault = drawn.or_else(|| {
         let mut faults = shared.faults.lock().unwrap();
         let at = faults.iter().position(|(of, _)| *of == method);
         at.and_then(|at| faults.remove(at)).map(|(_, fault)| fault)
@@ -180,6 +229,7 @@ async fn answer(
         Some(Fault::Broken) => return Ok(refusal(500, "InternalError")),
         Some(Fault::Reset) => return Err("the connection is reset".into()),
         Some(Fault::Page) => return Ok(page()),
+        Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::Contended) => return Ok(refusal(409, "ConditionalRequestConflict")),
         _ => {}
     }

@@ -7,21 +7,32 @@ use std::sync::{Arc, PoisonError};
 use super::index::IdIndex;
 use crate::domain::{Id, Ids, OwnedId};
 use crate::error::Result;
-use crate::ingest::columns::TicketTable;
+use crate::ingest::columns::{ColumnNames, TicketTable};
 use crate::ingest::decoded_line::{DecodedLine, Quantity};
 use crate::ingest::dictionary::{FinalIds, IdDictionary};
 use crate::ingest::ids::RawId;
 
 /// The code of no value.
-const NO_VALUE: u32 = u32::MAX;
+pub(super) const NO_VALUE: u32 = u32::MAX;
 
 /// What a row says of its id, as codes of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct LookupRow {
-    name: u32,
-    category: u32,
+pub(super) struct LookupRow {
+    pub(super) name: u32,
+    pub(super) category: u32,
     /// NaN where it is not known.
-    price: f64,
+    pub(super) price: f64,
+}
+
+/// What a row of a table of products or customers says besides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct BesideRow {
+    /// The code of the brand, or of the store in a table of customers.
+    pub(super) group: u32,
+    /// NaN where it is not known, as the discount.
+    pub(super) margin: f64,
+    pub(super) discount: f64,
+    pub(super) offerable: Option<bool>,
 }
 
 /// The rows of a table that is looked up. A later row of an id stands in the place of an earlier
@@ -32,8 +43,14 @@ pub(in crate::ingest) struct LookupRows {
     ids: IdDictionary,
     names: IdDictionary,
     categories: IdDictionary,
+    /// Brands of products, or stores of customers.
+    groups: IdDictionary,
     /// By the code of the id.
     rows: Vec<LookupRow>,
+    /// As `rows`; empty where the table has no such columns.
+    beside: Vec<BesideRow>,
+    /// The first value that is not what it should be.
+    fault: Option<String>,
     /// Rows without an id.
     without_id: u64,
     /// Rows that say something else than an earlier one of the same id.
@@ -45,6 +62,7 @@ impl LookupRows {
     pub(in crate::ingest) fn new(table: TicketTable) -> Self {
         let (what, name) = match table {
             TicketTable::Customers => ("customer", "person"),
+            TicketTable::Merged => ("customer", "merged_into"),
             TicketTable::Mailing => ("customer", "may_mail"),
             _ => ("product", "name"),
         };
@@ -53,7 +71,10 @@ impl LookupRows {
             ids: IdDictionary::new(what),
             names: IdDictionary::new(name),
             categories: IdDictionary::new("category"),
+            groups: IdDictionary::new("group"),
             rows: vec![],
+            beside: vec![],
+            fault: None,
             without_id: 0,
             contradicting: 0,
         }
@@ -65,7 +86,7 @@ impl LookupRows {
     /// If there are more ids than codes.
     pub(in crate::ingest) fn add(&mut self, line: &DecodedLine<'_>) -> Result<()> {
         let id = match self.table {
-            TicketTable::Customers | TicketTable::Mailing => line.customer,
+            TicketTable::Customers | TicketTable::Mailing | TicketTable::Merged => line.customer,
             _ => line.product,
         };
         if id.key_of_id().is_err() {
@@ -81,6 +102,7 @@ impl LookupRows {
                 _ => f64::NAN,
             },
         };
+        self.add_beside(code, id, line)?;
         match self.rows.get_mut(code) {
             Some(known) => {
                 let contradicts = known.name != row.name;
@@ -96,20 +118,101 @@ impl LookupRows {
         Ok(())
     }
 
+    /// Takes what a row says besides, if the table has such columns.
+    fn add_beside(&mut self, code: usize, id: RawId<'_>, line: &DecodedLine<'_>) -> Result<()> {
+        let row = match (self.table, line.facts.of_product) {
+            (TicketTable::Products, Some(facts)) => BesideRow {
+                group: code_of_value(&mut self.groups, facts.brand)?,
+                margin: self.share("margin", id, facts.margin),
+                discount: self.share("discount", id, facts.discount),
+                offerable: self.answer(id, facts.offerable),
+            },
+            (TicketTable::Mailing, _) => BesideRow {
+                group: code_of_value(&mut self.groups, line.facts.store)?,
+                margin: f64::NAN,
+                discount: f64::NAN,
+                offerable: None,
+            },
+            _ => return Ok(()),
+        };
+        match self.beside.get_mut(code) {
+            Some(known) => *known = row,
+            None => self.beside.push(row),
+        }
+        Ok(())
+    }
+
+    /// A share of a price; NaN where there is none. Another number is noted as a fault.
+    fn share(&mut self, what: &str, id: RawId<'_>, share: Quantity) -> f64 {
+        let fault = match share {
+            Quantity::Number(share) if (0.0..=1.0).contains(&share) => return share,
+            Quantity::Number(other) if !other.is_nan() => format!("is {other}"),
+            Quantity::NotANumber => "is no number".to_owned(),
+            _ => return f64::NAN,
+        };
+        self.fault
+            .get_or_insert_with(|| format!("the {what} of product {} {fault}", id.rejected()));
+        f64::NAN
+    }
+
+    /// Yes or no; another word is noted as a fault.
+    fn answer(&mut self, id: RawId<'_>, answer: RawId<'_>) -> Option<bool> {
+        if let RawId::Boolean(answer) = answer {
+            return Some(answer);
+        }
+        let text = match answer {
+            RawId::Untyped(text) | RawId::Text(text) if answer.key().is_ok() => text.to_owned(),
+            RawId::Integer(number) => number.to_string(),
+            // 1.0, as a column with nulls writes it.
+            RawId::Float(number) if !number.is_nan() => format!("{number:.1}"),
+            RawId::Float32(number) if !number.is_nan() => format!("{number:.1}"),
+            _ => return None,
+        };
+        let is_yes = answer_of(text.trim());
+        if is_yes.is_none() {
+            self.fault.get_or_insert_with(|| {
+                format!(
+                    "whether product {} may be offered is \"{text}\"",
+                    id.rejected()
+                )
+            });
+        }
+        is_yes
+    }
+
     /// The rows by the final codes of their ids: codes that mean the same id are one.
-    fn settle(self) -> (Ids, Vec<LookupRow>, FinalIds, FinalIds) {
-        let FinalIdsAndRows { ids, rows } = settled(self.ids.settle(), self.rows);
-        (ids, rows, self.names.settle(), self.categories.settle())
+    pub(super) fn settle(self) -> SettledRows {
+        let (ids, mut rows, mut beside) = (self.ids.settle(), self.rows, self.beside);
+        settle_rows(&ids, &mut rows);
+        settle_rows(&ids, &mut beside);
+        SettledRows {
+            ids: ids.ids,
+            rows,
+            beside,
+            names: self.names.settle(),
+            categories: self.categories.settle(),
+            groups: self.groups.settle(),
+        }
+    }
+
+    /// The first value that is not what it should be.
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 }
 
-struct FinalIdsAndRows {
-    ids: Ids,
-    rows: Vec<LookupRow>,
+/// Rows by the final codes of their ids.
+pub(super) struct SettledRows {
+    pub(super) ids: Ids,
+    pub(super) rows: Vec<LookupRow>,
+    pub(super) beside: Vec<BesideRow>,
+    pub(super) names: FinalIds,
+    pub(super) categories: FinalIds,
+    pub(super) groups: FinalIds,
 }
 
 /// Of two ways in which an id is written, the later row counts for both.
-fn settled(ids: FinalIds, mut rows: Vec<LookupRow>) -> FinalIdsAndRows {
+fn settle_rows<T: Copy>(ids: &FinalIds, rows: &mut [T]) {
     for code in 0..rows.len() {
         let one = ids.one(u32::try_from(code).unwrap_or(NO_VALUE)) as usize;
         if let Some(row) = rows.get(code.max(one)).copied()
@@ -122,7 +225,6 @@ fn settled(ids: FinalIds, mut rows: Vec<LookupRow>) -> FinalIdsAndRows {
             }
         }
     }
-    FinalIdsAndRows { ids: ids.ids, rows }
 }
 
 fn code_of_value(values: &mut IdDictionary, value: RawId<'_>) -> Result<u32> {
@@ -137,121 +239,25 @@ fn code_of_value(values: &mut IdDictionary, value: RawId<'_>) -> Result<u32> {
     }
 }
 
-/// What products are called, and what else a table says of them.
-#[derive(Debug)]
-pub struct ProductTable {
-    index: IdIndex,
-    rows: Vec<LookupRow>,
-    names: Vec<Arc<str>>,
-    categories: Vec<Arc<str>>,
-    /// Whether the table has a column of categories, and of prices.
-    has_categories: bool,
-    has_prices: bool,
-    warnings: Vec<String>,
-}
-
-impl ProductTable {
-    /// The table of some rows. `has_categories` and `has_prices` say which columns are mapped.
-    pub(in crate::ingest) fn new(rows: LookupRows, has_categories: bool, has_prices: bool) -> Self {
-        let warnings = warnings_of(&rows, "product", "name");
-        let (ids, rows, names, categories) = rows.settle();
-        Self {
-            index: IdIndex::new(ids),
-            rows,
-            names: texts(&names.ids),
-            categories: texts(&categories.ids),
-            has_categories,
-            has_prices,
-            warnings,
-        }
-    }
-
-    /// What products are called, by their codes.
-    #[must_use]
-    pub fn names_of(&self, products: &Ids) -> Vec<Option<Arc<str>>> {
-        self.each(products, |row| self.names.get(row.name as usize).cloned())
-    }
-
-    /// What one product is called.
-    #[must_use]
-    pub fn name_of(&self, product: Id<'_>) -> Option<&str> {
-        let row = self.row(product)?;
-        self.names.get(row.name as usize).map(|name| &**name)
-    }
-
-    /// The categories of products by their codes, if the table has them.
-    #[must_use]
-    pub fn categories_of(&self, products: &Ids) -> Option<Vec<Option<Arc<str>>>> {
-        self.has_categories.then(|| {
-            self.each(products, |row| {
-                self.categories.get(row.category as usize).cloned()
-            })
-        })
-    }
-
-    /// The prices of products by their codes, if the table has them.
-    #[must_use]
-    pub fn prices_of(&self, products: &Ids) -> Option<Vec<Option<f64>>> {
-        self.has_prices.then(|| {
-            self.each(products, |row| {
-                Some(row.price).filter(|price| !price.is_nan())
-            })
-        })
-    }
-
-    fn each<T>(&self, products: &Ids, value: impl Fn(&LookupRow) -> Option<T>) -> Vec<Option<T>> {
-        let codes = 0..u32::try_from(products.len()).unwrap_or(NO_VALUE);
-        codes
-            .map(|code| self.row(products.get(code)?).and_then(&value))
-            .collect()
-    }
-
-    fn row(&self, product: Id<'_>) -> Option<&LookupRow> {
-        let at = self.index.find(raw(product)).ok().flatten()?;
-        self.rows.get(at as usize)
-    }
-
-    /// What a user should know of the table beside the tickets' products.
-    #[must_use]
-    pub fn warnings(&self, products: &Ids) -> Vec<String> {
-        let codes = 0..u32::try_from(products.len()).unwrap_or(NO_VALUE);
-        let mut unknown = codes
-            .filter_map(|code| products.get(code))
-            .filter(|product| self.row(*product).is_none());
-        let mut warnings = self.warnings.clone();
-        if let Some(first) = unknown.next() {
-            let count = unknown.count() + 1;
-            let kind = match self.index.example() {
-                Some(example) if count == products.len() => {
-                    format!(
-                        "; the table's ids are {}, such as {example}: map another column with --products-id",
-                        self.index.kind()
-                    )
-                }
-                _ => String::new(),
-            };
-            warnings.push(format!(
-                "{count} of {} products of the tickets are not in the table of products, for example {first}: they have no name{kind}",
-                products.len()
-            ));
-        }
-        warnings
-    }
-}
-
-fn raw(id: Id<'_>) -> RawId<'_> {
+pub(super) fn raw(id: Id<'_>) -> RawId<'_> {
     match id {
         Id::Integer(id) => RawId::Integer(id),
         Id::Text(id) => RawId::Text(id),
     }
 }
 
-fn texts(ids: &Ids) -> Vec<Arc<str>> {
+pub(super) fn texts(ids: &Ids) -> Vec<Arc<str>> {
     let codes = 0..u32::try_from(ids.len()).unwrap_or(NO_VALUE);
     codes.map(|code| ids.text(code).into()).collect()
 }
 
-fn warnings_of(rows: &LookupRows, what: &str, name: &str) -> Vec<String> {
+/// The texts of some codes.
+fn texts_of(codes: impl Iterator<Item = u32>, values: &FinalIds) -> Vec<Option<Arc<str>>> {
+    let texts = texts(&values.ids);
+    codes.map(|code| values.text(code, &texts)).collect()
+}
+
+pub(super) fn warnings_of(rows: &LookupRows, what: &str, name: &str) -> Vec<String> {
     let mut warnings = vec![];
     if rows.without_id > 0 {
         warnings.push(format!(
@@ -279,6 +285,7 @@ pub struct MailingTable {
     /// By position in the index; `None` where there is no such column.
     may_mail: Option<Vec<bool>>,
     segments: Option<Vec<Option<Arc<str>>>>,
+    stores: Option<Vec<Option<Arc<str>>>>,
     /// What a user should know of the table.
     pub warnings: Vec<String>,
 }
@@ -289,31 +296,37 @@ const YES: [&str; 6] = ["true", "t", "yes", "y", "1", "1.0"];
 const NO: [&str; 6] = ["false", "f", "no", "n", "0", "0.0"];
 
 impl MailingTable {
-    /// The table of some rows. The flags say which columns are mapped.
+    /// The table of some rows; `columns` says which are mapped.
     ///
     /// # Errors
     /// If whether a customer may be mailed is neither yes nor no.
-    pub(in crate::ingest) fn new(
-        rows: LookupRows,
-        has_may_mail: bool,
-        has_segments: bool,
-    ) -> Result<Self> {
+    pub(in crate::ingest) fn new(rows: LookupRows, columns: &ColumnNames) -> Result<Self> {
         let warnings = warnings_of(&rows, "customer", "may_mail");
-        let (ids, rows, answers, segments) = rows.settle();
+        let SettledRows {
+            ids,
+            rows,
+            beside,
+            names: answers,
+            categories: segments,
+            groups: stores,
+        } = rows.settle();
         let answer = |row: &LookupRow| match row.name {
             // Who did not say yes is not mailed.
             NO_VALUE => Ok(false),
             code => yes_or_no(&answers.ids.text(answers.one(code))),
         };
-        let may_mail = has_may_mail.then(|| rows.iter().map(answer).collect::<Result<_>>());
-        let names = texts(&segments.ids);
-        let segment = |row: &LookupRow| match row.category {
-            NO_VALUE => None,
-            code => names.get(segments.one(code) as usize).cloned(),
-        };
+        let may_mail = columns.name.as_ref();
+        let may_mail = may_mail.map(|_| rows.iter().map(answer).collect::<Result<_>>());
         Ok(Self {
             may_mail: may_mail.transpose()?,
-            segments: has_segments.then(|| rows.iter().map(segment).collect()),
+            segments: columns
+                .category
+                .as_ref()
+                .map(|_| texts_of(rows.iter().map(|row| row.category), &segments)),
+            stores: columns
+                .store
+                .as_ref()
+                .map(|_| texts_of(beside.iter().map(|row| row.group), &stores)),
             index: IdIndex::new(ids),
             warnings,
         })
@@ -360,25 +373,47 @@ impl MailingTable {
         &self,
         customers: &mut dyn Iterator<Item = Id<'_>>,
     ) -> Option<Vec<(OwnedId, Arc<str>)>> {
-        let segments = self.segments.as_ref()?;
+        Some(self.values_of(customers, self.segments.as_ref()?))
+    }
+
+    /// The stores of some customers, in their order, if the table has stores.
+    pub fn stores(
+        &self,
+        customers: &mut dyn Iterator<Item = Id<'_>>,
+    ) -> Option<Vec<(OwnedId, Arc<str>)>> {
+        Some(self.values_of(customers, self.stores.as_ref()?))
+    }
+
+    fn values_of(
+        &self,
+        customers: &mut dyn Iterator<Item = Id<'_>>,
+        values: &[Option<Arc<str>>],
+    ) -> Vec<(OwnedId, Arc<str>)> {
         let known = customers.filter_map(|customer| {
-            let segment = segments.get(self.position(customer)?)?.as_ref()?;
-            Some((customer.owned(), Arc::clone(segment)))
+            let value = values.get(self.position(customer)?)?.as_ref()?;
+            Some((customer.owned(), Arc::clone(value)))
         });
-        Some(known.collect())
+        known.collect()
+    }
+}
+
+/// Yes or no in words; `None` if it is neither.
+fn answer_of(answer: &str) -> Option<bool> {
+    let is = |words: [&str; 6]| words.iter().any(|word| word.eq_ignore_ascii_case(answer));
+    match (is(YES), is(NO)) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
     }
 }
 
 fn yes_or_no(answer: &str) -> Result<bool> {
-    let is = |words: [&str; 6]| words.iter().any(|word| word.eq_ignore_ascii_case(answer));
-    match (is(YES), is(NO)) {
-        (true, _) => Ok(true),
-        (_, true) => Ok(false),
-        _ => Err(crate::error::Error::input(format!(
+    answer_of(answer).ok_or_else(|| {
+        crate::error::Error::input(format!(
             "the table of customers says \"{answer}\" where it should say whether a customer may be mailed"
         ))
-        .hint("write true or false, yes or no, 1 or 0; nothing means no")),
-    }
+        .hint("write true or false, yes or no, 1 or 0; nothing means no")
+    })
 }
 
 /// Which person each customer is.
@@ -398,7 +433,12 @@ pub(in crate::ingest) struct PersonTable {
 impl PersonTable {
     pub(in crate::ingest) fn new(rows: LookupRows) -> Self {
         let warnings = warnings_of(&rows, "customer", "person");
-        let (ids, rows, persons, _) = rows.settle();
+        let SettledRows {
+            ids,
+            rows,
+            names: persons,
+            ..
+        } = rows.settle();
         Self {
             index: IdIndex::new(ids),
             rows,

@@ -9,7 +9,7 @@ use crate::ingest::anonymous::Buyer;
 use crate::ingest::columns::{ColumnRole, TicketTable};
 use crate::ingest::decoded_line::{DecodedLine, LineFacts};
 use crate::ingest::ids::{IdFault, RawId};
-use crate::ingest::joined::{LookupRows, PersonTable, TicketHeaders};
+use crate::ingest::joined::{LookupRows, MergedCards, PersonTable, TicketHeaders};
 use crate::ingest::rejects::{PLACES, RejectReason, RejectedLine, RejectedValue};
 use crate::ingest::report::Report;
 
@@ -17,26 +17,41 @@ use crate::ingest::report::Report;
 #[derive(Debug, Clone)]
 pub(super) enum TableReading {
     /// As sales of the persons that their customers are.
-    OfPersons(Arc<PersonTable>),
+    OfPersons(CustomerLookup),
     /// As headers of tickets, whose customers may be looked up.
-    Headers(Option<Arc<PersonTable>>),
+    Headers(CustomerLookup),
     /// As sales whose customers and days are those of their tickets.
     Lines(Arc<TicketHeaders>),
     /// As values to look up.
     Lookup(Box<LookupRows>),
 }
 
+/// Where customers are looked up: first the person that a customer is, then who goes on in the
+/// person's place.
+#[derive(Debug, Clone)]
+pub(super) struct CustomerLookup {
+    persons: Option<Arc<PersonTable>>,
+    merged: Option<Arc<MergedCards>>,
+}
+
 impl TableReading {
     /// How the lines are taken; `None` if they say everything themselves.
     pub(super) fn new(options: &InputOptions) -> Option<Self> {
-        let persons = options.loaded.persons.clone();
+        let lookup = CustomerLookup {
+            persons: options.loaded.persons.clone(),
+            merged: options.loaded.merged.clone(),
+        };
         match options.columns.table {
-            TicketTable::Whole => persons.map(Self::OfPersons),
-            TicketTable::Headers => Some(Self::Headers(persons)),
-            TicketTable::Lines => options.loaded.headers.clone().map(Self::Lines),
-            table @ (TicketTable::Products | TicketTable::Customers | TicketTable::Mailing) => {
-                Some(Self::Lookup(Box::new(LookupRows::new(table))))
+            TicketTable::Whole => {
+                let is_used = lookup.persons.is_some() || lookup.merged.is_some();
+                is_used.then_some(Self::OfPersons(lookup))
             }
+            TicketTable::Headers => Some(Self::Headers(lookup)),
+            TicketTable::Lines => options.loaded.headers.clone().map(Self::Lines),
+            table @ (TicketTable::Products
+            | TicketTable::Customers
+            | TicketTable::Mailing
+            | TicketTable::Merged) => Some(Self::Lookup(Box::new(LookupRows::new(table)))),
         }
     }
 }
@@ -58,16 +73,14 @@ impl LineChecker {
                 self.report.kept += 1;
                 rows.add(&line)
             }
-            TableReading::OfPersons(persons) => {
-                let customer = self.person(persons, line.customer);
+            TableReading::OfPersons(lookup) => {
+                let customer = self.customer(lookup, line.customer);
                 let line = DecodedLine { customer, ..line };
                 let checked = self.check_line(&line);
                 self.take_checked(checked, row, &line, at_fault)
             }
-            TableReading::Headers(persons) => {
-                let persons = persons.as_deref();
-                let customer =
-                    persons.map_or(line.customer, |persons| self.person(persons, line.customer));
+            TableReading::Headers(lookup) => {
+                let customer = self.customer(lookup, line.customer);
                 self.add_header(row, DecodedLine { customer, ..line }, at_fault)
             }
             TableReading::Lines(headers) => self.add_of_ticket(headers, row, line, at_fault),
@@ -86,6 +99,21 @@ impl LineChecker {
         match self.tables.map(|tables| *tables) {
             Some(TableReading::Lookup(rows)) => Some((*rows, self.report)),
             _ => None,
+        }
+    }
+
+    /// Who a line's customer is, after all that is known of persons and merged cards.
+    fn customer<'p>(&mut self, lookup: &'p CustomerLookup, customer: RawId<'p>) -> RawId<'p> {
+        let customer = match &lookup.persons {
+            Some(persons) => self.person(persons, customer),
+            None => customer,
+        };
+        let Some(merged) = &lookup.merged else {
+            return customer;
+        };
+        match self.anonymous.buyer(customer) {
+            Ok(Buyer::Known) => merged.survivor(customer),
+            _ => customer,
         }
     }
 

@@ -7,12 +7,12 @@ use crate::config::Layer;
 use crate::purchases::Facts;
 
 /// Files in a folder, and what is read of them.
-struct Shop {
+pub(super) struct Shop {
     folder: tempfile::TempDir,
 }
 
 impl Shop {
-    fn new(files: &[(&str, Vec<u8>)]) -> Self {
+    pub(super) fn new(files: &[(&str, Vec<u8>)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in files {
             std::fs::write(folder.path().join(name), content).unwrap();
@@ -37,11 +37,11 @@ impl Shop {
         ingested.whole()
     }
 
-    fn read(&self, settings: &str) -> Result<Ingested> {
+    pub(super) fn read(&self, settings: &str) -> Result<Ingested> {
         self.read_until(settings, None)
     }
 
-    fn products(&self, settings: &str) -> Result<ProductTable> {
+    pub(super) fn products(&self, settings: &str) -> Result<ProductTable> {
         let (_, options) = self.options(settings);
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let read = runtime.block_on(read_products(&options, &|_, _| {}))?;
@@ -50,7 +50,7 @@ impl Shop {
 }
 
 /// Every purchase as `customer day products`.
-fn bought(ingested: &Ingested) -> Vec<String> {
+pub(super) fn bought(ingested: &Ingested) -> Vec<String> {
     let history = ingested.purchases.until(AsOf(*Day::PLAUSIBLE.end()));
     let mut bought = vec![];
     for customer in 0..history.customer_count() {
@@ -66,7 +66,7 @@ fn bought(ingested: &Ingested) -> Vec<String> {
     bought
 }
 
-const SETTINGS: &str = "\
+pub(super) const SETTINGS: &str = "\
 [columns]
 basket = \"order_id\"
 customer = \"user_id\"
@@ -78,9 +78,9 @@ paths = [\"DIR/lines.csv\"]
 paths = [\"DIR/orders.csv\"]
 ";
 
-const LINES: &str =
+pub(super) const LINES: &str =
     "order_id,product_id,quantity\n11,501,1\n11,502,2\n13,501,1\n12,503,2\n12,503,-1\n";
-const ORDERS: &str = "order_id,user_id,sold_at,status\n\
+pub(super) const ORDERS: &str = "order_id,user_id,sold_at,status\n\
     12,71,2024-03-02 23:10:00,paid\n11,70,2024-03-01,paid\n13,70,2024-03-05 08:00:00,paid\n";
 
 #[test]

@@ -1,6 +1,5 @@
 use super::*;
 use crate::config::Layer;
-use crate::domain::Ids;
 use crate::jobs::{self, ScoreRequest, Silent, simulated_campaign};
 use crate::lift::{LiftArms, LiftGroup, LiftMeasure, LiftVerdict};
 use crate::publish::promotion::PromotionPolicy;
@@ -141,9 +140,13 @@ async fn a_campaign_is_measured_learned_from_and_scored_with() {
     let output = store::open(chain.config.output.as_deref().unwrap())
         .await
         .unwrap();
-    let ids = |count| Ids::Integer((1..=count).collect());
+    // Their codes are the ids less 1.
+    let code = |id: Id<'_>| match id {
+        Id::Integer(id) => u32::try_from(id - 1).ok(),
+        Id::Text(_) => None,
+    };
     let nights: Vec<AsOf> = (200..208).map(|day| chain.night(day)).collect();
-    let campaign = published_campaign(&output, &nights, &ids(60), &ids(120))
+    let campaign = published_campaign(&output, &nights, &code, &code)
         .await
         .unwrap();
     let mut table = "customer_id,product_id,sent_on\n".to_owned();
@@ -180,7 +183,7 @@ async fn a_campaign_is_measured_learned_from_and_scored_with() {
     // What the table does not have, because it was held back, counts as sent all the same.
     let night = ScoreRequest::new(chain.night(208));
     jobs::score(&chain.config, &night, &Silent).await.unwrap();
-    let read = published_campaign(&output, &[night.as_of], &ids(60), &ids(120))
+    let read = published_campaign(&output, &[night.as_of], &code, &code)
         .await
         .unwrap();
     assert!(!read.offers.is_empty());

@@ -37,8 +37,8 @@ fn nights_at_a_time(products: usize) -> usize {
 pub struct BasketRows {
     /// What trees are grown by: outcomes, and weights that count a product of a large basket less.
     pub(super) rows: BinnedRows,
-    /// Weights without regard to the basket's size: for how many candidates a row stands. With
-    /// these, probabilities are true.
+    /// Weights without regard to the basket's size: for how many candidates, on how many nights, a
+    /// row stands. With these, probabilities are true on any night.
     pub(super) sampling_weight: Vec<f32>,
     pub(super) product: Vec<u32>,
     /// Whether the customer met the rule on the night.
@@ -393,9 +393,8 @@ impl RowMaker<'_> {
             }
             self.bins.bin_row(row, &mut rows.bins);
             rows.label.push(bought);
-            let sampling_weight = weights.sampling_weight(bought);
-            rows.sampling_weight.push(sampling_weight);
-            rows.weight.push(sampling_weight * weights.basket);
+            rows.sampling_weight.push(weights.sampling_weight(bought));
+            rows.weight.push(weights.training_weight(bought));
             rows.product.push(candidate.product);
             rows.scored.push(scored);
         }
@@ -434,7 +433,9 @@ fn by_customer<'s>(snapshots: &'s [Snapshot], nights: &[Day]) -> Vec<Vec<Numbere
 /// The weights of a snapshot's rows.
 #[derive(Debug, PartialEq)]
 struct RowWeights {
-    /// Of the purchase: many nights that wait for it count more than one.
+    /// How many nights wait for the purchase. A run speaks on any of them.
+    nights: f32,
+    /// Of the purchase, to learn from: many nights that wait for it count more than one.
     purchase: f32,
     /// Of a product in the basket: the more products, the less each of them.
     basket: f32,
@@ -450,19 +451,26 @@ impl RowWeights {
         parameters: &BasketParameters,
     ) -> Self {
         Self {
+            nights: snapshot.nights as f32,
             purchase: f64::from(snapshot.nights).powf(parameters.night_power) as f32,
             basket: (basket_size.max(1) as f64).powf(-parameters.size_power) as f32,
             negatives: negatives as f32,
         }
     }
 
-    /// For how many candidates a row stands: one that was not bought stands for those left out,
-    /// too.
+    /// For how many candidates a row stands, of all nights that wait for the purchase.
     fn sampling_weight(&self, bought: bool) -> f32 {
-        if bought {
-            self.purchase
-        } else {
-            self.purchase / self.negatives
-        }
+        self.candidates(bought) * self.nights
+    }
+
+    /// What a row counts when trees grow.
+    fn training_weight(&self, bought: bool) -> f32 {
+        self.candidates(bought) * self.purchase * self.basket
+    }
+
+    /// For how many candidates of its night a row stands: one that was not bought stands for those
+    /// left out, too.
+    fn candidates(&self, bought: bool) -> f32 {
+        if bought { 1.0 } else { 1.0 / self.negatives }
     }
 }

@@ -66,7 +66,8 @@ async fn sent(store: &Arc<FaultyStore>) -> PublishedOffers {
         last: night - 1,
     };
     let (customers, products) = (&predictions.customer_ids, &predictions.product_ids);
-    published_offers(&location(store), nights, customers, products)
+    let [customers, products] = [customers, products].map(|ids| move |id: Id<'_>| ids.code_of(id));
+    published_offers(&location(store), nights, &customers, &products)
         .await
         .unwrap()
 }
@@ -160,7 +161,8 @@ async fn campaign(store: &Arc<FaultyStore>) -> PublishedCampaign {
     let night = predictions.as_of.day();
     let nights: Vec<AsOf> = (1..=7).map(|before| AsOf(night - before)).collect();
     let (customers, products) = (&predictions.customer_ids, &predictions.product_ids);
-    published_campaign(&location(store), &nights, customers, products)
+    let [customers, products] = [customers, products].map(|ids| move |id: Id<'_>| ids.code_of(id));
+    published_campaign(&location(store), &nights, &customers, &products)
         .await
         .unwrap()
 }
@@ -214,10 +216,11 @@ async fn a_campaign_has_all_arms() {
 
     // Customers whose ids are not known are counted.
     let predictions = examples::integer();
-    let nobody = Ids::Integer(vec![]);
+    let nobody = |_: Id<'_>| None;
+    let products = |id: Id<'_>| predictions.product_ids.code_of(id);
     let nights = [AsOf(night - 2)];
     let place = location(&store);
-    let read = published_campaign(&place, &nights, &nobody, &predictions.product_ids);
+    let read = published_campaign(&place, &nights, &nobody, &products);
     assert_eq!(read.await.unwrap().unknown, 2);
 
     let folder = location(&store).child("as_of=2017-10-29");

@@ -15,7 +15,7 @@ use crate::domain::{
     CustomerPrediction, Details, Ids, Predictions, ProductModel, ProductPrediction,
 };
 use crate::error::{Error, Result};
-use crate::offers::Offer;
+use crate::offers::{Arm, Offer};
 
 /// The declaration of one column of a table whose rows are made of `Row`s.
 pub(super) struct TableColumn<Row> {
@@ -46,6 +46,7 @@ enum Fill<Row> {
     ProductName(fn(&Row) -> u32),
     Category(fn(&Row) -> u32),
     LastPrice(fn(&Row) -> u32),
+    Brand(fn(&Row) -> u32),
     UsualStore(fn(&Row) -> u32),
     Segment(fn(&Row) -> u32),
     /// What follows from prices, where these are mapped.
@@ -140,7 +141,7 @@ impl CustomerRecord<'_> {
         },
         TableColumn {
             name: "store",
-            meaning: "the store in which the customer mostly buys; only where stores are mapped",
+            meaning: "the store in which the customer mostly buys, or that of the table of customers; only where either is mapped",
             fill: Fill::UsualStore(|row| row.customer.customer),
         },
         TableColumn {
@@ -161,7 +162,7 @@ pub(super) struct ProductRecord<'a> {
 }
 
 impl ProductRecord<'_> {
-    pub(super) const COLUMNS: [TableColumn<Self>; 13] = [
+    pub(super) const COLUMNS: [TableColumn<Self>; 14] = [
         TableColumn {
             name: "customer_id",
             meaning: "the customer, as in the tickets",
@@ -227,11 +228,16 @@ impl ProductRecord<'_> {
             meaning: "the product's latest unit price; only where prices are mapped",
             fill: Fill::LastPrice(|row| row.product.product),
         },
+        TableColumn {
+            name: "brand",
+            meaning: "the product's brand; only where a product table has it",
+            fill: Fill::Brand(|row| row.product.product),
+        },
     ];
 }
 
 /// The columns of `offers`.
-pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 21] = [
+pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 23] = [
     TableColumn {
         name: "customer_id",
         meaning: "the customer, as in the tickets",
@@ -269,7 +275,7 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 21] = [
     },
     TableColumn {
         name: "action",
-        meaning: "`offer`, or why not: `certain` (bought anyway), `recent` (not due yet), `excluded`, `opted_out` (the customer may not be mailed), `category` (enough offers of its category), `already_sent` (offered within its cycle), `too_soon` (mailed, and not back since)",
+        meaning: "`offer`, or why not: `certain` (bought anyway), `recent` (not due yet), `excluded`, `opted_out` (the customer may not be mailed), `category` or `brand` (enough offers of its category, of its brand), `already_sent` (offered within its cycle), `too_soon` (mailed, and not back since), `over_budget` (others are worth more within `budget`), `not_planned` (a standing plan has no mailing to the customer)",
         fill: Fill::Text(|offer| offer.action.word().to_owned()),
     },
     TableColumn {
@@ -333,9 +339,81 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 21] = [
         fill: Fill::Money(|offer| offer.gain_needed),
     },
     TableColumn {
+        name: "discount",
+        meaning: "the discount, as a share of the price: that of the product, of its category, or `discount`; only where prices are mapped, null if there is none",
+        fill: Fill::Money(|offer| offer.discount),
+    },
+    TableColumn {
+        name: "brand",
+        meaning: "the product's brand; only where a product table has it",
+        fill: Fill::Brand(|offer| offer.product),
+    },
+    TableColumn {
         name: "offer_arm",
         meaning: "`treatment`, or `control`: this offer alone is held back, to measure what such offers bring (`control_offer_share`); never due",
         fill: Fill::Text(|offer| offer.offer_arm.word().to_owned()),
+    },
+];
+
+/// The columns of a plan.
+pub(super) const PLAN_COLUMNS: [TableColumn<Offer>; 11] = [
+    TableColumn {
+        name: "customer_id",
+        meaning: "the customer, as in the tickets",
+        fill: Fill::CustomerId(|offer| offer.customer),
+    },
+    TableColumn {
+        name: "product_id",
+        meaning: "the product, as in the tickets",
+        fill: Fill::ProductId(|offer| offer.product),
+    },
+    TableColumn {
+        name: "product_name",
+        meaning: "what the product is called; only where a product table is given",
+        fill: Fill::ProductName(|offer| offer.product),
+    },
+    TableColumn {
+        name: "discount",
+        meaning: "the discount, as a share of the price; only where prices are mapped",
+        fill: Fill::Money(|offer| offer.discount),
+    },
+    TableColumn {
+        name: "send_on",
+        meaning: "the day to send the offer",
+        fill: Fill::NullableDate(|offer| offer.dates.map(|dates| dates.send_on)),
+    },
+    TableColumn {
+        name: "valid_from",
+        meaning: "first day of validity",
+        fill: Fill::NullableDate(|offer| offer.dates.map(|dates| dates.valid_from)),
+    },
+    TableColumn {
+        name: "valid_until",
+        meaning: "last day of validity",
+        fill: Fill::NullableDate(|offer| offer.dates.map(|dates| dates.valid_until)),
+    },
+    TableColumn {
+        name: "strategy",
+        meaning: "as in `offers`",
+        fill: Fill::Text(|offer| offer.strategy.word().to_owned()),
+    },
+    TableColumn {
+        name: "reason",
+        meaning: "why it is offered, in a few words",
+        fill: Fill::Text(|offer| offer.reason.clone()),
+    },
+    TableColumn {
+        name: "arm",
+        meaning: "`treatment`, or `control`: do not send",
+        fill: Fill::Text(|offer| match offer.is_treated() {
+            true => Arm::Treatment.word().to_owned(),
+            false => Arm::Control.word().to_owned(),
+        }),
+    },
+    TableColumn {
+        name: "p_window",
+        meaning: "as in `offers`",
+        fill: Fill::Double(|offer| offer.p_window),
     },
 ];
 
@@ -451,6 +529,7 @@ impl<Row: Sync> Fill<Row> {
             Fill::Truth(value) => ColumnValues::Truth(each.map(value).collect()),
             Fill::ProductName(code) => texts(each.map(|row| details.product_name(code(row)))),
             Fill::Category(code) => texts(each.map(|row| details.category(code(row)))),
+            Fill::Brand(code) => texts(each.map(|row| details.brand(code(row)))),
             Fill::LastPrice(code) => {
                 ColumnValues::Double(each.map(|row| details.last_price(code(row))).collect())
             }
@@ -480,9 +559,11 @@ impl<Row> Fill<Row> {
             Fill::NullableDouble(_) => (ColumnType::Double, true),
             Fill::Text(_) => (ColumnType::Text, false),
             Fill::Truth(_) => (ColumnType::Boolean, false),
-            Fill::ProductName(_) | Fill::Category(_) | Fill::UsualStore(_) | Fill::Segment(_) => {
-                (ColumnType::Text, true)
-            }
+            Fill::ProductName(_)
+            | Fill::Category(_)
+            | Fill::Brand(_)
+            | Fill::UsualStore(_)
+            | Fill::Segment(_) => (ColumnType::Text, true),
             Fill::LastPrice(_) | Fill::Money(_) => (ColumnType::Double, true),
         }
     }
@@ -492,6 +573,7 @@ impl<Row> Fill<Row> {
         match self {
             Fill::ProductName(_) => details.product_names.is_some(),
             Fill::Category(_) => details.categories.is_some(),
+            Fill::Brand(_) => details.brands.is_some(),
             Fill::LastPrice(_) | Fill::Money(_) => details.last_prices.is_some(),
             Fill::UsualStore(_) => details.stores.is_some(),
             Fill::Segment(_) => details.segments.is_some(),

@@ -35,9 +35,10 @@ fn details() -> Details {
         product_names: Some(vec![Some("Rye \"bread\",\n500 g".into()), None]),
         categories: Some(vec![None, None, Some("cereals".into())]),
         last_prices: Some(vec![Some(2.5), None, None]),
+        brands: Some(vec![None, Some("Mill".into())]),
         stores: Some(vec![(OwnedId::Text("søren".into()), "Halle".into())]),
         segments: Some(vec![(OwnedId::Text("søren".into()), "gold".into())]),
-        may_mail: None,
+        ..Details::default()
     }
 }
 
@@ -391,6 +392,73 @@ fn ids_that_would_be_formulas_are_texts_in_a_spreadsheet() {
 }
 
 #[test]
+fn a_workbook_has_the_rows_with_text_as_text_and_the_same_bytes() {
+    use calamine::{Data, Reader};
+    let mut predictions = examples::text();
+    let ids = ["=1+1", "@cmd", "a & <b>", "x_x0041_\u{1}"].map(String::from);
+    predictions.customer_ids = Ids::Text(ids.to_vec());
+    let offers = offers(&predictions, &OfferParameters::default()).unwrap();
+    let write = || files(&predictions, &offers, &[Format::Xlsx]).unwrap();
+    let (tables, again) = (write(), write());
+    assert_eq!(tables, again);
+    let xlsx = tables
+        .iter()
+        .find(|table| table.file == "offers.xlsx")
+        .unwrap();
+    assert_eq!(
+        (xlsx.name.as_str(), xlsx.rows as usize),
+        ("offers.xlsx", offers.len())
+    );
+    let content = std::io::Cursor::new(xlsx.content.to_vec());
+    let mut workbook = calamine::Xlsx::new(content).unwrap();
+    let sheet = workbook.worksheet_range("offers").unwrap();
+    assert_eq!(sheet.height(), offers.len() + 1);
+    assert_eq!(
+        workbook
+            .worksheet_formula("offers")
+            .unwrap()
+            .used_cells()
+            .count(),
+        0
+    );
+    let names: Vec<String> = sheet
+        .rows()
+        .next()
+        .unwrap()
+        .iter()
+        .map(Data::to_string)
+        .collect();
+    let parquet = read(tables.iter().find(|table| table.name == "offers").unwrap());
+    let columns = parquet.get_column_names();
+    let columns: Vec<String> = columns.iter().map(|name| name.to_string()).collect();
+    assert_eq!(names, columns);
+    let at = |name: &str| names.iter().position(|known| known == name).unwrap();
+    for (row, offer) in sheet.rows().skip(1).zip(&offers) {
+        let id = &ids[offer.customer as usize];
+        match id.as_str() {
+            // The reader does not decode what Excel decodes.
+            "x_x0041_\u{1}" => {
+                let cell = row[0].to_string();
+                assert!(cell == *id || cell == "x_x005F_x0041__x0001_", "{cell}");
+            }
+            _ => assert_eq!(row[0], Data::String(id.clone())),
+        }
+        assert_eq!(row[at("probability")], Data::Float(offer.probability));
+        assert_eq!(row[at("due")], Data::Bool(offer.due));
+        match offer.dates {
+            Some(dates) => {
+                let day = match &row[at("send_on")] {
+                    Data::DateTime(day) => day.as_f64(),
+                    other => panic!("{other:?} is no day"),
+                };
+                assert_eq!(day as i32 - 25_569, dates.send_on.epoch());
+            }
+            None => assert_eq!(row[at("send_on")], Data::Empty),
+        }
+    }
+}
+
+#[test]
 fn details_are_columns_only_where_they_are_mapped() {
     let predictions = examples::text();
     let names = Details {
@@ -400,7 +468,7 @@ fn details_are_columns_only_where_they_are_mapped() {
     let width = |files: &[TableFile]| [0, 1, 2].map(|at| read(&files[at]).width());
     assert_eq!(width(&all(&predictions)), [14, 10, 15]);
     assert_eq!(width(&all_with(&predictions, names)), [14, 11, 16]);
-    assert_eq!(width(&all_with(&predictions, details())), [16, 13, 21]);
+    assert_eq!(width(&all_with(&predictions, details())), [16, 14, 23]);
 }
 
 #[test]
@@ -629,14 +697,14 @@ fn what_is_wrong_is_not_written() {
 
 #[test]
 fn formats_are_named_by_their_extension() {
-    for format in [Format::Parquet, Format::Csv, Format::Jsonl] {
+    for format in Format::ALL {
         assert_eq!(format.extension().parse::<Format>().unwrap(), format);
     }
     assert!(
-        "xlsx"
+        "xls"
             .parse::<Format>()
             .unwrap_err()
             .to_string()
-            .contains("hint: the formats are parquet, csv and jsonl")
+            .contains("hint: the formats are parquet, csv, jsonl and xlsx")
     );
 }

@@ -8,6 +8,7 @@ use polars::prelude::{
     Series,
 };
 
+use super::xlsx::XlsxWriter;
 use super::{Format, TableFile, file_name};
 use crate::calendar::Day;
 use crate::error::{Error, Result};
@@ -61,29 +62,32 @@ impl ColumnValues {
 
 /// Writes one table in one format.
 pub(super) struct TableWriter {
-    name: &'static str,
+    name: String,
     format: Format,
     rows: u64,
     content: SharedBuffer,
     /// A Parquet table that has begun.
     parquet: Option<RowGroupWriter<SharedBuffer>>,
+    /// A workbook that has begun.
+    xlsx: Option<XlsxWriter>,
 }
 
 impl TableWriter {
-    pub(super) fn new(name: &'static str, format: Format) -> Self {
+    pub(super) fn new(name: &str, format: Format) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             format,
             rows: 0,
             content: SharedBuffer::default(),
             parquet: None,
+            xlsx: None,
         }
     }
 
     /// Writes rows after those before; in Parquet, as a row group. The first call may have no rows:
     /// the table then has its columns nevertheless.
     pub(super) fn write(&mut self, columns: Vec<FilledColumn>) -> Result<()> {
-        let is_first = self.content.bytes().is_empty();
+        let is_first = self.content.bytes().is_empty() && self.xlsx.is_none();
         let rows = columns.first().map_or(0, |column| column.values.len());
         if rows == 0 && !is_first {
             return Ok(());
@@ -94,6 +98,7 @@ impl TableWriter {
             Format::Csv => self
                 .write_csv(columns, is_first)
                 .map_err(|error| self.failed(error)),
+            Format::Xlsx => self.write_xlsx(&columns, rows),
             Format::Jsonl => write_json_lines(&columns, rows, &mut self.content.bytes())
                 .map_err(|error| self.failed(error)),
         }
@@ -113,6 +118,14 @@ impl TableWriter {
         parquet.write(&rows)
     }
 
+    fn write_xlsx(&mut self, columns: &[FilledColumn], rows: usize) -> Result<()> {
+        let xlsx = match &mut self.xlsx {
+            Some(xlsx) => xlsx,
+            none => none.insert(XlsxWriter::new(columns)?),
+        };
+        xlsx.write(columns, rows)
+    }
+
     fn write_csv(
         &mut self,
         columns: Vec<FilledColumn>,
@@ -130,13 +143,13 @@ impl TableWriter {
     /// Its name in the manifest.
     pub(super) fn table_name(&self) -> String {
         match self.format {
-            Format::Parquet => self.name.to_owned(),
-            Format::Csv | Format::Jsonl => self.file_name(),
+            Format::Parquet => self.name.clone(),
+            Format::Csv | Format::Jsonl | Format::Xlsx => self.file_name(),
         }
     }
 
     fn file_name(&self) -> String {
-        file_name(self.name, self.format)
+        file_name(&self.name, self.format)
     }
 
     /// The file.
@@ -147,6 +160,9 @@ impl TableWriter {
         let (name, file) = (self.table_name(), self.file_name());
         if let Some(parquet) = self.parquet {
             parquet.finish()?;
+        }
+        if let Some(xlsx) = self.xlsx {
+            *self.content.bytes() = xlsx.finish()?;
         }
         let content = std::mem::take(&mut *self.content.bytes()).into();
         Ok(TableFile {

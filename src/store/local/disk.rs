@@ -79,6 +79,7 @@ pub(super) fn walk(
                         key,
                         size: 0,
                         etag: String::new(),
+                        age: None,
                     });
                 }
                 continue;
@@ -106,10 +107,25 @@ pub(super) fn walk(
                 key,
                 size: metadata.len(),
                 etag: tag_of_file(&path, &metadata),
+                age: age(&metadata),
             });
         }
     }
     Ok(())
+}
+
+/// How long ago a file was written; one of the future was written now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the age of a file decides only about its removal"
+)]
+pub(super) fn age(metadata: &Metadata) -> Option<Duration> {
+    let written = metadata.modified().ok()?;
+    Some(
+        SystemTime::now()
+            .duration_since(written)
+            .unwrap_or_default(),
+    )
 }
 
 /// The tag of a file with this metadata and content. The content of a large file does not count.

@@ -1,7 +1,10 @@
 //! What an error of S3 means for a person, and what can be done about it.
 
+use std::fmt;
+
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::environment::{self, CA_BUNDLE};
 use crate::error::Error;
 
 /// What S3 was asked to do, which decides the permission that it takes.
@@ -28,6 +31,38 @@ impl Operation {
     }
 }
 
+/// Who is asked, and through which proxy.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// Scheme, host and port.
+    pub(super) endpoint: String,
+    /// The same of the proxy, if there is one for this endpoint.
+    pub(super) proxy: Option<String>,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.endpoint)?;
+        match &self.proxy {
+            Some(proxy) => write!(f, " through the proxy {proxy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Peer {
+    /// A hint, and what to look at besides if a proxy stands between.
+    fn hint(&self, hint: &str) -> String {
+        match self.proxy {
+            Some(_) => format!(
+                "{hint}; the proxy is that of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, and NO_PROXY names \
+                 hosts that are reached without it"
+            ),
+            None => hint.to_owned(),
+        }
+    }
+}
+
 /// The HTTP status of the answer, if there was one.
 pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error
@@ -48,9 +83,12 @@ pub(super) fn is_no_such_key<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bo
 }
 
 /// Whether the same request may succeed a moment later.
-pub(super) fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+pub(super) fn is_transient<E>(error: &SdkError<E>) -> bool
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
     match error {
-        SdkError::DispatchFailure(_) => is_of_connection(error),
+        SdkError::DispatchFailure(_) => is_of_connection(error) && !is_of_certificate(error),
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(_) => {
             is_of_another_service(error)
@@ -77,11 +115,11 @@ pub(super) fn is_refusal<E>(error: &SdkError<E>) -> bool {
 }
 
 /// The error for an answer that no S3 service gives.
-pub(super) fn not_understood(endpoint: &str) -> Error {
-    Error::system(format!("the answer of {endpoint} cannot be understood")).hint(
-        "check that AWS_ENDPOINT_URL_S3 is the address of an S3 service, and that no proxy answers \
-         in its place",
-    )
+pub(super) fn not_understood(peer: &Peer) -> Error {
+    Error::system(format!(
+        "the answer of {peer} is none of an S3 service: a proxy or a log-in page may have answered"
+    ))
+    .hint(peer.hint("check that AWS_ENDPOINT_URL_S3 is the address of an S3 service"))
 }
 
 /// The error of okuo for one of the SDK. The caller names the object.
@@ -89,22 +127,27 @@ pub(super) fn explain<E>(
     error: SdkError<E>,
     operation: Operation,
     bucket: &str,
-    endpoint: &str,
+    peer: &Peer,
 ) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match &error {
-        _ if is_of_another_service(&error) => not_understood(endpoint).source(error),
-        SdkError::ServiceError(_) => answered(&error, operation, bucket, endpoint),
-        SdkError::TimeoutError(_) => Error::system(format!("{endpoint} does not answer"))
+        _ if is_of_another_service(&error) => not_understood(peer).source(error),
+        SdkError::ServiceError(_) => answered(&error, operation, bucket, peer),
+        SdkError::TimeoutError(_) => Error::system(format!("{peer} does not answer"))
             .source(error)
-            .hint("try again later; check the network and AWS_ENDPOINT_URL_S3"),
-        SdkError::ResponseError(_) => not_understood(endpoint).source(error),
-        SdkError::DispatchFailure(_) if is_of_connection(&error) => {
-            Error::system(format!("cannot reach {endpoint}"))
+            .hint(peer.hint("try again later; check the network and AWS_ENDPOINT_URL_S3")),
+        SdkError::ResponseError(_) => not_understood(peer).source(error),
+        SdkError::DispatchFailure(_) if is_of_certificate(&error) => {
+            Error::system(format!("the certificate of {peer} is not trusted"))
                 .source(error)
-                .hint("check the network, the region and AWS_ENDPOINT_URL_S3")
+                .hint(peer.hint(&certificate_hint()))
+        }
+        SdkError::DispatchFailure(_) if is_of_connection(&error) => {
+            Error::system(format!("cannot reach {peer}"))
+                .source(error)
+                .hint(peer.hint("check the network, the region and AWS_ENDPOINT_URL_S3"))
         }
         // What is left failed before anything was sent: nearly always the credentials.
         _ if is_of_credentials(&error) => Error::system("no usable AWS credentials were found")
@@ -134,9 +177,18 @@ fn is_of_connection<E>(error: &SdkError<E>) -> bool {
 
 /// Whether the search for credentials failed. The SDK says that only in the causes.
 fn is_of_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    has_cause(error, "credential")
+}
+
+/// Whether the other side's certificate was refused. That too is said only in the causes, by rustls.
+fn is_of_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    has_cause(error, "invalid peer certificate")
+}
+
+fn has_cause(error: &(dyn std::error::Error + 'static), text: &str) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.to_string().contains("credential") {
+        if error.to_string().contains(text) {
             return true;
         }
         cause = error.source();
@@ -144,8 +196,21 @@ fn is_of_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
+fn certificate_hint() -> String {
+    match environment::variable(CA_BUNDLE) {
+        Some(path) => format!(
+            "the authority that signed it must be in {path}, the file of {CA_BUNDLE}; no other one is \
+             trusted"
+        ),
+        None => format!(
+            "if your network has an authority of its own, set {CA_BUNDLE} to a PEM file with its \
+             certificate"
+        ),
+    }
+}
+
 /// The error for an answer of S3 that is an error itself.
-fn answered<E>(error: &SdkError<E>, operation: Operation, bucket: &str, endpoint: &str) -> Error
+fn answered<E>(error: &SdkError<E>, operation: Operation, bucket: &str, peer: &Peer) -> Error
 where
     E: ProvideErrorMetadata,
 {
@@ -161,11 +226,10 @@ where
         (code, message) => format!("{code}, status {status}: {}", message.trim()),
     };
     match (code, status) {
-        ("NoSuchBucket", _) => {
-            Error::not_found(format!("there is no bucket {bucket:?} at {endpoint}")).hint(format!(
+        ("NoSuchBucket", _) => Error::not_found(format!("there is no bucket {bucket:?} at {peer}"))
+            .hint(format!(
                 "check the name of the bucket {bucket}, the region and AWS_ENDPOINT_URL_S3"
-            ))
-        }
+            )),
         ("NoSuchKey" | "NotFound" | "", 404) => Error::not_found("there is no such object"),
         ("RequestTimeTooSkewed", _) => {
             denied(&answer, "the clock of this machine is wrong: set it")
@@ -185,17 +249,17 @@ where
             Error::conflict("it is not the version that was asked for")
         }
         ("NotImplemented", _) | (_, 501) => {
-            Error::system(format!("{endpoint} cannot do what okuo needs ({answer})"))
+            Error::system(format!("{peer} cannot do what okuo needs ({answer})"))
                 .hint("okuo needs conditional writes (If-None-Match, If-Match)")
         }
         _ => match (credentials_hint(code), status) {
             (Some(hint), _) => denied(&answer, hint),
             (None, 401 | 403) => denied(&answer, format!("allow {}", operation.permission(bucket))),
             (None, 429 | 500..=599) => {
-                Error::system(format!("{endpoint} fails again and again ({answer})"))
+                Error::system(format!("{peer} fails again and again ({answer})"))
                     .hint("try again later")
             }
-            _ => Error::system(format!("{endpoint} refuses the request ({answer})")),
+            _ => Error::system(format!("{peer} refuses the request ({answer})")),
         },
     }
 }

@@ -69,13 +69,17 @@ fn wrong_type(role: ColumnRole, found: &ArrowDataType) -> Error {
     let needed = match role {
         ColumnRole::Time => "a date, a timestamp, text or a number",
         ColumnRole::TimeOfDay => "a time, text or a number",
-        ColumnRole::Quantity | ColumnRole::Price => "a number",
+        ColumnRole::Quantity | ColumnRole::Price | ColumnRole::Margin | ColumnRole::Discount => {
+            "a number"
+        }
         ColumnRole::Customer
         | ColumnRole::Product
         | ColumnRole::Basket
         | ColumnRole::Category
         | ColumnRole::Store
+        | ColumnRole::Brand
         | ColumnRole::Name => "integers or text",
+        ColumnRole::Offerable => "true or false, integers or text",
     };
     let flag = role.flag();
     let hint = match (role, found) {

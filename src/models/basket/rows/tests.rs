@@ -27,14 +27,20 @@ fn weights_worked_by_hand() {
     assert_eq!(
         weights,
         RowWeights {
+            nights: 4.0,
             purchase: 2.0,
             basket: 0.5,
             negatives: 0.25,
         }
     );
     assert_eq!(
+        [true, false].map(|bought| weights.training_weight(bought)),
+        [1.0, 4.0]
+    );
+    // A run speaks on any of the four nights: probabilities are calibrated for all of them alike.
+    assert_eq!(
         [true, false].map(|bought| weights.sampling_weight(bought)),
-        [2.0, 8.0]
+        [4.0, 16.0]
     );
     // An empty basket counts like one with a product.
     let empty = RowWeights::new(&snapshot(1), 0, 1.0, &parameters);
