@@ -108,6 +108,9 @@ pub(super) fn print(summary: &TrainSummary, as_of: AsOf, output: &Output) -> Res
     for correction in &summary.corrections {
         output.text(&format!("  {}", correction.words))?;
     }
+    if let Some(learned) = &summary.learned_mix {
+        output.text(&learned.in_words())?;
+    }
     let verb = match summary.promoted {
         true => "promoted",
         false if summary.was_promoted => "it is the promoted model already, and stays so, though",

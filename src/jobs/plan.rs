@@ -16,7 +16,7 @@ use crate::domain::Predictions;
 use crate::error::{Error, Result};
 use crate::guards::Warning;
 use crate::models::PreparedNight;
-use crate::offers::{Action, Arm, Offer, OfferMaker};
+use crate::offers::{Action, Offer, OfferMaker};
 use crate::publish::manifest::{GuardRecord, MANIFEST};
 use crate::publish::plan::{MOST_PLAN_DAYS, PLAN_DAYS, plan_folder};
 use crate::publish::runs::{NightRun, publish_in};
@@ -231,9 +231,7 @@ fn offers(
 /// Counts what is sent to a customer, on the day on which it is. Returns how many offers are held back
 /// for the budget.
 fn count(of_customer: &[Offer], counts: &mut BTreeMap<Day, DayCounts>) -> usize {
-    let treated = of_customer
-        .iter()
-        .filter(|offer| offer.arm == Arm::Treatment);
+    let treated = of_customer.iter().filter(|offer| offer.is_treated());
     let (mut over_budget, mut last) = (0, None);
     for offer in treated {
         over_budget += usize::from(offer.action == Action::OverBudget);
