@@ -18,11 +18,13 @@ const DIGITS: usize = 12;
 /// What the program is made of: other changes do not make a build another one.
 const SOURCES: [&str; 5] = ["src", "data", "build.rs", "Cargo.toml", "Cargo.lock"];
 
-fn main() {
+/// What marks a commit whose sources have been changed since.
+const DIRTY: &str = "-dirty";
+
+fn main() -> Result<(), String> {
     println!("cargo:rerun-if-env-changed={VARIABLE}");
-    let named = std::env::var(VARIABLE).ok();
-    let commit = match named.filter(|commit| is_plain(commit)) {
-        Some(commit) => commit.chars().take(DIGITS).collect(),
+    let commit = match std::env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
+        Some(named) => shortened(&named.to_string_lossy())?,
         None => commit_of_git().unwrap_or_else(|| "unknown".to_owned()),
     };
     println!("cargo:rustc-env=BUILD_COMMIT={commit}");
@@ -36,13 +38,25 @@ fn main() {
             value.as_deref().unwrap_or("unknown")
         );
     }
+    Ok(())
 }
 
-fn is_plain(commit: &str) -> bool {
-    !commit.is_empty()
-        && commit
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
+/// A commit as it was named, with as many digits as git is asked for. The mark of changes stays.
+pub(crate) fn shortened(named: &str) -> Result<String, String> {
+    let (commit, mark) = match named.strip_suffix(DIRTY) {
+        Some(commit) => (commit, DIRTY),
+        None => (named, ""),
+    };
+    if commit.is_empty() || !commit.chars().all(is_plain) {
+        return Err(format!(
+            "{VARIABLE} is {named:?}, which names no commit; give the output of `git rev-parse HEAD`, or leave it empty"
+        ));
+    }
+    Ok(commit.chars().take(DIGITS).chain(mark.chars()).collect())
+}
+
+fn is_plain(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "-._".contains(letter)
 }
 
 /// The features that are turned on, in the order of the alphabet.
@@ -86,7 +100,7 @@ fn commit_of_git() -> Option<String> {
     let changes = git(&[&status[..], &SOURCES].concat())?;
     Some(match changes.is_empty() {
         true => head,
-        false => format!("{head}-dirty"),
+        false => format!("{head}{DIRTY}"),
     })
 }
 

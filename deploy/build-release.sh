@@ -4,8 +4,8 @@
 #
 #   deploy/build-release.sh [--profile dist|release] OUTPUT
 #
-# The bytes do not depend on the folder in which it is built, on the user, or on the time: paths are mapped, and nothing reads a clock. They do
-# depend on the Rust toolchain, the C compiler and Cargo.lock. The commit is that of the checkout, or OKUO_BUILD_COMMIT where there is none.
+# The paths of the checkout, of cargo's home and of the target are mapped, in rustc and in the C compiler, so that none of them is in the program.
+# CFLAGS of the caller are kept, and RUSTFLAGS are not. The commit is that of the checkout, or OKUO_BUILD_COMMIT where there is none.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
@@ -15,7 +15,7 @@ if [[ "${1:-}" == --profile ]]; then
   shift 2
 fi
 if (($# != 1)); then
-  sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   exit 2
 fi
 mkdir -p "$1"
@@ -35,7 +35,7 @@ for pair in "$root=/okuo" "$cargo_home=/cargo" "$target=/okuo/target"; do
 done
 CARGO_ENCODED_RUSTFLAGS="$(IFS=$'\x1f'; printf '%s' "${rust_flags[*]}")"
 export CARGO_ENCODED_RUSTFLAGS
-export CFLAGS="${c_flags[*]}" CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH=0 LC_ALL=C TZ=UTC
+export CFLAGS="${CFLAGS:+$CFLAGS }${c_flags[*]}" CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH=0 LC_ALL=C TZ=UTC
 unset RUSTFLAGS
 
 cargo build --locked --profile "$profile" --features lambda --bin okuo-lambda

@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::features::basket::BASKET_FEATURES;
 use crate::features::timing::TIMING_FEATURES;
 use crate::guards::{TrainingFeatures, TrainingFeed};
+use crate::lift::LearnedMix;
 use crate::models::basket::CorrectionInWords;
 use crate::models::{Model, ModelVersion1, ModelVersion2};
 use crate::recurrence::Rule;
@@ -81,6 +82,9 @@ pub struct Description {
     /// What the feed was like that it was trained on; `None` in files of earlier versions of okuo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<TrainingFeed>,
+    /// Shares of the offers that were learned from campaigns; `None` unless that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned_mix: Option<LearnedMix>,
     /// How the features of its recurrent customers were spread; `None` in files of earlier versions of
     /// okuo, and where customers were too few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,10 +116,16 @@ impl ModelHeader {
     }
 
     /// The model's id: `<as-of>-<first 12 hexadecimal digits of the body's checksum>`. The same
-    /// data give the same id.
+    /// data give the same id. A mix that was learned from campaigns is a part of what is checked: the
+    /// same tickets with other campaigns are another model.
     #[must_use]
     pub fn model_id(&self) -> String {
-        let digits: String = self.body_sha256.chars().take(12).collect();
+        let learned = self.description.learned_mix.as_ref();
+        let checksum = match learned.and_then(|mix| serde_json::to_vec(mix).ok()) {
+            None => self.body_sha256.clone(),
+            Some(mix) => hex(&sha256(&[self.body_sha256.as_bytes(), &mix].concat())),
+        };
+        let digits: String = checksum.chars().take(12).collect();
         format!("{}-{digits}", self.description.as_of)
     }
 }

@@ -11,6 +11,7 @@ mod explain;
 mod funnel;
 mod init;
 pub mod lambda;
+mod lift;
 mod log;
 mod metrics;
 mod models;
@@ -41,8 +42,9 @@ use crate::store;
 use crate::suggest;
 use arguments::{
     Arguments, CheckArguments, Command, Common, ConfigArguments, DemoArguments, EvalArguments,
-    ExplainArguments, InitArguments, ModelsArguments, ModelsCommand, MonitorArguments,
-    PlanArguments, RegistryArguments, ScoreArguments, Screen, SimulateArguments, TrainArguments,
+    ExplainArguments, InitArguments, LiftArguments, ModelsArguments, ModelsCommand,
+    MonitorArguments, PlanArguments, RegistryArguments, ScoreArguments, Screen, SimulateArguments,
+    TrainArguments,
 };
 use output::Output;
 
@@ -247,6 +249,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Plan(arguments) => Output::new(&arguments.common.screen),
         Command::Check(arguments) => Output::new(&arguments.common.screen),
         Command::Monitor(arguments) => Output::new(&arguments.common.screen),
+        Command::Lift(arguments) => Output::new(&arguments.common.screen),
         Command::Explain(arguments) => Output::new(&arguments.common.screen),
         Command::Eval(arguments) => Output::new(&arguments.common.screen),
         Command::Simulate(arguments) => Output::new(&arguments.screen),
@@ -262,6 +265,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Plan(arguments) => plan::run(arguments, &screen).await,
         Command::Check(arguments) => check::run(arguments, &screen).await,
         Command::Monitor(arguments) => monitor::run(arguments, &screen).await,
+        Command::Lift(arguments) => lift::run(arguments, &screen).await,
         Command::Explain(arguments) => explain::run(arguments, &screen).await,
         Command::Eval(arguments) => eval::run(arguments, &screen).await,
         Command::Models(arguments) => models::run(arguments).await,
@@ -287,6 +291,7 @@ fn warn_of_unknown_variables(output: &Output) {
     known.extend([store::RETRY_SECONDS, store::PATH_STYLE].map(str::to_owned));
     // Read when okuo was built, and left in the environment of a container.
     known.push("OKUO_BUILD_COMMIT".to_owned());
+    known.push(lambda::LOCAL_PLACES.to_owned());
     let mut unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();

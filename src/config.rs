@@ -105,6 +105,10 @@ section! {
             value("WHEN")
         )]
         pub promote: PromotionPolicy,
+        /// Learn from the offers that are published below --output, and from the tickets that followed,
+        /// how the offers of the mix are divided among its strategies
+        #[setting(default = false, flag(Scope::Training), value("BOOL"))]
+        pub lift: bool,
         /// Seconds that fitting may take on a machine of 2 threads: rows and trees are cut down to it
         #[setting(
             default = None,
@@ -316,6 +320,8 @@ pub struct Config {
     pub output: Option<String>,
     /// When a new model is promoted.
     pub promote: PromotionPolicy,
+    /// Whether the mix of offers is learned from those that were published.
+    pub lift: bool,
     /// What was chosen for a budget of time, where there is one; the parameters have it.
     pub budget: Option<BudgetChoice>,
     /// Threads to compute on; `None` for one a core.
@@ -348,6 +354,7 @@ impl Config {
             sign_key,
             output,
             promote,
+            lift,
             budget,
             threads,
             memory_limit,
@@ -420,6 +427,7 @@ impl Config {
             sign_key,
             output,
             promote,
+            lift,
             budget,
             threads,
             memory_limit: memory_limit.as_ref().and_then(MemorySize::bytes),

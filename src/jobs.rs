@@ -12,11 +12,13 @@
 //! memory.
 
 pub mod blocking;
+mod campaign;
 mod check;
 mod evaluate;
 mod explain;
 mod guards;
 mod init;
+mod lift;
 mod model_history;
 mod monitor;
 mod plan;
@@ -31,11 +33,13 @@ mod train;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+pub use campaign::simulated_campaign;
 pub use check::{CheckRequest, CheckSummary, check};
 pub use evaluate::{EvaluateRequest, EvaluateSummary, evaluate, evaluate_on};
 pub use explain::{ExplainRequest, ExplainedCustomer, ExplainedOffer, explain};
 pub use guards::refusal;
 pub use init::{InitRequest, InitSummary, TicketFacts, init};
+pub use lift::{LiftRequest, LiftSummary, SentAsDrawn, lift};
 pub use model_history::{
     ListedPromotion, PromotionHistory, RemoveOptions, RemovedModel, delete_model,
     promotion_history, prune_models, roll_back,

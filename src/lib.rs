@@ -61,7 +61,7 @@
 //! [`visible`], [`record`], [`error`], [`suggest`], [`settings`], [`calendar`], [`stats`], [`sampling`] and [`domain`] are shared ground;
 //! [`store`] reads and writes objects on disk, S3 or in memory; [`purchases`] is the compact
 //! history, and [`ingest`] reads tickets into it; [`guards`] judges what was read; [`recurrence`], [`features`], [`models`] and
-//! [`offers`] compute, without I/O and without chance; [`artifact`] is a model as a file; [`eval`]
+//! [`offers`] compute, without I/O and without chance; [`lift`] measures what offers brought; [`artifact`] is a model as a file; [`eval`]
 //! measures; [`publish`] makes results visible; [`simulate`] makes tickets whose truth is known;
 //! [`config`], [`jobs`] and [`cli`] put all of it together.
 
@@ -82,6 +82,7 @@ pub mod recurrence;
 pub mod features;
 pub mod models;
 pub mod offers;
+pub mod lift;
 pub mod artifact;
 pub mod eval;
 pub mod publish;

@@ -9,6 +9,7 @@ mod arm;
 mod budget;
 #[cfg(test)]
 mod budget_tests;
+mod campaign;
 mod category;
 mod choice;
 mod mix;
@@ -35,9 +36,10 @@ use crate::settings::{Allowed, section};
 
 pub use arm::Arm;
 use budget::OfferBudget;
+pub use campaign::CampaignOffer;
 pub use category::unknown_categories;
 use category::{OfferCategories, ProductGroups, brands, not_offerable};
-use choice::CustomerChoice;
+use choice::{CustomerChoice, OfferArms};
 pub use mix::{OfferMix, Strategy};
 use money::OfferCosts;
 pub use plan::{PlanChanges, PlannedOffer, StandingPlan};
@@ -127,6 +129,10 @@ section! {
         /// bring
         #[setting(default = 0.1, allowed(Allowed::SHARE))]
         pub control_share: f64,
+        /// Share of the due offers that are held back although their customers are mailed, to measure
+        /// what each kind of offer brings (`offer_arm`)
+        #[setting(default = 0.0, allowed(Allowed::SHARE))]
+        pub control_offer_share: f64,
         /// The salt with which the arms are drawn. With the same salt, a customer is in the same arm
         /// every night
         #[setting(default = "okuo".into())]
@@ -250,6 +256,8 @@ pub struct Offer {
     pub action: Action,
     /// The customer's arm.
     pub arm: Arm,
+    /// The offer's own arm: in the control arm, it is held back although its customer is mailed.
+    pub offer_arm: Arm,
     /// Whether it is to be sent on the day after the night.
     pub due: bool,
     /// Which strategy looked at it.
@@ -271,6 +279,12 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// Whether neither its customer nor the offer itself is held back to measure what offers bring.
+    #[must_use]
+    pub fn is_treated(&self) -> bool {
+        self.arm == Arm::Treatment && self.offer_arm == Arm::Treatment
+    }
+
     /// [`Offer::p_window`] in plain words.
     #[must_use]
     pub fn buys_without(&self) -> String {
@@ -500,25 +514,31 @@ impl<'a> OfferMaker<'a> {
             let may_mail = self.may_mail(id);
             let choice = CustomerChoice::new(self, predictions.as_of, customer, self.sent.to(id));
             let choice = choice.may_mail(may_mail);
+            let key = predictions.customer_ids.key(customer.customer);
+            let arms = OfferArms {
+                customer: arm,
+                seed: self.seed,
+                key,
+                products: &predictions.product_ids,
+            };
             let choice = match self.plan {
                 Some(plan) if customer.last_purchase <= plan.as_of().day() => {
                     let planned = plan.after(id, predictions.as_of);
                     if !planned.is_empty() {
-                        choice.planned_offers(arm, &planned, &mut offers);
+                        choice.planned_offers(arms, &planned, &mut offers);
                         continue;
                     }
                     choice.without_plan(plan)
                 }
                 _ => choice,
             };
-            let key = predictions.customer_ids.key(customer.customer);
             let night = predictions.as_of.day().epoch() as u64;
             let draw = unit(Draw::OfferMix.hash(self.seed, &[key, night]));
             let quotas = self
                 .parameters
                 .mix
                 .quotas(self.parameters.per_customer, draw);
-            choice.offers(arm, quotas, &mut offers);
+            choice.offers(arms, quotas, &mut offers);
         }
         Ok(offers)
     }

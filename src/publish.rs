@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Result};
 use crate::store::PutMode;
 
+pub mod campaign;
 pub mod manifest;
 pub(crate) mod parquet;
 pub mod plan;

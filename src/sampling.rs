@@ -77,6 +77,12 @@ pub enum Draw {
     TifuknnPool = 0x71f,
     /// Which strategies choose the offers of a customer on a night.
     OfferMix = 0x0ff3,
+    /// Which offers are held back although their customers are mailed.
+    OfferArm = 0x0ffa,
+    /// Which simulated customers react to an offer, and how.
+    Reaction = 0x4eac,
+    /// What the uplifts of strategies may be, to learn which is best.
+    ThompsonSampling = 0x7503,
     /// Which of the offers that are worth the same goes first within a budget.
     OfferBudget = 0x0ffb,
     /// Which customers of a held-out night are measured.

@@ -23,11 +23,16 @@
 //!   December, and on request naive UTC times instead of store-local ones.
 //!
 //! # What is not modelled
-//! Several stores, stock-outs, inflation, weighed goods (quantities are whole), coupons and the
-//! customers' reaction to personal offers, one product replacing another after a price change,
+//! Several stores, stock-outs, inflation, weighed goods (quantities are whole), coupons, one product
+//! replacing another after a price change,
 //! products bought together for a recipe, events (weather, strikes, pandemics), sales without a
 //! loyalty card, and bad lines (test ingestion with hand-made ones). Households do not grow or
 //! share a card.
+//!
+//! # Offers
+//! [`Simulation::with_campaign`] adds what customers buy because of offers that were published for
+//! the same simulated tickets, with an uplift that is planted by strategy. Whatever else happens in
+//! the store stays as it is, so that what the offers brought is known.
 //!
 //! Simulated customers are more alike than real ones. A model's figures on simulated tickets say
 //! whether it finds what was planted, not how well it will do in a store.
@@ -50,6 +55,7 @@
 //! # Ok::<(), okuo::error::Error>(())
 //! ```
 
+mod campaign;
 mod catalogue;
 mod habits;
 mod parameters;
@@ -62,11 +68,12 @@ mod tests;
 
 use rayon::prelude::*;
 
+pub use campaign::{CampaignTruth, PlantedUplift, StrategyTruth};
 pub use parameters::{SimulationParameters, Style};
 pub use truth::{Staple, Truth, write_truth_csv, write_truth_json};
 pub use write::{write_csv, write_csv_gz, write_parquet};
 
-use crate::calendar::DateRange;
+use crate::calendar::Day;
 use crate::error::{Error, Result};
 use catalogue::{CATEGORIES, Catalogue};
 use chrono_tz::Tz;
@@ -129,6 +136,10 @@ pub struct Simulation {
     distributions: Distributions,
     catalogue: Catalogue,
     zone: Option<Tz>,
+    /// The last day of which lines are given.
+    until: Day,
+    /// What offers bring, by customer and time.
+    reactions: Vec<TicketLine>,
 }
 
 impl Simulation {
@@ -143,12 +154,22 @@ impl Simulation {
         let distributions = Distributions::new(&style)?;
         let catalogue = Catalogue::new(&parameters, &style);
         Ok(Self {
+            until: parameters.last_day(),
+            reactions: vec![],
             parameters,
             style,
             distributions,
             catalogue,
             zone,
         })
+    }
+
+    /// The same store, of whose history only the days up to one are given: a longer one begins with
+    /// the same lines.
+    #[must_use]
+    pub fn until(self, day: Day) -> Self {
+        let until = day.min(self.parameters.last_day());
+        Self { until, ..self }
     }
 
     /// The checked parameters.
@@ -185,7 +206,7 @@ impl Simulation {
                 let customer = at * customers / sampled;
                 let mut lines = Vec::new();
                 self.shopper(customer as u32)
-                    .run(self, self.parameters.last_day(), &mut lines);
+                    .run(self, self.until, &mut lines);
                 lines.len() as u64
             })
             .sum();
@@ -202,12 +223,29 @@ impl Simulation {
         Shopper::new(self, customer)
     }
 
+    /// Appends the lines of one customer, by time.
+    fn add_customer(&self, customer: u32, last: Day, lines: &mut Vec<TicketLine>) {
+        let from = lines.len();
+        self.shopper(customer).run(self, last, lines);
+        let reactions = self.reactions_of(customer).iter();
+        let reactions = reactions.filter(|line| self.day_of(line) <= last);
+        let before = lines.len();
+        lines.extend(reactions);
+        if lines.len() > before {
+            // Stable: what an offer brings is at the end of its ticket.
+            lines[from..].sort_by_key(|line| (line.time, line.basket));
+        }
+    }
+
     fn by_days(&self, days: u32, mut each: impl FnMut(&[TicketLine]) -> Result<()>) -> Result<()> {
         let mut shoppers: Vec<Shopper> = (0..self.parameters.customers)
             .into_par_iter()
             .map(|customer| self.shopper(customer))
             .collect();
-        let DateRange { first, last } = self.parameters.span();
+        let (first, last) = (self.parameters.start, self.until);
+        let mut reactions = self.reactions.clone();
+        reactions.sort_by_key(|line| line.time);
+        let mut reactions = reactions.into_iter().peekable();
         let mut lines: Vec<TicketLine> = Vec::new();
         let days = days.min(self.parameters.days) as i32;
         let mut from = first;
@@ -227,6 +265,9 @@ impl Simulation {
             groups
                 .iter()
                 .for_each(|group| lines.extend_from_slice(group));
+            while let Some(line) = reactions.next_if(|line| self.day_of(line) <= until) {
+                lines.push(line);
+            }
             // The sort is stable and the groups are in the order of customers: the order does not
             // depend on threads.
             lines.par_sort_by_key(|line| (line.time, line.basket));
@@ -241,7 +282,7 @@ impl Simulation {
         customers: u32,
         mut each: impl FnMut(&[TicketLine]) -> Result<()>,
     ) -> Result<()> {
-        let last = self.parameters.last_day();
+        let last = self.until;
         let parallel = u32::try_from(2 * rayon::current_num_threads())
             .map_err(|_| Error::system("too many threads"))?;
         let all = self.parameters.customers;
@@ -255,7 +296,7 @@ impl Simulation {
                         .min(all);
                     let mut lines = Vec::new();
                     (start..start.saturating_add(customers).min(all))
-                        .for_each(|at| self.shopper(at).run(self, last, &mut lines));
+                        .for_each(|at| self.add_customer(at, last, &mut lines));
                     lines
                 })
                 .collect();

@@ -95,6 +95,7 @@ pub fn artifact(model: &Model) -> Vec<u8> {
         corrections: vec![],
         feed: None,
         features: None,
+        learned_mix: None,
     };
     artifact::encode(description, model).expect("a model can be encoded")
 }

@@ -39,6 +39,7 @@ def okuo(command: str, due: str) -> None:
     run_okuo([command, "--at", due])
 
 
+# Hours of UTC: set them to when the store's tickets have arrived. Which day is over is a matter of time_zone in okuo.toml.
 # The runs of a day that was missed are made by `okuo score --from --to`, which is quicker than a run of Airflow for each.
 @dag(schedule="0 5 * * *", start_date=datetime(2025, 1, 1, tzinfo=timezone.utc), catchup=False, max_active_runs=1, default_args=DEFAULTS, tags=["okuo"])
 def okuo_nightly():

@@ -21,6 +21,7 @@ fn description() -> Description {
         origin: None,
         corrections: vec![],
         feed: None,
+        learned_mix: None,
         features: None,
     }
 }
@@ -511,4 +512,35 @@ fn write_the_fixture_of_this_format() {
         &bytes,
     )
     .unwrap();
+}
+
+#[test]
+fn a_learned_mix_is_read_back_and_is_a_part_of_the_id() {
+    let learned = |share| LearnedMix {
+        from: as_of(),
+        to: as_of(),
+        strategies: vec![crate::lift::LearnedStrategy {
+            strategy: crate::offers::Strategy::Overdue,
+            sent: 90,
+            held_back: 10,
+            uplift: Some(0.1),
+            standard_error: None,
+            share,
+        }],
+    };
+    let with = |learned_mix| {
+        let description = Description {
+            learned_mix,
+            ..description()
+        };
+        let file = encode(description, &model()).unwrap();
+        decode("m", &file).unwrap().0
+    };
+    let [without, one, other] = [None, Some(learned(1.0)), Some(learned(0.5))].map(with);
+    assert_eq!(without.description.learned_mix, None);
+    assert_eq!(one.description.learned_mix, Some(learned(1.0)));
+    assert_eq!(without.body_sha256, one.body_sha256);
+    assert!(without.model_id().ends_with(&without.body_sha256[..12]));
+    assert_ne!(one.model_id(), without.model_id());
+    assert_ne!(one.model_id(), other.model_id());
 }

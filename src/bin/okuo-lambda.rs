@@ -57,7 +57,9 @@ async fn serve() -> okuo::error::Result<()> {
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Refusal> {
-    let answer = lambda::answer(event.payload, remaining(event.context.deadline)).await;
+    let LambdaEvent { payload, context } = event;
+    let remaining = remaining(context.deadline);
+    let answer = lambda::answer(payload, &context.request_id, remaining).await;
     answer.map_err(|failure| {
         IS_ABANDONED.store(failure.is_abandoned, Ordering::SeqCst);
         Refusal(failure)

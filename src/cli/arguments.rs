@@ -73,6 +73,8 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Measure published nights on the tickets that followed
     Monitor(MonitorArguments),
+    /// Measure what published offers brought: treatment beside control
+    Lift(LiftArguments),
     /// Explain one customer on one night: history, rule, prediction, and what the model sees
     Explain(ExplainArguments),
     /// Evaluate on months that the model has not seen, beside baselines
@@ -176,7 +178,9 @@ pub(super) struct InitArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   okuo train --input s3://tickets/2017/ --as-of 2017-10-31 --registry s3://models/okuo \\
-      --time-zone America/New_York --utc --basket-share 0.5")]
+      --time-zone America/New_York --utc --basket-share 0.5
+
+With --lift, the mix of the offers is learned from what is published below --output.")]
 pub(super) struct TrainArguments {
     /// The last day that the model may know
     #[arg(long, value_name = "DATE", required_unless_present = "at")]
@@ -187,6 +191,8 @@ pub(super) struct TrainArguments {
     _registry: RegistryFlags,
     #[command(flatten)]
     _training: TrainingFlags,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -231,7 +237,7 @@ pub(super) struct ScoreArguments {
     #[arg(long, env = "OKUO_FORMAT", value_name = "FORMAT")]
     pub(super) format: Vec<Format>,
     /// Most money that the discounts of the morning's offers may cost if they change nothing; what is
-    /// worth least for it is held back [default: budget under [offers]]
+    /// worth least for it is held back [default: offers.budget]
     #[arg(long, value_name = "MONEY")]
     pub(super) budget: Option<f64>,
     /// Publish although guards would stop the night; the manifest keeps what they said
@@ -268,7 +274,7 @@ pub(super) struct PlanArguments {
     #[command(flatten)]
     _publishing: PublishingFlags,
     /// Most money that the discounts of a day's offers may cost if they change nothing; what is worth
-    /// least for it is held back [default: budget under [offers]]
+    /// least for it is held back [default: offers.budget]
     #[arg(long, value_name = "MONEY")]
     pub(super) budget: Option<f64>,
     /// Publish although guards would stop the night; the manifest keeps what they said
@@ -328,6 +334,33 @@ pub(super) struct MonitorArguments {
     pub(super) fail_if_worse: bool,
     #[command(flatten)]
     _registry: RegistryFlags,
+    #[command(flatten)]
+    _publishing: PublishingFlags,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  okuo lift --input s3://tickets/2017/ --output s3://predictions/okuo --from 2017-09-01 --to 2017-11-30
+  okuo lift --input tickets/ --output nightly/ --effect 0.02
+
+An offer counts once the tickets cover all days on which it was valid, and by the arm that was drawn
+for it. Two experiments are measured: by customers, of whom the control arm is sent nothing, and by
+offers, of which single ones are held back (control_offer_share). The interval of a difference is
+that of the delta method with the customer as the unit; a difference from \"visible from\" on is found in
+80 of 100 cases. --effect says how many weeks and which control_share another effect needs.")]
+pub(super) struct LiftArguments {
+    /// The first night [default: the first that is published]
+    #[arg(long, value_name = "DATE")]
+    pub(super) from: Option<AsOf>,
+    /// The last night [default: the last that is published]
+    #[arg(long, value_name = "DATE")]
+    pub(super) to: Option<AsOf>,
+    /// Also say what a campaign needs to show this difference in the share of offers that are bought,
+    /// such as 0.02
+    #[arg(long, value_name = "SHARE")]
+    pub(super) effect: Option<f64>,
     #[command(flatten)]
     _publishing: PublishingFlags,
     #[command(flatten)]
@@ -458,8 +491,16 @@ pub(super) struct RegistryArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  okuo simulate --output tickets.parquet --customers 5000 --days 365 --seed 7 --truth truth.json")]
+#[command(after_help = "Examples:
+  okuo simulate --output tickets.parquet --customers 5000 --days 365 --seed 7 --truth truth.json
+  okuo simulate --output tickets.parquet --days 365 --until 2024-10-31
+  okuo simulate --output tickets.parquet --days 365 --until 2024-11-07 \\
+      --campaign nightly/ --uplift overdue=0.15,new=0.02
+
+With --campaign, customers react to the offers that `okuo score` published for the same simulated
+tickets: what they buy because of them is added, and nothing else changes. So a campaign is
+simulated night by night: score a night, then simulate up to the next day. What the offers brought in
+truth is printed.")]
 pub(super) struct SimulateArguments {
     /// File to write: .csv, .csv.gz or .parquet; local or s3://
     #[arg(long, short, value_name = "URI")]
@@ -476,9 +517,12 @@ pub(super) struct SimulateArguments {
     /// The first day
     #[arg(long, default_value = "2024-01-01", value_name = "DATE")]
     pub(super) start: Day,
-    /// How many days
+    /// How many days the store's history has
     #[arg(long, default_value_t = 366, value_name = "N")]
     pub(super) days: u32,
+    /// The last day to write, of the same history [default: its last day]
+    #[arg(long, value_name = "DATE")]
+    pub(super) until: Option<Day>,
     /// Everything random follows from it
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(super) seed: u64,
@@ -488,6 +532,26 @@ pub(super) struct SimulateArguments {
     /// Also write the truth behind the tickets to this .json or .csv file
     #[arg(long, value_name = "URI")]
     pub(super) truth: Option<String>,
+    /// Customers react to the offers that are published here: the --output of `okuo score`
+    #[arg(long, value_name = "URI")]
+    pub(super) campaign: Option<String>,
+    /// Probability that a customer who would not have bought the product of an offer while it is valid
+    /// buys it because of the offer, by strategy: likely, overdue, winback or new
+    #[arg(
+        long,
+        value_delimiter = ',',
+        requires = "campaign",
+        value_name = "STRATEGY=P"
+    )]
+    pub(super) uplift: Vec<String>,
+    /// Share of those who react that come for the offer if they would not have come while it is valid
+    #[arg(
+        long,
+        default_value_t = 0.0,
+        requires = "campaign",
+        value_name = "SHARE"
+    )]
+    pub(super) uplift_come: f64,
     /// Customer by customer instead of by time: memory does not grow with the number of customers
     #[arg(long)]
     pub(super) by_customer: bool,

@@ -33,13 +33,7 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
             .put("", content, PutMode::Overwrite)
             .await?;
     }
-    metrics::keep(
-        &summary.measured,
-        &[
-            ("warnings", summary.warnings.len()),
-            ("breaches", summary.breaches.len()),
-        ],
-    );
+    keep_metrics(&summary);
     // What the guards say decides how the run ends, whether or not it can be printed.
     let told = output
         .text(&check_text(&summary))
@@ -48,6 +42,17 @@ pub(super) async fn run(arguments: CheckArguments, output: &Output) -> Result<()
         Some(error) => Err(error),
         None => told,
     }
+}
+
+/// Keeps what is told of the run when it ends.
+pub(super) fn keep_metrics(summary: &CheckSummary) {
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("warnings", summary.warnings.len()),
+            ("breaches", summary.breaches.len()),
+        ],
+    );
 }
 
 /// The error of a feed that `okuo score` would not publish; `None` if it would.

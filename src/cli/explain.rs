@@ -106,6 +106,7 @@ fn in_words(explanation: &Explanation) -> String {
         rule,
         prediction,
         min_purchases,
+        offer_mix,
     } = explanation;
     let mut text = format!(
         "customer {customer_id} on {as_of}, with model {model_id}\n\n{}\n",
@@ -132,6 +133,9 @@ fn in_words(explanation: &Explanation) -> String {
             "\nno prediction: the model learned from customers with at least {min_purchases} purchases, and this one has {}\n",
             history.purchases
         )),
+    }
+    if let Some(offer_mix) = offer_mix {
+        text.push_str(&format!("\noffers: {offer_mix}\n"));
     }
     text
 }

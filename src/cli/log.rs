@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -31,8 +31,25 @@ const RUN_DIGITS: usize = 12;
 /// Whether lines are JSON.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
-/// What the run is doing.
-static STAGE: Mutex<Option<String>> = Mutex::new(None);
+/// What lines of JSON say of the run that they belong to.
+struct LoggedRun {
+    /// Tells the lines of one run from those of others; `None` before the first line.
+    id: Option<String>,
+    /// The request of a caller that the run answers, by the caller's name for it.
+    request: Option<String>,
+    /// What the run is doing.
+    stage: Option<String>,
+}
+
+static RUN: Mutex<LoggedRun> = Mutex::new(LoggedRun {
+    id: None,
+    request: None,
+    stage: None,
+});
+
+fn logged_run() -> MutexGuard<'static, LoggedRun> {
+    RUN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Lines are written like this from now on.
 pub(super) fn set_format(format: LogFormat) {
@@ -54,7 +71,18 @@ pub(super) fn is_json() -> bool {
 
 /// The run goes on with its next stage. Whether that is a line of its own, is for the caller to say.
 pub(super) fn enter_stage(what: &str) {
-    *STAGE.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.to_owned());
+    logged_run().stage = Some(what.to_owned());
+}
+
+/// In a process that answers one request after another, the next one begins: lines are of a run of
+/// its own from now on, which has no stage yet.
+pub(super) fn begin_request(request: &str) {
+    *logged_run() = LoggedRun {
+        id: Some(new_run_id(request)),
+        request: Some(request.to_owned()),
+        stage: None,
+    };
+    note(&format!("request {request}"));
 }
 
 /// What goes on, in detail.
@@ -104,17 +132,14 @@ pub(super) fn now() -> i64 {
     i64::try_from(since_1970().as_millis()).unwrap_or_default()
 }
 
-/// An id by which the lines of one process are told from those of others.
-fn run_id() -> &'static str {
-    static RUN: OnceLock<String> = OnceLock::new();
-    RUN.get_or_init(|| {
-        // Two processes of one number do not begin in the same nanosecond.
-        let begun = format!("{} {}", std::process::id(), since_1970().as_nanos());
-        sha256_hex(begun.as_bytes())
-            .chars()
-            .take(RUN_DIGITS)
-            .collect()
-    })
+/// An id by which the lines of one run are told from those of others.
+fn new_run_id(request: &str) -> String {
+    // Two processes of one number do not begin in the same nanosecond.
+    let (process, begun) = (std::process::id(), since_1970().as_nanos());
+    sha256_hex(format!("{process} {begun} {request}").as_bytes())
+        .chars()
+        .take(RUN_DIGITS)
+        .collect()
 }
 
 /// Writes each of okuo's events as a line.
@@ -190,10 +215,11 @@ fn text_line(level: Level, fields: Fields) -> String {
     }
 }
 
-/// An event for machines: `time`, `level`, `run`, `stage`, `message`, and of an error `error`.
+/// An event for machines: `time`, `level`, `run`, `stage`, `message`, of a request `request`, and of
+/// an error `error`.
 fn json_line(level: Level, fields: &Fields, milliseconds: i64) -> String {
     let time = DateTime::<Utc>::from_timestamp_millis(milliseconds).unwrap_or_default();
-    let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut run = logged_run();
     let mut object = Map::new();
     let mut add = |key: &str, value: Value| object.insert(key.to_owned(), value);
     add(
@@ -201,9 +227,13 @@ fn json_line(level: Level, fields: &Fields, milliseconds: i64) -> String {
         json!(time.to_rfc3339_opts(SecondsFormat::Millis, true)),
     );
     add("level", json!(level.as_str().to_lowercase()));
-    add("run", json!(run_id()));
-    add("stage", json!(stage));
+    let id = run.id.get_or_insert_with(|| new_run_id(""));
+    add("run", json!(id));
+    add("stage", json!(run.stage));
     add("message", json!(fields.message));
+    if let Some(request) = &run.request {
+        add("request", json!(request));
+    }
     let document = fields.document.as_deref();
     if let Some(error) = document.and_then(|text| serde_json::from_str(text).ok()) {
         add("error", error);

@@ -40,6 +40,15 @@ pub(super) fn set_format(format: MetricsFormat) {
     kept().format = format;
 }
 
+/// A run begins: of one before it in the same process, nothing is kept.
+pub(super) fn begin() {
+    *kept() = Kept {
+        format: MetricsFormat::None,
+        measured: None,
+        counts: vec![],
+    };
+}
+
 /// Keeps what a job measured, and what it counted.
 pub(super) fn keep(measured: &Measured, counts: &[(&'static str, usize)]) {
     let mut kept = kept();

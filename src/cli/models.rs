@@ -105,7 +105,10 @@ fn shown_text(shown: &ShownModel) -> String {
         None => "  none: it could not be measured\n".to_owned(),
     };
     let warnings = warnings_text(&description.warnings);
-    let corrections = corrections_text(&description.corrections);
+    let mut corrections = corrections_text(&description.corrections);
+    if let Some(learned) = &description.learned_mix {
+        corrections += &learned.in_words();
+    }
     format!(
         "model {}{promoted}\ntrained up to {} by okuo {} on data {}\nrule: {}\n{} bytes, sha256 {}\nheld-out figures (28 days up to {}):\n{figures}{warnings}{corrections}",
         card.model_id,

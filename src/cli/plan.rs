@@ -1,6 +1,7 @@
 //! `okuo plan`.
 
 use super::PlanArguments;
+use super::metrics;
 use super::output::Output;
 use super::score::within_budget;
 use crate::domain::words::counted;
@@ -18,8 +19,24 @@ pub(super) async fn run(arguments: PlanArguments, output: &Output) -> Result<()>
     let progress = output.progress();
     let summary = jobs::plan(&config, &request, &progress).await?;
     drop(progress);
-    output.text(&plan_text(&summary))?;
-    output.summary(&summary)
+    let offers = summary.days.iter().map(|day| day.sent.offers);
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("offers", offers.sum()),
+            ("warnings", summary.warnings.len()),
+            ("breaches", summary.guards.breaches.len()),
+        ],
+    );
+    let told = output
+        .text(&plan_text(&summary))
+        .and_then(|()| output.summary(&summary));
+    told.map_err(|error| {
+        error.hint(format!(
+            "the plan is published all the same: {}",
+            summary.manifest
+        ))
+    })
 }
 
 /// What is planned for each day, and where.
@@ -42,10 +59,14 @@ fn plan_text(summary: &PlanSummary) -> String {
 }
 
 fn day_text(day: &PlannedDay) -> String {
+    let unknown = match day.sent.offers_without_cost {
+        0 => String::new(),
+        unknown => format!(", without {unknown} whose price is not known"),
+    };
     let cost = day
         .sent
         .expected_cost
-        .map(|cost| format!("; if nothing changes, their discounts cost {cost:.2}"));
+        .map(|cost| format!("; if nothing changes, their discounts cost {cost:.2}{unknown}"));
     format!(
         "  {}: {} to {}{}\n",
         day.send_on,

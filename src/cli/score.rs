@@ -30,6 +30,18 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
     let progress = output.progress();
     let summary = jobs::score(&config, &request, &progress).await?;
     drop(progress);
+    keep_metrics(&summary);
+    let told = tell(&summary, output);
+    told.map_err(|error| {
+        error.hint(format!(
+            "the night is published all the same: {}",
+            summary.manifest
+        ))
+    })
+}
+
+/// Keeps what is told of the run when it ends.
+pub(super) fn keep_metrics(summary: &ScoreSummary) {
     metrics::keep(
         &summary.measured,
         &[
@@ -40,13 +52,6 @@ pub(super) async fn run(arguments: ScoreArguments, output: &Output) -> Result<()
             ("breaches", summary.guards.breaches.len()),
         ],
     );
-    let told = tell(&summary, output);
-    told.map_err(|error| {
-        error.hint(format!(
-            "the night is published all the same: {}",
-            summary.manifest
-        ))
-    })
 }
 
 /// Prints what was published.

@@ -4,10 +4,13 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{SimulateArguments, style};
+use crate::domain::words::counted;
 use crate::error::{Error, Result};
+use crate::jobs;
+use crate::offers::Strategy;
 use crate::simulate::{
-    Order, Simulation, SimulationParameters, write_csv, write_csv_gz, write_parquet,
-    write_truth_csv, write_truth_json,
+    CampaignTruth, Order, PlantedUplift, Simulation, SimulationParameters, StrategyTruth,
+    write_csv, write_csv_gz, write_parquet, write_truth_csv, write_truth_json,
 };
 use crate::store::{self, ObjectWriter, PutMode};
 
@@ -20,15 +23,7 @@ const CUSTOMERS_PER_CHUNK: u32 = 256;
 
 pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result<()> {
     arguments.screen.settings()?;
-    let simulation = Simulation::new(SimulationParameters {
-        style: style(&arguments.style)?,
-        seed: arguments.seed,
-        customers: arguments.customers,
-        products: arguments.products,
-        start: arguments.start,
-        days: arguments.days,
-        utc_zone: arguments.utc_zone.clone(),
-    })?;
+    let simulation = store_of(&arguments)?;
     let target = arguments.output.as_str();
     // Both names are checked before the first line is written.
     let format = ending(target, &[".parquet", ".csv.gz", ".csv"])?;
@@ -47,6 +42,17 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         Order::Days(DAYS_PER_CHUNK)
     };
     let progress = output.progress();
+    let (simulation, campaign) = match &arguments.campaign {
+        None => (simulation, None),
+        Some(uri) => {
+            let uplift = planted(&arguments)?;
+            let parameters = simulation.parameters();
+            let last = arguments.until.unwrap_or(parameters.last_day());
+            let offers = jobs::simulated_campaign(uri, last, parameters, &progress).await?;
+            let (simulation, truth) = simulation.with_campaign(&offers, uplift)?;
+            (simulation, Some(truth))
+        }
+    };
     progress.stage(&format!(
         "writing about {} lines",
         simulation.estimated_lines()
@@ -69,7 +75,75 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         "{target}: {lines} lines of {} customers",
         arguments.customers
     ))?;
-    output.document(&json!({ "output": target, "lines": lines, "truth": arguments.truth }))
+    if let Some(campaign) = &campaign {
+        output.text(&campaign_text(campaign))?;
+    }
+    let mut document = json!({ "output": target, "lines": lines, "truth": arguments.truth });
+    if let Some(campaign) = campaign {
+        document["campaign"] = json!(campaign);
+    }
+    output.document(&document)
+}
+
+/// The simulated store, up to the last day to write.
+fn store_of(arguments: &SimulateArguments) -> Result<Simulation> {
+    let simulation = Simulation::new(SimulationParameters {
+        style: style(&arguments.style)?,
+        seed: arguments.seed,
+        customers: arguments.customers,
+        products: arguments.products,
+        start: arguments.start,
+        days: arguments.days,
+        utc_zone: arguments.utc_zone.clone(),
+    })?;
+    match arguments.until {
+        Some(until) if until < arguments.start => Err(Error::request(format!(
+            "the days end on {until}, before they begin on {}",
+            arguments.start
+        ))
+        .hint("give a later --until, or an earlier --start")),
+        Some(until) => Ok(simulation.until(until)),
+        None => Ok(simulation),
+    }
+}
+
+/// The uplift that --uplift plants.
+fn planted(arguments: &SimulateArguments) -> Result<PlantedUplift> {
+    let mut planted = PlantedUplift {
+        come: arguments.uplift_come,
+        ..PlantedUplift::NONE
+    };
+    for given in &arguments.uplift {
+        let parts = given.split_once('=');
+        let parsed = parts.and_then(|(strategy, probability)| {
+            Some((
+                Strategy::of_word(strategy.trim())?,
+                probability.trim().parse().ok()?,
+            ))
+        });
+        let Some((strategy, probability)) = parsed else {
+            return Err(
+                Error::request(format!("\"{given}\" is no uplift of a strategy")).hint(
+                    "write it as overdue=0.15; the strategies are likely, overdue, winback and new",
+                ),
+            );
+        };
+        planted = planted.with(strategy, probability);
+    }
+    Ok(planted)
+}
+
+/// What the offers brought in truth.
+fn campaign_text(campaign: &CampaignTruth) -> String {
+    let strategies = campaign.strategies.iter();
+    let mut text: Vec<String> = strategies.map(StrategyTruth::in_words).collect();
+    if campaign.unfinished > 0 {
+        text.push(format!(
+            "{} not counted: the simulated history ends before they do",
+            counted(campaign.unfinished as i64, "offer")
+        ));
+    }
+    text.join("\n")
 }
 
 /// Which of the endings a name has.

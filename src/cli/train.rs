@@ -18,14 +18,7 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
     let progress = output.progress();
     let summary = jobs::train(&config, as_of, &progress).await?;
     drop(progress);
-    metrics::keep(
-        &summary.measured,
-        &[
-            ("promoted", usize::from(summary.promoted)),
-            ("products_with_a_tree", summary.products_with_a_tree),
-            ("gaps", summary.gaps.len()),
-        ],
-    );
+    keep_metrics(&summary);
     let told = print(&summary, as_of, output).and_then(|()| output.summary(&summary));
     match refusal(&summary, &config) {
         Some(error) => Err(error),
@@ -38,6 +31,18 @@ pub(super) async fn run(arguments: TrainArguments, output: &Output) -> Result<()
             ))
         }),
     }
+}
+
+/// Keeps what is told of the run when it ends.
+pub(super) fn keep_metrics(summary: &TrainSummary) {
+    metrics::keep(
+        &summary.measured,
+        &[
+            ("promoted", usize::from(summary.promoted)),
+            ("products_with_a_tree", summary.products_with_a_tree),
+            ("gaps", summary.gaps.len()),
+        ],
+    );
 }
 
 /// The error of a model that was to be promoted and was not, for gaps; `None` if there is none.
@@ -102,6 +107,9 @@ pub(super) fn print(summary: &TrainSummary, as_of: AsOf, output: &Output) -> Res
     output.text(&trees_text(&summary.trees, summary.products_with_a_tree))?;
     for correction in &summary.corrections {
         output.text(&format!("  {}", correction.words))?;
+    }
+    if let Some(learned) = &summary.learned_mix {
+        output.text(&learned.in_words())?;
     }
     let verb = match summary.promoted {
         true => "promoted",

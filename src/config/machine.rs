@@ -15,6 +15,13 @@ impl Layer {
         Self::within(store::memory_limit())
     }
 
+    /// As [`Layer::of_machine`], where a control group limits its memory to this.
+    #[cfg(test)]
+    pub(crate) fn within_bytes(bytes: u64) -> Self {
+        let file = "/sys/fs/cgroup/memory.max".to_owned();
+        Self::within(Some(GroupLimit { bytes, file }))
+    }
+
     fn within(limit: Option<GroupLimit>) -> Self {
         let mut layer = Self::default();
         let setting = declared()

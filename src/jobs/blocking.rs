@@ -8,9 +8,10 @@ use tokio::runtime::{Builder, Handle};
 
 use super::{
     CheckRequest, CheckSummary, EvaluateRequest, EvaluateSummary, ExplainRequest,
-    ExplainedCustomer, ModelList, MonitorRequest, MonitorSummary, NightOutcome, PlanRequest,
-    PlanSummary, Progress, PromotedModel, PromotionHistory, RemoveOptions, RemovedModel,
-    ScoreRangeRequest, ScoreRequest, ScoreSummary, ShownModel, TrainSummary,
+    ExplainedCustomer, LiftRequest, LiftSummary, ModelList, MonitorRequest, MonitorSummary,
+    NightOutcome, PlanRequest, PlanSummary, Progress, PromotedModel, PromotionHistory,
+    RemoveOptions, RemovedModel, ScoreRangeRequest, ScoreRequest, ScoreSummary, ShownModel,
+    TrainSummary,
 };
 use crate::calendar::AsOf;
 use crate::config::Config;
@@ -108,6 +109,18 @@ pub fn monitor(
     progress: &dyn Progress,
 ) -> Result<MonitorSummary> {
     wait_for(super::monitor(config, request, progress))
+}
+
+/// As [`super::lift`].
+///
+/// # Errors
+/// As [`super::lift`]; if it is called from async code.
+pub fn lift(
+    config: &Config,
+    request: &LiftRequest,
+    progress: &dyn Progress,
+) -> Result<LiftSummary> {
+    wait_for(super::lift(config, request, progress))
 }
 
 /// As [`super::list_models`].

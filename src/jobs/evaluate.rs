@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::guards::WarningLog;
 use super::registry::load_configured;
+use super::tickets::check_history_days;
 use super::{Progress, Purpose, StoredModel, Tickets, compute};
 use crate::calendar::{AsOf, Month};
 use crate::config::Config;
@@ -79,9 +80,13 @@ async fn evaluated(
         first: first_month.map(|month| month.eve().first_of(config.history_days)),
         until: None,
     };
-    let purpose = match model {
-        Some(_) => Purpose::Scoring,
-        None => Purpose::Training,
+    if model.is_none() {
+        check_history_days(&config, Purpose::Training)?;
+    }
+    // Offers also need what scoring reads: products, and who may be mailed.
+    let purpose = match model.is_some() || request.offers {
+        true => Purpose::Scoring,
+        false => Purpose::Training,
     };
     progress.enter(Stage::List);
     let mut tickets = Tickets::read(&config, days, purpose, progress).await?;

@@ -13,6 +13,7 @@ use crate::calendar::{AsOf, Day};
 use crate::config::Config;
 use crate::domain::{Details, OwnedId, Predictions};
 use crate::error::Result;
+use crate::lift::LearnedMix;
 use crate::models::NightSummary;
 use crate::models::explain::{self, Explanation};
 use crate::offers::{Arm, Offer, OfferMaker, SentOffers};
@@ -115,6 +116,8 @@ pub async fn explain(
         let code = tickets.partitions.customers().code(&customer);
         let details = tickets.details(request.as_of, code.as_slice());
         explanation.add_details(&details, tickets.partitions.products());
+        let learned = model.header.description.learned_mix.as_ref();
+        explanation.offer_mix = learned.map(LearnedMix::in_words);
         Ok::<_, crate::error::Error>(explanation)
     })?;
     let offers = match explanation.recurrent {

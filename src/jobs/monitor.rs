@@ -80,7 +80,7 @@ pub async fn monitor(
 ) -> Result<MonitorSummary> {
     let output = store::open(required_output(config)?).await?;
     config.required_inputs()?;
-    let nights = requested_nights(&output, request).await?;
+    let nights = requested_nights(&output, request.from, request.to).await?;
     let first = nights.first().copied().unwrap_or(AsOf(Day::from_epoch(0)));
     let last = nights.last().copied().unwrap_or(first);
     let window = u32::try_from(config.rule.window_days()).unwrap_or_default();
@@ -125,12 +125,15 @@ pub async fn monitor(
 }
 
 /// The published nights that were asked for.
-async fn requested_nights(output: &Location, request: &MonitorRequest) -> Result<Vec<AsOf>> {
+pub(super) async fn requested_nights(
+    output: &Location,
+    from: Option<AsOf>,
+    to: Option<AsOf>,
+) -> Result<Vec<AsOf>> {
     let all = published_nights(output).await?;
     let mut nights = all.clone();
-    nights.retain(|night| {
-        request.from.is_none_or(|from| from <= *night) && request.to.is_none_or(|to| *night <= to)
-    });
+    nights
+        .retain(|night| from.is_none_or(|from| from <= *night) && to.is_none_or(|to| *night <= to));
     if !nights.is_empty() {
         return Ok(nights);
     }

@@ -16,7 +16,7 @@ use crate::domain::Predictions;
 use crate::error::{Error, Result};
 use crate::guards::Warning;
 use crate::models::PreparedNight;
-use crate::offers::{Action, Arm, Offer, OfferMaker};
+use crate::offers::{Action, Offer, OfferMaker};
 use crate::publish::manifest::{GuardRecord, MANIFEST};
 use crate::publish::plan::{MOST_PLAN_DAYS, PLAN_DAYS, plan_folder};
 use crate::publish::runs::{NightRun, publish_in};
@@ -69,8 +69,10 @@ pub struct DayCounts {
     pub customers: usize,
     /// How many offers.
     pub offers: usize,
-    /// What their discounts cost if they change nothing; `None` if that is not known.
+    /// What their discounts cost if they change nothing; `None` if that is known of none.
     pub expected_cost: Option<f64>,
+    /// How many of the offers have no price, and are not in it.
+    pub offers_without_cost: usize,
 }
 
 /// One day of a plan.
@@ -229,9 +231,7 @@ fn offers(
 /// Counts what is sent to a customer, on the day on which it is. Returns how many offers are held back
 /// for the budget.
 fn count(of_customer: &[Offer], counts: &mut BTreeMap<Day, DayCounts>) -> usize {
-    let treated = of_customer
-        .iter()
-        .filter(|offer| offer.arm == Arm::Treatment);
+    let treated = of_customer.iter().filter(|offer| offer.is_treated());
     let (mut over_budget, mut last) = (0, None);
     for offer in treated {
         over_budget += usize::from(offer.action == Action::OverBudget);
@@ -243,8 +243,9 @@ fn count(of_customer: &[Offer], counts: &mut BTreeMap<Day, DayCounts>) -> usize 
         day.offers += 1;
         day.customers += usize::from(last != send_on);
         last = send_on;
-        if let Some(cost) = offer.expected_cost {
-            *day.expected_cost.get_or_insert(0.0) += cost;
+        match offer.expected_cost {
+            Some(cost) => *day.expected_cost.get_or_insert(0.0) += cost,
+            None => day.offers_without_cost += 1,
         }
     }
     over_budget

@@ -137,7 +137,10 @@ pub(super) async fn load_for_night(
         Some(named) => load_configured(config, named).await?,
     };
     models::refuse_future(&stored.model, as_of)?;
-    let config = config.for_model(stored.model.rule)?;
+    let mut config = config.for_model(stored.model.rule)?;
+    if let Some(learned) = &stored.header.description.learned_mix {
+        config.offers.mix = learned.applied_to(&config.offers.mix);
+    }
     if config.rule != stored.model.rule {
         progress.warning("the rule differs from the one that the model was trained with; the given one decides who is scored");
     }

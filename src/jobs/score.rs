@@ -15,6 +15,7 @@ use crate::domain::{CustomerPrediction, Details, Funnel, OwnedId, Predictions, P
 use crate::error::{Error, Result};
 use crate::guards::{FeedCounts, Warning};
 use crate::ingest::report::Report;
+use crate::lift::small_arm;
 use crate::models::{self, PreparedNight};
 use crate::offers::{
     Action, Arm, Offer, OfferMaker, OfferParameters, PlanChanges, StandingPlan, unknown_categories,
@@ -233,6 +234,11 @@ async fn score_into(
             progress,
         )
     })?;
+    // Once: before the first mailing.
+    let small_arm = scored.small_arm.as_ref();
+    if let Some(warning) = small_arm.filter(|_| before.sent.is_empty()) {
+        progress.warning(warning);
+    }
     progress.stage("publishing");
     progress.enter(Stage::Publish);
     let lines = tickets.lines.clone();
@@ -413,6 +419,8 @@ struct ScoredNight {
     customers_due: usize,
     expected_cost: Option<f64>,
     offers_without_cost: usize,
+    /// What to say if the control arm is too small to show anything.
+    small_arm: Option<String>,
     over_budget: usize,
     plan: Option<(AsOf, PlanChanges)>,
     examples: Vec<ExampleCustomer>,
@@ -434,7 +442,7 @@ fn predict(
     let mut maker = maker
         .with_details(&details)?
         .keeping_to(before.plan.as_ref());
-    let mut collector = NightCollector::new(recurrent, request, details);
+    let mut collector = NightCollector::new(recurrent, request, details, &config.offers);
     let take = &mut |predictions: &Predictions, maker: &mut OfferMaker<'_>| -> Result<()> {
         progress.enter(Stage::Tables);
         collector.add(predictions, &maker.offers(predictions)?)?;
@@ -493,6 +501,7 @@ struct NightCollector {
     customers_due: usize,
     expected_cost: Option<f64>,
     offers_without_cost: usize,
+    arms: ArmCounts,
     over_budget: usize,
     /// Customers from one example to the next, so that not only the smallest ids are shown.
     example_step: usize,
@@ -501,7 +510,12 @@ struct NightCollector {
 }
 
 impl NightCollector {
-    fn new(recurrent: usize, request: &ScoreRequest, details: Details) -> Self {
+    fn new(
+        recurrent: usize,
+        request: &ScoreRequest,
+        details: Details,
+        offers: &OfferParameters,
+    ) -> Self {
         Self {
             tables: Tables::new(&request.formats, details.clone()),
             details,
@@ -511,6 +525,10 @@ impl NightCollector {
             customers_due: 0,
             expected_cost: None,
             offers_without_cost: 0,
+            arms: ArmCounts {
+                max_per_week: offers.max_per_week as f64,
+                ..ArmCounts::default()
+            },
             over_budget: 0,
             example_step: (recurrent / request.examples.max(1)).max(1),
             most_examples: request.examples,
@@ -522,8 +540,7 @@ impl NightCollector {
         self.tables.push(predictions, offers)?;
         let made = offers.iter().filter(|offer| offer.action == Action::Offer);
         self.offers += made.count();
-        let is_over =
-            |offer: &&Offer| offer.action == Action::OverBudget && offer.arm == Arm::Treatment;
+        let is_over = |offer: &&Offer| offer.action == Action::OverBudget && offer.is_treated();
         self.over_budget += offers.iter().filter(is_over).count();
         for offer in offers.iter().filter(|offer| offer.due) {
             self.offers_due += 1;
@@ -536,6 +553,7 @@ impl NightCollector {
         self.customers_due += of_customer
             .filter(|offers| offers.iter().any(|offer| offer.due))
             .count();
+        self.arms.add(predictions, offers);
         for (at, customer) in (self.customers..).zip(&predictions.customers) {
             if at % self.example_step == 0 && self.examples.len() < self.most_examples {
                 self.examples
@@ -555,10 +573,58 @@ impl NightCollector {
             customers_due: self.customers_due,
             expected_cost: self.expected_cost,
             offers_without_cost: self.offers_without_cost,
+            small_arm: self.arms.small(),
             over_budget: self.over_budget,
             plan: None,
             examples: self.examples,
         })
+    }
+}
+
+/// How large the arms are, and how many offers a customer gets.
+#[derive(Default)]
+struct ArmCounts {
+    max_per_week: f64,
+    /// Customers who are offered something.
+    customers: usize,
+    of_control: usize,
+    offers: usize,
+    /// Sum of the probabilities that they are bought anyway.
+    bought: f64,
+    scored: usize,
+    purchases_90d: u64,
+}
+
+impl ArmCounts {
+    fn add(&mut self, predictions: &Predictions, offers: &[Offer]) {
+        self.scored += predictions.customers.len();
+        let purchases = predictions.customers.iter();
+        let purchases = purchases.map(|customer| u64::from(customer.purchases_90d));
+        self.purchases_90d += purchases.sum::<u64>();
+        for of_customer in offers.chunk_by(|one, next| one.customer == next.customer) {
+            let made = of_customer.iter();
+            let made = made.filter(|offer| offer.action == Action::Offer);
+            self.offers += made.clone().count();
+            self.bought += made.clone().map(|offer| offer.p_window).sum::<f64>();
+            if let Some(first) = made.clone().next() {
+                self.customers += 1;
+                self.of_control += usize::from(first.arm == Arm::Control);
+            }
+        }
+    }
+
+    /// What to say if the control arm is too small to show anything.
+    fn small(&self) -> Option<String> {
+        let visits = self.purchases_90d as f64 * 7.0 / 90.0 / self.scored.max(1) as f64;
+        let offers = self.offers as f64;
+        let a_mailing = offers / self.customers.max(1) as f64;
+        let a_week = a_mailing * visits.min(self.max_per_week);
+        small_arm(
+            self.customers,
+            self.of_control,
+            a_week,
+            self.bought / offers.max(1.0),
+        )
     }
 }
 

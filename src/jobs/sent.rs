@@ -8,6 +8,7 @@ use crate::domain::{Id, Ids};
 use crate::error::{Error, Result};
 use crate::ingest::{self, NeededDays};
 use crate::offers::{OfferParameters, SentOffer, SentOffers, StandingPlan, nights_to_remember};
+use crate::publish::campaign::published_campaign;
 use crate::publish::manifest::ManifestInput;
 use crate::publish::plan::{
     PublishedPlan, is_damaged, plans_of_nights, published_plans, read_plan, standing_plan,
@@ -84,17 +85,48 @@ impl SentReader<'_> {
             let warning = format!("[offers] sent = \"{uri}\": {warning}");
             self.progress.warning(&warning);
         }
-        let offers = offers_of(&sent, self.as_of, &self.config.offers, customers, products);
+        let mut offers = offers_of(&sent, self.as_of, &self.config.offers, customers, products);
+        let mut inputs: Vec<ManifestInput> = objects.into_iter().map(manifest_input).collect();
+        // No table has what was held back to measure what offers bring. It counts as if it had been
+        // sent: else the arms would differ in more than the sending.
+        let (held_back, tables) = self.held_back(nights).await?;
+        offers.extend(held_back);
+        inputs.extend(tables);
         Ok(SentBefore {
             sent: SentOffers::new(customers, offers),
             plan: None,
-            inputs: objects.into_iter().map(manifest_input).collect(),
+            inputs,
         })
+    }
+
+    /// What earlier nights that are published held back, and their tables.
+    async fn held_back(
+        &self,
+        nights: DateRange,
+    ) -> Result<(Vec<(u32, SentOffer)>, Vec<ManifestInput>)> {
+        let nights: Vec<AsOf> = (0..nights.days())
+            .map(|after| AsOf(nights.first + after))
+            .collect();
+        let code_of_customer = |id: Id<'_>| self.tickets.code_of_customer(id);
+        let code_of_product = |id: Id<'_>| self.tickets.partitions.products().code_of(id);
+        let campaign =
+            published_campaign(self.output, &nights, &code_of_customer, &code_of_product).await?;
+        self.warn(&campaign.warnings);
+        let held_back = campaign.offers.iter().filter(|offer| !offer.is_sent());
+        let held_back = held_back.map(|offer| {
+            let as_sent = SentOffer {
+                sent_on: offer.night.day() + 1,
+                valid_until: offer.valid.last,
+                product: offer.product,
+            };
+            (offer.customer, as_sent)
+        });
+        Ok((held_back.collect(), campaign.inputs))
     }
 
     /// What published nights and plans say.
     async fn of_published(&self, plans: &[PublishedPlan], nights: DateRange) -> Result<SentBefore> {
-        let code_of_customer = |id: Id<'_>| self.code_of_customer(id);
+        let code_of_customer = |id: Id<'_>| self.tickets.code_of_customer(id);
         let code_of_product = |id: Id<'_>| self.tickets.partitions.products().code_of(id);
         let published =
             published_offers(self.output, nights, &code_of_customer, &code_of_product).await?;
@@ -143,7 +175,7 @@ impl SentReader<'_> {
         plan: &PublishedPlan,
         inputs: &mut Vec<ManifestInput>,
     ) -> Result<Option<StandingPlan>> {
-        let code_of_customer = |id: Id<'_>| self.code_of_customer(id);
+        let code_of_customer = |id: Id<'_>| self.tickets.code_of_customer(id);
         let code_of_product = |id: Id<'_>| self.tickets.partitions.products().code_of(id);
         let id_of = |code: u32| {
             let id = self.tickets.partitions.customers().get(code)?;
@@ -166,16 +198,6 @@ impl SentReader<'_> {
             Err(error) => Err(error),
         }
     }
-
-    /// The code of a customer, or of the one that goes on in its place.
-    fn code_of_customer(&self, id: Id<'_>) -> Option<u32> {
-        let customers = self.tickets.partitions.customers();
-        let merged = self.tickets.merged.as_ref();
-        match merged.and_then(|merged| merged.survivor_of(id)) {
-            Some(survivor) => customers.code_of(survivor.as_id()),
-            None => customers.code_of(id),
-        }
-    }
 }
 
 /// The objects that a night's run is made of, without reading them: its tickets, and what says what
@@ -195,10 +217,10 @@ pub(super) async fn inputs_of_night(
     let nights = nights_to_remember(as_of, config.offers.longest_memory());
     let plans = published_plans(output, (nights.first, as_of), &mut vec![]).await?;
     let mut used = vec![];
+    let (published, tables): (Vec<AsOf>, Vec<ManifestInput>) =
+        offer_tables(output, nights).await?.into_iter().unzip();
+    inputs.extend(tables);
     if config.offers.sent.is_none() {
-        let (published, tables): (Vec<AsOf>, Vec<ManifestInput>) =
-            offer_tables(output, nights).await?.into_iter().unzip();
-        inputs.extend(tables);
         used.extend(
             plans_of_nights(&plans, nights, &published)
                 .into_iter()
@@ -214,7 +236,7 @@ pub(super) async fn inputs_of_night(
     Ok(inputs)
 }
 
-fn in_settings(error: Error, uri: &str) -> Error {
+pub(super) fn in_settings(error: Error, uri: &str) -> Error {
     if !error.lacks_columns() {
         return error.hint(format!("[offers] sent = \"{uri}\" names it"));
     }

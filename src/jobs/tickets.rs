@@ -8,7 +8,7 @@ use super::{Progress, StoredModel, compute};
 use crate::calendar::{AsOf, RECENT_DAYS};
 use crate::config::Config;
 use crate::domain::words::in_shell;
-use crate::domain::{Details, Ids, OwnedId};
+use crate::domain::{Details, Id, Ids, OwnedId};
 use crate::error::{Error, Result};
 use crate::ingest::report::Report;
 use crate::ingest::{self, FeedDays, MailingTable, MergedCards, NeededDays, ProductTable, Reader};
@@ -149,6 +149,16 @@ impl Tickets {
             mailing: None,
             merged: ingested.merged,
         })
+    }
+
+    /// The code of a customer, or of the one that goes on in its place.
+    pub(super) fn code_of_customer(&self, id: Id<'_>) -> Option<u32> {
+        let customers = self.partitions.customers();
+        let merged = self.merged.as_ref();
+        match merged.and_then(|merged| merged.survivor_of(id)) {
+            Some(survivor) => customers.code_of(survivor.as_id()),
+            None => customers.code_of(id),
+        }
     }
 
     /// What is known beside the purchases on a night: of all products, and of these customers, whose
@@ -295,7 +305,7 @@ pub(super) fn days_up_to(night: AsOf, config: &Config) -> NeededDays {
     NeededDays::up_to(night, config.history_days)
 }
 
-fn check_history_days(config: &Config, purpose: Purpose) -> Result<()> {
+pub(super) fn check_history_days(config: &Config, purpose: Purpose) -> Result<()> {
     let (least, what) = match purpose {
         Purpose::Scoring => (config.rule.window_days(), "the rule looks back"),
         Purpose::Training => (

@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::guards::WarningLog;
+use super::lift::{outcomes_of, read_campaign};
+use super::score::required_output;
 use super::tickets::days_up_to;
 use super::{Progress, Purpose, Tickets, compute, registry};
 use crate::artifact::{self, Description, ModelHeader, Origin, SigningKey};
@@ -15,12 +17,14 @@ use crate::error::{Error, Kind, Result};
 use crate::eval::{self, Difference, HoldoutReport};
 use crate::guards::{self, FeedCounts, GuardFinding, TrainingFeatures, TrainingFeed, Warning};
 use crate::ingest::report::Report;
+use crate::lift::LearnedMix;
 use crate::models::basket::{CorrectionInWords, CorrectionReport};
 use crate::models::{
     self, BudgetChoice, CustomerSample, HELD_OUT_DAYS, Model, NightSummary, Parameters, Trained,
 };
 use crate::publish::promotion::{Decision, PromotionPolicy, StandingModel, decide, last_days};
 use crate::publish::registry::Registry;
+use crate::publish::runs::published_nights;
 use crate::purchases::History;
 use crate::record::{Measured, Stage};
 use crate::recurrence::{ClosedDays, PopulationSummary, Provenance, SalesByDay};
@@ -66,10 +70,16 @@ pub struct TrainSummary {
     pub trees: CorrectionReport,
     /// The largest of their corrections, in words.
     pub corrections: Vec<CorrectionInWords>,
+    /// The shares of the offers that were learned from campaigns, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned_mix: Option<LearnedMix>,
 }
 
 /// How many corrections are said in words.
 const CORRECTIONS_SAID: usize = 5;
+
+/// Offers of so many days are learned from: half a year, since what pays changes.
+const LEARNED_DAYS: i32 = 182;
 
 /// Trains on the configured tickets up to and including `as_of`, and stores the model in the
 /// configured registry. The new model is promoted as `config.promote` says.
@@ -93,7 +103,8 @@ async fn read_and_train(
     // A registry that cannot be read or written is told now, not after the training.
     registry.promoted().await?;
     registry.prove_writable().await?;
-    signing_key(config).await?;
+    let key = signing_key(config).await?;
+    check_key_pair(config, key.as_ref())?;
     progress.enter(Stage::List);
     let days = days_up_to(as_of, config);
     let mut tickets = Tickets::read(config, days, Purpose::Training, progress).await?;
@@ -162,6 +173,30 @@ async fn train_with(
         progress,
     };
     training.run().await
+}
+
+/// Refuses to promote models that no night would use.
+fn check_key_pair(config: &Config, key: Option<&SigningKey>) -> Result<()> {
+    let Some(verify_key) = &config.verify_key else {
+        return Ok(());
+    };
+    let Some(key) = key else {
+        return match config.promote {
+            PromotionPolicy::Never => Ok(()),
+            _ => Err(Error::request(
+                "nights use only signed models (verify_key), and there is no key to sign the new one",
+            )
+            .hint("name the secret key with --sign-key; or train with --promote never, and sign and promote by hand")),
+        };
+    };
+    const PROOF: &[u8] = b"okuo";
+    let signature = key.sign(PROOF, "proof of a pair of keys")?;
+    verify_key
+        .check("proof", PROOF, Some(signature.as_bytes()))
+        .map_err(|_| {
+            Error::request("sign_key and verify_key are not of one pair of keys")
+                .hint("no night would use the new model: give the two keys that `minisign -G` has made together")
+        })
 }
 
 /// The key that signs the new model, if one is configured.
@@ -246,6 +281,7 @@ struct Training<'a> {
 
 impl Training<'_> {
     async fn run(self) -> Result<TrainSummary> {
+        let learned_mix = self.learned_mix().await?;
         if self.config.promote != PromotionPolicy::IfBetter {
             // Otherwise they are the reason why it is not promoted.
             for gap in &self.summary.last_days.gaps {
@@ -259,7 +295,7 @@ impl Training<'_> {
         let (standing, replaced) = self.standing().await?;
         let held_out = compute(|| self.measure(&trained, replaced.as_ref()));
         self.progress.enter(Stage::Publish);
-        let file = compute(|| self.encode(&trained.model, held_out.as_ref()))?;
+        let file = compute(|| self.encode(&trained.model, held_out.as_ref(), learned_mix.clone()))?;
         let measured = self.progress.measured();
         let file = Bytes::from(file);
         let saved = self.registry.save(file.clone(), Some(measured)).await?;
@@ -292,7 +328,32 @@ impl Training<'_> {
             measured: self.progress.measured(),
             trees: basket.corrections.clone(),
             corrections: self.named(basket.largest_corrections(CORRECTIONS_SAID)),
+            learned_mix,
         })
+    }
+
+    /// What finished campaigns say of the mix of offers, if that was asked for. Only nights and tickets
+    /// up to the night of the training count.
+    async fn learned_mix(&self) -> Result<Option<LearnedMix>> {
+        if !self.config.lift {
+            return Ok(None);
+        }
+        self.progress.stage("learning from offers");
+        let output = store::open(required_output(self.config)?).await?;
+        let as_of = self.summary.population.as_of;
+        let mut nights = published_nights(&output).await?;
+        nights.retain(|night| *night < as_of && as_of.day() - night.day() <= LEARNED_DAYS);
+        let campaign = read_campaign(&output, &nights, self.tickets, self.progress).await?;
+        let outcomes = compute(|| outcomes_of(campaign, self.tickets, as_of, &self.config.offers))?;
+        let offers = &self.config.offers;
+        let learned = LearnedMix::new(&outcomes, &offers.mix, self.config.parameters.seed);
+        if learned.is_none() {
+            self.progress.warning(&format!(
+                "nothing was learned from offers: none of the last {LEARNED_DAYS} days below {} is over",
+                output.name()
+            ));
+        }
+        Ok(learned)
     }
 
     /// Corrections with what their products are called, where a table says it.
@@ -467,7 +528,12 @@ impl Training<'_> {
         ));
     }
 
-    fn encode(&self, model: &Model, held_out: Option<&HoldoutReport>) -> Result<Vec<u8>> {
+    fn encode(
+        &self,
+        model: &Model,
+        held_out: Option<&HoldoutReport>,
+        learned_mix: Option<LearnedMix>,
+    ) -> Result<Vec<u8>> {
         let origin = Origin::new(
             self.tickets.partitions.products(),
             &self.summary.provenance.bought_ever,
@@ -485,6 +551,7 @@ impl Training<'_> {
             origin: Some(origin),
             corrections: model.basket.largest_corrections(CORRECTIONS_SAID),
             feed: Some(self.summary.last_days.feed.clone()),
+            learned_mix,
             features: self.features(model)?,
         };
         artifact::encode(description, model)

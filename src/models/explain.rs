@@ -73,6 +73,9 @@ pub struct Explanation {
     pub prediction: Option<Prediction>,
     /// The fewest purchases of a customer that the model learned from.
     pub min_purchases: usize,
+    /// How the customer's offers are divided among strategies, in words, if that was learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer_mix: Option<String>,
 }
 
 /// The purchases of a customer up to the night.
@@ -277,6 +280,7 @@ fn explained(
         prediction: (recurrent || purchases.len() >= min_purchases)
             .then(|| predicted(&scorer, &purchases, &prediction, &wait, likely)),
         min_purchases,
+        offer_mix: None,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Action, Arm, Offer};
+use super::{Action, Offer};
 use crate::calendar::Day;
 use crate::domain::Predictions;
 use crate::sampling::Draw;
@@ -108,7 +108,7 @@ impl OfferBudget {
             draw: Draw::OfferBudget.hash(self.seed, &keys),
             cost: offer.expected_cost,
             is_planned: offer.planned,
-            is_sent: offer.arm == Arm::Treatment,
+            is_sent: offer.is_treated(),
         });
     }
 

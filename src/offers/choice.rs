@@ -7,8 +7,9 @@ use super::{
     Action, Arm, LONGEST_QUIET, Offer, OfferDates, OfferMaker, OfferParameters, PlannedOffer,
     SentToCustomer, StandingPlan,
 };
-use crate::calendar::AsOf;
-use crate::domain::{CustomerPrediction, ProductPrediction, words};
+use crate::calendar::{AsOf, Day};
+use crate::domain::{CustomerPrediction, Ids, ProductPrediction, words};
+use crate::sampling::Draw;
 
 /// A product of the first so many in a customer's list may be certain.
 pub(super) const CERTAIN_RANKS: usize = 3;
@@ -29,6 +30,30 @@ pub(super) struct CustomerChoice<'a> {
     is_due: bool,
     /// Why the customer is not mailed, or not again yet.
     held_back: Option<(Action, String)>,
+}
+
+/// Draws the arms of one customer's offers on one night.
+#[derive(Clone, Copy)]
+pub(super) struct OfferArms<'a> {
+    /// The customer's own.
+    pub(super) customer: Arm,
+    pub(super) seed: u64,
+    /// Of the customer's id.
+    pub(super) key: u64,
+    pub(super) products: &'a Ids,
+}
+
+impl OfferArms<'_> {
+    /// The arm of an offer of a product that is sent on a day: the same in a plan and on the night
+    /// that keeps to it.
+    fn of(&self, product: u32, send_on: Day, control_share: f64) -> Arm {
+        let send_on = i64::from(send_on.epoch()) as u64;
+        let ids = [self.key, send_on, self.products.key(product)];
+        match Draw::OfferArm.keeps(self.seed, &ids, control_share) {
+            true => Arm::Control,
+            false => Arm::Treatment,
+        }
+    }
 }
 
 /// The categories and brands of what is offered to a customer already.
@@ -133,7 +158,7 @@ impl<'a> CustomerChoice<'a> {
     /// sent any more. What is no candidate any more is left out.
     pub(super) fn planned_offers(
         &self,
-        arm: Arm,
+        arms: OfferArms<'_>,
         planned: &[PlannedOffer],
         offers: &mut Vec<Offer>,
     ) {
@@ -156,7 +181,7 @@ impl<'a> CustomerChoice<'a> {
             };
             offers.push(Offer {
                 planned: true,
-                ..choice.row(rank, product, considered, arm)
+                ..choice.row(rank, product, considered, arms)
             });
         }
     }
@@ -164,7 +189,12 @@ impl<'a> CustomerChoice<'a> {
     /// Adds the customer's rows by rank. Each strategy goes through the candidates that it may
     /// choose, the likeliest first, until as many are offered, or would be, as its quota says. What
     /// one strategy finds no candidates for goes to the next.
-    pub(super) fn offers(&self, arm: Arm, quotas: [usize; STRATEGIES], offers: &mut Vec<Offer>) {
+    pub(super) fn offers(
+        &self,
+        arms: OfferArms<'_>,
+        quotas: [usize; STRATEGIES],
+        offers: &mut Vec<Offer>,
+    ) {
         let customer = self.customer;
         let candidates: Vec<_> = customer.products.iter().chain(&customer.further).collect();
         let mut considered: Vec<Option<Considered>> = Vec::new();
@@ -194,7 +224,7 @@ impl<'a> CustomerChoice<'a> {
         }
         let rows = (1..).zip(candidates).zip(considered);
         offers.extend(rows.filter_map(|((rank, product), considered)| {
-            Some(self.row(rank, product, considered?, arm))
+            Some(self.row(rank, product, considered?, arms))
         }));
     }
 
@@ -203,7 +233,7 @@ impl<'a> CustomerChoice<'a> {
         rank: u32,
         product: &ProductPrediction,
         considered: Considered,
-        arm: Arm,
+        arms: OfferArms<'_>,
     ) -> Offer {
         let Considered {
             strategy,
@@ -212,6 +242,10 @@ impl<'a> CustomerChoice<'a> {
             p_window,
         } = considered;
         let is_offered = action == Action::Offer;
+        let arm = arms.customer;
+        let share = self.maker.parameters.control_offer_share;
+        let offer_arm = arms.of(product.product, self.dates.send_on, share);
+        let is_sent = arm == Arm::Treatment && offer_arm == Arm::Treatment;
         Offer {
             customer: self.customer.customer,
             product: product.product,
@@ -220,7 +254,8 @@ impl<'a> CustomerChoice<'a> {
             dates: is_offered.then_some(self.dates),
             action,
             arm,
-            due: is_offered && self.is_due && arm == Arm::Treatment,
+            offer_arm,
+            due: is_offered && self.is_due && is_sent,
             strategy,
             p_window,
             expected_cost: self.maker.costs.expected_cost(product.product, p_window),

@@ -1,6 +1,6 @@
 //! What is offered to a customer: the strategies, and how many offers each of them gets.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{HABIT_GONE_DAYS, HABIT_PURCHASES, ProductPrediction};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ pub(super) const STRATEGIES: usize = 4;
 const GONE_GAPS: f64 = 3.0;
 
 /// Why a product is offered: one of the ways in which an offer could bring something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// Likely in the next basket.
@@ -27,6 +27,9 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    /// All strategies, in their order.
+    pub const ALL: [Self; STRATEGIES] = [Self::Likely, Self::Overdue, Self::Winback, Self::New];
+
     /// All strategies. Those with the fewest candidates choose first.
     pub const IN_ORDER: [Self; STRATEGIES] =
         [Self::Winback, Self::New, Self::Overdue, Self::Likely];
@@ -129,14 +132,15 @@ impl OfferMix {
     }
 
     /// Whether a strategy has a weight.
-    pub(super) fn uses(&self, strategy: Strategy) -> bool {
+    #[must_use]
+    pub fn uses(&self, strategy: Strategy) -> bool {
         self.weights()[strategy as usize] > 0.0
     }
 
     /// How many of some offers each strategy gets, in the order of [`Strategy`]: its share of them,
     /// rounded down or up, so that it is right on average over `draw`, a number from 0 to 1
     /// (systematic sampling).
-    pub(super) fn quotas(&self, offers: usize, draw: f64) -> [usize; STRATEGIES] {
+    pub(crate) fn quotas(&self, offers: usize, draw: f64) -> [usize; STRATEGIES] {
         let weights = self.weights();
         let step = weights.iter().sum::<f64>() / offers.max(1) as f64;
         let mut quotas = [0; STRATEGIES];

@@ -255,6 +255,46 @@ fn one_customer_has_one_arm() {
 }
 
 #[test]
+fn single_offers_are_held_back_and_drawn_anew_each_night() {
+    let parameters = |control_offer_share| OfferParameters {
+        control_share: 0.0,
+        control_offer_share,
+        per_customer: 20,
+        certain_share: 0.0,
+        ..only_likely()
+    };
+    let on = |after: i32, share: f64| {
+        let products = (0..20).map(|at| product(at % 3, 0.3, 5, Some(10.0)));
+        let mut predictions = one(products.collect());
+        predictions.as_of = AsOf(night().day() + after);
+        let customer = &mut predictions.customers[0];
+        customer.days_to_next = 1.0;
+        customer.last_purchase = predictions.as_of.day() - 5;
+        let next = predictions.as_of.day() + 1;
+        (customer.earliest, customer.latest) = (next, next + 3);
+        offers(&predictions, &parameters(share)).unwrap()
+    };
+    let arms = |share: f64| {
+        let rows = (0..200).flat_map(|after| on(after, share));
+        rows.map(|row| (row.offer_arm, row.due)).collect::<Vec<_>>()
+    };
+    let drawn = arms(0.25);
+    assert!(
+        drawn
+            .iter()
+            .all(|(arm, due)| *due == (*arm == Arm::Treatment))
+    );
+    let held_back = drawn.iter().filter(|(arm, _)| *arm == Arm::Control);
+    let share = held_back.count() as f64 / drawn.len() as f64;
+    assert!((0.2..0.3).contains(&share), "{share}");
+    assert!(arms(0.0).iter().all(|(_, due)| *due));
+    assert!(arms(1.0).iter().all(|(_, due)| !due));
+    let rows = on(3, 0.25);
+    assert_eq!(rows, on(3, 0.25));
+    assert!(rows.iter().all(|row| row.arm == Arm::Treatment));
+}
+
+#[test]
 fn parameters_outside_their_range_are_named() {
     let default = only_likely;
     for (parameters, name) in [

@@ -158,6 +158,9 @@ impl Registry {
     pub async fn sign(&self, id: &str, file: &[u8], key: &SigningKey) -> Result<()> {
         let object = format!("{id}/{MODEL}");
         if self.place.get(&object).await?.0 != file {
+            if self.verify_key.is_some() && self.file(id).await.is_ok() {
+                return Ok(());
+            }
             return Err(Error::request(
                 "this model is already stored, by another version of okuo, and is not signed",
             )
@@ -427,7 +430,8 @@ impl Registry {
     /// # Errors
     /// If the store fails.
     pub async fn is_of_newer_okuo(&self, id: &str) -> Result<bool> {
-        match self.file(id).await {
+        // Whatever its signature: a model of a newer okuo is not to be replaced as one that is damaged.
+        match self.unverified_file(id).await {
             Ok(file) => Ok(artifact::is_of_newer_okuo(&file)),
             Err(error) if matches!(error.kind(), Kind::Input | Kind::NotFound) => Ok(false),
             Err(error) => Err(error),
@@ -539,7 +543,19 @@ impl Registry {
             .hint(hint))
     }
 
+    /// A model's file, if it is signed as it has to be.
     async fn file(&self, id: &str) -> Result<Bytes> {
+        let file = self.unverified_file(id).await?;
+        if let Some(verify_key) = &self.verify_key {
+            let key = format!("{id}/{MODEL}");
+            let signature = self.place.find(&format!("{key}{SIGNATURE_ENDING}")).await?;
+            let signature = signature.as_ref().map(|(content, _)| content.as_ref());
+            verify_key.check(&self.place.name_of(&key), &file, signature)?;
+        }
+        Ok(file)
+    }
+
+    async fn unverified_file(&self, id: &str) -> Result<Bytes> {
         let size = self.file_bytes(id).await?;
         let key = format!("{id}/{MODEL}");
         if size > MAX_FILE_BYTES as u64 {
@@ -549,13 +565,7 @@ impl Registry {
             .object(self.place.name_of(&key))
             .hint("train again"));
         }
-        let file = self.place.get(&key).await?.0;
-        if let Some(verify_key) = &self.verify_key {
-            let signature = self.place.find(&format!("{key}{SIGNATURE_ENDING}")).await?;
-            let signature = signature.as_ref().map(|(content, _)| content.as_ref());
-            verify_key.check(&self.place.name_of(&key), &file, signature)?;
-        }
-        Ok(file)
+        Ok(self.place.get(&key).await?.0)
     }
 }
 

@@ -103,7 +103,7 @@ pub async fn publish_in(night: Location, run: &NightRun) -> Result<Published> {
         let (manifest, removable) = next_manifest(run, &id, current.as_ref(), &listed);
         let standing = current.filter(|current| current.is_same(&manifest));
         if standing.is_none() || !removable.is_empty() {
-            let content = to_json("the manifest", standing.as_ref().unwrap_or(&manifest))?;
+            let content = to_json("the manifest", &manifest)?;
             let mode = replacing(found.as_ref().map(|(_, tag)| tag.as_str()));
             let tag = match night.put(MANIFEST, content, mode).await {
                 Ok(tag) => tag,
@@ -118,7 +118,9 @@ pub async fn publish_in(night: Location, run: &NightRun) -> Result<Published> {
             }
         }
         return Ok(Published {
-            manifest: standing.unwrap_or(manifest),
+            manifest: standing
+                .filter(|_| removable.is_empty())
+                .unwrap_or(manifest),
             name: night.name_of(MANIFEST),
             warnings,
         });

@@ -16,7 +16,7 @@ use crate::store::Location;
 mod tests;
 
 /// Nights that are fetched at a time.
-const AT_A_TIME: usize = 8;
+pub(super) const NIGHTS_AT_A_TIME: usize = 8;
 
 /// The columns that are read.
 const COLUMNS: [&str; 5] = [
@@ -57,7 +57,7 @@ pub async fn published_offers(
 ) -> Result<PublishedOffers> {
     let mut tables = stream::iter(each(nights))
         .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
-        .buffered(AT_A_TIME);
+        .buffered(NIGHTS_AT_A_TIME);
     let mut published = PublishedOffers::default();
     while let Some((night, table)) = tables.try_next().await? {
         let read = table.and_then(|table| match table {
@@ -100,7 +100,7 @@ pub async fn offer_tables(
             let table = named_offer_table(output, night).await?;
             Ok::<_, Error>(table.map(|table| (night, table)))
         })
-        .buffered(AT_A_TIME)
+        .buffered(NIGHTS_AT_A_TIME)
         .try_collect()
         .await?;
     Ok(tables.into_iter().flatten().collect())
@@ -134,7 +134,7 @@ async fn named_offer_table(output: &Location, night: AsOf) -> Result<Option<Mani
 ///
 /// # Errors
 /// If the store fails.
-async fn offer_table(
+pub(super) async fn offer_table(
     output: &Location,
     night: AsOf,
 ) -> Result<Result<Option<(ManifestInput, bytes::Bytes)>>> {

@@ -15,7 +15,7 @@ use crate::calendar::Day;
 const SECONDS_PER_DAY: i64 = 86_400;
 const MICROSECONDS: i64 = 1_000_000;
 /// A ticket's id is the customer's id × this + the number of the ticket.
-const TICKETS: i64 = 10_000;
+pub(super) const TICKETS: i64 = 10_000;
 /// Of 2¹⁶ lines, how many are voided and entered again.
 const VOIDED: u32 = 130;
 /// Of 2¹⁶ lines, how many are scanned twice.
@@ -348,13 +348,13 @@ impl TicketLine {
 }
 
 /// Whether the store is closed on the day.
-fn is_closed(day: i32) -> bool {
+pub(super) fn is_closed(day: i32) -> bool {
     let date = Day::from_epoch(day).date();
     (date.month(), date.day()) == CLOSED
 }
 
 /// The UTC second of a store-local second; where clocks go back, the earlier one.
-fn utc(local: i64, zone: Tz) -> i64 {
+pub(super) fn utc(local: i64, zone: Tz) -> i64 {
     let Some(naive) = DateTime::from_timestamp(local, 0) else {
         return local;
     };

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::sandbox::{NIGHT, Sandbox, TICKETS, TRAINED, assert_run};
+use crate::sandbox::{NIGHT, SETTINGS, Sandbox, TICKETS, TRAINED, assert_run};
 
 const SCORE: [&str; 7] = [
     "score",
@@ -340,7 +340,7 @@ fn a_rule_that_is_not_the_models_is_told() {
         "{run}"
     );
     // Where no rule is given, the model's own decides.
-    sandbox.write("okuo.toml", "");
+    sandbox.write("okuo.toml", "[offers]\ncontrol_share = 0.0\n");
     let run = sandbox.okuo(&SCORE);
     assert_eq!(run.done().err, "", "{run}");
     assert!(run.out.contains("a share of 0.3 of the purchases"), "{run}");
@@ -784,6 +784,9 @@ fn simulated_tickets_are_ordinary_files_and_the_same_again() {
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let sandbox = Sandbox::trained();
+    // Its control arm would be too small, of which a run warns.
+    let settings = format!("{SETTINGS}[offers]\ncontrol_share = 0.0\n");
+    sandbox.write("okuo.toml", settings);
     for arguments in [&["models", "list"][..], &SCORE, &["config"], &["--help"]] {
         let mut child = sandbox
             .command(arguments)

@@ -5,6 +5,13 @@ use std::process::Command;
 
 use crate::sandbox::{Run, Sandbox, TICKETS};
 
+#[allow(
+    dead_code,
+    reason = "a program of its own, of which one function is tested"
+)]
+#[path = "../../build.rs"]
+mod build_script;
+
 /// The time that stands for a scheduler's.
 const TIME: &str = "2024-07-11T05:00:00Z";
 
@@ -41,6 +48,22 @@ fn is_understood(run: &Run) {
 }
 
 #[test]
+fn a_commit_that_is_named_keeps_its_mark() {
+    let shortened = build_script::shortened;
+    let long = "0123456789abcdef0123456789abcdef01234567";
+    assert_eq!(shortened(long).unwrap(), "0123456789ab");
+    assert_eq!(
+        shortened(&format!("{long}-dirty")).unwrap(),
+        "0123456789ab-dirty"
+    );
+    assert_eq!(shortened("v1.2").unwrap(), "v1.2");
+    for named in ["a b", "-dirty", "$(git rev-parse HEAD)", "é"] {
+        let error = shortened(named).unwrap_err();
+        assert!(error.contains("OKUO_BUILD_COMMIT"), "{error}");
+    }
+}
+
+#[test]
 fn commands_of_the_systemd_units_are_understood() {
     for (unit, command) in [("nightly", "score"), ("monthly", "train")] {
         let text = source(&format!("deploy/systemd/okuo-{unit}.service"));
@@ -52,11 +75,18 @@ fn commands_of_the_systemd_units_are_understood() {
         let script = line.trim_end_matches('\'').replace("%%", "%");
         let script = script.replace("$$", "$").replace("/usr/bin/okuo", "okuo");
         assert!(script.contains(command), "{script}");
-        is_understood(&shell(
-            &Sandbox::empty(),
-            &script,
-            &[("OKUO_OUTPUT", "out")],
-        ));
+        // The folder that systemd makes for a run and its retries.
+        let sandbox = Sandbox::empty();
+        let variables = [("OKUO_OUTPUT", "out"), ("RUNTIME_DIRECTORY", ".")];
+        is_understood(&shell(&sandbox, &script, &variables));
+        assert!(!sandbox.read("due").is_empty(), "{unit}");
+        // A retry speaks of the time of the first try, whatever the clock says.
+        sandbox.write("due", "soon");
+        let retried = shell(&sandbox, &script, &variables);
+        assert!(
+            retried.err.contains("\"soon\" is not a time"),
+            "{unit}: {retried}"
+        );
     }
 }
 
@@ -64,17 +94,21 @@ fn commands_of_the_systemd_units_are_understood() {
 fn commands_of_the_cron_jobs_are_understood() {
     for (job, command) in [("nightly", "score"), ("monthly", "train")] {
         let text = source(&format!("deploy/kubernetes/{job}.yaml"));
-        let line = text
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("- exec okuo"))
-            .unwrap();
-        assert!(line.contains(command), "{line}");
-        let script = format!("exec okuo{line}");
-        is_understood(&shell(
-            &Sandbox::empty(),
-            &script,
-            &[("OKUO_OUTPUT", "out")],
-        ));
+        let (_, script) = text.split_once("                - |\n").unwrap();
+        let (script, _) = script.split_once("              env:").unwrap();
+        assert!(
+            script.contains(&format!("exec okuo {command} ")),
+            "{script}"
+        );
+        // Of a schedule, and by hand.
+        for name in [format!("okuo-{job}-28677900"), "okuo-now".to_owned()] {
+            let variables = [("OKUO_OUTPUT", "out"), ("JOB", name.as_str())];
+            is_understood(&shell(&Sandbox::empty(), script, &variables));
+        }
+        let told = script.replace("exec okuo", "echo okuo");
+        let name = format!("okuo-{job}-28677900");
+        let run = shell(&Sandbox::empty(), &told, &[("JOB", name.as_str())]);
+        assert_eq!(run.out, format!("okuo {command} --at {TIME}\n"), "{run}");
     }
 }
 
@@ -94,18 +128,19 @@ fn settings_of_the_cron_jobs_are_read() {
 #[test]
 fn commands_of_the_tasks_on_aws_are_understood() {
     let text = source("deploy/cloudformation.yaml");
-    let inputs = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Input: '")?.strip_suffix('\''));
+    let inputs = text.lines().filter_map(|line| {
+        let input = line.trim().strip_prefix("Input: ")?;
+        let input = input.strip_prefix("!Sub ").unwrap_or(input);
+        input.strip_prefix('\'')?.strip_suffix('\'')
+    });
     let mut commands = vec![];
     for input in inputs {
         let input = input.replace("<aws.scheduler.scheduled-time>", TIME);
         let input: serde_json::Value = serde_json::from_str(&input).unwrap();
-        let Some(command) = input.pointer("/containerOverrides/0/command") else {
+        let Some(words) = input["command"].as_array() else {
             // An event of the function: src/cli/lambda/event.rs.
             continue;
         };
-        let words = command.as_array().unwrap();
         let words: Vec<&str> = words.iter().map(|word| word.as_str().unwrap()).collect();
         let run = Sandbox::empty().okuo_with(&words, &[("OKUO_OUTPUT", "out")]);
         assert!(

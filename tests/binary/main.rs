@@ -26,6 +26,7 @@ mod guards;
 mod joined;
 mod log;
 mod init;
+mod lift;
 mod model_history;
 mod monitor;
 mod nights;

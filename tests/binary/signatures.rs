@@ -17,6 +17,7 @@ fn a_night_uses_a_model_only_with_the_signature_of_its_key() {
     let sandbox = Sandbox::new();
     let (public, secret) = keys();
     sandbox.write("okuo.key", &secret);
+    let other = keys().0;
     let score = |key: &str| sandbox.okuo(&[&SCORE[..], &["--verify-key", key]].concat());
 
     let refused = sandbox.okuo(&[&TRAIN[..], &["--sign-key", "other.key"]].concat());
@@ -28,6 +29,18 @@ fn a_night_uses_a_model_only_with_the_signature_of_its_key() {
         "{unsigned}"
     );
 
+    let no_night_would_use_it = [
+        (vec!["--verify-key", &public], "no key to sign"),
+        (
+            vec!["--sign-key", "okuo.key", "--verify-key", &other],
+            "not of one pair",
+        ),
+    ];
+    for (keys, told) in no_night_would_use_it {
+        let refused = sandbox.okuo(&[&TRAIN[..], &keys].concat());
+        assert!(refused.failed(1).err.contains(told), "{refused}");
+    }
+
     // The same training signs what stands.
     sandbox
         .okuo(&[&TRAIN[..], &["--sign-key", "okuo.key"]].concat())
@@ -36,7 +49,7 @@ fn a_night_uses_a_model_only_with_the_signature_of_its_key() {
     let file = format!("models/{}/model.okuo", sandbox.model_id());
     let by_file = [&SCORE[..], &["--verify-key", &public, "--model", &file]].concat();
     sandbox.okuo(&by_file).done();
-    let others = score(&keys().0);
+    let others = score(&other);
     assert!(
         others.failed(1).err.contains("not that of the key"),
         "{others}"

@@ -33,6 +33,11 @@ fn help_of_check() {
 }
 
 #[test]
+fn help_of_lift() {
+    assert_run!(Sandbox::empty().okuo(&["lift", "--help"]));
+}
+
+#[test]
 fn help_of_monitor() {
     assert_run!(Sandbox::empty().okuo(&["monitor", "--help"]));
 }

@@ -167,6 +167,100 @@ async fn a_failure_comes_in_the_form_of_lambda() {
 }
 
 #[tokio::test]
+async fn an_event_names_no_file_of_the_function() {
+    let sandbox = Sandbox::trained();
+    let variables = [
+        VARIABLES[0],
+        VARIABLES[1],
+        ("OKUO_LAMBDA_LOCAL_PLACES", "false"),
+    ];
+    let mut function = Function::start(&sandbox, &variables).await;
+    for (key, place) in [("input", "tickets.csv"), ("output", "elsewhere")] {
+        let event = json!({"command": "score", "as_of": NIGHT, key: place});
+        let failed = function.invoke(event, LONG).await.unwrap_err();
+        assert_eq!(failed["errorType"], "Okuo.Request", "{failed}");
+        let what = document(&failed)["what"].to_string();
+        assert!(what.contains("local place"), "{what}");
+    }
+    assert_eq!(sandbox.files("elsewhere"), []);
+    // What the function itself is set to is its owner's word.
+    let event = json!({"command": "check", "as_of": NIGHT});
+    assert_eq!(function.invoke(event, LONG).await.unwrap()["as_of"], NIGHT);
+}
+
+#[tokio::test]
+async fn what_was_done_before_a_failure_is_answered_too() {
+    let sandbox = Sandbox::trained();
+    let is_kept = |time: &str| !time.starts_with("2024-07-09") || time[11..13] == *"10";
+    sandbox.write("odd.csv", sandbox::tickets(is_kept));
+    let mut function = Function::start(&sandbox, &VARIABLES).await;
+    let range = json!({
+        "command": "score", "from": "2024-07-08", "to": "2024-07-09", "input": "odd.csv",
+    });
+    let failed = function.invoke(range, LONG).await.unwrap_err();
+    assert_eq!(failed["errorType"], "Okuo.Guard", "{failed}");
+    let nights = document(&failed)["summary"]["nights"].clone();
+    let outcomes = [&nights[0]["outcome"], &nights[1]["outcome"]];
+    assert_eq!(outcomes, ["published", "stopped"], "{nights}");
+    let check = json!({"command": "check", "as_of": "2024-07-09", "input": "odd.csv"});
+    let failed = function.invoke(check, LONG).await.unwrap_err();
+    assert_eq!(document(&failed)["summary"]["as_of"], "2024-07-09");
+}
+
+#[tokio::test]
+async fn log_and_metrics_are_of_each_invocation() {
+    let sandbox = Sandbox::trained();
+    let variables = [
+        VARIABLES[0],
+        VARIABLES[1],
+        ("OKUO_METRICS", "emf"),
+        ("OKUO_LOG_FORMAT", "json"),
+    ];
+    let mut function = Function::start(&sandbox, &variables).await;
+    let score = |night: &str| json!({"command": "score", "as_of": night});
+    function.invoke(score(NIGHT), LONG).await.unwrap();
+    // The tickets end on the 18th.
+    let failed = function.invoke(score("2024-07-23"), LONG).await;
+    assert_eq!(failed.unwrap_err()["errorType"], "Okuo.NoData");
+    let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent"});
+    function.invoke(test, LONG).await.unwrap();
+    let log = String::from_utf8(sandbox.read("log")).unwrap();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (metrics, events): (Vec<&Value>, Vec<&Value>) =
+        lines.iter().partition(|line| line.get("_aws").is_some());
+    // What is ignored is no run.
+    assert_eq!(metrics.len(), 2, "{log}");
+    assert_eq!(
+        (&metrics[0]["done"], &metrics[1]["done"]),
+        (&json!(1.0), &json!(0.0))
+    );
+    assert_eq!(metrics[1]["no_data"], 1.0);
+    assert!(metrics[0]["customers"].as_f64().unwrap() > 0.0);
+    assert!(metrics[1].get("customers").is_none(), "of the one before");
+    let begins: Vec<&&Value> = events
+        .iter()
+        .filter(|line| line["message"].as_str().unwrap().starts_with("request "))
+        .collect();
+    assert_eq!(begins.len(), 3, "{log}");
+    assert!(begins.iter().all(|line| line["stage"].is_null()), "{log}");
+    let request = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+    assert!(
+        events.iter().all(|line| line["request"] == request),
+        "{log}"
+    );
+    let mut runs: Vec<&str> = begins
+        .iter()
+        .map(|line| line["run"].as_str().unwrap())
+        .collect();
+    runs.sort_unstable();
+    runs.dedup();
+    assert_eq!(runs.len(), 3, "{log}");
+}
+
+#[tokio::test]
 async fn a_run_that_computes_when_its_time_is_over_is_given_up() {
     let sandbox = Sandbox::new();
     // More than any machine can do in two seconds.
@@ -227,26 +321,52 @@ async fn a_run_that_waits_when_its_time_is_over_is_given_up() {
 async fn a_killed_run_leaves_nothing_half_written_and_can_be_repeated() {
     let sandbox = Sandbox::trained();
     let event = json!({"command": "score", "as_of": NIGHT});
-    for milliseconds in [0, 20, 40, 80, 160, 320] {
-        let mut function = Function::start(&sandbox, &VARIABLES).await;
-        function.send(event.clone(), LONG).await;
-        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-        function.kill().await;
-        // A manifest, if there is one, has all its tables.
-        let files = sandbox.files("out");
-        let manifest = format!("out/as_of={NIGHT}/manifest.json");
-        if files.iter().any(|(name, _)| *name == manifest) {
-            let run = standing(&sandbox, NIGHT)["run_id"]
-                .as_str()
-                .unwrap()
-                .to_owned();
-            let tables = files.iter().filter(|(name, _)| name.contains(&run));
-            assert!(tables.count() >= 2, "{milliseconds} ms");
-        }
-    }
+    // A fresh night.
+    kill_at_all_times(&sandbox, &event).await;
     let mut function = Function::start(&sandbox, &VARIABLES).await;
     let scored = function.invoke(event, LONG).await.unwrap();
     assert_eq!(standing(&sandbox, NIGHT)["run_id"], scored["run_id"]);
+    assert!(is_whole(&sandbox, NIGHT));
+    // A night that stands, and is scored with one more table.
+    let event = json!({"command": "score", "as_of": NIGHT, "format": "csv"});
+    kill_at_all_times(&sandbox, &event).await;
+    assert!(is_whole(&sandbox, NIGHT), "it stood before");
+    let mut function = Function::start(&sandbox, &VARIABLES).await;
+    let rescored = function.invoke(event, LONG).await.unwrap();
+    assert_ne!(rescored["run_id"], scored["run_id"]);
+    assert_eq!(standing(&sandbox, NIGHT)["run_id"], rescored["run_id"]);
+    assert!(is_whole(&sandbox, NIGHT));
+}
+
+/// Runs an event again and again, and kills it ever later.
+async fn kill_at_all_times(sandbox: &Sandbox, event: &Value) {
+    let stood = is_whole(sandbox, NIGHT);
+    for milliseconds in [0, 20, 40, 80, 160, 320] {
+        let mut function = Function::start(sandbox, &VARIABLES).await;
+        function.send(event.clone(), LONG).await;
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        function.kill().await;
+        let stands = is_whole(sandbox, NIGHT);
+        assert!(stands || !stood, "{milliseconds} ms: the night is gone");
+    }
+}
+
+/// Whether a night has a manifest. One that it has must list its tables, each of which is there with
+/// the size that the manifest says.
+fn is_whole(sandbox: &Sandbox, night: &str) -> bool {
+    let folder = sandbox.path(&format!("out/as_of={night}"));
+    if !folder.join("manifest.json").exists() {
+        return false;
+    }
+    let manifest = standing(sandbox, night);
+    let tables = manifest["tables"].as_object().unwrap();
+    assert!(tables.len() >= 2, "{manifest}");
+    for table in tables.values() {
+        let path = folder.join(table["path"].as_str().unwrap());
+        let file = std::fs::metadata(&path).unwrap();
+        assert_eq!(Some(file.len()), table["bytes"].as_u64(), "{path:?}");
+    }
+    true
 }
 
 #[tokio::test]

@@ -116,6 +116,7 @@ impl Function {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_REGION", "us-east-1")
             .env("OKUO_RETRY_SECONDS", "0")
+            .env("OKUO_LAMBDA_LOCAL_PLACES", "true")
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .env("AWS_LAMBDA_FUNCTION_NAME", "okuo")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::super::arguments::{
     CheckArguments, Command, MonitorArguments, ScoreArguments, TrainArguments,
 };
-use super::super::{check, monitor, train, warn_of_unknown_variables};
+use super::super::{check, monitor, score, train, warn_of_unknown_variables};
 use super::InvocationProgress;
-use super::event::{self, Asked};
+use super::event::{self, Asked, EventPlaces};
 use crate::calendar::AsOf;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ const LEAST_LIMIT: u64 = 100_000_000;
 /// If the event cannot be understood, or as the command.
 pub(super) async fn run(event: &Value, progress: &InvocationProgress) -> Result<Value> {
     warn_of_unknown_variables(&InvocationProgress::output());
-    match event::read(event)? {
+    match event::read(event, EventPlaces::of_environment())? {
         Asked::Nothing(why) => Ok(json!({ "ignored": why })),
         Asked::Command(command) => run_command(command, &[], progress).await,
         Asked::NewObjects(command, uris) => run_command(command, &uris, progress).await,
@@ -39,10 +39,22 @@ async fn run_command(
     progress: &InvocationProgress,
 ) -> Result<Value> {
     match command {
-        Command::Score(arguments) => run_score(arguments, created, progress).await,
-        Command::Train(arguments) => run_train(arguments, progress).await,
-        Command::Check(arguments) => run_check(arguments, progress).await,
-        Command::Monitor(arguments) => run_monitor(arguments, progress).await,
+        Command::Score(arguments) => {
+            progress.set_command(Some("score"));
+            run_score(arguments, created, progress).await
+        }
+        Command::Train(arguments) => {
+            progress.set_command(Some("train"));
+            run_train(arguments, progress).await
+        }
+        Command::Check(arguments) => {
+            progress.set_command(Some("check"));
+            run_check(arguments, progress).await
+        }
+        Command::Monitor(arguments) => {
+            progress.set_command(Some("monitor"));
+            run_monitor(arguments, progress).await
+        }
         _ => Err(Error::request("a function does not run this command")),
     }
 }
@@ -52,8 +64,10 @@ async fn run_score(
     created: &[String],
     progress: &InvocationProgress,
 ) -> Result<Value> {
-    let config = within_memory(arguments.common.config().await?);
+    let config = within_memory(arguments.common.config().await?)?;
+    let config = score::within_budget(config, arguments.budget)?;
     if let Some(why) = is_of_no_use(created, &config) {
+        progress.set_command(None);
         return Ok(json!({ "ignored": why }));
     }
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
@@ -68,7 +82,9 @@ async fn run_score(
         examples: 0,
         force: arguments.force,
     };
-    document(&jobs::score(&config, &request, progress).await?)
+    let summary = jobs::score(&config, &request, progress).await?;
+    score::keep_metrics(&summary);
+    document(&summary)
 }
 
 async fn run_range(
@@ -86,8 +102,9 @@ async fn run_range(
     };
     let mut outcomes = vec![];
     jobs::score_range(config, &request, progress, &mut |outcome| {
-        progress.night_done();
+        progress.night_ended(&outcome);
         outcomes.push(document(&outcome)?);
+        progress.keep(json!({ "nights": outcomes }));
         Ok(())
     })
     .await?;
@@ -95,11 +112,13 @@ async fn run_range(
 }
 
 async fn run_train(arguments: TrainArguments, progress: &InvocationProgress) -> Result<Value> {
-    let config = within_memory(arguments.common.config().await?);
+    let config = within_memory(arguments.common.config().await?)?;
     let as_of = arguments
         .schedule
         .night(arguments.as_of, &config.input.clock)?;
     let summary = jobs::train(&config, as_of, progress).await?;
+    train::keep_metrics(&summary);
+    progress.keep(document(&summary)?);
     match train::refusal(&summary, &config) {
         Some(error) => Err(error),
         None => document(&summary),
@@ -107,7 +126,7 @@ async fn run_train(arguments: TrainArguments, progress: &InvocationProgress) -> 
 }
 
 async fn run_check(arguments: CheckArguments, progress: &InvocationProgress) -> Result<Value> {
-    let config = within_memory(arguments.common.config().await?);
+    let config = within_memory(arguments.common.config().await?)?;
     let request = CheckRequest {
         as_of: arguments
             .schedule
@@ -115,6 +134,8 @@ async fn run_check(arguments: CheckArguments, progress: &InvocationProgress) -> 
         model: arguments.model,
     };
     let summary = jobs::check(&config, &request, progress).await?;
+    check::keep_metrics(&summary);
+    progress.keep(document(&summary)?);
     match check::refusal(&summary) {
         Some(error) => Err(error),
         None => document(&summary),
@@ -122,12 +143,13 @@ async fn run_check(arguments: CheckArguments, progress: &InvocationProgress) -> 
 }
 
 async fn run_monitor(arguments: MonitorArguments, progress: &InvocationProgress) -> Result<Value> {
-    let config = within_memory(arguments.common.config().await?);
+    let config = within_memory(arguments.common.config().await?)?;
     let request = MonitorRequest {
         from: arguments.from,
         to: arguments.to,
     };
     let summary = jobs::monitor(&config, &request, progress).await?;
+    progress.keep(document(&summary)?);
     match monitor::refusal(&summary) {
         Some(error) if arguments.fail_if_worse => Err(error),
         _ => document(&summary),
@@ -139,14 +161,23 @@ fn document<T: Serialize>(summary: &T) -> Result<Value> {
         .map_err(|error| Error::system("the summary cannot be written as JSON").source(error))
 }
 
-/// Where nothing else is said, the history may take half of the function's memory.
-fn within_memory(mut config: Config) -> Config {
+/// As [`within`], with the memory that Lambda says.
+fn within_memory(config: Config) -> Result<Config> {
     let mebibytes = std::env::var(MEMORY).ok();
-    let memory = mebibytes.and_then(|text| text.trim().parse::<u64>().ok());
-    config.memory_limit = config
-        .memory_limit
-        .or(memory.map(|mebibytes| (mebibytes << 19).max(LEAST_LIMIT)));
-    config
+    within(mebibytes.and_then(|text| text.trim().parse().ok()), config)
+}
+
+/// Where nobody has given a limit, the history may take half of the function's memory. What a control
+/// group says of the machine below the function is no one's choice.
+fn within(mebibytes: Option<u64>, mut config: Config) -> Result<Config> {
+    let settings = config.given.in_force()?.into_iter();
+    let is_given = settings
+        .filter(|setting| setting.declared.path == "memory_limit")
+        .any(|setting| setting.source.is_given());
+    if let Some(mebibytes) = mebibytes.filter(|_| !is_given) {
+        config.memory_limit = Some((mebibytes << 19).max(LEAST_LIMIT));
+    }
+    Ok(config)
 }
 
 /// Why none of the new objects is a reason to score; `None` if one is, or there are none. What okuo
@@ -181,6 +212,25 @@ fn is_below(place: &str, uri: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::Layer;
+
+    #[test]
+    fn half_of_the_functions_memory_is_the_limit_unless_someone_gave_another() {
+        let limit = |mebibytes, layer: Layer| {
+            let config = layer.check().unwrap();
+            within(mebibytes, config).unwrap().memory_limit
+        };
+        // Of a control group, there is more than the function may have.
+        let of_group = || Layer::within_bytes(64_000_000_000);
+        assert_eq!(limit(Some(1_024), of_group()), Some(512 << 20));
+        assert_eq!(limit(Some(1_024), Layer::default()), Some(512 << 20));
+        assert_eq!(limit(Some(128), of_group()), Some(LEAST_LIMIT));
+        assert_eq!(limit(None, of_group()), Some(64_000_000_000));
+        let own = Layer::parse("okuo.toml", "memory_limit = \"4 GB\"").unwrap();
+        assert_eq!(
+            limit(Some(1_024), own.over(of_group())),
+            Some(4_000_000_000)
+        );
+    }
 
     #[test]
     fn what_okuo_has_written_does_not_start_it() {

@@ -17,6 +17,57 @@ const NOT_IN_EVENTS: [&str; 7] = [
     "json", "verbose", "quiet", "junit", "examples", "help", "version",
 ];
 
+/// Flags that name places. Whoever may send an event may not read or write the files of the function.
+const PLACES: [&str; 7] = [
+    "config",
+    "input",
+    "output",
+    "registry",
+    "tickets",
+    "customers",
+    "products",
+];
+
+/// The variable that lets events name local places as well, for a function on a machine of one's own.
+pub(in crate::cli) const LOCAL_PLACES: &str = "OKUO_LAMBDA_LOCAL_PLACES";
+
+/// Which places events may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EventPlaces {
+    /// Objects on S3.
+    OnS3,
+    /// Files as well.
+    Anywhere,
+}
+
+impl EventPlaces {
+    /// As the environment says.
+    pub(super) fn of_environment() -> Self {
+        match std::env::var(LOCAL_PLACES).as_deref() {
+            Ok("true") => Self::Anywhere,
+            _ => Self::OnS3,
+        }
+    }
+
+    /// Refuses a value of a key that names a place which events may not name.
+    fn check(self, flag: &str, key: &str, value: &str) -> Result<()> {
+        let is_place = match flag {
+            // A model's id is no place.
+            "model" => value.contains(['/', '\\', '.']),
+            _ => PLACES.contains(&flag),
+        };
+        if self == Self::Anywhere || !is_place || value.starts_with("s3://") {
+            return Ok(());
+        }
+        Err(
+            Error::request(format!("an event may not name the local place {value:?} as {key}"))
+                .hint(format!(
+                    "name an s3:// address, or set the place by a variable of the function, such as OKUO_INPUT; {LOCAL_PLACES}=true lets events name files"
+                )),
+        )
+    }
+}
+
 /// What an event asks for.
 #[derive(Debug)]
 pub(super) enum Asked {
@@ -32,12 +83,12 @@ pub(super) enum Asked {
 ///
 /// # Errors
 /// If it is none of these, or has keys or values that okuo does not know.
-pub(super) fn read(event: &Value) -> Result<Asked> {
+pub(super) fn read(event: &Value, places: EventPlaces) -> Result<Asked> {
     let Some(fields) = event.as_object() else {
         return Err(unknown_event());
     };
     if fields.contains_key("command") {
-        return of_command(fields);
+        return of_command(fields, places);
     }
     if let Some(records) = fields.get("Records").and_then(Value::as_array) {
         return of_records(records);
@@ -144,7 +195,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// A command with its flags as keys.
-fn of_command(fields: &Map<String, Value>) -> Result<Asked> {
+fn of_command(fields: &Map<String, Value>, places: EventPlaces) -> Result<Asked> {
     let name = fields.get("command").and_then(Value::as_str);
     let Some(name) = name.filter(|name| COMMANDS.contains(name)) else {
         let given = fields.get("command").unwrap_or(&Value::Null);
@@ -159,7 +210,7 @@ fn of_command(fields: &Map<String, Value>) -> Result<Asked> {
         .ok_or_else(|| Error::system(format!("okuo has no command {name}")))?;
     let mut arguments = vec![name.to_owned()];
     for (key, value) in fields.iter().filter(|(key, _)| *key != "command") {
-        add_argument(declared, key, value, &mut arguments)?;
+        add_argument(declared, (key, value), places, &mut arguments)?;
     }
     parse(arguments).map(Asked::Command)
 }
@@ -167,8 +218,8 @@ fn of_command(fields: &Map<String, Value>) -> Result<Asked> {
 /// Adds a key of an event as a flag.
 fn add_argument(
     command: &clap::Command,
-    key: &str,
-    value: &Value,
+    (key, value): (&str, &Value),
+    places: EventPlaces,
     arguments: &mut Vec<String>,
 ) -> Result<()> {
     let flag = key.replace('_', "-");
@@ -198,8 +249,14 @@ fn add_argument(
                 ))
                 .hint("write it without quotes"));
             }
-            Value::String(text) => arguments.push(format!("--{flag}={text}")),
-            Value::Number(_) | Value::Bool(_) => arguments.push(format!("--{flag}={value}")),
+            Value::String(text) => {
+                places.check(&flag, key, text)?;
+                arguments.push(format!("--{flag}={text}"));
+            }
+            Value::Number(_) | Value::Bool(_) => {
+                places.check(&flag, key, &value.to_string())?;
+                arguments.push(format!("--{flag}={value}"));
+            }
             Value::Array(_) | Value::Object(_) => {
                 return Err(Error::request(format!(
                     "{key} should be a text, a number, or a list of them"
@@ -242,14 +299,14 @@ mod tests {
     use super::*;
 
     fn score_of(event: &Value) -> super::super::super::ScoreArguments {
-        match read(event).unwrap() {
+        match read(event, EventPlaces::Anywhere).unwrap() {
             Asked::Command(Command::Score(arguments)) => arguments,
             other => panic!("{other:?}"),
         }
     }
 
     fn refused(event: &Value) -> String {
-        read(event).unwrap_err().to_string()
+        read(event, EventPlaces::OnS3).unwrap_err().to_string()
     }
 
     #[test]
@@ -318,13 +375,37 @@ mod tests {
     }
 
     #[test]
+    fn an_event_names_no_local_place_unless_the_environment_lets_it() {
+        for (key, value) in [
+            ("input", json!(["s3://shop/tickets/", "/etc/passwd"])),
+            ("input", json!("-")),
+            ("output", json!("../out")),
+            ("registry", json!("file:///models")),
+            ("config", json!("okuo.toml")),
+            ("output", json!(1)),
+            ("model", json!("/tmp/a.okuo")),
+        ] {
+            let event = json!({"command": "score", "as_of": "2017-11-07", key: value});
+            let error = refused(&event);
+            assert!(error.contains("may not name the local place"), "{error}");
+            assert!(error.contains(&format!("as {key}")), "{error}");
+            assert!(read(&event, EventPlaces::Anywhere).is_ok(), "{event}");
+        }
+        let event = json!({
+            "command": "score", "as_of": "2017-11-07", "input": ["s3://shop/tickets/"],
+            "output": "s3://shop/nightly", "model": "2017-10-31-0123abcd",
+        });
+        assert!(read(&event, EventPlaces::OnS3).is_ok());
+    }
+
+    #[test]
     fn a_schedule_scores_at_its_time() {
         let time = "2017-11-08T03:00:00Z";
         let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "time": time});
         assert_eq!(score_of(&event).schedule.at, Some(time.parse().unwrap()));
         let event = json!({"command": "train", "at": "2017-11-01T03:00:00+01:00"});
         assert!(matches!(
-            read(&event).unwrap(),
+            read(&event, EventPlaces::OnS3).unwrap(),
             Asked::Command(Command::Train(arguments)) if arguments.schedule.at.is_some()
         ));
     }
@@ -356,7 +437,7 @@ mod tests {
             record("ObjectCreated:Put", "2017/a+b%C3%A9.csv", "2017-11-08T05:00:00.000Z"),
             record("ObjectRemoved:Delete", "2017/c.csv", "2017-11-09T05:00:00.000Z"),
         ]});
-        match read(&event).unwrap() {
+        match read(&event, EventPlaces::OnS3).unwrap() {
             Asked::NewObjects(Command::Score(arguments), uris) => {
                 assert_eq!(uris, ["s3://tickets/2017/a bé.csv"]);
                 let time = "2017-11-08T05:00:00Z".parse().unwrap();
@@ -368,7 +449,7 @@ mod tests {
             "source": "aws.s3", "detail-type": "Object Created", "time": "2017-11-08T05:00:00Z",
             "detail": {"bucket": {"name": "tickets"}, "object": {"key": "100%+.csv"}}
         });
-        match read(&event).unwrap() {
+        match read(&event, EventPlaces::OnS3).unwrap() {
             Asked::NewObjects(_, uris) => assert_eq!(uris, ["s3://tickets/100%+.csv"]),
             other => panic!("{other:?}"),
         }
@@ -376,7 +457,10 @@ mod tests {
             json!({"Records": [record("ObjectRemoved:Delete", "c.csv", "2017-11-09T05:00:00Z")]});
         let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent"});
         for nothing in [removed, test] {
-            assert!(matches!(read(&nothing).unwrap(), Asked::Nothing(_)));
+            assert!(matches!(
+                read(&nothing, EventPlaces::OnS3).unwrap(),
+                Asked::Nothing(_)
+            ));
         }
     }
 }

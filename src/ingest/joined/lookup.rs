@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ingest::columns::{ColumnNames, TicketTable};
 use crate::ingest::decoded_line::{DecodedLine, Quantity};
 use crate::ingest::dictionary::{FinalIds, IdDictionary};
-use crate::ingest::ids::RawId;
+use crate::ingest::ids::{IdFault, RawId};
 
 /// The code of no value.
 pub(super) const NO_VALUE: u32 = u32::MAX;
@@ -103,6 +103,7 @@ impl LookupRows {
             },
         };
         self.add_beside(code, id, line)?;
+        self.note_unreadable_card(id, line.facts.name);
         match self.rows.get_mut(code) {
             Some(known) => {
                 let contradicts = known.name != row.name;
@@ -140,6 +141,20 @@ impl LookupRows {
             None => self.beside.push(row),
         }
         Ok(())
+    }
+
+    /// Notes a card that others cannot go on as: taken for none, a dead card would be mailed.
+    fn note_unreadable_card(&mut self, id: RawId<'_>, target: RawId<'_>) {
+        let is_read = matches!(target.key_of_id(), Ok(_) | Err(IdFault::Null));
+        if self.table == TicketTable::Merged && !is_read {
+            self.fault.get_or_insert_with(|| {
+                format!(
+                    "the card that {} was merged into is {}, which is no id",
+                    id.rejected(),
+                    target.rejected()
+                )
+            });
+        }
     }
 
     /// A share of a price; NaN where there is none. Another number is noted as a fault.

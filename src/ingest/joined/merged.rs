@@ -31,6 +31,10 @@ impl MergedCards {
     /// # Errors
     /// If cards were merged in a circle, so that none goes on.
     pub(in crate::ingest) fn new(rows: LookupRows) -> Result<Self> {
+        if let Some(fault) = rows.fault() {
+            return Err(Error::input(format!("[customers] merged_into: {fault}"))
+                .hint("write ids as in the tickets, and leave merged_into empty for a card that goes on"));
+        }
         let SettledRows {
             ids,
             rows,

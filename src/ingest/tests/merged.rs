@@ -38,6 +38,21 @@ fn merged_cards_have_one_history_under_the_one_that_goes_on() {
 }
 
 #[test]
+fn a_card_that_cannot_be_read_is_not_taken_for_none() {
+    for (written, shown) in [("4.0E+12", "4.0E+12"), ("a\u{1}b", "a")] {
+        let shop = Shop::new(&[
+            ("lines.csv", csv(SALES)),
+            ("cards.csv", csv(&format!("card,into\n1,{written}\n"))),
+        ]);
+        let error = shop.read(WHOLE).unwrap_err().to_string();
+        assert!(
+            error.contains("merged_into: the card that") && error.contains(shown),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn merged_cards_are_joined_in_parquet_and_behind_headers() {
     let parquet = parquet(vec![
         Column::new("customer_id".into(), ["1", "2", "B"]),

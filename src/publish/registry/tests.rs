@@ -20,6 +20,7 @@ fn file(seed: u64, note: &str) -> Bytes {
         origin: None,
         corrections: vec![],
         feed: None,
+        learned_mix: None,
         features: None,
     };
     let model = crate::models::examples::tiny_model(as_of, seed);

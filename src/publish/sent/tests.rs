@@ -5,7 +5,8 @@ use super::super::manifest::{GuardRecord, ModelReference};
 use super::super::runs::{NightRun, publish_run};
 use super::*;
 use crate::domain::examples;
-use crate::offers::{OfferMix, OfferParameters, offers};
+use crate::offers::{Arm, OfferMix, OfferParameters, offers};
+use crate::publish::campaign::{PublishedCampaign, published_campaign};
 use crate::publish::tables::files;
 use crate::store::PutMode;
 
@@ -152,4 +153,82 @@ async fn what_no_manifest_names_was_not_sent_and_damage_is_told() {
         "{}",
         read.warnings[0]
     );
+}
+
+/// What was offered in the week before the night of the examples, in every arm.
+async fn campaign(store: &Arc<FaultyStore>) -> PublishedCampaign {
+    let predictions = examples::integer();
+    let night = predictions.as_of.day();
+    let nights: Vec<AsOf> = (1..=7).map(|before| AsOf(night - before)).collect();
+    let (customers, products) = (&predictions.customer_ids, &predictions.product_ids);
+    let [customers, products] = [customers, products].map(|ids| move |id: Id<'_>| ids.code_of(id));
+    published_campaign(&location(store), &nights, &customers, &products)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_campaign_has_all_arms() {
+    let store = FaultyStore::new();
+    publish(&store, -2, &one_each(0.0)).await;
+    publish(&store, -3, &one_each(1.0)).await;
+    let held_back = OfferParameters {
+        control_offer_share: 1.0,
+        ..one_each(0.0)
+    };
+    publish(&store, -4, &held_back).await;
+    let read = campaign(&store).await;
+    let night = examples::integer().as_of.day();
+    let arms: Vec<_> = read
+        .offers
+        .iter()
+        .map(|offer| {
+            (
+                offer.night.day() - night,
+                offer.customer,
+                offer.arm,
+                offer.offer_arm,
+            )
+        })
+        .collect();
+    let (treatment, control) = (Arm::Treatment, Arm::Control);
+    let mut expected = vec![];
+    for (before, arm, offer_arm) in [
+        (-2, treatment, treatment),
+        (-3, control, treatment),
+        (-4, treatment, control),
+    ] {
+        expected.extend([0, 2].map(|customer| (before, customer, arm, offer_arm)));
+    }
+    let mut sorted = arms.clone();
+    sorted.sort_by_key(|(before, customer, ..)| (-before, *customer));
+    assert_eq!(sorted, expected);
+    let sent = read.offers.iter().filter(|offer| offer.is_sent());
+    assert!(sent.clone().count() == 2 && sent.clone().all(|offer| offer.night.day() - night == -2));
+    let first = sent.clone().next().unwrap();
+    assert_eq!(
+        (first.valid.first - night, first.valid.last - night),
+        (-1, 2)
+    );
+    assert_eq!((first.strategy.word(), first.product), ("likely", Some(2)));
+    assert_eq!((read.inputs.len(), read.unknown), (3, 0));
+    assert_eq!(read.warnings, Vec::<String>::new());
+
+    // Customers whose ids are not known are counted.
+    let predictions = examples::integer();
+    let nobody = |_: Id<'_>| None;
+    let products = |id: Id<'_>| predictions.product_ids.code_of(id);
+    let nights = [AsOf(night - 2)];
+    let place = location(&store);
+    let read = published_campaign(&place, &nights, &nobody, &products);
+    assert_eq!(read.await.unwrap().unknown, 2);
+
+    let folder = location(&store).child("as_of=2017-10-29");
+    folder
+        .put("manifest.json", "{}".into(), PutMode::Overwrite)
+        .await
+        .unwrap();
+    let read = campaign(&store).await;
+    assert_eq!((read.offers.len(), read.warnings.len()), (4, 1));
+    assert!(read.warnings[0].starts_with("the offers of 2017-10-29 are left out: "));
 }

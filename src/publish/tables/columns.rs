@@ -15,7 +15,7 @@ use crate::domain::{
     CustomerPrediction, Details, Ids, Predictions, ProductModel, ProductPrediction,
 };
 use crate::error::{Error, Result};
-use crate::offers::Offer;
+use crate::offers::{Arm, Offer};
 
 /// The declaration of one column of a table whose rows are made of `Row`s.
 pub(super) struct TableColumn<Row> {
@@ -237,7 +237,7 @@ impl ProductRecord<'_> {
 }
 
 /// The columns of `offers`.
-pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 22] = [
+pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 23] = [
     TableColumn {
         name: "customer_id",
         meaning: "the customer, as in the tickets",
@@ -348,6 +348,11 @@ pub(super) const OFFER_COLUMNS: [TableColumn<Offer>; 22] = [
         meaning: "the product's brand; only where a product table has it",
         fill: Fill::Brand(|offer| offer.product),
     },
+    TableColumn {
+        name: "offer_arm",
+        meaning: "`treatment`, or `control`: this offer alone is held back, to measure what such offers bring (`control_offer_share`); never due",
+        fill: Fill::Text(|offer| offer.offer_arm.word().to_owned()),
+    },
 ];
 
 /// The columns of a plan.
@@ -400,7 +405,10 @@ pub(super) const PLAN_COLUMNS: [TableColumn<Offer>; 11] = [
     TableColumn {
         name: "arm",
         meaning: "`treatment`, or `control`: do not send",
-        fill: Fill::Text(|offer| offer.arm.word().to_owned()),
+        fill: Fill::Text(|offer| match offer.is_treated() {
+            true => Arm::Treatment.word().to_owned(),
+            false => Arm::Control.word().to_owned(),
+        }),
     },
     TableColumn {
         name: "p_window",

@@ -9,7 +9,7 @@ use super::{FillContext, Format, PLAN, PLAN_COLUMNS, TableFile, check, file_name
 use crate::calendar::Day;
 use crate::domain::{Details, Predictions};
 use crate::error::{Error, Result};
-use crate::offers::{Action, Arm, Offer};
+use crate::offers::{Action, Offer};
 
 /// The formats of a day's table.
 const OF_A_DAY: [Format; 2] = [Format::Csv, Format::Xlsx];
@@ -123,12 +123,11 @@ impl DayTables {
             table.write(fill(&PLAN_COLUMNS, offers, context)?)?;
         }
         for of_customer in offers.chunk_by(|one, next| one.customer == next.customer) {
-            let is_sent = of_customer
-                .first()
-                .is_some_and(|offer| offer.arm == Arm::Treatment);
-            if is_sent {
+            let treated = of_customer.iter().filter(|offer| offer.is_treated());
+            let of_customer: Vec<Offer> = treated.cloned().collect();
+            if !of_customer.is_empty() {
                 self.customers += 1;
-                write_batch(of_customer, context.predictions, &mut self.batch)
+                write_batch(&of_customer, context.predictions, &mut self.batch)
                     .map_err(|error| Error::system("a plan cannot be written").source(error))?;
             }
         }

@@ -133,6 +133,7 @@ fn the_columns_and_types_are_those_of_the_contract() {
             ("strategy", "str"),
             ("p_window", "f64"),
             ("p_buy_without", "str"),
+            ("offer_arm", "str"),
         ];
         assert_eq!(types(&read(&files[2])), described(&offers));
         assert!(
@@ -183,6 +184,7 @@ fn the_declared_columns_are_those_of_the_files() {
             "product_name",
             "category",
             "last_price",
+            "brand",
             "send_on",
             "valid_from",
             "valid_until",
@@ -191,7 +193,9 @@ fn the_declared_columns_are_those_of_the_files() {
             "last_price",
             "segment",
             "expected_cost",
-            "gain_needed"
+            "gain_needed",
+            "discount",
+            "brand"
         ]
     );
 }
@@ -301,9 +305,9 @@ fn csv_and_json_lines_say_the_same() {
     assert_eq!(
         text(Format::Csv),
         format!(
-            "customer_id,product_id,rank,probability,send_on,valid_from,valid_until,action,arm,reason,due,strategy,p_window,p_buy_without\n\
+            "customer_id,product_id,rank,probability,send_on,valid_from,valid_until,action,arm,reason,due,strategy,p_window,p_buy_without,offer_arm\n\
              \"bob, \"\"b\"\"\",oats,1,0.8,2017-11-02,2017-11-02,2017-11-09,offer,{arm},\"bought on 4 of the last 10 visits; \
-             every 10 days on average, last 20 days ago\",false,likely,{p_window},7 in 10 would buy it without\n"
+             every 10 days on average, last 20 days ago\",false,likely,{p_window},7 in 10 would buy it without,treatment\n"
         )
     );
     assert_eq!(
@@ -312,7 +316,7 @@ fn csv_and_json_lines_say_the_same() {
             "{{\"customer_id\":\"bob, \\\"b\\\"\",\"product_id\":\"oats\",\"rank\":1,\"probability\":0.8,\"send_on\":\"2017-11-02\",\
              \"valid_from\":\"2017-11-02\",\"valid_until\":\"2017-11-09\",\"action\":\"offer\",\"arm\":\"{arm}\",\
              \"reason\":\"bought on 4 of the last 10 visits; every 10 days on average, last 20 days ago\",\
-             \"due\":false,\"strategy\":\"likely\",\"p_window\":{p_window},\"p_buy_without\":\"7 in 10 would buy it without\"}}\n"
+             \"due\":false,\"strategy\":\"likely\",\"p_window\":{p_window},\"p_buy_without\":\"7 in 10 would buy it without\",\"offer_arm\":\"treatment\"}}\n"
         )
     );
     let rows: Vec<ProductRecord<'_>> = product_rows(&predictions, &predictions.customers).collect();
@@ -465,9 +469,9 @@ fn details_are_columns_only_where_they_are_mapped() {
         ..Details::default()
     };
     let width = |files: &[TableFile]| [0, 1, 2].map(|at| read(&files[at]).width());
-    assert_eq!(width(&all(&predictions)), [14, 10, 14]);
-    assert_eq!(width(&all_with(&predictions, names)), [14, 11, 15]);
-    assert_eq!(width(&all_with(&predictions, details())), [16, 14, 22]);
+    assert_eq!(width(&all(&predictions)), [14, 10, 15]);
+    assert_eq!(width(&all_with(&predictions, names)), [14, 11, 16]);
+    assert_eq!(width(&all_with(&predictions, details())), [16, 14, 23]);
 }
 
 #[test]
