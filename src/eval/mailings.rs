@@ -38,7 +38,7 @@ const STRATEGIES: usize = Strategy::IN_ORDER.len();
 /// How offers are made in an evaluation.
 #[derive(Clone, Copy)]
 pub struct OfferSettings<'a> {
-    /// Their parameters. Nobody is in the control arm, and `sent` is not looked at: what the nights
+    /// Their parameters. Nothing is held back for a control arm, and `sent` is not looked at: what the nights
     /// before would have sent is remembered.
     pub parameters: &'a OfferParameters,
     /// What is known beside the purchases on a night, of all products and of these customers.
@@ -146,6 +146,7 @@ impl<'a> MailingTrial<'a> {
     ) -> Result<Self> {
         let parameters = OfferParameters {
             control_share: 0.0,
+            control_offer_share: 0.0,
             // What is measured is the choice, and not how much of it is paid for.
             budget: None,
             ..settings.parameters.clone()

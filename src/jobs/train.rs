@@ -90,6 +90,10 @@ const LEARNED_DAYS: i32 = 182;
 /// and not promoted.
 pub async fn train(config: &Config, as_of: AsOf, progress: &dyn Progress) -> Result<TrainSummary> {
     config.required_inputs()?;
+    if config.lift {
+        // The offers are published there; that they are not is told before anything is read.
+        required_output(config)?;
+    }
     let log = WarningLog::new(progress);
     log.end(read_and_train(config, as_of, &log).await)
 }

@@ -198,7 +198,7 @@ pub fn small_arm(
         }
         (None, Some(weeks)) => format!("wait for {weeks} weeks"),
         (Some(share), None) => format!("set control_share = {share} under [offers]"),
-        (None, None) => "there are too few customers to measure less".to_owned(),
+        (None, None) => "there would have to be more customers".to_owned(),
     };
     Some(format!(
         "the control arm has {of_control} of {customers} customers: in {LOOKED_AHEAD_WEEKS:.0} weeks it can only show offers that raise the share of products bought by {:.0} points or more; to see {:.0} points, {way_out}",

@@ -220,7 +220,7 @@ async fn log_and_metrics_are_of_each_invocation() {
     let score = |night: &str| json!({"command": "score", "as_of": night});
     function.invoke(score(NIGHT), LONG).await.unwrap();
     // The tickets end on the 18th.
-    let failed = function.invoke(score("2024-07-23"), LONG).await;
+    let failed = function.invoke(score("2024-07-19"), LONG).await;
     assert_eq!(failed.unwrap_err()["errorType"], "Okuo.NoData");
     let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent"});
     function.invoke(test, LONG).await.unwrap();

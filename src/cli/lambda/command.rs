@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(limit(Some(1_024), of_group()), Some(512 << 20));
         assert_eq!(limit(Some(1_024), Layer::default()), Some(512 << 20));
         assert_eq!(limit(Some(128), of_group()), Some(LEAST_LIMIT));
-        assert_eq!(limit(None, of_group()), Some(64_000_000_000));
+        assert_eq!(limit(None, of_group()), Some(32_000_000_000));
         let own = Layer::parse("okuo.toml", "memory_limit = \"4 GB\"").unwrap();
         assert_eq!(
             limit(Some(1_024), own.over(of_group())),

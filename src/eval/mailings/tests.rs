@@ -223,6 +223,7 @@ fn partitions_and_the_control_share_change_nothing() {
     let measured = evaluated(&all, &OfferParameters::default());
     let control = OfferParameters {
         control_share: 0.5,
+        control_offer_share: 0.5,
         ..OfferParameters::default()
     };
     let parts = limited(&all, 3_000);
