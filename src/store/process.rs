@@ -8,7 +8,7 @@ pub fn peak_memory_bytes() -> Option<u64> {
     peak_of(&status)
 }
 
-/// The peak in a text such as `VmHWM:	    6420 kB`.
+/// The peak in a text such as `VmHWM:  6420 kB`.
 fn peak_of(status: &str) -> Option<u64> {
     let peak = status
         .lines()

@@ -422,7 +422,7 @@ fn ids_that_32_bit_floats_have_rounded_are_refused() {
 /// Every reader refuses ids that could steer a terminal, by name, and goes on with the others.
 #[test]
 fn ids_with_control_characters_are_bad_lines() {
-    let (bell, nul) = ("C\u{7}1", "P\01");
+    let (bell, nul) = ("C\u{7}1", "P\u{0}1");
     let comma = format!(
         "customer_id,product_id,timestamp\n{bell},P2,2024-03-01\nC2,{nul},2024-03-01\nC2,P2,2024-03-01\n"
     );
