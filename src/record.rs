@@ -122,7 +122,7 @@ impl Stage {
 }
 
 /// What was measured of a run, up to the moment when it was written down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Measured {
     /// Which okuo it was.
@@ -139,20 +139,6 @@ pub struct Measured {
     pub bytes_read: u64,
     /// The most memory that the process has taken so far, in bytes, where the system tells.
     pub peak_memory_bytes: Option<u64>,
-}
-
-impl Default for Measured {
-    fn default() -> Self {
-        Self {
-            build: Build::default(),
-            stage: None,
-            total_seconds: None,
-            seconds: BTreeMap::new(),
-            objects_read: 0,
-            bytes_read: 0,
-            peak_memory_bytes: None,
-        }
-    }
 }
 
 impl Measured {

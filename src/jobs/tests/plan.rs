@@ -218,10 +218,11 @@ async fn an_explanation_has_the_offers_of_the_night() {
         };
         let explained = explain(&config, &request, &Silent).await.unwrap();
         let offers = serde_json::to_value(explained.offers.unwrap()).unwrap();
-        let published = rows
-            .iter()
-            .filter(|row| row["customer_id"].to_string() == customer);
-        let published: Vec<_> = published.collect();
+        let of_customer = |row: &&serde_json::Value| {
+            let id = row["customer_id"].to_string();
+            id == customer
+        };
+        let published: Vec<_> = rows.iter().filter(of_customer).collect();
         assert_eq!(offers.as_array().unwrap().len(), published.len());
         for (offer, row) in offers.as_array().unwrap().iter().zip(published) {
             for key in [
