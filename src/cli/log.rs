@@ -162,7 +162,7 @@ impl<S: Subscriber> Layer<S> for Lines {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = EventFields::default();
         event.record(&mut fields);
         let level = *event.metadata().level();
         line(&match is_json() {
@@ -174,14 +174,14 @@ impl<S: Subscriber> Layer<S> for Lines {
 
 /// What an event says.
 #[derive(Default)]
-struct Fields {
+struct EventFields {
     message: String,
     /// An error as JSON.
     document: Option<String>,
     as_document: bool,
 }
 
-impl Visit for Fields {
+impl Visit for EventFields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
             self.message = format!("{value:?}");
@@ -204,7 +204,7 @@ impl Visit for Fields {
 }
 
 /// An event for people.
-fn text_line(level: Level, fields: Fields) -> String {
+fn text_line(level: Level, fields: EventFields) -> String {
     match (level, fields.document) {
         (Level::ERROR, Some(document)) if fields.as_document => {
             visible_json(&format!("{{\"error\":{document}}}")).into_owned()
@@ -217,7 +217,7 @@ fn text_line(level: Level, fields: Fields) -> String {
 
 /// An event for machines: `time`, `level`, `run`, `stage`, `message`, of a request `request`, and of
 /// an error `error`.
-fn json_line(level: Level, fields: &Fields, milliseconds: i64) -> String {
+fn json_line(level: Level, fields: &EventFields, milliseconds: i64) -> String {
     let time = DateTime::<Utc>::from_timestamp_millis(milliseconds).unwrap_or_default();
     let mut run = logged_run();
     let mut object = Map::new();
@@ -245,8 +245,8 @@ fn json_line(level: Level, fields: &Fields, milliseconds: i64) -> String {
 mod tests {
     use super::*;
 
-    fn fields(document: Option<&str>, as_document: bool) -> Fields {
-        Fields {
+    fn fields(document: Option<&str>, as_document: bool) -> EventFields {
+        EventFields {
             message: "no \"rows\"\nhint: look".to_owned(),
             document: document.map(str::to_owned),
             as_document,

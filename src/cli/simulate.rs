@@ -6,7 +6,7 @@ use super::output::Output;
 use super::{SimulateArguments, style};
 use crate::domain::words::counted;
 use crate::error::{Error, Result};
-use crate::jobs;
+use crate::jobs::{self, Progress};
 use crate::offers::Strategy;
 use crate::simulate::{
     CampaignTruth, Order, PlantedUplift, Simulation, SimulationParameters, StrategyTruth,
@@ -42,17 +42,7 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         Order::Days(DAYS_PER_CHUNK)
     };
     let progress = output.progress();
-    let (simulation, campaign) = match &arguments.campaign {
-        None => (simulation, None),
-        Some(uri) => {
-            let uplift = planted(&arguments)?;
-            let parameters = simulation.parameters();
-            let last = arguments.until.unwrap_or(parameters.last_day());
-            let offers = jobs::simulated_campaign(uri, last, parameters, &progress).await?;
-            let (simulation, truth) = simulation.with_campaign(&offers, uplift)?;
-            (simulation, Some(truth))
-        }
-    };
+    let (simulation, campaign) = reacting(simulation, &arguments, &progress).await?;
     progress.stage(&format!(
         "writing about {} lines",
         simulation.estimated_lines()
@@ -83,6 +73,24 @@ pub(super) async fn run(arguments: SimulateArguments, output: &Output) -> Result
         document["campaign"] = json!(campaign);
     }
     output.document(&document)
+}
+
+/// The store with customers who react to the offers that were published for them, if there are any,
+/// and what is true of these.
+async fn reacting(
+    simulation: Simulation,
+    arguments: &SimulateArguments,
+    progress: &dyn Progress,
+) -> Result<(Simulation, Option<CampaignTruth>)> {
+    let Some(uri) = &arguments.campaign else {
+        return Ok((simulation, None));
+    };
+    let uplift = planted(arguments)?;
+    let parameters = simulation.parameters();
+    let last = arguments.until.unwrap_or(parameters.last_day());
+    let offers = jobs::simulated_campaign(uri, last, parameters, progress).await?;
+    let (simulation, truth) = simulation.with_campaign(&offers, uplift)?;
+    Ok((simulation, Some(truth)))
 }
 
 /// The simulated store, up to the last day to write.

@@ -12,9 +12,9 @@ use crate::store::{InputObject, peak_memory_bytes};
 const DECIMALS: usize = 3;
 
 /// Measures a job.
-pub(super) struct StageClock(Mutex<State>);
+pub(super) struct StageClock(Mutex<ClockState>);
 
-struct State {
+struct ClockState {
     started: Instant,
     stage: Stage,
     since: Instant,
@@ -35,7 +35,7 @@ impl StageClock {
     /// The job begins.
     pub(super) fn start() -> Self {
         let now = now();
-        Self(Mutex::new(State {
+        Self(Mutex::new(ClockState {
             started: now,
             stage: Stage::Prepare,
             since: now,
@@ -45,7 +45,7 @@ impl StageClock {
         }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ClockState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,7 +87,7 @@ impl StageClock {
     }
 }
 
-impl State {
+impl ClockState {
     fn enter(&mut self, stage: Stage) {
         let now = now();
         *self.seconds.entry(self.stage).or_default() += (now - self.since).as_secs_f64();

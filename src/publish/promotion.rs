@@ -271,12 +271,12 @@ struct FigureComparison<'a> {
     /// The other, as a sentence names it.
     whom: String,
     is_baseline: bool,
-    measured: Measured<'a>,
+    measured: MeasuredDifference<'a>,
 }
 
 /// What is known of a figure of two contenders.
 #[derive(Clone, Copy)]
-enum Measured<'a> {
+enum MeasuredDifference<'a> {
     /// Both have it, and there is an interval of their difference.
     Interval(&'a Difference),
     /// Both have it, without an interval.
@@ -315,7 +315,7 @@ impl<'a> Comparison<'a> {
                 figure,
                 whom: name.to_owned(),
                 is_baseline: true,
-                measured: Measured::new(report, figure, name),
+                measured: MeasuredDifference::new(report, figure, name),
             }
         });
         Self {
@@ -373,7 +373,7 @@ impl fmt::Display for Comparison<'_> {
     }
 }
 
-impl<'a> Measured<'a> {
+impl<'a> MeasuredDifference<'a> {
     fn new(report: &'a HoldoutReport, figure: Figure, other: &str) -> Self {
         match (
             finite(report, figure, OKUO),
@@ -401,13 +401,13 @@ impl<'a> FigureComparison<'a> {
             figure,
             whom: whom.to_owned(),
             is_baseline: false,
-            measured: Measured::new(report, figure, REPLACED),
+            measured: MeasuredDifference::new(report, figure, REPLACED),
         }
     }
 
     fn interval(&self) -> Option<&'a Difference> {
         match self.measured {
-            Measured::Interval(difference) => Some(difference),
+            MeasuredDifference::Interval(difference) => Some(difference),
             _ => None,
         }
     }
@@ -421,10 +421,12 @@ impl<'a> FigureComparison<'a> {
     fn worse(&self) -> Option<String> {
         let (figure, whom) = (self.figure.name(), &self.whom);
         match self.measured {
-            Measured::Interval(difference) if difference.verdict == Verdict::Worse => Some(
-                format!("its {figure} is significantly worse than that of {whom}"),
-            ),
-            Measured::OnlyTheirs(theirs) => Some(format!(
+            MeasuredDifference::Interval(difference) if difference.verdict == Verdict::Worse => {
+                Some(format!(
+                    "its {figure} is significantly worse than that of {whom}"
+                ))
+            }
+            MeasuredDifference::OnlyTheirs(theirs) => Some(format!(
                 "its {figure} is unknown, that of {whom} is {theirs:.4}"
             )),
             _ => None,
@@ -436,15 +438,17 @@ impl fmt::Display for FigureComparison<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (figure, whom) = (self.figure.name(), &self.whom);
         let it = match self.measured {
-            Measured::Interval(difference) => difference,
-            Measured::TooFewCustomers => {
+            MeasuredDifference::Interval(difference) => difference,
+            MeasuredDifference::TooFewCustomers => {
                 return write!(f, "{figure} not compared (too few customers)");
             }
-            Measured::OnlyTheirs(_) => return write!(f, "{figure} unknown"),
-            Measured::NotTheirs => {
+            MeasuredDifference::OnlyTheirs(_) => return write!(f, "{figure} unknown"),
+            MeasuredDifference::NotTheirs => {
                 return write!(f, "{figure} not compared (there is none of {whom})");
             }
-            Measured::Neither => return write!(f, "{figure} not compared (there is none)"),
+            MeasuredDifference::Neither => {
+                return write!(f, "{figure} not compared (there is none)");
+            }
         };
         let Interval { low, high } = it.interval;
         write!(

@@ -25,7 +25,7 @@ use crate::publish::tables::TableFile;
 use crate::record::Measured;
 use crate::recurrence::Rule;
 use crate::store::{Location, ObjectMeta, PutMode, sha256_hex};
-use removal::{Standing, may_be_removing, removable, remove, settled_manifest};
+use removal::{StandingManifest, may_be_removing, removable, remove, settled_manifest};
 
 #[cfg(test)]
 mod tests;
@@ -94,7 +94,7 @@ pub async fn publish_in(night: Location, run: &NightRun) -> Result<Published> {
     for _ in 0..ATTEMPTS {
         // The manifest is read before the tables are looked at: if anything changes after that, the
         // put below fails.
-        let Standing {
+        let StandingManifest {
             found,
             manifest: current,
         } = settled_manifest(&night, &id, &mut warnings).await?;

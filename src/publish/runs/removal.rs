@@ -46,7 +46,7 @@ const PAUSE: Duration = match cfg!(test) {
 const LOOKS: u32 = 450;
 
 /// The manifest that is in place, with its content and tag.
-pub(super) struct Standing {
+pub(super) struct StandingManifest {
     pub(super) found: Option<(Bytes, String)>,
     pub(super) manifest: Option<Manifest>,
 }
@@ -56,7 +56,7 @@ pub(super) async fn settled_manifest(
     night: &Location,
     id: &str,
     warnings: &mut Vec<String>,
-) -> Result<Standing> {
+) -> Result<StandingManifest> {
     for _ in 0..LOOKS {
         let found = night.find(MANIFEST).await?;
         let manifest = current_manifest(night, found.as_ref(), warnings)?;
@@ -64,7 +64,7 @@ pub(super) async fn settled_manifest(
             .as_ref()
             .is_some_and(|manifest| manifest.retired.iter().any(|retired| retired == id));
         if !is_retired || !is_younger_than(SETTLED, night.head(MANIFEST).await?.as_ref()) {
-            return Ok(Standing { found, manifest });
+            return Ok(StandingManifest { found, manifest });
         }
         if !PAUSE.is_zero() {
             tokio::time::sleep(PAUSE).await;
