@@ -40,6 +40,11 @@ impl DateRange {
         self.last - self.first + 1
     }
 
+    /// The days, ascending.
+    pub fn iter(self) -> impl Iterator<Item = Day> {
+        (0..self.days()).map(move |after| self.first + after)
+    }
+
     /// Whether a day is one of them.
     #[must_use]
     pub fn contains(&self, day: Day) -> bool {

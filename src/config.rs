@@ -22,6 +22,7 @@ use serde::Serialize;
 pub use declared::{DeclaredSetting, SettingFlag, declared, keys};
 pub use document::{WrittenSetting, document};
 pub use layer::{Layer, SettingInForce, SettingSource};
+pub(crate) use machine::half_of_memory;
 use tables::TableUris;
 pub use tables::{
     CustomerTableSettings, MailingSettings, ProductTableSettings, TicketTableSettings,

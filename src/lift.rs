@@ -12,7 +12,7 @@ mod learned;
 mod outcomes;
 mod power;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 

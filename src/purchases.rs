@@ -406,6 +406,19 @@ impl<'a> CustomerPurchases<'a> {
         }
     }
 
+    /// The purchases on some days.
+    #[must_use]
+    pub fn within(&self, days: DateRange) -> CustomerPurchases<'a> {
+        self.since(days.first).until(days.last)
+    }
+
+    /// Whether one of the purchases has a product.
+    #[must_use]
+    pub fn have(&self, product: u32) -> bool {
+        self.iter()
+            .any(|(_, basket)| basket.binary_search(&product).is_ok())
+    }
+
     /// The purchases up to and including a day.
     #[must_use]
     pub fn until(&self, day: Day) -> CustomerPurchases<'a> {

@@ -7,9 +7,16 @@ use crate::store::{self, GroupLimit};
 /// A smaller limit than the setting allows is as the least one.
 const LEAST: u64 = 100_000_000;
 
+/// What the history may take of the memory that a process may: half of it, since the history is not
+/// all that needs memory.
+#[must_use]
+pub(crate) fn half_of_memory(bytes: u64) -> u64 {
+    (bytes / 2).max(LEAST)
+}
+
 impl Layer {
     /// `memory_limit` as half of what the process's control group may take, if that is lower than the
-    /// machine's memory: the history is not all that needs memory.
+    /// machine's memory.
     #[must_use]
     pub fn of_machine() -> Self {
         Self::within(store::memory_limit())
@@ -28,7 +35,7 @@ impl Layer {
             .iter()
             .find(|declared| declared.path == "memory_limit");
         if let Some((setting, limit)) = setting.zip(limit) {
-            let bytes = (limit.bytes / 2).max(LEAST).to_string();
+            let bytes = half_of_memory(limit.bytes).to_string();
             let source = SettingSource::ControlGroup(limit.file);
             layer.set(setting, toml::Value::String(bytes), source);
         }

@@ -23,9 +23,7 @@ use crate::models::{self, Model, NightSummary};
 use crate::offers::{
     Offer, OfferMaker, OfferParameters, SentOffer, SentOffers, Strategy, nights_to_remember,
 };
-use crate::purchases::{
-    CustomerPurchases, History, PartitionedHistory, Partitions, RecentPartitions,
-};
+use crate::purchases::{History, PartitionedHistory, Partitions, RecentPartitions};
 use crate::recurrence::Rule;
 use crate::stats::rounded;
 
@@ -33,7 +31,7 @@ use crate::stats::rounded;
 const CUSTOMERS_AT_A_TIME: usize = 100_000;
 
 /// How many strategies are compared.
-const STRATEGIES: usize = Strategy::IN_ORDER.len();
+const STRATEGIES: usize = Strategy::ALL.len();
 
 /// How offers are made in an evaluation.
 #[derive(Clone, Copy)]
@@ -260,7 +258,7 @@ impl<'a> MailingTrial<'a> {
                 (!purchases.is_empty()).then(|| FollowedMailing {
                     customer: *customer,
                     sent_on: *sent_on,
-                    came: !within(purchases, *valid).is_empty(),
+                    came: !purchases.within(*valid).is_empty(),
                 })
             });
             in_partition.collect()
@@ -277,9 +275,7 @@ impl<'a> MailingTrial<'a> {
                 let purchases = history.purchases_of(offer.customer);
                 (!purchases.is_empty()).then(|| JudgedOffer {
                     offer: *offer,
-                    bought: within(purchases, offer.valid)
-                        .iter()
-                        .any(|(_, basket)| basket.binary_search(&offer.product).is_ok()),
+                    bought: purchases.within(offer.valid).have(offer.product),
                 })
             });
             in_partition.collect()
@@ -400,10 +396,6 @@ fn mailings_of(offers: &[TrialOffer]) -> BTreeMap<(u32, Day), DateRange> {
         .collect()
 }
 
-fn within(purchases: CustomerPurchases<'_>, days: DateRange) -> CustomerPurchases<'_> {
-    purchases.since(days.first).until(days.last)
-}
-
 /// Of the customers with a visit, the share who were mailed before one or on its day.
 fn visitors_mailed(visits: &[Visit], mailings: &BTreeMap<(u32, Day), DateRange>) -> Option<f64> {
     let by_customer = visits.chunk_by(|one, next| one.customer == next.customer);
@@ -435,9 +427,7 @@ fn compare(by_okuo: &[JudgedOffer], by_frequency: &[JudgedOffer]) -> Vec<Strateg
     }
     let customers: Vec<_> = customers.into_values().collect();
     let intervals = paired_differences(&customers);
-    let mut strategies = Strategy::IN_ORDER;
-    strategies.sort_unstable();
-    strategies
+    Strategy::ALL
         .into_iter()
         .map(|strategy| {
             let interval = intervals[strategy as usize];

@@ -5,6 +5,7 @@ use super::profile::{DayProfile, FeedProfile, LOOKED_AT_DAYS, Vanished};
 use super::usual::{FEWEST_CUSTOMERS, Metric, Spreads, deviation, is_open_on, usual};
 use super::{GuardFinding, GuardSettings, percent};
 use crate::calendar::{AsOf, Day};
+use crate::domain::words::first_quoted;
 use crate::purchases::Facts;
 use crate::visible::visible_line;
 
@@ -123,15 +124,11 @@ pub(super) fn finding(
 
 impl MissingStores<'_> {
     fn text(&self) -> String {
-        let mut named: Vec<String> = self
+        let names: Vec<_> = self
             .stores
             .iter()
-            .take(NAMED)
-            .map(|store| format!("\"{}\"", visible_line(store)))
+            .map(|store| visible_line(store))
             .collect();
-        if self.stores.len() > NAMED {
-            named.push(format!("{} more", self.stores.len() - NAMED));
-        }
         let what = match self.stores.len() {
             1 => "the store",
             _ => "the stores",
@@ -139,7 +136,7 @@ impl MissingStores<'_> {
         format!(
             "on {}, {what} {} sent nothing, or far less than usual",
             self.day,
-            named.join(", ")
+            first_quoted(&names, NAMED)
         )
     }
 }

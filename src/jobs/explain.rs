@@ -109,7 +109,7 @@ pub async fn explain(
             &model.model,
             &model.id(),
             &purchases,
-            night,
+            night.clone(),
             &customer,
             request.products,
         )?;
@@ -126,7 +126,7 @@ pub async fn explain(
             let before = sent_before(&config, &tickets, request.as_of, progress).await?;
             let id = &explanation.customer_id;
             Some(compute(|| {
-                offers_to(id, &config, &model, &tickets, request, &before)
+                offers_to(id, &config, &model, &tickets, night, &before)
             })?)
         }
         false => None,
@@ -184,13 +184,12 @@ fn offers_to(
     config: &Config,
     model: &StoredModel,
     tickets: &Tickets,
-    request: &ExplainRequest,
+    night: NightSummary,
     before: &SentBefore,
 ) -> Result<Vec<ExplainedOffer>> {
     let partitions = &*tickets.partitions;
-    let night = NightSummary::new(&model.model, partitions, request.as_of, &config.rule)?;
     let night = night.prepare(&model.model, partitions.products())?;
-    let details = tickets.details(request.as_of, &night.population.recurrent);
+    let details = tickets.details(night.population.as_of, &night.population.recurrent);
     let maker = OfferMaker::new(&config.offers, partitions.products(), &before.sent)?;
     let mut maker = maker
         .with_details(&details)?

@@ -250,7 +250,5 @@ fn was_sent(offer: &CampaignOffer, sent: &Purchases, tickets: &Tickets) -> bool 
         .until(AsOf(offer.valid.last))
         .purchases_of(customer)
         .since(offer.night.day() + 1);
-    mailings
-        .iter()
-        .any(|(_, mailed)| mailed.binary_search(&product).is_ok())
+    mailings.have(product)
 }

@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::guards::WarningLog;
 use super::registry::load_for_night;
-use super::score::{JudgedNight, make_offers, required_output, warn_of_unknown_categories};
+use super::score::{
+    JudgedNight, make_offers, prove_ready, read_tickets, required_output,
+    warn_of_unknown_categories,
+};
 use super::sent::SentBefore;
-use super::tickets::days_up_to;
-use super::{Progress, Purpose, StoredModel, Tickets, compute};
+use super::{Progress, StoredModel, Tickets, compute};
 use crate::calendar::{AsOf, Day};
 use crate::config::Config;
 use crate::domain::Predictions;
@@ -17,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::guards::Warning;
 use crate::models::PreparedNight;
 use crate::offers::{Action, Offer, OfferMaker};
-use crate::publish::manifest::{GuardRecord, MANIFEST};
+use crate::publish::manifest::GuardRecord;
 use crate::publish::plan::{MOST_PLAN_DAYS, PLAN_DAYS, plan_folder};
 use crate::publish::runs::{NightRun, publish_in};
 use crate::publish::tables::{PlanTables, TableFile};
@@ -121,12 +123,8 @@ async fn plan_with(
 ) -> Result<PlanSummary> {
     let output = store::open(required_output(config)?).await?;
     let folder = output.child(&plan_folder(request.as_of));
-    folder.find(MANIFEST).await?;
-    folder.prove_writable().await?;
-    progress.enter(Stage::List);
-    let days = days_up_to(request.as_of, config);
-    let mut tickets = Tickets::read(config, days, Purpose::Scoring, progress).await?;
-    progress.stage("looking at the store");
+    prove_ready(&folder).await?;
+    let mut tickets = read_tickets(config, request.as_of, progress).await?;
     let judged = JudgedNight {
         output: &output,
         config,

@@ -178,14 +178,28 @@ pub(super) async fn read_and_score(
 ) -> Result<ScoreSummary> {
     // An output that cannot be read or written is told now, not after the scoring.
     let output = store::open(required_output(config)?).await?;
-    let night = output.child(&night_folder(request.as_of));
-    night.find(MANIFEST).await?;
-    night.prove_writable().await?;
+    prove_ready(&output.child(&night_folder(request.as_of))).await?;
+    let tickets = read_tickets(config, request.as_of, progress).await?;
+    score_into(&output, config, model, tickets, request, progress).await
+}
+
+/// That a manifest can be read from a folder, and one be written there.
+pub(super) async fn prove_ready(folder: &Location) -> Result<()> {
+    folder.find(MANIFEST).await?;
+    folder.prove_writable().await
+}
+
+/// Reads the tickets of a night.
+pub(super) async fn read_tickets(
+    config: &Config,
+    as_of: AsOf,
+    progress: &WarningLog<'_>,
+) -> Result<Tickets> {
     progress.enter(Stage::List);
-    let days = days_up_to(request.as_of, config);
+    let days = days_up_to(as_of, config);
     let tickets = Tickets::read(config, days, Purpose::Scoring, progress).await?;
     progress.stage("looking at the store");
-    score_into(&output, config, model, tickets, request, progress).await
+    Ok(tickets)
 }
 
 /// Scores tickets that have been read, as [`score`] does, with a model that has been loaded.

@@ -104,9 +104,7 @@ impl SentReader<'_> {
         &self,
         nights: DateRange,
     ) -> Result<(Vec<(u32, SentOffer)>, Vec<ManifestInput>)> {
-        let nights: Vec<AsOf> = (0..nights.days())
-            .map(|after| AsOf(nights.first + after))
-            .collect();
+        let nights: Vec<AsOf> = nights.iter().map(AsOf).collect();
         let code_of_customer = |id: Id<'_>| self.tickets.code_of_customer(id);
         let code_of_product = |id: Id<'_>| self.tickets.partitions.products().code_of(id);
         let campaign =

@@ -126,6 +126,7 @@ async fn read_and_train(
         tickets: &tickets,
         summary,
         registry,
+        key,
         progress,
     };
     training.run().await
@@ -166,6 +167,7 @@ async fn train_with(
     registry: Registry,
     progress: &WarningLog<'_>,
 ) -> Result<TrainSummary> {
+    let key = signing_key(config).await?;
     progress.enter(Stage::Summarize);
     let summary = summarize(config, tickets, as_of)?;
     refuse_late_night(&summary.population)?;
@@ -174,6 +176,7 @@ async fn train_with(
         tickets,
         summary,
         registry,
+        key,
         progress,
     };
     training.run().await
@@ -280,6 +283,7 @@ struct Training<'a> {
     tickets: &'a Tickets,
     summary: TicketSummary,
     registry: Registry,
+    key: Option<SigningKey>,
     progress: &'a WarningLog<'a>,
 }
 
@@ -303,8 +307,8 @@ impl Training<'_> {
         let measured = self.progress.measured();
         let file = Bytes::from(file);
         let saved = self.registry.save(file.clone(), Some(measured)).await?;
-        if let Some(key) = signing_key(self.config).await? {
-            self.registry.sign(&saved.model_id, &file, &key).await?;
+        if let Some(key) = &self.key {
+            self.registry.sign(&saved.model_id, &file, key).await?;
         }
         if let Some(warning) = &saved.warning {
             self.progress.warning(warning);

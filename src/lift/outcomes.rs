@@ -178,13 +178,9 @@ impl CustomerOutcome {
             let Some(product) = offer.product else {
                 continue;
             };
-            let while_valid = purchases.since(offer.valid.first).until(offer.valid.last);
-            let times = while_valid
-                .iter()
-                .filter(|(_, basket)| basket.binary_search(&product).is_ok())
-                .count();
-            outcome.bought |= times > 0;
-            if times > 0 && offer.is_sent() {
+            let bought = purchases.within(offer.valid).have(product);
+            outcome.bought |= bought;
+            if bought && offer.is_sent() {
                 discounts += prices.discount.unwrap_or_default() * prices.of(product);
             }
         }

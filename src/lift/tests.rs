@@ -166,7 +166,7 @@ fn even_mix() -> OfferMix {
 }
 
 /// The uplift over all offers of a truth.
-fn overall(truth: &CampaignTruth) -> f64 {
+pub(crate) fn overall(truth: &CampaignTruth) -> f64 {
     let offers: usize = truth.strategies.iter().map(|it| it.offers).sum();
     let sum: f64 = truth
         .strategies

@@ -17,7 +17,7 @@ use crate::recurrence::{PopulationSummary, Rule};
 
 /// The summary of a history on a night, and what a model needs to know of the store on it. Both are
 /// computed in one pass over the partitions; scoring begins with them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NightSummary {
     /// The summary, which is the same for every model.
     pub population: PopulationSummary,

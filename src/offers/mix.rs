@@ -31,7 +31,7 @@ impl Strategy {
     pub const ALL: [Self; STRATEGIES] = [Self::Likely, Self::Overdue, Self::Winback, Self::New];
 
     /// All strategies. Those with the fewest candidates choose first.
-    pub const IN_ORDER: [Self; STRATEGIES] =
+    pub(super) const IN_ORDER: [Self; STRATEGIES] =
         [Self::Winback, Self::New, Self::Overdue, Self::Likely];
 
     /// The word in the table.

@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
 use polars::prelude::{DataFrame, ParquetReader, PolarsError, SerReader};
 
 use super::manifest::ManifestInput;
-use super::sent::{CodeOfId, NIGHTS_AT_A_TIME, codes, days, offer_table};
+use super::sent::{CodeOfId, codes, days, each_offer_table};
 use crate::calendar::{AsOf, DateRange};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::offers::{Action, Arm, CampaignOffer, Strategy};
 use crate::store::Location;
 
@@ -52,35 +51,31 @@ pub async fn published_campaign(
     customers: CodeOfId<'_>,
     products: CodeOfId<'_>,
 ) -> Result<PublishedCampaign> {
-    let mut tables = stream::iter(nights.iter().copied())
-        .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
-        .buffered(NIGHTS_AT_A_TIME);
+    let read = |night, content| {
+        let reader = CampaignNight {
+            night,
+            customers,
+            products,
+        };
+        reader.of_rows(&rows(content)?)
+    };
     let mut campaign = PublishedCampaign::default();
-    while let Some((night, table)) = tables.try_next().await? {
-        let read = table.and_then(|table| {
-            let Some((input, content)) = table else {
-                return Ok(None);
-            };
-            let reader = CampaignNight {
-                night,
-                customers,
-                products,
-            };
-            let (offers, unknown) = reader.read(&input.object, content)?;
-            Ok(Some((input, offers, unknown)))
-        });
-        match read {
-            Ok(Some((input, offers, unknown))) => {
+    each_offer_table(
+        output,
+        nights.iter().copied(),
+        &read,
+        |night, read| match read {
+            Ok((input, (offers, unknown))) => {
                 campaign.inputs.push(input);
                 campaign.offers.extend(offers);
                 campaign.unknown += unknown;
             }
-            Ok(None) => {}
             Err(error) => campaign
                 .warnings
                 .push(format!("the offers of {night} are left out: {error}")),
-        }
-    }
+        },
+    )
+    .await?;
     Ok(campaign)
 }
 
@@ -96,15 +91,6 @@ impl CampaignNight<'_> {
     ///
     /// # Errors
     /// If it is no table of offers.
-    fn read(&self, object: &str, content: bytes::Bytes) -> Result<(Vec<CampaignOffer>, usize)> {
-        let offers = rows(content).and_then(|rows| self.of_rows(&rows));
-        offers.map_err(|error| {
-            Error::input("it cannot be read as a table of offers")
-                .object(object)
-                .source(error)
-        })
-    }
-
     fn of_rows(&self, rows: &DataFrame) -> Result<(Vec<CampaignOffer>, usize), PolarsError> {
         let send_on = days(rows, "send_on")?;
         let [first, last] = [days(rows, "valid_from")?, days(rows, "valid_until")?];

@@ -125,8 +125,11 @@ pub fn plans_of_nights<'a>(
     published: &[AsOf],
 ) -> Vec<(&'a PublishedPlan, Vec<AsOf>)> {
     let mut used: Vec<(&PublishedPlan, Vec<AsOf>)> = vec![];
-    let each = (0..nights.days()).map(|after| AsOf(nights.first + after));
-    for night in each.filter(|night| !published.contains(night)) {
+    for night in nights
+        .iter()
+        .map(AsOf)
+        .filter(|night| !published.contains(night))
+    {
         let Some(plan) = standing_plan(plans, night) else {
             continue;
         };

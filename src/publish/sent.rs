@@ -16,7 +16,7 @@ use crate::store::Location;
 mod tests;
 
 /// Nights that are fetched at a time.
-pub(super) const NIGHTS_AT_A_TIME: usize = 8;
+const NIGHTS_AT_A_TIME: usize = 8;
 
 /// The columns that are read.
 const COLUMNS: [&str; 5] = [
@@ -55,36 +55,63 @@ pub async fn published_offers(
     customers: CodeOfId<'_>,
     products: CodeOfId<'_>,
 ) -> Result<PublishedOffers> {
-    let mut tables = stream::iter(each(nights))
-        .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
-        .buffered(NIGHTS_AT_A_TIME);
+    let read = |night, content| {
+        let due = DueOffers {
+            night,
+            customers,
+            products,
+        };
+        due.read(content)
+    };
     let mut published = PublishedOffers::default();
-    while let Some((night, table)) = tables.try_next().await? {
-        let read = table.and_then(|table| match table {
-            Some((input, content)) => {
-                let due = DueOffers {
-                    night,
-                    customers,
-                    products,
-                };
-                due.read(&input.object, content)
-                    .map(|offers| Some((input, offers)))
-            }
-            None => Ok(None),
-        });
-        match read {
-            Ok(Some((input, offers))) => {
+    each_offer_table(
+        output,
+        nights.iter().map(AsOf),
+        &read,
+        |night, read| match read {
+            Ok((input, offers)) => {
                 published.nights.push(night);
                 published.inputs.push(input);
                 published.offers.extend(offers);
             }
-            Ok(None) => {}
             Err(error) => published.warnings.push(format!(
                 "what was sent after {night} is not known, and may be sent again: {error}"
             )),
-        }
-    }
+        },
+    )
+    .await?;
     Ok(published)
+}
+
+/// Reads the table of offers of each of these nights that is published below `output`, and gives
+/// `take` what `read` finds in it, in the order of the nights; or what is wrong with a night that is
+/// damaged.
+///
+/// # Errors
+/// If the store fails.
+pub(super) async fn each_offer_table<T>(
+    output: &Location,
+    nights: impl Iterator<Item = AsOf> + Send,
+    read: &(dyn Fn(AsOf, bytes::Bytes) -> Result<T, PolarsError> + Sync),
+    mut take: impl FnMut(AsOf, Result<(ManifestInput, T)>) + Send,
+) -> Result<()> {
+    let mut tables = stream::iter(nights)
+        .map(|night| async move { Ok::<_, Error>((night, offer_table(output, night).await?)) })
+        .buffered(NIGHTS_AT_A_TIME);
+    while let Some((night, table)) = tables.try_next().await? {
+        let found = match table {
+            Ok(Some((input, content))) => match read(night, content) {
+                Ok(offers) => Ok((input, offers)),
+                Err(error) => Err(Error::input("it cannot be read as a table of offers")
+                    .object(input.object)
+                    .source(error)),
+            },
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
+        take(night, found);
+    }
+    Ok(())
 }
 
 /// The tables that [`published_offers`] would read, without reading them, with their nights.
@@ -95,7 +122,7 @@ pub async fn offer_tables(
     output: &Location,
     nights: DateRange,
 ) -> Result<Vec<(AsOf, ManifestInput)>> {
-    let tables: Vec<Option<(AsOf, ManifestInput)>> = stream::iter(each(nights))
+    let tables: Vec<Option<(AsOf, ManifestInput)>> = stream::iter(nights.iter().map(AsOf))
         .map(|night| async move {
             let table = named_offer_table(output, night).await?;
             Ok::<_, Error>(table.map(|table| (night, table)))
@@ -104,10 +131,6 @@ pub async fn offer_tables(
         .try_collect()
         .await?;
     Ok(tables.into_iter().flatten().collect())
-}
-
-fn each(nights: DateRange) -> impl Iterator<Item = AsOf> {
-    (0..nights.days()).map(move |after| AsOf(nights.first + after))
 }
 
 /// The table of offers that a manifest names.
@@ -134,7 +157,7 @@ async fn named_offer_table(output: &Location, night: AsOf) -> Result<Option<Mani
 ///
 /// # Errors
 /// If the store fails.
-pub(super) async fn offer_table(
+async fn offer_table(
     output: &Location,
     night: AsOf,
 ) -> Result<Result<Option<(ManifestInput, bytes::Bytes)>>> {
@@ -182,16 +205,11 @@ struct DueOffers<'a> {
 impl DueOffers<'_> {
     /// # Errors
     /// If it is no table of offers.
-    fn read(&self, object: &str, content: bytes::Bytes) -> Result<Vec<(u32, SentOffer)>> {
+    fn read(&self, content: bytes::Bytes) -> Result<Vec<(u32, SentOffer)>, PolarsError> {
         let rows = ParquetReader::new(std::io::Cursor::new(content))
             .with_columns(Some(COLUMNS.map(String::from).to_vec()))
-            .finish();
-        let offers = rows.and_then(|rows| self.of_rows(&rows));
-        offers.map_err(|error| {
-            Error::input("it cannot be read as a table of offers")
-                .object(object)
-                .source(error)
-        })
+            .finish()?;
+        self.of_rows(&rows)
     }
 
     fn of_rows(&self, rows: &DataFrame) -> Result<Vec<(u32, SentOffer)>, PolarsError> {

@@ -32,12 +32,7 @@ fn shell(sandbox: &Sandbox, script: &str, variables: &[(&str, &str)]) -> Run {
         .envs(variables.iter().copied())
         .output()
         .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        out: text(&output.stdout),
-        err: text(&output.stderr),
-    }
+    Run::of(&output)
 }
 
 /// Asserts that a command was understood: all that it lacks here is its input.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use okuo::simulate::{Order, Simulation, SimulationParameters, write_csv, write_parquet};
@@ -106,6 +106,15 @@ impl fmt::Display for Run {
 }
 
 impl Run {
+    pub(crate) fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
     /// Asserts that it ended with one error and a hint, with this exit code, and wrote nothing to
     /// stdout.
     #[track_caller]
@@ -259,12 +268,7 @@ impl Sandbox {
             .envs(variables.iter().copied())
             .output()
             .unwrap();
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        }
+        Run::of(&output)
     }
 
     /// Trains on input that is bad: nothing may be left in the registry.

@@ -10,15 +10,12 @@ use super::super::{check, monitor, score, train, warn_of_unknown_variables};
 use super::InvocationProgress;
 use super::event::{self, Asked, EventPlaces};
 use crate::calendar::AsOf;
-use crate::config::Config;
+use crate::config::{Config, half_of_memory};
 use crate::error::{Error, Result};
 use crate::jobs::{self, CheckRequest, MonitorRequest, ScoreRangeRequest, ScoreRequest};
 
 /// The memory of the function, in MiB, as Lambda says it.
 const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
-
-/// The least that a history's memory can be limited to.
-const LEAST_LIMIT: u64 = 100_000_000;
 
 /// Runs what an event asks for, and returns its summary.
 ///
@@ -175,7 +172,7 @@ fn within(mebibytes: Option<u64>, mut config: Config) -> Result<Config> {
         .filter(|setting| setting.declared.path == "memory_limit")
         .any(|setting| setting.source.is_given());
     if let Some(mebibytes) = mebibytes.filter(|_| !is_given) {
-        config.memory_limit = Some((mebibytes << 19).max(LEAST_LIMIT));
+        config.memory_limit = Some(half_of_memory(mebibytes << 20));
     }
     Ok(config)
 }
@@ -223,7 +220,7 @@ mod tests {
         let of_group = || Layer::within_bytes(64_000_000_000);
         assert_eq!(limit(Some(1_024), of_group()), Some(512 << 20));
         assert_eq!(limit(Some(1_024), Layer::default()), Some(512 << 20));
-        assert_eq!(limit(Some(128), of_group()), Some(LEAST_LIMIT));
+        assert_eq!(limit(Some(128), of_group()), Some(100_000_000));
         assert_eq!(limit(None, of_group()), Some(32_000_000_000));
         let own = Layer::parse("okuo.toml", "memory_limit = \"4 GB\"").unwrap();
         assert_eq!(

@@ -150,7 +150,7 @@ impl NightCounts {
 
 /// What customers add to the picture of the store on a night. Those of different customers add up,
 /// in any order, to the same.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PartialStoreCounts {
     pub(super) night: Day,
     /// By product code.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Layer;
 use crate::jobs::{self, ScoreRequest, Silent, simulated_campaign};
+use crate::lift::tests::overall;
 use crate::lift::{LiftArms, LiftGroup, LiftMeasure, LiftVerdict};
 use crate::publish::promotion::PromotionPolicy;
 use crate::simulate::{
@@ -109,16 +110,6 @@ fn bought(summary: &LiftSummary, arms: LiftArms) -> &LiftRow {
         row.measure == LiftMeasure::Bought && row.of == LiftGroup::All && row.arms == arms
     });
     row.unwrap()
-}
-
-fn overall(truth: &CampaignTruth) -> f64 {
-    let offers: usize = truth.strategies.iter().map(|it| it.offers).sum();
-    let sum: f64 = truth
-        .strategies
-        .iter()
-        .map(|it| it.uplift * it.offers as f64)
-        .sum();
-    sum / offers as f64
 }
 
 #[tokio::test]
